@@ -1,0 +1,83 @@
+// The plan of one compiled model: what code emission, the header, the manifest and the reports all read.
+#ifndef NNCC_CODEGEN_EMIT_MODELPLAN_H
+#define NNCC_CODEGEN_EMIT_MODELPLAN_H
+#include "mlir/IR/BuiltinAttributes.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nncc {
+
+/// Which of the memories of a model an operand lies in. The numbers are not part of any file format.
+enum class Memory { Arena, Weights, Input, Output };
+
+/// One pointer that a kernel is called with.
+struct OperandPlan {
+  Memory memory = Memory::Arena;
+  unsigned index = 0;     ///< which input or output; 0 for arena and weights
+  int64_t byteOffset = 0; ///< from the start of that memory
+  int64_t bytes = 0;      ///< extent that the kernel may touch
+  bool isOutput = false;  ///< written by the kernel
+};
+
+/// A model input or output as the caller sees it.
+struct PortPlan {
+  std::string name;       ///< ONNX name, any characters
+  std::string identifier; ///< C identifier, unique among its kind
+  mlir::Type elementType; ///< i1 is one byte per element
+  std::vector<int64_t> shape;
+};
+
+/// A tensor that a kernel produces, for the manifest and the numeric debugger.
+struct ResultPlan {
+  std::string tensor;        ///< ONNX tensor name; empty when no ONNX tensor has these values
+  std::vector<int64_t> perm; ///< result dim i is dim perm[i] of the ONNX tensor; empty = identity
+  mlir::Type elementType;
+  std::vector<int64_t> shape;   ///< of the result as the kernel stores it
+  std::vector<int64_t> strides; ///< in elements
+  OperandPlan place;
+};
+
+struct KernelPlan {
+  std::string name;               ///< `k017_conv1`
+  std::string function;           ///< symbol that runs it; several kernels may share one
+  std::vector<std::string> nodes; ///< ONNX node names it came from
+  std::string op;                 ///< root op: `conv2d`
+  std::string device = "cpu0";
+  uint64_t macs = 0;              ///< multiply-accumulates
+  uint64_t bytesRead = 0, bytesWritten = 0, weightBytes = 0;
+  std::string inPlaceOf;          ///< name of the tensor whose memory the result took over, or empty
+  std::vector<OperandPlan> operands; ///< in call order: inputs, outputs, scratch
+  std::vector<ResultPlan> results;
+};
+
+/// One constant in the weights blob.
+struct WeightPlan {
+  std::string name; ///< ONNX initializer name
+  mlir::ElementsAttr value;
+  mlir::Attribute packing; ///< recipe (`#nn.packing<...>`) or null: elements in row-major order
+  int64_t byteOffset = 0, bytes = 0;
+};
+
+/// A tensor in the arena and the kernels [firstKernel, lastKernel] during which it is alive.
+struct ArenaEntry {
+  std::string tensor;
+  int64_t byteOffset = 0, bytes = 0;
+  unsigned firstKernel = 0, lastKernel = 0;
+};
+
+struct ModelPlan {
+  std::string name;       ///< C identifier, prefix of every symbol
+  std::string sourceHash; ///< SHA-256 of the model file, hex
+  std::string target, cpu;
+  std::vector<PortPlan> inputs, outputs;
+  std::vector<KernelPlan> kernels;
+  std::vector<WeightPlan> weights;
+  std::vector<ArenaEntry> arena;
+  int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
+  unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
+  int64_t stackBytes = -1; ///< bound on the stack that M_run uses; -1 until computed
+};
+
+} // namespace nncc
+#endif
