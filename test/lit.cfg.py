@@ -1,0 +1,39 @@
+"""Configuration of lit: which files are tests, and the words that a RUN line may use."""
+import os
+import shutil
+import sys
+
+import lit.formats
+
+config.name = "nncc"
+config.test_format = lit.formats.ShTest(True)
+config.suffixes = [".mlir", ".test"]
+config.test_source_root = os.path.dirname(__file__)
+config.excludes = ["inputs", "expected", "harness"]
+
+config.environment["PATH"] = os.pathsep.join(
+    [config.nncc_tools_dir, config.llvm_tools_dir, os.environ["PATH"]])
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope --allow-unused-prefixes=false"
+config.environment["LC_ALL"] = "C.UTF-8"
+config.environment["NO_COLOR"] = "1"
+for name in ("ASAN_OPTIONS", "HOME", "NNCC_REQUIRE_MODELS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions += [
+    ("%src", config.nncc_src),            # the repository
+    ("%bin", config.nncc_tools_dir),      # the programs of this build
+    ("%lib", config.nncc_lib_dir),        # its libraries
+    ("%cc", config.nncc_cc),
+    ("%cxx", config.nncc_cxx),
+    ("%python", sys.executable),          # plain python3, no packages
+    ("%test_python", config.nncc_test_python),  # with test/harness/requirements.txt
+    ("%make_model", f"{sys.executable} {config.nncc_src}/test/harness/make_model.py"),
+]
+
+# REQUIRES: words.
+for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-system-aarch64", "setarch", "unshare"):
+    if shutil.which(program):
+        config.available_features.add(program)
+if config.nncc_sanitize.upper() in ("ON", "TRUE", "1"):
+    config.available_features.add("sanitize")
