@@ -1,0 +1,80 @@
+"""When two results are equal: the one tolerance of all numeric tests.
+
+Float outputs: max|error| <= 1e-4 x max|reference| (about 1000 roundings of f32: sums are taken in another order), cosine >= 0.99999,
+and the same largest element where the output is a distribution. Integers and booleans: exact.
+A reference that is almost zero or constant would make any test green: it makes the test invalid instead.
+"""
+import numpy as np
+
+RELATIVE_ERROR = 1e-4
+COSINE = 0.99999
+# Storage types with fewer bits than f32 round each stored element: half a unit in the last place, and once more in the reference.
+RELATIVE_ERROR_OF = {"float16": 2e-3, "bfloat16": 1.6e-2}
+
+
+def invalid_reference(reference: np.ndarray) -> str | None:
+    """Why a reference proves nothing, or None when it does."""
+    if reference.size == 0 or reference.dtype.kind not in "fV":
+        return None
+    values = reference.astype(np.float64)
+    if not np.isfinite(values).all():
+        return "the reference has elements that are not finite"
+    if np.abs(values).max() < 1e-6:
+        return f"the reference is almost zero (max|reference| = {np.abs(values).max():.3g})"
+    if reference.size > 1 and np.ptp(values) <= 1e-4 * np.abs(values).max():
+        return f"the reference is almost constant ({values.min():.6g} to {values.max():.6g})"
+    return None
+
+
+def is_distribution(reference: np.ndarray) -> bool:
+    """True where the last axis sums to 1, as after a softmax."""
+    return (reference.dtype.kind == "f" and reference.ndim > 0 and reference.shape[-1] > 1 and reference.size > 0
+            and bool((reference >= 0).all()) and bool(np.allclose(reference.sum(-1), 1, atol=1e-3)))
+
+
+def difference(got: np.ndarray, reference: np.ndarray, relative_error: float = RELATIVE_ERROR) -> str | None:
+    """What is wrong with `got`, in one line, or None when it equals the reference within the tolerance."""
+    if got.dtype != reference.dtype:
+        return f"element type {got.dtype}, expected {reference.dtype}"
+    if got.shape != reference.shape:
+        return f"shape {list(got.shape)}, expected {list(reference.shape)}"
+    if reference.size == 0:
+        return None
+    if reference.dtype.kind not in "fV":
+        wrong = np.argwhere(got != reference)
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            return f"{len(wrong)} of {reference.size} elements differ, first at {list(at)}: {got[at]}, expected {reference[at]}"
+        return None
+    a, b = got.astype(np.float64), reference.astype(np.float64)
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(a[finite]).all():
+        return f"{int((~np.isfinite(a)).sum())} elements are not finite, expected {int((~finite).sum())}"
+    a, b = a[finite], b[finite]
+    if b.size == 0:
+        return None
+    limit = max(relative_error, RELATIVE_ERROR_OF.get(reference.dtype.name, 0)) * np.abs(b).max()
+    error = np.abs(a - b)
+    if error.max() > limit:
+        at = np.unravel_index(np.flatnonzero(finite.ravel())[int(error.argmax())], reference.shape)
+        return (f"max|error| {error.max():.4g} > {limit:.4g} at {[int(i) for i in at]}: {got[at]:.8g}, expected {reference[at]:.8g}; "
+                f"{int((error > limit).sum())} of {b.size} elements beyond the limit")
+    norm = np.linalg.norm(a) * np.linalg.norm(b)
+    if norm > 0 and reference.dtype.name not in RELATIVE_ERROR_OF and a @ b / norm < COSINE:
+        return f"cosine {a @ b / norm:.7f} < {COSINE}"
+    if is_distribution(reference):
+        # Two best classes that are nearer to each other than the tolerance are a tie.
+        chosen = np.take_along_axis(reference, got.argmax(-1)[..., None], -1)[..., 0]
+        if (reference.max(-1) - chosen > 2 * limit).any():
+            return "another class is the most probable one"
+    return None
+
+
+def summary(got: np.ndarray, reference: np.ndarray) -> str:
+    """Error statistics of a comparison that passed, for the log."""
+    if reference.dtype.kind != "f" or reference.size == 0:
+        return "exact"
+    a, b = got.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
+    scale = np.abs(b).max() or 1
+    cosine = a @ b / ((np.linalg.norm(a) * np.linalg.norm(b)) or 1)
+    return f"max|error| {np.abs(a - b).max() / scale:.1e} x max|reference| {scale:.4g}, 1 - cosine {abs(1 - cosine):.0e}"

@@ -1,0 +1,145 @@
+"""Runs the nncc program and brings its results back as numpy arrays."""
+import json
+import os
+import resource
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import models
+
+X86_64, AARCH64 = "x86_64-linux-gnu", "aarch64-linux-gnu"
+TARGETS = (X86_64, AARCH64)
+
+
+class NnccError(Exception):
+    """nncc ended with another status than 0. `status` < 0 is a signal, `message` its first line of error."""
+
+    def __init__(self, command, status, stderr):
+        self.command, self.status, self.stderr = command, status, stderr
+        lines = [line for line in stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if "error:" in line or "Assertion" in line]
+        self.message = (errors or lines or ["no message"])[0]
+        super().__init__(f"status {status}: {self.message}")
+
+
+@dataclass
+class Run:
+    """What one `nncc run` gave."""
+    outputs: dict[str, np.ndarray]
+    stdout: str
+    seconds: float
+
+
+@dataclass
+class Nncc:
+    """The program under test, for one target."""
+    program: Path = models.REPOSITORY / "build" / "bin" / "nncc"
+    target: str = X86_64
+    timeout: float = 300
+    flags: list[str] = field(default_factory=list)
+
+    def call(self, *arguments, cwd=None) -> subprocess.CompletedProcess:
+        """Runs nncc with arguments; raises NnccError where it fails."""
+        command = [str(self.program), *map(str, arguments)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=self.timeout, cwd=cwd)
+        except subprocess.TimeoutExpired as late:
+            raise NnccError(command, -1, f"timed out after {late.timeout:.0f} s") from None
+        if done.returncode != 0:
+            raise NnccError(command, done.returncode, done.stderr)
+        return done
+
+    def _common(self, binds: dict | None, folder: Path) -> list[str]:
+        """The arguments that `run`, `inspect` and `compile` share."""
+        arguments = [f"--target={self.target}", *self.flags]
+        for index, (name, value) in enumerate((binds or {}).items()):
+            np.save(folder / f"bind{index}.npy", value)
+            arguments.append(f"--bind={name}={folder}/bind{index}.npy")
+        return arguments
+
+    def run(self, model: Path, inputs: dict[str, np.ndarray], binds: dict[str, np.ndarray] | None = None) -> Run:
+        """`nncc run` on the given inputs; `binds` are constants, baked in when compiling."""
+        with tempfile.TemporaryDirectory(prefix="nncc-run-") as scratch:
+            folder = Path(scratch)
+            arguments = ["run", model, *self._common(binds, folder)]
+            for index, (name, value) in enumerate(inputs.items()):
+                np.save(folder / f"input{index}.npy", value)
+                arguments.append(f"--input={name}={folder}/input{index}.npy")
+            start = time.monotonic()
+            done = self.call(*arguments, f"--output={folder}/out")
+            return Run(read_outputs(folder / "out"), done.stdout, time.monotonic() - start)
+
+    def inspect(self, model: Path, binds=None, dims: dict[str, int] | None = None) -> dict:
+        """`nncc inspect --json`."""
+        with tempfile.TemporaryDirectory(prefix="nncc-inspect-") as scratch:
+            done = self.call("inspect", model, "--json", *self._common(binds, Path(scratch)), *dim_flags(dims))
+            return json.loads(done.stdout)
+
+    def compile(self, model: Path, out: Path, *flags, dims: dict[str, int] | None = None, binds=None) -> "Compiled":
+        """`nncc compile`, with the time and memory that it took."""
+        with tempfile.TemporaryDirectory(prefix="nncc-compile-") as scratch:
+            command = [str(self.program), "compile", str(model), "-o", str(out), *self._common(binds, Path(scratch)),
+                       *dim_flags(dims), *map(str, flags)]
+            log = Path(scratch) / "stderr"
+            start = time.monotonic()
+            with open(log, "wb") as stderr:
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+                # wait4 gives the peak memory of this child alone; RUSAGE_CHILDREN is the largest of all.
+                status, usage = wait_with_usage(process, self.timeout)
+            seconds = time.monotonic() - start
+            if status != 0:
+                raise NnccError(command, status, log.read_text(errors="replace"))
+        manifests = sorted(Path(out).glob("*.json"), key=lambda path: path.stat().st_mtime)
+        return Compiled(json.loads(manifests[-1].read_text()), seconds, usage.ru_maxrss * 1024)
+
+
+@dataclass
+class Compiled:
+    """What one `nncc compile` gave: the manifest M.json, wall time, and peak resident memory."""
+    manifest: dict
+    seconds: float
+    peak_bytes: int
+
+
+def wait_with_usage(process: subprocess.Popen, timeout: float) -> tuple[int, resource.struct_rusage]:
+    """Waits for a child and returns (exit status, resource usage); ends the child after `timeout` seconds."""
+    timer = threading.Timer(timeout, process.kill)
+    timer.start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        timer.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage
+
+
+def dim_flags(dims: dict[str, int] | None) -> list[str]:
+    """`--dim` flags for named dims."""
+    return [f"--dim={name}={value}" for name, value in (dims or {}).items()]
+
+
+def read_outputs(folder: Path) -> dict[str, np.ndarray]:
+    """The outputs that `nncc run --output` wrote, by name, in output order."""
+    entries = json.loads((folder / "outputs.json").read_text())
+    entries = entries["outputs"] if isinstance(entries, dict) else entries
+    result = {}
+    for index, entry in enumerate(entries):
+        entry = {"name": entry} if isinstance(entry, str) else entry
+        result[entry["name"]] = np.load(folder / entry.get("file", f"{index}.npy"))
+    return result
+
+
+def add_arguments(parser):
+    """The command line arguments that every test script has."""
+    parser.add_argument("--nncc", type=Path, default=Nncc.program, help="the nncc program to test")
+
+
+def targets_of(option: str) -> list[str]:
+    """`x86_64`, `aarch64` or `both` as target triples."""
+    return {"x86_64": [X86_64], "aarch64": [AARCH64], "both": list(TARGETS)}[option]

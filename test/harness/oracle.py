@@ -1,0 +1,52 @@
+"""The oracle of the numeric tests: onnxruntime on the original file, one thread, its results kept by model and seed."""
+import hashlib
+
+import numpy as np
+import onnxruntime
+
+import models
+
+# Results of another version of the oracle are other results.
+_VERSION = f"{onnxruntime.__version__}"
+
+
+def session(model) -> onnxruntime.InferenceSession:
+    """A session on a file or on serialized bytes, at the first optimization level that can run the model."""
+    levels = onnxruntime.GraphOptimizationLevel
+    for level in (levels.ORT_ENABLE_BASIC, levels.ORT_DISABLE_ALL, levels.ORT_ENABLE_ALL):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.graph_optimization_level = level
+        options.log_severity_level = 3  # errors only: it warns about unused initializers
+        try:
+            return onnxruntime.InferenceSession(str(model) if not isinstance(model, bytes) else model, options,
+                                                providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base class of their own
+            failure = error
+    raise failure
+
+
+def run(model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The outputs of a model (file or bytes) by name."""
+    runner = session(model)
+    names = [output.name for output in runner.get_outputs()]
+    known = {value.name for value in runner.get_inputs()}
+    return dict(zip(names, runner.run(names, {k: v for k, v in inputs.items() if k in known})))
+
+
+def reference(path, seed: int, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Like `run`, but computed once for a file, a seed and inputs."""
+    digest = hashlib.sha256()
+    for name, value in sorted(inputs.items()):
+        digest.update(name.encode() + str(value.dtype).encode() + str(value.shape).encode() + value.tobytes())
+    folder = models.cache_folder() / "references"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{models.hash_of(path)[:24]}-{seed}-{digest.hexdigest()[:16]}-{_VERSION}.npz"
+    if kept.exists():
+        with np.load(kept) as file:
+            return {str(name): file[f"value{index}"] for index, name in enumerate(file["names"])}
+    outputs = run(path, inputs)
+    temporary = kept.with_name(f"{kept.stem}.{digest.hexdigest()[16:24]}.part.npz")
+    np.savez(temporary, names=np.array(list(outputs)), **{f"value{i}": v for i, v in enumerate(outputs.values())})
+    temporary.replace(kept)
+    return outputs

@@ -1,0 +1,92 @@
+"""One real network against onnxruntime: three seeded inputs, one or both targets. Ends with 77 where the model is missing.
+
+    run_model.py --model=mobilefacenet [--target=both]
+"""
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import compare
+import inputs
+import models
+import nncc
+import oracle
+
+SEEDS = (0, 1, 2)  # 0 is the structured one
+
+
+def with_taps(path: Path, taps: dict[str, str]) -> Path:
+    """A copy of a model that also returns the tensors that `taps` names, in the cache."""
+    copy = models.cache_folder() / "tapped" / f"{path.stem}-{models.hash_of(path)[:16]}.onnx"
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        model = onnx.load(path)
+        for name in taps.values():
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        inferred = onnx.shape_inference.infer_shapes(onnx.load(path))
+        types = {value.name: value for value in inferred.graph.value_info}
+        for output in model.graph.output:
+            if output.name in taps.values():
+                output.CopyFrom(types[output.name])
+        temporary = copy.with_suffix(".part")
+        onnx.save(model, temporary)
+        temporary.replace(copy)
+    return copy
+
+
+def check(program: nncc.Nncc, name: str, entry: dict) -> bool:
+    """Runs one network on one target and reports; returns whether all outputs are right."""
+    original, taps = models.model_path(name), entry.get("taps", {})
+    good = check_file(program, original, name, entry)
+    if taps:
+        good &= check_file(program, with_taps(original, taps), f"{name} with taps", entry)
+    return good
+
+
+def check_file(program: nncc.Nncc, path: Path, title: str, entry: dict) -> bool:
+    """The same for one file: the network as it is, or its copy with taps."""
+    good, seen, saturated = True, {}, entry.get("taps", {})
+    for seed in SEEDS:
+        values = inputs.make_inputs(path, seed, entry["input"])
+        binds = {key: values[key] for key in entry.get("bind", [])}
+        expected = oracle.reference(path, seed, values)
+        try:
+            got = program.run(path, {key: value for key, value in values.items() if key not in binds}, binds)
+        except nncc.NnccError as error:
+            print(f"FAIL {title} {program.target} seed {seed}: {error}")
+            return False
+        if list(got.outputs) != list(expected):
+            print(f"FAIL {title} {program.target}: outputs {list(got.outputs)}, expected {list(expected)}")
+            return False
+        for output, reference in expected.items():
+            wrong = None
+            if output not in saturated:
+                wrong = compare.invalid_reference(reference)
+                if any(np.array_equal(reference, other) for other in seen.get(output, [])):
+                    wrong = "the reference is the same for other inputs"
+            seen.setdefault(output, []).append(reference)
+            wrong = f"invalid test: {wrong}" if wrong else compare.difference(got.outputs[output], reference)
+            good &= wrong is None
+            verdict = f"FAIL {wrong}" if wrong else f"ok   {compare.summary(got.outputs[output], reference)}"
+            print(f"{title} {program.target} seed {seed} output '{output}' {list(reference.shape)}: {verdict}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    entry = models.manifest().get(options.model, {"input": {"kind": "image", "low": 0, "high": 16}})
+    try:
+        results = [check(nncc.Nncc(options.nncc, target), options.model, entry) for target in nncc.targets_of(options.target)]
+    except models.MissingModel as missing:
+        models.skip_or_fail(missing)
+    sys.exit(0 if all(results) else 1)
+
+
+main()
