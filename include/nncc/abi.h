@@ -1,0 +1,198 @@
+/* The contract between libraries that nncc generates and the programs that call
+ * them: status codes, options, tables. Every generated header carries the text
+ * between the two [public] marks, so that it needs no file of nncc. */
+#ifndef NNCC_ABI_FILE_H
+#define NNCC_ABI_FILE_H
+/* [public begin] */
+#ifndef NNCC_ABI_VERSION
+#define NNCC_ABI_VERSION 1
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What every function returns. The numbers are stable; nncc_status_string() of
+ * the runtime archive puts them into words. */
+typedef enum nncc_status {
+  NNCC_OK = 0,
+  /* M_step: kernels are left, call again. */
+  NNCC_MORE = 1,
+  /* A required pointer is NULL. */
+  NNCC_NULL_POINTER = 2,
+  /* arena_bytes < M_ARENA_BYTES. */
+  NNCC_ARENA_TOO_SMALL = 3,
+  /* The arena's address is not a multiple of M_ARENA_ALIGN. */
+  NNCC_ARENA_MISALIGNED = 4,
+  /* options->size is unknown, or an option is set that this library does not
+   * know. */
+  NNCC_BAD_OPTIONS = 5,
+  /* The code needs a CPU feature that options->cpu_features lacks. */
+  NNCC_CPU_UNSUPPORTED = 6,
+  /* The context was not initialized by M_init of this model. */
+  NNCC_NOT_INITIALIZED = 7,
+  /* M_step without a successful M_start, or after the last kernel. */
+  NNCC_NOT_STARTED = 8,
+  /* An input or output is not aligned to its element. */
+  NNCC_POINTER_MISALIGNED = 9,
+  /* An output overlaps another output, an input or the arena, or an input
+   * overlaps the arena. */
+  NNCC_POINTERS_OVERLAP = 10
+} nncc_status;
+
+/* Element types. The elements of a tensor lie in row-major order, no gaps. */
+typedef enum nncc_type {
+  NNCC_F32 = 1,  /* float */
+  NNCC_F16 = 2,  /* uint16_t, the bits of an IEEE binary16 */
+  NNCC_BF16 = 3, /* uint16_t, the upper half of a float */
+  NNCC_F64 = 4,  /* double */
+  NNCC_BOOL = 5, /* uint8_t, 0 or 1 */
+  NNCC_I8 = 6,
+  NNCC_I16 = 7,
+  NNCC_I32 = 8,
+  NNCC_I64 = 9,
+  NNCC_U8 = 10,
+  NNCC_U16 = 11,
+  NNCC_U32 = 12,
+  NNCC_U64 = 13
+} nncc_type;
+
+/* Bits of cpu_features: 0 to 31 are Arm's (by the names of the Arm ARM), 32 to
+ * 63 are x86's (levels: x86-64 psABI, table 3.1). */
+#define NNCC_CPU_ARM_NEON (UINT64_C(1) << 0)
+#define NNCC_CPU_ARM_FP16 (UINT64_C(1) << 1)
+#define NNCC_CPU_ARM_DOTPROD (UINT64_C(1) << 2)
+#define NNCC_CPU_ARM_I8MM (UINT64_C(1) << 3)
+#define NNCC_CPU_ARM_BF16 (UINT64_C(1) << 4)
+#define NNCC_CPU_ARM_LSE (UINT64_C(1) << 5)
+#define NNCC_CPU_ARM_RDM (UINT64_C(1) << 6)
+#define NNCC_CPU_ARM_SVE (UINT64_C(1) << 7)
+#define NNCC_CPU_ARM_SVE2 (UINT64_C(1) << 8)
+#define NNCC_CPU_X86_64_V2 (UINT64_C(1) << 32)
+#define NNCC_CPU_X86_64_V3 (UINT64_C(1) << 33)
+#define NNCC_CPU_X86_64_V4 (UINT64_C(1) << 34)
+#define NNCC_CPU_X86_AVX512_VNNI (UINT64_C(1) << 35)
+#define NNCC_CPU_X86_AVX_VNNI (UINT64_C(1) << 36)
+#define NNCC_CPU_X86_AVX512_BF16 (UINT64_C(1) << 37)
+#define NNCC_CPU_X86_AVX512_FP16 (UINT64_C(1) << 38)
+
+/* Runs body(argument, i) for every i in [0, count), in any order, on any
+ * threads, and returns when all have returned. A program that wants threads
+ * supplies one; results are the same bits with any. */
+typedef void (*nncc_parallel_for)(void *user, uint32_t count,
+                                  void (*body)(void *argument, uint32_t i),
+                                  void *argument);
+
+/* Called before (begin = 1) and after (begin = 0) every kernel, on the thread
+ * that called M_run or M_step. */
+typedef void (*nncc_on_kernel)(void *user, uint32_t kernel, int begin);
+
+/* Options of M_init. Start from zero and set the size:
+ *   nncc_options options = {sizeof(nncc_options)};
+ * Later versions append fields. A library reads 0 for what the program does not
+ * know yet, and refuses a field that it does not know itself unless it is 0. */
+typedef struct nncc_options {
+  uint32_t size; /* sizeof(nncc_options) */
+  /* Greatest number of parts to give parallel_for; 0 and 1: no parts. */
+  uint32_t threads;
+  /* NULL: everything runs on the calling thread. */
+  nncc_parallel_for parallel_for;
+  /* NULL: no one is told. */
+  nncc_on_kernel on_kernel;
+  /* Handed to both of them. */
+  void *user;
+  /* What nncc_cpu_features() said. 0: trust that the CPU is what the model was
+   * compiled for. */
+  uint64_t cpu_features;
+} nncc_options;
+
+/* An input or output, as the caller sees it. */
+typedef struct nncc_tensor {
+  const char *name;       /* in the ONNX model */
+  const char *identifier; /* member of M_inputs or M_outputs */
+  const int64_t *dims;    /* rank of them; NULL for a scalar */
+  uint32_t rank;
+  uint32_t type; /* nncc_type */
+  uint64_t bytes;
+} nncc_tensor;
+
+/* One step of M_step, one pair of calls of on_kernel. */
+typedef struct nncc_kernel {
+  const char *name; /* "k017_conv1" */
+  const char *op;   /* "conv2d" */
+  uint64_t macs;    /* multiply-accumulates */
+} nncc_kernel;
+
+/* Any model behind one interface: M_model. The arrays inputs and outputs hold
+ * one pointer for each tensor, in the order of the tables. */
+typedef struct nncc_model {
+  uint32_t abi_version; /* NNCC_ABI_VERSION of the compiler that made it */
+  uint32_t size;        /* sizeof(nncc_model) there; later versions append */
+  const char *name;
+  const char *target; /* "aarch64-linux-gnu" */
+  const char *cpu;    /* "cortex-a76" */
+  uint64_t arena_bytes;
+  uint64_t arena_align;
+  uint64_t context_bytes; /* of M_context; align it like uint64_t */
+  uint64_t weights_bytes;
+  uint64_t cpu_required; /* NNCC_CPU_* bits that the code makes use of */
+  uint32_t num_inputs;
+  uint32_t num_outputs;
+  uint32_t num_kernels;
+  uint32_t reserved;
+  const nncc_tensor *inputs;
+  const nncc_tensor *outputs;
+  const nncc_kernel *kernels;
+  nncc_status (*init)(void *context, void *arena, size_t arena_bytes,
+                      const nncc_options *options);
+  nncc_status (*run)(void *context, const void *const *inputs,
+                     void *const *outputs);
+  nncc_status (*start)(void *context, const void *const *inputs,
+                       void *const *outputs);
+  nncc_status (*step)(void *context, uint32_t max_kernels);
+} nncc_model;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* NNCC_ABI_VERSION */
+/* [public end] */
+
+#if NNCC_ABI_VERSION != 1
+#error "a header generated for another nncc ABI came before nncc/abi.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Inside a library: what the generic core (runtime/model) knows of its model.
+ * codegen/emit writes one, constant and internal. It is no part of the ABI,
+ * since both sides come out of the same compiler. Pointers are 8 bytes. */
+typedef struct nncc_port {
+  uint64_t bytes;
+  uint64_t align; /* of one element, a power of two */
+} nncc_port;
+
+typedef struct nncc_model_desc {
+  uint64_t arena_bytes;
+  uint64_t arena_align; /* a power of two */
+  uint64_t cpu_required;
+  uint32_t num_inputs;
+  uint32_t num_outputs;
+  uint32_t num_kernels;
+  uint32_t reserved;
+  const nncc_port *ports; /* the inputs, then the outputs */
+  void (*dispatch)(uint32_t kernel, void *arena, const void *const *inputs,
+                   void *const *outputs);
+} nncc_model_desc;
+
+/* Words of M_context before the pointers that a run keeps there. */
+#define NNCC_CONTEXT_FIXED_WORDS 8
+
+#ifdef __cplusplus
+}
+#endif
+#endif

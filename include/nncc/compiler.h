@@ -1,0 +1,73 @@
+/* The compiler as a C library: what `nncc compile` does, called from a program.
+ * find_package(nncc), then link the target nncc::compiler. */
+#ifndef NNCC_COMPILER_H
+#define NNCC_COMPILER_H
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum nncc_compile_status {
+  NNCC_COMPILE_OK = 0,
+  /* The model or an option is wrong; the messages say what. */
+  NNCC_COMPILE_ERROR = 1,
+  /* The options or a required member are NULL, or their size is unknown. */
+  NNCC_COMPILE_BAD_ARGUMENT = 2,
+  /* A mistake of nncc's own. */
+  NNCC_COMPILE_INTERNAL_ERROR = 3
+} nncc_compile_status;
+
+typedef enum nncc_severity {
+  NNCC_NOTE = 0,
+  NNCC_WARNING = 1,
+  NNCC_ERROR = 2
+} nncc_severity;
+
+/* Receives one diagnostic, without a line break at its end:
+ *   "model.onnx: error: node 'conv1' (Conv, opset 13): ..."
+ * The text lives until the function returns. */
+typedef void (*nncc_message)(void *user, nncc_severity severity,
+                             const char *text);
+
+/* Start from zero, set the size and what is required:
+ *   nncc_compile_options options = {sizeof(nncc_compile_options)};
+ * NULL and 0 stand for the default. Strings are UTF-8. */
+typedef struct nncc_compile_options {
+  uint32_t size; /* sizeof(nncc_compile_options) */
+  /* 1: the debug information maps code to node names. */
+  uint32_t debug_info;
+  /* Required: path of the ONNX file. */
+  const char *model;
+  /* Required: made if it does not exist. */
+  const char *output_directory;
+  /* Prefix of every symbol. Default: the file name, made a C identifier. */
+  const char *name;
+  /* "aarch64-linux-gnu". Default: the machine that compiles. */
+  const char *target;
+  /* "cortex-a76". Default: the target's baseline. */
+  const char *cpu;
+  /* "NAME=N": values of symbolic dims. */
+  const char *const *dims;
+  size_t num_dims;
+  /* "INPUT=VALUE": inputs that become constants. */
+  const char *const *binds;
+  size_t num_binds;
+  /* NULL: messages are dropped. */
+  nncc_message on_message;
+  void *user; /* handed to on_message */
+} nncc_compile_options;
+
+/* Compiles a model to libNAME.a, NAME.h and NAME.json in the output directory:
+ * all three files, or none unless the result is NNCC_COMPILE_OK. May be called
+ * from several threads at once. */
+nncc_compile_status nncc_compile(const nncc_compile_options *options);
+
+/* "0.1.0" */
+const char *nncc_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

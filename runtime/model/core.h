@@ -1,0 +1,43 @@
+/* The generic half of every generated library: checks arguments, walks the
+ * kernels, keeps all state in the context. Compiled to LLVM bitcode when nncc
+ * is built; M_init, M_run, M_start and M_step pass their description to it. */
+#ifndef NNCC_RUNTIME_MODEL_CORE_H
+#define NNCC_RUNTIME_MODEL_CORE_H
+#include "nncc/abi.h"
+
+/* What lies in M_context. */
+typedef struct nncc_context {
+  uint64_t owner; /* says which model's nncc_core_init filled this */
+  uint8_t *arena;
+  nncc_on_kernel on_kernel;
+  void *user;
+  uint32_t next_kernel;
+  uint32_t is_running;
+  uint64_t reserved[NNCC_CONTEXT_FIXED_WORDS - 5];
+  const void *ports[]; /* inputs, then outputs, of the run that goes on */
+} nncc_context;
+
+/* Fills a context.
+ *
+ * context      NNCC_CONTEXT_FIXED_WORDS + num_inputs + num_outputs words
+ * arena        arena_bytes bytes, aligned; NULL if the model needs none
+ * options      NULL = all defaults
+ */
+nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context,
+                           void *arena, size_t arena_bytes,
+                           const nncc_options *options);
+
+/* Checks and copies the pointers; the next step begins with the first kernel.
+ */
+nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
+                            const void *const *inputs, void *const *outputs);
+
+/* Runs at most max_kernels kernels. NNCC_MORE = some are left. */
+nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context,
+                           uint32_t max_kernels);
+
+/* nncc_core_start, then every kernel. */
+nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context,
+                          const void *const *inputs, void *const *outputs);
+
+#endif
