@@ -1,6 +1,7 @@
 """Configuration of lit: which files are tests, and the words that a RUN line may use."""
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -28,12 +29,17 @@ config.substitutions += [
     ("%cxx", config.nncc_cxx),
     ("%python", sys.executable),          # plain python3, no packages
     ("%test_python", config.nncc_test_python),  # with test/harness/requirements.txt
-    ("%make_model", f"{sys.executable} {config.nncc_src}/test/harness/make_model.py"),
+    ("%make_model", f"{sys.executable} {config.nncc_src}/test/harness/make_model.py"),      # CASE FILE
+    ("%expect_error", f"{sys.executable} {config.nncc_src}/test/harness/expect_error.py"),  # COMMAND that must fail
 ]
 
 # REQUIRES: words.
-for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-system-aarch64", "setarch", "unshare"):
+for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-system-aarch64"):
     if shutil.which(program):
         config.available_features.add(program)
+if subprocess.run(["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+    config.available_features.add("mount")
+if os.path.exists(os.path.join(config.nncc_tools_dir, "nncc")):
+    config.available_features.add("nncc")
 if config.nncc_sanitize.upper() in ("ON", "TRUE", "1"):
     config.available_features.add("sanitize")

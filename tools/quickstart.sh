@@ -13,7 +13,7 @@ tools/setup.sh --build
 
 step "2. Building nncc (a first build takes some minutes)"
 cmake --preset release --log-level=ERROR
-ninja -C build -j "$(nproc)" nncc nncc_runtime
+ninja -C build -j "$(nproc)" nncc
 
 step "3. From ONNX to a static library"
 mkdir -p "$out"

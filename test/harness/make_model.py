@@ -1,0 +1,394 @@
+#!/usr/bin/env python3
+"""Writes small ONNX files for tests, byte by byte: also those that no ONNX library would write.
+
+Usage: make_model.py CASE FILE, with a case of the list below (`make_model.py --list`). Needs no package. A case is a function
+that returns the bytes of the file; the field numbers are those of onnx.proto.
+"""
+import pathlib
+import struct
+import sys
+
+FLOAT, INT64, STRING = 1, 7, 8
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def field(number, value):
+    """One protobuf field: an int is a varint, a float 32 bits, text, bytes and messages are length-delimited."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def shape_of(dims):
+    return b"".join(field(1, field(2, d) if isinstance(d, str) else field(1, d)) for d in dims)
+
+
+def value_info(name, dims, dtype=FLOAT):
+    return field(1, name) + field(2, field(1, field(1, dtype) + field(2, shape_of(dims))))
+
+
+def tensor(name, dims, data=None, dtype=FLOAT, external=None):
+    """`data` are floats or integers by dtype, or bytes; `external` are the entries of external_data."""
+    out = b"".join(field(1, d) for d in dims) + field(2, dtype) + field(8, name)
+    if external is not None:
+        return out + b"".join(field(13, field(1, k) + field(2, v)) for k, v in external.items()) + field(14, 1)
+    if not isinstance(data, bytes):
+        data = struct.pack(f"<{len(data)}{'f' if dtype == FLOAT else 'q'}", *data)
+    return out + field(9, data)
+
+
+def attribute(name, value):
+    kind, number = {int: (2, 3), float: (1, 2), str: (3, 4)}.get(type(value), (7, 8))
+    payload = b"".join(field(number, v) for v in value) if isinstance(value, list) else field(number, value)
+    return field(1, name) + payload + field(20, kind)
+
+
+def node(op, inputs, outputs, name="", domain="", extra=b"", **attributes):
+    return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs)
+            + (field(3, name) if name else b"") + field(4, op)
+            + b"".join(field(5, attribute(k, v)) for k, v in attributes.items()) + (field(7, domain) if domain else b"") + extra)
+
+
+def model(nodes, inputs, outputs, weights=(), opset=13, domains=(), ir_version=8, extra=b""):
+    graph = (b"".join(field(1, n) for n in nodes) + field(2, "graph") + b"".join(field(5, w) for w in weights)
+             + b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
+    return (field(1, ir_version) + field(7, graph) + field(8, field(1, "") + field(2, opset))
+            + b"".join(field(8, field(1, d) + field(2, 1)) for d in domains) + extra)
+
+
+X = value_info("x", [2, 3])
+Y = value_info("y", [2, 3])
+
+
+def relu(x=X, y=Y, **more):
+    return model([node("Relu", ["x"], ["y"], "relu")], [x], [y], **more)
+
+
+def add_weight(weight, dims=(2, 3)):
+    """y = x + w."""
+    return model([node("Add", ["x", "w"], ["y"], "add")], [value_info("x", list(dims))], [value_info("y", list(dims))], [weight])
+
+
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@case
+def valid():
+    return relu()
+
+
+@case
+def empty():
+    return b""
+
+
+@case
+def truncated():
+    return add_weight(tensor("w", [2, 3], [1.0] * 6))[:-40]
+
+
+@case
+def not_onnx():
+    return b"%PDF-1.4 this is a document\n" * 10
+
+
+@case
+def no_graph():
+    return field(1, 8) + field(8, field(1, "") + field(2, 13))
+
+
+@case
+def old_opset():
+    return relu(opset=6)
+
+
+@case
+def new_opset():
+    return relu(opset=99)
+
+
+@case
+def no_opset():
+    return field(1, 8) + field(7, field(1, node("Relu", ["x"], ["y"])) + field(11, X) + field(12, Y))
+
+
+@case
+def external_missing():
+    return add_weight(tensor("w", [2, 3], external={"location": "weights.bin", "offset": "0", "length": "24"}))
+
+
+@case
+def external_parent():
+    return add_weight(tensor("w", [2, 3], external={"location": "../outside.bin"}))
+
+
+@case
+def external_hidden_parent():
+    return add_weight(tensor("w", [2, 3], external={"location": "here/../../outside.bin"}))
+
+
+@case
+def external_absolute():
+    return add_weight(tensor("w", [2, 3], external={"location": "/etc/passwd", "length": "24"}))
+
+
+@case
+def external_bad_offset():
+    return add_weight(tensor("w", [2, 3], external={"location": "weights.bin", "offset": "16", "length": "24"}))
+
+
+@case
+def external_huge_offset():
+    return add_weight(tensor("w", [2, 3], external={"location": "weights.bin", "offset": "18446744073709551608", "length": "24"}))
+
+
+@case
+def external_valid():
+    return add_weight(tensor("w", [2, 3], external={"location": "weights.bin", "offset": "8", "length": "24"}))
+
+
+@case
+def unknown_ops():
+    nodes = [node("Relu", ["x"], ["a"], "first"),
+             node("FancyConv", ["a"], ["b"], "head/fancy", domain="com.example", alpha=1),
+             node("StringNormalizer", ["b"], ["c"]),
+             node("NoSuchOp", ["c"], ["y"], "tail/none")]
+    return model(nodes, [X], [Y], domains=["com.example"])
+
+
+@case
+def many_unknown_ops():
+    nodes = [node("NoSuchOp", [f"t{i}"], [f"t{i + 1}"], f"bad{i}") for i in range(30)]
+    return model(nodes, [value_info("t0", [2, 3])], [value_info("t30", [2, 3])])
+
+
+@case
+def cyclic():
+    return model([node("Add", ["x", "b"], ["a"], "one"), node("Relu", ["a"], ["b"], "two"), node("Relu", ["b"], ["y"], "three")], [X], [Y])
+
+
+@case
+def self_cycle():
+    return model([node("Add", ["x", "y"], ["y"], "loop")], [X], [Y])
+
+
+@case
+def duplicate_tensor():
+    return model([node("Relu", ["x"], ["a"], "one"), node("Neg", ["x"], ["a"], "two"), node("Relu", ["a"], ["y"], "three")], [X], [Y])
+
+
+@case
+def duplicate_input():
+    return model([node("Relu", ["x"], ["y"], "relu")], [X, X], [Y])
+
+
+@case
+def undefined_tensor():
+    return model([node("Add", ["x", "nowhere"], ["y"], "add")], [X], [Y])
+
+
+@case
+def undefined_output():
+    return model([node("Relu", ["x"], ["y"], "relu")], [X], [Y, value_info("z", [2, 3])])
+
+
+@case
+def dynamic_dim():
+    return relu(value_info("x", ["batch", 3, "width"]), value_info("y", ["batch", 3, "width"]))
+
+
+@case
+def unnamed_dim():
+    return relu(field(1, "x") + field(2, field(1, field(1, FLOAT) + field(2, field(1, b"") + field(1, field(1, 3))))), value_info("y", ["n", 3]))
+
+
+@case
+def no_shape():
+    return relu(field(1, "x") + field(2, field(1, field(1, FLOAT))), Y)
+
+
+@case
+def huge_shape():
+    return relu(value_info("x", [1 << 40, 1 << 40]), value_info("y", [1 << 40, 1 << 40]))
+
+
+@case
+def huge_expand():
+    weight = tensor("shape", [3], [1 << 31, 1 << 31, 6], INT64)
+    return model([node("Expand", ["x", "shape"], ["y"], "expand")], [value_info("x", [6])], [value_info("y", ["a", "b", 6])], [weight])
+
+
+@case
+def too_big():
+    """A tensor of 8 TB: the product fits, no machine does."""
+    return model([node("Relu", ["x"], ["a"], "relu"), node("Neg", ["a"], ["y"], "neg")], [value_info("x", [1 << 21, 1 << 20])], [value_info("y", [1 << 21, 1 << 20])])
+
+
+@case
+def negative_dim():
+    return relu(value_info("x", [-2, 3]), value_info("y", [-2, 3]))
+
+
+@case
+def zero_dim():
+    return relu(value_info("x", [0, 3]), value_info("y", [0, 3]))
+
+
+@case
+def short_weight():
+    return add_weight(tensor("w", [2, 3], bytes(20)))
+
+
+@case
+def huge_weight():
+    return add_weight(tensor("w", [1 << 40, 1 << 40], bytes(24)))
+
+
+@case
+def negative_weight_dim():
+    return add_weight(tensor("w", [-2, -3], bytes(24)))
+
+
+@case
+def bad_dtype():
+    return add_weight(tensor("w", [2, 3], bytes(24), dtype=77))
+
+
+@case
+def string_weight():
+    return add_weight(field(1, 2) + field(2, STRING) + field(8, "w") + field(6, b"one") + field(6, b"two"))
+
+
+@case
+def broadcast_mismatch():
+    return add_weight(tensor("w", [2, 4], [1.0] * 8))
+
+
+@case
+def wrong_output_shape():
+    return relu(X, value_info("y", [3, 2]))
+
+
+@case
+def bad_dilations():
+    weight = tensor("w", [4, 3, 3, 3], [0.5] * 108)
+    return model([node("Conv", ["x", "w"], ["y"], "backbone/conv1", kernel_shape=[3, 3], strides=[1, 0])],
+                 [value_info("x", [1, 3, 8, 8])], [value_info("y", [1, 4, 6, 6])], [weight])
+
+
+@case
+def bad_attribute_type():
+    return model([node("Concat", ["x", "x"], ["y"], "concat", axis="first")], [X], [value_info("y", [4, 3])])
+
+
+@case
+def missing_attribute():
+    return model([node("Concat", ["x", "x"], ["y"], "concat")], [X], [value_info("y", [4, 3])])
+
+
+@case
+def axis_out_of_range():
+    return model([node("Concat", ["x", "x"], ["y"], "concat", axis=5)], [X], [value_info("y", [4, 3])])
+
+
+@case
+def missing_input():
+    return model([node("Add", ["x"], ["y"], "add")], [X], [Y])
+
+
+@case
+def too_many_inputs():
+    return model([node("Relu", ["x", "x", "x"], ["y"], "relu")], [X], [Y])
+
+
+@case
+def unknown_field():
+    """A node with field 99: something that a newer ONNX says and this compiler does not know."""
+    return model([node("Relu", ["x"], ["y"], "relu", extra=field(99, 5))], [X], [Y])
+
+
+@case
+def hostile_names():
+    names = ['int', '"; system("x"); /* */ //', "1.2:0/π\n\\"]
+    nodes = [node("Relu", [names[0]], ["a"], names[1]), node("Neg", ["a"], [names[2]], "*/ #error")]
+    return model(nodes, [value_info(names[0], [2, 3])], [value_info(names[2], [2, 3])])
+
+
+@case
+def clashing_names():
+    """Inputs whose C identifiers would be the same."""
+    return model([node("Add", ["a/b", "a.b"], ["a_b"], "add")], [value_info("a/b", [2, 3]), value_info("a.b", [2, 3])], [value_info("a_b", [2, 3])])
+
+
+@case
+def deep_if():
+    """If nested far deeper than any honest model: a parser that recurses without a limit dies here."""
+    graph = field(1, node("Relu", ["x"], ["y"]))
+    for _ in range(2000):
+        graph = field(1, field(1, "c") + field(2, "y") + field(4, "If") + field(5, field(1, "then_branch") + field(6, graph) + field(20, 5)))
+    return field(1, 8) + field(7, graph + field(11, X) + field(12, Y)) + field(8, field(1, "") + field(2, 13))
+
+
+@case
+def long_chain():
+    """20,000 nodes one after the other: whatever recurses along a graph runs out of stack here."""
+    count = 20000
+    nodes = [node("Relu" if i % 2 else "Neg", [f"t{i}"], [f"t{i + 1}"]) for i in range(count)]
+    return model(nodes, [value_info("t0", [4])], [value_info(f"t{count}", [4])])
+
+
+@case
+def big_gemm():
+    """200 MB of weights in one Gemm: 7168 x 7168 floats, of a cheap generator with a period that no compressor or merger shortens."""
+    n = 7168
+    row = bytearray()
+    state = 12345
+    for _ in range(n):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        row += struct.pack("<f", state / 0x80000000 - 0.5)
+    row = bytes(row)
+    data = b"".join(row[4 * (i % n):] + row[:4 * (i % n)] for i in range(n))
+    return model([node("Gemm", ["x", "w", "b"], ["y"], "gemm", transB=1)], [value_info("x", [1, n])], [value_info("y", [1, n])],
+                 [tensor("w", [n, n], data), tensor("b", [n], bytes(4 * n))])
+
+
+@case
+def no_outputs():
+    return model([node("Relu", ["x"], ["y"], "relu")], [X], [])
+
+
+@case
+def passthrough():
+    """An output that is an input, and one that is a weight."""
+    return model([], [X], [X, value_info("w", [2])], [tensor("w", [2], [1.0, 2.0])])
+
+
+def main():
+    if len(sys.argv) == 2 and sys.argv[1] == "--list":
+        print("\n".join(CASES))
+    elif len(sys.argv) == 3 and sys.argv[1] in CASES:
+        path = pathlib.Path(sys.argv[2])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(CASES[sys.argv[1]]())
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
