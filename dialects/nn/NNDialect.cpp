@@ -1,0 +1,113 @@
+// Registers the ops and attributes of the nn dialect; shape helpers that several families share.
+#include "dialects/nn/NN.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "dialects/nn/NNDialect.cpp.inc"
+#include "dialects/nn/NNEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/nn/NNAttributes.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/nn/NNOps.cpp.inc"
+
+using namespace mlir;
+
+namespace nncc::nn {
+
+void NNDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/nn/NNAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/nn/NNOps.cpp.inc"
+      >();
+}
+
+Operation *NNDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {
+  auto elements = dyn_cast<ElementsAttr>(value);
+  if (!elements || elements.getType() != type)
+    return nullptr;
+  return ConstantOp::create(builder, loc, elements);
+}
+
+FailureOr<SmallVector<int64_t>> broadcastShapes(ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+  if (a.size() != b.size())
+    return failure();
+  SmallVector<int64_t> shape;
+  for (auto [x, y] : llvm::zip(a, b)) {
+    if (x != y && x != 1 && y != 1)
+      return failure();
+    shape.push_back(x == 1 ? y : x);
+  }
+  return shape;
+}
+
+FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64_t padAfter, int64_t kernel,
+                                    int64_t dilation, int64_t stride) {
+  int64_t room = size + padBefore + padAfter - dilation * (kernel - 1) - 1;
+  if (room < 0 || stride < 1 || dilation < 1 || kernel < 1)
+    return failure();
+  return room / stride + 1;
+}
+
+ElementsAttr getConstantValue(Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  return constant ? constant.getValue() : ElementsAttr();
+}
+
+bool isElementwise(Operation *op) { return isa<UnaryOp, BinaryOp, SelectOp, CastOp>(op); }
+
+//===-- #nn.machine ------------------------------------------------------===//
+
+Attribute MachineAttr::parse(AsmParser &parser, Type) {
+  int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0;
+  bool fmaLane = false, maskedStores = false;
+  auto parseField = [&]() -> ParseResult {
+    StringRef key;
+    auto loc = parser.getCurrentLocation();
+    if (parser.parseKeyword(&key) || parser.parseEqual())
+      return failure();
+    auto parseBool = [&](bool &value) -> ParseResult {
+      StringRef word;
+      if (parser.parseKeyword(&word))
+        return failure();
+      value = word == "true";
+      return success(word == "true" || word == "false");
+    };
+    if (key == "vector_bits")
+      return parser.parseInteger(vectorBits);
+    if (key == "registers")
+      return parser.parseInteger(registers);
+    if (key == "l1_bytes")
+      return parser.parseInteger(l1);
+    if (key == "l2_bytes")
+      return parser.parseInteger(l2);
+    if (key == "fma_lane")
+      return parseBool(fmaLane);
+    if (key == "masked_stores")
+      return parseBool(maskedStores);
+    return parser.emitError(loc) << "unknown machine number '" << key << "'";
+  };
+  auto loc = parser.getCurrentLocation();
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, parseField))
+    return {};
+  if (vectorBits < 64 || registers < 8) {
+    parser.emitError(loc) << "a machine needs vector_bits >= 64 and registers >= 8";
+    return {};
+  }
+  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2);
+}
+
+void MachineAttr::print(AsmPrinter &p) const {
+  p << "<vector_bits = " << getVectorBits() << ", registers = " << getVectorRegisters();
+  if (getFmaLane())
+    p << ", fma_lane = true";
+  if (getMaskedStores())
+    p << ", masked_stores = true";
+  p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes() << ">";
+}
+
+} // namespace nncc::nn

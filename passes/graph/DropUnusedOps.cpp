@@ -1,0 +1,22 @@
+// Erases dead nn ops, last users first.
+#include "dialects/nn/NN.h"
+#include "passes/Passes.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_DROPUNUSEDOPS
+#include "passes/Passes.h.inc"
+
+namespace {
+struct DropUnusedOps : impl::DropUnusedOpsBase<DropUnusedOps> {
+  void runOnOperation() override {
+    for (Block &block : getOperation().getBody())
+      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+        if (isOpTriviallyDead(&op))
+          op.erase();
+  }
+};
+} // namespace
+} // namespace nncc
