@@ -45,15 +45,11 @@ static int classify(int sample, float *certainty) {
 /* Two characters for one pixel, grey by colour or by the density of the
  * character. */
 static void draw_pixel(char letter, int colour) {
-  static const char *const shades[] = {
-      "  ", "\xe2\x96\x91\xe2\x96\x91", "\xe2\x96\x92\xe2\x96\x92",
-      "\xe2\x96\x93\xe2\x96\x93", "\xe2\x96\x88\xe2\x96\x88"};
+  static const char *const shades[] = {"  ", "\xe2\x96\x91\xe2\x96\x91", "\xe2\x96\x92\xe2\x96\x92",
+                                       "\xe2\x96\x93\xe2\x96\x93", "\xe2\x96\x88\xe2\x96\x88"};
   int level = letter - 'a';
   if (colour)
-    printf(
-        "\x1b[48;5;%dm  ",
-        233 + level * 22 /
-                  LEVELS); /* 232..255: the grey ramp of 256-colour terminals */
+    printf("\x1b[48;5;%dm  ", 233 + level * 22 / LEVELS); /* 232..255: the grey ramp of 256-colour terminals */
   else
     fputs(shades[(level * 4 + LEVELS / 2) / LEVELS], stdout);
 }
@@ -67,8 +63,7 @@ static void draw(const int *samples, int count, int colour) {
     for (i = 0; i < count; ++i) {
       fputs("  ", stdout);
       for (column = 0; column < SIDE; ++column)
-        draw_pixel(digits_samples[samples[i]].pixels[row * SIDE + column],
-                   colour);
+        draw_pixel(digits_samples[samples[i]].pixels[row * SIDE + column], colour);
       fputs(colour ? "\x1b[0m " : " ", stdout);
     }
     putchar('\n');
@@ -93,8 +88,7 @@ static double now(void) {
 int main(int argc, char **argv) {
   int chosen[ACROSS] = {1, 0, 7, 3};
   int count = ACROSS, right = 0, runs = 0, sample, i;
-  int colour = isatty(1) && !getenv("NO_COLOR") && getenv("TERM") &&
-               strcmp(getenv("TERM"), "dumb") != 0;
+  int colour = isatty(1) && !getenv("NO_COLOR") && getenv("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
   float certainty;
   double start, best = 1e9;
 
@@ -103,9 +97,7 @@ int main(int argc, char **argv) {
     for (i = 0; i < count; ++i) {
       chosen[i] = atoi(argv[i + 1]);
       if (chosen[i] < 0 || chosen[i] >= DIGITS_SAMPLES) {
-        fprintf(stderr,
-                "usage: digits [NUMBER...], up to %d numbers from 0 to %d\n",
-                ACROSS, DIGITS_SAMPLES - 1);
+        fprintf(stderr, "usage: digits [NUMBER...], up to %d numbers from 0 to %d\n", ACROSS, DIGITS_SAMPLES - 1);
         return 2;
       }
     }
@@ -118,18 +110,15 @@ int main(int argc, char **argv) {
 
   for (sample = 0; sample < DIGITS_SAMPLES; ++sample)
     right += classify(sample, &certainty) == digits_samples[sample].label;
-  for (i = 0; i < 20;
-       ++i) { /* the best of 20 rounds: the others were disturbed */
+  for (i = 0; i < 20; ++i) { /* the best of 20 rounds: the others were disturbed */
     start = now();
     for (sample = 0; sample < DIGITS_SAMPLES; ++sample, ++runs)
       classify(sample, &certainty);
     if ((now() - start) / DIGITS_SAMPLES < best)
       best = (now() - start) / DIGITS_SAMPLES;
   }
-  printf("  held-out digits named right   %d of %d (%.1f %%)\n", right,
-         DIGITS_SAMPLES, 100.0 * right / DIGITS_SAMPLES);
+  printf("  held-out digits named right   %d of %d (%.1f %%)\n", right, DIGITS_SAMPLES, 100.0 * right / DIGITS_SAMPLES);
   printf("  time per run                  %.1f microseconds\n", best * 1e6);
-  printf("  working memory (arena)        %lu bytes, no heap\n",
-         (unsigned long)DIGITS_ARENA_BYTES);
+  printf("  working memory (arena)        %lu bytes, no heap\n", (unsigned long)DIGITS_ARENA_BYTES);
   return 0;
 }
