@@ -1,0 +1,411 @@
+"""Random single ops: geometry, attributes and operand forms that nobody would think of writing down, with distinct dims.
+
+Every generator takes a random number source and a Graph, adds one op (with whatever it stands in for: bias, activation, a constant
+second operand) and returns nothing: the graph's outputs are what is compared. The generators are the functions of FAMILIES.
+"""
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+# Around the vector widths and register tiles of the targets: below, at, above, and primes.
+CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 12, 13, 16, 17, 19, 24, 29, 32, 33)
+
+
+class Graph:
+    """An ONNX graph under construction, with the values of its inputs."""
+
+    def __init__(self, prefix: str = ""):
+        self.prefix = prefix
+        self.nodes, self.weights, self.outputs = [], [], []
+        self.inputs: dict[str, np.ndarray] = {}
+        self.count = 0
+
+    def name(self, hint: str) -> str:
+        """A new unique name."""
+        self.count += 1
+        return f"{self.prefix}{hint}{self.count}"
+
+    def input(self, value: np.ndarray) -> str:
+        """A runtime input."""
+        name = self.name("in")
+        self.inputs[name] = value
+        return name
+
+    def constant(self, value) -> str:
+        """An initializer."""
+        name = self.name("w")
+        self.weights.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, op: str, operands: list[str], results: int = 1, **attributes) -> str | list[str]:
+        """Adds a node and returns the name of its result, or a list of several."""
+        names = [self.name("t") for _ in range(results)]
+        self.nodes.append(helper.make_node(op, operands, names, name=self.name(f"{op.lower()}_"), **attributes))
+        return names[0] if results == 1 else names
+
+    def output(self, name: str, dtype=np.float32):
+        """Makes a tensor an output; its shape is left to the reader of the file."""
+        self.outputs.append((name, dtype))
+
+    def model(self, *others: "Graph") -> onnx.ModelProto:
+        """The model of this graph and others beside it."""
+        graphs = (self, *others)
+        ports = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+                 for graph in graphs for name, value in graph.inputs.items()]
+        results = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), None)
+                   for graph in graphs for name, dtype in graph.outputs]
+        graph = helper.make_graph([node for g in graphs for node in g.nodes], "random", ports, results,
+                                  [weight for g in graphs for weight in g.weights])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+
+
+def numbers(random, shape, low=-1.0, high=1.0) -> np.ndarray:
+    """Uniform f32 values."""
+    return random.uniform(low, high, shape).astype(np.float32)
+
+
+def pick(random, options):
+    """One of a sequence, as a Python object."""
+    return options[int(random.integers(len(options)))]
+
+
+def distinct(random, count: int, low: int = 2, high: int = 12) -> list[int]:
+    """Distinct extents: a swapped dim cannot hide."""
+    return [int(v) for v in random.choice(np.arange(low, high), count, replace=False)]
+
+
+def activation(random, graph: Graph, value: str, channels: int, rank: int) -> str:
+    """Maybe an activation, as networks have after a convolution."""
+    kind = pick(random, ["", "", "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish"])
+    if kind == "Clip":
+        return graph.node("Clip", [value, graph.constant(np.float32(0)), graph.constant(np.float32(0.9))])
+    if kind == "LeakyRelu":
+        return graph.node("LeakyRelu", [value], alpha=0.2)
+    if kind == "PRelu":
+        return graph.node("PRelu", [value, graph.constant(numbers(random, [channels] + [1] * (rank - 2), 0.05, 0.4))])
+    if kind == "HardSwish":
+        return graph.node("Mul", [value, graph.node("HardSigmoid", [value], alpha=1 / 6, beta=0.5)])
+    return graph.node(kind, [value]) if kind else value
+
+
+def conv(random, graph: Graph):
+    """Conv in one or two spatial dims: groups, depthwise, strides, dilations, uneven pads, auto_pad, bias, activation, residual."""
+    spatial = pick(random, [1, 2, 2, 2, 2])
+    kind = pick(random, ["dense", "dense", "pointwise", "depthwise", "grouped", "depthwise multiplier"])
+    groups, per_group, out_per_group = 1, pick(random, CHANNELS), pick(random, CHANNELS)
+    if kind.startswith("depthwise"):
+        groups, per_group, out_per_group = pick(random, CHANNELS[2:]), 1, 1 if kind == "depthwise" else 2
+    elif kind == "grouped":
+        groups, per_group, out_per_group = pick(random, [2, 3, 4]), pick(random, CHANNELS[:8]), pick(random, CHANNELS[:9])
+    kernel = [1] * spatial if kind == "pointwise" else [int(k) for k in random.integers(1, 6, spatial)]
+    dilations = [int(d) for d in random.integers(1, 3, spatial)] if random.random() < 0.35 else [1] * spatial
+    strides = [int(s) for s in random.integers(1, 4, spatial)] if random.random() < 0.5 else [1] * spatial
+    extents = [e + (k - 1) * d for e, k, d in zip(distinct(random, spatial, 3, 19), kernel, dilations)]
+    attributes = dict(group=groups, strides=strides, dilations=dilations)
+    padding = pick(random, ["", "", "pads", "pads", "SAME_UPPER", "SAME_LOWER", "VALID"])
+    if padding == "pads":
+        attributes["pads"] = [int(random.integers(0, k * d)) for k, d in zip(kernel * 2, dilations * 2)]
+    elif padding.startswith("SAME") and max(dilations) > 1:
+        attributes["dilations"] = [1] * spatial  # onnxruntime refuses SAME with dilations for some shapes
+        attributes["auto_pad"] = padding
+    elif padding:
+        attributes["auto_pad"] = padding
+    if random.random() < 0.5:
+        attributes["kernel_shape"] = kernel
+    batch, inner = pick(random, [1, 1, 2]), per_group * groups
+    scale = (3 / (per_group * np.prod(kernel))) ** 0.5
+    weights = numbers(random, [out_per_group * groups, per_group, *kernel], -scale, scale)
+    # Weights at run time are legal, and rare.
+    operands = [graph.input(numbers(random, [batch, inner, *extents])),
+                graph.constant(weights) if random.random() < 0.93 else graph.input(weights)]
+    if random.random() < 0.6:
+        operands.append(graph.constant(numbers(random, [out_per_group * groups], -0.5, 0.5)))
+    value = graph.node("Conv", operands, **attributes)
+    if random.random() < 0.2:
+        value = graph.node("BatchNormalization", [value] + [graph.constant(numbers(random, [out_per_group * groups], *r))
+                                                            for r in ((0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2))])
+    graph.output(activation(random, graph, value, out_per_group * groups, spatial + 2))
+
+
+def conv_transpose(random, graph: Graph):
+    """ConvTranspose: strides, pads, output padding, groups."""
+    spatial = pick(random, [1, 2, 2])
+    groups = pick(random, [1, 1, 2, 3])
+    per_group, out_per_group = pick(random, CHANNELS[:10]), pick(random, CHANNELS[:10])
+    kernel = [int(k) for k in random.integers(1, 5, spatial)]
+    strides = [int(s) for s in random.integers(1, 4, spatial)]
+    dilations = [1] * spatial if random.random() < 0.7 else [int(d) for d in random.integers(1, 3, spatial)]
+    pads = [int(random.integers(0, k)) for k in kernel * 2]
+    output_padding = [int(random.integers(0, s)) for s in strides]
+    extents = [e + 2 for e in distinct(random, spatial, 3, 12)]
+    weights = numbers(random, [per_group * groups, out_per_group, *kernel], -0.6, 0.6)
+    operands = [graph.input(numbers(random, [pick(random, [1, 2]), per_group * groups, *extents])), graph.constant(weights)]
+    if random.random() < 0.5:
+        operands.append(graph.constant(numbers(random, [out_per_group * groups])))
+    value = graph.node("ConvTranspose", operands, group=groups, strides=strides, dilations=dilations, pads=pads,
+                       output_padding=output_padding, kernel_shape=kernel)
+    graph.output(activation(random, graph, value, out_per_group * groups, spatial + 2))
+
+
+def pool(random, graph: Graph):
+    """MaxPool, AveragePool and the global ones: pads, ceil_mode, dilations, count_include_pad."""
+    spatial = pick(random, [1, 2, 2, 2])
+    channels = pick(random, CHANNELS)
+    kind = pick(random, ["MaxPool", "MaxPool", "AveragePool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"])
+    extents = distinct(random, spatial, 6, 19)
+    value = graph.input(numbers(random, [pick(random, [1, 2]), channels, *extents]))
+    if kind.startswith("Global"):
+        graph.output(graph.node(kind, [value]))
+        return
+    kernel = [int(k) for k in random.integers(1, 5, spatial)]
+    attributes = dict(kernel_shape=kernel, strides=[int(s) for s in random.integers(1, 4, spatial)])
+    padding = pick(random, ["", "pads", "pads", "SAME_UPPER", "SAME_LOWER"])
+    if padding == "pads":
+        attributes["pads"] = [int(random.integers(0, k)) for k in kernel * 2]
+    elif padding:
+        attributes["auto_pad"] = padding
+    if kind == "MaxPool":
+        if not padding.startswith("SAME"):
+            attributes["ceil_mode"] = pick(random, [0, 1])
+            attributes["dilations"] = [int(d) for d in random.integers(1, 3, spatial)] if max(kernel) < 4 else [1] * spatial
+    else:
+        attributes["count_include_pad"] = pick(random, [0, 1])
+    graph.output(graph.node(kind, [value], **attributes))
+
+
+def matmul(random, graph: Graph):
+    """MatMul of rank 1 to 4, batch dims that broadcast, constant or runtime operands, transposed operands."""
+    m, n, k = (pick(random, CHANNELS) for _ in range(3))
+    batch = distinct(random, int(random.integers(0, 3)), 2, 5)
+    a_shape, b_shape = [*batch, m, k], [*batch, k, n]
+    form = pick(random, ["both", "b has no batch", "a has no batch", "broadcast", "vector a", "vector b"])
+    if form == "b has no batch":
+        b_shape = [k, n]
+    elif form == "a has no batch":
+        a_shape = [m, k]
+    elif form == "broadcast" and len(batch) == 2:
+        a_shape[0], b_shape[1] = 1, 1
+    elif form == "vector a":
+        a_shape = [k]
+    elif form == "vector b":
+        b_shape = [k]
+    operands = []
+    for shape in (a_shape, b_shape):
+        value = numbers(random, shape)
+        if len(shape) > 1 and random.random() < 0.25:
+            axes = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
+            operands.append(graph.node("Transpose", [graph.input(np.ascontiguousarray(value.transpose(axes)))], perm=axes))
+        else:
+            operands.append(graph.constant(value) if len(operands) == 1 and random.random() < 0.6 else graph.input(value))
+    value = graph.node("MatMul", operands)
+    if random.random() < 0.4 and form != "vector b":
+        value = graph.node("Add", [value, graph.constant(numbers(random, [n]))])
+        value = graph.node("Relu", [value]) if random.random() < 0.5 else value
+    graph.output(value)
+
+
+def gemm(random, graph: Graph):
+    """Gemm: both transposes, alpha and beta, every shape of C, constant or runtime weights."""
+    m, n, k = pick(random, [1, 1, 2, 3, 5, 6, 9, 17]), pick(random, CHANNELS), pick(random, CHANNELS + (64, 97, 200))
+    trans_a, trans_b = pick(random, [0, 0, 1]), pick(random, [0, 1, 1])
+    weights = numbers(random, [n, k] if trans_b else [k, n])
+    operands = [graph.input(numbers(random, [k, m] if trans_a else [m, k])),
+                graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
+    c_shape = pick(random, [None, [n], [n], [1, n], [m, 1], [m, n], [1], []])
+    if c_shape is not None:
+        operands.append(graph.constant(numbers(random, c_shape)) if random.random() < 0.7 else graph.input(numbers(random, c_shape)))
+    attributes = dict(transA=trans_a, transB=trans_b)
+    if random.random() < 0.4:
+        attributes.update(alpha=0.75, beta=1.5)
+    graph.output(activation(random, graph, graph.node("Gemm", operands, **attributes), n, 2))
+
+
+def binary(random, graph: Graph):
+    """Binary ops on f32 and integers, with broadcasting between ranks."""
+    op = pick(random, ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Mean", "Sum"])
+    shape = distinct(random, int(random.integers(1, 5)), 2, 9)
+    a_shape, b_shape = list(shape), list(shape)
+    for dim in range(len(shape)):
+        if random.random() < 0.3:
+            b_shape[dim] = 1
+        elif random.random() < 0.2 and op != "PRelu":
+            a_shape[dim] = 1
+    while len(b_shape) > 1 and random.random() < 0.3:
+        b_shape.pop(0)
+    low, high = {"Div": (0.5, 2), "Pow": (0.3, 1.7)}.get(op, (-1, 1))
+    first = graph.input(numbers(random, a_shape, 0.2 if op == "Pow" else -1, 2))
+    value = numbers(random, b_shape, low, high)
+    second = graph.constant(value) if random.random() < 0.4 else graph.input(value)
+    operands = [second, first] if op in ("Sub", "Max", "Add") and random.random() < 0.4 else [first, second]
+    graph.output(graph.node(op, operands))
+
+
+def unary(random, graph: Graph):
+    """Unary float functions over their whole range, extreme values included."""
+    op, low, high = pick(random, [("Relu", -1, 1), ("Sigmoid", -30, 30), ("Tanh", -12, 12), ("Exp", -20, 8), ("Log", 1e-3, 50),
+                                  ("Sqrt", 0, 90), ("Neg", -1, 1), ("Abs", -1, 1), ("Erf", -4, 4), ("Reciprocal", 0.1, 3),
+                                  ("Floor", -9, 9), ("Ceil", -9, 9), ("LeakyRelu", -3, 3), ("HardSigmoid", -4, 4), ("Elu", -4, 4),
+                                  ("HardSwish", -4, 4), ("Softplus", -20, 20), ("Softsign", -3, 3), ("Selu", -3, 3), ("Sin", -6, 6),
+                                  ("Cos", -6, 6), ("Sign", -2, 2), ("Round", -9, 9)])
+    shape = distinct(random, int(random.integers(1, 5)), 2, 9)
+    graph.output(graph.node(op, [graph.input(numbers(random, shape, low, high))]))
+
+
+def reduce(random, graph: Graph):
+    """Reductions over any axes, with and without keepdims, and ArgMax, ArgMin, Softmax, LogSoftmax, CumSum."""
+    shape = distinct(random, int(random.integers(1, 5)), 2, 19 if random.random() < 0.3 else 9)
+    value = graph.input(numbers(random, shape, 0.1, 1.5) * 0 + numbers(random, shape, -1, 1.5))
+    kind = pick(random, ["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
+                         "ReduceLogSumExp", "ArgMax", "ArgMin", "Softmax", "LogSoftmax", "CumSum"])
+    axis = int(random.integers(-len(shape), len(shape)))
+    if kind in ("Softmax", "LogSoftmax"):
+        graph.output(graph.node(kind, [value], axis=axis))
+    elif kind == "CumSum":
+        graph.output(graph.node(kind, [value, graph.constant(np.int64(axis))], exclusive=pick(random, [0, 1]), reverse=pick(random, [0, 1])))
+    elif kind.startswith("Arg"):
+        graph.output(graph.node(kind, [value], axis=axis, keepdims=pick(random, [0, 1])), np.int64)
+    else:
+        count = int(random.integers(1, len(shape) + 1))
+        axes = [int(a) for a in random.choice(len(shape), count, replace=False)]
+        axes = [a - len(shape) if random.random() < 0.3 else a for a in axes]
+        keepdims = pick(random, [0, 1])
+        if kind == "ReduceSum":
+            graph.output(graph.node(kind, [value, graph.constant(np.array(axes, np.int64))], keepdims=keepdims))
+        else:
+            graph.output(graph.node(kind, [value], axes=axes, keepdims=keepdims))
+
+
+def layout(random, graph: Graph):
+    """Transpose, Reshape, Flatten, Squeeze, Unsqueeze, DepthToSpace, SpaceToDepth, Expand, Tile."""
+    shape = distinct(random, int(random.integers(2, 6)), 2, 7)
+    kind = pick(random, ["Transpose", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth",
+                         "Expand", "Tile"])
+    if kind == "DepthToSpace":
+        value = graph.input(numbers(random, [2, 4 * pick(random, [3, 5]), 7, 5]))
+        graph.output(graph.node(kind, [value], blocksize=2, mode=pick(random, ["DCR", "CRD"])))
+        return
+    if kind == "SpaceToDepth":
+        graph.output(graph.node(kind, [graph.input(numbers(random, [2, 3, 6, 10]))], blocksize=2))
+        return
+    if kind == "Squeeze":
+        shape.insert(int(random.integers(0, len(shape))), 1)
+    value = graph.input(numbers(random, shape))
+    if kind == "Transpose":
+        graph.output(graph.node(kind, [value], perm=[int(p) for p in random.permutation(len(shape))]))
+    elif kind == "Reshape":
+        target = [0, -1] if random.random() < 0.3 else [-1, shape[-1]] if random.random() < 0.5 else [shape[-1], 1, -1]
+        graph.output(graph.node(kind, [value, graph.constant(np.array(target, np.int64))]))
+    elif kind == "Flatten":
+        graph.output(graph.node(kind, [value], axis=int(random.integers(-len(shape), len(shape) + 1))))
+    elif kind == "Squeeze":
+        graph.output(graph.node(kind, [value] if random.random() < 0.5 else [value, graph.constant(np.array([shape.index(1)], np.int64))]))
+    elif kind == "Unsqueeze":
+        graph.output(graph.node(kind, [value, graph.constant(np.array([0, -1], np.int64))]))
+    elif kind == "Expand":
+        value = graph.input(numbers(random, [extent if random.random() < 0.6 else 1 for extent in shape]))
+        graph.output(graph.node(kind, [value, graph.constant(np.array(([3] if random.random() < 0.3 else []) + shape, np.int64))]))
+    else:
+        graph.output(graph.node(kind, [value, graph.constant(random.integers(1, 4, len(shape)))]))
+
+
+def pieces(random, graph: Graph):
+    """Concat, Slice with steps of both signs, Split, Pad in all modes, Gather, GatherElements, GatherND, Where."""
+    shape = distinct(random, int(random.integers(2, 5)), 3, 9)
+    rank, axis = len(shape), int(random.integers(-len(shape), len(shape)))
+    value = graph.input(numbers(random, shape))
+    kind = pick(random, ["Concat", "Concat", "Slice", "Slice", "Split", "Pad", "Pad", "Gather", "GatherElements", "GatherND", "Where"])
+    if kind == "Concat":
+        operands = [value]
+        for _ in range(int(random.integers(1, 4))):
+            other = list(shape)
+            other[axis] = int(random.integers(1, 6))
+            operands.append(graph.input(numbers(random, other)) if random.random() < 0.8 else graph.constant(numbers(random, other)))
+        if random.random() < 0.3:
+            operands.append(value)
+        graph.output(graph.node(kind, operands, axis=axis))
+    elif kind == "Slice":
+        axes = sorted(int(a) for a in random.choice(rank, int(random.integers(1, rank + 1)), replace=False))
+        starts, ends, steps = [], [], []
+        for a in axes:
+            step = pick(random, [1, 1, 2, 3, -1, -2])
+            low, high = sorted(int(v) for v in random.choice(shape[a] + 1, 2, replace=False))
+            starts.append(low if step > 0 else high - 1)
+            ends.append(high if step > 0 else (low - 1 if low else -shape[a] - 1))
+            steps.append(step)
+        if random.random() < 0.2:
+            ends = [2**40 if s > 0 else -(2**40) for s in steps]
+        graph.output(graph.node(kind, [value] + [graph.constant(np.array(v, np.int64)) for v in (starts, ends, axes, steps)]))
+    elif kind == "Split":
+        first = int(random.integers(1, shape[axis]))
+        parts = graph.node(kind, [value, graph.constant(np.array([first, shape[axis] - first], np.int64))], results=2, axis=axis)
+        for part in parts:
+            graph.output(part)
+    elif kind == "Pad":
+        mode = pick(random, ["constant", "constant", "reflect", "edge"])
+        pads = random.integers(0, 3, 2 * rank)
+        if mode == "constant" and random.random() < 0.3:
+            pads[int(random.integers(2 * rank))] = -1
+        operands = [value, graph.constant(pads.astype(np.int64))]
+        if mode == "constant" and random.random() < 0.5:
+            operands.append(graph.constant(np.float32(0.25)))
+        graph.output(graph.node(kind, operands, mode=mode))
+    elif kind == "Gather":
+        indices = random.integers(-shape[axis], shape[axis], distinct(random, int(random.integers(0, 3)), 2, 5))
+        graph.output(graph.node(kind, [value, graph.constant(np.asarray(indices, np.int64)) if random.random() < 0.5
+                                       else graph.input(np.asarray(indices, pick(random, [np.int64, np.int32])))], axis=axis))
+    elif kind == "GatherElements":
+        extents = [int(random.integers(1, extent + 1)) for extent in shape]
+        graph.output(graph.node(kind, [value, graph.input(random.integers(0, shape[axis], extents).astype(np.int64))], axis=axis))
+    elif kind == "GatherND":
+        depth = int(random.integers(1, rank + 1))
+        indices = np.stack([random.integers(0, extent, [4, 2]) for extent in shape[:depth]], -1)
+        graph.output(graph.node(kind, [value, graph.input(indices.astype(np.int64))]))
+    else:
+        condition = graph.input(random.random([extent if random.random() < 0.6 else 1 for extent in shape]) < 0.5)
+        graph.output(graph.node(kind, [condition, value, graph.input(numbers(random, shape[1:]))]))
+
+
+def norm(random, graph: Graph):
+    """LayerNormalization, InstanceNormalization, BatchNormalization, LRN, LpNormalization, also with a free-standing BatchNormalization."""
+    channels = pick(random, CHANNELS[1:])
+    shape = [pick(random, [1, 2]), channels, *distinct(random, int(random.integers(1, 3)), 3, 11)]
+    value = graph.input(numbers(random, shape))
+    kind = pick(random, ["LayerNormalization", "InstanceNormalization", "BatchNormalization", "LRN", "LpNormalization"])
+    if kind == "LayerNormalization":
+        axis = int(random.integers(1, len(shape)))
+        graph.output(graph.node(kind, [value, graph.constant(numbers(random, shape[axis:], 0.5, 1.5)),
+                                       graph.constant(numbers(random, shape[axis:]))], axis=axis, epsilon=1e-4))
+    elif kind == "InstanceNormalization":
+        graph.output(graph.node(kind, [value, graph.constant(numbers(random, [channels])), graph.constant(numbers(random, [channels]))]))
+    elif kind == "BatchNormalization":
+        value = graph.node(kind, [value] + [graph.constant(numbers(random, [channels], *r))
+                                            for r in ((0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2))])
+        graph.output(activation(random, graph, value, channels, len(shape)))
+    elif kind == "LRN":
+        value = graph.input(numbers(random, [1, channels, 5, 7])) if len(shape) != 4 else value
+        graph.output(graph.node(kind, [value], size=pick(random, [3, 5]), alpha=0.3, beta=0.6, bias=1.2))
+    else:
+        graph.output(graph.node(kind, [value], axis=int(random.integers(0, len(shape))), p=pick(random, [1, 2])))
+
+
+def resize(random, graph: Graph):
+    """Resize: nearest and linear, the usual coordinate rules, scales or sizes, up and down."""
+    channels, (h, w) = pick(random, CHANNELS), distinct(random, 2, 3, 12)
+    value = graph.input(numbers(random, [1, channels, h, w]))
+    mode = pick(random, ["nearest", "nearest", "linear", "linear", "cubic"])
+    rule = pick(random, ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])
+    attributes = dict(mode=mode, coordinate_transformation_mode=rule)
+    if mode == "nearest":
+        attributes["nearest_mode"] = pick(random, ["floor", "round_prefer_floor", "ceil", "round_prefer_ceil"])
+    empty = graph.constant(np.zeros([0], np.float32))
+    if random.random() < 0.5:
+        factors = [1, 1, pick(random, [2, 3, 0.5, 1.5]), pick(random, [2, 4, 1, 0.75])]
+        graph.output(graph.node("Resize", [value, empty, graph.constant(np.array(factors, np.float32))], **attributes))
+    else:
+        sizes = [1, channels, *[int(v) for v in random.integers(2, 20, 2)]]
+        graph.output(graph.node("Resize", [value, empty, "", graph.constant(np.array(sizes, np.int64))], **attributes))
+
+
+FAMILIES = {generator.__name__: generator for generator in
+            (conv, conv_transpose, pool, matmul, gemm, binary, unary, reduce, layout, pieces, norm, resize)}
