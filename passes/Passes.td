@@ -16,4 +16,20 @@ def DropUnusedOps : Pass<"nncc-drop-unused-ops", "::mlir::func::FuncOp"> {
     ```
   }];
 }
+
+//===-- lower: P -> L1 -> L2 --------------------------------------------===//
+
+def ExpandMath : Pass<"nncc-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Rewrites mathematical functions as arithmetic, so that code calls no C library";
+  let description = [{
+    Requires scalars and vectors (L2), guarantees L2 without `math` ops but fma, sqrt, absf, copysign and the
+    roundings, which are instructions. Accuracy: docs/architecture.md.
+
+    ```mlir
+    %0 = math.exp %x : vector<8xf32>
+    // becomes clamping, a polynomial of degree 6 and two multiplications by powers of two
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
 #endif

@@ -1,0 +1,303 @@
+// The LLVM half of the compiler: optimization passes, code generation, and a
+// look into the objects made.
+#include "codegen/ObjectCode.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/DebugInfo.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/DataExtractor.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/IPO/AlwaysInliner.h"
+#include "llvm/Transforms/IPO/ConstantMerge.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/ADCE.h"
+#include "llvm/Transforms/Scalar/DeadStoreElimination.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/GVN.h"
+#include "llvm/Transforms/Scalar/IndVarSimplify.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopDeletion.h"
+#include "llvm/Transforms/Scalar/LoopIdiomRecognize.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/LoopUnrollPass.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include <chrono>
+
+using namespace nncc;
+using llvm::StringRef;
+
+namespace {
+/// Milliseconds since it was made.
+class Stopwatch {
+public:
+  double ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+};
+
+/// Keeps the errors of the code generator, which would print them and leave the
+/// process.
+struct ErrorCollector : llvm::DiagnosticHandler {
+  explicit ErrorCollector(std::string &errors) : errors(errors) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() == llvm::DS_Error) {
+      llvm::raw_string_ostream stream(errors);
+      llvm::DiagnosticPrinterRawOStream printer(stream);
+      info.print(printer);
+      stream << '\n';
+    }
+    return true;
+  }
+  std::string &errors;
+};
+} // namespace
+
+/// What code may call although nobody wrote the call: what an embedded C
+/// library surely has, and no more. LLVM also knows strlen, bcmp,
+/// memset_pattern16 and the functions of libm; none of them may appear.
+static llvm::TargetLibraryInfoImpl callableLibrary(const llvm::Triple &triple) {
+  llvm::TargetLibraryInfoImpl library(triple);
+  library.disableAllFunctions();
+  for (llvm::LibFunc function : {llvm::LibFunc_memcpy, llvm::LibFunc_memmove, llvm::LibFunc_memset})
+    library.setAvailable(function);
+  return library;
+}
+
+void nncc::prepareModule(llvm::Module &module, const TargetSpec &target) {
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
+  module.setTargetTriple(target.triple);
+  module.setDataLayout(machine->createDataLayout());
+  if (machine->isPositionIndependent())
+    module.setPICLevel(llvm::PICLevel::BigPIC);
+  // The name and version of a compiler that made a part of the module would
+  // become a `.comment`.
+  for (StringRef name : {"llvm.ident", "llvm.commandline"})
+    if (llvm::NamedMDNode *node = module.getNamedMetadata(name))
+      module.eraseNamedMetadata(node);
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu.llvmCpu);
+    function.removeFnAttr("tune-cpu");
+    function.removeFnAttr("target-features");
+    if (*target.cpu.llvmFeatures)
+      function.addFnAttr("target-features", target.cpu.llvmFeatures);
+    // Without this LLVM keeps to 256 bits on most CPUs that have 512.
+    function.addFnAttr("prefer-vector-width", std::to_string(target.cpu.machine.vectorBits));
+    function.addFnAttr("no-trapping-math",
+                       "true"); // nobody reads the floating-point flags
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.addFnAttr(llvm::Attribute::MustProgress);
+    function.removeFnAttr(llvm::Attribute::UWTable);
+  }
+}
+
+/// The passes that fit code which is vectorized and tiled already. Against
+/// LLVM's own -O2 they take a third of the time, leave out the vectorizers,
+/// function specialization and inlining across kernels (each kernel stays the
+/// function that the profile shows).
+static llvm::ModulePassManager buildPasses(const TargetSpec &target) {
+  using namespace llvm;
+  SimplifyCFGOptions lateCFG;
+  lateCFG.convertSwitchRangeToICmp(true).hoistCommonInsts(true).sinkCommonInsts(true);
+
+  FunctionPassManager early; // memref descriptors, constants of unrolled vector code
+  early.addPass(SROAPass(SROAOptions::ModifyCFG));
+  early.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
+  early.addPass(SimplifyCFGPass());
+  early.addPass(InstCombinePass());
+
+  FunctionPassManager loops; // loops of known length become straight code, the
+                             // others lose what does not change
+  LoopPassManager invariants;
+  invariants.addPass(LoopRotatePass());
+  invariants.addPass(LICMPass(LICMOptions()));
+  loops.addPass(createFunctionToLoopPassAdaptor(std::move(invariants),
+                                                /*UseMemorySSA=*/true));
+  loops.addPass(SimplifyCFGPass());
+  loops.addPass(InstCombinePass());
+  LoopPassManager shapes;
+  shapes.addPass(LoopIdiomRecognizePass());
+  shapes.addPass(IndVarSimplifyPass());
+  shapes.addPass(LoopDeletionPass());
+  shapes.addPass(LoopFullUnrollPass(
+      /*OptLevel=*/2, /*OnlyWhenForced=*/!target.cpu.unrollsLoops));
+  loops.addPass(createFunctionToLoopPassAdaptor(std::move(shapes)));
+  loops.addPass(SROAPass(SROAOptions::ModifyCFG));
+
+  FunctionPassManager late;
+  late.addPass(GVNPass());
+  late.addPass(InstCombinePass());
+  late.addPass(DSEPass());
+  late.addPass(createFunctionToLoopPassAdaptor(LICMPass(LICMOptions()),
+                                               /*UseMemorySSA=*/true));
+  late.addPass(LoopUnrollPass(LoopUnrollOptions(
+      /*OptLevel=*/2, /*OnlyWhenForced=*/!target.cpu.unrollsLoops)));
+  late.addPass(EarlyCSEPass());
+  late.addPass(InstCombinePass());
+  late.addPass(createFunctionToLoopPassAdaptor(LICMPass(LICMOptions()),
+                                               /*UseMemorySSA=*/true));
+  late.addPass(ADCEPass());
+  late.addPass(SimplifyCFGPass(lateCFG));
+
+  ModulePassManager passes;
+  passes.addPass(AlwaysInlinerPass());
+  passes.addPass(GlobalDCEPass());
+  passes.addPass(createModuleToFunctionPassAdaptor(std::move(early)));
+  passes.addPass(createModuleToFunctionPassAdaptor(std::move(loops)));
+  passes.addPass(createModuleToFunctionPassAdaptor(std::move(late)));
+  passes.addPass(GlobalDCEPass());
+  passes.addPass(ConstantMergePass());
+  return passes;
+}
+
+static void optimize(llvm::Module &module, const TargetSpec &target, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loopAnalyses;
+  llvm::FunctionAnalysisManager functionAnalyses;
+  llvm::CGSCCAnalysisManager callGraphAnalyses;
+  llvm::ModuleAnalysisManager moduleAnalyses;
+  functionAnalyses.registerPass([&] { return llvm::TargetLibraryAnalysis(callableLibrary(target.triple)); });
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(moduleAnalyses);
+  builder.registerCGSCCAnalyses(callGraphAnalyses);
+  builder.registerFunctionAnalyses(functionAnalyses);
+  builder.registerLoopAnalyses(loopAnalyses);
+  builder.crossRegisterProxies(loopAnalyses, functionAnalyses, callGraphAnalyses, moduleAnalyses);
+  buildPasses(target).run(module, moduleAnalyses);
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &module, const TargetSpec &target,
+                                                                 const ObjectOptions &options, ObjectTimes *times) {
+  std::string errors;
+  module.getContext().setDiagnosticHandler(std::make_unique<ErrorCollector>(errors));
+  prepareModule(module, target);
+  if (!options.keepLineInfo)
+    llvm::StripDebugInfo(module);
+  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
+
+  Stopwatch optimizing;
+  optimize(module, target, *machine);
+  if (times)
+    times->optimizeMs = optimizing.ms();
+
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  Stopwatch generating;
+  if (options.form == CodeForm::LLVM) {
+    module.print(stream, nullptr);
+  } else {
+    llvm::legacy::PassManager passes;
+    passes.add(new llvm::TargetLibraryInfoWrapperPass(callableLibrary(target.triple)));
+    auto fileType =
+        options.form == CodeForm::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
+    if (machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
+      return llvm::createStringError(llvm::inconvertibleErrorCode(), "no code generator for " + target.name);
+    passes.run(module);
+  }
+  if (times)
+    times->generateMs = generating.ms();
+  if (!errors.empty())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), errors);
+  return bytes;
+}
+
+/// Opens the bytes of an object of nncc, which is ELF, 64 bits, little endian
+/// on every target.
+static llvm::Expected<llvm::object::ELF64LEObjectFile> openObject(StringRef object) {
+  return llvm::object::ELF64LEObjectFile::create(llvm::MemoryBufferRef(object, "object"));
+}
+
+llvm::Expected<std::vector<std::string>> nncc::undefinedSymbols(StringRef object) {
+  auto file = openObject(object);
+  if (!file)
+    return file.takeError();
+  std::vector<std::string> names;
+  for (llvm::object::ELFSymbolRef symbol : file->symbols()) {
+    auto flags = symbol.getFlags();
+    auto name = symbol.getName();
+    if (!flags || !name)
+      return llvm::joinErrors(flags.takeError(), name.takeError());
+    if ((*flags & llvm::object::SymbolRef::SF_Undefined) && !name->empty())
+      names.push_back(name->str());
+  }
+  llvm::sort(names);
+  return names;
+}
+
+llvm::Expected<std::vector<StackUse>> nncc::readStackSizes(StringRef object) {
+  auto file = openObject(object);
+  if (!file)
+    return file.takeError();
+  // Functions by section and address, as the relocations of `.stack_sizes` name
+  // them: by their section's symbol.
+  std::map<std::pair<uint64_t, uint64_t>, std::string> functions;
+  for (llvm::object::ELFSymbolRef symbol : file->symbols()) {
+    if (symbol.getELFType() != llvm::ELF::STT_FUNC)
+      continue;
+    auto section = symbol.getSection();
+    auto name = symbol.getName();
+    auto address = symbol.getValue();
+    if (!section || !name || !address)
+      return llvm::joinErrors(llvm::joinErrors(section.takeError(), name.takeError()), address.takeError());
+    if (*section != file->section_end())
+      functions[{(*section)->getIndex(), *address}] = name->str();
+  }
+  std::vector<StackUse> uses;
+  for (llvm::object::ELFSectionRef section : file->sections()) {
+    auto name = section.getName();
+    if (!name)
+      return name.takeError();
+    if (*name != ".stack_sizes")
+      continue;
+    auto contents = section.getContents();
+    if (!contents)
+      return contents.takeError();
+    std::map<uint64_t, std::string> functionAt; // offset in this section -> function
+    for (const llvm::object::SectionRef &relocations : file->sections()) {
+      auto relocated = relocations.getRelocatedSection();
+      if (!relocated)
+        return relocated.takeError();
+      if (*relocated == file->section_end() || **relocated != section)
+        continue;
+      for (llvm::object::ELFRelocationRef relocation : relocations.relocations()) {
+        llvm::object::symbol_iterator symbol = relocation.getSymbol();
+        if (symbol == file->symbol_end())
+          continue;
+        auto addend = relocation.getAddend();
+        auto value = symbol->getValue();
+        auto symbolSection = symbol->getSection();
+        if (!addend || !value || !symbolSection)
+          return llvm::joinErrors(llvm::joinErrors(addend.takeError(), value.takeError()), symbolSection.takeError());
+        if (*symbolSection != file->section_end())
+          functionAt[relocation.getOffset()] = functions[{(*symbolSection)->getIndex(), *value + *addend}];
+      }
+    }
+    // Each entry: the address of a function (relocated), then the size as
+    // ULEB128.
+    llvm::DataExtractor data(*contents, /*IsLittleEndian=*/true,
+                             /*AddressSize=*/8);
+    llvm::DataExtractor::Cursor cursor(0);
+    while (cursor && cursor.tell() < contents->size()) {
+      uint64_t entry = cursor.tell();
+      data.getAddress(cursor);
+      uint64_t bytes = data.getULEB128(cursor);
+      if (cursor)
+        uses.push_back({functionAt[entry], bytes});
+    }
+    if (!cursor)
+      return cursor.takeError();
+  }
+  return uses;
+}

@@ -1,0 +1,70 @@
+// From an llvm::Module to object code, in process: the LLVM pass pipeline of
+// nncc and the code generator.
+#ifndef NNCC_CODEGEN_OBJECTCODE_H
+#define NNCC_CODEGEN_OBJECTCODE_H
+#include "codegen/Target.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+#include <vector>
+
+namespace llvm {
+class Module;
+} // namespace llvm
+
+namespace nncc {
+
+/// What a module is written as. `Object` is what ships; the others are the same
+/// code for people.
+enum class CodeForm {
+  Object,   ///< ELF relocatable
+  Assembly, ///< text, as the object is
+  LLVM,     ///< text of LLVM IR after optimization
+};
+
+struct ObjectOptions {
+  CodeForm form = CodeForm::Object;
+  bool keepLineInfo = false; ///< `-g`: keep the line table that the module
+                             ///< carries; otherwise it is stripped
+};
+
+/// Where the time went, for `--timing` and the benchmarks.
+struct ObjectTimes {
+  double optimizeMs = 0, generateMs = 0;
+};
+
+/// Says on a module what target it is for: triple, data layout, and per
+/// function the CPU, its features and what nncc promises about floating point
+/// and unwinding. Done by compileToObject(); call it earlier when IR of another
+/// origin is linked in.
+void prepareModule(llvm::Module &module, const TargetSpec &target);
+
+/// Optimizes `module` (in place) and generates code for it.
+///
+/// The bytes depend on the module and the target alone: no paths, no time, no
+/// host. Functions that are `internal` stay local symbols under their names; no
+/// unwind tables are written; the only functions that code generation may call
+/// by itself are memcpy, memmove and memset.
+///
+/// error  what LLVM had to say about code that it cannot generate: a bug of
+/// nncc, not of the user
+llvm::Expected<llvm::SmallVector<char, 0>> compileToObject(llvm::Module &module, const TargetSpec &target,
+                                                           const ObjectOptions &options = {},
+                                                           ObjectTimes *times = nullptr);
+
+/// One function of an object and the bytes of stack that it takes itself,
+/// without its callees.
+struct StackUse {
+  std::string function;
+  uint64_t bytes;
+};
+
+/// Reads the `.stack_sizes` section of an ELF object; in the order of the
+/// section.
+llvm::Expected<std::vector<StackUse>> readStackSizes(llvm::StringRef object);
+
+/// The symbols that an ELF object needs from elsewhere, sorted.
+llvm::Expected<std::vector<std::string>> undefinedSymbols(llvm::StringRef object);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,160 @@
+// Finding targets and CPUs by name, and setting up LLVM for them.
+#include "codegen/Target.h"
+#include "codegen/aarch64/Machines.h"
+#include "codegen/x86_64/Machines.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include <mutex>
+
+using namespace nncc;
+using llvm::StringRef;
+
+namespace {
+/// One line of Targets.def.
+struct TargetLine {
+  StringRef name, triple;
+  const Architecture &(*architecture)();
+  StringRef defaultCpu;
+};
+struct NonGoalLine {
+  StringRef prefix, reason;
+};
+} // namespace
+
+static const TargetLine targetLines[] = {
+#define NNCC_TARGET(name, llvmTriple, architecture, defaultCpu) {name, llvmTriple, architecture, defaultCpu},
+#include "codegen/Targets.def"
+};
+static const NonGoalLine nonGoals[] = {
+#define NNCC_NON_GOAL(prefix, reason) {prefix, reason},
+#include "codegen/Targets.def"
+};
+
+/// LLVM registers the code generators of a shared libLLVM one by one; only
+/// those that nncc has are started.
+static void startCodeGenerators() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+#define NNCC_ARCHITECTURE(function, llvmName)                                                                          \
+  LLVMInitialize##llvmName##TargetInfo();                                                                              \
+  LLVMInitialize##llvmName##Target();                                                                                  \
+  LLVMInitialize##llvmName##TargetMC();                                                                                \
+  LLVMInitialize##llvmName##AsmPrinter();                                                                              \
+  LLVMInitialize##llvmName##AsmParser();
+#include "codegen/Targets.def"
+  });
+}
+
+static llvm::Error userError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// The reason why a machine is refused for good, or an empty string.
+static StringRef nonGoalReason(StringRef name) {
+  for (const NonGoalLine &line : nonGoals)
+    if (name.starts_with_insensitive(line.prefix))
+      return line.reason;
+  if (name.contains_insensitive("darwin") || name.contains_insensitive("macos") || name.contains_insensitive("apple"))
+    return "macOS objects are not a goal of nncc";
+  if (name.contains_insensitive("windows") || name.contains_insensitive("mingw") || name.contains_insensitive("msvc"))
+    return "Windows objects are not a goal of nncc";
+  return "";
+}
+
+/// `x86_64-unknown-linux-gnu` and `x86_64-pc-linux-gnu` are what other tools
+/// call `x86_64-linux-gnu`.
+static std::string withoutVendor(StringRef target) {
+  auto [arch, rest] = target.split('-');
+  auto [vendor, system] = rest.split('-');
+  if (!system.empty() && (vendor == "unknown" || vendor == "pc"))
+    return (arch + "-" + system).str();
+  return target.str();
+}
+
+llvm::SmallVector<StringRef> nncc::targetNames() {
+  llvm::SmallVector<StringRef> names;
+  for (const TargetLine &line : targetLines)
+    names.push_back(line.name);
+  return names;
+}
+
+llvm::SmallVector<StringRef> nncc::cpuNames(const Architecture &architecture) {
+  llvm::SmallVector<StringRef> names;
+  for (const CpuSpec &cpu : architecture.cpus)
+    names.push_back(cpu.name);
+  return names;
+}
+
+StringRef nncc::hostTargetName() {
+#if defined(__x86_64__) && defined(__linux__)
+  return "x86_64-linux-gnu";
+#elif defined(__aarch64__) && defined(__linux__)
+  return "aarch64-linux-gnu";
+#else
+  return "";
+#endif
+}
+
+bool TargetSpec::isHost() const { return name == hostTargetName(); }
+
+llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpuName, NativeCpu native) {
+  if (targetName.empty())
+    targetName = hostTargetName();
+  if (targetName.empty())
+    return userError("--target is needed on this machine\nvalid targets: " + llvm::join(targetNames(), ", "));
+
+  std::string plainName = withoutVendor(targetName);
+  const TargetLine *line =
+      llvm::find_if(targetLines, [&](const TargetLine &candidate) { return candidate.name == plainName; });
+  if (line == std::end(targetLines)) {
+    StringRef reason = nonGoalReason(targetName);
+    return userError((reason.empty() ? "unknown target '" + targetName + "'"
+                                     : "target '" + targetName + "' is not supported: " + reason) +
+                     "\nvalid targets: " + llvm::join(targetNames(), ", "));
+  }
+
+  const Architecture &architecture = line->architecture();
+  std::string validCpus = ("valid for " + line->name + ": " + llvm::join(cpuNames(architecture), ", ")).str();
+  if (cpuName == "native") {
+    if (native == NativeCpu::Refuse)
+      return userError("cpu 'native' is not supported here: what is compiled "
+                       "must not depend on the machine that "
+                       "compiles it\n" +
+                       llvm::Twine(validCpus) + "\n'native' exists in 'nncc run' and 'nncc bench'");
+    if (line->name != hostTargetName())
+      return userError("cpu 'native' needs the target of this machine, not '" + line->name + "'\n" + validCpus);
+    const CpuSpec *host = architecture.detectHost();
+    if (!host)
+      return userError("this machine lacks what nncc needs at least (" + llvm::Twine(architecture.cpus.front().name) +
+                       ")");
+    return TargetSpec{line->name.str(), llvm::Triple(line->triple), &architecture, *host};
+  }
+  if (cpuName.empty())
+    cpuName = line->defaultCpu;
+  for (const CpuSpec &cpu : architecture.cpus)
+    if (cpuName == cpu.name)
+      return TargetSpec{line->name.str(), llvm::Triple(line->triple), &architecture, cpu};
+  StringRef reason = nonGoalReason(cpuName);
+  return userError((reason.empty() ? "unknown cpu '" + cpuName + "' for target '" + line->name + "'"
+                                   : "cpu '" + cpuName + "' is not supported: " + reason) +
+                   "\n" + validCpus);
+}
+
+std::unique_ptr<llvm::TargetMachine> nncc::createTargetMachine(const TargetSpec &target) {
+  startCodeGenerators();
+  std::string error;
+  const llvm::Target *generator = llvm::TargetRegistry::lookupTarget(target.triple, error);
+  if (!generator)
+    llvm::report_fatal_error(llvm::StringRef(error)); // LLVM was built without a target of Targets.def
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Fast; // or `mulf` + `addf` would not become `fmla`
+  options.EmitStackSizeSection = true;              // the stack bound is computed from it
+  // Bare metal has no loader that would process relocations of constant data.
+  llvm::Reloc::Model relocation = target.isLinux() ? llvm::Reloc::PIC_ : llvm::Reloc::Static;
+  return std::unique_ptr<llvm::TargetMachine>(
+      generator->createTargetMachine(target.triple, target.cpu.llvmCpu, target.cpu.llvmFeatures, options, relocation,
+                                     /*CM=*/std::nullopt, llvm::CodeGenOptLevel::Default));
+}

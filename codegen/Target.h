@@ -1,0 +1,94 @@
+// What nncc knows about the machine that it compiles for: the names that users
+// write, what LLVM is told, and the numbers that travel in the IR. Targets.def
+// lists the targets, codegen/<architecture> the CPUs.
+#ifndef NNCC_CODEGEN_TARGET_H
+#define NNCC_CODEGEN_TARGET_H
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/TargetParser/Triple.h"
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace llvm {
+class TargetMachine;
+class TargetOptions;
+} // namespace llvm
+
+namespace nncc {
+
+/// The numbers of one CPU that passes are handed as `#nn.machine`; every value
+/// has its source beside it in codegen/<architecture>/Machines.cpp.
+struct MachineNumbers {
+  unsigned vectorBits;    ///< widest register that code should use
+  unsigned registers;     ///< vector registers
+  bool hasFmaLaneOperand; ///< a multiply-add can take one lane of a register as
+                          ///< its factor (`fmla v.4s, v.4s, v.s[i]`)
+  bool hasMaskedStores;   ///< masks cost nothing: tails may be masked
+  uint64_t l1Bytes;       ///< first-level data cache of one core
+  uint64_t l2Bytes;       ///< second-level cache that one core can count on
+};
+
+/// One value of `--cpu`.
+struct CpuSpec {
+  const char *name;         ///< as the user writes it
+  const char *llvmCpu;      ///< LLVM's `target-cpu`
+  const char *llvmFeatures; ///< LLVM's `target-features` beyond those of the cpu
+  MachineNumbers machine;
+  bool unrollsLoops; ///< LLVM's unroller pays off (not on cores that issue in
+                     ///< order)
+};
+
+/// One instruction set; codegen/<architecture> defines it.
+struct Architecture {
+  const char *name; ///< first part of the target names
+  llvm::ArrayRef<CpuSpec> cpus;
+  /// The CPU of the list that the machine which nncc runs on can execute, or
+  /// null.
+  const CpuSpec *(*detectHost)();
+};
+
+/// A target and a CPU, both valid.
+struct TargetSpec {
+  std::string name; ///< `aarch64-linux-gnu`
+  llvm::Triple triple;
+  const Architecture *architecture;
+  CpuSpec cpu;
+
+  /// Runs on an operating system with Linux' system calls.
+  bool isLinux() const { return triple.isOSLinux(); }
+  /// nncc itself runs on such a machine, so that emitted code can be run in
+  /// process.
+  bool isHost() const;
+};
+
+/// Whether `native` may be said: it depends on the machine, so a compile
+/// refuses it.
+enum class NativeCpu { Refuse, Detect };
+
+/// Finds what `--target` and `--cpu` name.
+///
+/// target  empty: the machine that nncc runs on
+/// cpu     empty: the default of the target
+/// error   the message of a user's mistake: a first line, then lines of notes
+/// that list what is valid
+llvm::Expected<TargetSpec> parseTarget(llvm::StringRef target, llvm::StringRef cpu,
+                                       NativeCpu native = NativeCpu::Refuse);
+
+/// The target that nncc itself runs on: `x86_64-linux-gnu`; empty where there
+/// is none.
+llvm::StringRef hostTargetName();
+
+/// Names for help texts and messages, in the order of the lists.
+llvm::SmallVector<llvm::StringRef> targetNames();
+llvm::SmallVector<llvm::StringRef> cpuNames(const Architecture &architecture);
+
+/// LLVM's view of a target, set up as every object of nncc is generated:
+/// position independent (but on bare metal), contracting multiply-adds, with
+/// `.stack_sizes`.
+std::unique_ptr<llvm::TargetMachine> createTargetMachine(const TargetSpec &target);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,56 @@
+// The AArch64 CPUs: `generic` is Armv8.0-A, which every 64-bit Arm core
+// executes.
+#include "codegen/aarch64/Machines.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace nncc;
+
+/// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane
+/// (C7.2, FMLA by element), no masks.
+static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB) {
+  return {/*vectorBits=*/128,         /*registers=*/32,
+          /*hasFmaLaneOperand=*/true,
+          /*hasMaskedStores=*/false,  /*l1Bytes=*/l1KiB << 10,
+          /*l2Bytes=*/l2KiB << 10};
+}
+
+// Cache sizes are configurable on most cores; these are what common chips have,
+// from the core's technical reference manual (TRM). `generic` takes the
+// smallest. The cores up to A55 issue in order: LLVM's unroller makes big
+// register tiles spill there (docs/architecture.md, "Code").
+static const CpuSpec cpus[] = {
+    {"generic", "generic", "+neon", neon(32, 128), /*unrollsLoops=*/true},
+    {"cortex-a53", "cortex-a53", "", neon(32, 512),
+     /*unrollsLoops=*/false}, // TRM 2.1: 8-64 KiB, 128 KiB-2 MiB
+    {"cortex-a55", "cortex-a55", "", neon(32, 128),
+     /*unrollsLoops=*/false}, // TRM A1.1: 16-64 KiB, 64-256 KiB
+    {"cortex-a72", "cortex-a72", "", neon(32, 1024),
+     /*unrollsLoops=*/true}, // TRM 2.1: 32 KiB, 512 KiB-4 MiB
+    {"cortex-a76", "cortex-a76", "", neon(64, 256),
+     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 128-512 KiB
+    {"cortex-a78", "cortex-a78", "", neon(32, 256),
+     /*unrollsLoops=*/true}, // TRM A1.3: 32 or 64 KiB, 256-512 KiB
+    {"cortex-x1", "cortex-x1", "", neon(64, 512),
+     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 512 KiB-1 MiB
+    {"neoverse-n1", "neoverse-n1", "", neon(64, 1024),
+     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 256 KiB-1 MiB
+};
+
+/// The core of the list that this machine reports; every other 64-bit Arm core
+/// runs `generic`.
+static const CpuSpec *detectHost() {
+#if defined(__aarch64__)
+  llvm::StringRef host = llvm::sys::getHostCPUName();
+  for (const CpuSpec &cpu : cpus)
+    if (host == cpu.name)
+      return &cpu;
+  return &cpus[0];
+#else
+  return nullptr;
+#endif
+}
+
+const Architecture &nncc::aarch64Architecture() {
+  static const Architecture architecture = {"aarch64", cpus, detectHost};
+  return architecture;
+}

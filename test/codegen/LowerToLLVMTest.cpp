@@ -1,0 +1,113 @@
+// L2 code of every kind that kernels contain becomes an object without foreign
+// symbols, on both architectures.
+#include "codegen/LowerToLLVM.h"
+#include "codegen/ObjectCode.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "gtest/gtest.h"
+
+using namespace nncc;
+
+namespace {
+struct Compiled {
+  std::string ir;                     ///< before LLVM's passes
+  std::vector<std::string> undefined; ///< symbols that the object needs
+};
+
+Compiled compile(const char *text, const char *targetName = "x86_64-linux-gnu") {
+  mlir::DialectRegistry registry;
+  registry
+      .insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect,
+              mlir::func::FuncDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::memref::MemRefDialect,
+              mlir::scf::SCFDialect, mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+  registerLLVMTranslation(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  EXPECT_TRUE(module);
+  auto target = parseTarget(targetName, "");
+  EXPECT_TRUE(bool(target));
+  llvm::LLVMContext llvmContext;
+  auto code = lowerToLLVM(*module, *target, llvmContext);
+  if (failed(code)) {
+    ADD_FAILURE() << "not lowered";
+    return {};
+  }
+  Compiled compiled;
+  llvm::raw_string_ostream stream(compiled.ir);
+  (*code)->print(stream, nullptr);
+  // Nothing calls a kernel here, so keep them alive.
+  for (llvm::Function &function : **code)
+    if (!function.isDeclaration())
+      function.setLinkage(llvm::GlobalValue::ExternalLinkage);
+  auto object = compileToObject(**code, *target);
+  EXPECT_TRUE(bool(object)) << llvm::toString(object.takeError());
+  auto symbols = undefinedSymbols({object->data(), object->size()});
+  EXPECT_TRUE(bool(symbols));
+  compiled.undefined = *symbols;
+  return compiled;
+}
+} // namespace
+
+TEST(LowerToLLVM, ArgumentsAreBarePointers) {
+  Compiled compiled = compile(R"mlir(
+    func.func private @k(%x: memref<4x8xf32, strided<[16, 1]>> {llvm.noalias}, %y: memref<4x8xf32> {llvm.noalias}) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c4 = arith.constant 4 : index
+      scf.for %i = %c0 to %c4 step %c1 {
+        %v = vector.load %x[%i, %c0] : memref<4x8xf32, strided<[16, 1]>>, vector<8xf32>
+        vector.store %v, %y[%i, %c0] : memref<4x8xf32>, vector<8xf32>
+      }
+      return
+    })mlir");
+  EXPECT_NE(compiled.ir.find("define internal void @k(ptr noalias %0, ptr noalias %1)"), std::string::npos)
+      << compiled.ir;
+}
+
+TEST(LowerToLLVM, LowersVectorsOfAnyRank) {
+  const char *text = R"mlir(
+    func.func private @k(%x: memref<6x8x16xf32>, %y: memref<16x8xf32>, %z: memref<8x16xf32>, %r: memref<8xf32>) {
+      %c0 = arith.constant 0 : index
+      %zero = arith.constant 0.0 : f32
+      %v = vector.transfer_read %x[%c0, %c0, %c0], %zero {in_bounds = [true, true]} : memref<6x8x16xf32>, vector<8x16xf32>
+      %t = vector.transpose %v, [1, 0] : vector<8x16xf32> to vector<16x8xf32>
+      vector.transfer_write %t, %y[%c0, %c0] {in_bounds = [true, true]} : vector<16x8xf32>, memref<16x8xf32>
+      %acc = vector.transfer_read %z[%c0, %c0], %zero {in_bounds = [true, true]} : memref<8x16xf32>, vector<8x16xf32>
+      %s = vector.fma %v, %v, %acc : vector<8x16xf32>
+      vector.transfer_write %s, %z[%c0, %c0] {in_bounds = [true, true]} : vector<8x16xf32>, memref<8x16xf32>
+      %init = arith.constant dense<0.0> : vector<8xf32>
+      %sum = vector.multi_reduction <add>, %s, %init [1] : vector<8x16xf32> to vector<8xf32>
+      %init16 = arith.constant dense<0.0> : vector<16xf32>
+      %columns = vector.multi_reduction <maximumf>, %s, %init16 [0] : vector<8x16xf32> to vector<16xf32>
+      %half = vector.extract_strided_slice %columns {offsets = [4], sizes = [8], strides = [1]} : vector<16xf32> to vector<8xf32>
+      %both = arith.addf %sum, %half : vector<8xf32>
+      vector.transfer_write %both, %r[%c0] {in_bounds = [true]} : vector<8xf32>, memref<8xf32>
+      return
+    })mlir";
+  for (const char *target : {"x86_64-linux-gnu", "aarch64-linux-gnu"})
+    EXPECT_EQ(compile(text, target).undefined, std::vector<std::string>{});
+}
+
+TEST(LowerToLLVM, ViewsBecomeAddresses) {
+  Compiled compiled = compile(R"mlir(
+    func.func private @k(%x: memref<4x6x8xf32>, %i: index, %y: memref<48xf32>) {
+      %c0 = arith.constant 0 : index
+      %row = memref.subview %x[%i, 0, 0] [1, 6, 8] [1, 1, 1] : memref<4x6x8xf32> to memref<6x8xf32, strided<[8, 1], offset: ?>>
+      %flat = memref.collapse_shape %row [[0, 1]] : memref<6x8xf32, strided<[8, 1], offset: ?>> into memref<48xf32, strided<[1], offset: ?>>
+      %v = vector.load %flat[%c0] : memref<48xf32, strided<[1], offset: ?>>, vector<48xf32>
+      vector.store %v, %y[%c0] : memref<48xf32>, vector<48xf32>
+      return
+    })mlir");
+  EXPECT_EQ(compiled.undefined, std::vector<std::string>{});
+}

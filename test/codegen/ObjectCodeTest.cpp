@@ -1,0 +1,111 @@
+// What an object may contain: no foreign symbols, no paths, the same bytes each
+// time, local kernels.
+#include "codegen/ObjectCode.h"
+#include "llvm/AsmParser/Parser.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/SourceMgr.h"
+#include "gtest/gtest.h"
+
+using namespace nncc;
+
+namespace {
+// A kernel with a loop that is a memset in disguise, one with a multiply and an
+// add, and a large frame.
+const char *const code = R"(
+define internal void @k000_clear(ptr noalias %out) noinline {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %p = getelementptr float, ptr %out, i64 %i
+  store float 0.0, ptr %p
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, 4096
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}
+define internal void @k001_scale(ptr %x) noinline {
+  %buffer = alloca [256 x float], align 64
+  call void @k000_clear(ptr %buffer)
+  %a = load <16 x float>, ptr %x, align 4
+  %b = load <16 x float>, ptr %buffer, align 4
+  %product = fmul <16 x float> %a, %a
+  %sum = fadd <16 x float> %product, %b
+  store <16 x float> %sum, ptr %x, align 4
+  ret void
+}
+define void @m_run(ptr %x) {
+  call void @k000_clear(ptr %x)
+  call void @k001_scale(ptr %x)
+  ret void
+}
+!llvm.ident = !{!0}
+!0 = !{!"a compiler with a version"}
+)";
+
+llvm::SmallVector<char, 0> compile(const char *target, const char *cpu, CodeForm form = CodeForm::Object) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic diagnostic;
+  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(code, diagnostic, context);
+  EXPECT_TRUE(module) << diagnostic.getMessage().str();
+  auto spec = parseTarget(target, cpu);
+  EXPECT_TRUE(bool(spec)) << llvm::toString(spec.takeError());
+  ObjectOptions options;
+  options.form = form;
+  auto bytes = compileToObject(*module, *spec, options);
+  EXPECT_TRUE(bool(bytes)) << llvm::toString(bytes.takeError());
+  return std::move(*bytes);
+}
+
+llvm::StringRef text(const llvm::SmallVector<char, 0> &bytes) { return {bytes.data(), bytes.size()}; }
+} // namespace
+
+TEST(ObjectCode, NeedsNothingButMemset) {
+  for (llvm::StringRef target : targetNames()) {
+    auto object = compile(target.str().c_str(), "");
+    auto symbols = undefinedSymbols(text(object));
+    ASSERT_TRUE(bool(symbols)) << llvm::toString(symbols.takeError());
+    EXPECT_EQ(*symbols, std::vector<std::string>{"memset"}) << target.str();
+  }
+}
+
+TEST(ObjectCode, IsTheSameEachTime) {
+  EXPECT_EQ(compile("aarch64-linux-gnu", "cortex-a76"), compile("aarch64-linux-gnu", "cortex-a76"));
+}
+
+TEST(ObjectCode, KnowsTheStackOfEveryFunction) {
+  for (const char *target : {"x86_64-linux-gnu", "aarch64-linux-gnu"}) {
+    auto object = compile(target, "");
+    auto uses = readStackSizes(text(object));
+    ASSERT_TRUE(bool(uses)) << llvm::toString(uses.takeError());
+    ASSERT_EQ(uses->size(), 3u);
+    EXPECT_EQ((*uses)[0].function, "k000_clear");
+    EXPECT_EQ((*uses)[1].function, "k001_scale");
+    EXPECT_GE((*uses)[1].bytes, 1024u);
+    EXPECT_LE((*uses)[1].bytes, 1280u);
+    EXPECT_EQ((*uses)[2].function, "m_run");
+  }
+}
+
+TEST(ObjectCode, HasNoUnwindTablesAndNoCompilerVersion) {
+  auto object = compile("x86_64-linux-gnu", "x86-64-v3");
+  auto file = llvm::object::ELF64LEObjectFile::create(llvm::MemoryBufferRef(text(object), "object"));
+  ASSERT_TRUE(bool(file));
+  for (llvm::object::ELFSectionRef section : file->sections()) {
+    auto name = section.getName();
+    ASSERT_TRUE(bool(name));
+    EXPECT_FALSE(name->contains("eh_frame")) << name->str();
+    EXPECT_FALSE(name->contains("comment")) << name->str();
+    EXPECT_FALSE(name->contains("init_array")) << name->str();
+  }
+}
+
+TEST(ObjectCode, FusesMultiplyAndAddInTheWidthOfTheMachine) {
+  EXPECT_TRUE(text(compile("x86_64-linux-gnu", "x86-64-v3", CodeForm::Assembly)).contains("vfmadd"));
+  EXPECT_FALSE(text(compile("x86_64-linux-gnu", "x86-64-v3", CodeForm::Assembly)).contains("zmm"));
+  EXPECT_TRUE(text(compile("x86_64-linux-gnu", "x86-64-v4", CodeForm::Assembly)).contains("zmm"));
+  EXPECT_TRUE(text(compile("aarch64-linux-android", "", CodeForm::Assembly)).contains("fmla"));
+}
