@@ -17,7 +17,7 @@ def session(model) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.graph_optimization_level = level
-        options.log_severity_level = 3  # errors only: it warns about unused initializers
+        options.log_severity_level = 4  # it warns about unused initializers, and errors come as exceptions, too
         try:
             return onnxruntime.InferenceSession(str(model) if not isinstance(model, bytes) else model, options,
                                                 providers=["CPUExecutionProvider"])
