@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Models of the repository itself: never fetched, always there.
 OWN_MODELS = {"digits": REPOSITORY / "tools" / "demo" / "digits.onnx"}
+_OWN_HINTS = {"digits": {"kind": "image", "low": 0, "high": 1}}
 
 # CTest's SKIP_RETURN_CODE of every test that needs a model.
 SKIPPED = 77
@@ -39,6 +40,16 @@ def manifest() -> dict[str, dict]:
     return {entry["name"]: entry for entry in json.loads(MANIFEST.read_text())["models"]}
 
 
+def entry_of(name: str) -> dict:
+    """What the manifest says of a model, own ones included."""
+    return {"name": name, "input": _OWN_HINTS[name]} if name in OWN_MODELS else manifest()[name]
+
+
+def input_hint(name: str) -> dict:
+    """What a plausible input of a model is, as in models.json."""
+    return entry_of(name)["input"]
+
+
 def hash_of(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
@@ -48,8 +59,6 @@ def hash_of(path: Path) -> str:
 def model_path(name: str) -> Path:
     """The file of a model. Raises MissingModel when it has not been fetched, or is not the file it should be."""
     if name in OWN_MODELS:
-        if not OWN_MODELS[name].exists():
-            raise MissingModel(f"{name}: {OWN_MODELS[name]} does not exist")
         return OWN_MODELS[name]
     entry = manifest()[name]
     path = cache_folder() / "models" / f"{name}.onnx"

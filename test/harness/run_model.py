@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
     nncc.add_arguments(parser)
     options = parser.parse_args()
-    entry = models.manifest().get(options.model, {"input": {"kind": "image", "low": 0, "high": 16}})
+    entry = models.entry_of(options.model)
     try:
         results = [check(nncc.Nncc(options.nncc, target), options.model, entry) for target in nncc.targets_of(options.target)]
     except models.MissingModel as missing:

@@ -1,0 +1,95 @@
+"""C programs that link generated libraries: several models, several threads, step by step. Outputs are compared with onnxruntime.
+
+    c_programs.py three_models --models digits,graph:3,graph:5 --target both
+
+PROGRAM.c lies in test/end-to-end. A model is a name of test/harness/models.json or `graph:SEED`, a random graph.
+"""
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import compare
+import inputs
+import models
+import nncc
+import oracle
+import random_graphs
+
+# Program -> (libraries it links: index into --models each, uses: index of the library each).
+PROGRAMS = {"three_models": ([0, 1, 2], [0, 1, 2]), "two_names": ([0, 0], [0, 1]), "two_threads": ([0], [0, 0]), "steps": ([0], [0])}
+SOURCES = models.REPOSITORY / "test" / "end-to-end"
+NAMES = ["first", "second", "third"]
+C_COMPILERS = {nncc.X86_64: ["clang-22"], nncc.AARCH64: ["aarch64-linux-gnu-gcc", "-static"]}
+EMULATORS = {nncc.X86_64: [], nncc.AARCH64: ["qemu-aarch64"]}
+
+
+def find_model(name: str, folder: Path) -> tuple[Path, dict]:
+    """The file of a model and what its inputs should look like."""
+    if name.startswith("graph:"):
+        path = folder / f"{name.replace(':', '')}.onnx"
+        onnx.save(random_graphs.make_case(int(name.split(":")[1]))[0], path)
+        return path, {"kind": "features"}
+    return models.model_path(name), models.input_hint(name)
+
+
+def run_program(program: str, names: list[str], compiler: nncc.Nncc, folder: Path) -> str | None:
+    """Builds and runs one program on one target; returns what is wrong, or None."""
+    libraries, uses = PROGRAMS[program]
+    found = [find_model(name, folder) for name in names]
+    for name, model in zip(NAMES, libraries):
+        compiler.compile(found[model][0], folder, f"--name={name}")
+    command = [*C_COMPILERS[compiler.target], "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{SOURCES}",
+               SOURCES / f"{program}.c", *(folder / f"lib{name}.a" for name, _ in zip(NAMES, libraries)), "-pthread",
+               "-o", folder / program]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode:
+        return f"the C program does not build: {built.stderr}"
+
+    folders, expected = [], []
+    for seed, use in enumerate(uses):
+        path, hint = found[libraries[use]]
+        values = inputs.make_inputs(path, seed, hint)
+        expected.append(oracle.run(path, values))
+        folders.append(folder / f"use{seed}")
+        folders[-1].mkdir()
+        for index, value in enumerate(values.values()):
+            (folders[-1] / f"input{index}").write_bytes(value.tobytes())
+    ran = subprocess.run([*EMULATORS[compiler.target], folder / program, *folders], capture_output=True, text=True, timeout=300)
+    if ran.returncode:
+        return f"the C program ended with {ran.returncode}: {ran.stderr}"
+    for where, references in zip(folders, expected):
+        for index, (name, reference) in enumerate(references.items()):
+            got = np.fromfile(where / f"output{index}", reference.dtype).reshape(reference.shape)
+            wrong = compare.invalid_reference(reference) or compare.difference(got, reference)
+            if wrong:
+                return f"{where.name} output '{name}': {wrong}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", choices=PROGRAMS)
+    parser.add_argument("--models", required=True, type=lambda text: text.split(","))
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    good = True
+    for target in nncc.targets_of(options.target):
+        with tempfile.TemporaryDirectory(prefix="nncc-program-") as scratch:
+            try:
+                wrong = run_program(options.program, options.models, nncc.Nncc(options.nncc, target), Path(scratch))
+            except models.MissingModel as missing:
+                models.skip_or_fail(missing)
+            except nncc.NnccError as error:
+                wrong = str(error)
+        print(f"{options.program} of {', '.join(options.models)} on {target}: {f'FAIL {wrong}' if wrong else 'ok'}")
+        good &= wrong is None
+    sys.exit(0 if good else 1)
+
+
+main()
