@@ -1,0 +1,61 @@
+// Reads an ONNX file: the model as nn ops (stage N1), or a description of what it takes and gives.
+#ifndef NNCC_LIB_IMPORT_ONNX_IMPORT_H
+#define NNCC_LIB_IMPORT_ONNX_IMPORT_H
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace nncc {
+
+/// What a model leaves open and the user decides.
+struct ImportOptions {
+  /// Sizes of symbolic dims: `batch`, or `x.0` (input and position) for a dim without a name.
+  std::map<std::string, int64_t> dims;
+  /// Inputs that become constants, as text: `5`, `0.5`, `true`, `1,2,3`, `[1, 2, 3]`, `FILE.npy` or `@FILE.npy`.
+  std::map<std::string, std::string> binds;
+  /// Shapes of inputs that are given as files; they bind symbolic dims like `dims` does.
+  std::map<std::string, std::vector<int64_t>> inputShapes;
+};
+
+/// A dim of an input or output as the file says it.
+struct OnnxDim {
+  int64_t size = -1; ///< -1: not fixed by the file
+  std::string key;   ///< what `--dim KEY=N` calls it; empty for fixed dims
+};
+
+struct OnnxValueInfo {
+  std::string name;
+  std::string type; ///< f32, i64, ...; `sequence`, `string`, ... for what nncc cannot take
+  std::vector<OnnxDim> dims;
+  bool hasShape = true;
+};
+
+/// What `nncc inspect` says about a file before anything is compiled.
+struct OnnxModelInfo {
+  std::string producer;
+  int64_t irVersion = 0;
+  std::map<std::string, int64_t> opsets; ///< by domain; ONNX's own is ""
+  std::vector<OnnxValueInfo> inputs, outputs;
+  std::map<std::string, size_t> ops; ///< count by operator, subgraphs included
+  size_t nodes = 0;
+  uint64_t weightBytes = 0;
+};
+
+/// Imports a model: a module with `func.func @main` at stage N1. Arguments and results carry `nn.name`.
+///
+/// error   everything that is wrong with the file or the options is reported as MLIR diagnostics located at `path`
+///         (FileLineColLoc, line 0): all nodes that cannot be compiled in one run, at most 20
+/// source  ONNX IR specification; operators of opsets 7 to 25
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importOnnx(llvm::StringRef path, const ImportOptions &options,
+                                                              mlir::MLIRContext &context);
+
+/// Describes a model without importing it. Reports like `importOnnx`.
+mlir::FailureOr<OnnxModelInfo> readOnnxModelInfo(llvm::StringRef path, mlir::MLIRContext &context);
+
+} // namespace nncc
+#endif
