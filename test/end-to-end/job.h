@@ -58,7 +58,7 @@ static job make_job(const nncc_model *model, const char *folder) {
 }
 
 /* Writes output i to FOLDER/outputI. */
-static void write_outputs(const job *done, const char *folder) {
+static inline void write_outputs(const job *done, const char *folder) {
   char path[4096];
   uint32_t i;
   for (i = 0; i < done->model->num_outputs; ++i) {
@@ -70,7 +70,7 @@ static void write_outputs(const job *done, const char *folder) {
   }
 }
 
-static nncc_status run_job(const job *todo) { return todo->model->run(todo->context, todo->inputs, todo->outputs); }
+static inline nncc_status run_job(const job *todo) { return todo->model->run(todo->context, todo->inputs, todo->outputs); }
 
 /* True when the outputs of two jobs of one model are the same bits. */
 static inline int same_outputs(const job *a, const job *b) {
