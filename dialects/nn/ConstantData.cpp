@@ -1,0 +1,165 @@
+// Reads and makes the bytes of constants. `i1` is one byte per element everywhere but in dense attributes.
+#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/NN.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/Allocator.h"
+#include <cstring>
+
+using namespace mlir;
+
+namespace nncc::nn {
+
+// Below this a constant is a dense attribute, which dumps show; above, its bytes must never flood a dump.
+static constexpr int64_t kDenseBytes = 1024;
+// Cache line: what vector loads of packed weights want.
+static constexpr size_t kBlobAlign = 64;
+
+int64_t constantElementBytes(Type element) { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
+
+int64_t constantBytes(RankedTensorType type) {
+  return type.getNumElements() * constantElementBytes(type.getElementType());
+}
+
+//===-- ConstantReader ---------------------------------------------------===//
+
+std::optional<ConstantReader> ConstantReader::get(ElementsAttr value) {
+  ConstantReader reader;
+  reader.type = value ? dyn_cast<RankedTensorType>(value.getShapedType()) : RankedTensorType();
+  if (!reader.type || !reader.type.hasStaticShape())
+    return std::nullopt;
+  reader.elementBytes = constantElementBytes(reader.type.getElementType());
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    const AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!blob || (int64_t)blob->getData().size() != constantBytes(reader.type))
+      return std::nullopt;
+    reader.bytes = blob->getData();
+    return reader;
+  }
+  auto dense = dyn_cast<DenseElementsAttr>(value);
+  if (!dense)
+    return std::nullopt;
+  reader.splat = dense.isSplat();
+  if (reader.type.getElementType().isInteger(1)) {
+    reader.unpacked = std::make_shared<std::vector<char>>();
+    if (reader.splat)
+      reader.unpacked->push_back(dense.getSplatValue<bool>());
+    else
+      for (bool element : dense.getValues<bool>())
+        reader.unpacked->push_back(element);
+    reader.bytes = *reader.unpacked;
+    return reader;
+  }
+  reader.bytes = dense.getRawData();
+  return reader;
+}
+
+std::optional<ConstantReader> ConstantReader::get(Value value) {
+  ElementsAttr constant = getConstantValue(value);
+  return constant ? get(constant) : std::nullopt;
+}
+
+bool ConstantReader::isUniform() const {
+  if (splat || size() <= 1)
+    return true;
+  // All elements are equal iff the bytes equal themselves shifted by one element.
+  return std::memcmp(bytes.data(), bytes.data() + elementBytes, bytes.size() - elementBytes) == 0;
+}
+
+double ConstantReader::getFloat(int64_t index) const {
+  Type element = type.getElementType();
+  if (element.isF32())
+    return get<float>(index);
+  if (element.isF64())
+    return get<double>(index);
+  if (auto floatType = dyn_cast<FloatType>(element)) {
+    unsigned width = floatType.getWidth();
+    uint64_t bits = 0;
+    std::memcpy(&bits, at(index), elementBytes);
+    APFloat number(floatType.getFloatSemantics(), APInt(width, bits));
+    bool losesInfo;
+    number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &losesInfo);
+    return number.convertToDouble();
+  }
+  int64_t integer = getInteger(index);
+  return element.isUnsignedInteger(64) ? (double)(uint64_t)integer : (double)integer;
+}
+
+int64_t ConstantReader::getInteger(int64_t index) const {
+  Type element = type.getElementType();
+  if (isa<FloatType>(element))
+    return (int64_t)getFloat(index);
+  bool isUnsigned = element.isUnsignedInteger();
+  switch (elementBytes) {
+  case 1:
+    return isUnsigned || element.isInteger(1) ? (int64_t)get<uint8_t>(index) : (int64_t)get<int8_t>(index);
+  case 2:
+    return isUnsigned ? (int64_t)get<uint16_t>(index) : (int64_t)get<int16_t>(index);
+  case 4:
+    return isUnsigned ? (int64_t)get<uint32_t>(index) : (int64_t)get<int32_t>(index);
+  default:
+    return get<int64_t>(index);
+  }
+}
+
+//===-- ConstantBuilder --------------------------------------------------===//
+
+ConstantBuilder::ConstantBuilder(RankedTensorType type)
+    : type(type), byteCount(constantBytes(type)), elementBytes(constantElementBytes(type.getElementType())),
+      data(static_cast<char *>(llvm::allocate_buffer(std::max<int64_t>(byteCount, 1), kBlobAlign))) {}
+
+ConstantBuilder::~ConstantBuilder() {
+  if (data)
+    llvm::deallocate_buffer(data, std::max<int64_t>(byteCount, 1), kBlobAlign);
+}
+
+void ConstantBuilder::setFloat(int64_t index, double value) {
+  Type element = type.getElementType();
+  if (element.isF32())
+    return set<float>(index, (float)value);
+  if (element.isF64())
+    return set<double>(index, value);
+  auto floatType = dyn_cast<FloatType>(element);
+  if (!floatType)
+    return setInteger(index, (int64_t)value);
+  APFloat number(value);
+  bool losesInfo;
+  number.convert(floatType.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+  uint64_t bits = number.bitcastToAPInt().getZExtValue();
+  std::memcpy(at(index), &bits, elementBytes);
+}
+
+void ConstantBuilder::setInteger(int64_t index, int64_t value) {
+  if (isa<FloatType>(type.getElementType()))
+    return setFloat(index, (double)value);
+  if (type.getElementType().isInteger(1))
+    value = value != 0;
+  std::memcpy(at(index), &value, elementBytes); // little-endian hosts only, as LLVM's own resources
+}
+
+ElementsAttr ConstantBuilder::finish(StringRef name) {
+  if (byteCount < kDenseBytes) {
+    if (type.getElementType().isInteger(1))
+      return DenseElementsAttr::get(type, ArrayRef<bool>(reinterpret_cast<bool *>(data), byteCount));
+    return DenseElementsAttr::getFromRawBuffer(type, {data, (size_t)byteCount});
+  }
+  AsmResourceBlob blob(
+      ArrayRef<char>(data, byteCount), kBlobAlign,
+      [](void *bytes, size_t size, size_t align) { llvm::deallocate_buffer(bytes, size, align); },
+      /*dataIsMutable=*/false);
+  data = nullptr;
+  return DenseResourceElementsAttr::get(type, name.empty() ? "constant" : name, std::move(blob));
+}
+
+ElementsAttr reshapeConstant(ElementsAttr value, RankedTensorType type) {
+  if (value.getNumElements() != type.getNumElements() || value.getElementType() != type.getElementType())
+    return {};
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
+    return DenseResourceElementsAttr::get(type, resource.getRawHandle());
+  if (auto dense = dyn_cast<DenseElementsAttr>(value))
+    return dense.reshape(type);
+  return {};
+}
+
+} // namespace nncc::nn
