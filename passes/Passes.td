@@ -3,6 +3,21 @@
 #define NNCC_PASSES_PASSES_TD
 include "mlir/Pass/PassBase.td"
 
+//===-- between all phases ----------------------------------------------===//
+
+def Check : Pass<"nncc-check", "::mlir::ModuleOp"> {
+  let summary = "Fails unless the module keeps the contract of a stage: N1, N2, P, L1 or L2";
+  let description = [{
+    `--nncc-check=N2` on the command line. The contracts are the table in `passes/check/Check.cpp`.
+
+    ```mlir
+    // at L2:
+    %0 = memref.alloc() : memref<4xf32>   // error: 'memref.alloc' op may not be in a kernel's function at stage L2
+    ```
+  }];
+  let options = [Option<"stage", "stage", "std::string", /*default=*/"\"\"", "N1, N2, P, L1 or L2">];
+}
+
 //===-- graph: N1 -> N2 -------------------------------------------------===//
 
 def DropUnusedOps : Pass<"nncc-drop-unused-ops", "::mlir::func::FuncOp"> {
@@ -15,6 +30,29 @@ def DropUnusedOps : Pass<"nncc-drop-unused-ops", "::mlir::func::FuncOp"> {
     return %x : tensor<4xf32>
     ```
   }];
+}
+
+def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Groups ops into kernels: N1 becomes N2";
+  let description = [{
+    A contraction takes the elementwise ops after it that have its output's shape, as long as one result stays alive;
+    of two contractions that are added, the later one takes the addition. What is left of elementwise ops becomes
+    DAGs with one result; every other op is a kernel by itself. Nothing is computed twice. Constants whose elements
+    are all equal move into the body, other constants are operands; reshapes stay outside.
+
+    Requires N1, guarantees N2.
+
+    ```mlir
+    %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+    %1 = nn.unary relu %0 : tensor<2x5xf32> -> tensor<2x5xf32>
+    // becomes
+    %1 = nn.kernel "k000_fc" ins(%x, %w : ...) { ^bb0(...): nn.matmul, nn.unary, nn.yield } -> tensor<2x5xf32>
+    ```
+  }];
+  let options = [
+    Option<"onlyContractions", "only-contractions", "bool", /*default=*/"true",
+           "Give an epilogue to contractions only, not to pooling, reductions, resizes and transposes">];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 
 //===-- lower: P -> L1 -> L2 --------------------------------------------===//

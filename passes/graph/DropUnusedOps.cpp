@@ -1,7 +1,7 @@
 // Erases dead nn ops, last users first.
 #include "dialects/nn/NN.h"
-#include "passes/Passes.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Passes.h"
 
 using namespace mlir;
 

@@ -1,0 +1,12 @@
+// The phases of the compiler as lists of passes; lib/driver runs them one after the other.
+#ifndef NNCC_PASSES_PIPELINES_H
+#define NNCC_PASSES_PIPELINES_H
+#include "mlir/Pass/PassManager.h"
+
+namespace nncc {
+
+/// N1 -> N2: folds, simplifies, chooses the layout, fuses, forms kernels. Anchored on the module.
+void buildGraphPipeline(mlir::OpPassManager &manager);
+
+} // namespace nncc
+#endif
