@@ -2,6 +2,7 @@
 // patterns that undo each other's work (transposes, shape casts,
 // canonicalization) never share a greedy run.
 #include "codegen/LowerToLLVM.h"
+#include "codegen/ObjectCode.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -256,6 +257,7 @@ FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, cons
   if (!code)
     return failure();
   code->setSourceFileName("nncc");
+  prepareModule(*code, target);
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;

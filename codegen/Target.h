@@ -48,6 +48,8 @@ struct Architecture {
   /// The CPU of the list that the machine which nncc runs on can execute, or
   /// null.
   const CpuSpec *(*detectHost)();
+  /// Whether the machine which nncc runs on executes code for a CPU of the list.
+  bool (*canRun)(const CpuSpec &cpu);
 };
 
 /// A target and a CPU, both valid.

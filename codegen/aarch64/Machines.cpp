@@ -50,7 +50,10 @@ static const CpuSpec *detectHost() {
 #endif
 }
 
+/// What a core lacks is not looked up: code for another core than the own one is the caller's risk.
+static bool canRun(const CpuSpec &) { return detectHost() != nullptr; }
+
 const Architecture &nncc::aarch64Architecture() {
-  static const Architecture architecture = {"aarch64", cpus, detectHost};
+  static const Architecture architecture = {"aarch64", cpus, detectHost, canRun};
   return architecture;
 }

@@ -49,7 +49,13 @@ static const CpuSpec *detectHost() {
 #endif
 }
 
+/// Each level includes those before it.
+static bool canRun(const CpuSpec &cpu) {
+  const CpuSpec *host = detectHost();
+  return host && cpu.machine.vectorBits <= host->machine.vectorBits;
+}
+
 const Architecture &nncc::x86_64Architecture() {
-  static const Architecture architecture = {"x86_64", cpus, detectHost};
+  static const Architecture architecture = {"x86_64", cpus, detectHost, canRun};
   return architecture;
 }

@@ -1,0 +1,313 @@
+// Runs a model of another architecture under an emulator: links it with the loader (runtime/loader) into a program
+// and talks to that over a socket, so that one start serves any number of inputs.
+#include "lib/analyze/LoaderObject.h"
+#include "lib/analyze/RunModel.h"
+#include "lld/Common/CommonLinkerContext.h"
+#include "lld/Common/Driver.h"
+#include "nncc/abi.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace nncc;
+using llvm::Error;
+using llvm::StringRef;
+
+extern char **environ;
+
+// What runtime/loader/loader.c says and understands, by its names.
+static constexpr uint64_t loaderVersion = 1;
+enum class Command : uint64_t { Quit, Inputs, Run, Outputs, Start, Step, Read, Fill };
+
+static Error failure(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+namespace {
+/// A folder for the files of one run that goes with this object.
+class TemporaryFolder {
+public:
+  static llvm::Expected<TemporaryFolder> create() {
+    TemporaryFolder folder;
+    if (std::error_code code = llvm::sys::fs::createUniqueDirectory("nncc-run", folder.path))
+      return failure("cannot make a temporary folder: " + code.message());
+    return folder;
+  }
+  TemporaryFolder(TemporaryFolder &&other) : path(std::move(other.path)) { other.path.clear(); }
+  ~TemporaryFolder() {
+    if (!path.empty())
+      llvm::sys::fs::remove_directories(path);
+  }
+
+  /// Writes a file and returns its path.
+  llvm::Expected<std::string> write(StringRef name, StringRef contents) const {
+    llvm::SmallString<128> file(path);
+    llvm::sys::path::append(file, name);
+    std::error_code code;
+    llvm::raw_fd_ostream stream(file, code);
+    stream << contents;
+    stream.close();
+    if (code || stream.has_error()) {
+      std::string reason = code ? code.message() : stream.error().message();
+      stream.clear_error();
+      return failure("cannot write '" + file + "': " + reason);
+    }
+    return std::string(file);
+  }
+
+  llvm::SmallString<128> path;
+
+private:
+  TemporaryFolder() = default;
+};
+
+class RemoteModel : public RunnableModel {
+public:
+  static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, const TargetSpec &target);
+  ~RemoteModel() override {
+    if (channel >= 0)
+      ::close(channel); // the loader leaves at the end of its input
+    if (process > 0)
+      ::waitpid(process, nullptr, 0);
+  }
+
+  Error fillArena(uint8_t value) override { return send(Command::Fill, value); }
+
+private:
+  llvm::Expected<std::vector<uint64_t>> runBound(Inputs inputs, Outputs outputs, unsigned runs) override {
+    if (Error error = sendInputs(inputs))
+      return error;
+    std::vector<uint64_t> answer(1 + runs);
+    if (Error error = send(Command::Run, runs))
+      return error;
+    if (Error error = receive(answer.data(), answer.size() * sizeof(uint64_t)))
+      return error;
+    if (Error error = statusError("run", answer[0]))
+      return error;
+    if (Error error = fetchOutputs(outputs))
+      return error;
+    answer.erase(answer.begin());
+    return answer;
+  }
+
+  Error start(Inputs inputs, Outputs) override {
+    if (Error error = sendInputs(inputs))
+      return error;
+    uint64_t status;
+    if (Error error = send(Command::Start))
+      return error;
+    if (Error error = receive(&status, sizeof status))
+      return error;
+    return statusError("start", status);
+  }
+
+  llvm::Expected<StepResult> stepOnce() override {
+    uint64_t answer[2];
+    if (Error error = send(Command::Step))
+      return error;
+    if (Error error = receive(answer, sizeof answer))
+      return error;
+    if (answer[0] != NNCC_MORE)
+      if (Error error = statusError("step", answer[0]))
+        return error;
+    return StepResult{answer[0] == NNCC_OK, answer[1]};
+  }
+
+  Error fetchOutputs(Outputs outputs) override {
+    if (Error error = send(Command::Outputs))
+      return error;
+    for (llvm::MutableArrayRef<char> output : outputs)
+      if (Error error = receive(output.data(), output.size()))
+        return error;
+    return Error::success();
+  }
+
+  llvm::Expected<llvm::SmallVector<char, 0>> readArena(uint64_t byteOffset, uint64_t bytes) override {
+    llvm::SmallVector<char, 0> contents(bytes);
+    if (Error error = send(Command::Read, byteOffset, bytes))
+      return error;
+    if (Error error = receive(contents.data(), bytes))
+      return error;
+    return contents;
+  }
+
+  Error sendInputs(Inputs inputs) {
+    if (Error error = send(Command::Inputs))
+      return error;
+    for (llvm::ArrayRef<char> input : inputs)
+      if (Error error = sendBytes(input.data(), input.size()))
+        return error;
+    return Error::success();
+  }
+
+  Error send(Command command, uint64_t a = 0, uint64_t b = 0) {
+    const uint64_t words[] = {static_cast<uint64_t>(command), a, b};
+    return sendBytes(words, sizeof words);
+  }
+
+  Error sendBytes(const void *from, size_t bytes) {
+    for (auto *next = static_cast<const char *>(from); bytes;) {
+      ssize_t count = ::send(channel, next, bytes, MSG_NOSIGNAL);
+      if (count < 0 && errno == EINTR)
+        continue;
+      if (count <= 0)
+        return reportEnd();
+      next += count;
+      bytes -= count;
+    }
+    return Error::success();
+  }
+
+  Error receive(void *to, size_t bytes) {
+    for (auto *next = static_cast<char *>(to); bytes;) {
+      ssize_t count = ::read(channel, next, bytes);
+      if (count < 0 && errno == EINTR)
+        continue;
+      if (count <= 0)
+        return reportEnd();
+      next += count;
+      bytes -= count;
+    }
+    return Error::success();
+  }
+
+  /// Says how the program ended that should be answering.
+  Error reportEnd() {
+    ::close(channel);
+    channel = -1;
+    int status = 0;
+    if (process > 0)
+      ::waitpid(process, &status, 0);
+    process = -1;
+    if (WIFSIGNALED(status))
+      return failure("the model ended by signal " + llvm::Twine(WTERMSIG(status)) + " (" +
+                     ::strsignal(WTERMSIG(status)) + ") under " + emulator);
+    return failure("the model ended with status " + llvm::Twine(WEXITSTATUS(status)) + " under " + emulator);
+  }
+
+  Error spawn(const std::string &program);
+  Error readHello();
+
+  std::string emulator;
+  pid_t process = -1;
+  int channel = -1;
+};
+} // namespace
+
+/// Finds qemu's user-mode emulator of an architecture.
+static llvm::Expected<std::string> findEmulator(const TargetSpec &target) {
+  std::string name = "qemu-" + std::string(target.architecture->name);
+  for (const std::string &candidate : {name, name + "-static"})
+    if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(candidate))
+      return *path;
+  return failure("running code for '" + target.name + "' on this machine needs " + name +
+                 "\ninstall it: apt-get install qemu-user");
+}
+
+/// Links a model and the loader into a static program, in process.
+static llvm::Expected<std::string> linkProgram(const ModelObjects &objects, const TemporaryFolder &folder) {
+  auto code = folder.write("code.o", objects.code->getBuffer());
+  if (!code)
+    return code.takeError();
+  auto loader = folder.write("loader.o", embedded::loaderAArch64);
+  if (!loader)
+    return loader.takeError();
+  std::vector<std::string> words = {"ld.lld",
+                                    "-static",
+                                    "--no-dynamic-linker",
+                                    "-o",
+                                    (folder.path + "/program").str(),
+                                    *code,
+                                    *loader,
+                                    "--defsym=nncc_loaded_model=" + objects.name + "_model"};
+  if (objects.weights) {
+    auto weights = folder.write("weights.o", objects.weights->getBuffer());
+    if (!weights)
+      return weights.takeError();
+    words.push_back(*weights);
+  }
+  std::vector<const char *> arguments;
+  for (const std::string &word : words)
+    arguments.push_back(word.c_str());
+  std::string output;
+  llvm::raw_string_ostream stream(output);
+  lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return failure("cannot link the model with its loader: " + output);
+  return words[4];
+}
+
+Error RemoteModel::spawn(const std::string &program) {
+  // A socket, not a pipe: writing to a program that died must not kill this one.
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return failure("cannot open a socket: " + llvm::Twine(::strerror(errno)));
+  channel = ends[0];
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 0);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  const char *arguments[] = {emulator.c_str(), program.c_str(), nullptr};
+  int error =
+      ::posix_spawn(&process, emulator.c_str(), &actions, nullptr, const_cast<char *const *>(arguments), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (error != 0) {
+    process = -1;
+    return failure("cannot start '" + emulator + "': " + ::strerror(error));
+  }
+  return Error::success();
+}
+
+Error RemoteModel::readHello() {
+  uint64_t hello[6];
+  if (Error error = receive(hello, sizeof hello))
+    return error;
+  if (hello[0] != loaderVersion || hello[1] != NNCC_ABI_VERSION)
+    return failure("the loader is of another version than this program");
+  arena = hello[2];
+  inputSizes.resize(hello[3]);
+  outputSizes.resize(hello[4]);
+  kernelCount = hello[5];
+  if (Error error = receive(inputSizes.data(), inputSizes.size() * sizeof(uint64_t)))
+    return error;
+  return receive(outputSizes.data(), outputSizes.size() * sizeof(uint64_t));
+}
+
+llvm::Expected<std::unique_ptr<RunnableModel>> RemoteModel::load(ModelObjects objects, const TargetSpec &target) {
+  static_assert(llvm::endianness::native == llvm::endianness::little, "the loader answers in little endian");
+  if (!target.isLinux() || target.triple.getArch() != llvm::Triple::aarch64)
+    return failure("code for '" + target.name + "' cannot be run on this machine\nvalid here: " + hostTargetName() +
+                   ", aarch64-linux-gnu, aarch64-linux-android");
+  auto loaded = std::make_unique<RemoteModel>();
+  auto emulator = findEmulator(target);
+  if (!emulator)
+    return emulator.takeError();
+  loaded->emulator = *emulator;
+  auto folder = TemporaryFolder::create();
+  if (!folder)
+    return folder.takeError();
+  auto program = linkProgram(objects, *folder);
+  if (!program)
+    return program.takeError();
+  if (Error error = loaded->spawn(*program))
+    return error;
+  // After the greeting the program is in memory, and its files may go.
+  if (Error error = loaded->readHello())
+    return error;
+  return loaded;
+}
+
+llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadUnderEmulator(ModelObjects objects, const TargetSpec &target) {
+  return RemoteModel::load(std::move(objects), target);
+}
