@@ -53,6 +53,24 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
     Option<"onlyContractions", "only-contractions", "bool", /*default=*/"true",
            "Give an epilogue to contractions only, not to pooling, reductions, resizes and transposes">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
+//===-- memory: N2 -> P --------------------------------------------------===//
+
+def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every tensor its place in the arena, the weights or the caller's memory";
+  let description = [{
+    Requires N2, guarantees P. Concatenations, slices and reshapes become views where they can, an elementwise kernel
+    takes over the memory of an operand that dies in it, results of the model are written straight to the caller. What
+    no view can replace becomes a copy kernel. `@main` gets the arguments arena, weights, inputs and outputs, and the
+    attributes `nn.arena_lower_bound` (bytes) and `nn.peak_kernel`.
+
+    ```mlir
+    %y = nn.kernel "k0" ins(%x : tensor<4xf32>) {...} -> tensor<4xf32>
+    // becomes
+    %p = nn.place %arena at 64 : memref<128xi8> to memref<4xf32>
+    nn.kernel "k0" ins(%x : memref<4xf32>) outs(%p : memref<4xf32>) {...}
+    ```
+  }];
+  let options = [Option<"reuse", "reuse", "bool", "true", "let tensors share memory (off: the numeric debugger)">];
 }
 
 //===-- lower: P -> L1 -> L2 --------------------------------------------===//

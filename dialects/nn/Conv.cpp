@@ -7,8 +7,7 @@ using namespace nncc::nn;
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 /// What conv2d and conv_transpose2d share: ranks, groups, list lengths, bias.
-template <typename Adaptor>
-static LogicalResult checkConvolution(std::optional<Location> location, Adaptor &op) {
+template <typename Adaptor> static LogicalResult checkConvolution(std::optional<Location> location, Adaptor &op) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter());
   if (input.getRank() != 4 || filter.getRank() != 4)
     return emitOptionalError(location, "input and filter must have rank 4, got ", input.getRank(), " and ",
@@ -44,8 +43,8 @@ LogicalResult Conv2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
                                  op.getDilations()[i], op.getStrides()[i]);
     if (failed(size))
       return emitOptionalError(location, "a window of ", filter.getDimSize(1 + i), " with dilation ",
-                               op.getDilations()[i], " does not fit into ", input.getDimSize(1 + i), " elements with pads ",
-                               pads[i], " and ", pads[2 + i]);
+                               op.getDilations()[i], " does not fit into ", input.getDimSize(1 + i),
+                               " elements with pads ", pads[i], " and ", pads[2 + i]);
     shape.push_back(*size);
   }
   shape.push_back(filter.getDimSize(0));

@@ -24,8 +24,7 @@ LogicalResult BinaryOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   if (lhs.getElementType() != rhs.getElementType() && op.getKind() != BinaryKind::pow)
     return emitOptionalError(location, "element types differ: ", lhs.getElementType(), " and ", rhs.getElementType());
   bool isComparison = op.getKind() >= BinaryKind::equal;
-  types.push_back(
-      RankedTensorType::get(*shape, isComparison ? IntegerType::get(context, 1) : lhs.getElementType()));
+  types.push_back(RankedTensorType::get(*shape, isComparison ? IntegerType::get(context, 1) : lhs.getElementType()));
   return success();
 }
 

@@ -19,11 +19,11 @@ Operation *KernelOp::getRoot() {
   return root;
 }
 
-/// Memrefs of i1 tensors hold a byte per element.
+/// Memory is signless, and booleans take a byte.
 static bool holds(MemRefType memory, RankedTensorType tensor) {
   Type element = tensor.getElementType();
-  if (element.isInteger(1))
-    element = IntegerType::get(tensor.getContext(), 8);
+  if (auto integer = dyn_cast<IntegerType>(element))
+    element = IntegerType::get(tensor.getContext(), std::max(8u, integer.getWidth()));
   return memory.getShape() == tensor.getShape() && memory.getElementType() == element;
 }
 
@@ -40,10 +40,15 @@ LogicalResult KernelOp::verify() {
               : yield.getNumOperands() != getNumResults())
     return emitOpError() << "yields " << yield.getNumOperands() << " values, expected "
                          << (planned ? getOutputs().size() : getNumResults());
-  for (auto [value, argument] : llvm::zip(getInputs(), block.getArguments())) {
+  // Packed weights are bytes in a layout that only the recipe knows.
+  auto packings = (*this)->getAttrOfType<ArrayAttr>("nn.packings");
+  if (packings && packings.size() != getInputs().size())
+    return emitOpError() << "has " << packings.size() << " packings for " << getInputs().size() << " inputs";
+  for (auto [index, value, argument] : llvm::enumerate(getInputs(), block.getArguments())) {
     auto tensor = dyn_cast<RankedTensorType>(argument.getType());
     auto memory = dyn_cast<MemRefType>(value.getType());
-    if (!tensor || (memory ? !holds(memory, tensor) : value.getType() != tensor))
+    bool isPacked = memory && packings && isa<PackingAttr>(packings[index]);
+    if (!tensor || (memory ? !isPacked && !holds(memory, tensor) : value.getType() != tensor))
       return emitOpError() << "input of type " << value.getType() << " does not hold block argument of type "
                            << argument.getType();
     if (planned != (memory != nullptr))

@@ -13,7 +13,10 @@ def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, AttrSizedOperandSegments, 
   let description = [{
     The region says what is computed, on tensors: one block argument per input, `nn.yield` at the end. The operands say
     where: tensors before memory is planned (N2), memrefs of the arena, the weights or the caller after (P); then
-    `outs` has one memref per yielded value, and the op has no results. Element types `i1` are `i8` memrefs.
+    `outs` has one memref per yielded value, and the op has no results. Memrefs are signless, and `i1` takes a byte.
+
+    Discardable attributes: `nn.packings` has a `#nn.packing` (or `unit`) for each input; a packed constant is placed as
+    so many bytes as the recipe's first number says. `nn.scratch_bytes` asks for a scratch buffer in the arena.
 
     ```mlir
     %y = nn.kernel "k000_conv1" ins(%x, %w : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32>) {

@@ -22,8 +22,8 @@ namespace nncc::nn {
 /// The shape that ranks and dims broadcast to (one rank; dims equal or 1), or failure.
 mlir::FailureOr<llvm::SmallVector<int64_t>> broadcastShapes(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 
-/// Output size of a window that slides over `size` elements: floor((size + pads - dilation*(kernel-1) - 1) / stride) + 1.
-/// error   a window larger than the padded input, or a stride below 1: failure
+/// Output size of a window that slides over `size` elements: floor((size + pads - dilation*(kernel-1) - 1) / stride)
+/// + 1. error   a window larger than the padded input, or a stride below 1: failure
 mlir::FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64_t padAfter, int64_t kernel,
                                           int64_t dilation, int64_t stride);
 

@@ -45,8 +45,8 @@ FailureOr<SmallVector<int64_t>> broadcastShapes(ArrayRef<int64_t> a, ArrayRef<in
   return shape;
 }
 
-FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64_t padAfter, int64_t kernel,
-                                    int64_t dilation, int64_t stride) {
+FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64_t padAfter, int64_t kernel, int64_t dilation,
+                                    int64_t stride) {
   int64_t room = size + padBefore + padAfter - dilation * (kernel - 1) - 1;
   if (room < 0 || stride < 1 || dilation < 1 || kernel < 1)
     return failure();

@@ -53,8 +53,7 @@ void setOrigin(Value value, const Origin &origin) {
   unsigned number = result.getResultNumber();
   bool identity = llvm::equal(origin.perm, llvm::seq<int64_t>(0, origin.perm.size()));
   setSlot(op, kTensorAttr, number, origin.tensor.empty() ? Attribute() : b.getStringAttr(origin.tensor));
-  setSlot(op, kPermAttr, number,
-          origin.tensor.empty() || identity ? Attribute() : b.getDenseI64ArrayAttr(origin.perm));
+  setSlot(op, kPermAttr, number, origin.tensor.empty() || identity ? Attribute() : b.getDenseI64ArrayAttr(origin.perm));
 }
 
 void carryOrigin(Value from, Value to, ArrayRef<int64_t> perm) {

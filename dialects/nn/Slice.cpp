@@ -22,8 +22,8 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
 }
 
 OpFoldResult SliceOp::fold(FoldAdaptor) {
-  bool whole = getInput().getType() == getOutput().getType() &&
-               llvm::all_of(getSteps(), [](int64_t step) { return step == 1; });
+  bool whole =
+      getInput().getType() == getOutput().getType() && llvm::all_of(getSteps(), [](int64_t step) { return step == 1; });
   return whole ? OpFoldResult(getInput()) : OpFoldResult();
 }
 

@@ -5,8 +5,8 @@
 using namespace mlir;
 
 std::string nncc::NodeRef::describe() const {
-  std::string who = name.empty() ? "node #" + std::to_string(index) + " (output '" + firstOutput + "')"
-                                 : "node '" + name + "'";
+  std::string who =
+      name.empty() ? "node #" + std::to_string(index) + " (output '" + firstOutput + "')" : "node '" + name + "'";
   return who + " (" + op + ", opset " + std::to_string(opset) + ")";
 }
 

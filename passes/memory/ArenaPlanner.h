@@ -1,0 +1,30 @@
+// Packs buffers with known lifetimes into one arena. Knows nothing of IR.
+#ifndef NNCC_PASSES_MEMORY_ARENAPLANNER_H
+#define NNCC_PASSES_MEMORY_ARENAPLANNER_H
+#include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
+#include <vector>
+
+namespace nncc {
+
+/// A buffer that is alive during the kernels [first, last], both inclusive.
+struct ArenaBuffer {
+  int64_t bytes = 0;
+  unsigned first = 0, last = 0;
+  int64_t offset = -1; ///< set by planArena
+};
+
+/// Gives every buffer an offset, a multiple of `alignment`, so that no two buffers alive during one kernel overlap.
+///
+/// Buffers are placed one after the other at the lowest offset that is free; several orders are tried, then the best
+/// is improved by moving the buffers that stick out to the front. Deterministic.
+///
+/// returns the bytes that the arena needs
+/// source  Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference" (greedy by size)
+int64_t planArena(std::vector<ArenaBuffer> &buffers, int64_t alignment);
+
+/// The least bytes that any plan needs: the fullest kernel, each buffer rounded up to `alignment`.
+int64_t arenaLoad(llvm::ArrayRef<ArenaBuffer> buffers, int64_t alignment, unsigned *fullestKernel = nullptr);
+
+} // namespace nncc
+#endif
