@@ -53,6 +53,8 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
     Option<"onlyContractions", "only-contractions", "bool", /*default=*/"true",
            "Give an epilogue to contractions only, not to pooling, reductions, resizes and transposes">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 //===-- memory: N2 -> P --------------------------------------------------===//
 
 def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
