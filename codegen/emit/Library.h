@@ -1,0 +1,57 @@
+// The last step of a compile: from an LLVM module and a plan to libM.a, M.h and
+// M.json. The façade of this folder.
+#ifndef NNCC_CODEGEN_EMIT_LIBRARY_H
+#define NNCC_CODEGEN_EMIT_LIBRARY_H
+#include "codegen/emit/Manifest.h"
+#include "codegen/emit/ModelPlan.h"
+#include "codegen/emit/OutputFiles.h"
+#include "codegen/emit/WeightsObject.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <functional>
+#include <memory>
+
+namespace llvm {
+class Module;
+}
+
+namespace nncc {
+
+/// Optimizes a module and compiles it to an object with .stack_sizes and one
+/// section per function. What it leaves of the module does not matter.
+using ObjectCompiler =
+    std::function<llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>(
+        llvm::Module &)>;
+
+struct EmitOptions {
+  ObjectCompiler compileToObject;
+  WeightWriter packWeight;  ///< carries out packing recipes
+  uint64_t cpuRequired = 0; ///< NNCC_CPU_* bits that the code makes use of
+};
+
+/// The code object of a model and what is known about it.
+struct EmittedCode {
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  LibraryFacts facts; ///< of the code; of the weights after emitLibrary
+};
+
+/// Completes the module (addModelEntry), compiles it and checks the object: no
+/// global symbol without the model's prefix, nothing undefined but memcpy,
+/// memset, memmove and the weights, no static constructors.
+///
+/// plan    stackBytes is set, to -1 if there is no bound
+/// error   our mistakes only
+llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan,
+                                     const EmitOptions &options);
+
+/// Emits the three files of a library; the caller commits them.
+///
+/// module  is destroyed as soon as its code is made
+/// error   a failed write ("cannot write 'out/libm.a': No space left on
+///         device"); else our mistakes
+llvm::Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module,
+                                         ModelPlan &plan,
+                                         const EmitOptions &options,
+                                         OutputFiles &files);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,180 @@
+// The manifest of a generated library: M.json, for tools and build systems.
+#include "codegen/emit/Manifest.h"
+#include "codegen/emit/PortType.h"
+#include "codegen/emit/WeightsObject.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace nncc;
+
+namespace {
+/// JSON text is UTF-8; names in a file need not be.
+json::Value text(StringRef value) { return json::fixUTF8(value); }
+
+void writeShape(json::OStream &json, StringRef key, ArrayRef<int64_t> values) {
+  json.attributeArray(key, [&] {
+    for (int64_t value : values)
+      json.value(value);
+  });
+}
+
+void writeStrings(json::OStream &json, StringRef key,
+                  ArrayRef<std::string> values) {
+  json.attributeArray(key, [&] {
+    for (const std::string &value : values)
+      json.value(text(value));
+  });
+}
+
+std::string typeName(mlir::Type type) {
+  if (std::optional<PortType> known = portType(type))
+    return known->name.str();
+  std::string name;
+  raw_string_ostream os(name);
+  type.print(os);
+  return name;
+}
+
+StringRef memoryName(Memory memory) {
+  switch (memory) {
+  case Memory::Arena:
+    return "arena";
+  case Memory::Weights:
+    return "weights";
+  case Memory::Input:
+    return "input";
+  case Memory::Output:
+    return "output";
+  }
+  llvm_unreachable("no such memory");
+}
+
+void writePlace(json::OStream &json, const OperandPlan &place) {
+  json.attribute("memory", memoryName(place.memory));
+  if (place.memory == Memory::Input || place.memory == Memory::Output)
+    json.attribute("index", place.index);
+  json.attribute("offset", place.byteOffset);
+  json.attribute("bytes", place.bytes);
+}
+
+void writePorts(json::OStream &json, StringRef key, ArrayRef<PortPlan> ports) {
+  json.attributeArray(key, [&] {
+    for (const PortPlan &port : ports)
+      json.object([&] {
+        json.attribute("name", text(port.name));
+        json.attribute("identifier", port.identifier);
+        json.attribute("type", typeName(port.elementType));
+        writeShape(json, "shape", port.shape);
+        json.attribute("bytes", portBytes(port));
+      });
+  });
+}
+
+void writeKernel(json::OStream &json, const KernelPlan &kernel) {
+  json.attribute("name", text(kernel.name));
+  json.attribute("op", text(kernel.op));
+  writeStrings(json, "nodes", kernel.nodes);
+  json.attribute("device", kernel.device);
+  json.attribute("variant", text(kernel.function));
+  json.attribute("macs", kernel.macs);
+  json.attribute("bytes_read", kernel.bytesRead);
+  json.attribute("bytes_written", kernel.bytesWritten);
+  json.attribute("weight_bytes", kernel.weightBytes);
+  if (!kernel.inPlaceOf.empty())
+    json.attribute("in_place_of", text(kernel.inPlaceOf));
+  json.attributeArray("results", [&] {
+    for (const ResultPlan &result : kernel.results)
+      json.object([&] {
+        if (!result.tensor.empty())
+          json.attribute("tensor", text(result.tensor));
+        if (!result.perm.empty())
+          writeShape(json, "perm", result.perm);
+        json.attribute("type", typeName(result.elementType));
+        writeShape(json, "shape", result.shape);
+        if (!result.strides.empty())
+          writeShape(json, "strides", result.strides);
+        writePlace(json, result.place);
+      });
+  });
+}
+
+void writeArena(json::OStream &json, const ModelPlan &plan) {
+  json.attribute("bytes", plan.arenaBytes);
+  json.attribute("align", plan.arenaAlign);
+  json.attribute("lower_bound", plan.arenaLowerBound);
+  if (plan.peakKernel < plan.kernels.size())
+    json.attribute("peak_kernel", text(plan.kernels[plan.peakKernel].name));
+  json.attributeArray("tensors", [&] {
+    for (const ArenaEntry &entry : plan.arena)
+      json.object([&] {
+        json.attribute("tensor", text(entry.tensor));
+        json.attribute("offset", entry.byteOffset);
+        json.attribute("bytes", entry.bytes);
+        json.attribute("first_kernel", entry.firstKernel);
+        json.attribute("last_kernel", entry.lastKernel);
+      });
+  });
+}
+
+void writeWeightList(json::OStream &json, const ModelPlan &plan) {
+  json.attribute("bytes", plan.weightsBytes);
+  if (plan.weightsBytes)
+    json.attribute("section", weightsSection(plan));
+  json.attributeArray("tensors", [&] {
+    for (const WeightPlan &weight : plan.weights)
+      json.object([&] {
+        json.attribute("name", text(weight.name));
+        json.attribute("offset", weight.byteOffset);
+        json.attribute("bytes", weight.bytes);
+        if (weight.packing) {
+          std::string recipe;
+          raw_string_ostream os(recipe);
+          weight.packing.print(os);
+          json.attribute("packing", text(recipe));
+        }
+      });
+  });
+}
+
+void writeLibrary(json::OStream &json, const ModelPlan &plan,
+                  const LibraryFacts &facts) {
+  json.attribute("file", "lib" + plan.name + ".a");
+  json.attributeArray("sections", [&] {
+    for (const LibraryFacts::Section &section : facts.sections)
+      json.object([&] {
+        json.attribute("name", text(section.name));
+        json.attribute("bytes", section.bytes);
+      });
+  });
+  writeStrings(json, "undefined_symbols", facts.undefined);
+  if (plan.stackBytes >= 0)
+    json.attribute("stack_bytes", plan.stackBytes);
+  json.attribute("code_blake3", facts.codeHash);
+  if (!facts.weightsHash.empty())
+    json.attribute("weights_blake3", facts.weightsHash);
+}
+} // namespace
+
+void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts,
+                         raw_ostream &os) {
+  json::OStream json(os, /*IndentSize=*/1);
+  json.object([&] {
+    json.attribute("name", plan.name);
+    json.attribute("nncc", NNCC_VERSION);
+    json.attribute("abi_version", NNCC_ABI_VERSION);
+    json.attribute("target", text(plan.target));
+    json.attribute("cpu", text(plan.cpu));
+    json.attribute("model_sha256", text(plan.sourceHash));
+    writePorts(json, "inputs", plan.inputs);
+    writePorts(json, "outputs", plan.outputs);
+    json.attributeObject("arena", [&] { writeArena(json, plan); });
+    json.attributeObject("weights", [&] { writeWeightList(json, plan); });
+    json.attributeArray("kernels", [&] {
+      for (const KernelPlan &kernel : plan.kernels)
+        json.object([&] { writeKernel(json, kernel); });
+    });
+    json.attributeObject("library", [&] { writeLibrary(json, plan, facts); });
+  });
+  os << '\n';
+}

@@ -1,0 +1,416 @@
+// Makes a model callable: adds the dispatcher, the tables, the public functions
+// and the runtime core to the LLVM module that holds its kernels.
+#include "codegen/emit/ModelEntry.h"
+#include "codegen/emit/Embedded.h"
+#include "codegen/emit/PortType.h"
+#include "codegen/emit/WeightsObject.h"
+#include "nncc/abi.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Linker/Linker.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace nncc;
+
+namespace {
+/// The attributes that say what code a function may use. Those of the kernels
+/// count: the core and the stubs get the same.
+constexpr StringLiteral targetAttributes[] = {"target-cpu", "target-features",
+                                              "tune-cpu"};
+
+class EntryBuilder {
+public:
+  EntryBuilder(llvm::Module &module, const ModelPlan &plan,
+               uint64_t cpuRequired)
+      : module(module), plan(plan), cpuRequired(cpuRequired),
+        context(module.getContext()), ptr(PointerType::get(context, 0)),
+        i8(Type::getInt8Ty(context)), i32(Type::getInt32Ty(context)),
+        i64(Type::getInt64Ty(context)) {}
+
+  Error build();
+
+private:
+  Error checkPlan();
+  Error prepareKernels();
+  Error linkCore();
+  Function *addDispatch();
+  GlobalVariable *addDescription(Function *dispatch);
+  Function *addStub(StringRef suffix, StringRef coreFunction,
+                    GlobalVariable *description);
+  void addTable(ArrayRef<Function *> stubs);
+  void internalize();
+
+  int64_t memoryBytes(const OperandPlan &operand) const;
+  void setTargetAttributes(Function &function) const;
+  GlobalVariable *addConstant(Constant *value, const Twine &name);
+  Constant *makeArray(ArrayRef<Constant *> elements, Type *elementType,
+                      const Twine &name);
+  Constant *makeString(StringRef text);
+  Constant *makeStruct(ArrayRef<Constant *> members) {
+    return ConstantStruct::getAnon(context, members);
+  }
+  Constant *makeInt(Type *type, uint64_t value) {
+    return ConstantInt::get(type, value);
+  }
+  Constant *makePorts(ArrayRef<PortPlan> ports, const Twine &name);
+
+  llvm::Module &module;
+  const ModelPlan &plan;
+  uint64_t cpuRequired;
+  LLVMContext &context;
+  PointerType *ptr;
+  Type *i8, *i32, *i64;
+  Function *anyKernel = nullptr; ///< whose target attributes all others get
+};
+} // namespace
+
+std::vector<std::string> nncc::publicSymbols(const ModelPlan &plan) {
+  std::vector<std::string> symbols;
+  for (const char *suffix : {"_init", "_run", "_start", "_step", "_model"})
+    symbols.push_back(plan.name + suffix);
+  return symbols;
+}
+
+uint64_t nncc::contextWords(const ModelPlan &plan) {
+  return NNCC_CONTEXT_FIXED_WORDS + plan.inputs.size() + plan.outputs.size();
+}
+
+int64_t EntryBuilder::memoryBytes(const OperandPlan &operand) const {
+  switch (operand.memory) {
+  case Memory::Arena:
+    return plan.arenaBytes;
+  case Memory::Weights:
+    return plan.weightsBytes;
+  case Memory::Input:
+    return operand.index < plan.inputs.size()
+               ? portBytes(plan.inputs[operand.index])
+               : -1;
+  case Memory::Output:
+    return operand.index < plan.outputs.size()
+               ? portBytes(plan.outputs[operand.index])
+               : -1;
+  }
+  llvm_unreachable("no such memory");
+}
+
+Error EntryBuilder::checkPlan() {
+  for (const auto &ports : {plan.inputs, plan.outputs})
+    for (const PortPlan &port : ports)
+      if (!portType(port.elementType))
+        return createStringError("'" + port.name +
+                                 "' has a type that the ABI lacks");
+  if (plan.arenaAlign <= 0 || !isPowerOf2_64(plan.arenaAlign))
+    return createStringError("the arena's alignment is no power of two");
+  for (const KernelPlan &kernel : plan.kernels) {
+    Function *function = module.getFunction(kernel.function);
+    if (!function || function->isDeclaration())
+      return createStringError("kernel '" + kernel.name + "': no function '" +
+                               kernel.function + "'");
+    FunctionType *type = function->getFunctionType();
+    if (!type->getReturnType()->isVoidTy() || type->isVarArg() ||
+        type->getNumParams() != kernel.operands.size() ||
+        !llvm::all_of(type->params(), [](Type *t) { return t->isPointerTy(); }))
+      return createStringError("kernel '" + kernel.name + "': function '" +
+                               kernel.function + "' does not take " +
+                               Twine(kernel.operands.size()) + " pointers");
+    for (auto [i, operand] : llvm::enumerate(kernel.operands))
+      if (operand.byteOffset < 0 || operand.bytes < 0 ||
+          operand.byteOffset > memoryBytes(operand) - operand.bytes)
+        return createStringError("kernel '" + kernel.name + "': operand " +
+                                 Twine(i) + " [" + Twine(operand.byteOffset) +
+                                 ", +" + Twine(operand.bytes) +
+                                 ") lies outside of its memory of " +
+                                 Twine(memoryBytes(operand)) + " bytes");
+  }
+  return Error::success();
+}
+
+void EntryBuilder::setTargetAttributes(Function &function) const {
+  for (StringRef name : targetAttributes) {
+    function.removeFnAttr(name);
+    if (anyKernel && anyKernel->hasFnAttribute(name))
+      function.addFnAttr(anyKernel->getFnAttribute(name));
+  }
+}
+
+Error EntryBuilder::prepareKernels() {
+  if (module.getNamedGlobal("llvm.global_ctors") ||
+      module.getNamedGlobal("llvm.global_dtors"))
+    return createStringError("the kernels have static constructors");
+  for (const KernelPlan &kernel : plan.kernels) {
+    Function *function = module.getFunction(kernel.function);
+    if (!anyKernel)
+      anyKernel = function;
+    // A kernel stays a function of its own: profilers, debuggers and the stack
+    // bound see it by its name.
+    function->addFnAttr(Attribute::NoInline);
+  }
+  for (Function &function : module)
+    if (!function.isDeclaration())
+      function.setDoesNotThrow(); // no unwind tables
+  return Error::success();
+}
+
+Error EntryBuilder::linkCore() {
+  Triple triple(module.getTargetTriple());
+  StringRef bitcode = triple.getArch() == Triple::x86_64
+                          ? embedded::coreX8664
+                          : embedded::coreAArch64;
+  Expected<std::unique_ptr<Module>> core =
+      parseBitcodeFile(MemoryBufferRef(bitcode, "runtime core"), context);
+  if (!core)
+    return core.takeError();
+  (*core)->setTargetTriple(module.getTargetTriple());
+  (*core)->setDataLayout(module.getDataLayout());
+  // What its compilation recorded (PIC level, wchar size, producer) is not what
+  // the model's module says.
+  for (NamedMDNode &node :
+       llvm::make_early_inc_range((*core)->named_metadata()))
+    if (node.getName().starts_with("llvm."))
+      node.eraseFromParent();
+  for (Function &function : **core) {
+    setTargetAttributes(function);
+    for (StringRef name : {"min-legal-vector-width", "no-trapping-math",
+                           "stack-protector-buffer-size"})
+      function.removeFnAttr(name);
+  }
+  if (Linker::linkModules(module, std::move(*core)))
+    return createStringError("the runtime core does not link");
+  return Error::success();
+}
+
+GlobalVariable *EntryBuilder::addConstant(Constant *value, const Twine &name) {
+  return new GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                            GlobalValue::InternalLinkage, value, name);
+}
+
+Constant *EntryBuilder::makeArray(ArrayRef<Constant *> elements,
+                                  Type *elementType, const Twine &name) {
+  if (elements.empty())
+    return ConstantPointerNull::get(ptr);
+  GlobalVariable *array =
+      addConstant(ConstantArray::get(
+                      ArrayType::get(elementType, elements.size()), elements),
+                  name);
+  array->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  return array;
+}
+
+Constant *EntryBuilder::makeString(StringRef text) {
+  GlobalVariable *string =
+      addConstant(ConstantDataArray::getString(context, text), "nncc.string");
+  string->setLinkage(GlobalValue::PrivateLinkage);
+  string->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  string->setAlignment(Align(1));
+  return string;
+}
+
+/// void dispatch(i32 kernel, ptr arena, ptr inputs, ptr outputs): calls one
+/// kernel with its operands' addresses.
+Function *EntryBuilder::addDispatch() {
+  auto *function = Function::Create(
+      FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr}, false),
+      GlobalValue::InternalLinkage, "nncc_dispatch", module);
+  setTargetAttributes(*function);
+  function->setDoesNotThrow();
+  function->addFnAttr(Attribute::NoInline); // one copy serves run and step
+  function->addFnAttr(Attribute::OptimizeForSize);
+  Argument *arena = function->getArg(1);
+  Value *weights = nullptr;
+  if (plan.weightsBytes) {
+    auto *global = new GlobalVariable(
+        module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
+        GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
+    global->setVisibility(GlobalValue::HiddenVisibility);
+    global->setDSOLocal(true);
+    global->setAlignment(Align(64));
+    weights = global;
+  }
+
+  IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
+  BasicBlock *done = BasicBlock::Create(context, "done", function);
+  SwitchInst *choose =
+      builder.CreateSwitch(function->getArg(0), done, plan.kernels.size());
+  for (auto [index, kernel] : llvm::enumerate(plan.kernels)) {
+    BasicBlock *block =
+        BasicBlock::Create(context, kernel.name, function, done);
+    choose->addCase(builder.getInt32(index), block);
+    builder.SetInsertPoint(block);
+    auto loadPort = [&](Argument *table, unsigned port) -> Value * {
+      return builder.CreateLoad(ptr,
+                                builder.CreateConstGEP1_64(ptr, table, port));
+    };
+    SmallVector<Value *> arguments;
+    for (const OperandPlan &operand : kernel.operands) {
+      Value *base = nullptr;
+      switch (operand.memory) {
+      case Memory::Arena:
+        base = arena;
+        break;
+      case Memory::Weights:
+        base = weights;
+        break;
+      case Memory::Input:
+        base = loadPort(function->getArg(2), operand.index);
+        break;
+      case Memory::Output:
+        base = loadPort(function->getArg(3), operand.index);
+        break;
+      }
+      // No weights at all: an empty operand of an empty memory.
+      if (!base)
+        base = ConstantPointerNull::get(ptr);
+      arguments.push_back(
+          operand.byteOffset
+              ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset)
+              : base);
+    }
+    Function *callee = module.getFunction(kernel.function);
+    CallInst *call = builder.CreateCall(callee, arguments);
+    call->setCallingConv(callee->getCallingConv());
+    builder.CreateBr(done);
+  }
+  builder.SetInsertPoint(done);
+  builder.CreateRetVoid();
+  return function;
+}
+
+/// The nncc_model_desc of the model.
+GlobalVariable *EntryBuilder::addDescription(Function *dispatch) {
+  SmallVector<Constant *> ports;
+  for (const auto *list : {&plan.inputs, &plan.outputs})
+    for (const PortPlan &port : *list)
+      ports.push_back(
+          makeStruct({makeInt(i64, portBytes(port)),
+                      makeInt(i64, portType(port.elementType)->bytes)}));
+  Type *portStruct = StructType::get(context, {i64, i64});
+  return addConstant(
+      makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign),
+                  makeInt(i64, cpuRequired), makeInt(i32, plan.inputs.size()),
+                  makeInt(i32, plan.outputs.size()),
+                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0),
+                  makeArray(ports, portStruct, "nncc_ports"), dispatch}),
+      "nncc_description");
+}
+
+/// M_<suffix>: the core's function of the same arguments, without its first,
+/// the description.
+Function *EntryBuilder::addStub(StringRef suffix, StringRef coreFunction,
+                                GlobalVariable *description) {
+  Function *core = module.getFunction(coreFunction);
+  FunctionType *coreType = core->getFunctionType();
+  auto *function = Function::Create(
+      FunctionType::get(coreType->getReturnType(),
+                        coreType->params().drop_front(), false),
+      GlobalValue::ExternalLinkage, plan.name + suffix, module);
+  function->setAttributes(
+      AttributeList::get(context, core->getAttributes().getFnAttrs(),
+                         core->getAttributes().getRetAttrs(), {}));
+  // True of the core alone, not of what it calls once the dispatcher is known.
+  function->removeFnAttr(Attribute::Memory);
+  IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
+  SmallVector<Value *> arguments = {description};
+  for (Argument &argument : function->args())
+    arguments.push_back(&argument);
+  CallInst *call = builder.CreateCall(core, arguments);
+  call->setTailCall();
+  builder.CreateRet(call);
+  return function;
+}
+
+Constant *EntryBuilder::makePorts(ArrayRef<PortPlan> ports, const Twine &name) {
+  SmallVector<Constant *> rows;
+  Type *type = StructType::get(context, {ptr, ptr, ptr, i32, i32, i64});
+  for (const PortPlan &port : ports) {
+    SmallVector<Constant *> dims;
+    for (int64_t dim : port.shape)
+      dims.push_back(makeInt(i64, dim));
+    rows.push_back(makeStruct(
+        {makeString(port.name), makeString(port.identifier),
+         makeArray(dims, i64, "nncc_dims"), makeInt(i32, port.shape.size()),
+         makeInt(i32, portType(port.elementType)->id),
+         makeInt(i64, portBytes(port))}));
+  }
+  return makeArray(rows, type, name);
+}
+
+/// M_model, the nncc_model of the model. M_inputs and M_outputs are structs of
+/// pointers alone, so that its functions are the public ones themselves.
+void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
+  SmallVector<Constant *> kernels;
+  for (const KernelPlan &kernel : plan.kernels)
+    kernels.push_back(
+        makeStruct({makeString(kernel.name), makeString(kernel.op),
+                    makeInt(i64, kernel.macs)}));
+  Type *kernelStruct = StructType::get(context, {ptr, ptr, i64});
+  SmallVector<Constant *> members = {
+      makeInt(i32, NNCC_ABI_VERSION),
+      makeInt(i32, sizeof(nncc_model)),
+      makeString(plan.name),
+      makeString(plan.target),
+      makeString(plan.cpu),
+      makeInt(i64, plan.arenaBytes),
+      makeInt(i64, plan.arenaAlign),
+      makeInt(i64, contextWords(plan) * sizeof(uint64_t)),
+      makeInt(i64, plan.weightsBytes),
+      makeInt(i64, cpuRequired),
+      makeInt(i32, plan.inputs.size()),
+      makeInt(i32, plan.outputs.size()),
+      makeInt(i32, plan.kernels.size()),
+      makeInt(i32, 0),
+      makePorts(plan.inputs, "nncc_inputs"),
+      makePorts(plan.outputs, "nncc_outputs"),
+      makeArray(kernels, kernelStruct, "nncc_kernels")};
+  members.append(stubs.begin(), stubs.end());
+  Constant *table = makeStruct(members);
+  static_assert(sizeof(nncc_model) == 144,
+                "the members above follow nncc_model of nncc/abi.h");
+  addConstant(table, plan.name + "_model")
+      ->setLinkage(GlobalValue::ExternalLinkage);
+}
+
+void EntryBuilder::internalize() {
+  std::vector<std::string> keep = publicSymbols(plan);
+  for (GlobalValue &value : module.global_values()) {
+    if (value.isDeclaration() || llvm::is_contained(keep, value.getName()))
+      continue;
+    if (!value.hasLocalLinkage())
+      value.setLinkage(GlobalValue::InternalLinkage);
+    value.setVisibility(GlobalValue::DefaultVisibility);
+    value.setDSOLocal(true);
+    if (auto *object = dyn_cast<GlobalObject>(&value))
+      object->setComdat(nullptr);
+  }
+}
+
+Error EntryBuilder::build() {
+  if (Error error = checkPlan())
+    return error;
+  if (Error error = prepareKernels())
+    return error;
+  if (Error error = linkCore())
+    return error;
+  GlobalVariable *description = addDescription(addDispatch());
+  SmallVector<Function *> stubs;
+  for (auto [suffix, core] : {std::pair("_init", "nncc_core_init"),
+                              std::pair("_run", "nncc_core_run"),
+                              std::pair("_start", "nncc_core_start"),
+                              std::pair("_step", "nncc_core_step")})
+    stubs.push_back(addStub(suffix, core, description));
+  addTable(stubs);
+  internalize();
+  std::string complaint;
+  raw_string_ostream os(complaint);
+  if (verifyModule(module, &os))
+    return createStringError("the module is broken: " + complaint);
+  return Error::success();
+}
+
+Error nncc::addModelEntry(llvm::Module &module, const ModelPlan &plan,
+                          uint64_t cpuRequired) {
+  return EntryBuilder(module, plan, cpuRequired).build();
+}

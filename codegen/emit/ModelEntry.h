@@ -1,0 +1,34 @@
+// Makes a model callable: adds the dispatcher, the tables, the public functions
+// and the runtime core to the LLVM module that holds its kernels.
+#ifndef NNCC_CODEGEN_EMIT_MODELENTRY_H
+#define NNCC_CODEGEN_EMIT_MODELENTRY_H
+#include "codegen/emit/ModelPlan.h"
+#include "llvm/Support/Error.h"
+
+namespace llvm {
+class Module;
+}
+
+namespace nncc {
+
+/// Completes the module of a model.
+///
+/// module   kernels `void NAME(ptr, ptr, ...)`, one pointer for each operand of
+///          the plan; triple, data layout and the functions' target attributes
+///          are set. Afterwards M_init, M_run, M_start, M_step and M_model are
+///          public and all else that it defines is internal
+/// plan     names the kernels' functions and says where their operands lie
+/// cpuRequired  NNCC_CPU_* bits for nncc_model.cpu_required
+/// error    a plan that does not fit the module (our mistake): a missing or
+///          differing function, an operand outside of its memory
+llvm::Error addModelEntry(llvm::Module &module, const ModelPlan &plan,
+                          uint64_t cpuRequired);
+
+/// Names of the functions and the table that programs call, for one model.
+std::vector<std::string> publicSymbols(const ModelPlan &plan);
+
+/// 64-bit words of M_context.
+uint64_t contextWords(const ModelPlan &plan);
+
+} // namespace nncc
+#endif
