@@ -153,6 +153,7 @@ std::unique_ptr<llvm::TargetMachine> nncc::createTargetMachine(const TargetSpec 
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast; // or `mulf` + `addf` would not become `fmla`
   options.EmitStackSizeSection = true;              // the stack bound is computed from it
   options.FunctionSections = true; // a call between sections is a relocation: the static call graph can be read
+  options.DataSections = true;     // linkers drop M_model where a program does not use it
   // Bare metal has no loader that would process relocations of constant data.
   llvm::Reloc::Model relocation = target.isLinux() ? llvm::Reloc::PIC_ : llvm::Reloc::Static;
   return std::unique_ptr<llvm::TargetMachine>(

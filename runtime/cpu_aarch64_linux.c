@@ -2,9 +2,8 @@
  * capabilities. Source: Linux, arch/arm64/include/uapi/asm/hwcap.h. */
 #include "nncc/runtime.h"
 
-unsigned long
-getauxval(unsigned long type); /* <sys/auxv.h>, declared here so that no libc
-                                  headers are needed */
+unsigned long getauxval(unsigned long type); /* <sys/auxv.h>, declared here so that no libc
+                                                headers are needed */
 
 uint64_t nncc_cpu_features(void) {
   static const struct {
@@ -21,8 +20,7 @@ uint64_t nncc_cpu_features(void) {
       {0, 22, NNCC_CPU_ARM_SVE},     /* HWCAP_SVE */
       {1, 1, NNCC_CPU_ARM_SVE2},     /* HWCAP2_SVE2 */
   };
-  unsigned long words[2] = {getauxval(16 /* AT_HWCAP */),
-                            getauxval(26 /* AT_HWCAP2 */)};
+  unsigned long words[2] = {getauxval(16 /* AT_HWCAP */), getauxval(26 /* AT_HWCAP2 */)};
   uint64_t features = 0;
   for (size_t i = 0; i < sizeof table / sizeof *table; ++i)
     if (words[table[i].word] >> table[i].bit & 1)

@@ -3,9 +3,7 @@
  * ID_AA64ISAR0_EL1, ID_AA64ISAR1_EL1). */
 #include "nncc/runtime.h"
 
-static unsigned field(uint64_t value, unsigned lowest) {
-  return value >> lowest & 15;
-}
+static unsigned field(uint64_t value, unsigned lowest) { return value >> lowest & 15; }
 
 uint64_t nncc_cpu_features(void) {
   uint64_t pfr0, isar0, isar1;
@@ -13,8 +11,7 @@ uint64_t nncc_cpu_features(void) {
   __asm__("mrs %0, ID_AA64ISAR0_EL1" : "=r"(isar0));
   __asm__("mrs %0, ID_AA64ISAR1_EL1" : "=r"(isar1));
   uint64_t features = 0;
-  unsigned simd =
-      field(pfr0, 20); /* AdvSIMD: 0 = yes, 1 = with half precision, 15 = no */
+  unsigned simd = field(pfr0, 20); /* AdvSIMD: 0 = yes, 1 = with half precision, 15 = no */
   if (simd != 15)
     features |= NNCC_CPU_ARM_NEON;
   if (simd == 1)

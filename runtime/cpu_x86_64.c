@@ -10,8 +10,7 @@ uint64_t nncc_cpu_features(void) {
   if (!__get_cpuid(1, &a, &b, &c, &d))
     return 0;
   uint32_t leaf1 = c;
-  if (!has(leaf1, bit_SSE3 | bit_SSSE3 | bit_CMPXCHG16B | bit_SSE4_1 |
-                      bit_SSE4_2 | bit_POPCNT))
+  if (!has(leaf1, bit_SSE3 | bit_SSSE3 | bit_CMPXCHG16B | bit_SSE4_1 | bit_SSE4_2 | bit_POPCNT))
     return 0;
   uint64_t features = NNCC_CPU_X86_64_V2;
   if (!has(leaf1, bit_OSXSAVE))
@@ -29,16 +28,13 @@ uint64_t nncc_cpu_features(void) {
   if (__get_cpuid(0x80000001, &a, &b, &c, &d))
     extended = c;
   /* Bits of XCR0: 1 and 2 are SSE and AVX state, 5 to 7 are AVX-512 state. */
-  if (!has(saved, 0x6) ||
-      !has(leaf1, bit_AVX | bit_FMA | bit_F16C | bit_MOVBE) ||
+  if (!has(saved, 0x6) || !has(leaf1, bit_AVX | bit_FMA | bit_F16C | bit_MOVBE) ||
       !has(leaf7, bit_AVX2 | bit_BMI | bit_BMI2) || !has(extended, bit_LZCNT))
     return features;
   features |= NNCC_CPU_X86_64_V3;
   if (has(leaf7sub1, bit_AVXVNNI))
     features |= NNCC_CPU_X86_AVX_VNNI;
-  if (!has(saved, 0xe6) ||
-      !has(leaf7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ |
-                      bit_AVX512VL))
+  if (!has(saved, 0xe6) || !has(leaf7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL))
     return features;
   features |= NNCC_CPU_X86_64_V4;
   if (has(leaf7c, bit_AVX512VNNI))

@@ -9,8 +9,7 @@ static int equal(const char *a, const char *b) {
   return 0;
 }
 
-const nncc_model *nncc_find_model(const nncc_model *const *models, size_t count,
-                                  const char *name) {
+const nncc_model *nncc_find_model(const nncc_model *const *models, size_t count, const char *name) {
   if (!models || !name)
     return NULL;
   for (size_t i = 0; i < count; ++i)

@@ -14,11 +14,10 @@ Error nncc::writeArchive(ArrayRef<MemoryBufferRef> members, raw_ostream &os) {
   // The writer puts what it cannot read into the archive without symbols and
   // only warns; for us a member without symbols is a mistake.
   Error unreadable = Error::success();
-  Error error = writeArchiveToStream(
-      os, newMembers, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU,
-      /*Deterministic=*/true, /*Thin=*/false,
-      /*IsEC=*/std::nullopt, [&](Error warning) {
-        unreadable = joinErrors(std::move(unreadable), std::move(warning));
-      });
+  Error error = writeArchiveToStream(os, newMembers, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU,
+                                     /*Deterministic=*/true, /*Thin=*/false,
+                                     /*IsEC=*/std::nullopt, [&](Error warning) {
+                                       unreadable = joinErrors(std::move(unreadable), std::move(warning));
+                                     });
   return joinErrors(std::move(unreadable), std::move(error));
 }

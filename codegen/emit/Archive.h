@@ -16,8 +16,7 @@ namespace nncc {
 /// members  the buffer's identifier is the member's name; a mapped file costs
 ///          no second copy in memory
 /// error    a member that is no object file
-llvm::Error writeArchive(llvm::ArrayRef<llvm::MemoryBufferRef> members,
-                         llvm::raw_ostream &os);
+llvm::Error writeArchive(llvm::ArrayRef<llvm::MemoryBufferRef> members, llvm::raw_ostream &os);
 
 } // namespace nncc
 #endif

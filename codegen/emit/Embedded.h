@@ -6,9 +6,8 @@
 #include "llvm/ADT/StringRef.h"
 
 namespace nncc::embedded {
-extern const llvm::StringRef abiHeader; ///< include/nncc/abi.h
-extern const llvm::StringRef
-    coreX8664; ///< runtime/model/core.c as LLVM bitcode
+extern const llvm::StringRef abiHeader;   ///< include/nncc/abi.h
+extern const llvm::StringRef coreX8664;   ///< runtime/model/core.c as LLVM bitcode
 extern const llvm::StringRef coreAArch64; ///< the same for AArch64
 } // namespace nncc::embedded
 #endif

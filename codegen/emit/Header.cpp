@@ -21,8 +21,7 @@ std::string commentText(StringRef text) {
     }
     // "*/" ends a comment; compilers warn of "/*" and of trigraphs in one.
     char before = result.empty() ? '\0' : result.back();
-    if ((before == '*' && c == '/') || (before == '/' && c == '*') ||
-        (before == '?' && c == '?'))
+    if ((before == '*' && c == '/') || (before == '/' && c == '*') || (before == '?' && c == '?'))
       result += ' ';
     result += c;
   }
@@ -45,36 +44,31 @@ static StringRef publicAbi() {
   return text.split(begin).second.split(end).first;
 }
 
-static void writePorts(ArrayRef<PortPlan> ports, StringRef constness,
-                       raw_ostream &os) {
+static void writePorts(ArrayRef<PortPlan> ports, StringRef constness, raw_ostream &os) {
   for (const PortPlan &port : ports) {
     PortType type = *portType(port.elementType);
-    os << "  /* '" << commentText(port.name) << "': " << type.name << ' '
-       << shapeText(port.shape) << ", row-major, " << portBytes(port)
-       << " bytes";
+    os << "  /* '" << commentText(port.name) << "': " << type.name << ' ' << shapeText(port.shape) << ", row-major, "
+       << portBytes(port) << " bytes";
     if (type.id == NNCC_F16)
       os << "; IEEE binary16 bits";
     else if (type.id == NNCC_BF16)
       os << "; upper halves of floats";
     else if (type.id == NNCC_BOOL)
       os << "; 0 or 1";
-    os << " */\n  " << constness << type.cType << " *" << port.identifier
-       << ";\n";
+    os << " */\n  " << constness << type.cType << " *" << port.identifier << ";\n";
   }
   if (ports.empty())
     os << "  " << constness << "void *none; /* there are none */\n";
 }
 
 /// M_INPUT_X_ELEMENTS for every input, and the same for outputs.
-static void writeElementCounts(ArrayRef<PortPlan> ports, StringRef prefix,
-                               raw_ostream &os) {
+static void writeElementCounts(ArrayRef<PortPlan> ports, StringRef prefix, raw_ostream &os) {
   StringSet<> used;
   for (const PortPlan &port : ports) {
     std::string macro = StringRef(port.identifier).upper();
     while (!used.insert(macro).second)
       macro += "_"; // `x` beside `X`
-    os << "#define " << prefix << macro << "_ELEMENTS "
-       << portBytes(port) / portType(port.elementType)->bytes << '\n';
+    os << "#define " << prefix << macro << "_ELEMENTS " << portBytes(port) / portType(port.elementType)->bytes << '\n';
   }
 }
 
@@ -82,17 +76,14 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
   const std::string &name = plan.name;
   std::string upper = StringRef(name).upper();
 
-  os << "/* " << name << ": a neural network, compiled by nncc " NNCC_VERSION
-     << " for " << commentText(plan.target) << ", " << commentText(plan.cpu)
-     << ".\n"
+  os << "/* " << name << ": a neural network, compiled by nncc " NNCC_VERSION << " for " << commentText(plan.target)
+     << ", " << commentText(plan.cpu) << ".\n"
      << " * Link lib" << name << ".a; it needs memcpy, memset and memmove at "
      << "most.\n";
   if (!plan.sourceHash.empty())
-    os << " * SHA-256 of the ONNX file: " << commentText(plan.sourceHash)
-       << "\n";
+    os << " * SHA-256 of the ONNX file: " << commentText(plan.sourceHash) << "\n";
   os << " *\n"
-     << " *   static _Alignas(" << upper << "_ARENA_ALIGN) unsigned char arena["
-     << upper << "_ARENA_BYTES];\n"
+     << " *   static _Alignas(" << upper << "_ARENA_ALIGN) unsigned char arena[" << upper << "_ARENA_BYTES];\n"
      << " *   " << name << "_context context;\n"
      << " *   nncc_status status =\n"
      << " *       " << name << "_init(&context, arena, sizeof arena, NULL);\n"
@@ -114,8 +105,7 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
      << "/* Working memory that the caller gives to " << name
      << "_init, and its alignment. */\n"
      // An array of no elements is no C.
-     << "#define " << upper << "_ARENA_BYTES "
-     << std::max<int64_t>(plan.arenaBytes, 1) << '\n'
+     << "#define " << upper << "_ARENA_BYTES " << std::max<int64_t>(plan.arenaBytes, 1) << '\n'
      << "#define " << upper << "_ARENA_ALIGN " << plan.arenaAlign << '\n'
      << "/* Steps of a run, for " << name << "_step and on_kernel. */\n"
      << "#define " << upper << "_KERNELS " << plan.kernels.size() << '\n';
@@ -131,8 +121,7 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
   os << "\n/* All state of one user of the model beside the arena. Two threads "
      << "need two of each. */\n"
      << "typedef struct " << name << "_context {\n"
-     << "  uint64_t opaque[" << contextWords(plan) << "];\n} " << name
-     << "_context;\n\n"
+     << "  uint64_t opaque[" << contextWords(plan) << "];\n} " << name << "_context;\n\n"
      << "/* What a run reads. The memory is the caller's; elements are "
      << "aligned. */\n"
      << "typedef struct " << name << "_inputs {\n";
@@ -149,20 +138,17 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
      << "does;\n"
      << " * between two runs its contents do not matter.\n"
      << " *\n"
-     << " * arena        arena_bytes >= " << upper
-     << "_ARENA_BYTES bytes, aligned to " << upper << "_ARENA_ALIGN\n"
+     << " * arena        arena_bytes >= " << upper << "_ARENA_BYTES bytes, aligned to " << upper << "_ARENA_ALIGN\n"
      << " * options      NULL = all defaults\n"
      << " */\n"
-     << "nncc_status " << name << "_init(" << name
-     << "_context *context, void *arena,\n"
+     << "nncc_status " << name << "_init(" << name << "_context *context, void *arena,\n"
      << "                        size_t arena_bytes, const nncc_options "
      << "*options);\n\n"
      << "/* Runs the model once, on the calling thread. */\n"
      << "nncc_status " << name << "_run(" << name << "_context *context,\n"
      << "                       const " << name << "_inputs *inputs,\n"
      << "                       " << name << "_outputs *outputs);\n\n"
-     << "/* Begins a run that " << name
-     << "_step carries out: for watchdogs and "
+     << "/* Begins a run that " << name << "_step carries out: for watchdogs and "
      << "cooperative\n"
      << " * schedulers. The pointers are copied; what they point to has to "
         "stay "
@@ -172,8 +158,7 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
      << "                         " << name << "_outputs *outputs);\n\n"
      << "/* Runs the next kernels, at most max_kernels. NNCC_MORE: call again; "
      << "NNCC_OK: the\n * outputs are complete. */\n"
-     << "nncc_status " << name << "_step(" << name
-     << "_context *context, uint32_t max_kernels);\n\n"
+     << "nncc_status " << name << "_step(" << name << "_context *context, uint32_t max_kernels);\n\n"
      << "/* The same model behind the interface that all models share. */\n"
      << "extern const nncc_model " << name << "_model;\n\n"
      << "#ifdef __cplusplus\n}\n#endif\n#endif\n";

@@ -165,6 +165,5 @@ std::vector<std::string> nncc::cIdentifiers(ArrayRef<std::string> texts) {
 
 std::string nncc::modelIdentifier(StringRef text) {
   std::string result = cIdentifier(text);
-  return StringRef(result).starts_with_insensitive("nncc") ? "x" + result
-                                                           : result;
+  return StringRef(result).starts_with_insensitive("nncc") ? "x" + result : result;
 }

@@ -10,6 +10,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/BLAKE3.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -51,8 +52,7 @@ static std::string hashOf(StringRef bytes) {
 }
 
 /// Checks the symbols of the code object and collects what the manifest says.
-static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan,
-                           LibraryFacts &facts) {
+static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, LibraryFacts &facts) {
   auto object = object::ELF64LEObjectFile::create(buffer);
   if (!object)
     return object.takeError();
@@ -68,10 +68,8 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan,
       if (*name != "memcpy" && *name != "memset" && *name != "memmove")
         return createStringError("the code needs the symbol '" + *name + "'");
       facts.undefined.push_back(name->str());
-    } else if (*flags & object::SymbolRef::SF_Global &&
-               !is_contained(allowed, *name)) {
-      return createStringError("the code defines the global symbol '" + *name +
-                               "'");
+    } else if (*flags & object::SymbolRef::SF_Global && !is_contained(allowed, *name)) {
+      return createStringError("the code defines the global symbol '" + *name + "'");
     }
   }
   llvm::sort(facts.undefined);
@@ -87,8 +85,7 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan,
     if (!(section.getFlags() & ELF::SHF_ALLOC) || section.getSize() == 0)
       continue;
     StringRef kind = *name;
-    for (StringRef known :
-         {".text", ".data.rel.ro", ".rodata", ".data", ".bss"})
+    for (StringRef known : {".text", ".data.rel.ro", ".rodata", ".data", ".bss"})
       if (name->starts_with(known)) {
         kind = known;
         break;
@@ -101,33 +98,29 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan,
   return Error::success();
 }
 
-Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan,
-                               const EmitOptions &options) {
+Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const EmitOptions &options) {
   if (Error error = addModelEntry(module, plan, options.cpuRequired))
     return std::move(error);
   EmittedCode code;
-  Expected<std::unique_ptr<MemoryBuffer>> object =
-      options.compileToObject(module);
+  Expected<SmallVector<char, 0>> object = options.compileToObject(module);
   if (!object)
     return object.takeError();
-  code.object = std::move(*object);
-  if (Error error =
-          inspectObject(code.object->getMemBufferRef(), plan, code.facts))
+  code.object =
+      std::make_unique<SmallVectorMemoryBuffer>(std::move(*object), plan.name + ".o", /*RequiresNullTerminator=*/false);
+  if (Error error = inspectObject(code.object->getMemBufferRef(), plan, code.facts))
     return std::move(error);
   code.facts.codeHash = hashOf(code.object->getBuffer());
 
   std::vector<std::string> functions = publicSymbols(plan);
   functions.pop_back(); // M_model is no function
-  Expected<int64_t> stack =
-      stackBound(code.object->getMemBufferRef(), functions);
+  Expected<int64_t> stack = stackBound(code.object->getMemBufferRef(), functions);
   plan.stackBytes = stack ? *stack : -1;
   // Without a bound the library is as good as with one.
   consumeError(stack.takeError());
   return code;
 }
 
-Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module,
-                                   ModelPlan &plan, const EmitOptions &options,
+Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPlan &plan, const EmitOptions &options,
                                    OutputFiles &files) {
   Expected<EmittedCode> code = emitCode(*module, plan, options);
   if (!code)
@@ -139,37 +132,28 @@ Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module,
   // wants its members in memory.
   std::unique_ptr<MemoryBuffer> weights;
   if (plan.weightsBytes) {
-    Expected<std::string> path =
-        files.writeScratch([&](raw_ostream &os) -> Error {
-          HashingStream hash(os);
-          if (Error error = writeWeightsObject(plan, options.packWeight, hash))
-            return error;
-          facts.weightsHash = hash.hex();
-          return Error::success();
-        });
+    Expected<std::string> path = files.writeScratch([&](raw_ostream &os) -> Error {
+      HashingStream hash(os);
+      if (Error error = writeWeightsObject(plan, options.packWeight, hash))
+        return error;
+      facts.weightsHash = hash.hex();
+      return Error::success();
+    });
     if (!path)
       return path.takeError();
-    ErrorOr<std::unique_ptr<MemoryBuffer>> mapped =
-        MemoryBuffer::getFile(*path, /*IsText=*/false,
-                              /*RequiresNullTerminator=*/false);
+    ErrorOr<std::unique_ptr<MemoryBuffer>> mapped = MemoryBuffer::getFile(*path, /*IsText=*/false,
+                                                                          /*RequiresNullTerminator=*/false);
     if (!mapped)
-      return createStringError(mapped.getError(),
-                               "cannot read '" + *path +
-                                   "': " + mapped.getError().message());
+      return createStringError(mapped.getError(), "cannot read '" + *path + "': " + mapped.getError().message());
     weights = std::move(*mapped);
-    facts.sections.push_back(
-        {weightsSection(plan), uint64_t(plan.weightsBytes)});
+    facts.sections.push_back({weightsSection(plan), uint64_t(plan.weightsBytes)});
   }
 
-  std::string codeName = plan.name + ".o",
-              weightsName = plan.name + "_weights.o";
-  SmallVector<MemoryBufferRef> members = {
-      MemoryBufferRef(code->object->getBuffer(), codeName)};
+  std::string codeName = plan.name + ".o", weightsName = plan.name + "_weights.o";
+  SmallVector<MemoryBufferRef> members = {MemoryBufferRef(code->object->getBuffer(), codeName)};
   if (weights)
     members.push_back(MemoryBufferRef(weights->getBuffer(), weightsName));
-  if (Error error = files.write("lib" + plan.name + ".a", [&](raw_ostream &os) {
-        return writeArchive(members, os);
-      }))
+  if (Error error = files.write("lib" + plan.name + ".a", [&](raw_ostream &os) { return writeArchive(members, os); }))
     return std::move(error);
   if (Error error = files.write(plan.name + ".h", [&](raw_ostream &os) {
         writeHeader(plan, os);

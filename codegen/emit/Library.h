@@ -17,10 +17,9 @@ class Module;
 namespace nncc {
 
 /// Optimizes a module and compiles it to an object with .stack_sizes and one
-/// section per function. What it leaves of the module does not matter.
-using ObjectCompiler =
-    std::function<llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>(
-        llvm::Module &)>;
+/// section per function: compileToObject() of codegen/ObjectCode.h. What it
+/// leaves of the module does not matter.
+using ObjectCompiler = std::function<llvm::Expected<llvm::SmallVector<char, 0>>(llvm::Module &)>;
 
 struct EmitOptions {
   ObjectCompiler compileToObject;
@@ -40,18 +39,15 @@ struct EmittedCode {
 ///
 /// plan    stackBytes is set, to -1 if there is no bound
 /// error   our mistakes only
-llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan,
-                                     const EmitOptions &options);
+llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const EmitOptions &options);
 
 /// Emits the three files of a library; the caller commits them.
 ///
 /// module  is destroyed as soon as its code is made
 /// error   a failed write ("cannot write 'out/libm.a': No space left on
 ///         device"); else our mistakes
-llvm::Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module,
-                                         ModelPlan &plan,
-                                         const EmitOptions &options,
-                                         OutputFiles &files);
+llvm::Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPlan &plan,
+                                         const EmitOptions &options, OutputFiles &files);
 
 } // namespace nncc
 #endif

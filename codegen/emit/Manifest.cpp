@@ -19,8 +19,7 @@ void writeShape(json::OStream &json, StringRef key, ArrayRef<int64_t> values) {
   });
 }
 
-void writeStrings(json::OStream &json, StringRef key,
-                  ArrayRef<std::string> values) {
+void writeStrings(json::OStream &json, StringRef key, ArrayRef<std::string> values) {
   json.attributeArray(key, [&] {
     for (const std::string &value : values)
       json.value(text(value));
@@ -137,8 +136,7 @@ void writeWeightList(json::OStream &json, const ModelPlan &plan) {
   });
 }
 
-void writeLibrary(json::OStream &json, const ModelPlan &plan,
-                  const LibraryFacts &facts) {
+void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
   json.attribute("file", "lib" + plan.name + ".a");
   json.attributeArray("sections", [&] {
     for (const LibraryFacts::Section &section : facts.sections)
@@ -156,8 +154,7 @@ void writeLibrary(json::OStream &json, const ModelPlan &plan,
 }
 } // namespace
 
-void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts,
-                         raw_ostream &os) {
+void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_ostream &os) {
   json::OStream json(os, /*IndentSize=*/1);
   json.object([&] {
     json.attribute("name", plan.name);

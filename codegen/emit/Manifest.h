@@ -21,8 +21,7 @@ struct LibraryFacts {
 };
 
 /// Writes M.json: the same bytes for the same plan and facts.
-void writeManifest(const ModelPlan &plan, const LibraryFacts &facts,
-                   llvm::raw_ostream &os);
+void writeManifest(const ModelPlan &plan, const LibraryFacts &facts, llvm::raw_ostream &os);
 
 } // namespace nncc
 #endif

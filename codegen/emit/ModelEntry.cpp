@@ -19,16 +19,13 @@ using namespace nncc;
 namespace {
 /// The attributes that say what code a function may use. Those of the kernels
 /// count: the core and the stubs get the same.
-constexpr StringLiteral targetAttributes[] = {"target-cpu", "target-features",
-                                              "tune-cpu"};
+constexpr StringLiteral targetAttributes[] = {"target-cpu", "target-features", "tune-cpu"};
 
 class EntryBuilder {
 public:
-  EntryBuilder(llvm::Module &module, const ModelPlan &plan,
-               uint64_t cpuRequired)
-      : module(module), plan(plan), cpuRequired(cpuRequired),
-        context(module.getContext()), ptr(PointerType::get(context, 0)),
-        i8(Type::getInt8Ty(context)), i32(Type::getInt32Ty(context)),
+  EntryBuilder(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired)
+      : module(module), plan(plan), cpuRequired(cpuRequired), context(module.getContext()),
+        ptr(PointerType::get(context, 0)), i8(Type::getInt8Ty(context)), i32(Type::getInt32Ty(context)),
         i64(Type::getInt64Ty(context)) {}
 
   Error build();
@@ -39,23 +36,17 @@ private:
   Error linkCore();
   Function *addDispatch();
   GlobalVariable *addDescription(Function *dispatch);
-  Function *addStub(StringRef suffix, StringRef coreFunction,
-                    GlobalVariable *description);
+  Function *addStub(StringRef suffix, StringRef coreFunction, GlobalVariable *description);
   void addTable(ArrayRef<Function *> stubs);
   void internalize();
 
   int64_t memoryBytes(const OperandPlan &operand) const;
   void setTargetAttributes(Function &function) const;
   GlobalVariable *addConstant(Constant *value, const Twine &name);
-  Constant *makeArray(ArrayRef<Constant *> elements, Type *elementType,
-                      const Twine &name);
+  Constant *makeArray(ArrayRef<Constant *> elements, Type *elementType, const Twine &name);
   Constant *makeString(StringRef text);
-  Constant *makeStruct(ArrayRef<Constant *> members) {
-    return ConstantStruct::getAnon(context, members);
-  }
-  Constant *makeInt(Type *type, uint64_t value) {
-    return ConstantInt::get(type, value);
-  }
+  Constant *makeStruct(ArrayRef<Constant *> members) { return ConstantStruct::getAnon(context, members); }
+  Constant *makeInt(Type *type, uint64_t value) { return ConstantInt::get(type, value); }
   Constant *makePorts(ArrayRef<PortPlan> ports, const Twine &name);
 
   llvm::Module &module;
@@ -86,13 +77,9 @@ int64_t EntryBuilder::memoryBytes(const OperandPlan &operand) const {
   case Memory::Weights:
     return plan.weightsBytes;
   case Memory::Input:
-    return operand.index < plan.inputs.size()
-               ? portBytes(plan.inputs[operand.index])
-               : -1;
+    return operand.index < plan.inputs.size() ? portBytes(plan.inputs[operand.index]) : -1;
   case Memory::Output:
-    return operand.index < plan.outputs.size()
-               ? portBytes(plan.outputs[operand.index])
-               : -1;
+    return operand.index < plan.outputs.size() ? portBytes(plan.outputs[operand.index]) : -1;
   }
   llvm_unreachable("no such memory");
 }
@@ -101,30 +88,23 @@ Error EntryBuilder::checkPlan() {
   for (const auto &ports : {plan.inputs, plan.outputs})
     for (const PortPlan &port : ports)
       if (!portType(port.elementType))
-        return createStringError("'" + port.name +
-                                 "' has a type that the ABI lacks");
+        return createStringError("'" + port.name + "' has a type that the ABI lacks");
   if (plan.arenaAlign <= 0 || !isPowerOf2_64(plan.arenaAlign))
     return createStringError("the arena's alignment is no power of two");
   for (const KernelPlan &kernel : plan.kernels) {
     Function *function = module.getFunction(kernel.function);
     if (!function || function->isDeclaration())
-      return createStringError("kernel '" + kernel.name + "': no function '" +
-                               kernel.function + "'");
+      return createStringError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
     FunctionType *type = function->getFunctionType();
-    if (!type->getReturnType()->isVoidTy() || type->isVarArg() ||
-        type->getNumParams() != kernel.operands.size() ||
+    if (!type->getReturnType()->isVoidTy() || type->isVarArg() || type->getNumParams() != kernel.operands.size() ||
         !llvm::all_of(type->params(), [](Type *t) { return t->isPointerTy(); }))
-      return createStringError("kernel '" + kernel.name + "': function '" +
-                               kernel.function + "' does not take " +
+      return createStringError("kernel '" + kernel.name + "': function '" + kernel.function + "' does not take " +
                                Twine(kernel.operands.size()) + " pointers");
     for (auto [i, operand] : llvm::enumerate(kernel.operands))
-      if (operand.byteOffset < 0 || operand.bytes < 0 ||
-          operand.byteOffset > memoryBytes(operand) - operand.bytes)
-        return createStringError("kernel '" + kernel.name + "': operand " +
-                                 Twine(i) + " [" + Twine(operand.byteOffset) +
-                                 ", +" + Twine(operand.bytes) +
-                                 ") lies outside of its memory of " +
-                                 Twine(memoryBytes(operand)) + " bytes");
+      if (operand.byteOffset < 0 || operand.bytes < 0 || operand.byteOffset > memoryBytes(operand) - operand.bytes)
+        return createStringError("kernel '" + kernel.name + "': operand " + Twine(i) + " [" +
+                                 Twine(operand.byteOffset) + ", +" + Twine(operand.bytes) +
+                                 ") lies outside of its memory of " + Twine(memoryBytes(operand)) + " bytes");
   }
   return Error::success();
 }
@@ -138,8 +118,7 @@ void EntryBuilder::setTargetAttributes(Function &function) const {
 }
 
 Error EntryBuilder::prepareKernels() {
-  if (module.getNamedGlobal("llvm.global_ctors") ||
-      module.getNamedGlobal("llvm.global_dtors"))
+  if (module.getNamedGlobal("llvm.global_ctors") || module.getNamedGlobal("llvm.global_dtors"))
     return createStringError("the kernels have static constructors");
   for (const KernelPlan &kernel : plan.kernels) {
     Function *function = module.getFunction(kernel.function);
@@ -156,26 +135,20 @@ Error EntryBuilder::prepareKernels() {
 }
 
 Error EntryBuilder::linkCore() {
-  Triple triple(module.getTargetTriple());
-  StringRef bitcode = triple.getArch() == Triple::x86_64
-                          ? embedded::coreX8664
-                          : embedded::coreAArch64;
-  Expected<std::unique_ptr<Module>> core =
-      parseBitcodeFile(MemoryBufferRef(bitcode, "runtime core"), context);
+  StringRef bitcode = Triple(plan.target).getArch() == Triple::x86_64 ? embedded::coreX8664 : embedded::coreAArch64;
+  Expected<std::unique_ptr<Module>> core = parseBitcodeFile(MemoryBufferRef(bitcode, "runtime core"), context);
   if (!core)
     return core.takeError();
   (*core)->setTargetTriple(module.getTargetTriple());
   (*core)->setDataLayout(module.getDataLayout());
   // What its compilation recorded (PIC level, wchar size, producer) is not what
   // the model's module says.
-  for (NamedMDNode &node :
-       llvm::make_early_inc_range((*core)->named_metadata()))
+  for (NamedMDNode &node : llvm::make_early_inc_range((*core)->named_metadata()))
     if (node.getName().starts_with("llvm."))
       node.eraseFromParent();
   for (Function &function : **core) {
     setTargetAttributes(function);
-    for (StringRef name : {"min-legal-vector-width", "no-trapping-math",
-                           "stack-protector-buffer-size"})
+    for (StringRef name : {"min-legal-vector-width", "no-trapping-math", "stack-protector-buffer-size"})
       function.removeFnAttr(name);
   }
   if (Linker::linkModules(module, std::move(*core)))
@@ -184,25 +157,19 @@ Error EntryBuilder::linkCore() {
 }
 
 GlobalVariable *EntryBuilder::addConstant(Constant *value, const Twine &name) {
-  return new GlobalVariable(module, value->getType(), /*isConstant=*/true,
-                            GlobalValue::InternalLinkage, value, name);
+  return new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
 }
 
-Constant *EntryBuilder::makeArray(ArrayRef<Constant *> elements,
-                                  Type *elementType, const Twine &name) {
+Constant *EntryBuilder::makeArray(ArrayRef<Constant *> elements, Type *elementType, const Twine &name) {
   if (elements.empty())
     return ConstantPointerNull::get(ptr);
-  GlobalVariable *array =
-      addConstant(ConstantArray::get(
-                      ArrayType::get(elementType, elements.size()), elements),
-                  name);
+  GlobalVariable *array = addConstant(ConstantArray::get(ArrayType::get(elementType, elements.size()), elements), name);
   array->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
   return array;
 }
 
 Constant *EntryBuilder::makeString(StringRef text) {
-  GlobalVariable *string =
-      addConstant(ConstantDataArray::getString(context, text), "nncc.string");
+  GlobalVariable *string = addConstant(ConstantDataArray::getString(context, text), "nncc.string");
   string->setLinkage(GlobalValue::PrivateLinkage);
   string->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
   string->setAlignment(Align(1));
@@ -212,9 +179,8 @@ Constant *EntryBuilder::makeString(StringRef text) {
 /// void dispatch(i32 kernel, ptr arena, ptr inputs, ptr outputs): calls one
 /// kernel with its operands' addresses.
 Function *EntryBuilder::addDispatch() {
-  auto *function = Function::Create(
-      FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr}, false),
-      GlobalValue::InternalLinkage, "nncc_dispatch", module);
+  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr}, false),
+                                    GlobalValue::InternalLinkage, "nncc_dispatch", module);
   setTargetAttributes(*function);
   function->setDoesNotThrow();
   function->addFnAttr(Attribute::NoInline); // one copy serves run and step
@@ -222,9 +188,8 @@ Function *EntryBuilder::addDispatch() {
   Argument *arena = function->getArg(1);
   Value *weights = nullptr;
   if (plan.weightsBytes) {
-    auto *global = new GlobalVariable(
-        module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
-        GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
+    auto *global = new GlobalVariable(module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
+                                      GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
     global->setVisibility(GlobalValue::HiddenVisibility);
     global->setDSOLocal(true);
     global->setAlignment(Align(64));
@@ -233,16 +198,13 @@ Function *EntryBuilder::addDispatch() {
 
   IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
   BasicBlock *done = BasicBlock::Create(context, "done", function);
-  SwitchInst *choose =
-      builder.CreateSwitch(function->getArg(0), done, plan.kernels.size());
+  SwitchInst *choose = builder.CreateSwitch(function->getArg(0), done, plan.kernels.size());
   for (auto [index, kernel] : llvm::enumerate(plan.kernels)) {
-    BasicBlock *block =
-        BasicBlock::Create(context, kernel.name, function, done);
+    BasicBlock *block = BasicBlock::Create(context, kernel.name, function, done);
     choose->addCase(builder.getInt32(index), block);
     builder.SetInsertPoint(block);
     auto loadPort = [&](Argument *table, unsigned port) -> Value * {
-      return builder.CreateLoad(ptr,
-                                builder.CreateConstGEP1_64(ptr, table, port));
+      return builder.CreateLoad(ptr, builder.CreateConstGEP1_64(ptr, table, port));
     };
     SmallVector<Value *> arguments;
     for (const OperandPlan &operand : kernel.operands) {
@@ -264,10 +226,7 @@ Function *EntryBuilder::addDispatch() {
       // No weights at all: an empty operand of an empty memory.
       if (!base)
         base = ConstantPointerNull::get(ptr);
-      arguments.push_back(
-          operand.byteOffset
-              ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset)
-              : base);
+      arguments.push_back(operand.byteOffset ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset) : base);
     }
     Function *callee = module.getFunction(kernel.function);
     CallInst *call = builder.CreateCall(callee, arguments);
@@ -284,32 +243,25 @@ GlobalVariable *EntryBuilder::addDescription(Function *dispatch) {
   SmallVector<Constant *> ports;
   for (const auto *list : {&plan.inputs, &plan.outputs})
     for (const PortPlan &port : *list)
-      ports.push_back(
-          makeStruct({makeInt(i64, portBytes(port)),
-                      makeInt(i64, portType(port.elementType)->bytes)}));
+      ports.push_back(makeStruct({makeInt(i64, portBytes(port)), makeInt(i64, portType(port.elementType)->bytes)}));
   Type *portStruct = StructType::get(context, {i64, i64});
-  return addConstant(
-      makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign),
-                  makeInt(i64, cpuRequired), makeInt(i32, plan.inputs.size()),
-                  makeInt(i32, plan.outputs.size()),
-                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0),
-                  makeArray(ports, portStruct, "nncc_ports"), dispatch}),
-      "nncc_description");
+  return addConstant(makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign),
+                                 makeInt(i64, cpuRequired), makeInt(i32, plan.inputs.size()),
+                                 makeInt(i32, plan.outputs.size()), makeInt(i32, plan.kernels.size()), makeInt(i32, 0),
+                                 makeArray(ports, portStruct, "nncc_ports"), dispatch}),
+                     "nncc_description");
 }
 
 /// M_<suffix>: the core's function of the same arguments, without its first,
 /// the description.
-Function *EntryBuilder::addStub(StringRef suffix, StringRef coreFunction,
-                                GlobalVariable *description) {
+Function *EntryBuilder::addStub(StringRef suffix, StringRef coreFunction, GlobalVariable *description) {
   Function *core = module.getFunction(coreFunction);
   FunctionType *coreType = core->getFunctionType();
-  auto *function = Function::Create(
-      FunctionType::get(coreType->getReturnType(),
-                        coreType->params().drop_front(), false),
-      GlobalValue::ExternalLinkage, plan.name + suffix, module);
+  auto *function =
+      Function::Create(FunctionType::get(coreType->getReturnType(), coreType->params().drop_front(), false),
+                       GlobalValue::ExternalLinkage, plan.name + suffix, module);
   function->setAttributes(
-      AttributeList::get(context, core->getAttributes().getFnAttrs(),
-                         core->getAttributes().getRetAttrs(), {}));
+      AttributeList::get(context, core->getAttributes().getFnAttrs(), core->getAttributes().getRetAttrs(), {}));
   // True of the core alone, not of what it calls once the dispatcher is known.
   function->removeFnAttr(Attribute::Memory);
   IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
@@ -329,11 +281,9 @@ Constant *EntryBuilder::makePorts(ArrayRef<PortPlan> ports, const Twine &name) {
     SmallVector<Constant *> dims;
     for (int64_t dim : port.shape)
       dims.push_back(makeInt(i64, dim));
-    rows.push_back(makeStruct(
-        {makeString(port.name), makeString(port.identifier),
-         makeArray(dims, i64, "nncc_dims"), makeInt(i32, port.shape.size()),
-         makeInt(i32, portType(port.elementType)->id),
-         makeInt(i64, portBytes(port))}));
+    rows.push_back(makeStruct({makeString(port.name), makeString(port.identifier), makeArray(dims, i64, "nncc_dims"),
+                               makeInt(i32, port.shape.size()), makeInt(i32, portType(port.elementType)->id),
+                               makeInt(i64, portBytes(port))}));
   }
   return makeArray(rows, type, name);
 }
@@ -343,34 +293,29 @@ Constant *EntryBuilder::makePorts(ArrayRef<PortPlan> ports, const Twine &name) {
 void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
   SmallVector<Constant *> kernels;
   for (const KernelPlan &kernel : plan.kernels)
-    kernels.push_back(
-        makeStruct({makeString(kernel.name), makeString(kernel.op),
-                    makeInt(i64, kernel.macs)}));
+    kernels.push_back(makeStruct({makeString(kernel.name), makeString(kernel.op), makeInt(i64, kernel.macs)}));
   Type *kernelStruct = StructType::get(context, {ptr, ptr, i64});
-  SmallVector<Constant *> members = {
-      makeInt(i32, NNCC_ABI_VERSION),
-      makeInt(i32, sizeof(nncc_model)),
-      makeString(plan.name),
-      makeString(plan.target),
-      makeString(plan.cpu),
-      makeInt(i64, plan.arenaBytes),
-      makeInt(i64, plan.arenaAlign),
-      makeInt(i64, contextWords(plan) * sizeof(uint64_t)),
-      makeInt(i64, plan.weightsBytes),
-      makeInt(i64, cpuRequired),
-      makeInt(i32, plan.inputs.size()),
-      makeInt(i32, plan.outputs.size()),
-      makeInt(i32, plan.kernels.size()),
-      makeInt(i32, 0),
-      makePorts(plan.inputs, "nncc_inputs"),
-      makePorts(plan.outputs, "nncc_outputs"),
-      makeArray(kernels, kernelStruct, "nncc_kernels")};
+  SmallVector<Constant *> members = {makeInt(i32, NNCC_ABI_VERSION),
+                                     makeInt(i32, sizeof(nncc_model)),
+                                     makeString(plan.name),
+                                     makeString(plan.target),
+                                     makeString(plan.cpu),
+                                     makeInt(i64, plan.arenaBytes),
+                                     makeInt(i64, plan.arenaAlign),
+                                     makeInt(i64, contextWords(plan) * sizeof(uint64_t)),
+                                     makeInt(i64, plan.weightsBytes),
+                                     makeInt(i64, cpuRequired),
+                                     makeInt(i32, plan.inputs.size()),
+                                     makeInt(i32, plan.outputs.size()),
+                                     makeInt(i32, plan.kernels.size()),
+                                     makeInt(i32, 0),
+                                     makePorts(plan.inputs, "nncc_inputs"),
+                                     makePorts(plan.outputs, "nncc_outputs"),
+                                     makeArray(kernels, kernelStruct, "nncc_kernels")};
   members.append(stubs.begin(), stubs.end());
   Constant *table = makeStruct(members);
-  static_assert(sizeof(nncc_model) == 144,
-                "the members above follow nncc_model of nncc/abi.h");
-  addConstant(table, plan.name + "_model")
-      ->setLinkage(GlobalValue::ExternalLinkage);
+  static_assert(sizeof(nncc_model) == 144, "the members above follow nncc_model of nncc/abi.h");
+  addConstant(table, plan.name + "_model")->setLinkage(GlobalValue::ExternalLinkage);
 }
 
 void EntryBuilder::internalize() {
@@ -396,10 +341,8 @@ Error EntryBuilder::build() {
     return error;
   GlobalVariable *description = addDescription(addDispatch());
   SmallVector<Function *> stubs;
-  for (auto [suffix, core] : {std::pair("_init", "nncc_core_init"),
-                              std::pair("_run", "nncc_core_run"),
-                              std::pair("_start", "nncc_core_start"),
-                              std::pair("_step", "nncc_core_step")})
+  for (auto [suffix, core] : {std::pair("_init", "nncc_core_init"), std::pair("_run", "nncc_core_run"),
+                              std::pair("_start", "nncc_core_start"), std::pair("_step", "nncc_core_step")})
     stubs.push_back(addStub(suffix, core, description));
   addTable(stubs);
   internalize();
@@ -410,7 +353,6 @@ Error EntryBuilder::build() {
   return Error::success();
 }
 
-Error nncc::addModelEntry(llvm::Module &module, const ModelPlan &plan,
-                          uint64_t cpuRequired) {
+Error nncc::addModelEntry(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired) {
   return EntryBuilder(module, plan, cpuRequired).build();
 }

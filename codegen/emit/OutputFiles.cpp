@@ -9,8 +9,7 @@
 using namespace llvm;
 
 static Error cannotWrite(const Twine &path, std::error_code why) {
-  return createStringError(why,
-                           "cannot write '" + path + "': " + why.message());
+  return createStringError(why, "cannot write '" + path + "': " + why.message());
 }
 
 static void removeTemporary(StringRef path) {
@@ -28,12 +27,9 @@ Expected<std::unique_ptr<OutputFiles>> OutputFiles::create(StringRef folder) {
     return createStringError(std::make_error_code(std::errc::not_a_directory),
                              "output folder '" + folder + "' is a file");
   if (!isThere)
-    if (std::error_code why = sys::fs::create_directories(
-            folder, /*IgnoreExisting=*/true, sys::fs::all_all))
-      return createStringError(why, "cannot make the output folder '" + folder +
-                                        "': " + why.message());
-  return std::unique_ptr<OutputFiles>(
-      new OutputFiles(folder.str(), /*madeFolder=*/!isThere));
+    if (std::error_code why = sys::fs::create_directories(folder, /*IgnoreExisting=*/true, sys::fs::all_all))
+      return createStringError(why, "cannot make the output folder '" + folder + "': " + why.message());
+  return std::unique_ptr<OutputFiles>(new OutputFiles(folder.str(), /*madeFolder=*/!isThere));
 }
 
 OutputFiles::~OutputFiles() {
@@ -53,13 +49,11 @@ std::string OutputFiles::pathOf(StringRef name) const {
   return std::string(path);
 }
 
-Expected<std::string> OutputFiles::writeTemporary(const Twine &shownAs,
-                                                  Writer writer) {
+Expected<std::string> OutputFiles::writeTemporary(const Twine &shownAs, Writer writer) {
   // A name of fixed form, so that one left by a killed machine is recognized.
   int descriptor;
   SmallString<128> path;
-  if (std::error_code why = sys::fs::createUniqueFile(
-          pathOf(".nncc-%%%%%%%%.tmp"), descriptor, path))
+  if (std::error_code why = sys::fs::createUniqueFile(pathOf(".nncc-%%%%%%%%.tmp"), descriptor, path))
     return cannotWrite(shownAs, why);
   sys::RemoveFileOnSignal(path);
 
@@ -112,8 +106,7 @@ Error OutputFiles::commit() {
     if (!sys::fs::exists(file.target))
       continue;
     SmallString<128> backup;
-    if (std::error_code why = sys::fs::getPotentiallyUniqueFileName(
-            pathOf(".nncc-%%%%%%%%.old"), backup)) {
+    if (std::error_code why = sys::fs::getPotentiallyUniqueFileName(pathOf(".nncc-%%%%%%%%.old"), backup)) {
       undo(0);
       return cannotWrite(file.target, why);
     }
@@ -124,8 +117,7 @@ Error OutputFiles::commit() {
     backups.back() = std::string(backup);
   }
   for (unsigned i = 0; i < files.size(); ++i) {
-    if (std::error_code why =
-            sys::fs::rename(files[i].temporary, files[i].target)) {
+    if (std::error_code why = sys::fs::rename(files[i].temporary, files[i].target)) {
       undo(i);
       return cannotWrite(files[i].target, why);
     }

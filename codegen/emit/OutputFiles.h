@@ -22,8 +22,7 @@ public:
   using Writer = llvm::function_ref<llvm::Error(llvm::raw_ostream &)>;
 
   /// Makes the folder if it does not exist. error: it cannot be made or written
-  static llvm::Expected<std::unique_ptr<OutputFiles>>
-  create(llvm::StringRef folder);
+  static llvm::Expected<std::unique_ptr<OutputFiles>> create(llvm::StringRef folder);
   ~OutputFiles();
   OutputFiles(const OutputFiles &) = delete;
   OutputFiles &operator=(const OutputFiles &) = delete;
@@ -47,10 +46,8 @@ private:
   struct File {
     std::string temporary, target;
   };
-  OutputFiles(std::string folder, bool madeFolder)
-      : folder(std::move(folder)), madeFolder(madeFolder) {}
-  llvm::Expected<std::string> writeTemporary(const llvm::Twine &shownAs,
-                                             Writer writer);
+  OutputFiles(std::string folder, bool madeFolder) : folder(std::move(folder)), madeFolder(madeFolder) {}
+  llvm::Expected<std::string> writeTemporary(const llvm::Twine &shownAs, Writer writer);
 
   std::string folder;
   bool madeFolder;

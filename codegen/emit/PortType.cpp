@@ -22,17 +22,13 @@ std::optional<PortType> portType(mlir::Type type) {
   case 1:
     return PortType{NNCC_BOOL, "bool", "uint8_t", 1};
   case 8:
-    return isUnsigned ? PortType{NNCC_U8, "u8", "uint8_t", 1}
-                      : PortType{NNCC_I8, "i8", "int8_t", 1};
+    return isUnsigned ? PortType{NNCC_U8, "u8", "uint8_t", 1} : PortType{NNCC_I8, "i8", "int8_t", 1};
   case 16:
-    return isUnsigned ? PortType{NNCC_U16, "u16", "uint16_t", 2}
-                      : PortType{NNCC_I16, "i16", "int16_t", 2};
+    return isUnsigned ? PortType{NNCC_U16, "u16", "uint16_t", 2} : PortType{NNCC_I16, "i16", "int16_t", 2};
   case 32:
-    return isUnsigned ? PortType{NNCC_U32, "u32", "uint32_t", 4}
-                      : PortType{NNCC_I32, "i32", "int32_t", 4};
+    return isUnsigned ? PortType{NNCC_U32, "u32", "uint32_t", 4} : PortType{NNCC_I32, "i32", "int32_t", 4};
   case 64:
-    return isUnsigned ? PortType{NNCC_U64, "u64", "uint64_t", 8}
-                      : PortType{NNCC_I64, "i64", "int64_t", 8};
+    return isUnsigned ? PortType{NNCC_U64, "u64", "uint64_t", 8} : PortType{NNCC_I64, "i64", "int64_t", 8};
   }
   return std::nullopt;
 }

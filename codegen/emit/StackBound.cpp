@@ -1,9 +1,8 @@
 // How much stack a function of an object file can use at most.
 #include "codegen/emit/StackBound.h"
-#include "llvm/ADT/DenseMap.h"
+#include "codegen/ObjectCode.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Support/DataExtractor.h"
 #include <map>
 
 using namespace llvm;
@@ -28,7 +27,7 @@ public:
 
 private:
   Error readFunctions();
-  Error readFrames(const SectionRef &stackSizes);
+  Error readFrames(StringRef bytes);
   Error readCalls(const SectionRef &relocations);
   /// The function that holds an address of a section, or -1.
   int find(const SectionRef &section, uint64_t address) const;
@@ -55,8 +54,7 @@ Error StackAnalysis::readFunctions() {
     Expected<uint64_t> address = symbol.getValue();
     if (!name || !address)
       return joinErrors(name.takeError(), address.takeError());
-    auto [at, isNew] = byAddress.try_emplace({(*section)->getIndex(), *address},
-                                             functions.size());
+    auto [at, isNew] = byAddress.try_emplace({(*section)->getIndex(), *address}, functions.size());
     if (isNew)
       functions.emplace_back().name = name->str();
     byName[*name] = at->second;
@@ -72,47 +70,19 @@ int StackAnalysis::find(const SectionRef &section, uint64_t address) const {
   return at->first.first == section.getIndex() ? int(at->second) : -1;
 }
 
-/// Each entry is the address of a function, by a relocation, and its frame as
-/// ULEB128.
-Error StackAnalysis::readFrames(const SectionRef &stackSizes) {
-  Expected<StringRef> contents = stackSizes.getContents();
-  if (!contents)
-    return contents.takeError();
-  DenseMap<uint64_t, unsigned> functionAt; // by offset of the entry
-  for (const SectionRef &section : object.sections()) {
-    Expected<section_iterator> patched = section.getRelocatedSection();
-    if (!patched)
-      return patched.takeError();
-    if (*patched == object.section_end() || **patched != stackSizes)
-      continue;
-    for (const ELFRelocationRef relocation : section.relocations()) {
-      auto symbol = relocation.getSymbol();
-      if (symbol == object.symbol_end())
-        continue;
-      Expected<section_iterator> code = symbol->getSection();
-      Expected<int64_t> addend = relocation.getAddend();
-      Expected<uint64_t> value = symbol->getValue();
-      if (!code || !addend || !value)
-        return joinErrors(code.takeError(),
-                          joinErrors(addend.takeError(), value.takeError()));
-      if (*code == object.section_end())
-        continue;
-      int function = find(**code, *value + *addend);
-      if (function >= 0)
-        functionAt[relocation.getOffset()] = function;
-    }
+/// Frames are what .stack_sizes says; on x86-64 that leaves out the return
+/// address of 8 bytes that the call pushes.
+Error StackAnalysis::readFrames(StringRef bytes) {
+  Expected<std::vector<nncc::StackUse>> uses = nncc::readStackSizes(bytes);
+  if (!uses)
+    return uses.takeError();
+  int64_t pushed = object.getArch() == Triple::x86_64 ? 8 : 0;
+  for (const nncc::StackUse &use : *uses) {
+    auto at = byName.find(use.function);
+    if (at != byName.end())
+      functions[at->second].frameBytes = use.bytes + pushed;
   }
-  DataExtractor data(*contents, /*IsLittleEndian=*/true, /*AddressSize=*/8);
-  DataExtractor::Cursor cursor(0);
-  while (cursor && cursor.tell() < contents->size()) {
-    uint64_t entry = cursor.tell();
-    data.getU64(cursor);
-    int64_t bytes = data.getULEB128(cursor);
-    auto at = functionAt.find(entry);
-    if (at != functionAt.end())
-      functions[at->second].frameBytes = bytes;
-  }
-  return cursor.takeError();
+  return Error::success();
 }
 
 /// Every relocation in code against a function counts as a call: tail calls are
@@ -132,22 +102,18 @@ Error StackAnalysis::readCalls(const SectionRef &relocations) {
     Expected<int64_t> addend = relocation.getAddend();
     Expected<uint64_t> value = elfSymbol.getValue();
     if (!section || !addend || !value)
-      return joinErrors(section.takeError(),
-                        joinErrors(addend.takeError(), value.takeError()));
+      return joinErrors(section.takeError(), joinErrors(addend.takeError(), value.takeError()));
     if (*section == object.section_end() || !(*section)->isText())
       continue;
     // Against a section, the addend says where. It may be off by the distance
     // from the patched bytes to the end of the instruction (x86), which cannot
     // leave a section that holds one function.
-    uint64_t address = elfSymbol.getELFType() == ELF::STT_SECTION
-                           ? uint64_t(std::max<int64_t>(*addend, 0))
-                           : *value;
+    uint64_t address = elfSymbol.getELFType() == ELF::STT_SECTION ? uint64_t(std::max<int64_t>(*addend, 0)) : *value;
     int callee = find(**section, address);
     int caller = find(**code, relocation.getOffset());
     if (caller >= 0 && callee >= 0 && caller != callee)
       functions[caller].callees.insert(callee);
-    else if (caller >= 0 && caller == callee &&
-             elfSymbol.getELFType() == ELF::STT_FUNC)
+    else if (caller >= 0 && caller == callee && elfSymbol.getELFType() == ELF::STT_FUNC)
       functions[caller].callees.insert(callee); // calls itself
   }
   return Error::success();
@@ -156,22 +122,16 @@ Error StackAnalysis::readCalls(const SectionRef &relocations) {
 Error StackAnalysis::read() {
   if (Error error = readFunctions())
     return error;
+  if (Error error = readFrames(object.getData()))
+    return error;
   // A call inside of one section needs no relocation and would not be seen.
   std::map<uint64_t, unsigned> functionsIn;
   for (const auto &entry : byAddress)
     if (++functionsIn[entry.first.first] > 1)
-      return createStringError("function '" + functions[entry.second].name +
-                               "' shares its section with another one");
-  for (const SectionRef &section : object.sections()) {
-    Expected<StringRef> name = section.getName();
-    if (!name)
-      return name.takeError();
-    if (*name == ".stack_sizes")
-      if (Error error = readFrames(section))
-        return error;
+      return createStringError("function '" + functions[entry.second].name + "' shares its section with another one");
+  for (const SectionRef &section : object.sections())
     if (Error error = readCalls(section))
       return error;
-  }
   return Error::success();
 }
 
@@ -180,11 +140,9 @@ Expected<int64_t> StackAnalysis::walk(unsigned index) {
   if (function.state == FunctionInfo::Done)
     return function.totalBytes;
   if (function.state == FunctionInfo::OnPath)
-    return createStringError("function '" + function.name +
-                             "' calls itself: its stack has no bound");
+    return createStringError("function '" + function.name + "' calls itself: its stack has no bound");
   if (function.frameBytes < 0)
-    return createStringError("the frame of function '" + function.name +
-                             "' has no fixed size");
+    return createStringError("the frame of function '" + function.name + "' has no fixed size");
   function.state = FunctionInfo::OnPath;
   int64_t deepest = 0;
   for (unsigned callee : function.callees) {
@@ -205,8 +163,7 @@ Expected<int64_t> StackAnalysis::bound(StringRef root) {
   return walk(at->second);
 }
 
-Expected<int64_t> nncc::stackBound(MemoryBufferRef buffer,
-                                   ArrayRef<std::string> roots) {
+Expected<int64_t> nncc::stackBound(MemoryBufferRef buffer, ArrayRef<std::string> roots) {
   Expected<ELF64LEObjectFile> object = ELF64LEObjectFile::create(buffer);
   if (!object)
     return object.takeError();

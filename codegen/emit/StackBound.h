@@ -17,8 +17,7 @@ namespace nncc {
 /// returns  bytes; on x86-64 with the return addresses. Without what functions
 ///          outside of the object use (memcpy, the caller's on_kernel hook)
 /// error    recursion, a frame of variable size, a function of unknown size
-llvm::Expected<int64_t> stackBound(llvm::MemoryBufferRef object,
-                                   llvm::ArrayRef<std::string> roots);
+llvm::Expected<int64_t> stackBound(llvm::MemoryBufferRef object, llvm::ArrayRef<std::string> roots);
 
 } // namespace nncc
 #endif

@@ -16,16 +16,11 @@ static Error badPlan(const nncc::WeightPlan &weight, const Twine &what) {
   return createStringError("weight '" + weight.name + "': " + what);
 }
 
-std::string nncc::weightsSymbol(const ModelPlan &plan) {
-  return plan.name + "_nncc_weights";
-}
-std::string nncc::weightsSection(const ModelPlan &plan) {
-  return ".rodata.nncc." + plan.name + ".weights";
-}
+std::string nncc::weightsSymbol(const ModelPlan &plan) { return plan.name + "_nncc_weights"; }
+std::string nncc::weightsSection(const ModelPlan &plan) { return ".rodata.nncc." + plan.name + ".weights"; }
 
 /// Writes `count` copies of `element` without a call for each.
-static void writeRepeated(ArrayRef<char> element, int64_t count,
-                          raw_ostream &os) {
+static void writeRepeated(ArrayRef<char> element, int64_t count, raw_ostream &os) {
   SmallVector<char, 4096> block;
   int64_t perBlock = std::clamp<int64_t>(4096 / element.size(), 1, count);
   for (int64_t i = 0; i < perBlock; ++i)
@@ -50,8 +45,7 @@ Error nncc::writeRowMajor(const WeightPlan &weight, raw_ostream &os) {
     return badPlan(weight, "elements of " + Twine(bits) + " bits");
   int64_t bytes = count * (isBool ? 1 : bits / 8);
   if (bytes != weight.bytes)
-    return badPlan(weight, Twine(bytes) + " bytes of elements, planned " +
-                               Twine(weight.bytes));
+    return badPlan(weight, Twine(bytes) + " bytes of elements, planned " + Twine(weight.bytes));
   if (count == 0)
     return Error::success();
 
@@ -69,8 +63,7 @@ Error nncc::writeRowMajor(const WeightPlan &weight, raw_ostream &os) {
         writeBool(data[i / 8] >> (i % 8) & 1, os);
       return Error::success();
     }
-    return badPlan(weight, "a resource of " + Twine(data.size()) +
-                               " bytes for " + Twine(bytes));
+    return badPlan(weight, "a resource of " + Twine(data.size()) + " bytes for " + Twine(bytes));
   }
   auto dense = dyn_cast<mlir::DenseElementsAttr>(weight.value);
   if (!dense)
@@ -92,8 +85,7 @@ Error nncc::writeRowMajor(const WeightPlan &weight, raw_ostream &os) {
   return Error::success();
 }
 
-Error nncc::writeWeights(const ModelPlan &plan, const WeightWriter &pack,
-                         raw_ostream &os) {
+Error nncc::writeWeights(const ModelPlan &plan, const WeightWriter &pack, raw_ostream &os) {
   std::vector<const WeightPlan *> weights;
   for (const WeightPlan &weight : plan.weights)
     weights.push_back(&weight);
@@ -106,29 +98,22 @@ Error nncc::writeWeights(const ModelPlan &plan, const WeightWriter &pack,
   for (const WeightPlan *weight : weights) {
     if (weight->bytes == 0)
       continue;
-    if (last && last->byteOffset == weight->byteOffset &&
-        last->bytes == weight->bytes)
+    if (last && last->byteOffset == weight->byteOffset && last->bytes == weight->bytes)
       continue; // merged with an equal one
     if (weight->byteOffset < end)
-      return badPlan(*weight, "overlaps weight '" +
-                                  (last ? last->name : std::string()) + "'");
+      return badPlan(*weight, "overlaps weight '" + (last ? last->name : std::string()) + "'");
     if (weight->byteOffset + weight->bytes > plan.weightsBytes)
-      return badPlan(*weight, "ends at " +
-                                  Twine(weight->byteOffset + weight->bytes) +
-                                  ", beyond the " + Twine(plan.weightsBytes) +
-                                  " bytes of all weights");
+      return badPlan(*weight, "ends at " + Twine(weight->byteOffset + weight->bytes) + ", beyond the " +
+                                  Twine(plan.weightsBytes) + " bytes of all weights");
     os.write_zeros(weight->byteOffset - end);
     if (weight->packing && !pack)
       return badPlan(*weight, "has a packing recipe that no one carries out");
-    if (Error error =
-            weight->packing ? pack(*weight, os) : writeRowMajor(*weight, os))
+    if (Error error = weight->packing ? pack(*weight, os) : writeRowMajor(*weight, os))
       return error;
     end = weight->byteOffset + weight->bytes;
     if (os.tell() - start != uint64_t(end))
-      return badPlan(*weight,
-                     "packed into " +
-                         Twine(os.tell() - start - weight->byteOffset) +
-                         " bytes, planned " + Twine(weight->bytes));
+      return badPlan(*weight, "packed into " + Twine(os.tell() - start - weight->byteOffset) + " bytes, planned " +
+                                  Twine(weight->bytes));
     last = weight;
   }
   os.write_zeros(plan.weightsBytes - end);
@@ -149,13 +134,11 @@ static Expected<uint16_t> elfMachine(const Triple &triple) {
   case Triple::aarch64:
     return ELF::EM_AARCH64;
   default:
-    return createStringError("no weights object for target '" + triple.str() +
-                             "'");
+    return createStringError("no weights object for target '" + triple.str() + "'");
   }
 }
 
-Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack,
-                               raw_ostream &os) {
+Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, raw_ostream &os) {
   Expected<uint16_t> machine = elfMachine(Triple(plan.target));
   if (!machine)
     return machine.takeError();
@@ -186,8 +169,7 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack,
   support::endian::Writer out(os, endianness::little);
 
   os.write(ELF::ElfMagic, 4);
-  os << char(ELF::ELFCLASS64) << char(ELF::ELFDATA2LSB) << char(ELF::EV_CURRENT)
-     << char(ELF::ELFOSABI_NONE);
+  os << char(ELF::ELFCLASS64) << char(ELF::ELFDATA2LSB) << char(ELF::EV_CURRENT) << char(ELF::ELFOSABI_NONE);
   os.write_zeros(ELF::EI_NIDENT - 8);
   out.write<uint16_t>(ELF::ET_REL);
   out.write<uint16_t>(*machine);
@@ -217,8 +199,7 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack,
   os << strings;
 
   padTo(sectionsAt);
-  auto writeSection = [&](uint32_t name, uint32_t type, uint64_t flags,
-                          uint64_t at, uint64_t bytes, uint32_t link,
+  auto writeSection = [&](uint32_t name, uint32_t type, uint64_t flags, uint64_t at, uint64_t bytes, uint32_t link,
                           uint32_t info, uint64_t align, uint64_t entryBytes) {
     out.write<uint32_t>(name);
     out.write<uint32_t>(type);
@@ -232,12 +213,10 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack,
     out.write<uint64_t>(entryBytes);
   };
   writeSection(0, ELF::SHT_NULL, 0, 0, 0, 0, 0, 0, 0);
-  writeSection(weightsName, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, weightsAt,
-               plan.weightsBytes, 0, 0, weightsAlign, 0);
+  writeSection(weightsName, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, weightsAt, plan.weightsBytes, 0, 0, weightsAlign, 0);
   writeSection(noteName, ELF::SHT_PROGBITS, 0, symtabAt, 0, 0, 0, 1, 0);
   writeSection(symtabName, ELF::SHT_SYMTAB, 0, symtabAt, symtabBytes, Strtab,
                /*first global=*/1, 8, sizeof(ELF::Elf64_Sym));
-  writeSection(strtabName, ELF::SHT_STRTAB, 0, strtabAt, strings.size(), 0, 0,
-               1, 0);
+  writeSection(strtabName, ELF::SHT_STRTAB, 0, strtabAt, strings.size(), 0, 0, 1, 0);
   return Error::success();
 }

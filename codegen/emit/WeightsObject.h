@@ -13,8 +13,7 @@ class raw_ostream;
 namespace nncc {
 
 /// Writes the `bytes` bytes of one weight.
-using WeightWriter =
-    std::function<llvm::Error(const WeightPlan &, llvm::raw_ostream &)>;
+using WeightWriter = std::function<llvm::Error(const WeightPlan &, llvm::raw_ostream &)>;
 
 /// Symbol of a model's weights: global, hidden, shared by its two objects.
 std::string weightsSymbol(const ModelPlan &plan);
@@ -34,14 +33,12 @@ llvm::Error writeRowMajor(const WeightPlan &weight, llvm::raw_ostream &os);
 /// pack    writes weights with a packing recipe; null if there are none
 /// error   overlapping weights, one beyond weightsBytes, or written in another
 ///         number of bytes than planned
-llvm::Error writeWeights(const ModelPlan &plan, const WeightWriter &pack,
-                         llvm::raw_ostream &os);
+llvm::Error writeWeights(const ModelPlan &plan, const WeightWriter &pack, llvm::raw_ostream &os);
 
 /// Writes an ELF64 relocatable object for plan.target with the weights in one
 /// read-only section, aligned to 64 bytes (a cache line).
 /// source: System V ABI, chapter 4
-llvm::Error writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack,
-                               llvm::raw_ostream &os);
+llvm::Error writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, llvm::raw_ostream &os);
 
 } // namespace nncc
 #endif

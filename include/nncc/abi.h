@@ -81,9 +81,7 @@ typedef enum nncc_type {
 /* Runs body(argument, i) for every i in [0, count), in any order, on any
  * threads, and returns when all have returned. A program that wants threads
  * supplies one; results are the same bits with any. */
-typedef void (*nncc_parallel_for)(void *user, uint32_t count,
-                                  void (*body)(void *argument, uint32_t i),
-                                  void *argument);
+typedef void (*nncc_parallel_for)(void *user, uint32_t count, void (*body)(void *argument, uint32_t i), void *argument);
 
 /* Called before (begin = 1) and after (begin = 0) every kernel, on the thread
  * that called M_run or M_step. */
@@ -145,12 +143,9 @@ typedef struct nncc_model {
   const nncc_tensor *inputs;
   const nncc_tensor *outputs;
   const nncc_kernel *kernels;
-  nncc_status (*init)(void *context, void *arena, size_t arena_bytes,
-                      const nncc_options *options);
-  nncc_status (*run)(void *context, const void *const *inputs,
-                     void *const *outputs);
-  nncc_status (*start)(void *context, const void *const *inputs,
-                       void *const *outputs);
+  nncc_status (*init)(void *context, void *arena, size_t arena_bytes, const nncc_options *options);
+  nncc_status (*run)(void *context, const void *const *inputs, void *const *outputs);
+  nncc_status (*start)(void *context, const void *const *inputs, void *const *outputs);
   nncc_status (*step)(void *context, uint32_t max_kernels);
 } nncc_model;
 
@@ -185,8 +180,7 @@ typedef struct nncc_model_desc {
   uint32_t num_kernels;
   uint32_t reserved;
   const nncc_port *ports; /* the inputs, then the outputs */
-  void (*dispatch)(uint32_t kernel, void *arena, const void *const *inputs,
-                   void *const *outputs);
+  void (*dispatch)(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs);
 } nncc_model_desc;
 
 /* Words of M_context before the pointers that a run keeps there. */

@@ -19,17 +19,12 @@ typedef enum nncc_compile_status {
   NNCC_COMPILE_INTERNAL_ERROR = 3
 } nncc_compile_status;
 
-typedef enum nncc_severity {
-  NNCC_NOTE = 0,
-  NNCC_WARNING = 1,
-  NNCC_ERROR = 2
-} nncc_severity;
+typedef enum nncc_severity { NNCC_NOTE = 0, NNCC_WARNING = 1, NNCC_ERROR = 2 } nncc_severity;
 
 /* Receives one diagnostic, without a line break at its end:
  *   "model.onnx: error: node 'conv1' (Conv, opset 13): ..."
  * The text lives until the function returns. */
-typedef void (*nncc_message)(void *user, nncc_severity severity,
-                             const char *text);
+typedef void (*nncc_message)(void *user, nncc_severity severity, const char *text);
 
 /* Start from zero, set the size and what is required:
  *   nncc_compile_options options = {sizeof(nncc_compile_options)};

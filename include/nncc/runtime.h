@@ -22,8 +22,7 @@ size_t nncc_type_bytes(uint32_t type);
  * models   count pointers, for example {&mobilenet_model, &blazeface_model}
  * returns  the model, or NULL
  */
-const nncc_model *nncc_find_model(const nncc_model *const *models, size_t count,
-                                  const char *name);
+const nncc_model *nncc_find_model(const nncc_model *const *models, size_t count, const char *name);
 
 /* Finds an input or output by its ONNX name or its C identifier.
  *

@@ -3,8 +3,7 @@
  * does. */
 #include "runtime/model/core.h"
 
-_Static_assert(offsetof(nncc_context, ports) ==
-                   NNCC_CONTEXT_FIXED_WORDS * sizeof(uint64_t),
+_Static_assert(offsetof(nncc_context, ports) == NNCC_CONTEXT_FIXED_WORDS * sizeof(uint64_t),
                "codegen/emit sizes M_context by this");
 _Static_assert(sizeof(void *) == sizeof(uint64_t), "nncc targets are 64-bit");
 
@@ -16,14 +15,12 @@ static uint64_t owner_of(const nncc_model_desc *model) {
 
 /* Copies the options that this version knows; those that it does not know must
  * be zero. */
-static nncc_status read_options(nncc_options *known,
-                                const nncc_options *options) {
+static nncc_status read_options(nncc_options *known, const nncc_options *options) {
   *known = (nncc_options){0};
   if (!options)
     return NNCC_OK;
   /* The first version is the smallest. */
-  if ((uintptr_t)options % _Alignof(nncc_options) ||
-      options->size < sizeof(nncc_options))
+  if ((uintptr_t)options % _Alignof(nncc_options) || options->size < sizeof(nncc_options))
     return NNCC_BAD_OPTIONS;
   const uint8_t *bytes = (const uint8_t *)options;
   for (uint32_t i = sizeof(nncc_options); i < options->size; ++i)
@@ -33,8 +30,7 @@ static nncc_status read_options(nncc_options *known,
   return NNCC_OK;
 }
 
-nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context,
-                           void *arena, size_t arena_bytes,
+nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                            const nncc_options *options) {
   if (!context)
     return NNCC_NULL_POINTER;
@@ -62,15 +58,12 @@ nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
-static int overlap(const void *a, uint64_t a_bytes, const void *b,
-                   uint64_t b_bytes) {
+static int overlap(const void *a, uint64_t a_bytes, const void *b, uint64_t b_bytes) {
   uintptr_t a_begin = (uintptr_t)a, b_begin = (uintptr_t)b;
-  return a_bytes && b_bytes && a_begin < b_begin + b_bytes &&
-         b_begin < a_begin + a_bytes;
+  return a_bytes && b_bytes && a_begin < b_begin + b_bytes && b_begin < a_begin + a_bytes;
 }
 
-static nncc_status check_ports(const nncc_model_desc *model,
-                               const nncc_context *context) {
+static nncc_status check_ports(const nncc_model_desc *model, const nncc_context *context) {
   uint32_t count = model->num_inputs + model->num_outputs;
   for (uint32_t i = 0; i < count; ++i) {
     const void *port = context->ports[i];
@@ -92,8 +85,8 @@ static nncc_status check_ports(const nncc_model_desc *model,
   return NNCC_OK;
 }
 
-nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
-                            const void *const *inputs, void *const *outputs) {
+nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                            void *const *outputs) {
   if (!context)
     return NNCC_NULL_POINTER;
   if (context->owner != owner_of(model))
@@ -113,8 +106,7 @@ nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
-nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context,
-                           uint32_t max_kernels) {
+nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
   if (!context)
     return NNCC_NULL_POINTER;
   if (context->owner != owner_of(model))
@@ -122,10 +114,8 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context,
   if (!context->is_running)
     return NNCC_NOT_STARTED;
   const void *const *inputs = context->ports;
-  void *const *outputs =
-      (void *const *)(uintptr_t)(context->ports + model->num_inputs);
-  for (; max_kernels && context->next_kernel < model->num_kernels;
-       --max_kernels) {
+  void *const *outputs = (void *const *)(uintptr_t)(context->ports + model->num_inputs);
+  for (; max_kernels && context->next_kernel < model->num_kernels; --max_kernels) {
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
@@ -139,9 +129,8 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
-nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context,
-                          const void *const *inputs, void *const *outputs) {
+nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                          void *const *outputs) {
   nncc_status status = nncc_core_start(model, context, inputs, outputs);
-  return status == NNCC_OK ? nncc_core_step(model, context, UINT32_MAX)
-                           : status;
+  return status == NNCC_OK ? nncc_core_step(model, context, UINT32_MAX) : status;
 }

@@ -23,21 +23,19 @@ typedef struct nncc_context {
  * arena        arena_bytes bytes, aligned; NULL if the model needs none
  * options      NULL = all defaults
  */
-nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context,
-                           void *arena, size_t arena_bytes,
+nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                            const nncc_options *options);
 
 /* Checks and copies the pointers; the next step begins with the first kernel.
  */
-nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
-                            const void *const *inputs, void *const *outputs);
+nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                            void *const *outputs);
 
 /* Runs at most max_kernels kernels. NNCC_MORE = some are left. */
-nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context,
-                           uint32_t max_kernels);
+nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels);
 
 /* nncc_core_start, then every kernel. */
-nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context,
-                          const void *const *inputs, void *const *outputs);
+nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                          void *const *outputs);
 
 #endif

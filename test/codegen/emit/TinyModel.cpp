@@ -1,16 +1,11 @@
 // A made-up model of four kernels in LLVM IR, to test emission without the rest
 // of the compiler, and the smallest way from a module to an object.
 #include "test/codegen/emit/TinyModel.h"
+#include "codegen/ObjectCode.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/AsmParser/Parser.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Target/TargetMachine.h"
 
 using namespace llvm;
 
@@ -83,20 +78,18 @@ float tinyResult(const float *x, int j) {
   return (sum + float(j * j)) * 0.5f;
 }
 
-ModelPlan tinyPlan(mlir::MLIRContext &context, StringRef name, StringRef target,
-                   int64_t extraWeightBytes) {
+ModelPlan tinyPlan(mlir::MLIRContext &context, StringRef name, StringRef target, int64_t extraWeightBytes) {
   mlir::Builder builder(&context);
   mlir::Type f32 = builder.getF32Type(), i64 = builder.getI64Type();
   ModelPlan plan;
   plan.name = name.str();
   plan.sourceHash = std::string(64, '0');
   plan.target = target.str();
-  plan.cpu = "generic";
+  plan.cpu = target.starts_with("x86_64") ? "x86-64-v3" : "generic";
   plan.inputs = {{"image:0", "image_0", f32, {1, 64}}};
   plan.outputs = {{"scores", "scores", f32, {10}}};
 
-  auto addWeight = [&](StringRef weightName, mlir::ElementsAttr value,
-                       int64_t bytes) -> OperandPlan {
+  auto addWeight = [&](StringRef weightName, mlir::ElementsAttr value, int64_t bytes) -> OperandPlan {
     int64_t at = (plan.weightsBytes + 63) / 64 * 64;
     plan.weights.push_back({weightName.str(), value, nullptr, at, bytes});
     plan.weightsBytes = at + bytes;
@@ -107,31 +100,21 @@ ModelPlan tinyPlan(mlir::MLIRContext &context, StringRef name, StringRef target,
     w.push_back(i + 1);
   for (int j = 0; j < 10; ++j)
     b.push_back(j * j);
-  auto tensor = [](int64_t n, mlir::Type type) {
-    return mlir::RankedTensorType::get({n}, type);
-  };
-  OperandPlan scale = addWeight(
-      "w", mlir::DenseElementsAttr::get(tensor(64, f32), ArrayRef(w)), 256);
-  OperandPlan bias = addWeight(
-      "b", mlir::DenseElementsAttr::get(tensor(10, f32), ArrayRef(b)), 40);
-  OperandPlan half =
-      addWeight("v", mlir::DenseElementsAttr::get(tensor(10, f32), 0.5f), 40);
-  OperandPlan count64 = addWeight(
-      "n64", mlir::DenseElementsAttr::get(tensor(1, i64), int64_t(64)), 8);
-  OperandPlan count10 = addWeight(
-      "n10", mlir::DenseElementsAttr::get(tensor(1, i64), int64_t(10)), 8);
+  auto tensor = [](int64_t n, mlir::Type type) { return mlir::RankedTensorType::get({n}, type); };
+  OperandPlan scale = addWeight("w", mlir::DenseElementsAttr::get(tensor(64, f32), ArrayRef(w)), 256);
+  OperandPlan bias = addWeight("b", mlir::DenseElementsAttr::get(tensor(10, f32), ArrayRef(b)), 40);
+  OperandPlan half = addWeight("v", mlir::DenseElementsAttr::get(tensor(10, f32), 0.5f), 40);
+  OperandPlan count64 = addWeight("n64", mlir::DenseElementsAttr::get(tensor(1, i64), int64_t(64)), 8);
+  OperandPlan count10 = addWeight("n10", mlir::DenseElementsAttr::get(tensor(1, i64), int64_t(10)), 8);
   if (extraWeightBytes)
-    addWeight("extra",
-              mlir::DenseElementsAttr::get(
-                  tensor(extraWeightBytes, builder.getI8Type()), int8_t(7)),
+    addWeight("extra", mlir::DenseElementsAttr::get(tensor(extraWeightBytes, builder.getI8Type()), int8_t(7)),
               extraWeightBytes);
 
   OperandPlan x{Memory::Input, 0, 0, 256, false};
   OperandPlan y{Memory::Output, 0, 0, 40, true};
   OperandPlan h{Memory::Arena, 0, 0, 256, true};
   OperandPlan g{Memory::Arena, 0, 256, 256, true};
-  auto addKernel = [&](StringRef kernelName, StringRef function, StringRef node,
-                       std::vector<OperandPlan> operands) {
+  auto addKernel = [&](StringRef kernelName, StringRef function, StringRef node, std::vector<OperandPlan> operands) {
     KernelPlan kernel;
     kernel.name = kernelName.str();
     kernel.function = function.str();
@@ -151,66 +134,23 @@ ModelPlan tinyPlan(mlir::MLIRContext &context, StringRef name, StringRef target,
   return plan;
 }
 
-static Expected<std::unique_ptr<TargetMachine>>
-makeTargetMachine(const Triple &triple) {
-  InitializeAllTargetInfos();
-  InitializeAllTargets();
-  InitializeAllTargetMCs();
-  InitializeAllAsmPrinters();
-  std::string complaint;
-  const Target *target = TargetRegistry::lookupTarget(triple, complaint);
-  if (!target)
-    return createStringError(complaint);
-  TargetOptions options;
-  options.FunctionSections = options.DataSections = true;
-  options.EmitStackSizeSection = true;
-  return std::unique_ptr<TargetMachine>(
-      target->createTargetMachine(triple, "", "", options, Reloc::PIC_));
-}
-
-std::unique_ptr<Module> tinyModule(LLVMContext &context,
-                                   const ModelPlan &plan) {
+std::unique_ptr<Module> tinyModule(LLVMContext &context, const ModelPlan &plan) {
   SMDiagnostic diagnostic;
-  std::unique_ptr<Module> module =
-      parseAssemblyString(kernels, diagnostic, context);
+  std::unique_ptr<Module> module = parseAssemblyString(kernels, diagnostic, context);
   if (!module) {
     diagnostic.print("tiny model", errs());
     return nullptr;
   }
-  Triple triple(Triple::normalize(plan.target));
-  module->setTargetTriple(triple);
-  module->setDataLayout(
-      cantFail(makeTargetMachine(triple))->createDataLayout());
   return module;
 }
 
-Expected<std::unique_ptr<MemoryBuffer>> compileToObject(Module &module) {
-  Expected<std::unique_ptr<TargetMachine>> machine =
-      makeTargetMachine(module.getTargetTriple());
-  if (!machine)
-    return machine.takeError();
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager components;
-  ModuleAnalysisManager modules;
-  PassBuilder passes(machine->get());
-  passes.registerModuleAnalyses(modules);
-  passes.registerCGSCCAnalyses(components);
-  passes.registerFunctionAnalyses(functions);
-  passes.registerLoopAnalyses(loops);
-  passes.crossRegisterProxies(loops, functions, components, modules);
-  passes.buildPerModuleDefaultPipeline(OptimizationLevel::O3)
-      .run(module, modules);
-
-  SmallVector<char, 0> bytes;
-  raw_svector_ostream os(bytes);
-  legacy::PassManager codegen;
-  if ((*machine)->addPassesToEmitFile(codegen, os, nullptr,
-                                      CodeGenFileType::ObjectFile))
-    return createStringError("the target writes no objects");
-  codegen.run(module);
-  return std::make_unique<SmallVectorMemoryBuffer>(
-      std::move(bytes), "code.o", /*RequiresNullTerminator=*/false);
+ObjectCompiler tinyCompiler(const ModelPlan &plan) {
+  return [&plan](Module &module) -> Expected<SmallVector<char, 0>> {
+    Expected<TargetSpec> target = parseTarget(plan.target, plan.cpu);
+    if (!target)
+      return target.takeError();
+    return nncc::compileToObject(module, *target);
+  };
 }
 
 } // namespace nncc::test

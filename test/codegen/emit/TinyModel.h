@@ -2,11 +2,9 @@
 // of the compiler, and the smallest way from a module to an object.
 #ifndef NNCC_TEST_CODEGEN_EMIT_TINYMODEL_H
 #define NNCC_TEST_CODEGEN_EMIT_TINYMODEL_H
-#include "codegen/emit/ModelPlan.h"
+#include "codegen/emit/Library.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/Error.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include <memory>
 
 namespace nncc::test {
@@ -17,19 +15,17 @@ namespace nncc::test {
 ///   k002_sum     y[j] = sum of g[i] + b[j]      b[j] = j * j
 ///   k003_scale   y[i] = y[i] * v[i], in place   v = 0.5; same function
 /// extraWeightBytes  of zeros behind the others, to make a big object
-ModelPlan tinyPlan(mlir::MLIRContext &context, llvm::StringRef name,
-                   llvm::StringRef target, int64_t extraWeightBytes = 0);
+ModelPlan tinyPlan(mlir::MLIRContext &context, llvm::StringRef name, llvm::StringRef target,
+                   int64_t extraWeightBytes = 0);
 
-/// Its kernels; the triple and data layout are those of plan.target.
-std::unique_ptr<llvm::Module> tinyModule(llvm::LLVMContext &context,
-                                         const ModelPlan &plan);
+/// Its kernels.
+std::unique_ptr<llvm::Module> tinyModule(llvm::LLVMContext &context, const ModelPlan &plan);
 
 /// y[j] for an x.
 float tinyResult(const float *x, int j);
 
-/// An ObjectCompiler for the plan's target.
-llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-compileToObject(llvm::Module &module);
+/// nncc's own compileToObject for the plan's target; the plan must outlive it.
+ObjectCompiler tinyCompiler(const ModelPlan &plan);
 
 } // namespace nncc::test
 #endif

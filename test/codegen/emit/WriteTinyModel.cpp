@@ -18,10 +18,9 @@ int main(int argc, char **argv) {
   int64_t extra = args.size() > 3 ? std::stoll(args[3]) : 0;
   mlir::MLIRContext mlirContext;
   LLVMContext llvmContext;
-  nncc::ModelPlan plan = nncc::test::tinyPlan(
-      mlirContext, nncc::modelIdentifier(name), args[1], extra);
+  nncc::ModelPlan plan = nncc::test::tinyPlan(mlirContext, nncc::modelIdentifier(name), args[1], extra);
   nncc::EmitOptions options;
-  options.compileToObject = nncc::test::compileToObject;
+  options.compileToObject = nncc::test::tinyCompiler(plan);
   auto fail = [](Error error) {
     errs() << "error: " << toString(std::move(error)) << '\n';
     return 1;
@@ -29,8 +28,7 @@ int main(int argc, char **argv) {
   auto files = nncc::OutputFiles::create(args[0]);
   if (!files)
     return fail(files.takeError());
-  auto facts = nncc::emitLibrary(nncc::test::tinyModule(llvmContext, plan),
-                                 plan, options, **files);
+  auto facts = nncc::emitLibrary(nncc::test::tinyModule(llvmContext, plan), plan, options, **files);
   if (!facts)
     return fail(facts.takeError());
   if (Error error = (*files)->commit())
