@@ -77,6 +77,63 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
 
 //===-- lower: P -> L1 -> L2 --------------------------------------------===//
 
+def OutlineKernels : Pass<"nncc-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Makes kernels functions of their operands' memory; equal kernels share one";
+  let description = [{
+    The function's arguments are the operands (inputs, outputs, scratch) at their pointers, `llvm.noalias` where
+    nothing else touches the memory that is written. Kernels are equal when bodies, types, strides, device and the
+    pattern of in-place operands are; names and origins do not count. `nn.launch` keeps what reports need: name,
+    nodes, device, op, macs, and the numbers of inputs and outputs.
+
+    Requires P, guarantees P in functions.
+
+    ```mlir
+    nn.kernel "k0" ins(%x : memref<4xf32>) outs(%y : memref<4xf32>) {...}
+    // becomes
+    nn.launch @k0(%x, %y) {name = "k0", ...} : memref<4xf32>, memref<4xf32>
+    func.func private @k0(%0: memref<4xf32> {llvm.noalias}, %1: memref<4xf32> {llvm.noalias}) { nn.kernel ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect", "::nncc::nn::NNDialect"];
+}
+
+def LowerToLinalg : Pass<"nncc-lower-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "Writes kernels that are perfect nests as linalg.generic";
+  let description = [{
+    Elementwise DAGs, transposes, slices, expansions, concatenations, pads, tilings and copies. Every other kernel
+    stays: LowerToLoops and the code generators have their own loops for it.
+
+    Requires planned kernels in functions, guarantees L1.
+
+    ```mlir
+    nn.kernel "k0" ins(%0 : memref<4xf32>) outs(%1 : memref<4xf32>) { ^bb0(%x: tensor<4xf32>): nn.unary relu; nn.yield }
+    // becomes
+    linalg.generic ins(%0) outs(%1) { ^bb0(%x: f32, %y: f32): arith.maximumf %x, 0.0; linalg.yield }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def VectorizeLoops : Pass<"nncc-vectorize-loops", "::mlir::func::FuncOp"> {
+  let summary = "Writes linalg.generic as loops over vectors";
+  let description = [{
+    Contiguous loops are joined; vectors as wide as the machine's registers run along the loop in which the output is
+    contiguous; what is left is done by smaller vectors and single elements, without masks and without overlap.
+    Inputs that lie transposed are read in square blocks. Needs the machine's numbers: `nn.machines`.
+
+    Requires L1, guarantees L2 for what was linalg.
+
+    ```mlir
+    linalg.generic ... ins(%0 : memref<2x16xf32>) outs(%1 : memref<2x16xf32>)
+    // becomes
+    %v = vector.load %flat[%c0] : memref<32xf32>, vector<16xf32> ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ExpandMath : Pass<"nncc-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Rewrites mathematical functions as arithmetic, so that code calls no C library";
   let description = [{

@@ -8,5 +8,11 @@ namespace nncc {
 /// N1 -> N2: folds, simplifies, chooses the layout, fuses, forms kernels. Anchored on the module.
 void buildGraphPipeline(mlir::OpPassManager &manager);
 
+/// P -> L1: outlines kernels and writes perfect nests as linalg. Anchored on the module.
+void buildLowerPipeline(mlir::OpPassManager &manager);
+
+/// L1 -> L2: writes everything that is left as loops over vectors. Anchored on the module.
+void buildTilePipeline(mlir::OpPassManager &manager);
+
 } // namespace nncc
 #endif

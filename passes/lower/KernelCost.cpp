@@ -1,0 +1,53 @@
+// Costs and needs of kernels; see KernelCost.h.
+#include "passes/lower/KernelCost.h"
+#include "passes/lower/ScalarMath.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+int64_t multiplyAccumulates(nn::KernelOp kernel) {
+  int64_t sum = 0;
+  for (Operation &op : kernel.getBody().front()) {
+    if (auto conv = dyn_cast<nn::Conv2DOp>(op)) {
+      ArrayRef<int64_t> filter = typeOf(conv.getFilter()).getShape();
+      sum += typeOf(conv.getOutput()).getNumElements() * filter[1] * filter[2] * filter[3];
+    } else if (auto conv = dyn_cast<nn::ConvTranspose2DOp>(op)) {
+      // Every input element goes once through the filters of its group.
+      ArrayRef<int64_t> filter = typeOf(conv.getFilter()).getShape();
+      sum += typeOf(conv.getInput()).getNumElements() * filter[1] * filter[2] * (filter[0] / conv.getGroups());
+    } else if (auto matmul = dyn_cast<nn::MatMulOp>(op)) {
+      sum += typeOf(matmul.getOutput()).getNumElements() * typeOf(matmul.getLhs()).getShape().back();
+    }
+  }
+  return sum;
+}
+
+int64_t scratchBytes(nn::KernelOp) { return 0; }
+
+bool mayBeInPlace(nn::KernelOp kernel, unsigned input) {
+  if (kernel.getYielded().size() != 1)
+    return false;
+  // A root that reads what an elementwise op made would read elements that are already overwritten.
+  Operation *root = kernel.getRoot();
+  if (!nn::isElementwise(root) &&
+      !llvm::all_of(root->getOperands(), [](Value value) { return isa<BlockArgument>(value); }))
+    return false;
+  Value argument = kernel.getBody().getArgument(input);
+  RankedTensorType type = typeOf(argument), result = typeOf(kernel.getYielded().front());
+  auto bits = [](Type element) { return memoryType(element).getIntOrFloatBitWidth(); };
+  if (type.getShape() != result.getShape() || bits(type.getElementType()) != bits(result.getElementType()))
+    return false;
+  return llvm::all_of(argument.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (nn::isElementwise(user))
+      return true; // also in an epilogue: it runs element by element when the root's element is done
+    if (isa<nn::SoftmaxOp, nn::LayerNormOp>(user))
+      return use.getOperandNumber() == 0 && type.getElementType() == result.getElementType();
+    return isa<nn::CumSumOp>(user);
+  });
+}
+
+} // namespace nncc

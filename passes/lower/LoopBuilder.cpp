@@ -1,0 +1,379 @@
+// Loops, indices, loads and stores; see LoopBuilder.h.
+#include "passes/lower/LoopBuilder.h"
+#include "lib/support/Assert.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+void Nest::simplify() {
+  auto drop = [&](size_t loop) {
+    extents.erase(extents.begin() + loop);
+    isReduced.erase(isReduced.begin() + loop);
+    for (Access &access : accesses)
+      access.strides.erase(access.strides.begin() + loop);
+  };
+  for (size_t loop = extents.size(); loop-- > 0;)
+    if (extents[loop] == 1)
+      drop(loop);
+  for (size_t loop = extents.size(); loop-- > 1;) {
+    bool joins = isReduced[loop - 1] == isReduced[loop] && llvm::all_of(accesses, [&](const Access &access) {
+                   return access.strides[loop - 1] == access.strides[loop] * extents[loop];
+                 });
+    if (!joins)
+      continue;
+    extents[loop - 1] *= extents[loop];
+    for (Access &access : accesses)
+      access.strides[loop - 1] = access.strides[loop];
+    drop(loop);
+  }
+}
+
+//===-- memory ----------------------------------------------------------===//
+
+/// The value that views are made of.
+static Value viewedValue(Value memref) {
+  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+    memref = view.getViewSource();
+  return memref;
+}
+
+Access LoopBuilder::flatten(Value memref, Type element) {
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<int64_t> strides;
+  Access access;
+  access.element = element;
+  bool isStrided = succeeded(type.getStridesAndOffset(strides, access.offset));
+  NNCC_ASSERT(isStrided && !ShapedType::isDynamic(access.offset), "memory of a kernel must have static strides");
+
+  // The whole memory that views are taken of, from its first to its last element.
+  Value source = viewedValue(memref);
+  Value &memory = flat[source];
+  if (!memory) {
+    auto sourceType = cast<MemRefType>(source.getType());
+    SmallVector<int64_t> sourceStrides;
+    int64_t sourceOffset;
+    (void)sourceType.getStridesAndOffset(sourceStrides, sourceOffset);
+    NNCC_ASSERT(sourceOffset == 0, "memory of a kernel must start at its pointer");
+    int64_t span = sourceType.getNumElements() == 0 ? 0 : 1;
+    for (auto [size, stride] : llvm::zip(sourceType.getShape(), sourceStrides))
+      if (span > 0)
+        span += (size - 1) * stride;
+    auto flatType = MemRefType::get({span}, sourceType.getElementType());
+    if (sourceType == flatType) {
+      memory = source;
+    } else {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointAfterValue(source);
+      memory = memref::ReinterpretCastOp::create(builder, loc, flatType, source, /*offset=*/0, ArrayRef<int64_t>{span},
+                                                 ArrayRef<int64_t>{1});
+    }
+  }
+  access.memory = memory;
+  return access;
+}
+
+Access LoopBuilder::access(Value memref, Type element, ArrayRef<int> loopOfDim, size_t loops) {
+  Access access = flatten(memref, element);
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  (void)type.getStridesAndOffset(strides, offset);
+  access.strides.assign(loops, 0);
+  for (auto [dim, loop] : llvm::enumerate(loopOfDim))
+    if (loop >= 0 && type.getDimSize(dim) != 1)
+      access.strides[loop] += strides[dim];
+  return access;
+}
+
+Value LoopBuilder::elementIndex(const Access &access, const Cursor &cursor) {
+  Value sum = index(access.offset);
+  for (auto [iv, stride] : llvm::zip(cursor.indices, access.strides))
+    if (iv && stride != 0)
+      sum = add(sum, mul(iv, stride));
+  return sum;
+}
+
+Value LoopBuilder::loadRaw(const Access &access, const Cursor &cursor) {
+  Value first = elementIndex(access, cursor);
+  int64_t stride = cursor.lanes > 1 ? access.strides[cursor.vectorLoop] : 0;
+  Type scalar = cast<MemRefType>(access.memory.getType()).getElementType();
+  if (stride == 0) {
+    Value value = memref::LoadOp::create(builder, loc, access.memory, first);
+    return splat(value, cursor.lanes);
+  }
+  auto type = VectorType::get({cursor.lanes}, scalar);
+  if (stride == 1)
+    return vector::LoadOp::create(builder, loc, type, access.memory, first);
+  SmallVector<Value> elements;
+  for (int64_t lane = 0; lane < cursor.lanes; ++lane)
+    elements.push_back(memref::LoadOp::create(builder, loc, access.memory, add(first, index(lane * stride))));
+  return vector::FromElementsOp::create(builder, loc, type, elements);
+}
+
+void LoopBuilder::storeRaw(const Access &access, const Cursor &cursor, Value value) {
+  Value first = elementIndex(access, cursor);
+  if (cursor.lanes == 1) {
+    memref::StoreOp::create(builder, loc, value, access.memory, first);
+    return;
+  }
+  int64_t stride = access.strides[cursor.vectorLoop];
+  value = splat(value, cursor.lanes);
+  if (stride == 1) {
+    vector::StoreOp::create(builder, loc, value, access.memory, first);
+    return;
+  }
+  for (int64_t lane = 0; lane < cursor.lanes; ++lane)
+    memref::StoreOp::create(builder, loc, lanes(value, lane, 1), access.memory, add(first, index(lane * stride)));
+}
+
+Value LoopBuilder::load(const Access &access, const Cursor &cursor) {
+  return math.fromMemory(loadRaw(access, cursor), access.element);
+}
+
+void LoopBuilder::store(const Access &access, const Cursor &cursor, Value value) {
+  storeRaw(access, cursor, math.toMemory(value, access.element));
+}
+
+//===-- indices ---------------------------------------------------------===//
+
+Value LoopBuilder::index(int64_t number) { return arith::ConstantIndexOp::create(builder, loc, number); }
+Value LoopBuilder::add(Value a, Value b) { return builder.createOrFold<arith::AddIOp>(loc, a, b); }
+Value LoopBuilder::sub(Value a, Value b) { return builder.createOrFold<arith::SubIOp>(loc, a, b); }
+Value LoopBuilder::mul(Value a, int64_t factor) { return builder.createOrFold<arith::MulIOp>(loc, a, index(factor)); }
+
+//===-- loops -----------------------------------------------------------===//
+
+void LoopBuilder::loop(int64_t extent, function_ref<void(Value)> body) {
+  if (extent <= 0)
+    return;
+  loop(index(0), index(extent), 1, {}, [&](Value iv, ValueRange) {
+    body(iv);
+    return SmallVector<Value>();
+  });
+}
+
+SmallVector<Value> LoopBuilder::loop(Value begin, Value end, int64_t step, ValueRange initial,
+                                     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  std::optional<int64_t> first = getConstantIntValue(begin), last = getConstantIntValue(end);
+  if (first && last) {
+    if (*first >= *last)
+      return llvm::to_vector(initial);
+    if (*first + step >= *last)
+      return body(begin, initial);
+  }
+  auto loop = scf::ForOp::create(builder, loc, begin, end, index(step), initial,
+                                 [&](OpBuilder &, Location, Value, ValueRange) {});
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  // scf.for ends its body by itself when it carries nothing.
+  if (initial.empty() && loop.getBody()->mightHaveTerminator())
+    loop.getBody()->getTerminator()->erase();
+  builder.setInsertionPointToEnd(loop.getBody());
+  SmallVector<Value> results = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  scf::YieldOp::create(builder, loc, results);
+  return llvm::to_vector(ValueRange(loop.getResults()));
+}
+
+SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes) {
+  // The smallest vector that is worth its own code.
+  constexpr int64_t kSmallestTile = 4;
+  SmallVector<TilePiece> pieces;
+  int64_t begin = 0;
+  for (; lanes > 1; lanes /= 2) {
+    if (lanes < kSmallestTile)
+      continue;
+    if (int64_t count = (extent - begin) / lanes) {
+      pieces.push_back({begin, count, lanes});
+      begin += count * lanes;
+    }
+  }
+  if (begin < extent)
+    pieces.push_back({begin, extent - begin, 1});
+  return pieces;
+}
+
+void LoopBuilder::tiles(int64_t extent, int64_t lanes, function_ref<void(Value, int64_t)> body) {
+  for (TilePiece piece : cutTiles(extent, lanes))
+    loop(index(piece.begin), index(piece.begin + piece.count * piece.lanes), piece.lanes, {},
+         [&](Value iv, ValueRange) {
+           body(iv, piece.lanes);
+           return SmallVector<Value>();
+         });
+}
+
+void LoopBuilder::loops(const Nest &nest, ArrayRef<int> loops, Cursor cursor, function_ref<void(const Cursor &)> body) {
+  cursor.indices.resize(nest.extents.size());
+  if (loops.empty())
+    return body(cursor);
+  loop(nest.extents[loops.front()], [&](Value iv) {
+    cursor.indices[loops.front()] = iv;
+    this->loops(nest, loops.drop_front(), cursor, body);
+  });
+}
+
+//===-- vectors ---------------------------------------------------------===//
+
+Value LoopBuilder::splat(Value value, int64_t lanes) {
+  if (lanes <= 1 || isa<VectorType>(value.getType()))
+    return value;
+  return vector::BroadcastOp::create(builder, loc, VectorType::get({lanes}, value.getType()), value);
+}
+
+Value LoopBuilder::lanes(Value vector, int64_t first, int64_t count) {
+  if (count == 1)
+    return vector::ExtractOp::create(builder, loc, vector, first);
+  SmallVector<int64_t> mask = llvm::to_vector(llvm::seq(first, first + count));
+  return vector::ShuffleOp::create(builder, loc, vector, vector, mask);
+}
+
+SmallVector<Value> LoopBuilder::transpose(ArrayRef<Value> rows) {
+  int64_t size = rows.size();
+  // log2(size) rounds of zipping row i with row i + size / 2.
+  SmallVector<Value> current(rows);
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < size / 2; ++lane) {
+    low.append({lane, size + lane});
+    high.append({size / 2 + lane, size + size / 2 + lane});
+  }
+  for (int64_t round = 1; round < size; round *= 2) {
+    SmallVector<Value> next(size);
+    for (int64_t row = 0; row < size / 2; ++row) {
+      next[2 * row] = vector::ShuffleOp::create(builder, loc, current[row], current[row + size / 2], low);
+      next[2 * row + 1] = vector::ShuffleOp::create(builder, loc, current[row], current[row + size / 2], high);
+    }
+    current = next;
+  }
+  return current;
+}
+
+//===-- rows ------------------------------------------------------------===//
+
+Rows::Rows(LoopBuilder &build, const Nest &nest, int64_t lanes) : build(build), nest(nest), lanes(lanes) {
+  const Access &primary = nest.accesses.front();
+  for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+    if (primary.strides[loop] == 1 && nest.extents[loop] >= 4)
+      vectorLoop = loop;
+  alongRow = vectorLoop >= 0 && nest.isReduced[vectorLoop];
+  for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+    if (loop != vectorLoop)
+      (nest.isReduced[loop] ? reduced : parallel).push_back(loop);
+}
+
+// Registers of partial results: an addition takes 4 cycles on the cores that we know, so 4 chains keep one unit busy.
+static constexpr int64_t kChains = 4;
+
+void Rows::forEach(function_ref<void(const Cursor &)> body) {
+  // A reduction of nothing still has a result; no results need no loops.
+  for (auto [extent, isReduced] : llvm::zip(nest.extents, nest.isReduced))
+    if (extent == 0 && !isReduced)
+      return;
+  build.loops(nest, parallel, Cursor(), [&](const Cursor &cursor) {
+    if (vectorLoop < 0 || alongRow)
+      return body(cursor);
+    build.tiles(nest.extents[vectorLoop], lanes * kChains, [&](Value begin, int64_t count) {
+      Cursor row = cursor;
+      row.indices[vectorLoop] = begin;
+      row.vectorLoop = vectorLoop;
+      row.lanes = count;
+      body(row);
+    });
+  });
+}
+
+Rows::Values Rows::reduce(const Cursor &row, function_ref<Values(int64_t)> initial,
+                          function_ref<Values(const Cursor &, ValueRange)> step,
+                          function_ref<Values(ValueRange, ValueRange)> combine) {
+  // All loops of the row around `inner`, carrying the partial results.
+  std::function<Values(ArrayRef<int>, Cursor, ValueRange, function_ref<Values(const Cursor &, ValueRange)>)> nested =
+      [&](ArrayRef<int> loops, Cursor cursor, ValueRange carried,
+          function_ref<Values(const Cursor &, ValueRange)> inner) -> Values {
+    if (loops.empty())
+      return inner(cursor, carried);
+    return build.loop(build.index(0), build.index(nest.extents[loops.front()]), 1, carried,
+                      [&](Value iv, ValueRange values) {
+                        Cursor here = cursor;
+                        here.indices[loops.front()] = iv;
+                        return nested(loops.drop_front(), here, values, inner);
+                      });
+  };
+  if (!alongRow)
+    return nested(reduced, row, initial(row.splat()), step);
+
+  // Each piece of the contiguous loop has partial results of its own width; they are joined at the end.
+  Values total;
+  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * kChains)) {
+    Values partial =
+        nested(reduced, row, initial(piece.lanes > 1 ? piece.lanes : 0), [&](const Cursor &cursor, ValueRange carried) {
+          return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,
+                            carried, [&](Value iv, ValueRange values) {
+                              Cursor here = cursor;
+                              here.indices[vectorLoop] = iv;
+                              here.vectorLoop = vectorLoop;
+                              here.lanes = piece.lanes;
+                              return step(here, values);
+                            });
+        });
+    // A tree over the lanes: the upper half joins the lower one until one lane is left.
+    for (int64_t width = piece.lanes; width > 1; width /= 2) {
+      Values low, high;
+      for (Value value : partial) {
+        low.push_back(build.lanes(value, 0, width / 2));
+        high.push_back(build.lanes(value, width / 2, width / 2));
+      }
+      partial = combine(low, high);
+    }
+    total = total.empty() ? partial : combine(total, partial);
+  }
+  return total;
+}
+
+void Rows::each(const Cursor &row, function_ref<void(const Cursor &)> body) {
+  build.loops(nest, reduced, row, [&](const Cursor &cursor) {
+    if (!alongRow)
+      return body(cursor);
+    build.tiles(nest.extents[vectorLoop], lanes * 2, [&](Value begin, int64_t count) {
+      Cursor here = cursor;
+      here.indices[vectorLoop] = begin;
+      here.vectorLoop = vectorLoop;
+      here.lanes = count;
+      body(here);
+    });
+  });
+}
+
+Value Rows::position(const Cursor &cursor, Type type) {
+  Value position = build.index(0);
+  int64_t stride = 1;
+  for (int loop = nest.extents.size(); loop-- > 0;) {
+    if (!nest.isReduced[loop])
+      continue;
+    if (Value iv = cursor.indices[loop])
+      position = build.add(position, build.mul(iv, stride));
+    stride *= nest.extents[loop];
+  }
+  Value value = arith::IndexCastOp::create(build.builder, build.loc, type, position);
+  if (cursor.lanes == 1)
+    return value;
+  value = build.splat(value, cursor.lanes);
+  if (!alongRow)
+    return value;
+  auto vectorType = cast<VectorType>(value.getType());
+  // Positions along the vector; its loop is the innermost reduced one unless loops between it and the end stayed.
+  int64_t laneStride = 1;
+  for (int loop = vectorLoop + 1, end = nest.extents.size(); loop < end; ++loop)
+    if (nest.isReduced[loop])
+      laneStride *= nest.extents[loop];
+  SmallVector<APInt> steps;
+  for (int64_t lane = 0; lane < cursor.lanes; ++lane)
+    steps.push_back(APInt(type.getIntOrFloatBitWidth(), lane * laneStride));
+  Value offsets = arith::ConstantOp::create(build.builder, build.loc, DenseElementsAttr::get(vectorType, steps));
+  return arith::AddIOp::create(build.builder, build.loc, value, offsets);
+}
+
+} // namespace nncc

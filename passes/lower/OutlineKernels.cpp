@@ -1,0 +1,229 @@
+// Makes every planned kernel of @main a function of its operands' memory; equal kernels share one function.
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/Passes.h"
+#include "passes/lower/KernelCost.h"
+#include "passes/lower/Machine.h"
+#include "passes/lower/ScalarMath.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_OUTLINEKERNELS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// The type of an operand inside of the function: signless, starting at the pointer, row-major without a layout.
+MemRefType parameterType(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  (void)type.getStridesAndOffset(strides, offset);
+  MemRefType dense = MemRefType::get(type.getShape(), memoryType(type.getElementType()));
+  SmallVector<int64_t> denseStrides;
+  (void)dense.getStridesAndOffset(denseStrides, offset);
+  // Strides of dims of size 1 mean nothing, and must not keep kernels from sharing a function.
+  for (auto [dim, size] : llvm::enumerate(type.getShape()))
+    if (size == 1)
+      strides[dim] = denseStrides[dim];
+  if (strides == denseStrides)
+    return dense;
+  return MemRefType::get(type.getShape(), dense.getElementType(),
+                         StridedLayoutAttr::get(type.getContext(), 0, strides));
+}
+
+//===-- Which operands share memory -------------------------------------===//
+
+enum class Overlap { None, Identical, Partial };
+
+/// The elements of a placed operand: those at `begin + sum(i[d] * strides[d])`, all in bytes.
+struct Extent {
+  Value base;
+  int64_t begin = 0, elementBytes = 1;
+  SmallVector<int64_t> sizes, strides; ///< outermost first, dims of size 1 left out
+  bool isEmpty = false;
+
+  explicit Extent(Value operand) : base(operand) {
+    auto type = cast<MemRefType>(operand.getType());
+    if (auto place = operand.getDefiningOp<nn::PlaceOp>()) {
+      base = place.getBase();
+      begin = place.getByteOffset();
+    }
+    elementBytes = std::max<int64_t>(1, memoryType(type.getElementType()).getIntOrFloatBitWidth() / 8);
+    SmallVector<int64_t> elementStrides;
+    int64_t offset;
+    (void)type.getStridesAndOffset(elementStrides, offset);
+    begin += offset * elementBytes;
+    for (auto [size, stride] : llvm::zip(type.getShape(), elementStrides)) {
+      isEmpty |= size == 0;
+      if (size != 1) {
+        sizes.push_back(size);
+        strides.push_back(stride * elementBytes);
+      }
+    }
+    SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, sizes.size()));
+    llvm::sort(order, [&](size_t a, size_t b) { return std::pair(-strides[a], a) < std::pair(-strides[b], b); });
+    auto unsortedSizes = sizes, unsortedStrides = strides;
+    for (auto [to, from] : llvm::enumerate(order)) {
+      sizes[to] = unsortedSizes[from];
+      strides[to] = unsortedStrides[from];
+    }
+  }
+
+  int64_t end() const {
+    int64_t last = begin + elementBytes;
+    for (auto [size, stride] : llvm::zip(sizes, strides))
+      last += (size - 1) * stride;
+    return last;
+  }
+};
+
+/// Whether `distance` = sum(m[d] * strides[d]) + rest with |m[d]| < sizes[d] and |rest| < elementBytes has a solution.
+bool reaches(ArrayRef<int64_t> sizesA, ArrayRef<int64_t> sizesB, ArrayRef<int64_t> strides, int64_t distance,
+             int64_t elementBytes) {
+  if (strides.empty())
+    return std::abs(distance) < elementBytes;
+  // What the inner dims and the element itself can make up for.
+  int64_t inner = elementBytes - 1;
+  for (auto [a, b, stride] : llvm::drop_begin(llvm::zip(sizesA, sizesB, strides)))
+    inner += (std::max(a, b) - 1) * stride;
+  int64_t stride = strides.front();
+  int64_t low = llvm::divideCeilSigned(distance - inner, stride),
+          high = llvm::divideFloorSigned(distance + inner, stride);
+  for (int64_t m = std::max(low, 1 - sizesB.front()); m <= std::min(high, sizesA.front() - 1); ++m)
+    if (reaches(sizesA.drop_front(), sizesB.drop_front(), strides.drop_front(), distance - m * stride, elementBytes))
+      return true;
+  return false;
+}
+
+Overlap overlapOf(Value a, Value b) {
+  Extent x(a), y(b);
+  // Bases are the arena, the weights and the caller's tensors, which never overlap.
+  if (x.base != y.base || x.isEmpty || y.isEmpty)
+    return Overlap::None;
+  auto typeA = cast<MemRefType>(a.getType()), typeB = cast<MemRefType>(b.getType());
+  if (a == b || (x.begin == y.begin && parameterType(typeA) == parameterType(typeB)))
+    return Overlap::Identical;
+  if (x.end() <= y.begin || y.end() <= x.begin)
+    return Overlap::None;
+  // Interleaved parts of one buffer, such as two of the pieces of a concatenation.
+  if (x.strides == y.strides && x.elementBytes == y.elementBytes &&
+      !reaches(x.sizes, y.sizes, x.strides, y.begin - x.begin, x.elementBytes))
+    return Overlap::None;
+  return Overlap::Partial;
+}
+
+//===-- Functions -------------------------------------------------------===//
+
+struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    llvm::StringMap<func::FuncOp> functions;
+    auto main = symbols.lookup<func::FuncOp>("main");
+    if (!main)
+      return;
+    for (auto kernel : llvm::make_early_inc_range(main.getOps<nn::KernelOp>())) {
+      if (!kernel.isPlanned()) {
+        kernel.emitOpError() << "has no memory yet: plan it before it is outlined";
+        return signalPassFailure();
+      }
+      FailureOr<func::FuncOp> function = makeFunction(kernel);
+      if (failed(function))
+        return signalPassFailure();
+      // Equal text is equal code: names and origins are not part of it.
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      OpPrintingFlags flags;
+      function->print(stream, flags.printGenericOpForm().useLocalScope());
+      func::FuncOp &shared = functions[text];
+      bool isNew = !shared;
+      if (isNew) {
+        function->setName(kernel.getName());
+        shared = *function;
+        symbols.insert(shared);
+      } else {
+        function->erase();
+      }
+      remark::passed(kernel.getLoc(), remark::RemarkOpts::name("OutlineKernels").category("nncc-outline-kernels"))
+          << kernel.getName().str() << (isNew ? " has its own function" : " shares a function");
+      launch(kernel, shared);
+      kernel.erase();
+    }
+  }
+
+  /// A detached function with the kernel in it, without anything that says where it came from.
+  static FailureOr<func::FuncOp> makeFunction(nn::KernelOp kernel) {
+    OpBuilder builder(kernel.getContext());
+    SmallVector<Type> types;
+    for (Value operand : kernel.getOperands())
+      types.push_back(parameterType(cast<MemRefType>(operand.getType())));
+    auto function = func::FuncOp::create(kernel.getLoc(), "kernel", builder.getFunctionType(types, {}));
+    function.setPrivate();
+    if (kernel.getDeviceAttr())
+      function->setAttr(kDeviceAttr, kernel.getDeviceAttr());
+    Block *entry = function.addEntryBlock();
+    builder.setInsertionPointToStart(entry);
+
+    IRMapping mapping;
+    mapping.map(kernel.getOperands(), entry->getArguments());
+    auto inner = cast<nn::KernelOp>(builder.clone(*kernel, mapping));
+    // Two operands that are one value are still two arguments.
+    for (auto [operand, argument] : llvm::zip(inner->getOpOperands(), entry->getArguments()))
+      operand.set(argument);
+    inner.setName("kernel");
+    inner.removeNodesAttr();
+    for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
+      inner->removeDiscardableAttr(attr.getName());
+    inner.getBody().walk([](Operation *op) {
+      op->removeDiscardableAttr(nn::kTensorAttr);
+      op->removeDiscardableAttr(nn::kPermAttr);
+    });
+    func::ReturnOp::create(builder, kernel.getLoc());
+
+    // Only written memory matters: two inputs may be one tensor and stay noalias.
+    unsigned inputs = kernel.getInputs().size(), operands = kernel->getNumOperands();
+    SmallVector<bool> isAlone(operands, true);
+    for (unsigned written = inputs; written < operands; ++written)
+      for (unsigned other = 0; other < written; ++other)
+        switch (overlapOf(kernel->getOperand(written), kernel->getOperand(other))) {
+        case Overlap::None:
+          break;
+        case Overlap::Identical:
+          isAlone[written] = isAlone[other] = false;
+          break;
+        case Overlap::Partial:
+          kernel.emitOpError() << "operands " << other << " and " << written
+                               << " share a part of their memory; they must be apart or identical";
+          function.erase();
+          return failure();
+        }
+    for (unsigned argument = 0; argument < operands; ++argument)
+      if (isAlone[argument])
+        function.setArgAttr(argument, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    return function;
+  }
+
+  /// Replaces the kernel in @main by a launch, which keeps everything that reports need.
+  static void launch(nn::KernelOp kernel, func::FuncOp function) {
+    OpBuilder builder(kernel);
+    auto launch = nn::LaunchOp::create(builder, kernel.getLoc(), FlatSymbolRefAttr::get(function.getNameAttr()),
+                                       kernel.getOperands(), kernel.getNameAttr());
+    for (NamedAttribute attr : kernel->getDiscardableAttrs())
+      launch->setAttr(attr.getName(), attr.getValue());
+    if (kernel.getDeviceAttr())
+      launch->setAttr("device", kernel.getDeviceAttr());
+    if (kernel.getNodesAttr())
+      launch->setAttr("nodes", kernel.getNodesAttr());
+    launch->setAttr("inputs", builder.getI64IntegerAttr(kernel.getInputs().size()));
+    launch->setAttr("outputs", builder.getI64IntegerAttr(kernel.getOutputs().size()));
+    launch->setAttr("op", builder.getStringAttr(kernel.getRoot()->getName().stripDialect()));
+    launch->setAttr("macs", builder.getI64IntegerAttr(multiplyAccumulates(kernel)));
+  }
+};
+} // namespace
+} // namespace nncc

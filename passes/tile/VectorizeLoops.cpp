@@ -1,0 +1,343 @@
+// Turns every linalg.generic into loops over vectors: collapse, choose the contiguous loop, whole tiles, static tails.
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "lib/support/Assert.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/Passes.h"
+#include "passes/lower/LoopBuilder.h"
+#include "passes/lower/Machine.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_VECTORIZELOOPS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// constant + sum(coefficients[d] * dim d), or failure for an expression that is not linear.
+LogicalResult linear(AffineExpr expr, int64_t factor, MutableArrayRef<int64_t> coefficients, int64_t &constant) {
+  if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
+    constant += factor * number.getValue();
+    return success();
+  }
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    coefficients[dim.getPosition()] += factor;
+    return success();
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (binary && expr.getKind() == AffineExprKind::Add)
+    return success(succeeded(linear(binary.getLHS(), factor, coefficients, constant)) &&
+                   succeeded(linear(binary.getRHS(), factor, coefficients, constant)));
+  if (binary && expr.getKind() == AffineExprKind::Mul)
+    if (auto number = dyn_cast<AffineConstantExpr>(binary.getRHS()))
+      return linear(binary.getLHS(), factor * number.getValue(), coefficients, constant);
+  return failure();
+}
+
+/// The loops of one linalg.generic and what it does in them.
+class Vectorizer {
+public:
+  Vectorizer(linalg::GenericOp op, const nn::MachineAttr &machine)
+      : op(op), builder(op), build(builder, op.getLoc()), machine(machine) {}
+
+  LogicalResult run() {
+    SmallVector<int64_t> extents = op.getStaticLoopRanges();
+    nest.extents.assign(extents.begin(), extents.end());
+    for (utils::IteratorType iterator : op.getIteratorTypesArray())
+      nest.isReduced.push_back(iterator != utils::IteratorType::parallel);
+    for (OpOperand &operand : op->getOpOperands())
+      if (failed(addAccess(operand)))
+        return op.emitOpError() << "has an operand that is not read by linear indices";
+    if (nest.isEmpty())
+      return success();
+    if (llvm::is_contained(nest.isReduced, true) || op.getNumDpsInits() != 1) {
+      scalarLoops();
+      return success();
+    }
+    orderByOutput();
+    nest.simplify();
+    emit();
+    return success();
+  }
+
+private:
+  Access &output() { return nest.accesses.back(); }
+
+  LogicalResult addAccess(OpOperand &operand) {
+    auto type = cast<MemRefType>(operand.get().getType());
+    Access access = build.flatten(operand.get(), type.getElementType());
+    access.strides.assign(nest.extents.size(), 0);
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    (void)type.getStridesAndOffset(strides, offset);
+    for (auto [stride, expr] : llvm::zip(strides, op.getMatchingIndexingMap(&operand).getResults())) {
+      SmallVector<int64_t> coefficients(nest.extents.size(), 0);
+      int64_t constant = 0;
+      if (failed(linear(expr, 1, coefficients, constant)))
+        return failure();
+      access.offset += constant * stride;
+      for (auto [loop, coefficient] : llvm::enumerate(coefficients))
+        access.strides[loop] += coefficient * stride;
+    }
+    nest.accesses.push_back(access);
+    return success();
+  }
+
+  /// The loop that moves the output least is the innermost: writes go through memory in order.
+  void orderByOutput() {
+    SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, nest.extents.size()));
+    llvm::sort(order, [&](size_t a, size_t b) {
+      return std::pair(-output().strides[a], a) < std::pair(-output().strides[b], b);
+    });
+    Nest sorted;
+    sorted.accesses = nest.accesses;
+    for (auto [to, from] : llvm::enumerate(order)) {
+      sorted.extents.push_back(nest.extents[from]);
+      sorted.isReduced.push_back(nest.isReduced[from]);
+      for (auto [access, old] : llvm::zip(sorted.accesses, nest.accesses))
+        access.strides[to] = old.strides[from];
+    }
+    nest = sorted;
+  }
+
+  //===-- the body ------------------------------------------------------===//
+
+  /// The body once, on values loaded at the cursor: scalars or vectors.
+  Value compute(ValueRange loaded, int64_t lanes) {
+    Block &body = *op.getBody();
+    IRMapping mapping;
+    for (auto [argument, value] : llvm::zip(body.getArguments(), loaded))
+      mapping.map(argument, value);
+    for (Operation &inner : body.without_terminator()) {
+      if (auto constant = dyn_cast<arith::ConstantOp>(inner); constant && lanes > 1) {
+        auto type = VectorType::get({lanes}, constant.getType());
+        auto splat = DenseElementsAttr::get(type, constant.getValue());
+        mapping.map(constant.getResult(), arith::ConstantOp::create(builder, inner.getLoc(), splat).getResult());
+        continue;
+      }
+      Operation *clone = builder.clone(inner, mapping);
+      if (lanes > 1)
+        for (Value result : clone->getResults())
+          result.setType(VectorType::get({lanes}, result.getType()));
+    }
+    return build.splat(mapping.lookupOrDefault(body.getTerminator()->getOperand(0)), lanes);
+  }
+
+  SmallVector<Value> loadAll(const Cursor &cursor) {
+    SmallVector<Value> loaded;
+    for (Access &access : nest.accesses) {
+      // What the body does not use (mostly the output) is not read.
+      bool isUsed = !op.getBody()->getArgument(loaded.size()).use_empty();
+      loaded.push_back(isUsed ? build.loadRaw(access, cursor) : unused(access, cursor.lanes));
+    }
+    return loaded;
+  }
+
+  Value unused(const Access &access, int64_t lanes) {
+    Type scalar = cast<MemRefType>(access.memory.getType()).getElementType();
+    Value zero = arith::ConstantOp::create(builder, op.getLoc(), builder.getZeroAttr(scalar));
+    return build.splat(zero, lanes);
+  }
+
+  void point(const Cursor &cursor) { build.storeRaw(output(), cursor, compute(loadAll(cursor), cursor.lanes)); }
+
+  //===-- loops ---------------------------------------------------------===//
+
+  void scalarLoops() {
+    SmallVector<int> all = llvm::to_vector(llvm::seq<int>(0, nest.extents.size()));
+    build.loops(nest, all, Cursor(), [&](const Cursor &cursor) { point(cursor); });
+  }
+
+  /// Bits of the widest value that the body works on.
+  int64_t widestBits() {
+    int64_t bits = 8;
+    auto see = [&](Type type) {
+      if (!type.isInteger(1) && type.isIntOrFloat())
+        bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
+    };
+    for (Type type : op.getBody()->getArgumentTypes())
+      see(type);
+    for (Operation &inner : *op.getBody())
+      for (Type type : inner.getResultTypes())
+        see(type);
+    return bits;
+  }
+
+  void emit() {
+    // The innermost loop in which the output is contiguous; the longest loop where a step between elements is needed
+    // anyway.
+    int innermost = -1;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (output().strides[loop] == 1)
+        innermost = loop;
+    // Wide elements take two registers: tiles have at least four lanes.
+    int64_t lanes = std::max<int64_t>(4, machine.lanes(widestBits()));
+    if (innermost < 0)
+      return scalarOrStrided(innermost, lanes);
+    if (int other = transposedLoop(innermost); other >= 0)
+      return emitTransposed(innermost, other, lanes);
+    if (nest.extents[innermost] < 4)
+      return scalarOrStrided(innermost, lanes);
+
+    // Two registers at once where the body is short: loads and stores overlap better.
+    bool isShort = std::distance(op.getBody()->begin(), op.getBody()->end()) <= 8;
+    vectorLoops(innermost, isShort ? 2 * lanes : lanes);
+  }
+
+  void vectorLoops(int vectorLoop, int64_t lanes) {
+    SmallVector<int> outer;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != vectorLoop)
+        outer.push_back(loop);
+    build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+      build.tiles(nest.extents[vectorLoop], lanes, [&](Value begin, int64_t count) {
+        Cursor here = cursor;
+        here.indices[vectorLoop] = begin;
+        here.vectorLoop = vectorLoop;
+        here.lanes = count;
+        point(here);
+      });
+    });
+  }
+
+  /// No loop worth a vector load of the output: when the body computes, vectors along the longest loop still pay.
+  void scalarOrStrided(int innermost, int64_t lanes) {
+    bool computes = std::distance(op.getBody()->begin(), op.getBody()->end()) > 4;
+    int longest = -1;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (nest.extents[loop] >= 4 && (longest < 0 || nest.extents[loop] > nest.extents[longest]))
+        longest = loop;
+    if (computes && longest >= 0)
+      return vectorLoops(longest, lanes);
+    scalarLoops();
+  }
+
+  /// A loop other than `innermost` in which an input is contiguous that steps in `innermost`: the input lies
+  /// transposed.
+  int transposedLoop(int innermost) {
+    for (Access &access : nest.accesses) {
+      if (&access == &output() || access.strides[innermost] == 0 || access.strides[innermost] == 1)
+        continue;
+      for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+        if (loop != innermost && access.strides[loop] == 1 && nest.extents[loop] >= 4 && nest.extents[innermost] >= 4)
+          return loop;
+    }
+    return -1;
+  }
+
+  /// Square blocks: rows are loaded along `other`, transposed in registers, and stored along `innermost`.
+  void emitTransposed(int innermost, int other, int64_t lanes) {
+    int64_t block = std::min<int64_t>({lanes, 8, (int64_t)llvm::bit_floor((uint64_t)nest.extents[innermost]),
+                                       (int64_t)llvm::bit_floor((uint64_t)nest.extents[other])});
+    SmallVector<int> outer;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && loop != other)
+        outer.push_back(loop);
+    build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+      build.tiles(nest.extents[other], block, [&](Value row, int64_t rows) {
+        build.tiles(nest.extents[innermost], block, [&](Value column, int64_t columns) {
+          Cursor here = cursor;
+          here.indices[other] = row;
+          here.indices[innermost] = column;
+          if (rows == block && columns == block)
+            transposedBlock(here, innermost, other, block);
+          else
+            edgeBlock(here, innermost, other, rows, columns);
+        });
+      });
+    });
+  }
+
+  bool isTransposed(const Access &access, int innermost, int other) {
+    return &access != &output() && access.strides[other] == 1 && access.strides[innermost] > 1;
+  }
+
+  void transposedBlock(const Cursor &corner, int innermost, int other, int64_t block) {
+    auto at = [&](int64_t row, int64_t column) {
+      Cursor cursor = corner;
+      cursor.indices[other] = build.add(corner.indices[other], build.index(row));
+      cursor.indices[innermost] = build.add(corner.indices[innermost], build.index(column));
+      cursor.lanes = block;
+      return cursor;
+    };
+    SmallVector<SmallVector<Value>> columns(nest.accesses.size());
+    for (auto [number, access] : llvm::enumerate(nest.accesses)) {
+      if (!isTransposed(access, innermost, other))
+        continue;
+      SmallVector<Value> lines;
+      for (int64_t column = 0; column < block; ++column) {
+        Cursor cursor = at(0, column);
+        cursor.vectorLoop = other;
+        lines.push_back(build.loadRaw(access, cursor));
+      }
+      columns[number] = build.transpose(lines);
+    }
+    for (int64_t row = 0; row < block; ++row) {
+      Cursor cursor = at(row, 0);
+      cursor.vectorLoop = innermost;
+      SmallVector<Value> loaded;
+      for (auto [number, access] : llvm::enumerate(nest.accesses)) {
+        if (!columns[number].empty())
+          loaded.push_back(columns[number][row]);
+        else if (op.getBody()->getArgument(number).use_empty())
+          loaded.push_back(unused(access, block));
+        else
+          loaded.push_back(build.loadRaw(access, cursor));
+      }
+      build.storeRaw(output(), cursor, compute(loaded, block));
+    }
+  }
+
+  /// What is left at the edges of the blocks, row by row.
+  void edgeBlock(const Cursor &corner, int innermost, int other, int64_t rows, int64_t columns) {
+    build.loop(rows, [&](Value row) {
+      Cursor cursor = corner;
+      cursor.indices[other] = build.add(corner.indices[other], row);
+      cursor.vectorLoop = innermost;
+      cursor.lanes = columns;
+      point(cursor);
+    });
+  }
+
+  linalg::GenericOp op;
+  OpBuilder builder;
+  LoopBuilder build;
+  const nn::MachineAttr &machine;
+  Nest nest;
+};
+
+struct VectorizeLoops : impl::VectorizeLoopsBase<VectorizeLoops> {
+  void runOnOperation() override {
+    FailureOr<nn::MachineAttr> machine = machineOf(getOperation());
+    SmallVector<linalg::GenericOp> generics;
+    getOperation().walk([&](linalg::GenericOp op) { generics.push_back(op); });
+    if (generics.empty())
+      return;
+    if (failed(machine))
+      return signalPassFailure();
+    for (linalg::GenericOp op : generics) {
+      if (failed(Vectorizer(op, *machine).run()))
+        return signalPassFailure();
+      op.erase();
+    }
+    // Views were only words for the maps.
+    SmallVector<Operation *> views;
+    getOperation().walk([&](Operation *op) {
+      if (isa<memref::SubViewOp, memref::ReinterpretCastOp, memref::GetGlobalOp>(op))
+        views.push_back(op);
+    });
+    for (Operation *view : llvm::reverse(views))
+      if (view->use_empty())
+        view->erase();
+  }
+};
+} // namespace
+} // namespace nncc

@@ -1,0 +1,63 @@
+// RUN: nncc-opt %s --nncc-lower-to-linalg | FileCheck %s
+
+// Broadcast dims become zeros of the map; uniform constants are in the body.
+// CHECK-DAG: #[[$ID:.*]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[$ROW:.*]] = affine_map<(d0, d1) -> (0, d1)>
+// CHECK-DAG: #[[$FLIP:.*]] = affine_map<(d0, d1) -> (d1, d0 * -2 + 5)>
+// CHECK-LABEL: @elementwise
+// CHECK: linalg.generic {indexing_maps = [#[[$ID]], #[[$ROW]], #[[$ID]]]
+// CHECK: arith.addf
+// CHECK: arith.maximumf
+func.func @elementwise(%x: memref<2x3xf32>, %b: memref<1x3xf32>, %y: memref<2x3xf32>) {
+  nn.kernel "k" ins(%x, %b : memref<2x3xf32>, memref<1x3xf32>) outs(%y : memref<2x3xf32>) {
+  ^bb0(%0: tensor<2x3xf32>, %1: tensor<1x3xf32>):
+    %2 = nn.binary add %0, %1 : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
+    %3 = nn.constant dense<0.5> : tensor<1x1xf32>
+    %4 = nn.binary max %2, %3 : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+    nn.yield %4 : tensor<2x3xf32>
+  }
+  return
+}
+
+// Rearrangements are only another way to the elements.
+// CHECK-LABEL: @transposed_slice
+// CHECK: linalg.generic {indexing_maps = [#[[$FLIP]], #[[$ID]]]
+// CHECK-NEXT: ^bb0(%[[IN:.*]]: i8, %{{.*}}: i8):
+// CHECK-NEXT: linalg.yield %[[IN]]
+func.func @transposed_slice(%x: memref<2x7xi8>, %y: memref<3x2xi8>) {
+  nn.kernel "k" ins(%x : memref<2x7xi8>) outs(%y : memref<3x2xi8>) {
+  ^bb0(%0: tensor<2x7xi1>):
+    %1 = nn.slice %0 starts [0, 5] sizes [2, 3] steps [1, -2] : tensor<2x7xi1> -> tensor<2x3xi1>
+    %2 = nn.transpose %1 [1, 0] : tensor<2x3xi1> -> tensor<3x2xi1>
+    nn.yield %2 : tensor<3x2xi1>
+  }
+  return
+}
+
+// Each run of positions is a nest: padding of a whole slab, mirrored elements, the tensor itself.
+// CHECK-LABEL: @pad
+// CHECK: memref.subview %{{.*}}[0, 0] [1, 5]
+// CHECK: memref.subview %{{.*}}[1, 0] [2, 1]
+// CHECK: memref.subview %{{.*}}[1, 1] [2, 3]
+// CHECK: memref.subview %{{.*}}[1, 4] [2, 1]
+func.func @pad(%x: memref<2x3xf32>, %y: memref<3x5xf32>) {
+  nn.kernel "k" ins(%x : memref<2x3xf32>) outs(%y : memref<3x5xf32>) {
+  ^bb0(%0: tensor<2x3xf32>):
+    %1 = nn.pad constant %0 low [1, 1] high [0, 1] : tensor<2x3xf32> -> tensor<3x5xf32>
+    nn.yield %1 : tensor<3x5xf32>
+  }
+  return
+}
+
+// Booleans are bytes in memory and i1 in registers.
+// CHECK-LABEL: @booleans
+// CHECK: arith.cmpf olt
+// CHECK: arith.extui %{{.*}} : i1 to i8
+func.func @booleans(%x: memref<2x3xf32>, %y: memref<2x3xi8>) {
+  nn.kernel "k" ins(%x : memref<2x3xf32>) outs(%y : memref<2x3xi8>) {
+  ^bb0(%0: tensor<2x3xf32>):
+    %1 = nn.binary less %0, %0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xi1>
+    nn.yield %1 : tensor<2x3xi1>
+  }
+  return
+}

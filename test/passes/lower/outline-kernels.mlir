@@ -1,0 +1,68 @@
+// RUN: nncc-opt %s --nncc-outline-kernels --split-input-file --verify-diagnostics | FileCheck %s
+
+// Equal kernels share a function; what distinguishes the launches stays with them.
+// CHECK-LABEL: func.func @main
+// CHECK: nn.launch @k0_a(%{{.*}}, %{{.*}}) {device = "cpu0", inputs = 1 : i64, macs = 0 : i64, name = "k0_a", nodes = ["a"], op = "unary", outputs = 1 : i64}
+// CHECK: nn.launch @k0_a({{.*}}name = "k1_b", nodes = ["b"]
+// CHECK: nn.launch @k2_c({{.*}}nn.tensor = "c"
+// CHECK: func.func private @k0_a(%{{.*}}: memref<2x3xf32> {llvm.noalias}, %{{.*}}: memref<2x3xf32> {llvm.noalias}) attributes {nn.device = "cpu0"}
+// CHECK: nn.kernel "kernel"
+// CHECK-NOT: func.func private @k1_b
+// In place: neither pointer may promise to be alone.
+// CHECK: func.func private @k2_c(%{{[a-z0-9]*}}: memref<2x3xf32>, %{{[a-z0-9]*}}: memref<2x3xf32>)
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>}} {
+  func.func @main(%arena: memref<256xi8>, %x: memref<2x3xf32>, %y: memref<2x3xf32>) {
+    %0 = nn.place %arena at 0 : memref<256xi8> to memref<2x3xf32>
+    %1 = nn.place %arena at 64 : memref<256xi8> to memref<2x3xf32>
+    nn.kernel "k0_a" ins(%x : memref<2x3xf32>) outs(%0 : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a {nn.tensor = "a"} : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "cpu0", nodes = ["a"]}
+    nn.kernel "k1_b" ins(%0 : memref<2x3xf32>) outs(%1 : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a {nn.tensor = "b"} : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "cpu0", nodes = ["b"]}
+    nn.kernel "k2_c" ins(%1 : memref<2x3xf32>) outs(%1 : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "cpu0", nodes = ["c"], nn.tensor = "c"}
+    return
+  }
+}
+
+// -----
+
+// Two columns of one buffer interleave, but share no element.
+// CHECK-LABEL: func.func private @interleaved(
+// CHECK-SAME: {llvm.noalias}{{.*}}{llvm.noalias}
+module {
+  func.func @main(%arena: memref<256xi8>) {
+    %0 = nn.place %arena at 0 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    %1 = nn.place %arena at 12 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    nn.kernel "interleaved" ins(%0 : memref<5x3xf32, strided<[8, 1]>>) outs(%1 : memref<5x3xf32, strided<[8, 1]>>) {
+    ^bb0(%a: tensor<5x3xf32>):
+      %r = nn.unary relu %a : tensor<5x3xf32> -> tensor<5x3xf32>
+      nn.yield %r : tensor<5x3xf32>
+    }
+    return
+  }
+}
+
+// -----
+
+module {
+  func.func @main(%arena: memref<256xi8>) {
+    %0 = nn.place %arena at 0 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    %1 = nn.place %arena at 8 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    // expected-error @below {{operands 0 and 1 share a part of their memory; they must be apart or identical}}
+    nn.kernel "partial" ins(%0 : memref<5x3xf32, strided<[8, 1]>>) outs(%1 : memref<5x3xf32, strided<[8, 1]>>) {
+    ^bb0(%a: tensor<5x3xf32>):
+      %r = nn.unary relu %a : tensor<5x3xf32> -> tensor<5x3xf32>
+      nn.yield %r : tensor<5x3xf32>
+    }
+    return
+  }
+}

@@ -1,0 +1,60 @@
+// RUN: nncc-opt %s --nncc-vectorize-loops --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#flip = affine_map<(d0, d1) -> (d1, d0)>
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 1048576>}} {
+
+// 3 x 7 elements in one go: two registers at once, then one, then the last element; nothing twice.
+// CHECK-LABEL: @contiguous
+// CHECK: scf.for %[[I:.*]] = %c0 to %c16 step %c8
+// CHECK:   vector.load %{{.*}}[%[[I]]] : memref<21xf32>, vector<8xf32>
+// CHECK: vector.load %{{.*}}[%c16] : memref<21xf32>, vector<4xf32>
+// CHECK: memref.load %{{.*}}[%c20]
+// CHECK-NOT: memref.load
+func.func @contiguous(%x: memref<3x7xf32>, %y: memref<3x7xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<3x7xf32>) outs(%y : memref<3x7xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    %2 = arith.addf %0, %0 : f32
+    linalg.yield %2 : f32
+  }
+  return
+}
+
+// A transposed input comes in as rows and leaves as columns.
+// CHECK-LABEL: @transpose
+// CHECK-COUNT-4: vector.load
+// CHECK-COUNT-8: vector.shuffle
+// CHECK-COUNT-4: vector.store
+func.func @transpose(%x: memref<8x4xf32>, %y: memref<4x8xf32>) {
+  linalg.generic {indexing_maps = [#flip, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<8x4xf32>) outs(%y : memref<4x8xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// The widest element type says how many lanes fit.
+// CHECK-LABEL: @widen
+// CHECK: vector.load {{.*}} vector<4xi8>
+// CHECK: arith.sitofp {{.*}} : vector<4xi8> to vector<4xf64>
+func.func @widen(%x: memref<2x2xi8>, %y: memref<2x2xf64>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<2x2xi8>) outs(%y : memref<2x2xf64>) {
+  ^bb0(%0: i8, %1: f64):
+    %2 = arith.sitofp %0 : i8 to f64
+    linalg.yield %2 : f64
+  }
+  return
+}
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+// expected-error @below {{the module names no machine to generate code for (nn.machines)}}
+func.func @no_machine(%x: memref<8xf32>, %y: memref<8xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : memref<8xf32>) outs(%y : memref<8xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    linalg.yield %0 : f32
+  }
+  return
+}
