@@ -82,6 +82,13 @@ void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("weight_bytes", kernel.weightBytes);
   if (!kernel.inPlaceOf.empty())
     json.attribute("in_place_of", text(kernel.inPlaceOf));
+  json.attributeArray("operands", [&] {
+    for (const OperandPlan &operand : kernel.operands)
+      json.object([&] {
+        writePlace(json, operand);
+        json.attribute("output", operand.isOutput);
+      });
+  });
   json.attributeArray("results", [&] {
     for (const ResultPlan &result : kernel.results)
       json.object([&] {

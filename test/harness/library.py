@@ -129,19 +129,41 @@ def _pointers(buffers: list[Buffer]):
     return (ctypes.c_void_p * max(len(buffers), 1))(*(buffer.address for buffer in buffers))
 
 
-def run_spoiling_dead_memory(library: Library, inputs: dict[str, np.ndarray], arena_map: list[dict]) -> dict[str, np.ndarray]:
-    """Runs kernel by kernel, and fills with NaN before each what the plan calls dead by then.
+def live_bytes(manifest: dict) -> list[np.ndarray]:
+    """For every kernel, which bytes of the arena hold what it or a later kernel reads, before it runs.
 
-    arena_map  `arena.tensors` of the manifest: byte ranges and the kernels [first_kernel, last_kernel] during which they are alive
+    Told from the operands alone, not from the plan's own list of lifetimes: going backwards, a write ends the life of exactly the bytes
+    of its elements (a result may lie in a larger tensor, with gaps), a read begins one.
     """
+    live = np.zeros(manifest["arena"]["bytes"], bool)
+    before = []
+    for kernel in reversed(manifest["kernels"]):
+        for result in kernel["results"]:
+            if result["memory"] == "arena":
+                live[element_bytes(result)] = False
+        for operand in kernel["operands"]:
+            if operand["memory"] == "arena" and not operand["output"]:
+                live[operand["offset"]:operand["offset"] + operand["bytes"]] = True
+        before.append(live.copy())
+    return before[::-1]
+
+
+def element_bytes(result: dict) -> np.ndarray:
+    """The places in the arena of all bytes of a result."""
+    item = {"bool": 1}.get(result["type"]) or int(result["type"].lstrip("buif")) // 8
+    strides = result.get("strides")
+    if strides is None:
+        strides = [int(np.prod(result["shape"][dim + 1:])) for dim in range(len(result["shape"]))]
+    places = np.array([result["offset"]])
+    for extent, stride in zip(result["shape"], strides):
+        places = (places[:, None] + np.arange(extent) * stride * item).reshape(-1)
+    return (places[:, None] + np.arange(item)).reshape(-1)
+
+
+def run_spoiling_dead_memory(library: Library, inputs: dict[str, np.ndarray], manifest: dict) -> dict[str, np.ndarray]:
+    """Runs kernel by kernel, and fills with NaN before each all of the arena that nobody will read before writing it."""
     library.start(inputs)
-    for kernel in range(library.model.num_kernels + 1):
-        live = np.zeros(library.arena.size, bool)
-        for entry in arena_map:
-            # Before kernel k: alive is what an earlier kernel made and k or a later one reads. What k itself makes is not there yet.
-            if entry["first_kernel"] < kernel <= entry["last_kernel"]:
-                live[entry["offset"]:entry["offset"] + entry["bytes"]] = True
+    for live in live_bytes(manifest):
         library.arena.bytes()[~live] = 0xFF
-        if not library.step(1):
-            break
+        library.step(1)
     return library.outputs()

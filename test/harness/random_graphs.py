@@ -245,7 +245,7 @@ def run_in_process(program: nncc.Nncc, path: Path, folder: Path, inputs: dict, e
     wrong = first_difference(at_once, expected)
     if wrong:
         return wrong
-    stepped = library.run_spoiling_dead_memory(loaded, inputs, manifest["arena"]["tensors"])
+    stepped = library.run_spoiling_dead_memory(loaded, inputs, manifest)
     wrong = first_difference(stepped, expected)
     if wrong:
         return f"kernel by kernel, dead memory spoiled: {wrong}"
