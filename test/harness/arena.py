@@ -76,11 +76,11 @@ def main():
             values = inputs.make_inputs(path, 0, hint["input"])
             binds = {key: values[key] for key in hint.get("bind", [])}
             try:
-                arena = nncc.Nncc(options.nncc, target).inspect(path, binds, hint.get("dims"))["arena"]
+                plan = nncc.Nncc(options.nncc, target).inspect(path, binds, hint.get("dims"))["plan"]
             except nncc.NnccError as error:
                 failures.append(f"{name} {target}: {error}")
                 continue
-            size, bound = arena["bytes"], arena["lower_bound"]
+            size, bound = plan["arena_bytes"], plan["arena_lower_bound"]
             known = table.get(name, {}).get(target)
             line = f"{name} {target.split('-')[0]}: {size} bytes, {size / max(bound, 1):.3f} x lower bound {bound}"
             if size > MOST_OVER_LOWER_BOUND * bound:
