@@ -115,7 +115,7 @@ def no_graph():
 
 @case
 def old_opset():
-    return relu(opset=6)
+    return relu(opset=0)
 
 
 @case

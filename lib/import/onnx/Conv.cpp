@@ -1,0 +1,226 @@
+// Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Quantize.h"
+#include "lib/import/onnx/Window.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+
+SmallVector<int64_t> toTwo(ArrayRef<int64_t> values, int64_t front) {
+  SmallVector<int64_t> two(values);
+  if (two.size() == 1)
+    two.insert(two.begin(), front);
+  return two;
+}
+
+Window readWindow(Node &node, ArrayRef<int64_t> input, ArrayRef<int64_t> kernel, bool hasDilations) {
+  int64_t dims = input.size();
+  Window window;
+  SmallVector<int64_t> sizes(kernel);
+  if (sizes.empty() && !node.has("kernel_shape"))
+    node.error("attribute 'kernel_shape' is missing");
+  if (sizes.empty() || node.has("kernel_shape"))
+    sizes = node.window("kernel_shape", dims, 1, 1);
+  if (!kernel.empty() && sizes != kernel && !node.failed())
+    node.error("kernel_shape " + describeShape(sizes) + " does not fit the weights, whose window is " +
+               describeShape(kernel));
+  SmallVector<int64_t> strides = node.window("strides", dims, 1, 1);
+  SmallVector<int64_t> dilations(dims, 1);
+  if (hasDilations)
+    dilations = node.window("dilations", dims, 1, 1);
+  SmallVector<int64_t> pads = node.window("pads", 2 * dims, 0, 0);
+  std::string autoPad = node.text("auto_pad", "NOTSET");
+  if (autoPad == "VALID") {
+    pads.assign(2 * dims, 0);
+  } else if (autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER") {
+    for (int64_t i = 0; i < dims; ++i) {
+      // Output size is input size / stride, rounded up; the odd pad goes to the end, or to the begin with SAME_LOWER.
+      int64_t outputs = (input[i] + strides[i] - 1) / strides[i];
+      int64_t needed = (outputs - 1) * strides[i] + dilations[i] * (sizes[i] - 1) + 1 - input[i];
+      int64_t total = std::max<int64_t>(0, needed), small = total / 2;
+      pads[i] = autoPad == "SAME_UPPER" ? small : total - small;
+      pads[dims + i] = total - pads[i];
+    }
+  } else if (autoPad != "NOTSET") {
+    node.error("auto_pad '" + autoPad + "' is not known", "it is NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+  }
+  window.kernel = toTwo(sizes, 1);
+  window.strides = toTwo(strides, 1);
+  window.dilations = toTwo(dilations, 1);
+  window.pads = dims == 1 ? SmallVector<int64_t>{0, pads[0], 0, pads[1]} : pads;
+  return window;
+}
+
+void roundUp(Window &window, ArrayRef<int64_t> input) {
+  SmallVector<int64_t> sizes = toTwo(input, 1);
+  for (int i : {0, 1}) {
+    int64_t padded = sizes[i] + window.pads[i] + window.pads[2 + i];
+    int64_t reach = window.dilations[i] * (window.kernel[i] - 1) + 1, stride = window.strides[i];
+    if (padded < reach)
+      continue;
+    int64_t outputs = (padded - reach + stride - 1) / stride + 1;
+    if ((outputs - 1) * stride >= sizes[i] + window.pads[i])
+      --outputs;
+    window.overhang[i] = std::max<int64_t>(0, (outputs - 1) * stride + reach - padded);
+  }
+}
+
+namespace {
+
+/// [O, C/g, KH, KW] or [O, C/g, K] -> [O, KH, KW, C/g]
+Value toFilter(Node &node, Value weights) {
+  if (!weights)
+    return {};
+  if (rankOf(weights) == 4)
+    return node.transpose(weights, {0, 2, 3, 1});
+  Value moved = node.transpose(weights, {0, 2, 1});
+  return moved ? node.reshape(moved, {shapeOf(moved)[0], 1, shapeOf(moved)[1], shapeOf(moved)[2]}) : Value();
+}
+
+/// True when input and weights have ranks that fit: 1-D or 2-D.
+bool checkRanks(Node &node) {
+  if (node.failed())
+    return false;
+  if (node.rank(0) == 5)
+    node.error("3-D windows are not supported", "nncc supports 1-D and 2-D ones");
+  else if (node.requireRank(0, 3, 4) && node.rank(1) != node.rank(0))
+    node.error("input has rank " + Twine(node.rank(0)) + ", weights have rank " + Twine(node.rank(1)));
+  return !node.failed();
+}
+
+bool checkGroups(Node &node, int64_t groups, int64_t channels, int64_t outputs, int64_t perGroup) {
+  if (groups < 1 || channels % groups || outputs % groups || channels / groups != perGroup)
+    node.error("group " + Twine(groups) + " does not fit " + Twine(channels) + " input channels and weights of " +
+               Twine(outputs) + " x " + Twine(perGroup) + " channels");
+  return !node.failed();
+}
+
+void importConv(Node &node) {
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !checkRanks(node))
+    return;
+  ArrayRef<int64_t> x = node.shape(0), w = node.shape(1);
+  int64_t groups = node.integer("group", 1);
+  if (!checkGroups(node, groups, x[1], w[0], w[1]))
+    return;
+  Window window = readWindow(node, x.drop_front(2), w.drop_front(2));
+  Value image = node.toImage(node.input(0));
+  Value result = node.make<Conv2DOp>(image, toFilter(node, node.input(1)), node.input(2), window.strides, window.pads,
+                                     window.dilations, groups);
+  node.set(0, node.fromImage(result, x.size(), 0));
+}
+
+/// [C, O/g, KH, KW] (1-D: [C, O/g, K]) -> [O, KH, KW, C/g]
+Value toTransposedFilter(Node &node, Value weights, int64_t groups) {
+  if (rankOf(weights) == 3) {
+    ArrayRef<int64_t> shape = shapeOf(weights);
+    weights = node.reshape(weights, {shape[0], shape[1], 1, shape[2]});
+  }
+  if (!weights || groups == 1)
+    return weights ? node.transpose(weights, {1, 2, 3, 0}) : Value();
+  SmallVector<int64_t> s(shapeOf(weights));
+  Value split = node.reshape(weights, {groups, s[0] / groups, s[1], s[2], s[3]});
+  Value moved = node.transpose(split, {0, 2, 3, 4, 1});
+  return node.reshape(moved, {groups * s[1], s[2], s[3], s[0] / groups});
+}
+
+void importConvTranspose(Node &node) {
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !checkRanks(node))
+    return;
+  SmallVector<int64_t> x(node.shape(0)), w(node.shape(1));
+  int64_t dims = x.size() - 2, groups = node.integer("group", 1);
+  if (groups < 1 || x[1] % groups || x[1] != w[0])
+    return node.error("group " + Twine(groups) + " does not fit " + Twine(x[1]) + " input channels and weights of " +
+                      Twine(w[0]) + " channels");
+  SmallVector<int64_t> kernel(ArrayRef(w).drop_front(2));
+  if (node.has("kernel_shape") && node.window("kernel_shape", dims, 1, 1) != kernel)
+    return node.error("kernel_shape does not fit the weights, whose window is " + describeShape(kernel));
+  SmallVector<int64_t> strides = node.window("strides", dims, 1, 1), dilations = node.window("dilations", dims, 1, 1);
+  SmallVector<int64_t> pads = node.window("pads", 2 * dims, 0, 0);
+  SmallVector<int64_t> extra = node.window("output_padding", dims, 0, 0);
+  std::string autoPad = node.text("auto_pad", "NOTSET");
+  SmallVector<int64_t> asked = node.integers("output_shape");
+  if (asked.size() == x.size())
+    asked.erase(asked.begin(), asked.begin() + 2); // opset 1 wrote all dims
+  if (!asked.empty() && (int64_t)asked.size() != dims)
+    return node.error("output_shape " + describeShape(asked) + " must have " + Twine(dims) + " values");
+  if (autoPad != "NOTSET" && autoPad != "VALID" && autoPad != "SAME_UPPER" && autoPad != "SAME_LOWER")
+    return node.error("auto_pad '" + autoPad + "' is not known");
+  if (node.failed())
+    return;
+  bool isSame = autoPad == "SAME_UPPER" || autoPad == "SAME_LOWER";
+  if (autoPad == "VALID")
+    pads.assign(2 * dims, 0);
+  for (int64_t i = 0; i < dims && (isSame || !asked.empty()); ++i) {
+    int64_t full = (x[2 + i] - 1) * strides[i] + extra[i] + (kernel[i] - 1) * dilations[i] + 1;
+    int64_t wanted = asked.empty() ? x[2 + i] * strides[i] : asked[i];
+    if (wanted < 1 || wanted > INT32_MAX)
+      return node.error("output_shape " + describeShape(asked) + " is out of range");
+    // Less than the full size is cut off, more is padded with what nothing reaches.
+    int64_t total = std::max<int64_t>(0, full - wanted);
+    extra[i] += std::max<int64_t>(0, wanted - full);
+    pads[i] = autoPad == "SAME_UPPER" ? total / 2 : total - total / 2;
+    pads[dims + i] = total - pads[i];
+  }
+  Value image = node.toImage(node.input(0)), filter = toTransposedFilter(node, node.input(1), groups);
+  SmallVector<int64_t> imagePads = dims == 1 ? SmallVector<int64_t>{0, pads[0], 0, pads[1]} : pads;
+  Value result = node.make<ConvTranspose2DOp>(image, filter, node.input(2), toTwo(strides, 1), imagePads,
+                                              toTwo(dilations, 1), toTwo(extra, 0), groups);
+  node.set(0, node.fromImage(result, x.size(), 0));
+}
+
+/// A convolution of integers less their zero points, summed in 32 bits, still as an image.
+///
+/// wZeroPoint  null, one value, or [O]
+Value convolveIntegers(Node &node, size_t xIndex, Value xZeroPoint, size_t wIndex, Value wZeroPoint, Value bias) {
+  if (!node.requireInteger(xIndex) || !node.requireInteger(wIndex))
+    return {};
+  Value x = node.input(xIndex), w = node.input(wIndex);
+  if (rankOf(x) < 3 || rankOf(x) > 4 || rankOf(w) != rankOf(x)) {
+    node.error("windows of rank " + Twine(rankOf(w)) + " over inputs of rank " + Twine(rankOf(x)) +
+               " are not supported");
+    return {};
+  }
+  int64_t groups = node.integer("group", 1);
+  SmallVector<int64_t> xShape(shapeOf(x)), wShape(shapeOf(w));
+  if (!checkGroups(node, groups, xShape[1], wShape[0], wShape[1]))
+    return {};
+  Window window = readWindow(node, ArrayRef(xShape).drop_front(2), ArrayRef(wShape).drop_front(2));
+  Type i32 = node.builder.getI32Type();
+  x = node.cast(x, i32);
+  w = node.cast(w, i32);
+  if (xZeroPoint)
+    x = node.binary(BinaryKind::sub, x, node.cast(alongAxis(node, xZeroPoint, 1, x), i32));
+  if (wZeroPoint)
+    w = node.binary(BinaryKind::sub, w, node.cast(alongAxis(node, wZeroPoint, 0, w), i32));
+  return node.make<Conv2DOp>(node.toImage(x), toFilter(node, w), bias, window.strides, window.pads, window.dilations,
+                             groups);
+}
+
+void importConvInteger(Node &node) {
+  Value sums = convolveIntegers(node, 0, node.input(2), 1, node.input(3), Value());
+  node.set(0, node.fromImage(sums, node.rank(0), 0));
+}
+
+const OpEntry kOps[] = {
+    {"Conv", 2, 3, importConv},
+    {"ConvTranspose", 2, 3, importConvTranspose},
+    {"ConvInteger", 2, 4, importConvInteger},
+};
+} // namespace
+
+void importQLinearConv(Node &node) {
+  Value sums = convolveIntegers(node, 0, node.input(2), 3, node.input(5), node.input(8));
+  if (!sums)
+    return node.set(0, Value());
+  // The channels of an image are its last dim.
+  Value result = requantize(node, sums, alongAxis(node, node.input(1), 3, sums), alongAxis(node, node.input(4), 3, sums),
+                            alongAxis(node, node.input(6), 3, sums), alongAxis(node, node.input(7), 3, sums));
+  node.set(0, node.fromImage(result, node.rank(0), 0));
+}
+
+ArrayRef<OpEntry> convOps() { return kOps; }
+
+} // namespace nncc::import

@@ -1,0 +1,391 @@
+// See Graph.h. A graph is first planned (names, order, every node's operator and input count), then imported node by node.
+#include "lib/import/onnx/Graph.h"
+#include "lib/import/onnx/Families.h"
+#include <functional>
+#include <queue>
+
+using namespace mlir;
+
+namespace nncc::import {
+
+GraphImporter::GraphImporter(onnx::ModelProto &model, const std::string &path, OpBuilder &builder)
+    : builder(builder), weights(path, builder.getContext()),
+      fileLocation(FileLineColLoc::get(builder.getContext(), path, 0, 0)) {
+  for (const onnx::FunctionProto &function : model.functions())
+    functions[{function.domain(), function.name()}] = &function;
+}
+
+//===-- Errors ------------------------------------------------------------===//
+
+bool GraphImporter::countError() { return ++errors <= kMaxErrors; }
+
+void GraphImporter::error(const Twine &reason, const Twine &whatToDo) {
+  if (!countError())
+    return;
+  InFlightDiagnostic diagnostic = emitError(fileLocation) << reason;
+  std::string advice = whatToDo.str();
+  if (!advice.empty())
+    diagnostic.attachNote() << advice;
+}
+
+void GraphImporter::error(const NodeRef &node, const Twine &reason, const Twine &whatToDo) {
+  if (countError())
+    userError(fileLocation, node, reason, whatToDo);
+}
+
+void GraphImporter::finishErrors() {
+  if (errors > kMaxErrors)
+    emitError(fileLocation) << errors - kMaxErrors << " more mistakes are not shown";
+}
+
+//===-- Names -------------------------------------------------------------===//
+
+bool GraphImporter::isDefined(const Scope &scope, StringRef name) {
+  for (const Scope *at = &scope; at; at = at->parent)
+    if (at->values.contains(name) || at->weights.contains(name))
+      return true;
+  return false;
+}
+
+Value GraphImporter::lookup(Scope &scope, StringRef name) {
+  for (Scope *at = &scope; at; at = at->parent) {
+    if (auto found = at->values.find(name); found != at->values.end())
+      return found->second;
+    auto weight = at->weights.find(name);
+    if (weight == at->weights.end())
+      continue;
+    ElementsAttr attr = weights.read(*weight->second, [&](const Twine &reason, const Twine &whatToDo) {
+      error("weights of '" + name + "': " + reason, whatToDo);
+    });
+    Value value;
+    if (attr)
+      value = nn::ConstantOp::create(builder, builder.getUnknownLoc(), attr);
+    at->values[name] = value;
+    at->weights.erase(weight);
+    return value;
+  }
+  return {};
+}
+
+/// Calls `use` with the names that the nodes of a graph read and that neither it nor a graph around it makes.
+static void forEachCapture(const onnx::GraphProto &graph, llvm::function_ref<void(const std::string &)> use) {
+  llvm::StringSet<> own;
+  for (const auto &input : graph.input())
+    own.insert(input.name());
+  for (const auto &weight : graph.initializer())
+    own.insert(weight.name());
+  for (const auto &node : graph.node())
+    for (const auto &output : node.output())
+      own.insert(output);
+  auto useOuter = [&](const std::string &name) {
+    if (!own.contains(name))
+      use(name);
+  };
+  for (const auto &node : graph.node())
+    forEachUse(node, useOuter);
+  for (const auto &output : graph.output())
+    useOuter(output.name());
+}
+
+void forEachUse(const onnx::NodeProto &node, llvm::function_ref<void(const std::string &)> use) {
+  for (const std::string &name : node.input())
+    if (!name.empty())
+      use(name);
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (attribute.has_g())
+      forEachCapture(attribute.g(), use);
+    for (const onnx::GraphProto &graph : attribute.graphs())
+      forEachCapture(graph, use);
+  }
+}
+
+NodeRef GraphImporter::refOf(const onnx::NodeProto &node, unsigned index, const Scope &scope) const {
+  bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
+  auto opset = scope.opsets.find(isOwn ? "" : node.domain());
+  return {node.name().empty() ? "" : scope.prefix + node.name(), index,
+          isOwn ? node.op_type() : node.domain() + "." + node.op_type(),
+          opset == scope.opsets.end() ? 0 : opset->second, node.output_size() ? node.output(0) : ""};
+}
+
+//===-- Planning ----------------------------------------------------------===//
+
+/// The live nodes of a graph in an order in which every value is made before it is read.
+struct GraphImporter::Plan {
+  SmallVector<NodeRef> refs;
+  SmallVector<int> order;
+};
+
+bool GraphImporter::planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan) {
+  unsigned errorsBefore = errors;
+  int count = graph.node_size();
+  llvm::StringMap<int> makers;
+  for (int i = 0; i < count; ++i) {
+    const onnx::NodeProto &node = graph.node(i);
+    plan.refs.push_back(refOf(node, i, scope));
+    for (const std::string &name : node.output()) {
+      if (name.empty())
+        continue;
+      if (scope.values.contains(name) || scope.weights.contains(name))
+        error(plan.refs[i], "output '" + name + "' already exists, as an input or initializer of the graph");
+      else if (auto [at, isNew] = makers.try_emplace(name, i); !isNew)
+        error(plan.refs[i], "output '" + name + "' already exists, made by " +
+                                StringRef(plan.refs[at->second].describe()).split(" (").first);
+    }
+  }
+
+  // Live is what the outputs need; of everything else only the names had to be right.
+  std::vector<bool> isLive(count, false);
+  SmallVector<int> pending;
+  auto need = [&](const std::string &name) {
+    scope.used.insert(name);
+    auto maker = makers.find(name);
+    if (maker != makers.end() && !isLive[maker->second]) {
+      isLive[maker->second] = true;
+      pending.push_back(maker->second);
+    }
+  };
+  for (const auto &output : graph.output()) {
+    need(output.name());
+    if (!makers.contains(output.name()) && !isDefined(scope, output.name()))
+      error("output '" + output.name() + "' is made by no node, and is no input or initializer");
+  }
+  while (!pending.empty())
+    forEachUse(graph.node(pending.pop_back_val()), need);
+
+  // Kahn's algorithm; of the nodes that are ready the first of the file is next, so that a sorted file keeps its order.
+  std::vector<int> waitsFor(count, 0);
+  std::vector<SmallVector<int>> readers(count);
+  std::priority_queue<int, std::vector<int>, std::greater<int>> ready;
+  for (int i = 0; i < count; ++i) {
+    if (!isLive[i])
+      continue;
+    forEachUse(graph.node(i), [&](const std::string &name) {
+      if (auto maker = makers.find(name); maker != makers.end()) {
+        readers[maker->second].push_back(i);
+        ++waitsFor[i];
+      }
+    });
+    for (const std::string &name : graph.node(i).input())
+      if (!name.empty() && !makers.contains(name) && !isDefined(scope, name))
+        error(plan.refs[i], "input '" + name + "' is made by no node, and is no input or initializer");
+    if (!waitsFor[i])
+      ready.push(i);
+  }
+  while (!ready.empty()) {
+    int next = ready.top();
+    ready.pop();
+    plan.order.push_back(next);
+    for (int reader : readers[next])
+      if (--waitsFor[reader] == 0)
+        ready.push(reader);
+  }
+  SmallVector<int> left;
+  for (int i = 0; i < count; ++i)
+    if (waitsFor[i] > 0)
+      left.push_back(i);
+  if (!left.empty())
+    reportCycle(graph, scope, plan.refs, left);
+  for (int i : plan.order)
+    checkNode(*graph.mutable_node(i), plan.refs[i], scope);
+  return errors == errorsBefore;
+}
+
+void GraphImporter::reportCycle(onnx::GraphProto &graph, Scope &scope, ArrayRef<NodeRef> refs, ArrayRef<int> left) {
+  // Every node that is left waits for another one that is left: going back from one ends in a cycle.
+  llvm::StringMap<int> makers;
+  for (int i : left)
+    for (const std::string &name : graph.node(i).output())
+      makers[name] = i;
+  SmallVector<int> path{left.front()};
+  while (true) {
+    int maker = -1;
+    forEachUse(graph.node(path.back()), [&](const std::string &name) {
+      if (auto found = makers.find(name); found != makers.end() && maker < 0)
+        maker = found->second;
+    });
+    if (maker < 0)
+      return;
+    if (auto seen = llvm::find(path, maker); seen != path.end()) {
+      path.erase(path.begin(), seen);
+      break;
+    }
+    path.push_back(maker);
+  }
+  std::reverse(path.begin(), path.end());
+  std::rotate(path.begin(), std::min_element(path.begin(), path.end()), path.end());
+  path.push_back(path.front());
+  std::string text;
+  for (auto [at, node] : llvm::enumerate(path)) {
+    if (at == 8 && path.size() > 10) {
+      text += " -> ...";
+      break;
+    }
+    text += (at ? " -> " : "") + (refs[node].name.empty() ? "#" + std::to_string(node) : refs[node].name);
+  }
+  error(refs[path.front()], "is part of a cycle: " + text);
+}
+
+static std::string plural(unsigned count, StringRef what) {
+  return std::to_string(count) + " " + what.str() + (count == 1 ? "" : "s");
+}
+
+bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope) {
+  if (int field = unknownFieldOf(node)) {
+    error(ref, "unknown field " + Twine(field), "the file is of a newer ONNX; export it again with opset 22 or lower");
+    return false;
+  }
+  const OpEntry *entry = findOp(node.domain(), node.op_type());
+  if (!entry && functions.count({node.domain(), node.op_type()}))
+    return true;
+  if (!entry) {
+    bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
+    error(ref, "the operator is not supported",
+          isOwn ? "replace it with supported operators before the export, see docs/diagnostics.md"
+                : "operators of the domain '" + node.domain() +
+                      "' are known to other tools; export with ONNX's own operators");
+    return false;
+  }
+  unsigned inputs = node.input_size();
+  while (inputs && node.input(inputs - 1).empty())
+    --inputs;
+  if (inputs < entry->minInputs) {
+    error(ref, "has " + plural(inputs, "input") + ", needs " + Twine(entry->minInputs));
+    return false;
+  }
+  if (inputs > entry->maxInputs) {
+    error(ref, "has " + plural(inputs, "input") + ", takes " + Twine(entry->maxInputs));
+    return false;
+  }
+  for (unsigned i = 0; i < entry->minInputs; ++i)
+    if (node.input(i).empty()) {
+      error(ref, "input " + Twine(i) + " is missing");
+      return false;
+    }
+  return true;
+}
+
+//===-- Importing ---------------------------------------------------------===//
+
+LogicalResult GraphImporter::importGraph(onnx::GraphProto &graph, Scope &scope) {
+  if (scope.depth > kMaxDepth) {
+    error("subgraphs or functions are nested more than " + Twine(kMaxDepth) + " deep");
+    return failure();
+  }
+  for (onnx::TensorProto &weight : *graph.mutable_initializer()) {
+    if (scope.values.contains(weight.name()))
+      continue; // given by --bind
+    if (!scope.weights.try_emplace(weight.name(), &weight).second)
+      error("initializer '" + Twine(weight.name()) + "' is declared twice");
+  }
+  for (const onnx::SparseTensorProto &weight : graph.sparse_initializer())
+    error("initializer '" + Twine(weight.values().name()) + "' is sparse, which is not supported");
+  Plan plan;
+  if (!planGraph(graph, scope, plan))
+    return failure();
+  for (int i : plan.order)
+    importNode(*graph.mutable_node(i), plan.refs[i], scope);
+  bool isComplete = true;
+  for (const auto &output : graph.output())
+    isComplete &= lookup(scope, output.name()) != nullptr;
+  return success(isComplete);
+}
+
+void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope &scope) {
+  Node node(*this, scope, proto, ref);
+  unsigned errorsBefore = errors;
+  bool canImport = true;
+  // A node behind a failed one is not reported: it may be right.
+  for (size_t i = 0; i < node.inputCount(); ++i)
+    canImport &= !node.hasInput(i) || node.input(i) != nullptr;
+  if (canImport) {
+    if (const OpEntry *entry = findOp(proto.domain(), proto.op_type())) {
+      entry->import(node);
+      if (!node.failed())
+        node.checkAttributes();
+    } else {
+      importFunction(node, proto, *functions.at({proto.domain(), proto.op_type()}));
+    }
+    for (size_t i = 0; i < node.outputCount() && !node.failed(); ++i)
+      if (node.wants(i) && !scope.values.contains(proto.output(i)))
+        node.error("output " + Twine(i) + " ('" + proto.output(i) + "') is not supported");
+    if (node.failed() && errors == errorsBefore)
+      error(ref, "is not supported in this form");
+  }
+  for (const std::string &output : proto.output())
+    if (!output.empty() && (!canImport || node.failed()))
+      scope.values[output] = Value();
+}
+
+/// Puts a call's attributes where the body of a function refers to them (`ref_attr_name`), in subgraphs too.
+static void substitute(onnx::NodeProto &node, const std::map<std::string, onnx::AttributeProto> &arguments) {
+  auto *attributes = node.mutable_attribute();
+  for (int i = attributes->size(); i-- > 0;) {
+    onnx::AttributeProto &attribute = *attributes->Mutable(i);
+    if (attribute.has_g())
+      for (onnx::NodeProto &inner : *attribute.mutable_g()->mutable_node())
+        substitute(inner, arguments);
+    if (attribute.ref_attr_name().empty())
+      continue;
+    auto found = arguments.find(attribute.ref_attr_name());
+    std::string name = attribute.name();
+    if (found == arguments.end()) {
+      attributes->DeleteSubrange(i, 1); // absent at the call: the operator's own default
+    } else {
+      attribute = found->second;
+      attribute.set_name(name);
+    }
+  }
+}
+
+void GraphImporter::importFunction(Node &node, onnx::NodeProto &proto, const onnx::FunctionProto &function) {
+  Scope inside;
+  inside.depth = node.graphScope().depth + 1;
+  inside.prefix = node.name() + "/";
+  for (const auto &opset : function.opset_import())
+    inside.opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = opset.version();
+  if (proto.input_size() > function.input_size() || proto.output_size() > function.output_size())
+    return node.error("has more inputs or outputs than the function of this name");
+  onnx::GraphProto body;
+  for (int i = 0; i < function.input_size(); ++i)
+    if (node.hasInput(i))
+      inside.values[function.input(i)] = node.input(i);
+    else
+      inside.values[function.input(i)] = Value();
+
+  std::map<std::string, onnx::AttributeProto> arguments;
+  // Defaults are FunctionProto.attribute_proto, field 11 (IR version 9): newer than the library's classes.
+  const auto &unknown = function.unknown_fields();
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    const auto &field = unknown.field(i);
+    onnx::AttributeProto attribute;
+    if (field.number() == 11 && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED &&
+        attribute.ParseFromString(field.length_delimited()))
+      arguments[attribute.name()] = attribute;
+    else if (field.number() == 13 && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED &&
+             !field.length_delimited().empty())
+      return node.error("overloads of functions are not supported");
+  }
+  for (const onnx::AttributeProto &attribute : proto.attribute()) {
+    arguments[attribute.name()] = attribute;
+    node.ignore({attribute.name()});
+  }
+  for (const onnx::NodeProto &inner : function.node()) {
+    onnx::NodeProto &copy = *body.add_node();
+    copy = inner;
+    substitute(copy, arguments);
+    // An absent optional input is absent inside too.
+    for (std::string &name : *copy.mutable_input())
+      if (auto found = inside.values.find(name); found != inside.values.end() && !found->second)
+        name.clear();
+  }
+  for (int i = 0; i < function.output_size() && i < proto.output_size(); ++i)
+    if (node.wants(i))
+      body.add_output()->set_name(function.output(i));
+  if (failed(importGraph(body, inside)))
+    return node.set(0, Value()); // reported inside
+  for (int i = 0; i < function.output_size() && i < proto.output_size(); ++i)
+    if (node.wants(i))
+      node.set(i, lookup(inside, function.output(i)));
+}
+
+} // namespace nncc::import

@@ -1,0 +1,73 @@
+// The walk over a graph: which names have which values, which nodes are imported in which order.
+#ifndef NNCC_LIB_IMPORT_ONNX_GRAPH_H
+#define NNCC_LIB_IMPORT_ONNX_GRAPH_H
+#include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Node.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace nncc::import {
+
+/// Names of one graph. A subgraph sees the names around it too; a function does not.
+struct Scope {
+  Scope *parent = nullptr;
+  /// Computed values, inputs, and weights once they were asked for. Null: the node that makes it failed.
+  llvm::StringMap<Value> values;
+  /// Initializers that nobody asked for yet.
+  llvm::StringMap<onnx::TensorProto *> weights;
+  /// Names that live nodes and the graph's outputs read.
+  llvm::StringSet<> used;
+  /// Opset by domain.
+  std::map<std::string, int64_t> opsets;
+  /// Put before the names of nodes: the node that a subgraph or function belongs to.
+  std::string prefix;
+  /// How many subgraphs and functions are around.
+  unsigned depth = 0;
+};
+
+class GraphImporter {
+public:
+  GraphImporter(onnx::ModelProto &model, const std::string &path, mlir::OpBuilder &builder);
+
+  /// Imports the nodes of a graph that its outputs need. Inputs are in `scope.values` already.
+  ///
+  /// returns success when every output has a value; everything that is wrong was reported
+  mlir::LogicalResult importGraph(onnx::GraphProto &graph, Scope &scope);
+
+  /// The value of a name, made from its initializer on first use; null for what failed or does not exist.
+  Value lookup(Scope &scope, StringRef name);
+  /// True when a name has a value, even one that failed.
+  static bool isDefined(const Scope &scope, StringRef name);
+
+  /// Reports on the whole file: at most kMaxErrors, the others are counted.
+  void error(const Twine &reason, const Twine &whatToDo = "");
+  void error(const NodeRef &node, const Twine &reason, const Twine &whatToDo = "");
+  /// Says how many errors were not shown.
+  void finishErrors();
+  bool hasErrors() const { return errors > 0; }
+
+  mlir::OpBuilder &builder;
+  WeightReader weights;
+  mlir::Location fileLocation;
+
+private:
+  struct Plan;
+  bool planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan);
+  bool checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope);
+  void importNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope);
+  void importFunction(Node &node, onnx::NodeProto &proto, const onnx::FunctionProto &function);
+  void reportCycle(onnx::GraphProto &graph, Scope &scope, ArrayRef<NodeRef> refs, ArrayRef<int> left);
+  NodeRef refOf(const onnx::NodeProto &node, unsigned index, const Scope &scope) const;
+  bool countError();
+
+  static constexpr unsigned kMaxErrors = 20;
+  static constexpr unsigned kMaxDepth = 64; // a function that calls itself ends here
+
+  std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
+  unsigned errors = 0;
+};
+
+/// Reads all node inputs of a graph, those of its subgraphs that come from outside included.
+void forEachUse(const onnx::NodeProto &node, llvm::function_ref<void(const std::string &)> use);
+
+} // namespace nncc::import
+#endif

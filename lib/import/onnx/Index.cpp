@@ -1,0 +1,228 @@
+// Operators that read or write where a tensor of indices says: gathers, scatters, OneHot, TopK.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// An input of indices as i32 or i64.
+Value indices(Node &node, size_t i) {
+  if (!node.requireInteger(i))
+    return {};
+  Value value = node.input(i);
+  bool isIndex = elementOf(value).isSignlessInteger(32) || elementOf(value).isSignlessInteger(64);
+  return isIndex ? value : node.cast(value, node.builder.getI64Type());
+}
+
+/// Nothing can be read from a dim without elements.
+bool checkNotEmpty(Node &node, Value data, Value index) {
+  if (data && index && product(shapeOf(data)) == 0 && product(shapeOf(index)) != 0)
+    node.error("indexes a tensor of shape " + describeShape(shapeOf(data)) + ", which has no elements");
+  return !node.failed();
+}
+
+/// A constant index or an ascending run of them is a slice.
+void importGather(Node &node) {
+  int64_t raw = node.integer("axis", 0);
+  Value data = node.input(0), index = indices(node, 1);
+  int64_t axis = node.axis(raw, node.rank(0));
+  if (node.failed() || !checkNotEmpty(node, data, index))
+    return;
+  int64_t dim = shapeOf(data)[axis];
+  auto known = readElements(getConstantValue(index), 4096);
+  if (known && known->size() > 0) {
+    bool isRun = true;
+    for (auto [i, value] : llvm::enumerate(known->ints)) {
+      if (value < -dim || value >= dim)
+        return node.error("index " + Twine(value) + " is out of range for dim " + Twine(axis) + " of " + Twine(dim) +
+                          " elements");
+      if (value < 0)
+        value += dim;
+      isRun &= value == known->ints[0] + (int64_t)i;
+    }
+    if (isRun && rankOf(index) <= 1 && !getConstantValue(data)) {
+      Value cut = node.slice(data, axis, known->ints[0], known->size());
+      SmallVector<int64_t> shape(shapeOf(data));
+      shape[axis] = known->size();
+      if (rankOf(index) == 0)
+        shape.erase(shape.begin() + axis);
+      return node.set(0, node.reshape(cut, shape));
+    }
+  }
+  node.set(0, node.make<GatherOp>(data, index, axis));
+}
+
+/// Data and indices of one rank; along other dims than the axis the indices are no longer than the data.
+bool checkElements(Node &node, Value data, Value index, int64_t axis) {
+  if (node.failed() || !data || !index)
+    return false;
+  bool fits = rankOf(data) == rankOf(index);
+  for (int64_t i = 0; fits && i < rankOf(data); ++i)
+    fits &= i == axis || shapeOf(index)[i] <= shapeOf(data)[i];
+  if (!fits)
+    node.error("indices of shape " + describeShape(shapeOf(index)) + " do not fit data of shape " +
+               describeShape(shapeOf(data)));
+  return fits && checkNotEmpty(node, data, index);
+}
+
+void importGatherElements(Node &node) {
+  int64_t axis = node.axis(node.integer("axis", 0), node.rank(0));
+  Value data = node.input(0), index = indices(node, 1);
+  if (checkElements(node, data, index, axis))
+    node.set(0, node.make<GatherElementsOp>(data, index, axis));
+}
+
+void importGatherND(Node &node) {
+  int64_t batch = node.integer("batch_dims", 0);
+  Value data = node.input(0), index = indices(node, 1);
+  if (!checkNotEmpty(node, data, index))
+    return;
+  if (batch < 0 || batch >= node.rank(0) || batch >= node.rank(1))
+    return node.error("batch_dims " + Twine(batch) + " is out of range");
+  for (int64_t i = 0; i < batch; ++i)
+    if (node.shape(0)[i] != node.shape(1)[i])
+      return node.error("batch dims of " + describeShape(node.shape(0)) + " and " + describeShape(node.shape(1)) +
+                        " differ");
+  node.set(0, node.make<GatherNDOp>(data, index, batch));
+}
+
+std::optional<ScatterReduction> readReduction(Node &node) {
+  std::string text = node.text("reduction", "none");
+  auto kind = text == "none" ? ScatterReduction::replace : symbolizeScatterReduction(text);
+  if (!kind || text == "replace") {
+    node.error("reduction '" + text + "' is not known", "it is none, add, mul, max or min");
+    return std::nullopt;
+  }
+  return kind;
+}
+
+void importScatterElements(Node &node) {
+  auto reduction = readReduction(node);
+  int64_t axis = node.axis(node.integer("axis", 0), node.rank(0));
+  Value data = node.input(0), index = indices(node, 1), updates = node.input(2);
+  if (!reduction || !checkElements(node, data, index, axis))
+    return;
+  if (shapeOf(updates) != shapeOf(index) || elementOf(updates) != elementOf(data))
+    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " + nameOf(elementOf(updates)) +
+                      " do not fit indices of shape " + describeShape(shapeOf(index)) + " and data of type " +
+                      nameOf(elementOf(data)));
+  node.set(0, node.makeTyped<ScatterElementsOp>(data.getType(), *reduction, data, index, updates, axis));
+}
+
+void importScatterND(Node &node) {
+  auto reduction = readReduction(node);
+  Value data = node.input(0), index = indices(node, 1), updates = node.input(2);
+  if (!reduction || !checkNotEmpty(node, data, index))
+    return;
+  int64_t tuple = rankOf(index) ? shapeOf(index).back() : 0;
+  if (tuple < 1 || tuple > rankOf(data))
+    return node.error("index tuples of " + Twine(tuple) + " do not fit rank " + Twine(rankOf(data)));
+  SmallVector<int64_t> expected(shapeOf(index).drop_back());
+  llvm::append_range(expected, shapeOf(data).drop_front(tuple));
+  if (shapeOf(updates) != ArrayRef(expected) || elementOf(updates) != elementOf(data))
+    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " + nameOf(elementOf(updates)) +
+                      " must be " + describeShape(expected) + " of " + nameOf(elementOf(data)));
+  node.set(0, node.makeTyped<ScatterNDOp>(data.getType(), *reduction, data, index, updates));
+}
+
+void importOneHot(Node &node) {
+  int64_t raw = node.integer("axis", -1);
+  auto depth = node.numbersOf(1, "depth");
+  if (!depth || !node.requireNumber(0))
+    return;
+  if (depth->size() != 1 || !((*depth)[0] >= 0 && (*depth)[0] <= INT32_MAX))
+    return node.error("depth must be one number from 0 to 2147483647");
+  Value index = node.input(0);
+  if (!elementOf(index).isSignlessInteger(32) && !elementOf(index).isSignlessInteger(64))
+    index = node.cast(index, node.builder.getI64Type());
+  if (index)
+    node.set(0, node.make<OneHotOp>(index, node.input(2), node.axis(raw, rankOf(index) + 1), (int64_t)(*depth)[0]));
+}
+
+void importTopK(Node &node) {
+  int64_t raw = node.integer("axis", -1), k = 0;
+  bool largest = node.flag("largest", true);
+  node.ignore({"sorted"}); // sorted is one of the orders that an unsorted result may have
+  if (node.opset() < 10) {
+    k = node.requiredInteger("k");
+  } else {
+    auto given = node.integerOf(1, "k");
+    if (!given)
+      return;
+    k = *given;
+  }
+  if (!node.requireNumber(0) || !node.requireRank(0, 1, 32))
+    return;
+  Value x = node.input(0);
+  int64_t axis = node.axis(raw, rankOf(x));
+  SmallVector<int64_t> shape(shapeOf(x));
+  if (k < 0 || k > shape[axis])
+    return node.error("k " + Twine(k) + " is out of range for " + Twine(shape[axis]) + " elements");
+  shape[axis] = k;
+  OperationState state(node.loc(), TopKOp::getOperationName());
+  TopKOp::build(node.builder, state, RankedTensorType::get(shape, elementOf(x)),
+                RankedTensorType::get(shape, node.builder.getI64Type()), x, axis, largest);
+  if (Operation *op = node.makeOp(state)) {
+    node.set(0, op->getResult(0));
+    node.set(1, op->getResult(1));
+  }
+}
+
+/// The size of the result depends on values: only constants have one.
+void importNonZero(Node &node) {
+  auto x = readElements(node.constant(0));
+  if (!x)
+    return node.error("its input has to be known at compile time, because the size of its result depends on it");
+  SmallVector<int64_t> at;
+  for (int64_t i = 0; i < x->size(); ++i)
+    if (x->isFloat() ? x->floats[i] != 0 : x->ints[i] != 0)
+      at.push_back(i);
+  ArrayRef<int64_t> shape = x->type.getShape();
+  SmallVector<int64_t> values;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    int64_t inner = product(shape.drop_front(d + 1));
+    for (int64_t i : at)
+      values.push_back(i / inner % shape[d]);
+  }
+  node.set(0, node.constant(values, {(int64_t)shape.size(), (int64_t)at.size()}, node.builder.getI64Type()));
+}
+
+void importCompress(Node &node) {
+  auto chosen = node.integersOf(1, "condition");
+  if (!chosen)
+    return;
+  Value x = node.input(0);
+  int64_t axis = 0;
+  if (node.has("axis"))
+    axis = node.axis(node.integer("axis", 0), rankOf(x));
+  else
+    x = node.reshape(x, {product(shapeOf(x))});
+  if (node.failed())
+    return;
+  SmallVector<int64_t> at;
+  for (int64_t i = 0; i < (int64_t)chosen->size() && i < shapeOf(x)[axis]; ++i)
+    if ((*chosen)[i])
+      at.push_back(i);
+  node.set(0, node.make<GatherOp>(x, node.vector(at), axis));
+}
+
+const OpEntry kOps[] = {
+    {"Gather", 2, 2, importGather},
+    {"GatherElements", 2, 2, importGatherElements},
+    {"GatherND", 2, 2, importGatherND},
+    {"Scatter", 3, 3, importScatterElements},
+    {"ScatterElements", 3, 3, importScatterElements},
+    {"ScatterND", 3, 3, importScatterND},
+    {"OneHot", 3, 3, importOneHot},
+    {"TopK", 1, 2, importTopK},
+    {"NonZero", 1, 1, importNonZero},
+    {"Compress", 2, 2, importCompress},
+};
+} // namespace
+
+ArrayRef<OpEntry> indexOps() { return kOps; }
+
+} // namespace nncc::import

@@ -1,0 +1,205 @@
+// Normalizations. Those over a batch's statistics are written out; layer normalization is an op of its own.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// A parameter [C] as [1, C, 1, ...] for a tensor of this rank.
+Value perChannel(Node &node, Value parameter, int64_t rank) {
+  if (!parameter)
+    return {};
+  SmallVector<int64_t> shape(std::max<int64_t>(rank, 2), 1);
+  shape[1] = product(shapeOf(parameter));
+  return node.reshape(parameter, ArrayRef(shape).take_front(std::max<int64_t>(rank, 2)));
+}
+
+/// sqrt(variance + epsilon)
+Value deviation(Node &node, Value variance, double epsilon) {
+  Value shifted = node.binary(BinaryKind::add, variance, variance ? node.scalar(epsilon, variance) : Value());
+  return node.unary(UnaryKind::sqrt, shifted);
+}
+
+/// A multiplication and an addition per channel; with constant parameters both are computed here.
+void importBatchNormalization(Node &node) {
+  double epsilon = node.number("epsilon", 1e-5);
+  node.ignore({"momentum", "is_test", "consumed_inputs"});
+  bool isSpatial = node.flag("spatial", true);
+  if (node.flag("training_mode", false))
+    return node.error("training_mode is on: statistics of a batch are not computed", "export the model for inference");
+  if (!isSpatial)
+    return node.error("spatial = 0 is not supported");
+  for (size_t i = 0; i < 5; ++i)
+    if (!node.requireFloat(i))
+      return;
+  if (!node.requireRank(0, 2, 32))
+    return;
+  Value x = node.input(0);
+  int64_t rank = rankOf(x), channels = shapeOf(x)[1];
+  Value parameters[4];
+  for (size_t i = 0; i < 4; ++i) {
+    if (node.shape(i + 1) != ArrayRef<int64_t>{channels})
+      return node.error("input " + Twine(i + 1) + " has the shape " + describeShape(node.shape(i + 1)) + ", must be [" +
+                        Twine(channels) + "]");
+    parameters[i] = node.cast(perChannel(node, node.input(i + 1), rank), elementOf(x));
+  }
+  auto [scale, bias, mean, variance] = parameters;
+  Value factor = node.binary(BinaryKind::div, scale, deviation(node, variance, epsilon));
+  Value offset = node.binary(BinaryKind::sub, bias, node.binary(BinaryKind::mul, mean, factor));
+  node.set(0, node.binary(BinaryKind::add, node.binary(BinaryKind::mul, x, factor), offset));
+}
+
+/// (x - mean) / sqrt(variance + epsilon) over some axes.
+Value normalize(Node &node, Value x, ArrayRef<int64_t> axes, double epsilon) {
+  Value centered = node.binary(BinaryKind::sub, x, node.reduce(ReduceKind::mean, x, axes));
+  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
+  return node.binary(BinaryKind::div, centered, deviation(node, variance, epsilon));
+}
+
+void importInstanceNormalization(Node &node) {
+  double epsilon = node.number("epsilon", 1e-5);
+  node.ignore({"consumed_inputs"});
+  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8))
+    return;
+  Value x = node.input(0);
+  int64_t rank = rankOf(x);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  Value scaled = node.binary(BinaryKind::mul, normalize(node, x, axes, epsilon), perChannel(node, node.input(1), rank));
+  node.set(0, node.binary(BinaryKind::add, scaled, perChannel(node, node.input(2), rank)));
+}
+
+/// Scale and bias have one value per group until opset 20, one per channel since.
+void importGroupNormalization(Node &node) {
+  double epsilon = node.number("epsilon", 1e-5);
+  int64_t groups = node.requiredInteger("num_groups");
+  node.ignore({"stash_type"});
+  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8))
+    return;
+  Value x = node.input(0);
+  SmallVector<int64_t> shape(shapeOf(x));
+  int64_t channels = shape[1];
+  if (groups < 1 || channels % groups)
+    return node.error("num_groups " + Twine(groups) + " does not divide " + Twine(channels) + " channels");
+  Value split = node.reshape(x, {shape[0], groups, product(shape) / std::max<int64_t>(1, shape[0] * groups)});
+  Value result = node.reshape(normalize(node, split, {2}, epsilon), shape);
+  for (size_t i : {1, 2}) {
+    Value parameter = node.input(i);
+    if (parameter && product(shapeOf(parameter)) == groups && groups != channels) {
+      parameter = node.expand(node.reshape(parameter, {groups, 1}), {groups, channels / groups});
+      parameter = node.reshape(parameter, {channels});
+    }
+    result = node.binary(i == 1 ? BinaryKind::mul : BinaryKind::add, result, perChannel(node, parameter, shape.size()));
+  }
+  node.set(0, result);
+}
+
+void importLayerNormalization(Node &node) {
+  double epsilon = node.number("epsilon", 1e-5);
+  int64_t raw = node.integer("axis", -1);
+  node.ignore({"stash_type"});
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
+    return;
+  Value x = node.input(0);
+  int64_t axis = node.axis(raw, rankOf(x));
+  ArrayRef<int64_t> normalized = shapeOf(x).drop_front(axis);
+  auto parameter = [&](size_t i) -> Value {
+    Value value = node.input(i);
+    return value && rankOf(value) <= (int64_t)normalized.size() ? node.expand(value, normalized) : value;
+  };
+  Value scale = parameter(1), bias = parameter(2);
+  node.set(0, node.make<LayerNormOp>(x, scale, bias, axis, llvm::APFloat(epsilon)));
+  if (!node.wants(1) && !node.wants(2))
+    return;
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
+  Value mean = node.reduce(ReduceKind::mean, x, axes);
+  if (node.wants(1))
+    node.set(1, mean);
+  if (!node.wants(2))
+    return;
+  Value centered = node.binary(BinaryKind::sub, x, mean);
+  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
+  node.set(2, node.unary(UnaryKind::reciprocal, deviation(node, variance, epsilon)));
+}
+
+void importRMSNormalization(Node &node) {
+  double epsilon = node.number("epsilon", 1e-5);
+  int64_t raw = node.integer("axis", -1);
+  node.ignore({"stash_type"});
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
+    return;
+  Value x = node.input(0);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(node.axis(raw, rankOf(x)), rankOf(x)));
+  Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
+  node.set(0, node.binary(BinaryKind::mul, node.binary(BinaryKind::div, x, deviation(node, square, epsilon)),
+                          node.input(1)));
+}
+
+void importMeanVarianceNormalization(Node &node) {
+  SmallVector<int64_t> raw = node.integers("axes", {0, 2, 3});
+  if (!node.requireFloat(0))
+    return;
+  Value x = node.input(0);
+  SmallVector<int64_t> axes = node.axes(raw, rankOf(x));
+  // The epsilon of the function body in ONNX's definition.
+  Value centered = node.binary(BinaryKind::sub, x, node.reduce(ReduceKind::mean, x, axes));
+  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
+  Value root = node.unary(UnaryKind::sqrt, variance);
+  node.set(0, node.binary(BinaryKind::div, centered,
+                          node.binary(BinaryKind::add, root, root ? node.scalar(1e-9, root) : Value())));
+}
+
+/// x / (bias + alpha / size * (sum of squares over neighbouring channels)) ^ beta.
+///
+/// The sum is an average pool along the channels, which lie in the H of an image [N, C, 1, pixels].
+void importLRN(Node &node) {
+  double alpha = node.number("alpha", 1e-4), beta = node.number("beta", 0.75), bias = node.number("bias", 1);
+  int64_t size = node.requiredInteger("size");
+  if (!node.requireFloat(0) || !node.requireRank(0, 2, 8))
+    return;
+  if (size < 1 || size > INT32_MAX)
+    return node.error("size " + Twine(size) + " must be positive");
+  Value x = node.input(0);
+  SmallVector<int64_t> shape(shapeOf(x));
+  Value square = node.reshape(node.binary(BinaryKind::mul, x, x),
+                              {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
+  SmallVector<int64_t> pads{(size - 1) / 2, 0, size - 1 - (size - 1) / 2, 0};
+  SmallVector<int64_t> kernel{size, 1}, ones{1, 1}, none{0, 0};
+  Value mean = node.make<Pool2DOp>(PoolKind::average, square, kernel, ones, pads, ones, none, true);
+  if (!mean)
+    return;
+  Value scaled = node.binary(BinaryKind::mul, mean, node.scalar(alpha, mean));
+  Value base = node.binary(BinaryKind::add, scaled, node.scalar(bias, mean));
+  Value divisor = node.reshape(node.binary(BinaryKind::pow, base, node.scalar(beta, mean)), shape);
+  node.set(0, node.binary(BinaryKind::div, x, divisor));
+}
+
+void importLpNormalization(Node &node) {
+  int64_t raw = node.integer("axis", -1), p = node.integer("p", 2);
+  if (p != 1 && p != 2)
+    return node.error("p " + Twine(p) + " is not supported", "nncc supports p = 1 and p = 2");
+  if (!node.requireFloat(0) || !node.requireRank(0, 1, 32))
+    return;
+  Value x = node.input(0);
+  Value norm = node.reduce(p == 1 ? ReduceKind::l1 : ReduceKind::l2, x, {node.axis(raw, rankOf(x))});
+  node.set(0, node.binary(BinaryKind::div, x, norm));
+}
+
+const OpEntry kOps[] = {
+    {"BatchNormalization", 5, 5, importBatchNormalization},
+    {"InstanceNormalization", 3, 3, importInstanceNormalization},
+    {"GroupNormalization", 3, 3, importGroupNormalization},
+    {"LayerNormalization", 2, 3, importLayerNormalization},
+    {"RMSNormalization", 2, 2, importRMSNormalization},
+    {"MeanVarianceNormalization", 1, 1, importMeanVarianceNormalization},
+    {"LRN", 1, 1, importLRN},
+    {"LpNormalization", 1, 1, importLpNormalization},
+};
+} // namespace
+
+ArrayRef<OpEntry> normOps() { return kOps; }
+
+} // namespace nncc::import

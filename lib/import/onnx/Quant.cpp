@@ -1,0 +1,173 @@
+// Quantized operators, written out: rounding, zero points and saturation are elementwise ops, sums are 32-bit integers.
+#include "lib/import/onnx/Quantize.h"
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+
+Value alongAxis(Node &node, Value parameter, int64_t axis, Value tensor) {
+  if (!parameter || !tensor)
+    return {};
+  SmallVector<int64_t> shape(rankOf(tensor), 1);
+  if (rankOf(parameter) == 1 && shapeOf(parameter)[0] != 1) {
+    int64_t at = node.axis(axis, rankOf(tensor));
+    if (node.failed())
+      return {};
+    if (shapeOf(parameter)[0] != shapeOf(tensor)[at]) {
+      node.error("a scale or zero point of " + Twine(shapeOf(parameter)[0]) + " values does not fit dim " + Twine(at) +
+                 " of " + describeShape(shapeOf(tensor)));
+      return {};
+    }
+    shape[at] = shapeOf(parameter)[0];
+  } else if (product(shapeOf(parameter)) != 1) {
+    node.error("a scale or zero point of shape " + describeShape(shapeOf(parameter)) + " is not supported",
+               "nncc supports one per tensor and one per index of an axis");
+    return {};
+  }
+  return node.reshape(parameter, shape);
+}
+
+Value quantize(Node &node, Value real, Value scale, Value zeroPoint, Type to) {
+  if (!real || !scale) {
+    node.set(0, Value());
+    return {};
+  }
+  unsigned bits = to.getIntOrFloatBitWidth();
+  if (!to.isInteger() || bits > 16 || bits < 8) {
+    node.error("quantization to " + nameOf(to) + " is not supported", "nncc supports integers of 8 and 16 bits");
+    return {};
+  }
+  bool isUnsigned = to.isUnsignedInteger();
+  double low = isUnsigned ? 0 : -(double)(1 << (bits - 1)), high = (double)((1 << (isUnsigned ? bits : bits - 1)) - 1);
+  Value steps = node.unary(UnaryKind::round, node.binary(BinaryKind::div, real, scale));
+  if (zeroPoint)
+    steps = node.binary(BinaryKind::add, steps, node.cast(zeroPoint, elementOf(real)));
+  return node.cast(node.unary(UnaryKind::clip, steps, low, high), to);
+}
+
+Value requantize(Node &node, Value sums, Value xScale, Value wScale, Value yScale, Value yZeroPoint) {
+  if (!sums || !yZeroPoint)
+    return {};
+  Value real = node.cast(sums, node.builder.getF32Type());
+  Value factor = node.binary(BinaryKind::div, node.binary(BinaryKind::mul, xScale, wScale), yScale);
+  Value scaled = node.binary(BinaryKind::mul, real, factor);
+  if (!scaled)
+    return {};
+  return quantize(node, scaled, node.scalar(1, scaled), yZeroPoint, elementOf(yZeroPoint));
+}
+
+namespace {
+
+void importQuantizeLinear(Node &node) {
+  int64_t axis = node.integer("axis", 1), outputType = node.integer("output_dtype", 0);
+  node.ignore({"saturate", "precision"});
+  if (node.integer("block_size", 0) != 0)
+    return node.error("blocks (block_size) are not supported", "nncc supports one scale per tensor or per axis");
+  if (!node.requireNumber(0) || !node.requireFloat(1))
+    return;
+  Type to = node.hasInput(2) ? node.type(2).getElementType()
+            : outputType     ? elementTypeOf((int32_t)outputType, node.context())
+                             : node.builder.getIntegerType(8, false);
+  if (!to)
+    return node.error(describeUnsupported((int32_t)outputType));
+  Value real = node.cast(node.input(0), node.builder.getF32Type());
+  Value scale = alongAxis(node, node.cast(node.input(1), node.builder.getF32Type()), axis, real);
+  Value zeroPoint = node.hasInput(2) ? alongAxis(node, node.input(2), axis, real) : Value();
+  if (!node.failed())
+    node.set(0, quantize(node, real, scale, zeroPoint, to));
+}
+
+/// (x - zero point) * scale. 8 and 16 bits subtract in floats, exactly; 32 bits subtract as integers.
+Value dequantize(Node &node, Value x, Value scale, Value zeroPoint) {
+  if (!x || !scale)
+    return {};
+  Type real = elementOf(scale);
+  if (zeroPoint && elementOf(x).getIntOrFloatBitWidth() > 16) {
+    x = node.binary(BinaryKind::sub, x, zeroPoint);
+    zeroPoint = {};
+  }
+  Value value = node.cast(x, real);
+  if (zeroPoint)
+    value = node.binary(BinaryKind::sub, value, node.cast(zeroPoint, real));
+  return node.binary(BinaryKind::mul, value, scale);
+}
+
+void importDequantizeLinear(Node &node) {
+  int64_t axis = node.integer("axis", 1);
+  node.ignore({"output_dtype"}); // the scale's type, which the output has in every supported case
+  if (node.integer("block_size", 0) != 0)
+    return node.error("blocks (block_size) are not supported", "nncc supports one scale per tensor or per axis");
+  if (!node.requireInteger(0) || !node.requireFloat(1))
+    return;
+  Value x = node.input(0), scale = alongAxis(node, node.input(1), axis, x);
+  Value zeroPoint = node.hasInput(2) ? alongAxis(node, node.input(2), axis, x) : Value();
+  if (zeroPoint && elementOf(zeroPoint) != elementOf(x))
+    return node.error("the zero point is " + nameOf(elementOf(zeroPoint)) + ", the input " + nameOf(elementOf(x)));
+  if (!node.failed())
+    node.set(0, dequantize(node, x, scale, zeroPoint));
+}
+
+/// Scale and zero point from the range of the values, which always contains 0.
+void importDynamicQuantizeLinear(Node &node) {
+  if (!node.requireFloat(0))
+    return;
+  Value x = node.input(0);
+  int64_t rank = rankOf(x);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  Value low = rank ? node.reduce(ReduceKind::min, x, axes) : x, high = rank ? node.reduce(ReduceKind::max, x, axes) : x;
+  if (!low || !high)
+    return;
+  Value zero = node.scalar(0, low);
+  low = node.binary(BinaryKind::min, low, zero);
+  high = node.binary(BinaryKind::max, high, zero);
+  Value span = node.binary(BinaryKind::sub, high, low);
+  Value scale = node.binary(BinaryKind::div, span, node.scalar(255, low));
+  // Nothing but zeros has no range: any scale is right.
+  scale = node.select(node.binary(BinaryKind::equal, scale, zero), node.scalar(1, low), scale);
+  Value zeroPoint = node.binary(BinaryKind::sub, zero, node.binary(BinaryKind::div, low, scale));
+  zeroPoint = node.unary(UnaryKind::round, node.unary(UnaryKind::clip, zeroPoint, 0, 255));
+  Type ui8 = node.builder.getIntegerType(8, false);
+  node.set(0, quantize(node, x, scale, zeroPoint, ui8));
+  node.set(1, node.reshape(scale, {}));
+  node.set(2, node.reshape(node.cast(zeroPoint, ui8), {}));
+}
+
+/// x less its zero point, in 32 bits.
+Value centered(Node &node, Value x, Value zeroPoint) {
+  Type i32 = node.builder.getI32Type();
+  return node.binary(BinaryKind::sub, node.cast(x, i32), node.cast(zeroPoint, i32));
+}
+
+void importQLinearMatMul(Node &node) {
+  for (size_t i : {0, 2, 3, 5, 7})
+    if (!node.requireInteger(i))
+      return;
+  Value a = node.input(0), b = node.input(3);
+  int64_t last = rankOf(b) - 1;
+  // One parameter per row of a, per column of b.
+  Value sums = multiplyMatrices(node, centered(node, a, alongAxis(node, node.input(2), rankOf(a) - 2, a)),
+                                centered(node, b, alongAxis(node, node.input(5), last, b)));
+  if (!sums)
+    return;
+  Value aScale = alongAxis(node, node.input(1), rankOf(sums) - 2, sums);
+  Value bScale = alongAxis(node, node.input(4), rankOf(sums) - 1, sums);
+  Value yScale = alongAxis(node, node.input(6), rankOf(sums) - 2, sums);
+  Value yZeroPoint = alongAxis(node, node.input(7), rankOf(sums) - 2, sums);
+  node.set(0, requantize(node, sums, aScale, bScale, yScale, yZeroPoint));
+}
+
+const OpEntry kOps[] = {
+    {"QuantizeLinear", 2, 3, importQuantizeLinear},
+    {"DequantizeLinear", 2, 3, importDequantizeLinear},
+    {"DynamicQuantizeLinear", 1, 1, importDynamicQuantizeLinear},
+    {"QLinearMatMul", 8, 8, importQLinearMatMul},
+    {"QLinearConv", 8, 9, importQLinearConv},
+};
+} // namespace
+
+ArrayRef<OpEntry> quantOps() { return kOps; }
+
+} // namespace nncc::import

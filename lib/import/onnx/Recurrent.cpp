@@ -1,0 +1,306 @@
+// LSTM, GRU and RNN, unrolled: one matrix product for the inputs of all steps, then a product and gates per step.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// More steps than this make more code than anybody wants.
+constexpr int64_t kMaxSteps = 1024;
+
+/// An activation function with its parameters.
+struct Activation {
+  std::string name;
+  double alpha, beta;
+};
+
+/// What the three operators share. Weights are read per direction.
+class Recurrent {
+public:
+  /// gates   4 for LSTM, 3 for GRU, 1 for RNN
+  Recurrent(Node &node, int64_t gates, ArrayRef<std::string> functions) : node(node), gates(gates) {
+    readAttributes(functions);
+  }
+
+  bool isReady() const { return !node.failed(); }
+
+  /// Runs all directions; `step` makes the new state from the gates' inputs.
+  template <typename Step> void run(bool hasCell, Step step);
+
+  Value apply(const Activation &f, Value x) {
+    if (clip > 0)
+      x = node.unary(UnaryKind::clip, x, -clip, clip);
+    std::string name = llvm::StringRef(f.name).lower();
+    if (name == "sigmoid")
+      return node.unary(UnaryKind::sigmoid, x);
+    if (name == "tanh")
+      return node.unary(UnaryKind::tanh, x);
+    if (name == "relu")
+      return node.unary(UnaryKind::relu, x);
+    if (name == "leakyrelu")
+      return node.unary(UnaryKind::leaky_relu, x, f.alpha);
+    if (name == "hardsigmoid")
+      return node.unary(UnaryKind::hard_sigmoid, x, f.alpha, f.beta);
+    if (name == "elu")
+      return node.unary(UnaryKind::elu, x, f.alpha);
+    if (name == "softsign")
+      return node.unary(UnaryKind::softsign, x);
+    if (name == "softplus")
+      return node.unary(UnaryKind::softplus, x);
+    if (name == "thresholdedrelu")
+      return node.unary(UnaryKind::thresholded_relu, x, f.alpha);
+    if (name == "affine")
+      return add(mul(x, node.scalar(f.alpha, x)), node.scalar(f.beta, x));
+    if (name == "scaledtanh") {
+      Value inner = node.unary(UnaryKind::tanh, mul(x, node.scalar(f.beta, x)));
+      return mul(inner, node.scalar(f.alpha, x));
+    }
+    node.error("activation '" + f.name + "' is not known");
+    return {};
+  }
+
+  Value add(Value a, Value b) { return node.binary(BinaryKind::add, a, b); }
+  Value sub(Value a, Value b) { return node.binary(BinaryKind::sub, a, b); }
+  Value mul(Value a, Value b) { return node.binary(BinaryKind::mul, a, b); }
+  Value one(Value like) { return node.scalar(1, like); }
+  /// Columns of gate g: [B, gates * H] -> [B, H].
+  Value gate(Value x, int64_t g) { return node.slice(x, 1, g * hidden, hidden); }
+  /// x [B, K] times w [N, K] transposed.
+  Value times(Value x, Value w, Value bias = {}) { return node.make<MatMulOp>(x, w, bias, true); }
+  /// Rows of direction `d`: [D, ...] -> [...].
+  Value ofDirection(Value x, int64_t d) {
+    if (!x)
+      return {};
+    return node.reshape(node.slice(x, 0, d, 1), shapeOf(x).drop_front());
+  }
+
+  Node &node;
+  int64_t gates, hidden = 0, directions = 1, steps = 0, batch = 0;
+  double clip = 0;
+  SmallVector<Activation> functions; ///< of all directions
+  bool batchFirst = false, isReverse = false;
+  // Of the direction at work:
+  Value recurrent;     ///< [gates * H, H]
+  Value inputBias, recurrentBias; ///< [gates * H] each, or null
+  Value peepholes;     ///< [3 * H], or null
+
+private:
+  void readAttributes(ArrayRef<std::string> defaults) {
+    std::string direction = node.text("direction", "forward");
+    if (direction != "forward" && direction != "reverse" && direction != "bidirectional")
+      return node.error("direction '" + direction + "' is not known", "it is forward, reverse or bidirectional");
+    directions = direction == "bidirectional" ? 2 : 1;
+    isReverse = direction == "reverse";
+    batchFirst = node.flag("layout", false);
+    clip = node.number("clip", 0);
+    node.ignore({"output_sequence"});
+    hidden = node.integer("hidden_size", 0);
+    SmallVector<std::string> all;
+    for (int64_t d = 0; d < directions; ++d)
+      all.append(defaults.begin(), defaults.end());
+    SmallVector<std::string> names = node.texts("activations", all);
+    SmallVector<double> alphas = node.numbers("activation_alpha"), betas = node.numbers("activation_beta");
+    if (names.size() != all.size())
+      return node.error("has " + Twine(names.size()) + " activations, needs " + Twine(all.size()));
+    // Parameters stand in the lists in the order of the functions that take any.
+    size_t nextAlpha = 0, nextBeta = 0;
+    for (const std::string &name : names) {
+      std::string low = StringRef(name).lower();
+      bool takesAlpha = low == "leakyrelu" || low == "hardsigmoid" || low == "elu" || low == "thresholdedrelu" ||
+                        low == "affine" || low == "scaledtanh";
+      bool takesBeta = low == "hardsigmoid" || low == "affine" || low == "scaledtanh";
+      double alpha = low == "leakyrelu" ? 0.01 : low == "hardsigmoid" ? 0.2 : 1.0, beta = low == "hardsigmoid" ? 0.5 : 0;
+      if (takesAlpha && nextAlpha < alphas.size())
+        alpha = alphas[nextAlpha++];
+      if (takesBeta && nextBeta < betas.size())
+        beta = betas[nextBeta++];
+      functions.push_back({name, alpha, beta});
+    }
+    for (size_t i : {0, 1, 2})
+      if (!node.requireFloat(i) || !node.requireRank(i, 3, 3))
+        return;
+    ArrayRef<int64_t> x = node.shape(0), w = node.shape(1), r = node.shape(2);
+    steps = x[batchFirst ? 1 : 0];
+    batch = x[batchFirst ? 0 : 1];
+    if (hidden == 0)
+      hidden = r[2];
+    if (hidden < 1 || w != ArrayRef<int64_t>{directions, gates * hidden, x[2]} ||
+        r != ArrayRef<int64_t>{directions, gates * hidden, hidden})
+      return node.error("weights of shapes " + describeShape(w) + " and " + describeShape(r) +
+                        " do not fit an input of shape " + describeShape(x) + " and hidden_size " + Twine(hidden));
+    if (steps > kMaxSteps || steps < 1)
+      return node.error("a sequence of " + Twine(steps) + " steps is not supported",
+                        "nncc unrolls sequences of 1 to " + Twine(kMaxSteps) + " steps");
+    checkShape(3, {directions, 2 * gates * hidden});
+    checkShape(5, batchFirst ? SmallVector<int64_t>{batch, directions, hidden}
+                             : SmallVector<int64_t>{directions, batch, hidden});
+  }
+
+  void checkShape(size_t i, ArrayRef<int64_t> expected) {
+    if (node.hasInput(i) && node.input(i) && node.shape(i) != expected)
+      node.error("input " + Twine(i) + " has the shape " + describeShape(node.shape(i)) + ", must be " +
+                 describeShape(expected));
+  }
+
+public:
+  /// An initial state [B, H] of a direction, zeros when there is none.
+  Value initial(size_t i, int64_t d) {
+    if (!node.hasInput(i))
+      return node.splat(0, {batch, hidden}, node.type(0).getElementType());
+    Value state = node.input(i);
+    if (batchFirst)
+      state = node.transpose(state, {1, 0, 2});
+    return ofDirection(state, d);
+  }
+};
+
+template <typename Step> void Recurrent::run(bool hasCell, Step step) {
+  // Lengths per batch row: constants that are all full need nothing.
+  Value lengths = node.input(4);
+  if (auto known = readElements(getConstantValue(lengths ? lengths : node.input(0)), 4096); lengths && known)
+    if (llvm::all_of(known->ints, [&](int64_t length) { return length == steps; }))
+      lengths = {};
+  if (lengths && (product(shapeOf(lengths)) != batch || !node.requireInteger(4)))
+    return node.error("sequence_lens has the shape " + describeShape(shapeOf(lengths)) + ", must be [" + Twine(batch) + "]");
+  if (lengths && (directions == 2 || isReverse))
+    return node.error("sequence_lens are not supported in reverse direction");
+  Value x = node.input(0);
+  if (batchFirst)
+    x = node.transpose(x, {1, 0, 2});
+  int64_t inputs = shapeOf(x)[2];
+  x = node.reshape(x, {steps * batch, inputs});
+  SmallVector<Value> allOutputs(steps * directions), lastHidden, lastCell;
+  for (int64_t d = 0; d < directions && !node.failed(); ++d) {
+    Value weights = ofDirection(node.input(1), d);
+    recurrent = ofDirection(node.input(2), d);
+    inputBias = recurrentBias = peepholes = Value();
+    if (node.hasInput(3)) {
+      Value both = ofDirection(node.input(3), d);
+      inputBias = node.slice(both, 0, 0, gates * hidden);
+      recurrentBias = node.slice(both, 0, gates * hidden, gates * hidden);
+    }
+    if (node.hasInput(7))
+      peepholes = ofDirection(node.input(7), d);
+    // GRU's recurrent bias of the last gate is not simply added; the others' go into one product with the input's.
+    Value projected = times(x, weights, inputBias);
+    Value h = initial(5, d), c = hasCell ? initial(6, d) : Value();
+    bool backward = isReverse || d == 1;
+    for (int64_t i = 0; i < steps && !node.failed(); ++i) {
+      int64_t t = backward ? steps - 1 - i : i;
+      auto [newH, newC] = step(*this, node.slice(projected, 0, t * batch, batch), h, c,
+                               ArrayRef(functions).slice(d * (functions.size() / directions), functions.size() / directions));
+      Value output = newH;
+      if (lengths && newH) {
+        // Behind a row's end its state stays and its output is 0.
+        Value isInside = node.binary(BinaryKind::greater, lengths, node.scalar(t, lengths));
+        isInside = node.reshape(isInside, {batch, 1});
+        output = node.select(isInside, newH, node.scalar(0, newH));
+        newH = node.select(isInside, newH, h);
+        if (hasCell)
+          newC = node.select(isInside, newC, c);
+      }
+      h = newH;
+      c = newC;
+      allOutputs[t * directions + d] = output;
+    }
+    lastHidden.push_back(h);
+    lastCell.push_back(c);
+  }
+  if (node.failed())
+    return;
+  auto pack = [&](ArrayRef<Value> parts, ArrayRef<int64_t> shape) {
+    SmallVector<Value> rows;
+    for (Value part : parts)
+      rows.push_back(node.reshape(part, {1, batch, hidden}));
+    return node.reshape(node.concat(rows, 0), shape);
+  };
+  if (node.wants(0)) {
+    Value y = pack(allOutputs, {steps, directions, batch, hidden});
+    node.set(0, batchFirst ? node.transpose(y, {2, 0, 1, 3}) : y);
+  }
+  for (auto [output, parts] : {std::pair<size_t, ArrayRef<Value>>(1, lastHidden), std::pair<size_t, ArrayRef<Value>>(2, lastCell)})
+    if (node.wants(output) && (output == 1 || hasCell)) {
+      Value y = pack(parts, {directions, batch, hidden});
+      node.set(output, batchFirst ? node.transpose(y, {1, 0, 2}) : y);
+    }
+}
+
+using State = std::pair<Value, Value>;
+
+/// Gates i, o, f, c: ONNX LSTM-14.
+void importLSTM(Node &node) {
+  bool couples = node.flag("input_forget", false);
+  Recurrent net(node, 4, {"Sigmoid", "Tanh", "Tanh"});
+  if (!net.isReady())
+    return;
+  if (node.hasInput(7) && node.shape(7) != ArrayRef<int64_t>{net.directions, 3 * net.hidden})
+    return node.error("input 7 has the shape " + describeShape(node.shape(7)) + ", must be " +
+                      describeShape({net.directions, 3 * net.hidden}));
+  if (node.hasInput(6) && node.hasInput(5) && node.shape(6) != node.shape(5))
+    return node.error("initial_c has the shape " + describeShape(node.shape(6)));
+  net.run(true, [&](Recurrent &r, Value x, Value h, Value c, ArrayRef<Activation> f) -> State {
+    Value sum = r.add(x, r.times(h, r.recurrent, r.recurrentBias));
+    auto withPeephole = [&](Value gate, int64_t which, Value cell) {
+      if (!r.peepholes)
+        return gate;
+      return r.add(gate, r.mul(node.slice(r.peepholes, 0, which * r.hidden, r.hidden), cell));
+    };
+    Value i = r.apply(f[0], withPeephole(r.gate(sum, 0), 0, c));
+    Value forget = couples ? r.sub(r.one(i), i) : r.apply(f[0], withPeephole(r.gate(sum, 2), 2, c));
+    Value candidate = r.apply(f[1], r.gate(sum, 3));
+    Value cell = r.add(r.mul(forget, c), r.mul(i, candidate));
+    Value o = r.apply(f[0], withPeephole(r.gate(sum, 1), 1, cell));
+    return {r.mul(o, r.apply(f[2], cell)), cell};
+  });
+}
+
+/// Gates z, r, h: ONNX GRU-14.
+void importGRU(Node &node) {
+  bool linearFirst = node.flag("linear_before_reset", false);
+  Recurrent net(node, 3, {"Sigmoid", "Tanh"});
+  if (!net.isReady())
+    return;
+  net.run(false, [&](Recurrent &r, Value x, Value h, Value, ArrayRef<Activation> f) -> State {
+    int64_t size = r.hidden;
+    auto rows = [&](Value w, int64_t first, int64_t count) { return w ? node.slice(w, 0, first * size, count * size) : w; };
+    Value z, reset, candidate;
+    if (linearFirst) {
+      Value all = r.times(h, r.recurrent, r.recurrentBias);
+      z = r.apply(f[0], r.add(r.gate(x, 0), r.gate(all, 0)));
+      reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(all, 1)));
+      candidate = r.add(r.gate(x, 2), r.mul(reset, r.gate(all, 2)));
+    } else {
+      Value two = r.times(h, rows(r.recurrent, 0, 2), rows(r.recurrentBias, 0, 2));
+      z = r.apply(f[0], r.add(r.gate(x, 0), r.gate(two, 0)));
+      reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(two, 1)));
+      Value third = r.times(r.mul(reset, h), rows(r.recurrent, 2, 1), rows(r.recurrentBias, 2, 1));
+      candidate = r.add(r.gate(x, 2), third);
+    }
+    candidate = r.apply(f[1], candidate);
+    return {r.add(r.mul(r.sub(r.one(z), z), candidate), r.mul(z, h)), Value()};
+  });
+}
+
+void importRNN(Node &node) {
+  Recurrent net(node, 1, {"Tanh"});
+  if (!net.isReady())
+    return;
+  net.run(false, [&](Recurrent &r, Value x, Value h, Value, ArrayRef<Activation> f) -> State {
+    return {r.apply(f[0], r.add(x, r.times(h, r.recurrent, r.recurrentBias))), Value()};
+  });
+}
+
+const OpEntry kOps[] = {
+    {"LSTM", 3, 8, importLSTM},
+    {"GRU", 3, 6, importGRU},
+    {"RNN", 3, 6, importRNN},
+};
+} // namespace
+
+ArrayRef<OpEntry> recurrentOps() { return kOps; }
+
+} // namespace nncc::import

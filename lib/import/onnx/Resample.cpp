@@ -1,0 +1,362 @@
+// Operators that compute values between pixels: Resize, Upsample, GridSample.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// How a resize was asked for, for all axes of the input.
+struct Resize {
+  SmallVector<double> scales;
+  SmallVector<int64_t> sizes;
+  SmallVector<double> roi; ///< starts of all axes, then ends
+  ResizeMode mode = ResizeMode::nearest;
+  std::string coordinate = "asymmetric", nearest = "floor";
+  double cubic = -0.75, extrapolation = 0;
+  bool excludeOutside = false, antialias = false;
+};
+
+/// Makes the op over the axes that change; images are resized in NHWC.
+void makeResize(Node &node, const Resize &resize) {
+  Value x = node.input(0);
+  SmallVector<int64_t> shape(shapeOf(x));
+  int64_t rank = shape.size();
+  for (int64_t size : resize.sizes)
+    if (size < 1)
+      return node.error("a size of " + describeShape(resize.sizes) + " is not possible");
+  if (product(shape) == 0)
+    return node.error("there is nothing to resize in a tensor of shape " + describeShape(shape));
+  bool crops = resize.coordinate == "tf_crop_and_resize";
+  SmallVector<int64_t> axes;
+  for (int64_t i = 0; i < rank; ++i)
+    if (resize.sizes[i] != shape[i] || resize.scales[i] != 1 || (crops && (resize.roi[i] != 0 || resize.roi[rank + i] != 1)))
+      axes.push_back(i);
+  if (axes.empty())
+    return node.set(0, x);
+  // NHWC dims of the ONNX axes 2 and 3.
+  bool isImage = rank == 4 && llvm::all_of(axes, [](int64_t axis) { return axis >= 2; });
+  SmallVector<int64_t> dims, resultShape(shape);
+  SmallVector<double> scales, roi;
+  for (int64_t axis : axes) {
+    dims.push_back(isImage ? axis - 1 : axis);
+    scales.push_back(resize.scales[axis]);
+    resultShape[axis] = resize.sizes[axis];
+  }
+  for (int64_t part : {(int64_t)0, rank})
+    for (int64_t axis : axes)
+      if (crops)
+        roi.push_back(resize.roi[part + axis]);
+  if (isImage) {
+    x = node.toImage(x);
+    resultShape = {resultShape[0], resultShape[2], resultShape[3], resultShape[1]};
+  }
+  if (!x)
+    return;
+  Builder &b = node.builder;
+  auto modeAttr = nn::ResizeModeAttr::get(node.context(), resize.mode);
+  Value result = node.makeTyped<ResizeOp>(
+      RankedTensorType::get(resultShape, elementOf(x)), modeAttr, x, b.getDenseI64ArrayAttr(dims),
+      b.getDenseF64ArrayAttr(scales), b.getStringAttr(resize.coordinate), b.getStringAttr(resize.nearest),
+      b.getF64FloatAttr(resize.cubic), resize.excludeOutside ? b.getUnitAttr() : UnitAttr(),
+      resize.antialias ? b.getUnitAttr() : UnitAttr(), b.getF64FloatAttr(resize.extrapolation),
+      crops ? b.getDenseF64ArrayAttr(roi) : DenseF64ArrayAttr());
+  node.set(0, isImage ? node.fromImage(result, 4, 0) : result);
+}
+
+bool readMode(Node &node, Resize &resize) {
+  std::string mode = node.text("mode", "nearest");
+  auto known = symbolizeResizeMode(mode == "bilinear" ? "linear" : mode);
+  if (!known)
+    node.error("mode '" + mode + "' is not known", "it is nearest, linear or cubic");
+  resize.mode = known.value_or(ResizeMode::nearest);
+  if (resize.mode != ResizeMode::nearest)
+    return node.requireFloat(0);
+  return !node.failed();
+}
+
+/// Sizes from scales: rounded down. The scales are floats in the file.
+bool setScales(Node &node, Resize &resize, ArrayRef<double> scales) {
+  ArrayRef<int64_t> shape = node.shape(0);
+  if (scales.size() != shape.size()) {
+    node.error("has " + Twine(scales.size()) + " scales for " + Twine(shape.size()) + " dims");
+    return false;
+  }
+  for (auto [scale, dim] : llvm::zip(scales, shape)) {
+    double size = std::floor((double)dim * scale);
+    if (!(scale > 0) || !(size <= INT32_MAX)) {
+      node.error("a scale of " + llvm::Twine(std::to_string(scale)) + " is out of range");
+      return false;
+    }
+    resize.sizes.push_back((int64_t)size);
+    resize.scales.push_back(scale);
+  }
+  return true;
+}
+
+/// Upsample, and Resize of opset 10: asymmetric coordinates, rounded down.
+void importUpsample(Node &node) {
+  Resize resize;
+  if (!readMode(node, resize))
+    return;
+  SmallVector<double> scales;
+  if (node.has("scales")) {
+    scales = node.numbers("scales");
+  } else if (node.has("height_scale")) { // opset 1
+    scales = {1, 1, node.number("height_scale", 1), node.number("width_scale", 1)};
+  } else if (auto given = node.numbersOf(1, "scales")) {
+    scales = *given;
+  }
+  if (!node.failed() && setScales(node, resize, scales))
+    makeResize(node, resize);
+}
+
+/// Sizes of chosen axes. Policies keep the aspect ratio: the smallest or largest scale counts for all (opset 18).
+bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int64_t> axes, StringRef policy) {
+  ArrayRef<int64_t> shape = node.shape(0);
+  if (sizes.size() != axes.size()) {
+    node.error("has " + Twine(sizes.size()) + " sizes for " + Twine(axes.size()) + " dims");
+    return false;
+  }
+  resize.sizes.assign(shape.begin(), shape.end());
+  resize.scales.assign(shape.size(), 1);
+  double common = 0;
+  for (auto [size, axis] : llvm::zip(sizes, axes)) {
+    if (size < 1 || size > INT32_MAX || shape[axis] < 1) {
+      node.error("size " + Twine(size) + " is out of range for a dim of " + Twine(shape[axis]) + " elements");
+      return false;
+    }
+    double scale = (double)size / shape[axis];
+    if (common == 0 || (policy == "not_larger" ? scale < common : scale > common))
+      common = scale;
+    resize.sizes[axis] = size;
+    resize.scales[axis] = scale;
+  }
+  if (policy == "stretch")
+    return true;
+  for (int64_t axis : axes) {
+    resize.scales[axis] = common;
+    resize.sizes[axis] = (int64_t)std::floor(common * shape[axis] + 0.5);
+  }
+  return true;
+}
+
+void importResize(Node &node) {
+  if (node.opset() < 11)
+    return importUpsample(node);
+  Resize resize;
+  if (!readMode(node, resize))
+    return;
+  int64_t rank = node.rank(0);
+  resize.coordinate = node.text("coordinate_transformation_mode", "half_pixel");
+  resize.nearest = node.text("nearest_mode", "round_prefer_floor");
+  resize.cubic = node.number("cubic_coeff_a", -0.75);
+  resize.extrapolation = node.number("extrapolation_value", 0);
+  resize.excludeOutside = node.flag("exclude_outside", false);
+  resize.antialias = node.flag("antialias", false);
+  std::string policy = node.text("keep_aspect_ratio_policy", "stretch");
+  SmallVector<int64_t> axes;
+  for (int64_t raw : node.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, rank))))
+    axes.push_back(node.axis(raw, rank));
+  constexpr StringRef kCoordinates[] = {"half_pixel",   "half_pixel_symmetric", "pytorch_half_pixel",
+                                        "align_corners", "asymmetric",          "tf_crop_and_resize"};
+  if (!llvm::is_contained(kCoordinates, resize.coordinate))
+    return node.error("coordinate_transformation_mode '" + resize.coordinate + "' is not supported",
+                      "nncc supports " + llvm::join(ArrayRef(kCoordinates), ", "));
+  constexpr StringRef kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+  if (!llvm::is_contained(kNearest, resize.nearest))
+    return node.error("nearest_mode '" + resize.nearest + "' is not known", "it is " + llvm::join(ArrayRef(kNearest), ", "));
+  if (policy != "stretch" && policy != "not_larger" && policy != "not_smaller")
+    return node.error("keep_aspect_ratio_policy '" + policy + "' is not known");
+  if (node.failed())
+    return;
+
+  if (resize.coordinate == "tf_crop_and_resize") {
+    auto roi = node.numbersOf(1, "roi");
+    if (!roi)
+      return;
+    if (roi->size() != 2 * axes.size())
+      return node.error("roi has " + Twine(roi->size()) + " values for " + Twine(axes.size()) + " dims");
+    resize.roi.assign(rank, 0);
+    resize.roi.append(rank, 1);
+    for (auto [i, axis] : llvm::enumerate(axes)) {
+      resize.roi[axis] = (*roi)[i];
+      resize.roi[rank + axis] = (*roi)[axes.size() + i];
+    }
+  }
+  // An empty list of scales means that sizes are given.
+  SmallVector<double> scales;
+  if (node.hasInput(2)) {
+    auto given = node.numbersOf(2, "scales");
+    if (!given)
+      return;
+    scales = *given;
+  }
+  if (scales.empty()) {
+    auto sizes = node.integersOf(3, "sizes");
+    if (sizes && setSizes(node, resize, *sizes, axes, policy))
+      makeResize(node, resize);
+    return;
+  }
+  if (scales.size() != axes.size())
+    return node.error("has " + Twine(scales.size()) + " scales for " + Twine(axes.size()) + " dims");
+  SmallVector<double> all(rank, 1);
+  for (auto [scale, axis] : llvm::zip(scales, axes))
+    all[axis] = scale;
+  if (setScales(node, resize, all))
+    makeResize(node, resize);
+}
+
+//===-- GridSample --------------------------------------------------------===//
+
+/// Reads an image [N, H, W, C] at real positions [N, H', W']: each corner is one gather, borders are arithmetic.
+class GridSampler {
+public:
+  GridSampler(Node &node, Value image, std::string padding, bool alignCorners)
+      : node(node), image(image), padding(std::move(padding)), alignCorners(alignCorners) {}
+
+  /// The position in pixels of a coordinate in [-1, 1].
+  Value unnormalize(Value at, int64_t size) {
+    double scale = alignCorners ? (size - 1) / 2.0 : size / 2.0;
+    return add(mul(at, scale), alignCorners ? (size - 1) / 2.0 : (size - 1) / 2.0);
+  }
+
+  /// A position brought inside the image: clipped or reflected. Positions outside of `zeros` are masked later.
+  Value inside(Value at, int64_t size) {
+    if (padding == "border")
+      return node.unary(UnaryKind::clip, at, 0, size - 1);
+    if (padding == "reflection")
+      return reflect(at, size);
+    return at;
+  }
+
+  /// The pixel at whole positions, [N, H', W', C]; what lies outside is 0 or the border's pixel.
+  Value pixel(Value y, Value x) {
+    int64_t height = shapeOf(image)[1], width = shapeOf(image)[2];
+    y = inside(y, height);
+    x = inside(x, width);
+    Value row = node.unary(UnaryKind::clip, y, 0, height - 1), column = node.unary(UnaryKind::clip, x, 0, width - 1);
+    Value pixels = node.make<GatherNDOp>(image, node.concat({index(row), index(column)}, 3), 1);
+    if (padding != "zeros" || !pixels)
+      return pixels;
+    Value isInside = node.binary(BinaryKind::logical_and, node.binary(BinaryKind::equal, row, y),
+                                 node.binary(BinaryKind::equal, column, x));
+    return node.select(perPixel(isInside), pixels, node.scalar(0, pixels));
+  }
+
+  Value perPixel(Value v) {
+    SmallVector<int64_t> shape(shapeOf(v));
+    shape.push_back(1);
+    return node.reshape(v, shape);
+  }
+  Value add(Value v, double c) { return node.binary(BinaryKind::add, v, node.scalar(c, v)); }
+  Value mul(Value v, double c) { return node.binary(BinaryKind::mul, v, node.scalar(c, v)); }
+
+private:
+  Value index(Value at) { return perPixel(node.cast(at, node.builder.getI64Type())); }
+
+  /// Mirrored at the outermost pixels, or at their outer edges when corners are not aligned.
+  Value reflect(Value at, int64_t size) {
+    double low = alignCorners ? 0 : -0.5, span = alignCorners ? size - 1 : size;
+    if (span == 0)
+      return mul(at, 0);
+    // Distance from the lower mirror, folded into [0, 2 * span), then into [0, span].
+    Value distance = node.unary(UnaryKind::abs, add(at, -low));
+    Value turns = node.unary(UnaryKind::floor, mul(distance, 1 / (2 * span)));
+    Value rest = node.binary(BinaryKind::sub, distance, mul(turns, 2 * span));
+    Value back = add(mul(rest, -1), 2 * span);
+    return node.unary(UnaryKind::clip, add(node.binary(BinaryKind::min, rest, back), low), 0, size - 1);
+  }
+
+  Node &node;
+  Value image;
+  std::string padding;
+  bool alignCorners;
+};
+
+/// Keys' cubic weights of the four neighbours at distances 1 + t, t, 1 - t, 2 - t (a = -0.75).
+SmallVector<Value> cubicWeights(Node &node, GridSampler &grid, Value t) {
+  constexpr double a = -0.75;
+  auto near = [&](Value x) { // (a+2)x^3 - (a+3)x^2 + 1
+    Value inner = grid.add(grid.mul(x, a + 2), -(a + 3));
+    return grid.add(node.binary(BinaryKind::mul, node.binary(BinaryKind::mul, inner, x), x), 1);
+  };
+  auto far = [&](Value x) { // a x^3 - 5a x^2 + 8a x - 4a
+    Value inner = grid.add(node.binary(BinaryKind::mul, grid.add(grid.mul(x, a), -5 * a), x), 8 * a);
+    return grid.add(node.binary(BinaryKind::mul, inner, x), -4 * a);
+  };
+  Value other = grid.add(grid.mul(t, -1), 1);
+  return {far(grid.add(t, 1)), near(t), near(other), far(grid.add(other, 1))};
+}
+
+void importGridSample(Node &node) {
+  std::string mode = node.text("mode", "bilinear"), padding = node.text("padding_mode", "zeros");
+  bool alignCorners = node.flag("align_corners", false);
+  if (padding != "zeros" && padding != "border" && padding != "reflection")
+    return node.error("padding_mode '" + padding + "' is not known", "it is zeros, border or reflection");
+  bool isNearest = mode == "nearest", isCubic = mode == "bicubic" || mode == "cubic";
+  if (!isNearest && !isCubic && mode != "bilinear" && mode != "linear")
+    return node.error("mode '" + mode + "' is not known", "it is linear, nearest or cubic");
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 4, 4) || !node.requireRank(1, 4, 4))
+    return;
+  ArrayRef<int64_t> x = node.shape(0), g = node.shape(1);
+  if (g[3] != 2 || g[0] != x[0] || product(x) == 0)
+    return node.error("a grid of shape " + describeShape(g) + " does not fit an image of shape " + describeShape(x));
+  Value image = node.toImage(node.input(0)), positions = node.cast(node.input(1), node.type(0).getElementType());
+  GridSampler grid(node, image, padding, alignCorners);
+  auto coordinate = [&](int64_t which, int64_t size) {
+    return grid.unnormalize(node.reshape(node.slice(positions, 3, which, 1), {g[0], g[1], g[2]}), size);
+  };
+  Value column = coordinate(0, x[3]), row = coordinate(1, x[2]);
+  if (!column || !row)
+    return;
+  if (isNearest) {
+    Value result = grid.pixel(node.unary(UnaryKind::round, grid.inside(row, x[2])),
+                              node.unary(UnaryKind::round, grid.inside(column, x[3])));
+    return node.set(0, node.fromImage(result, 4, 0));
+  }
+  if (!isCubic) {
+    row = grid.inside(row, x[2]);
+    column = grid.inside(column, x[3]);
+  }
+  Value top = node.unary(UnaryKind::floor, row), left = node.unary(UnaryKind::floor, column);
+  Value down = node.binary(BinaryKind::sub, row, top), right = node.binary(BinaryKind::sub, column, left);
+  if (!down || !right)
+    return;
+  SmallVector<Value> rowWeights{grid.add(grid.mul(down, -1), 1), down};
+  SmallVector<Value> columnWeights{grid.add(grid.mul(right, -1), 1), right};
+  if (isCubic) {
+    rowWeights = cubicWeights(node, grid, down);
+    columnWeights = cubicWeights(node, grid, right);
+  }
+  int64_t first = isCubic ? -1 : 0;
+  Value sum;
+  for (auto [i, rowWeight] : llvm::enumerate(rowWeights)) {
+    Value line;
+    for (auto [j, columnWeight] : llvm::enumerate(columnWeights)) {
+      Value pixel = grid.pixel(grid.add(top, first + (int64_t)i), grid.add(left, first + (int64_t)j));
+      if (!pixel || !columnWeight)
+        return;
+      Value part = node.binary(BinaryKind::mul, pixel, grid.perPixel(columnWeight));
+      line = line ? node.binary(BinaryKind::add, line, part) : part;
+    }
+    Value part = node.binary(BinaryKind::mul, line, grid.perPixel(rowWeight));
+    sum = sum ? node.binary(BinaryKind::add, sum, part) : part;
+  }
+  node.set(0, node.fromImage(sum, 4, 0));
+}
+
+const OpEntry kOps[] = {
+    {"Resize", 1, 4, importResize},
+    {"Upsample", 1, 2, importUpsample},
+    {"GridSample", 2, 2, importGridSample},
+};
+} // namespace
+
+ArrayRef<OpEntry> resampleOps() { return kOps; }
+
+} // namespace nncc::import

@@ -1,0 +1,249 @@
+// Operators that cut, join, extend and repeat: Slice, Split, Concat, Pad, Expand, Tile.
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// Attributes in opset 1, inputs since 10. Ends beyond a dim are cut off, negative ones count from the end.
+void importSlice(Node &node) {
+  SmallVector<int64_t> starts, ends, axes, steps;
+  if (node.opset() < 10) {
+    starts = node.integers("starts");
+    ends = node.integers("ends");
+    axes = node.integers("axes");
+  } else {
+    auto read = [&](size_t i, StringRef meaning, SmallVector<int64_t> &to) {
+      if (!node.hasInput(i))
+        return;
+      if (auto given = node.integersOf(i, meaning))
+        to = *given;
+    };
+    read(1, "starts", starts);
+    read(2, "ends", ends);
+    read(3, "axes", axes);
+    read(4, "steps", steps);
+  }
+  if (node.failed())
+    return;
+  ArrayRef<int64_t> shape = node.shape(0);
+  int64_t rank = shape.size();
+  if (axes.empty())
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, starts.size()));
+  if (steps.empty())
+    steps.assign(starts.size(), 1);
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    return node.error("starts, ends, axes and steps have " + Twine(starts.size()) + ", " + Twine(ends.size()) + ", " +
+                      Twine(axes.size()) + " and " + Twine(steps.size()) + " values");
+  node.axes(axes, rank); // no axis twice
+  SmallVector<int64_t> from(rank, 0), sizes(shape), strides(rank, 1);
+  for (size_t i = 0; i < starts.size() && !node.failed(); ++i) {
+    int64_t axis = node.axis(axes[i], rank), step = steps[i];
+    if (node.failed())
+      return;
+    if (step == 0)
+      return node.error("a step is 0");
+    int64_t dim = shape[axis];
+    // Bounds of the ONNX specification: [0, dim] forward, [-1, dim - 1] backward.
+    int64_t least = step > 0 ? 0 : -1, most = step > 0 ? dim : dim - 1;
+    int64_t start = std::clamp(starts[i] < 0 ? starts[i] + dim : starts[i], step > 0 ? 0 : std::min<int64_t>(0, most), most);
+    int64_t end = std::clamp(ends[i] < 0 ? std::max(ends[i], -dim - 1) + dim : ends[i], least, most);
+    int64_t span = step > 0 ? end - start : start - end;
+    // A step of -2^63 has no absolute value; one element is left of any step beyond the dim.
+    int64_t stride = step < -dim ? dim + 1 : step > dim ? dim + 1 : std::abs(step);
+    sizes[axis] = span <= 0 ? 0 : (span + stride - 1) / std::max<int64_t>(1, stride);
+    from[axis] = sizes[axis] ? start : 0;
+    strides[axis] = sizes[axis] > 1 ? step : 1;
+  }
+  if (llvm::equal(sizes, shape) && llvm::all_of(strides, [](int64_t step) { return step == 1; }))
+    return node.set(0, node.input(0));
+  node.set(0, node.make<SliceOp>(node.input(0), from, sizes, strides));
+}
+
+/// Sizes by attribute or input, or equal parts.
+void importSplit(Node &node) {
+  int64_t raw = node.integer("axis", 0);
+  SmallVector<int64_t> sizes = node.integers("split");
+  int64_t parts = node.integer("num_outputs", node.outputCount());
+  Value x = node.input(0);
+  int64_t axis = node.axis(raw, node.rank(0));
+  if (node.hasInput(1)) {
+    auto given = node.integersOf(1, "split");
+    if (!given)
+      return;
+    sizes = *given;
+  }
+  if (node.failed())
+    return;
+  int64_t dim = node.shape(0)[axis];
+  if (sizes.empty()) {
+    if (parts < 1 || parts > 65536 || parts != (int64_t)node.outputCount())
+      return node.error("num_outputs " + Twine(parts) + " does not fit " + Twine(node.outputCount()) + " outputs");
+    // The last part is smaller when they cannot be equal.
+    int64_t size = (dim + parts - 1) / parts;
+    for (int64_t left = dim, i = 0; i < parts; ++i, left -= sizes.back())
+      sizes.push_back(std::clamp<int64_t>(size, 0, std::max<int64_t>(0, left)));
+  }
+  int64_t sum = 0;
+  for (int64_t size : sizes)
+    if (size < 0 || llvm::AddOverflow(sum, size, sum))
+      return node.error("split " + describeShape(sizes) + " is out of range");
+  if (sum != dim || sizes.size() < node.outputCount())
+    return node.error("split " + describeShape(sizes) + " does not fit dim " + Twine(axis) + " of " + Twine(dim) +
+                      " elements and " + Twine(node.outputCount()) + " outputs");
+  int64_t at = 0;
+  for (size_t i = 0; i < node.outputCount(); at += sizes[i++])
+    if (node.wants(i))
+      node.set(i, node.slice(x, axis, at, sizes[i]));
+}
+
+void importConcat(Node &node) {
+  int64_t raw = node.opset() < 4 ? node.integer("axis", 1) : node.requiredInteger("axis");
+  SmallVector<Value> parts;
+  for (size_t i = 0; i < node.inputCount(); ++i)
+    if (node.hasInput(i))
+      parts.push_back(node.input(i));
+  if (node.failed() || parts.empty())
+    return;
+  int64_t axis = node.axis(raw, rankOf(parts[0]));
+  // Empty parts of rank 1 stand for nothing at all in some exported files.
+  SmallVector<Value> full;
+  for (Value part : parts)
+    if (rankOf(part) == rankOf(parts[0]) && shapeOf(part)[std::min<int64_t>(axis, rankOf(part) - 1)] == 0)
+      continue;
+    else
+      full.push_back(part);
+  if (!node.failed())
+    node.set(0, node.concat(full.empty() ? ArrayRef<Value>(parts).take_front(1) : full, axis));
+}
+
+/// Negative pads cut off. Pads by attribute before opset 11; `axes` since 18.
+void importPad(Node &node) {
+  std::string mode = node.text("mode", "constant");
+  SmallVector<int64_t> pads, axes;
+  double value = 0;
+  ArrayRef<int64_t> shape = node.shape(0);
+  int64_t rank = shape.size();
+  if (node.opset() < 11) {
+    pads = node.has("paddings") ? node.integers("paddings") : node.integers("pads");
+    value = node.number("value", 0);
+  } else {
+    auto given = node.integersOf(1, "pads");
+    if (!given)
+      return;
+    pads = *given;
+    if (node.hasInput(2) && mode == "constant") {
+      auto fill = node.numbersOf(2, "constant value");
+      if (!fill)
+        return;
+      if (fill->size() != 1)
+        return node.error("the constant value has " + Twine(fill->size()) + " elements, must have 1");
+      value = (*fill)[0];
+    }
+    if (node.hasInput(3)) {
+      auto chosen = node.integersOf(3, "axes");
+      if (!chosen)
+        return;
+      axes = *chosen;
+    }
+  }
+  if (axes.empty() && !node.hasInput(3))
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (pads.size() != 2 * axes.size())
+    return node.error("pads " + describeShape(pads) + " must have " + Twine(2 * axes.size()) + " values");
+  node.axes(axes, rank);
+  SmallVector<int64_t> low(rank, 0), high(rank, 0), cutLow(rank, 0), sizes(shape);
+  for (auto [i, raw] : llvm::enumerate(axes)) {
+    int64_t axis = node.axis(raw, rank), before = pads[i], after = pads[axes.size() + i];
+    if (node.failed())
+      return;
+    if (std::abs(before / 2) > INT32_MAX || std::abs(after / 2) > INT32_MAX)
+      return node.error("pads " + describeShape(pads) + " are out of range");
+    low[axis] = std::max<int64_t>(0, before);
+    high[axis] = std::max<int64_t>(0, after);
+    cutLow[axis] = std::max<int64_t>(0, -before);
+    sizes[axis] = shape[axis] - cutLow[axis] - std::max<int64_t>(0, -after);
+    if (sizes[axis] < 0)
+      return node.error("pads " + describeShape(pads) + " cut off more than there is");
+  }
+  std::optional<PadMode> kind = symbolizePadMode(mode);
+  if (!kind)
+    return node.error("mode '" + mode + "' is not known", "it is constant, reflect, edge or wrap");
+  Value x = node.input(0);
+  if (sizes != shape)
+    x = node.make<SliceOp>(x, cutLow, sizes, SmallVector<int64_t>(rank, 1));
+  bool extends = llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
+  if (x && extends && *kind != PadMode::constant && llvm::is_contained(sizes, 0))
+    return node.error("there is nothing to repeat in a tensor of shape " + describeShape(sizes));
+  if (x && extends)
+    x = node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value));
+  node.set(0, x);
+}
+
+void importExpand(Node &node) {
+  auto target = node.integersOf(1, "shape");
+  if (!target)
+    return;
+  if (auto problem = checkShape(*target))
+    return node.error(*problem);
+  Value x = node.toRank(node.input(0), target->size());
+  SmallVector<int64_t> shape(*target);
+  // Both broadcast: a 1 of the target keeps the dim.
+  while ((int64_t)shape.size() < rankOf(x))
+    shape.insert(shape.begin(), 1);
+  auto broadcast = broadcastShapes(shapeOf(x), shape);
+  if (failed(broadcast))
+    return node.error("a tensor of shape " + describeShape(node.shape(0)) + " does not expand to " +
+                      describeShape(*target));
+  node.set(0, node.expand(x, *broadcast));
+}
+
+void importTile(Node &node) {
+  auto repeats = node.integersOf(1, node.opset() < 6 ? "tiles" : "repeats");
+  if (!repeats)
+    return;
+  Value x = node.input(0);
+  if (node.opset() < 6) {
+    // Opset 1: one count and one axis.
+    auto axis = node.integerOf(2, "axis");
+    if (!axis || repeats->size() != 1)
+      return node.error("tiles must be one number");
+    SmallVector<int64_t> all(rankOf(x), 1);
+    int64_t at = node.axis(*axis, rankOf(x));
+    if (node.failed())
+      return;
+    all[at] = (*repeats)[0];
+    repeats = all;
+  }
+  if ((int64_t)repeats->size() != rankOf(x))
+    return node.error("repeats " + describeShape(*repeats) + " must have " + Twine(rankOf(x)) + " values");
+  SmallVector<int64_t> shape;
+  for (auto [dim, repeat] : llvm::zip(shapeOf(x), *repeats)) {
+    int64_t size = 0;
+    if (repeat < 0 || llvm::MulOverflow(dim, repeat, size))
+      return node.error("repeats " + describeShape(*repeats) + " are out of range");
+    shape.push_back(size);
+  }
+  if (auto problem = checkShape(shape))
+    return node.error(*problem);
+  if (llvm::all_of(*repeats, [](int64_t repeat) { return repeat == 1; }))
+    return node.set(0, x);
+  // Repeating dims of 1 is broadcasting, which needs no copy in most users.
+  bool isBroadcast = true;
+  for (auto [dim, repeat] : llvm::zip(shapeOf(x), *repeats))
+    isBroadcast &= dim == 1 || repeat == 1;
+  node.set(0, isBroadcast ? node.expand(x, shape) : node.make<TileOp>(x, *repeats));
+}
+
+const OpEntry kOps[] = {
+    {"Slice", 1, 5, importSlice}, {"Split", 1, 2, importSplit},   {"Concat", 1, kAny, importConcat},
+    {"Pad", 1, 4, importPad},     {"Expand", 2, 2, importExpand}, {"Tile", 2, 3, importTile},
+};
+} // namespace
+
+ArrayRef<OpEntry> sliceOps() { return kOps; }
+
+} // namespace nncc::import
