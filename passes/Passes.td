@@ -32,6 +32,65 @@ def DropUnusedOps : Pass<"nncc-drop-unused-ops", "::mlir::func::FuncOp"> {
   }];
 }
 
+def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
+  let summary = "Evaluates ops whose operands are all constants";
+  let description = [{
+    Layout ops, elementwise ops, casts and reductions are evaluated at compile time; a constant never grows by more
+    than `growth-limit` bytes. Reshapes share the bytes.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %c = nn.constant dense<[1.0, 4.0]> : tensor<2xf32>
+    %0 = nn.unary sqrt %c : tensor<2xf32> -> tensor<2xf32>   // becomes nn.constant dense<[1.0, 2.0]>
+    ```
+  }];
+  let options = [Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"1 << 20",
+                        "How many bytes a result may have more than its operands">];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
+def SinkTransposes : Pass<"nncc-sink-transposes", "::mlir::func::FuncOp"> {
+  let summary = "Moves transposes down until they meet their inverse, a weight or the end of the graph";
+  let description = [{
+    The importer puts transpositions around every image op; after this pass activations are NHWC inside, and the
+    transpositions that stay are at the edges of the graph. Elementwise ops, concat, slice, pad, reductions, softmax,
+    resize and others are permuted on the way; constants are transposed (`nncc-fold-constants` evaluates that).
+    Reshapes sink below elementwise ops. Where a transposition ends in a flattening before a product with constant
+    weights, their rows are permuted instead.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.transpose %x [0, 3, 1, 2] : tensor<1x5x7x3xf32> -> tensor<1x3x5x7xf32>
+    %1 = nn.unary relu %0 : tensor<1x3x5x7xf32> -> tensor<1x3x5x7xf32>
+    // becomes
+    %0 = nn.unary relu %x : tensor<1x5x7x3xf32> -> tensor<1x5x7x3xf32>
+    %1 = nn.transpose %0 [0, 3, 1, 2] : tensor<1x5x7x3xf32> -> tensor<1x3x5x7xf32>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
+def HoistTransposes : Pass<"nncc-hoist-transposes", "::mlir::func::FuncOp"> {
+  let summary = "Moves transposes up where fewer of them are left, and turns those that move no bytes into reshapes";
+  let description = [{
+    What `nncc-sink-transposes` could not bring together because one operand came without a transposition.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.transpose %x [1, 0] : tensor<3x2xf32> -> tensor<2x3xf32>
+    %1 = nn.binary add %0, %y : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+    %2 = nn.transpose %1 [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+    // becomes
+    %0 = nn.transpose %y [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+    %2 = nn.binary add %x, %0 : tensor<3x2xf32>, tensor<3x2xf32> -> tensor<3x2xf32>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "Groups ops into kernels: N1 becomes N2";
   let description = [{

@@ -9,6 +9,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
+#include "passes/Pipelines.h"
 
 using namespace mlir;
 
@@ -22,6 +23,7 @@ void nncc::registerDialects(DialectRegistry &registry) {
 
 void nncc::registerPasses() {
   registerNnccPasses();
+  PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2", buildGraphPipeline);
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerInlinerPass();

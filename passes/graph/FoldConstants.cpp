@@ -1,0 +1,53 @@
+// Evaluates ops whose operands are all constants.
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/Passes.h"
+#include "passes/graph/Evaluate.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+#define GEN_PASS_DEF_FOLDCONSTANTS
+#include "passes/Passes.h.inc"
+
+namespace {
+struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
+  using FoldConstantsBase::FoldConstantsBase;
+
+  void runOnOperation() override {
+    for (Block &block : getOperation().getBody())
+      // Operands come before their users: one walk folds whole chains.
+      for (Operation &op : llvm::make_early_inc_range(block))
+        if (!isa<ConstantOp>(op))
+          fold(&op);
+  }
+
+  void fold(Operation *op) {
+    // `evaluate` asks this again; asking here keeps the common case cheap.
+    if (op->getNumOperands() == 0 || op->getNumResults() != 1 ||
+        !llvm::all_of(op->getOperands(), [](Value v) { return getConstantValue(v); }))
+      return;
+    ElementsAttr value = evaluate(op, constantName(op->getResult(0)), growthLimit);
+    if (!value)
+      return;
+    OpBuilder b(op);
+    auto constant = ConstantOp::create(b, op->getLoc(), value);
+    remark::passed(op->getLoc(), remark::RemarkOpts::name("FoldConstants").category("nncc-fold-constants"))
+        << op->getName().getStringRef().str();
+    carryOrigin(op->getResult(0), constant);
+    SmallVector<Operation *> producers;
+    for (Value operand : op->getOperands())
+      producers.push_back(operand.getDefiningOp());
+    op->replaceAllUsesWith(constant);
+    op->erase();
+    llvm::sort(producers);
+    producers.erase(llvm::unique(producers), producers.end());
+    for (Operation *producer : producers)
+      if (producer->use_empty())
+        producer->erase();
+  }
+};
+} // namespace
+} // namespace nncc

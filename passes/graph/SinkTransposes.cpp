@@ -1,0 +1,306 @@
+// Moves transposes (and reshapes) down through the graph until they meet their inverse or the end of the graph.
+// One walk in program order: every rewrite moves a transpose below one more op, so it ends.
+#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/Passes.h"
+#include "passes/graph/Permute.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+#define GEN_PASS_DEF_SINKTRANSPOSES
+#include "passes/Passes.h.inc"
+
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+class Sinker {
+public:
+  explicit Sinker(MLIRContext *context) : b(context) {}
+
+  /// Moves what lies above `op` below it, or merges `op` with it. Erases ops that nobody uses any more.
+  void process(Operation *op) {
+    if (auto transpose = dyn_cast<TransposeOp>(op))
+      mergeTranspose(transpose);
+    else if (auto reshape = dyn_cast<ReshapeOp>(op))
+      mergeReshape(reshape);
+    else if (auto matmul = dyn_cast<MatMulOp>(op))
+      absorbFlatten(matmul);
+    else if (!sinkTranspose(op) && isElementwise(op))
+      sinkReshape(op);
+  }
+
+private:
+  //===-- Merging --------------------------------------------------------===//
+
+  void mergeTranspose(TransposeOp op) {
+    SmallVector<int64_t> perm(op.getPerm());
+    Value input = op.getInput();
+    if (auto inner = input.getDefiningOp<TransposeOp>()) {
+      perm = composePerms(inner.getPerm(), perm);
+      input = inner.getInput();
+    }
+    if (isIdentityPerm(perm))
+      return replace(op, {input});
+    if (input != op.getInput()) {
+      b.setInsertionPoint(op);
+      auto merged = TransposeOp::create(b, op.getLoc(), input, b.getDenseI64ArrayAttr(perm));
+      carryOrigin(op, merged);
+      replace(op, {merged});
+    }
+  }
+
+  void mergeReshape(ReshapeOp op) {
+    Value input = op.getInput();
+    while (auto inner = input.getDefiningOp<ReshapeOp>())
+      input = inner.getInput();
+    if (input.getType() == op.getType())
+      return replace(op, {input});
+    if (input != op.getInput()) {
+      b.setInsertionPoint(op);
+      auto merged = ReshapeOp::create(b, op.getLoc(), op.getType(), input);
+      carryOrigin(op, merged);
+      replace(op, {merged});
+    }
+  }
+
+  //===-- Transposes below other ops -------------------------------------===//
+
+  /// op(transpose(x, p)) -> transpose(op'(x), p), when every operand can be had without a transposition.
+  bool sinkTranspose(Operation *op) {
+    if (op->getNumResults() == 0)
+      return false;
+    for (Value operand : op->getOperands()) {
+      auto candidate = operand.getDefiningOp<TransposeOp>();
+      if (!candidate)
+        continue;
+      SmallVector<int64_t> perm(candidate.getPerm()), undo = inversePerm(perm);
+      SmallVector<OpOperand *> moved = permutedOperands(op, undo);
+      if (moved.empty() || !llvm::all_of(moved, [&](OpOperand *o) { return isFree(o->get(), undo); }))
+        continue;
+      SmallVector<Value> operands(op->getOperands());
+      for (OpOperand *o : moved)
+        operands[o->getOperandNumber()] = permuteFree(o->get(), undo, op);
+      b.setInsertionPoint(op);
+      Operation *permuted = buildPermuted(b, op, undo, operands);
+      SmallVector<Value> results;
+      for (auto [old, result] : llvm::zip(op->getResults(), permuted->getResults())) {
+        auto below = TransposeOp::create(b, op->getLoc(), result, b.getDenseI64ArrayAttr(perm));
+        carryOrigin(old, below);
+        results.push_back(below);
+      }
+      replace(op, results);
+      process(permuted); // there may be another one above
+      return true;
+    }
+    return false;
+  }
+
+  /// True when `permuteFree` gives the permuted value without moving bytes at run time.
+  static bool isFree(Value value, ArrayRef<int64_t> perm) {
+    if (getConstantValue(value) || movesOnlyUnitDims(typeOf(value).getShape(), perm))
+      return true;
+    auto transpose = value.getDefiningOp<TransposeOp>();
+    if (!transpose)
+      return false;
+    return getConstantValue(transpose.getInput()) ||
+           movesOnlyUnitDims(typeOf(transpose.getInput()).getShape(), composePerms(transpose.getPerm(), perm));
+  }
+
+  Value permuteFree(Value value, ArrayRef<int64_t> perm, Operation *before) {
+    if (auto transpose = value.getDefiningOp<TransposeOp>()) {
+      SmallVector<int64_t> both = composePerms(transpose.getPerm(), perm);
+      if (isIdentityPerm(both))
+        return transpose.getInput();
+      Value input = transpose.getInput();
+      if (getConstantValue(input) || movesOnlyUnitDims(typeOf(input).getShape(), both))
+        return permuteFree(input, both, before);
+    }
+    if (isIdentityPerm(perm))
+      return value;
+    if (Operation *constant = getConstantValue(value) ? value.getDefiningOp() : nullptr) {
+      // Evaluated later by FoldConstants; made once for all users.
+      Value &made = transposed[{value, b.getDenseI64ArrayAttr(perm)}];
+      if (!made) {
+        b.setInsertionPointAfter(constant);
+        made = TransposeOp::create(b, value.getLoc(), value, b.getDenseI64ArrayAttr(perm));
+        carryOrigin(value, made, perm);
+      }
+      return made;
+    }
+    b.setInsertionPoint(before);
+    Value reshaped = viewAs(value, permuteType(typeOf(value), perm).getShape());
+    if (getOrigin(reshaped).tensor.empty())
+      carryOrigin(value, reshaped, perm);
+    return reshaped;
+  }
+
+  //===-- Reshapes below elementwise ops ---------------------------------===//
+
+  /// op(reshape(x)) -> reshape(op'(x)), so that the op can join the kernel that makes x.
+  void sinkReshape(Operation *op) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    for (Value operand : op->getOperands()) {
+      auto reshape = operand.getDefiningOp<ReshapeOp>();
+      if (!reshape || typeOf(operand).getShape() != type.getShape())
+        continue;
+      RankedTensorType inner = typeOf(reshape.getInput());
+      if (!llvm::all_of(op->getOperands(), [&](Value v) { return viewShape(typeOf(v), type, inner).has_value(); }))
+        continue;
+      b.setInsertionPoint(op);
+      SmallVector<Value> operands;
+      for (Value v : op->getOperands())
+        operands.push_back(viewAs(v, *viewShape(typeOf(v), type, inner)));
+      OperationState state(op->getLoc(), op->getName().getStringRef(), operands,
+                           {RankedTensorType::get(inner.getShape(), type.getElementType())}, op->getAttrs());
+      Operation *viewed = b.create(state);
+      // An origin can say how dims were permuted, but not how they were split after that.
+      Origin origin = getOrigin(op->getResult(0));
+      setOrigin(viewed->getResult(0), origin.perm.empty() ? origin : Origin());
+      auto below = ReshapeOp::create(b, op->getLoc(), type, viewed->getResult(0));
+      carryOrigin(op->getResult(0), below);
+      replace(op, {below});
+      process(viewed);
+      return;
+    }
+  }
+
+  /// The shape that an operand (broadcast to `outer`) has when the result is viewed as `inner`; none when there is
+  /// no such view.
+  static std::optional<SmallVector<int64_t>> viewShape(RankedTensorType operand, RankedTensorType outer,
+                                                       RankedTensorType inner) {
+    if (operand.getShape() == outer.getShape())
+      return SmallVector<int64_t>(inner.getShape());
+    if (operand.getNumElements() == 1)
+      return SmallVector<int64_t>(inner.getRank(), 1);
+    // Otherwise only views that add or drop dims of size 1.
+    SmallVector<int64_t> view;
+    size_t from = 0, rank = outer.getRank();
+    for (int64_t dim : inner.getShape()) {
+      while (from < rank && outer.getDimSize(from) == 1 && dim != 1)
+        ++from; // a unit dim that the view drops
+      if (dim == 1) {
+        if (from < rank && outer.getDimSize(from) == 1)
+          ++from;
+        view.push_back(1);
+        continue;
+      }
+      if (from == rank || outer.getDimSize(from) != dim)
+        return std::nullopt;
+      view.push_back(operand.getDimSize(from++));
+    }
+    while (from < rank && outer.getDimSize(from) == 1)
+      ++from;
+    return from == rank ? std::optional(view) : std::nullopt;
+  }
+
+  Value viewAs(Value value, ArrayRef<int64_t> shape) {
+    auto type = RankedTensorType::get(shape, typeOf(value).getElementType());
+    while (auto reshape = value.getDefiningOp<ReshapeOp>())
+      value = reshape.getInput();
+    if (value.getType() == type)
+      return value;
+    return ReshapeOp::create(b, value.getLoc(), type, value);
+  }
+
+  //===-- Transposes into weights ----------------------------------------===//
+
+  /// matmul(reshape(transpose(x)), w) -> matmul(reshape(x), w with its rows permuted), when the transposition stays
+  /// within the dims that the reshape flattens to the inner dim of the product.
+  void absorbFlatten(MatMulOp op) {
+    auto flatten = op.getLhs().getDefiningOp<ReshapeOp>();
+    auto transpose = flatten ? flatten.getInput().getDefiningOp<TransposeOp>() : TransposeOp();
+    if (!transpose || !getConstantValue(op.getRhs()))
+      return;
+    RankedTensorType source = typeOf(transpose.getInput()), lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs());
+    // Dims of size 1 do not matter: compare the others, as dims of the source.
+    SmallVector<int64_t> ordered, permuted;
+    for (int64_t dim = 0; dim < source.getRank(); ++dim) {
+      if (source.getDimSize(dim) != 1)
+        ordered.push_back(dim);
+      if (int64_t from = transpose.getPerm()[dim]; source.getDimSize(from) != 1)
+        permuted.push_back(from);
+    }
+    int64_t inner = lhs.getShape().back(), product = 1;
+    size_t split = permuted.size();
+    while (split > 0 && product < inner)
+      product *= source.getDimSize(permuted[--split]);
+    if (product != inner || !std::equal(ordered.begin(), ordered.begin() + split, permuted.begin()))
+      return;
+    // Rows of the weights are numbered by `permuted`; renumber them by `ordered`.
+    int64_t axis = rhs.getRank() - (op.getTransposeB() ? 1 : 2);
+    SmallVector<int64_t> rows(rhs.getShape().take_front(axis)), perm;
+    llvm::append_range(perm, llvm::seq<int64_t>(0, axis));
+    for (size_t i = split; i < permuted.size(); ++i) {
+      rows.push_back(source.getDimSize(permuted[i]));
+      perm.push_back(axis + (llvm::find(permuted, ordered[i]) - permuted.begin()) - split);
+    }
+    llvm::append_range(rows, rhs.getShape().drop_front(axis + 1));
+    while (perm.size() < rows.size())
+      perm.push_back(perm.size());
+
+    Operation *constant = op.getRhs().getDefiningOp();
+    Location location = constant->getLoc();
+    b.setInsertionPointAfter(constant);
+    Value byDim = ReshapeOp::create(b, location, RankedTensorType::get(rows, rhs.getElementType()), op.getRhs());
+    Value moved = TransposeOp::create(b, location, byDim, b.getDenseI64ArrayAttr(perm));
+    Value weights = ReshapeOp::create(b, location, rhs, moved);
+    b.setInsertionPoint(op);
+    Value flat = ReshapeOp::create(b, flatten.getLoc(), lhs, transpose.getInput());
+    remark::passed(op.getLoc(), remark::RemarkOpts::name("PermutedWeights").category("nncc-sink-transposes"));
+    op.getLhsMutable().assign(flat);
+    op.getRhsMutable().assign(weights);
+    eraseUnused(flatten);
+  }
+
+  //===-- Erasing --------------------------------------------------------===//
+
+  void replace(Operation *op, ArrayRef<Value> values) {
+    for (auto [old, value] : llvm::zip(op->getResults(), values))
+      if (getOrigin(value).tensor.empty() && typeOf(value) == typeOf(old))
+        carryOrigin(old, value);
+    op->replaceAllUsesWith(values);
+    eraseUnused(op);
+  }
+
+  /// Erases `op` and, when that leaves them without users, the layout ops above it.
+  void eraseUnused(Operation *op) {
+    if (!op->use_empty())
+      return;
+    SmallVector<Operation *> above;
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp();
+          producer && isa<TransposeOp, ReshapeOp>(producer) && !llvm::is_contained(above, producer))
+        above.push_back(producer);
+    // `transposed` may still hand out what was made for a constant.
+    for (Value result : op->getResults())
+      transposed.remove_if([&](auto &entry) { return entry.second == result; });
+    op->erase();
+    for (Operation *producer : above)
+      eraseUnused(producer);
+  }
+
+  OpBuilder b;
+  llvm::MapVector<std::pair<Value, Attribute>, Value> transposed;
+};
+
+struct SinkTransposes : impl::SinkTransposesBase<SinkTransposes> {
+  void runOnOperation() override {
+    for (Block &block : getOperation().getBody()) {
+      Sinker sinker(&getContext());
+      SmallVector<Operation *> ops;
+      for (Operation &op : block)
+        ops.push_back(&op);
+      // Ops are only erased when all their users were visited or are the op itself, so later ones stay valid.
+      for (Operation *op : ops)
+        sinker.process(op);
+    }
+  }
+};
+} // namespace
+} // namespace nncc
