@@ -22,9 +22,10 @@ namespace nncc {
 namespace {
 class HashingStream : public raw_ostream {
 public:
-  explicit HashingStream(raw_ostream &to) : to(to) { SetUnbuffered(); }
-  ~HashingStream() override = default;
+  explicit HashingStream(raw_ostream &to) : to(to) { SetBufferSize(1 << 16); }
+  ~HashingStream() override { flush(); }
   std::string hex() {
+    flush();
     auto digest = hash.final();
     return toHex(ArrayRef<uint8_t>(digest.data(), digest.size()),
                  /*LowerCase=*/true);
@@ -128,31 +129,22 @@ Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPl
   module.reset();
   LibraryFacts facts = std::move(code->facts);
 
-  // The weights go to disk first and are mapped from there: the archive writer
-  // wants its members in memory.
-  std::unique_ptr<MemoryBuffer> weights;
+  std::vector<ArchiveMember> members;
+  Expected<ArchiveMember> codeMember = objectMember(plan.name + ".o", code->object->getMemBufferRef());
+  if (!codeMember)
+    return codeMember.takeError();
+  members.push_back(std::move(*codeMember));
   if (plan.weightsBytes) {
-    Expected<std::string> path = files.writeScratch([&](raw_ostream &os) -> Error {
-      HashingStream hash(os);
-      if (Error error = writeWeightsObject(plan, options.packWeight, hash))
-        return error;
-      facts.weightsHash = hash.hex();
-      return Error::success();
-    });
-    if (!path)
-      return path.takeError();
-    ErrorOr<std::unique_ptr<MemoryBuffer>> mapped = MemoryBuffer::getFile(*path, /*IsText=*/false,
-                                                                          /*RequiresNullTerminator=*/false);
-    if (!mapped)
-      return createStringError(mapped.getError(), "cannot read '" + *path + "': " + mapped.getError().message());
-    weights = std::move(*mapped);
+    members.push_back(
+        {plan.name + "_weights.o", weightsObjectBytes(plan), {weightsSymbol(plan)}, [&](raw_ostream &os) -> Error {
+           HashingStream hash(os);
+           if (Error error = writeWeightsObject(plan, options.packWeight, hash))
+             return error;
+           facts.weightsHash = hash.hex();
+           return Error::success();
+         }});
     facts.sections.push_back({weightsSection(plan), uint64_t(plan.weightsBytes)});
   }
-
-  std::string codeName = plan.name + ".o", weightsName = plan.name + "_weights.o";
-  SmallVector<MemoryBufferRef> members = {MemoryBufferRef(code->object->getBuffer(), codeName)};
-  if (weights)
-    members.push_back(MemoryBufferRef(weights->getBuffer(), weightsName));
   if (Error error = files.write("lib" + plan.name + ".a", [&](raw_ostream &os) { return writeArchive(members, os); }))
     return std::move(error);
   if (Error error = files.write(plan.name + ".h", [&](raw_ostream &os) {

@@ -33,8 +33,6 @@ Expected<std::unique_ptr<OutputFiles>> OutputFiles::create(StringRef folder) {
 }
 
 OutputFiles::~OutputFiles() {
-  for (const std::string &path : scratch)
-    removeTemporary(path);
   if (isCommitted)
     return;
   for (const File &file : files)
@@ -82,13 +80,6 @@ Error OutputFiles::write(StringRef name, Writer writer) {
     return temporary.takeError();
   files.push_back({std::move(*temporary), std::move(target)});
   return Error::success();
-}
-
-Expected<std::string> OutputFiles::writeScratch(Writer writer) {
-  Expected<std::string> path = writeTemporary(folder, writer);
-  if (path)
-    scratch.push_back(*path);
-  return path;
 }
 
 Error OutputFiles::commit() {

@@ -31,10 +31,6 @@ public:
   /// error: one of the writer's, a full disk, any failed write
   llvm::Error write(llvm::StringRef name, Writer writer);
 
-  /// Writes a temporary that only serves to make others; returns its path. It
-  /// is removed when this object is destroyed.
-  llvm::Expected<std::string> writeScratch(Writer writer);
-
   /// Gives every file its name. If one of them fails, those before it get
   /// their old contents back.
   llvm::Error commit();
@@ -53,7 +49,6 @@ private:
   bool madeFolder;
   bool isCommitted = false;
   llvm::SmallVector<File> files;
-  llvm::SmallVector<std::string> scratch;
 };
 
 } // namespace nncc

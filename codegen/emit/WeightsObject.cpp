@@ -120,12 +120,37 @@ Error nncc::writeWeights(const ModelPlan &plan, const WeightWriter &pack, raw_os
   return Error::success();
 }
 
-/// Section contents follow the file header in this order; numbers are indices
-/// into the section header table.
 namespace {
+/// Numbers of the sections in the section header table.
 enum Section { Null, Weights, NoteStack, Symtab, Strtab, NumSections };
 constexpr uint64_t weightsAlign = 64;
+
+/// Where everything lies in the object, in the order of the file. All sizes are known before anything is written.
+struct ObjectLayout {
+  explicit ObjectLayout(const nncc::ModelPlan &plan)
+      : symbolName(add(nncc::weightsSymbol(plan))), weightsName(add(nncc::weightsSection(plan))),
+        noteName(add(".note.GNU-stack")), symtabName(add(".symtab")), strtabName(add(".strtab")),
+        symtabAt(alignTo(weightsAt + plan.weightsBytes, 8)), strtabAt(symtabAt + symtabBytes),
+        sectionsAt(alignTo(strtabAt + strings.size(), 8)), end(sectionsAt + NumSections * sizeof(ELF::Elf64_Shdr)) {}
+
+  std::string strings = std::string(1, '\0'); ///< one table serves the symbol and the sections
+  uint32_t symbolName, weightsName, noteName, symtabName, strtabName;
+  static constexpr uint64_t weightsAt = 64;
+  static constexpr uint64_t symtabBytes = 2 * sizeof(ELF::Elf64_Sym);
+  uint64_t symtabAt, strtabAt, sectionsAt, end;
+
+private:
+  uint32_t add(StringRef text) {
+    uint32_t at = strings.size();
+    strings += text;
+    strings += '\0';
+    return at;
+  }
+};
+static_assert(ObjectLayout::weightsAt == sizeof(ELF::Elf64_Ehdr) && ObjectLayout::weightsAt % weightsAlign == 0);
 } // namespace
+
+uint64_t nncc::weightsObjectBytes(const ModelPlan &plan) { return ObjectLayout(plan).end; }
 
 static Expected<uint16_t> elfMachine(const Triple &triple) {
   switch (triple.getArch()) {
@@ -143,27 +168,7 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
   if (!machine)
     return machine.takeError();
 
-  // One string table serves the symbol and the sections.
-  std::string strings(1, '\0');
-  auto addString = [&](StringRef text) -> uint32_t {
-    uint32_t at = strings.size();
-    strings += text;
-    strings += '\0';
-    return at;
-  };
-  uint32_t symbolName = addString(weightsSymbol(plan));
-  uint32_t weightsName = addString(weightsSection(plan));
-  uint32_t noteName = addString(".note.GNU-stack");
-  uint32_t symtabName = addString(".symtab");
-  uint32_t strtabName = addString(".strtab");
-
-  // All sizes are known, so the file is written from front to back.
-  uint64_t weightsAt = alignTo(sizeof(ELF::Elf64_Ehdr), weightsAlign);
-  uint64_t symtabAt = alignTo(weightsAt + plan.weightsBytes, 8);
-  uint64_t symtabBytes = 2 * sizeof(ELF::Elf64_Sym);
-  uint64_t strtabAt = symtabAt + symtabBytes;
-  uint64_t sectionsAt = alignTo(strtabAt + strings.size(), 8);
-
+  ObjectLayout layout(plan);
   uint64_t start = os.tell();
   auto padTo = [&](uint64_t at) { os.write_zeros(at - (os.tell() - start)); };
   support::endian::Writer out(os, endianness::little);
@@ -176,7 +181,7 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
   out.write<uint32_t>(ELF::EV_CURRENT);
   out.write<uint64_t>(0); // e_entry
   out.write<uint64_t>(0); // e_phoff
-  out.write<uint64_t>(sectionsAt);
+  out.write<uint64_t>(layout.sectionsAt);
   out.write<uint32_t>(0); // e_flags
   out.write<uint16_t>(sizeof(ELF::Elf64_Ehdr));
   out.write<uint16_t>(0); // e_phentsize
@@ -185,20 +190,20 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
   out.write<uint16_t>(NumSections);
   out.write<uint16_t>(Strtab); // e_shstrndx
 
-  padTo(weightsAt);
+  padTo(layout.weightsAt);
   if (Error error = writeWeights(plan, pack, os))
     return error;
 
-  padTo(symtabAt);
+  padTo(layout.symtabAt);
   os.write_zeros(sizeof(ELF::Elf64_Sym));
-  out.write<uint32_t>(symbolName);
+  out.write<uint32_t>(layout.symbolName);
   os << char(ELF::STB_GLOBAL << 4 | ELF::STT_OBJECT) << char(ELF::STV_HIDDEN);
   out.write<uint16_t>(Weights);
   out.write<uint64_t>(0); // st_value
   out.write<uint64_t>(plan.weightsBytes);
-  os << strings;
+  os << layout.strings;
 
-  padTo(sectionsAt);
+  padTo(layout.sectionsAt);
   auto writeSection = [&](uint32_t name, uint32_t type, uint64_t flags, uint64_t at, uint64_t bytes, uint32_t link,
                           uint32_t info, uint64_t align, uint64_t entryBytes) {
     out.write<uint32_t>(name);
@@ -213,10 +218,11 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
     out.write<uint64_t>(entryBytes);
   };
   writeSection(0, ELF::SHT_NULL, 0, 0, 0, 0, 0, 0, 0);
-  writeSection(weightsName, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, weightsAt, plan.weightsBytes, 0, 0, weightsAlign, 0);
-  writeSection(noteName, ELF::SHT_PROGBITS, 0, symtabAt, 0, 0, 0, 1, 0);
-  writeSection(symtabName, ELF::SHT_SYMTAB, 0, symtabAt, symtabBytes, Strtab,
+  writeSection(layout.weightsName, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, layout.weightsAt, plan.weightsBytes, 0, 0,
+               weightsAlign, 0);
+  writeSection(layout.noteName, ELF::SHT_PROGBITS, 0, layout.symtabAt, 0, 0, 0, 1, 0);
+  writeSection(layout.symtabName, ELF::SHT_SYMTAB, 0, layout.symtabAt, layout.symtabBytes, Strtab,
                /*first global=*/1, 8, sizeof(ELF::Elf64_Sym));
-  writeSection(strtabName, ELF::SHT_STRTAB, 0, strtabAt, strings.size(), 0, 0, 1, 0);
+  writeSection(layout.strtabName, ELF::SHT_STRTAB, 0, layout.strtabAt, layout.strings.size(), 0, 0, 1, 0);
   return Error::success();
 }

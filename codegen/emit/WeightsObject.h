@@ -37,8 +37,11 @@ llvm::Error writeWeights(const ModelPlan &plan, const WeightWriter &pack, llvm::
 
 /// Writes an ELF64 relocatable object for plan.target with the weights in one
 /// read-only section, aligned to 64 bytes (a cache line).
-/// source: System V ABI, chapter 4
+/// source  System V ABI, chapter 4
 llvm::Error writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, llvm::raw_ostream &os);
+
+/// Bytes of that object.
+uint64_t weightsObjectBytes(const ModelPlan &plan);
 
 } // namespace nncc
 #endif
