@@ -1,19 +1,124 @@
-// Mathematical functions as arithmetic.
+// Rewrites mathematical functions as arithmetic; the formulas are in MathFunctions.cpp.
 #include "passes/lower/ExpandMath.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
+#include "passes/lower/MathFunctions.h"
 
 using namespace mlir;
 using namespace nncc;
 
+/// The type in which a float type is computed: f16 and bf16 in f32.
+static Type computedType(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (element.isF32() || element.isF64())
+    return type;
+  Type wide = Float32Type::get(type.getContext());
+  if (auto vector = dyn_cast<VectorType>(type))
+    return VectorType::get(vector.getShape(), wide);
+  return wide;
+}
+
+namespace {
+/// An op of one or two float operands becomes what a function of MathFunctions.h builds.
+template <typename Op, auto function> struct ExpandFunction : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    Type type = op.getType(), wide = computedType(type);
+    if (!isa<FloatType>(getElementTypeOrSelf(type)) || getElementTypeOrSelf(type).getIntOrFloatBitWidth() > 64)
+      return rewriter.notifyMatchFailure(op, "not a float of at most 64 bits");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    auto operand = [&](unsigned index) {
+      Value value = op->getOperand(index);
+      return Real{&builder, wide == type ? value : arith::ExtFOp::create(builder, wide, value)};
+    };
+    Value result;
+    if constexpr (std::is_invocable_v<decltype(function), Real, Real>)
+      result = function(operand(0), operand(1)).value;
+    else
+      result = function(operand(0)).value;
+    if (wide != type)
+      result = arith::TruncFOp::create(builder, type, result);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// erf of f32 is MLIR's own (3.7 ulp, a division less); the formula of MathFunctions.h serves f64.
+struct ExpandErf : OpRewritePattern<math::ErfOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ErfOp op, PatternRewriter &rewriter) const override {
+    Type wide = computedType(op.getType());
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    if (getElementTypeOrSelf(wide).isF64()) {
+      rewriter.replaceOp(op, erfOf({&builder, op.getOperand()}).value);
+      return success();
+    }
+    if (wide == op.getType())
+      return rewriter.notifyMatchFailure(op, "f32 has a pattern of its own");
+    Value erf = math::ErfOp::create(builder, arith::ExtFOp::create(builder, wide, op.getOperand()));
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), erf);
+    return success();
+  }
+};
+
+/// f64 to f16 or bf16 has no instruction on x86: goes through f32, rounded to odd there, so that the second rounding
+/// does not see the first (Boldo, Melquiond: Emulation of FMA and correctly rounded sums, 2008).
+struct TruncateInTwoSteps : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    Type element = getElementTypeOrSelf(op.getType());
+    if (!getElementTypeOrSelf(op.getIn().getType()).isF64() || !(element.isF16() || element.isBF16()))
+      return rewriter.notifyMatchFailure(op, "not from f64 to a 16-bit float");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    auto withElement = [&](Type other) -> Type {
+      if (auto vector = dyn_cast<VectorType>(op.getType()))
+        return VectorType::get(vector.getShape(), other);
+      return other;
+    };
+    auto number = [&](int64_t value) -> Value {
+      TypedAttr attribute = rewriter.getI32IntegerAttr(value);
+      if (auto vector = dyn_cast<VectorType>(op.getType()))
+        attribute = DenseElementsAttr::get(cast<VectorType>(withElement(rewriter.getI32Type())), attribute);
+      return arith::ConstantOp::create(builder, attribute);
+    };
+    Value nearest = arith::TruncFOp::create(builder, withElement(rewriter.getF32Type()), op.getIn());
+    Value back = arith::ExtFOp::create(builder, op.getIn().getType(), nearest);
+    Value bits = arith::BitcastOp::create(builder, withElement(rewriter.getI32Type()), nearest);
+    auto isInexact = arith::CmpFOp::create(builder, arith::CmpFPredicate::ONE, back, op.getIn());
+    auto isTooLarge = arith::CmpFOp::create(builder, arith::CmpFPredicate::OGT, math::AbsFOp::create(builder, back),
+                                            math::AbsFOp::create(builder, op.getIn()));
+    // Toward zero, then the last bit set. An infinity that came of rounding becomes the greatest number: also odd.
+    Value towardZero =
+        arith::SelectOp::create(builder, isTooLarge, arith::SubIOp::create(builder, bits, number(1)), bits);
+    Value odd = arith::SelectOp::create(builder, isInexact, arith::OrIOp::create(builder, towardZero, number(1)), bits);
+    Value single = arith::BitcastOp::create(builder, withElement(rewriter.getF32Type()), odd);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), single);
+    return success();
+  }
+};
+} // namespace
+
 void nncc::populateExpandMathPatterns(RewritePatternSet &patterns) {
-  populateMathPolynomialApproximationPatterns(patterns);
+  patterns.add<
+      ExpandFunction<math::ExpOp, expOf>, ExpandFunction<math::Exp2Op, exp2Of>, ExpandFunction<math::ExpM1Op, expm1Of>,
+      ExpandFunction<math::LogOp, logOf>, ExpandFunction<math::Log2Op, log2Of>, ExpandFunction<math::Log10Op, log10Of>,
+      ExpandFunction<math::Log1pOp, log1pOf>, ExpandFunction<math::SinOp, sinOf>, ExpandFunction<math::CosOp, cosOf>,
+      ExpandFunction<math::TanOp, tanOf>, ExpandFunction<math::AsinOp, asinOf>, ExpandFunction<math::AcosOp, acosOf>,
+      ExpandFunction<math::AtanOp, atanOf>, ExpandFunction<math::SinhOp, sinhOf>, ExpandFunction<math::CoshOp, coshOf>,
+      ExpandFunction<math::TanhOp, tanhOf>, ExpandFunction<math::AsinhOp, asinhOf>,
+      ExpandFunction<math::AcoshOp, acoshOf>, ExpandFunction<math::AtanhOp, atanhOf>,
+      ExpandFunction<math::PowFOp, powOf>, ExpandFunction<arith::RemFOp, fmodOf>, ExpandErf, TruncateInTwoSteps>(
+      patterns.getContext());
+  populatePolynomialApproximateErfPattern(patterns);
   arith::populateExpandBFloat16Patterns(patterns);
 }
 

@@ -14,3 +14,21 @@ func.func @sqrt_is_an_instruction(%x: vector<8xf32>) -> vector<8xf32> {
   %0 = math.sqrt %x : vector<8xf32>
   return %0 : vector<8xf32>
 }
+
+// CHECK-LABEL: func @halves_are_computed_in_f32
+// CHECK: arith.extf %{{.*}} : vector<8xf16> to vector<8xf32>
+// CHECK-NOT: math.log1p
+// CHECK: arith.truncf %{{.*}} : vector<8xf32> to vector<8xf16>
+func.func @halves_are_computed_in_f32(%x: vector<8xf16>) -> vector<8xf16> {
+  %0 = math.log1p %x : vector<8xf16>
+  return %0 : vector<8xf16>
+}
+
+// CHECK-LABEL: func @power_of_scalars_goes_through_f64
+// CHECK: arith.extf %{{.*}} : f32 to f64
+// CHECK-NOT: math.powf
+// CHECK: arith.truncf %{{.*}} : f64 to f32
+func.func @power_of_scalars_goes_through_f64(%x: f32, %y: f32) -> f32 {
+  %0 = math.powf %x, %y : f32
+  return %0 : f32
+}
