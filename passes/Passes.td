@@ -50,6 +50,25 @@ def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 
+def Simplify : Pass<"nncc-simplify", "::mlir::func::FuncOp"> {
+  let summary = "Rewrites ops as fewer or cheaper ones, and names what exporters write out";
+  let description = [{
+    Drops identities; turns subtraction of and division by constants into addition and multiplication; merges clips,
+    slices, concats and pads; names silu, gelu, hard swish, mish and layer normalization; moves pads into windows;
+    brings products to two dimensions. Results may differ in the last place where constants are merged.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.unary sigmoid %x : tensor<2x3xf32> -> tensor<2x3xf32>
+    %1 = nn.binary mul %x, %0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+    // becomes
+    %1 = nn.unary silu %x : tensor<2x3xf32> -> tensor<2x3xf32>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 def SinkTransposes : Pass<"nncc-sink-transposes", "::mlir::func::FuncOp"> {
   let summary = "Moves transposes down until they meet their inverse, a weight or the end of the graph";
   let description = [{
@@ -86,6 +105,25 @@ def HoistTransposes : Pass<"nncc-hoist-transposes", "::mlir::func::FuncOp"> {
     // becomes
     %0 = nn.transpose %y [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
     %2 = nn.binary add %x, %0 : tensor<3x2xf32>, tensor<3x2xf32> -> tensor<3x2xf32>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
+def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
+  let summary = "Folds constants per channel, multiplied or added after a contraction, into its weights and bias";
+  let description = [{
+    Batch normalization is such a multiplication and addition from import on. A whole chain is folded at once, in
+    double precision, so weights are copied once. Needs the channels in the last dim: run after the layout is chosen.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+    %1 = nn.binary mul %0, %scale : tensor<2x5xf32>, tensor<1x5xf32> -> tensor<2x5xf32>
+    %2 = nn.binary add %1, %shift : tensor<2x5xf32>, tensor<1x5xf32> -> tensor<2x5xf32>
+    // becomes
+    %2 = nn.matmul %x, %w_scaled bias %shift_as_bias : ... -> tensor<2x5xf32>
     ```
   }];
   let dependentDialects = ["::nncc::nn::NNDialect"];

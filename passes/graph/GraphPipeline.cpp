@@ -11,13 +11,18 @@ void buildGraphPipeline(OpPassManager &manager) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createDropUnusedOps());
   function.addPass(createFoldConstants());
+  // Before the layout is chosen: fewer ops to carry transpositions through, products two-dimensional.
+  function.addPass(createSimplify());
   // Equal transpositions of one value become one, or only some of its users would lose theirs.
   function.addPass(createCSEPass());
   // NHWC inside: what the importer put around every image op cancels, the rest goes to the edges of the graph.
   function.addPass(createSinkTransposes());
   function.addPass(createHoistTransposes());
-  // Weights that were permuted on the way.
-  function.addPass(createFoldConstants());
+  // Weights that were permuted on the way; pads that now touch their convolutions.
+  function.addPass(createSimplify());
+  // Batch normalization and every other affine map per channel, now that channels come last.
+  function.addPass(createFoldScale());
+  function.addPass(createCSEPass());
   function.addPass(createDropUnusedOps());
   // From here on an op belongs to the kernel that runs it, and every kernel is a line of the profile.
   function.addPass(createFormKernels());

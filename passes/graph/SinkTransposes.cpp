@@ -178,6 +178,15 @@ private:
       return SmallVector<int64_t>(inner.getShape());
     if (operand.getNumElements() == 1)
       return SmallVector<int64_t>(inner.getRank(), 1);
+    // Dims at the end that the view leaves alone, all others broadcast: a bias behind a collapsed batch.
+    int64_t common = 0, ranks = std::min(inner.getRank(), outer.getRank());
+    while (common < ranks && inner.getShape().drop_back(common).back() == outer.getShape().drop_back(common).back())
+      ++common;
+    if (llvm::all_of(operand.getShape().drop_back(common), [](int64_t dim) { return dim == 1; })) {
+      SmallVector<int64_t> view(inner.getRank() - common, 1);
+      llvm::append_range(view, operand.getShape().take_back(common));
+      return view;
+    }
     // Otherwise only views that add or drop dims of size 1.
     SmallVector<int64_t> view;
     size_t from = 0, rank = outer.getRank();

@@ -1,0 +1,45 @@
+// The rewrites of the Simplify pass, one file per op family, and what they share.
+#ifndef NNCC_PASSES_GRAPH_SIMPLIFY_H
+#define NNCC_PASSES_GRAPH_SIMPLIFY_H
+#include "dialects/nn/NN.h"
+#include "mlir/IR/PatternMatch.h"
+#include <optional>
+
+namespace nncc {
+
+void addElementwiseSimplifications(mlir::RewritePatternSet &patterns); ///< identities, clip, power
+void addActivationSimplifications(mlir::RewritePatternSet &patterns);  ///< silu, gelu, hard swish written out
+void addLayoutSimplifications(mlir::RewritePatternSet &patterns);      ///< slice, concat, pad, expand, gather
+void addMatMulSimplifications(mlir::RewritePatternSet &patterns);      ///< batch dims, transposed operands
+void addNormSimplifications(mlir::RewritePatternSet &patterns);        ///< layer normalization written out
+void addWindowSimplifications(mlir::RewritePatternSet &patterns);      ///< pads into convolutions and pooling
+
+inline mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
+
+/// The value of a constant whose elements are all equal; nullopt for everything else.
+std::optional<double> uniformValue(mlir::Value value);
+
+/// True when `value` is a constant whose elements are all `expected`, within `tolerance` relative to it.
+bool isUniform(mlir::Value value, double expected, double tolerance = 0);
+
+/// Replaces an op with one result and lets the replacement keep its origin, unless it has one of its own.
+void replaceKeepingOrigin(mlir::PatternRewriter &rewriter, mlir::Operation *op, mlir::Value value);
+
+/// Replaces an op on constants that was just created; null (and the op erased) when it is not evaluated.
+mlir::Value foldNew(mlir::PatternRewriter &rewriter, mlir::Operation *op);
+
+/// An nn.constant with the value of `op`, which is created, evaluated and erased; null when it is not evaluated.
+/// Fits ops on constants that a pattern needs now: `evaluateNew<BinaryOp>(rewriter, loc, BinaryKind::mul, a, b)`.
+template <typename Op, typename... Args>
+mlir::Value evaluateNew(mlir::PatternRewriter &rewriter, mlir::Location location, Args &&...args) {
+  return foldNew(rewriter, Op::create(rewriter, location, std::forward<Args>(args)...));
+}
+
+/// Drops nn.expand: for operands that broadcast anyway.
+mlir::Value lookThroughExpand(mlir::Value value);
+
+/// The constant `value` with this type and the same elements in the same order; null if it is no constant.
+mlir::Value reshapedConstant(mlir::PatternRewriter &rewriter, mlir::Value value, llvm::ArrayRef<int64_t> shape);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,278 @@
+// Simplifies elementwise ops: identities, constants to one side, clips from comparisons, powers.
+#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Origin.h"
+#include "passes/graph/Simplify.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool isFloat(Value value) { return isa<FloatType>(typeOf(value).getElementType()); }
+bool isConstant(Value value) { return static_cast<bool>(getConstantValue(value)); }
+
+Value makeUnary(PatternRewriter &rewriter, Location location, UnaryKind kind, Value x, double alpha = 0,
+                double beta = 0) {
+  return UnaryOp::create(rewriter, location, x.getType(), kind, x, llvm::APFloat(alpha), llvm::APFloat(beta));
+}
+
+/// x + 0, x - 0, x * 1, x / 1, x ^ 1 -> x.
+struct DropNeutralOperand : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    double neutral;
+    switch (op.getKind()) {
+    case BinaryKind::add:
+    case BinaryKind::sub:
+      neutral = 0;
+      break;
+    case BinaryKind::mul:
+    case BinaryKind::div:
+    case BinaryKind::pow:
+      neutral = 1;
+      break;
+    default:
+      return rewriter.notifyMatchFailure(op, "has no neutral operand");
+    }
+    if (op.getLhs().getType() != op.getType() || !isUniform(op.getRhs(), neutral))
+      return rewriter.notifyMatchFailure(op, "right operand is not neutral");
+    replaceKeepingOrigin(rewriter, op, op.getLhs());
+    return success();
+  }
+};
+
+/// c + x -> x + c, so that other patterns find constants on the right.
+struct ConstantToTheRight : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    bool commutes =
+        llvm::is_contained({BinaryKind::add, BinaryKind::mul, BinaryKind::min, BinaryKind::max}, op.getKind());
+    if (!commutes || !isConstant(op.getLhs()) || isConstant(op.getRhs()))
+      return rewriter.notifyMatchFailure(op, "no constant on the left of a commutative op");
+    rewriter.modifyOpInPlace(op, [&] {
+      Value constant = op.getLhs();
+      op.getLhsMutable().assign(op.getRhs());
+      op.getRhsMutable().assign(constant);
+    });
+    return success();
+  }
+};
+
+/// x - c -> x + -c and, for floats, x / c -> x * 1/c (one unit in the last place at most).
+struct SubAndDivByConstant : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    bool isSub = op.getKind() == BinaryKind::sub, isDiv = op.getKind() == BinaryKind::div && isFloat(op);
+    auto constant = ConstantReader::get(op.getRhs());
+    if ((!isSub && !isDiv) || !constant || isConstant(op.getLhs()))
+      return rewriter.notifyMatchFailure(op, "no subtraction of or division by a constant");
+    if (typeOf(op.getRhs()).getElementType().isUnsignedInteger())
+      return rewriter.notifyMatchFailure(op, "unsigned");
+    int64_t stored = constant->isSplat() ? std::min<int64_t>(1, constant->size()) : constant->size();
+    for (int64_t i = 0; isDiv && i < stored; ++i) {
+      double magnitude = std::fabs(constant->getFloat(i));
+      // The reciprocal must be a normal number of the narrowest type, else digits are lost.
+      if (!(magnitude > 1e-30 && magnitude < 1e30) && !(typeOf(op).getElementType().isF64() && magnitude > 1e-300))
+        return rewriter.notifyMatchFailure(op, "the reciprocal is not representable");
+      if (typeOf(op).getElementType().getIntOrFloatBitWidth() < 32 && !(magnitude > 1e-3 && magnitude < 1e3))
+        return rewriter.notifyMatchFailure(op, "the reciprocal is not representable");
+    }
+    Value other = evaluateNew<UnaryOp>(rewriter, op.getRhs().getLoc(), op.getRhs().getType(),
+                                       isSub ? UnaryKind::neg : UnaryKind::reciprocal, op.getRhs(), llvm::APFloat(0.0),
+                                       llvm::APFloat(0.0));
+    if (!other)
+      return rewriter.notifyMatchFailure(op, "the constant is not here");
+    auto made = BinaryOp::create(rewriter, op.getLoc(), op.getType(), isSub ? BinaryKind::add : BinaryKind::mul,
+                                 op.getLhs(), other);
+    replaceKeepingOrigin(rewriter, op, made);
+    return success();
+  }
+};
+
+/// (x + a) + b -> x + (a + b), (x * a) * b -> x * (a * b), for floats with constants a and b.
+struct MergeConstants : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    auto inner = op.getLhs().getDefiningOp<BinaryOp>();
+    if (!inner || inner.getKind() != op.getKind() || !inner->hasOneUse() || !isFloat(op) ||
+        (op.getKind() != BinaryKind::add && op.getKind() != BinaryKind::mul))
+      return rewriter.notifyMatchFailure(op, "no chain of additions or multiplications");
+    if (!isConstant(op.getRhs()) || !isConstant(inner.getRhs()) || inner.getLhs().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "not by constants");
+    auto type = broadcastShapes(typeOf(inner.getRhs()).getShape(), typeOf(op.getRhs()).getShape());
+    Value both =
+        evaluateNew<BinaryOp>(rewriter, op.getRhs().getLoc(), RankedTensorType::get(*type, typeOf(op).getElementType()),
+                              op.getKind(), inner.getRhs(), op.getRhs());
+    if (!both)
+      return rewriter.notifyMatchFailure(op, "the merged constant would be too big");
+    Location location = rewriter.getFusedLoc({inner.getLoc(), op.getLoc()});
+    replaceKeepingOrigin(rewriter, op,
+                         BinaryOp::create(rewriter, location, op.getType(), op.getKind(), inner.getLhs(), both));
+    return success();
+  }
+};
+
+/// max(x, c) and min(x, c) with one number c -> clip.
+struct ClipFromMinMax : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    bool isMax = op.getKind() == BinaryKind::max;
+    if ((!isMax && op.getKind() != BinaryKind::min) || !isFloat(op) || op.getLhs().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "no float min or max");
+    auto bound = uniformValue(op.getRhs());
+    if (!bound || std::isnan(*bound))
+      return rewriter.notifyMatchFailure(op, "the bound is not one number");
+    replaceKeepingOrigin(rewriter, op,
+                         makeUnary(rewriter, op.getLoc(), UnaryKind::clip, op.getLhs(), isMax ? *bound : -kInfinity,
+                                   isMax ? kInfinity : *bound));
+    return success();
+  }
+};
+
+/// The bounds of a clip or relu.
+std::optional<std::pair<double, double>> boundsOf(UnaryOp op) {
+  if (op && op.getKind() == UnaryKind::relu)
+    return std::pair(0.0, kInfinity);
+  if (op && op.getKind() == UnaryKind::clip)
+    return std::pair(op.getAlpha().convertToDouble(), op.getBeta().convertToDouble());
+  return std::nullopt;
+}
+
+/// clip(clip(x)) -> clip(x), clip(x, 0, inf) -> relu(x), clip(x, -inf, inf) -> x.
+struct MergeClips : OpRewritePattern<UnaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(UnaryOp op, PatternRewriter &rewriter) const override {
+    auto outer = boundsOf(op);
+    if (!outer || !isFloat(op))
+      return rewriter.notifyMatchFailure(op, "no clip of floats");
+    auto innerOp = op.getInput().getDefiningOp<UnaryOp>();
+    auto inner = boundsOf(innerOp);
+    Value x = op.getInput();
+    auto bounds = *outer;
+    Location location = op.getLoc();
+    auto clamp = [&](double v) { return std::fmin(std::fmax(v, outer->first), outer->second); };
+    if (inner && outer->first <= outer->second) {
+      bounds = {clamp(inner->first), clamp(inner->second)};
+      x = innerOp.getInput();
+      location = rewriter.getFusedLoc({innerOp.getLoc(), location});
+    }
+    if (bounds.first == -kInfinity && bounds.second == kInfinity) {
+      replaceKeepingOrigin(rewriter, op, x);
+      return success();
+    }
+    bool isRelu = bounds.first == 0 && bounds.second == kInfinity;
+    if (x == op.getInput() && isRelu == (op.getKind() == UnaryKind::relu))
+      return rewriter.notifyMatchFailure(op, "already simple");
+    Value made = isRelu ? makeUnary(rewriter, location, UnaryKind::relu, x)
+                        : makeUnary(rewriter, location, UnaryKind::clip, x, bounds.first, bounds.second);
+    replaceKeepingOrigin(rewriter, op, made);
+    return success();
+  }
+};
+
+/// prelu with one slope -> leaky_relu.
+struct LeakyReluFromPRelu : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    auto slope = op.getKind() == BinaryKind::prelu ? uniformValue(op.getRhs()) : std::nullopt;
+    if (!slope || !isFloat(op) || op.getLhs().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "no prelu with one slope");
+    replaceKeepingOrigin(rewriter, op, makeUnary(rewriter, op.getLoc(), UnaryKind::leaky_relu, op.getLhs(), *slope));
+    return success();
+  }
+};
+
+/// x^2 -> x * x, x^0.5 -> sqrt(x), x^-0.5 -> rsqrt(x), x^-1 -> reciprocal(x).
+struct SimplePowers : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    auto exponent = op.getKind() == BinaryKind::pow ? uniformValue(op.getRhs()) : std::nullopt;
+    Value x = op.getLhs();
+    if (!exponent || !isFloat(op) || x.getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "no power by one number");
+    Value made;
+    if (*exponent == 2)
+      made = BinaryOp::create(rewriter, op.getLoc(), op.getType(), BinaryKind::mul, x, x);
+    else if (*exponent == 0.5)
+      made = makeUnary(rewriter, op.getLoc(), UnaryKind::sqrt, x);
+    else if (*exponent == -0.5)
+      made = makeUnary(rewriter, op.getLoc(), UnaryKind::rsqrt, x);
+    else if (*exponent == -1)
+      made = makeUnary(rewriter, op.getLoc(), UnaryKind::reciprocal, x);
+    else
+      return rewriter.notifyMatchFailure(op, "no simple exponent");
+    replaceKeepingOrigin(rewriter, op, made);
+    return success();
+  }
+};
+
+/// 1 / x -> reciprocal(x); reciprocal(sqrt(x)) -> rsqrt(x).
+struct Reciprocals : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    if (op.getKind() != BinaryKind::div || !isFloat(op) || op.getRhs().getType() != op.getType() ||
+        !isUniform(op.getLhs(), 1))
+      return rewriter.notifyMatchFailure(op, "no reciprocal");
+    replaceKeepingOrigin(rewriter, op, makeUnary(rewriter, op.getLoc(), UnaryKind::reciprocal, op.getRhs()));
+    return success();
+  }
+};
+struct ReciprocalOfSqrt : OpRewritePattern<UnaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(UnaryOp op, PatternRewriter &rewriter) const override {
+    auto root = op.getInput().getDefiningOp<UnaryOp>();
+    if (op.getKind() != UnaryKind::reciprocal || !root || root.getKind() != UnaryKind::sqrt || !root->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no reciprocal of a square root");
+    Location location = rewriter.getFusedLoc({root.getLoc(), op.getLoc()});
+    replaceKeepingOrigin(rewriter, op, makeUnary(rewriter, location, UnaryKind::rsqrt, root.getInput()));
+    return success();
+  }
+};
+
+/// A cast to the type that the value has.
+struct DropIdentityCast : OpRewritePattern<CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(CastOp op, PatternRewriter &rewriter) const override {
+    if (op.getInput().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "changes the type");
+    replaceKeepingOrigin(rewriter, op, op.getInput());
+    return success();
+  }
+};
+
+/// binary(expand(x), y) -> binary(x, y) where broadcasting does the same.
+struct DropExpandOfOperand : RewritePattern {
+  explicit DropExpandOfOperand(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
+    if (!isa<BinaryOp, SelectOp>(op))
+      return rewriter.notifyMatchFailure(op, "does not broadcast");
+    for (OpOperand &operand : op->getOpOperands()) {
+      Value source = lookThroughExpand(operand.get());
+      if (source == operand.get())
+        continue;
+      FailureOr<SmallVector<int64_t>> shape = SmallVector<int64_t>(typeOf(source).getShape());
+      for (OpOperand &other : op->getOpOperands())
+        if (&other != &operand)
+          shape = broadcastShapes(*shape, typeOf(other.get()).getShape());
+      if (ArrayRef<int64_t>(*shape) != typeOf(op->getResult(0)).getShape())
+        continue;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(source); });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no operand is expanded in vain");
+  }
+};
+} // namespace
+
+void addElementwiseSimplifications(RewritePatternSet &patterns) {
+  patterns.add<DropNeutralOperand, ConstantToTheRight, SubAndDivByConstant, MergeConstants, ClipFromMinMax, MergeClips,
+               LeakyReluFromPRelu, SimplePowers, Reciprocals, ReciprocalOfSqrt, DropIdentityCast, DropExpandOfOperand>(
+      patterns.getContext());
+}
+
+} // namespace nncc

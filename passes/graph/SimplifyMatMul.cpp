@@ -1,0 +1,68 @@
+// Brings matrix products to the forms that the kernels know: two-dimensional where the right side is one matrix,
+// and an untransposed right side unless that is constant.
+#include "dialects/nn/Origin.h"
+#include "passes/graph/Simplify.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+namespace {
+
+/// [B..., M, K] x one [K, N] -> [B * M, K] x [K, N] between reshapes: more rows for the tiles, one kernel shape.
+struct CollapseBatch : OpRewritePattern<MatMulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
+    auto lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs());
+    if (lhs.getRank() == 2 || !llvm::all_of(rhs.getShape().drop_back(2), [](int64_t dim) { return dim == 1; }))
+      return rewriter.notifyMatchFailure(op, "the right side is not one matrix");
+    int64_t inner = lhs.getShape().back(), rows = 1, columns = op.getType().getShape().back();
+    for (int64_t dim : lhs.getShape().drop_back())
+      rows *= dim;
+    Type element = lhs.getElementType();
+    Value flat = ReshapeOp::create(rewriter, op.getLoc(), RankedTensorType::get({rows, inner}, element), op.getLhs());
+    auto matrixType = RankedTensorType::get(rhs.getShape().take_back(2), element);
+    Value matrix = reshapedConstant(rewriter, op.getRhs(), matrixType.getShape());
+    if (!matrix)
+      matrix = ReshapeOp::create(rewriter, op.getRhs().getLoc(), matrixType, op.getRhs());
+    auto product = MatMulOp::create(rewriter, op.getLoc(), RankedTensorType::get({rows, columns}, element), flat,
+                                    matrix, op.getBias(), op.getTransposeB());
+    setOrigin(product, getOrigin(op).perm.empty() ? getOrigin(op) : Origin());
+    replaceKeepingOrigin(rewriter, op, ReshapeOp::create(rewriter, op.getLoc(), op.getType(), product));
+    return success();
+  }
+};
+
+SmallVector<int64_t> swapLastTwo(int64_t rank) {
+  SmallVector<int64_t> perm;
+  llvm::append_range(perm, llvm::seq<int64_t>(0, rank));
+  std::swap(perm[rank - 1], perm[rank - 2]);
+  return perm;
+}
+
+/// transpose_b of a right side that is only known at run time -> an explicit transposition.
+struct TransposeDynamicRight : OpRewritePattern<MatMulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
+    if (!op.getTransposeB() || getConstantValue(op.getRhs()))
+      return rewriter.notifyMatchFailure(op, "not transposed, or constant and packed in any order");
+    // A constant that is still behind layout ops becomes one by itself.
+    if (Operation *producer = op.getRhs().getDefiningOp())
+      if (isa<TransposeOp, ReshapeOp>(producer) && getConstantValue(producer->getOperand(0)))
+        return rewriter.notifyMatchFailure(op, "constant after folding");
+    auto transposed = TransposeOp::create(rewriter, op.getLoc(), op.getRhs(),
+                                          rewriter.getDenseI64ArrayAttr(swapLastTwo(typeOf(op.getRhs()).getRank())));
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getRhsMutable().assign(transposed);
+      op.removeTransposeBAttr();
+    });
+    return success();
+  }
+};
+} // namespace
+
+void addMatMulSimplifications(RewritePatternSet &patterns) {
+  patterns.add<CollapseBatch, TransposeDynamicRight>(patterns.getContext());
+}
+
+} // namespace nncc

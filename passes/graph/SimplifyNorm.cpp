@@ -1,0 +1,115 @@
+// Finds layer normalization that exporters write out: ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div (, Mul, Add).
+#include "dialects/nn/Origin.h"
+#include "passes/graph/Simplify.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+namespace {
+
+BinaryOp binaryOf(Value value, BinaryKind kind) {
+  auto op = value.getDefiningOp<BinaryOp>();
+  return op && op.getKind() == kind ? op : BinaryOp();
+}
+UnaryOp unaryOf(Value value, UnaryKind kind) {
+  auto op = value.getDefiningOp<UnaryOp>();
+  return op && op.getKind() == kind ? op : UnaryOp();
+}
+
+/// x - mean(x), and where it was computed.
+struct Centered {
+  Value x;
+  SmallVector<int64_t> axes;
+
+  static std::optional<Centered> of(Value value) {
+    auto sub = binaryOf(value, BinaryKind::sub);
+    auto mean = sub ? lookThroughExpand(sub.getRhs()).getDefiningOp<ReduceOp>() : ReduceOp();
+    if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != sub.getLhs() ||
+        sub.getType() != sub.getLhs().getType())
+      return std::nullopt;
+    return Centered{sub.getLhs(), SmallVector<int64_t>(mean.getAxes())};
+  }
+  bool operator==(const Centered &other) const { return x == other.x && axes == other.axes; }
+};
+
+/// sqrt(mean((x - mean(x))^2) + epsilon) of the same x and axes: its epsilon.
+std::optional<double> deviationOf(Value value, const Centered &centered, SmallVectorImpl<Location> &locations) {
+  auto sum = binaryOf(value, BinaryKind::add);
+  auto epsilon = sum ? uniformValue(sum.getRhs()) : std::nullopt;
+  auto mean = epsilon ? sum.getLhs().getDefiningOp<ReduceOp>() : ReduceOp();
+  if (!mean || mean.getKind() != ReduceKind::mean || mean.getAxes() != ArrayRef<int64_t>(centered.axes))
+    return std::nullopt;
+  // Simplify has already turned x^2 into x * x.
+  auto square = binaryOf(mean.getInput(), BinaryKind::mul);
+  if (!square || square.getLhs() != square.getRhs() || Centered::of(square.getLhs()) != centered)
+    return std::nullopt;
+  llvm::append_range(locations, std::initializer_list<Location>{square.getLoc(), mean.getLoc(), sum.getLoc()});
+  return epsilon;
+}
+
+/// (x - mean) / sqrt(variance + epsilon), or times the reciprocal root -> nn.layer_norm without scale and bias.
+struct NameLayerNorm : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    if (!isa<FloatType>(typeOf(op).getElementType()))
+      return rewriter.notifyMatchFailure(op, "no floats");
+    for (bool swapped : {false, true}) {
+      Value x = swapped ? op.getRhs() : op.getLhs(), other = swapped ? op.getLhs() : op.getRhs();
+      UnaryOp root;
+      if (op.getKind() == BinaryKind::div && !swapped)
+        root = unaryOf(other, UnaryKind::sqrt);
+      else if (op.getKind() == BinaryKind::mul)
+        root = unaryOf(other, UnaryKind::rsqrt);
+      auto centered = root ? Centered::of(x) : std::nullopt;
+      if (!centered || typeOf(x) != typeOf(op))
+        continue;
+      SmallVector<Location> locations{x.getLoc()};
+      auto epsilon = deviationOf(root.getInput(), *centered, locations);
+      int64_t rank = typeOf(x).getRank(), first = rank - (int64_t)centered->axes.size();
+      if (!epsilon || !llvm::equal(centered->axes, llvm::seq<int64_t>(first, rank)))
+        continue; // other dims than the last ones stay written out
+      llvm::append_range(locations, std::initializer_list<Location>{root.getLoc(), op.getLoc()});
+      auto made = LayerNormOp::create(rewriter, rewriter.getFusedLoc(locations), op.getType(), centered->x, Value(),
+                                      Value(), rewriter.getI64IntegerAttr(first), rewriter.getF64FloatAttr(*epsilon));
+      replaceKeepingOrigin(rewriter, op, made);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "not normalized");
+  }
+};
+
+/// layer_norm(x) * scale and + bias with constants of the normalized dims -> operands of the op.
+struct ScaleLayerNorm : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    auto norm = op.getLhs().getDefiningOp<LayerNormOp>();
+    bool isScale = op.getKind() == BinaryKind::mul, isBias = op.getKind() == BinaryKind::add;
+    if (!norm || !norm->hasOneUse() || (!isScale && !isBias) || norm.getBias() || (isScale && norm.getScale()) ||
+        op.getType() != norm.getType())
+      return rewriter.notifyMatchFailure(op, "no layer normalization to scale or shift");
+    ArrayRef<int64_t> dims = norm.getType().getShape().drop_front(norm.getAxis());
+    auto other = typeOf(op.getRhs());
+    int64_t elements = 1;
+    for (int64_t dim : dims)
+      elements *= dim;
+    if (other.getNumElements() != elements || other.getShape().take_back(dims.size()) != dims)
+      return rewriter.notifyMatchFailure(op, "not one value per normalized element");
+    Value parameter = reshapedConstant(rewriter, op.getRhs(), dims);
+    if (!parameter)
+      return rewriter.notifyMatchFailure(op, "not constant");
+    Location location = rewriter.getFusedLoc({norm.getLoc(), op.getLoc()});
+    auto made =
+        LayerNormOp::create(rewriter, location, op.getType(), norm.getInput(), isScale ? parameter : norm.getScale(),
+                            isBias ? parameter : Value(), norm.getAxisAttr(), norm.getEpsilonAttr());
+    replaceKeepingOrigin(rewriter, op, made);
+    return success();
+  }
+};
+} // namespace
+
+void addNormSimplifications(RewritePatternSet &patterns) {
+  patterns.add<NameLayerNorm, ScaleLayerNorm>(patterns.getContext());
+}
+
+} // namespace nncc

@@ -1,0 +1,225 @@
+// RUN: nncc-opt %s --nncc-simplify --nncc-check=N1 --split-input-file | FileCheck %s
+
+// CHECK-LABEL: @neutral_operands
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>)
+// CHECK-NEXT: return %[[X]]
+func.func @neutral_operands(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %zero = nn.constant dense<0.0> : tensor<1x1xf32>
+  %one = nn.constant dense<1.0> : tensor<1x3xf32>
+  %0 = nn.binary add %zero, %x : tensor<1x1xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.binary div %0, %one : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
+  %2 = nn.binary pow %1, %one : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
+  %3 = nn.binary sub %2, %zero : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  return %3 : tensor<2x3xf32>
+}
+
+// -----
+
+// The constant is what gives the result its shape.
+// CHECK-LABEL: @keeps_a_broadcasting_operand
+// CHECK: nn.binary add
+func.func @keeps_a_broadcasting_operand(%x: tensor<1x3xf32>) -> tensor<2x3xf32> {
+  %zero = nn.constant dense<0.0> : tensor<2x1xf32>
+  %0 = nn.binary add %x, %zero : tensor<1x3xf32>, tensor<2x1xf32> -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @one_multiplication
+// CHECK-NEXT: %[[C:.*]] = nn.constant dense<{{\[\[}}1.500000e+00, 3.000000e+00, 4.500000e+00]]>
+// CHECK-NEXT: nn.binary mul %{{.*}}, %[[C]] {nn.tensor = "y"}
+// CHECK-NEXT: return
+func.func @one_multiplication(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %two = nn.constant dense<2.0> : tensor<1x1xf32>
+  %c = nn.constant dense<[[3.0, 6.0, 9.0]]> : tensor<1x3xf32>
+  %0 = nn.binary div %x, %two : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %1 = nn.binary mul %c, %0 {nn.tensor = "y"} : tensor<1x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @clips
+// CHECK: nn.unary clip %{{.*}} {beta = 6.000000e+00 : f64}
+// CHECK-NEXT: nn.unary relu
+// CHECK-NEXT: return
+func.func @clips(%x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+  %six = nn.constant dense<6.0> : tensor<1x1xf32>
+  %zero = nn.constant dense<0.0> : tensor<1x1xf32>
+  %0 = nn.unary relu %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.binary min %0, %six : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %2 = nn.binary max %x, %zero : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %3 = nn.unary relu %2 : tensor<2x3xf32> -> tensor<2x3xf32>
+  return %1, %3 : tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @activations
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>)
+// CHECK: %[[A:.*]] = nn.unary silu %[[X]]
+// CHECK: %[[B:.*]] = nn.unary hard_swish %[[X]]
+// CHECK: %[[C:.*]] = nn.unary hard_swish %[[X]]
+// CHECK: %[[D:.*]] = nn.unary gelu %[[X]]
+// CHECK: %[[E:.*]] = nn.unary hard_sigmoid %[[X]] {alpha = 0.16666666666666666 : f64, beta = 5.000000e-01 : f64}
+// CHECK-NEXT: return %[[A]], %[[B]], %[[C]], %[[D]], %[[E]]
+func.func @activations(%x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>) {
+  %one = nn.constant dense<1.0> : tensor<1x1xf32>
+  %three = nn.constant dense<3.0> : tensor<1x1xf32>
+  %six = nn.constant dense<6.0> : tensor<1x1xf32>
+  %half = nn.constant dense<0.5> : tensor<1x1xf32>
+  %root = nn.constant dense<1.41421354> : tensor<1x1xf32>
+  %a0 = nn.unary sigmoid %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %a1 = nn.binary mul %a0, %x : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+
+  %b0 = nn.binary add %x, %three : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %b1 = nn.unary clip %b0 {alpha = 0.0, beta = 6.0} : tensor<2x3xf32> -> tensor<2x3xf32>
+  %b2 = nn.binary mul %x, %b1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %b3 = nn.binary div %b2, %six : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+
+  %c0 = nn.binary add %x, %three : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %c1 = nn.unary clip %c0 {alpha = 0.0, beta = 6.0} : tensor<2x3xf32> -> tensor<2x3xf32>
+  %c2 = nn.binary div %c1, %six : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %c3 = nn.binary mul %x, %c2 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+
+  %d0 = nn.binary div %x, %root : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %d1 = nn.unary erf %d0 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %d2 = nn.binary add %d1, %one : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %d3 = nn.binary mul %x, %d2 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %d4 = nn.binary mul %d3, %half : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+
+  %e0 = nn.binary add %x, %three : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %e1 = nn.unary clip %e0 {alpha = 0.0, beta = 6.0} : tensor<2x3xf32> -> tensor<2x3xf32>
+  %e2 = nn.binary div %e1, %six : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  return %a1, %b3, %c3, %d4, %e2 : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @layer_norm
+// CHECK-SAME: (%[[X:.*]]: tensor<2x5x3xf32>)
+// CHECK-DAG: %[[S:.*]] = nn.constant dense<[1.000000e+00, 2.000000e+00, 3.000000e+00]> : tensor<3xf32>
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<[4.000000e+00, 5.000000e+00, 6.000000e+00]> : tensor<3xf32>
+// CHECK: nn.layer_norm %[[X]] scale %[[S]] : tensor<3xf32> bias %[[B]] : tensor<3xf32> axis 2 epsilon {{.*}} {nn.tensor = "y"}
+// CHECK-NEXT: return
+func.func @layer_norm(%x: tensor<2x5x3xf32>) -> tensor<2x5x3xf32> {
+  %two = nn.constant dense<2.0> : tensor<1x1x1xf32>
+  %epsilon = nn.constant dense<1.0e-5> : tensor<1x1x1xf32>
+  %scale = nn.constant dense<[[[1.0, 2.0, 3.0]]]> : tensor<1x1x3xf32>
+  %bias = nn.constant dense<[[[4.0, 5.0, 6.0]]]> : tensor<1x1x3xf32>
+  %0 = nn.reduce mean %x axes [2] : tensor<2x5x3xf32> -> tensor<2x5x1xf32>
+  %1 = nn.binary sub %x, %0 : tensor<2x5x3xf32>, tensor<2x5x1xf32> -> tensor<2x5x3xf32>
+  %2 = nn.binary pow %1, %two : tensor<2x5x3xf32>, tensor<1x1x1xf32> -> tensor<2x5x3xf32>
+  %3 = nn.reduce mean %2 axes [2] : tensor<2x5x3xf32> -> tensor<2x5x1xf32>
+  %4 = nn.binary add %3, %epsilon : tensor<2x5x1xf32>, tensor<1x1x1xf32> -> tensor<2x5x1xf32>
+  %5 = nn.unary sqrt %4 : tensor<2x5x1xf32> -> tensor<2x5x1xf32>
+  %6 = nn.binary div %1, %5 : tensor<2x5x3xf32>, tensor<2x5x1xf32> -> tensor<2x5x3xf32>
+  %7 = nn.binary mul %6, %scale : tensor<2x5x3xf32>, tensor<1x1x3xf32> -> tensor<2x5x3xf32>
+  %8 = nn.binary add %7, %bias {nn.tensor = "y"} : tensor<2x5x3xf32>, tensor<1x1x3xf32> -> tensor<2x5x3xf32>
+  return %8 : tensor<2x5x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @merges_layout_ops
+// CHECK-SAME: (%[[X:.*]]: tensor<2x7xf32>, %[[Y:.*]]: tensor<2x3xf32>)
+// CHECK: %[[S:.*]] = nn.slice %[[X]] starts [0, 2] sizes [2, 2] steps [1, 4]
+// CHECK: nn.concat %[[S]], %[[Y]], %[[Y]] axis 1
+// CHECK-NEXT: return
+func.func @merges_layout_ops(%x: tensor<2x7xf32>, %y: tensor<2x3xf32>) -> tensor<2x8xf32> {
+  %0 = nn.slice %x starts [0, 2] sizes [2, 3] steps [1, 2] : tensor<2x7xf32> -> tensor<2x3xf32>
+  %1 = nn.slice %0 starts [0, 0] sizes [2, 2] steps [1, 2] : tensor<2x3xf32> -> tensor<2x2xf32>
+  %2 = nn.concat %y, %y axis 1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x6xf32>
+  %3 = nn.concat %1, %2 axis 1 : tensor<2x2xf32>, tensor<2x6xf32> -> tensor<2x8xf32>
+  return %3 : tensor<2x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @pad_from_concat
+// CHECK-NEXT: nn.pad constant %{{.*}} low [0, 0] high [0, 4]
+func.func @pad_from_concat(%x: tensor<2x7xf32>) -> tensor<2x11xf32> {
+  %zeros = nn.constant dense<0.0> : tensor<2x4xf32>
+  %0 = nn.concat %x, %zeros axis 1 : tensor<2x7xf32>, tensor<2x4xf32> -> tensor<2x11xf32>
+  return %0 : tensor<2x11xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @slice_from_gather
+// CHECK-NEXT: %[[S:.*]] = nn.slice %{{.*}} starts [0, 6] sizes [2, 1] steps [1, 1]
+// CHECK-NEXT: nn.reshape %[[S]] : tensor<2x1xf32> -> tensor<2xf32>
+func.func @slice_from_gather(%x: tensor<2x7xf32>) -> tensor<2xf32> {
+  %i = nn.constant dense<-1> : tensor<i64>
+  %0 = nn.gather %x, %i axis 1 : tensor<2x7xf32>, tensor<i64> -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @broadcasting_expands
+// CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>, %[[Y:.*]]: tensor<1x3xf32>)
+// CHECK-NEXT: nn.binary add %[[X]], %[[Y]]
+func.func @broadcasting_expands(%x: tensor<2x3xf32>, %y: tensor<1x3xf32>) -> tensor<2x3xf32> {
+  %0 = nn.tile %y repeats [2, 1] : tensor<1x3xf32> -> tensor<2x3xf32>
+  %1 = nn.binary add %x, %0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @pads_into_windows
+// CHECK: nn.conv2d %{{.*}} pads [1, 2, 3, 4]
+// CHECK-NEXT: nn.pool2d average %{{.*}} pads [0, 0, 1, 1] dilations [1, 1] overhang [0, 0] count_include_pad
+// CHECK-NEXT: return
+func.func @pads_into_windows(%x: tensor<1x7x9x3xf32>, %w: tensor<5x2x2x3xf32>) -> tensor<1x5x7x5xf32> {
+  %0 = nn.pad constant %x low [0, 1, 2, 0] high [0, 3, 4, 0] {value = 0.0} : tensor<1x7x9x3xf32> -> tensor<1x11x15x3xf32>
+  %1 = nn.conv2d %0, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x11x15x3xf32>, tensor<5x2x2x3xf32> -> tensor<1x10x14x5xf32>
+  %2 = nn.pad constant %1 low [0, 0, 0, 0] high [0, 1, 1, 0] {value = 0.0} : tensor<1x10x14x5xf32> -> tensor<1x11x15x5xf32>
+  %3 = nn.pool2d average %2 kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x11x15x5xf32> -> tensor<1x5x7x5xf32>
+  return %3 : tensor<1x5x7x5xf32>
+}
+
+// -----
+
+// A zero may be larger than all elements of the window.
+// CHECK-LABEL: @keeps_a_pad_that_can_win
+// CHECK: nn.pad
+func.func @keeps_a_pad_that_can_win(%x: tensor<1x7x9x3xf32>) -> tensor<1x7x9x3xf32> {
+  %0 = nn.pad constant %x low [0, 1, 1, 0] high [0, 0, 0, 0] {value = 0.0} : tensor<1x7x9x3xf32> -> tensor<1x8x10x3xf32>
+  %1 = nn.pool2d max %0 kernel [2, 2] strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x8x10x3xf32> -> tensor<1x7x9x3xf32>
+  return %1 : tensor<1x7x9x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @two_dimensional_products
+// CHECK: %[[L:.*]] = nn.reshape %{{.*}} : tensor<2x5x3xf32> -> tensor<10x3xf32>
+// CHECK: %[[M:.*]] = nn.matmul %[[L]], %{{.*}} : tensor<10x3xf32>, tensor<3x7xf32> -> tensor<10x7xf32>
+// CHECK: nn.reshape %[[M]] : tensor<10x7xf32> -> tensor<2x5x7xf32>
+func.func @two_dimensional_products(%x: tensor<2x5x3xf32>, %w: tensor<1x3x7xf32>) -> tensor<2x5x7xf32> {
+  %0 = nn.matmul %x, %w : tensor<2x5x3xf32>, tensor<1x3x7xf32> -> tensor<2x5x7xf32>
+  return %0 : tensor<2x5x7xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @transposed_right_side
+// CHECK: %[[T:.*]] = nn.transpose %{{.*}} [1, 0] : tensor<7x3xf32> -> tensor<3x7xf32>
+// CHECK: nn.matmul %{{.*}}, %[[T]] :
+func.func @transposed_right_side(%x: tensor<5x3xf32>, %y: tensor<7x3xf32>) -> tensor<5x7xf32> {
+  %0 = nn.matmul %x, %y transpose_b : tensor<5x3xf32>, tensor<7x3xf32> -> tensor<5x7xf32>
+  return %0 : tensor<5x7xf32>
+}
+
+// -----
+
+// Packing reads constant weights in either order.
+// CHECK-LABEL: @constant_transposed_right_side
+// CHECK: nn.matmul %{{.*}}, %{{.*}} transpose_b
+func.func @constant_transposed_right_side(%x: tensor<5x3xf32>) -> tensor<5x2xf32> {
+  %w = nn.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %0 = nn.matmul %x, %w transpose_b : tensor<5x3xf32>, tensor<2x3xf32> -> tensor<5x2xf32>
+  return %0 : tensor<5x2xf32>
+}
