@@ -6,6 +6,7 @@
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/EndianStream.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/TargetParser/Triple.h"
 #include <algorithm>
 
@@ -225,4 +226,16 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
                /*first global=*/1, 8, sizeof(ELF::Elf64_Sym));
   writeSection(layout.strtabName, ELF::SHT_STRTAB, 0, layout.strtabAt, layout.strings.size(), 0, 0, 1, 0);
   return Error::success();
+}
+
+Expected<std::unique_ptr<MemoryBuffer>> nncc::makeWeightsObject(const ModelPlan &plan, const WeightWriter &pack) {
+  if (!plan.weightsBytes)
+    return nullptr;
+  SmallVector<char, 0> bytes;
+  bytes.reserve(weightsObjectBytes(plan));
+  raw_svector_ostream os(bytes);
+  if (Error error = writeWeightsObject(plan, pack, os))
+    return std::move(error);
+  return std::make_unique<SmallVectorMemoryBuffer>(std::move(bytes), plan.name + "_weights.o",
+                                                   /*RequiresNullTerminator=*/false);
 }

@@ -5,8 +5,10 @@
 #include "codegen/emit/ModelPlan.h"
 #include "llvm/Support/Error.h"
 #include <functional>
+#include <memory>
 
 namespace llvm {
+class MemoryBuffer;
 class raw_ostream;
 }
 
@@ -39,6 +41,9 @@ llvm::Error writeWeights(const ModelPlan &plan, const WeightWriter &pack, llvm::
 /// read-only section, aligned to 64 bytes (a cache line).
 /// source  System V ABI, chapter 4
 llvm::Error writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, llvm::raw_ostream &os);
+
+/// The same object in memory, for running a model in process; null for a model without weights.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> makeWeightsObject(const ModelPlan &plan, const WeightWriter &pack);
 
 /// Bytes of that object.
 uint64_t weightsObjectBytes(const ModelPlan &plan);

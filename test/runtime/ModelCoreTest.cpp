@@ -1,0 +1,196 @@
+// The generic half of a library, with a description and a dispatcher made up here.
+extern "C" {
+#include "runtime/model/core.h"
+}
+#include "gtest/gtest.h"
+#include <string>
+#include <vector>
+
+namespace {
+// What the dispatcher was called with.
+std::vector<uint32_t> dispatched;
+void *lastArena;
+std::vector<const void *> lastInputs, lastOutputs;
+
+void dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs) {
+  dispatched.push_back(kernel);
+  lastArena = arena;
+  lastInputs.assign(inputs, inputs + 2);
+  lastOutputs.assign(outputs, outputs + 2);
+}
+
+/// Two inputs of 16 and 3 bytes, two outputs of 8 and 0 bytes, five kernels, an arena of 256 bytes.
+const nncc_port ports[] = {{16, 8}, {3, 1}, {8, 4}, {0, 4}};
+const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, dispatch};
+const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, dispatch};
+
+class ModelCore : public testing::Test {
+protected:
+  void SetUp() override { dispatched.clear(); }
+  nncc_status init(const nncc_options *options = nullptr) {
+    return nncc_core_init(&model, context(), arena, sizeof arena, options);
+  }
+  nncc_context *context() { return reinterpret_cast<nncc_context *>(words); }
+  nncc_status run() { return nncc_core_run(&model, context(), inputs, outputs); }
+
+  uint64_t words[NNCC_CONTEXT_FIXED_WORDS + 4] = {};
+  alignas(64) uint8_t arena[256];
+  alignas(8) uint8_t a[16], c[8];
+  uint8_t b[3];
+  const void *inputs[2] = {a, b};
+  void *outputs[2] = {c, nullptr};
+};
+
+TEST_F(ModelCore, RunsEveryKernelInOrder) {
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(lastArena, arena);
+  EXPECT_EQ(lastInputs, (std::vector<const void *>{a, b}));
+  EXPECT_EQ(lastOutputs, (std::vector<const void *>{c, nullptr}));
+}
+
+TEST_F(ModelCore, StepsAsFarAsAllowed) {
+  ASSERT_EQ(init(), NNCC_OK);
+  EXPECT_EQ(nncc_core_step(&model, context(), 1), NNCC_NOT_STARTED);
+  ASSERT_EQ(nncc_core_start(&model, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(dispatched.size(), 0u);
+  EXPECT_EQ(nncc_core_step(&model, context(), 0), NNCC_MORE);
+  EXPECT_EQ(nncc_core_step(&model, context(), 3), NNCC_MORE);
+  EXPECT_EQ(dispatched.size(), 3u);
+  EXPECT_EQ(nncc_core_step(&model, context(), 2), NNCC_OK);
+  EXPECT_EQ(dispatched.size(), 5u);
+  EXPECT_EQ(nncc_core_step(&model, context(), 1), NNCC_NOT_STARTED);
+}
+
+TEST_F(ModelCore, KeepsThePointersAndNotTheArrays) {
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(nncc_core_start(&model, context(), inputs, outputs), NNCC_OK);
+  inputs[0] = outputs[0] = nullptr;
+  ASSERT_EQ(nncc_core_step(&model, context(), 9), NNCC_OK);
+  EXPECT_EQ(lastInputs[0], a);
+  EXPECT_EQ(lastOutputs[0], c);
+}
+
+TEST_F(ModelCore, StaysWithinItsContext) {
+  // A guard word behind it.
+  std::vector<uint64_t> exact(NNCC_CONTEXT_FIXED_WORDS + 5, 0xabcdabcdabcdabcd);
+  auto *tight = reinterpret_cast<nncc_context *>(exact.data());
+  ASSERT_EQ(nncc_core_init(&model, tight, arena, sizeof arena, nullptr), NNCC_OK);
+  ASSERT_EQ(nncc_core_run(&model, tight, inputs, outputs), NNCC_OK);
+  EXPECT_EQ(exact.back(), 0xabcdabcdabcdabcdu);
+}
+
+TEST_F(ModelCore, RefusesWhatWasNotInitialized) {
+  EXPECT_EQ(run(), NNCC_NOT_INITIALIZED);
+  EXPECT_EQ(nncc_core_step(&model, context(), 1), NNCC_NOT_INITIALIZED);
+  ASSERT_EQ(nncc_core_init(&another, context(), nullptr, 0, nullptr), NNCC_OK);
+  EXPECT_EQ(run(), NNCC_NOT_INITIALIZED);
+  EXPECT_EQ(nncc_core_run(&another, context(), nullptr, nullptr), NNCC_OK);
+}
+
+TEST_F(ModelCore, LosesItsInitializationWhenASecondOneFails) {
+  ASSERT_EQ(init(), NNCC_OK);
+  EXPECT_EQ(nncc_core_init(&model, context(), arena, 255, nullptr), NNCC_ARENA_TOO_SMALL);
+  EXPECT_EQ(run(), NNCC_NOT_INITIALIZED);
+}
+
+TEST_F(ModelCore, ChecksTheArena) {
+  EXPECT_EQ(nncc_core_init(&model, nullptr, arena, sizeof arena, nullptr), NNCC_NULL_POINTER);
+  EXPECT_EQ(nncc_core_init(&model, context(), nullptr, sizeof arena, nullptr), NNCC_NULL_POINTER);
+  EXPECT_EQ(nncc_core_init(&model, context(), arena + 32, sizeof arena, nullptr), NNCC_ARENA_MISALIGNED);
+  EXPECT_EQ(nncc_core_init(&model, context(), arena, 255, nullptr), NNCC_ARENA_TOO_SMALL);
+}
+
+TEST_F(ModelCore, ChecksTheCpuIfToldAboutIt) {
+  nncc_options options = {};
+  options.size = sizeof options;
+  EXPECT_EQ(init(&options), NNCC_OK);
+  options.cpu_features = NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_FP16;
+  EXPECT_EQ(init(&options), NNCC_CPU_UNSUPPORTED);
+  options.cpu_features |= NNCC_CPU_ARM_DOTPROD;
+  EXPECT_EQ(init(&options), NNCC_OK);
+}
+
+TEST_F(ModelCore, ReadsOptionsOfOtherVersions) {
+  struct {
+    nncc_options known;
+    uint8_t later[24];
+  } newer = {};
+  newer.known.size = sizeof newer;
+  EXPECT_EQ(init(&newer.known), NNCC_OK);
+  newer.later[23] = 1;
+  EXPECT_EQ(init(&newer.known), NNCC_BAD_OPTIONS);
+  newer.known.size = sizeof newer - 1;
+  EXPECT_EQ(init(&newer.known), NNCC_OK);
+  for (uint32_t size : {0u, 4u, uint32_t(sizeof(nncc_options) - 1)}) {
+    newer.known.size = size;
+    EXPECT_EQ(init(&newer.known), NNCC_BAD_OPTIONS);
+  }
+}
+
+TEST_F(ModelCore, ChecksThePointers) {
+  ASSERT_EQ(init(), NNCC_OK);
+  EXPECT_EQ(nncc_core_run(&model, nullptr, inputs, outputs), NNCC_NULL_POINTER);
+  EXPECT_EQ(nncc_core_run(&model, context(), nullptr, outputs), NNCC_NULL_POINTER);
+  EXPECT_EQ(nncc_core_run(&model, context(), inputs, nullptr), NNCC_NULL_POINTER);
+  inputs[1] = nullptr;
+  EXPECT_EQ(run(), NNCC_NULL_POINTER);
+  inputs[1] = b;
+  outputs[0] = nullptr;
+  EXPECT_EQ(run(), NNCC_NULL_POINTER);
+  outputs[0] = c + 2;
+  EXPECT_EQ(run(), NNCC_POINTER_MISALIGNED);
+  outputs[0] = c;
+  EXPECT_EQ(dispatched.size(), 0u);
+  EXPECT_EQ(run(), NNCC_OK);
+}
+
+TEST_F(ModelCore, RefusesOverlap) {
+  ASSERT_EQ(init(), NNCC_OK);
+  outputs[0] = a + 12; // the last four bytes of an input
+  EXPECT_EQ(run(), NNCC_POINTERS_OVERLAP);
+  outputs[0] = arena + 252;
+  EXPECT_EQ(run(), NNCC_POINTERS_OVERLAP);
+  outputs[0] = c;
+  inputs[0] = arena + 248;
+  EXPECT_EQ(run(), NNCC_POINTERS_OVERLAP);
+  inputs[0] = a;
+  inputs[1] = a + 3; // inputs are only read: they may share memory
+  EXPECT_EQ(run(), NNCC_OK);
+  outputs[1] = a; // an empty output touches nothing
+  EXPECT_EQ(run(), NNCC_OK);
+}
+
+TEST_F(ModelCore, TakesNeighbours) {
+  alignas(64) uint8_t memory[256 + 16 + 8];
+  inputs[0] = memory + 256;
+  outputs[0] = memory + 272;
+  ASSERT_EQ(nncc_core_init(&model, context(), memory, 256, nullptr), NNCC_OK);
+  EXPECT_EQ(run(), NNCC_OK);
+}
+
+TEST_F(ModelCore, AFailedStartEndsTheRunBefore) {
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(nncc_core_start(&model, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(nncc_core_step(&model, context(), 1), NNCC_MORE);
+  inputs[0] = nullptr;
+  EXPECT_EQ(nncc_core_start(&model, context(), inputs, outputs), NNCC_NULL_POINTER);
+  EXPECT_EQ(nncc_core_step(&model, context(), 1), NNCC_NOT_STARTED);
+}
+
+TEST_F(ModelCore, TellsTheHook) {
+  std::string calls;
+  nncc_options options = {};
+  options.size = sizeof options;
+  options.user = &calls;
+  options.on_kernel = [](void *user, uint32_t kernel, int begin) {
+    // The kernel runs between the two calls.
+    EXPECT_EQ(dispatched.size(), kernel + !begin);
+    *static_cast<std::string *>(user) += (begin ? "<" : ">") + std::to_string(kernel);
+  };
+  ASSERT_EQ(init(&options), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(calls, "<0>0<1>1<2>2<3>3<4>4");
+}
+} // namespace
