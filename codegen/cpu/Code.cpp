@@ -1,0 +1,100 @@
+// Tails are one masked access where masks cost nothing, and pieces of 2^n elements elsewhere.
+#include "codegen/cpu/Code.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace nncc::cpu;
+
+static unsigned alignmentOf(Type type) {
+  return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
+}
+
+Value Code::at(Value base, Value offset, Type element) {
+  return LLVM::GEPOp::create(b, pointer(), element, base, ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value Code::at(Value base, int64_t offset, Type element) {
+  if (offset == 0)
+    return base;
+  if (isInt<32>(offset))
+    return LLVM::GEPOp::create(b, pointer(), element, base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+  return at(base, constant(offset), element);
+}
+
+Value Code::load(Value address, Type type) { return LLVM::LoadOp::create(b, type, address, alignmentOf(type)); }
+
+void Code::store(Value value, Value address) {
+  LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType()));
+}
+
+Value Code::mask(VectorType type, int64_t count) {
+  SmallVector<bool> bits(type.getNumElements(), false);
+  std::fill_n(bits.begin(), count, true);
+  auto maskType = VectorType::get(type.getShape(), b.getI1Type());
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(maskType, ArrayRef<bool>(bits)));
+}
+
+Value Code::loadPart(Value address, VectorType type, int64_t count) {
+  int64_t lanes = type.getNumElements();
+  Type element = type.getElementType();
+  if (count == lanes)
+    return load(address, type);
+  if (maskedStores)
+    return LLVM::MaskedLoadOp::create(b, type, address, mask(type, count), ValueRange{zero(type)}, alignmentOf(type));
+  Value whole = zero(type);
+  for (int64_t from = 0; from < count;) {
+    int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - from));
+    Value place = at(address, from, element);
+    if (size == 1) {
+      whole = vector::InsertOp::create(b, load(place, element), whole, ArrayRef<int64_t>{from});
+    } else {
+      Value piece = load(place, VectorType::get(size, element));
+      SmallVector<int64_t> widen(lanes, vector::ShuffleOp::kPoisonIndex), blend(lanes);
+      for (int64_t i = 0; i < lanes; ++i)
+        blend[i] = i;
+      for (int64_t i = 0; i < size; ++i) {
+        widen[i] = i;
+        blend[from + i] = lanes + i;
+      }
+      Value wide = vector::ShuffleOp::create(b, piece, piece, widen);
+      whole = vector::ShuffleOp::create(b, whole, wide, blend);
+    }
+    from += size;
+  }
+  return whole;
+}
+
+void Code::storePart(Value value, Value address, int64_t count) {
+  auto type = cast<VectorType>(value.getType());
+  if (count == type.getNumElements())
+    return store(value, address);
+  if (maskedStores) {
+    LLVM::MaskedStoreOp::create(b, value, address, mask(type, count), alignmentOf(type));
+    return;
+  }
+  for (int64_t from = 0; from < count;) {
+    int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - from));
+    Value place = at(address, from, type.getElementType());
+    if (size == 1) {
+      store(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{from}), place);
+    } else {
+      SmallVector<int64_t> piece(size);
+      for (int64_t i = 0; i < size; ++i)
+        piece[i] = from + i;
+      store(vector::ShuffleOp::create(b, value, value, piece), place);
+    }
+    from += size;
+  }
+}
+
+SmallVector<Value> Code::loop(Value from, Value to, int64_t step, ValueRange values,
+                              function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(
+      b, from, to, constant(step), values, [&](OpBuilder &nested, Location, Value index, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+        SmallVector<Value> next = body(index, carried);
+        scf::YieldOp::create(b, next);
+      });
+  return llvm::to_vector(loop.getResults());
+}

@@ -1,0 +1,136 @@
+// Reads the root ops that the emitter knows.
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/Tiling.h"
+#include "dialects/nn/Origin.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// The kernel input that a value of the body is, if it is one.
+static std::optional<unsigned> inputOf(Value value) {
+  auto argument = dyn_cast_or_null<BlockArgument>(value);
+  return argument ? std::optional<unsigned>(argument.getArgNumber()) : std::nullopt;
+}
+
+template <typename Conv>
+static void readConvolution(Conv op, Contraction &contraction) {
+  auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), output = typeOf(op.getOutput());
+  contraction.groups = op.getGroups();
+  contraction.outputs = filter.getDimSize(0) / contraction.groups;
+  contraction.tapsH = filter.getDimSize(1);
+  contraction.tapsW = filter.getDimSize(2);
+  contraction.depth = filter.getDimSize(3);
+  // Pixels of one line; whole images follow each other when the window is one pixel at stride 1.
+  contraction.rows = std::max(output.getDimSize(1), output.getDimSize(2));
+  if (contraction.tapsH * contraction.tapsW == 1 && output.getShape().drop_back() == input.getShape().drop_back())
+    contraction.rows = output.getNumElements() / output.getShape().back();
+}
+
+std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
+  Contraction contraction;
+  Operation *root = contraction.root = kernel.getRoot();
+  Value lhs, rhs, bias;
+  unsigned pixelDims = 2;
+  if (auto conv = dyn_cast_or_null<nn::Conv2DOp>(root)) {
+    lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
+    readConvolution(conv, contraction);
+    if (conv.isDepthwise()) {
+      contraction.body = TapBody::Channelwise;
+      contraction.outputs = contraction.groups;
+      contraction.groups = 1;
+    }
+  } else if (auto conv = dyn_cast_or_null<nn::ConvTranspose2DOp>(root)) {
+    lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
+    readConvolution(conv, contraction);
+  } else if (auto matmul = dyn_cast_or_null<nn::MatMulOp>(root)) {
+    lhs = matmul.getLhs(), rhs = matmul.getRhs(), bias = matmul.getBias();
+    ArrayRef<int64_t> left = typeOf(lhs).getShape(), output = typeOf(matmul.getOutput()).getShape();
+    contraction.outputs = output.back();
+    contraction.depth = left.back();
+    contraction.rows = left[left.size() - 2];
+    pixelDims = 1;
+  } else if (auto pool = dyn_cast_or_null<nn::Pool2DOp>(root)) {
+    lhs = pool.getInput();
+    contraction.body = pool.getKind() == nn::PoolKind::max       ? TapBody::Maximum
+                       : pool.getKind() == nn::PoolKind::average ? TapBody::Sum
+                                                                 : TapBody::SumOfSquares;
+    contraction.outputs = typeOf(pool.getOutput()).getShape().back();
+    contraction.tapsH = pool.getKernel()[0];
+    contraction.tapsW = pool.getKernel()[1];
+    contraction.rows = typeOf(pool.getOutput()).getDimSize(2);
+  } else {
+    reason = "no contraction or pooling window";
+    return std::nullopt;
+  }
+
+  contraction.element = typeOf(lhs).getElementType();
+  if (!contraction.element.isF32() && !contraction.element.isF64()) {
+    llvm::raw_string_ostream(reason) << "elements of type " << contraction.element;
+    return std::nullopt;
+  }
+  for (Value value : {lhs, rhs, bias})
+    if (value && (!inputOf(value) || typeOf(value).getElementType() != contraction.element)) {
+      reason = "an operand of the root is computed in the kernel, or of another type";
+      return std::nullopt;
+    }
+  contraction.lhs = *inputOf(lhs);
+  contraction.rhs = inputOf(rhs);
+  contraction.bias = inputOf(bias);
+  if (llvm::is_contained(typeOf(root->getResult(0)).getShape(), 0)) {
+    reason = "the result is empty";
+    return std::nullopt;
+  }
+  auto epilogue = Epilogue::match(kernel, root, pixelDims, reason);
+  if (failed(epilogue))
+    return std::nullopt;
+  contraction.epilogue = std::move(*epilogue);
+  return contraction;
+}
+
+int64_t Contraction::lanes(nn::MachineAttr machine) const {
+  // Channels that fill less than half a register get a narrower one: no work on zeros.
+  int64_t lanes = machine.lanes(element.getIntOrFloatBitWidth()), least = 128 / element.getIntOrFloatBitWidth();
+  while (lanes > least && lanes / 2 >= outputs)
+    lanes /= 2;
+  return lanes;
+}
+
+int64_t Contraction::panel(nn::MachineAttr machine) const {
+  int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
+  if (body == TapBody::Product)
+    return width * choosePanelVectors(machine, rows, vectors);
+  return width * (vectors <= 3 ? vectors : 2);
+}
+
+int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
+  return body == TapBody::Product ? chooseTileRows(machine, vectors) : chooseWindowRows(machine, vectors);
+}
+
+PanelPacking Contraction::panels(nn::MachineAttr machine) const {
+  PanelPacking packing{groups, outputs, depth * tapsH * tapsW, panel(machine), lanes(machine)};
+  if (auto matmul = dyn_cast<nn::MatMulOp>(root)) {
+    packing.batches = 1;
+    for (int64_t size : typeOf(matmul.getRhs()).getShape().drop_back(2))
+      packing.batches *= size;
+    packing.outputsInnermost = !matmul.getTransposeB();
+  }
+  return packing;
+}
+
+PadPacking Contraction::padding(nn::MachineAttr machine) const { return {groups, outputs, lanes(machine)}; }
+
+nn::MachineAttr cpu::getMachine(nn::KernelOp kernel) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  auto machines = module ? module->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr) : nullptr;
+  StringRef device = kernel.getDevice().value_or("cpu0");
+  return machines ? machines.getAs<nn::MachineAttr>(device) : nullptr;
+}
+
+nn::PackingAttr cpu::getPacking(nn::KernelOp kernel, unsigned input) {
+  auto packings = kernel->getAttrOfType<ArrayAttr>(kPackingsAttr);
+  return packings && input < packings.size() ? dyn_cast<nn::PackingAttr>(packings[input]) : nullptr;
+}

@@ -1,0 +1,51 @@
+// What the contraction emitter sees in a kernel: one window of taps over images, or a matrix product, as numbers.
+#ifndef NNCC_CODEGEN_CPU_CONTRACTION_H
+#define NNCC_CODEGEN_CPU_CONTRACTION_H
+#include "codegen/cpu/Epilogue.h"
+#include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/Packing.h"
+
+namespace nncc::cpu {
+
+/// A kernel that micro-kernels can run, by its types alone (N2 or later).
+struct Contraction {
+  mlir::Operation *root = nullptr;
+  TapBody body = TapBody::Product;
+  mlir::Type element;
+  /// Output channels per group, values of k per tap, and the window. One group when channels are not grouped.
+  int64_t groups = 1, outputs = 0, depth = 1, tapsH = 1, tapsW = 1;
+  /// Output pixels that can follow each other in the rows of one tile.
+  int64_t rows = 1;
+  /// Kernel inputs that the root reads.
+  unsigned lhs = 0;
+  std::optional<unsigned> rhs, bias;
+  std::optional<Epilogue> epilogue;
+
+  /// Finds out whether a kernel is one; `reason` says why not.
+  static std::optional<Contraction> match(nn::KernelOp kernel, std::string &reason);
+
+  /// The recipe for the right operand as a constant.
+  PanelPacking panels(nn::MachineAttr machine) const;
+  /// The recipe for the bias as a constant.
+  PadPacking padding(nn::MachineAttr machine) const;
+  int64_t lanes(nn::MachineAttr machine) const;
+  /// Rows of a register tile for panels of so many vectors.
+  int64_t tileRows(nn::MachineAttr machine, int64_t vectors) const;
+  /// Width of panels where the right operand is not packed (or there is none).
+  int64_t panel(nn::MachineAttr machine) const;
+};
+
+/// The numbers of the device that a kernel runs on, from `nn.machines` of its module; null when there are none.
+nn::MachineAttr getMachine(nn::KernelOp kernel);
+
+/// The recipe of an input, or null.
+nn::PackingAttr getPacking(nn::KernelOp kernel, unsigned input);
+
+/// Replaces the body of `function`, which holds one planned kernel, by driver loops around micro-kernels.
+///
+/// error  a kernel, or a layout of its operands, that is left to other lowerings: `reason` says why, nothing changed
+mlir::LogicalResult emitContraction(mlir::func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                                    std::string &reason);
+
+} // namespace nncc::cpu
+#endif

@@ -1,0 +1,37 @@
+// The passes that know how CPU code is made. They read the machine's numbers from `nn.machines`, like all others.
+#ifndef NNCC_CODEGEN_CPU_CPUPASSES_TD
+#define NNCC_CODEGEN_CPU_CPUPASSES_TD
+include "mlir/Pass/PassBase.td"
+
+def PackWeights : Pass<"nncc-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "Decides how the constant weights of contractions are laid out";
+  let description = [{
+    Requires N2, guarantees N2. Sets `nn.packings` on kernels whose root is a convolution or matrix product: one recipe
+    (or unit) per input. From P on, such an input is a memref of as many bytes as the recipe's first number says.
+
+    ```mlir
+    nn.kernel "k000_conv1" ins(%x, %w : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32>) {...}
+    // becomes
+    nn.kernel "k000_conv1" ins(...) {...} attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
+    ```
+  }];
+}
+
+def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {
+  let summary = "Turns outlined convolutions, matrix products and pooling into calls of micro-kernels";
+  let description = [{
+    Requires L1 functions that hold one planned `nn.kernel` each; guarantees L2 code in those that it takes. A kernel
+    that it does not know is left alone, with a remark that says why; it is an error when its weights are packed.
+
+    ```mlir
+    func.func @k000_conv1(%x: memref<..>, %w: memref<432xi8>, %y: memref<..>) { nn.kernel ... }
+    // becomes
+    func.func @k000_conv1(...) { scf.for ... { call @nncc_gemm_f32_6x4(...) } }
+    func.func private @nncc_gemm_f32_6x4(...) { ... vector.fma ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+#endif

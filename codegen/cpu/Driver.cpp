@@ -1,0 +1,556 @@
+// The code of one layer: where its operands lie, which calls of micro-kernels cover its output, and loops over them.
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/Regions.h"
+#include "codegen/cpu/Tiling.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/Support/MathExtras.h"
+#include <map>
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+namespace {
+
+/// The operands of micro-kernels; leaves of the epilogue follow.
+enum Stream : unsigned { A, B, C, Bias, FirstLeaf };
+
+/// One operand as all loops see it; strides count elements. An absent one has no pointer.
+struct Operand {
+  Value pointer;
+  Type element;
+  SmallVector<int64_t> outer; ///< per batch dim
+  int64_t h = 0, w = 0;       ///< to the next pixel
+  int64_t group = 0, panel = 0;
+};
+
+/// One loop over output pixels (or batches): how often, and how far every operand moves.
+struct Axis {
+  int64_t count;
+  SmallVector<int64_t> strides; ///< per stream
+};
+
+/// A region of the output in which all pixels have the same taps.
+struct Region {
+  SmallVector<int64_t> offsets; ///< per stream; that of B counts rows
+  Axis lines, pixels;
+  int64_t depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B, divisor;
+};
+
+class Driver {
+public:
+  Driver(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels, nn::MachineAttr machine,
+         const Contraction &contraction, std::string &reason)
+      : function(function), kernel(kernel), kernels(kernels), machine(machine), contraction(contraction),
+        epilogue(*contraction.epilogue), reason(reason), builder(kernel), code(kernel.getLoc(), builder, kernels.hasMaskedStores()) {}
+
+  LogicalResult run() {
+    if (failed(describe()) || failed(findRegions()))
+      return failure();
+    for (auto [i, operand] : llvm::enumerate(operands))
+      if (memories[i])
+        operand.pointer = pointerTo(memories[i]);
+    collapseOuter();
+    emit();
+    kernel.erase();
+    return success();
+  }
+
+private:
+  func::FuncOp function;
+  nn::KernelOp kernel;
+  MicroKernels &kernels;
+  nn::MachineAttr machine;
+  const Contraction &contraction;
+  const Epilogue &epilogue;
+  std::string &reason;
+  OpBuilder builder;
+  Code code;
+
+  SmallVector<Operand> operands;
+  SmallVector<Value> memories; ///< memref per stream, or null
+  int64_t panel = 0, lanes = 0;
+  bool isPadded = false;
+  int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
+  SmallVector<Axis> outer;
+  SmallVector<Region> regions;
+  /// Tiles of so many rows, and the calls that they make.
+  std::map<int64_t, SmallVector<CallEntry>, std::greater<>> calls;
+
+  LogicalResult refuse(const Twine &why) {
+    reason = why.str();
+    return failure();
+  }
+
+  //===-- where operands lie ----------------------------------------------===//
+
+  /// Strides of a memref; failure unless its innermost dim is contiguous.
+  LogicalResult stridesOf(Value memory, SmallVectorImpl<int64_t> &strides) {
+    auto type = cast<MemRefType>(memory.getType());
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)) || offset != 0 ||
+        llvm::any_of(strides, ShapedType::isDynamic))
+      return refuse("an operand has no static layout at offset 0");
+    if (type.getRank() && strides.back() != 1 && type.getShape().back() != 1)
+      return refuse("channels of an operand are not contiguous");
+    int64_t extent = 1;
+    for (auto [size, stride] : llvm::zip(type.getShape(), strides))
+      extent += (size - 1) * stride;
+    if (!isInt<31>(extent))
+      return refuse("an operand has more than 2^30 elements");
+    return success();
+  }
+
+  /// Fills strides of an operand of the output's rank; dims of size 1 that are broadcast get stride 0.
+  LogicalResult placePixels(Operand &operand, Value memory, bool isBroadcast) {
+    SmallVector<int64_t> strides;
+    if (failed(stridesOf(memory, strides)))
+      return failure();
+    auto shape = cast<MemRefType>(memory.getType()).getShape();
+    if (isBroadcast)
+      for (auto [stride, size] : llvm::zip(strides, shape))
+        if (size == 1)
+          stride = 0;
+    unsigned pixelDims = isa<nn::MatMulOp>(contraction.root) ? 1 : 2, rank = strides.size();
+    operand.w = strides[rank - 2];
+    operand.h = pixelDims == 2 ? strides[rank - 3] : 0;
+    operand.outer.assign(strides.begin(), strides.end() - 1 - pixelDims);
+    return success();
+  }
+
+  LogicalResult describe() {
+    if (!kernel.isPlanned() || kernel.getOutputs().size() != 1)
+      return refuse("it is not planned");
+    unsigned leaves = epilogue.leaves().size();
+    operands.resize(FirstLeaf + leaves);
+    memories.resize(operands.size());
+    memories[A] = kernel.getInputs()[contraction.lhs];
+    memories[C] = kernel.getOutputs().front();
+    bool isProduct = contraction.body == TapBody::Product;
+    int64_t outputs = contraction.outputs;
+    lanes = contraction.lanes(machine);
+    panel = contraction.panel(machine);
+
+    // The right operand and the bias.
+    if (contraction.rhs) {
+      Operand &right = operands[B];
+      memories[B] = kernel.getInputs()[*contraction.rhs];
+      if (auto packing = getPacking(kernel, *contraction.rhs)) {
+        auto recipe = PanelPacking::from(packing);
+        if (!recipe || recipe->outputs != outputs)
+          return refuse("the weights are packed in another way");
+        isPadded = true;
+        panel = recipe->panel;
+        lanes = recipe->lanes;
+        right.group = recipe->batchSize();
+        right.panel = recipe->depth * panel;
+      }
+      if (auto matmul = dyn_cast<nn::MatMulOp>(contraction.root)) {
+        if (!isPadded) {
+          if (matmul.getTransposeB())
+            return refuse("the right operand is transposed and not constant");
+          SmallVector<int64_t> strides;
+          if (failed(stridesOf(memories[B], strides)))
+            return failure();
+          unpackedRow = strides[strides.size() - 2];
+          right.panel = panel;
+          right.outer.assign(strides.begin(), strides.end() - 2);
+        } else {
+          int64_t step = right.group;
+          for (int64_t size : llvm::reverse(cast<RankedTensorType>(matmul.getRhs().getType()).getShape().drop_back(2))) {
+            right.outer.insert(right.outer.begin(), step);
+            step *= size;
+          }
+        }
+        for (auto [stride, size] : llvm::zip(right.outer, cast<RankedTensorType>(matmul.getRhs().getType()).getShape()))
+          if (size == 1)
+            stride = 0;
+      } else if (!isPadded) {
+        return refuse("the filter is not constant");
+      } else {
+        right.outer.assign(1, 0);
+      }
+    }
+    operands[Bias].outer.assign(std::max<size_t>(operands[B].outer.size(), 1), 0);
+    if (contraction.bias) {
+      memories[Bias] = kernel.getInputs()[*contraction.bias];
+      auto packing = getPacking(kernel, *contraction.bias);
+      auto recipe = packing ? PadPacking::from(packing) : std::nullopt;
+      SmallVector<int64_t> strides;
+      if (isPadded != recipe.has_value() || (recipe && (recipe->count != outputs || recipe->lanes != lanes)))
+        return refuse("weights and bias are not packed alike");
+      if (!recipe && failed(stridesOf(memories[Bias], strides)))
+        return failure();
+      operands[Bias].group = recipe ? recipe->batchSize() : outputs;
+      operands[Bias].panel = panel;
+    }
+
+    // What lies along pixels.
+    if (failed(placePixels(operands[A], memories[A], false)) || failed(placePixels(operands[C], memories[C], false)))
+      return failure();
+    if (isa<nn::MatMulOp>(contraction.root)) {
+      auto shape = cast<MemRefType>(memories[A].getType()).getShape();
+      for (auto [stride, size] : llvm::zip(operands[A].outer, shape))
+        if (size == 1)
+          stride = 0;
+    }
+    operands[A].group = contraction.depth;
+    operands[A].panel = isProduct ? 0 : panel;
+    operands[C].group = outputs;
+    operands[C].panel = panel;
+    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves())) {
+      Operand &operand = operands[FirstLeaf + i];
+      memories[FirstLeaf + i] = kernel.getInputs()[leaf.input];
+      if (failed(placePixels(operand, memories[FirstLeaf + i], true)))
+        return failure();
+      operand.group = leaf.variesByChannel ? outputs : 0;
+      operand.panel = leaf.variesByChannel ? panel : 0;
+    }
+    for (auto [operand, memory] : llvm::zip(operands, memories)) {
+      operand.element = contraction.element;
+      operand.outer.resize(operands[C].outer.size(), 0);
+    }
+    operands[C].element = epilogue.storedElement();
+    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
+      operands[FirstLeaf + i].element = leaf.memoryElement();
+    return success();
+  }
+
+  Value pointerTo(Value memory) {
+    Value index = memref::ExtractAlignedPointerAsIndexOp::create(code.b, memory);
+    Value address = arith::IndexCastOp::create(code.b, code.b.getI64Type(), index);
+    return LLVM::IntToPtrOp::create(code.b, code.pointer(), address);
+  }
+
+  //===-- which calls -----------------------------------------------------===//
+
+  LogicalResult findRegions() {
+    ArrayRef<int64_t> output = cast<MemRefType>(memories[C].getType()).getShape();
+    SmallVector<AxisRegion> rowsOf, columnsOf;
+    bool countsPads = false;
+    if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root)) {
+      ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
+      for (int i : {0, 1})
+        (i ? columnsOf : rowsOf) = windowRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH,
+                                                 conv.getStrides()[i], conv.getDilations()[i], conv.getPads()[i],
+                                                 conv.getPads()[2 + i]);
+    } else if (auto conv = dyn_cast<nn::ConvTranspose2DOp>(contraction.root)) {
+      ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
+      for (int i : {0, 1})
+        (i ? columnsOf : rowsOf) =
+            transposedRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH,
+                              conv.getStrides()[i], conv.getDilations()[i], conv.getPads()[i]);
+    } else if (auto pool = dyn_cast<nn::Pool2DOp>(contraction.root)) {
+      ArrayRef<int64_t> in = cast<RankedTensorType>(pool.getInput().getType()).getShape();
+      for (int i : {0, 1})
+        (i ? columnsOf : rowsOf) = windowRegions(in[1 + i], output[1 + i], pool.getKernel()[i], pool.getStrides()[i],
+                                                 pool.getDilations()[i], pool.getPads()[i], pool.getPads()[2 + i]);
+      countsPads = pool.getCountIncludePad();
+    } else {
+      rowsOf = windowRegions(1, 1, 1, 1, 1, 0, 0);
+      columnsOf = windowRegions(output[output.size() - 2], output[output.size() - 2], 1, 1, 1, 0, 0);
+    }
+    // Every region costs a table entry per tile size; signals with huge windows have a region per sample.
+    if (rowsOf.size() * columnsOf.size() > 1024)
+      return refuse("the border has too many kinds of pixels");
+    for (const AxisRegion &h : rowsOf)
+      for (const AxisRegion &w : columnsOf)
+        addRegion(h, w, countsPads);
+
+    for (auto [i, size] : llvm::enumerate(output.take_front(operands[C].outer.size()))) {
+      Axis axis{size, {}};
+      for (const Operand &operand : operands)
+        axis.strides.push_back(operand.outer[i]);
+      outer.push_back(axis);
+    }
+    return success();
+  }
+
+  void addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads) {
+    Region region;
+    int64_t depth = contraction.depth, tapRow = contraction.tapsW * depth;
+    region.offsets.assign(operands.size(), 0);
+    region.lines = {h.count, SmallVector<int64_t>(operands.size(), 0)};
+    region.pixels = {w.count, SmallVector<int64_t>(operands.size(), 0)};
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      if (i == B || i == Bias)
+        continue;
+      bool isInput = i == A;
+      region.offsets[i] = (isInput ? h.inStart : h.outStart) * operand.h + (isInput ? w.inStart : w.outStart) * operand.w;
+      region.lines.strides[i] = (isInput ? h.inPerOut : h.outStep) * operand.h;
+      region.pixels.strides[i] = (isInput ? w.inPerOut : w.outStep) * operand.w;
+    }
+    region.offsets[B] = h.tapStart * tapRow + w.tapStart * depth;
+    region.depth = depth;
+    region.taps0 = w.taps;
+    region.tap0A = w.inPerTap * operands[A].w;
+    region.tap0B = w.tapStep * depth;
+    region.taps1 = h.taps;
+    region.tap1A = h.inPerTap * operands[A].h;
+    region.tap1B = h.tapStep * tapRow;
+    region.divisor = countsPads ? (h.taps + h.inPads) * (w.taps + w.inPads) : h.taps * w.taps;
+    if (h.taps == 0 || w.taps == 0)
+      region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;
+    if (contraction.body == TapBody::Product) {
+      // Taps whose values follow each other in A and in B are one longer run.
+      if (region.taps0 > 1 && region.tap0A == region.depth && region.tap0B == region.depth) {
+        region.depth *= region.taps0;
+        region.taps0 = 1;
+      }
+      if (region.taps0 == 1 && region.taps1 > 1 && region.tap1A == region.depth && region.tap1B == region.depth) {
+        region.depth *= region.taps1;
+        region.taps1 = 1;
+      }
+    }
+    collapse(region.lines, region.pixels);
+    regions.push_back(region);
+  }
+
+  /// Makes one axis of two where the outer one goes on where the inner one ends; axes of one step always do.
+  bool collapse(Axis &outside, Axis &inside) {
+    if (outside.count == 1) {
+      outside.strides.assign(outside.strides.size(), 0);
+      return true;
+    }
+    if (inside.count == 1) {
+      inside = outside;
+    } else {
+      for (unsigned i = 0; i < inside.strides.size(); ++i)
+        if (outside.strides[i] != inside.count * inside.strides[i])
+          return false;
+      inside.count *= outside.count;
+    }
+    outside.count = 1;
+    outside.strides.assign(outside.strides.size(), 0);
+    return true;
+  }
+
+  /// Batches become lines of pixels, where one region is all and the same weights serve them.
+  void collapseOuter() {
+    while (!outer.empty()) {
+      Axis &last = outer.back();
+      if (last.count > 1) {
+        if (regions.size() != 1 || last.strides[B] != 0)
+          return;
+        for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
+          if (!leaf.variesByPixel && last.strides[FirstLeaf + i] != 0)
+            return;
+        Region &region = regions.front();
+        if (region.lines.count == 1)
+          region.lines = last;
+        else if (!collapse(last, region.lines))
+          return;
+        collapse(region.lines, region.pixels);
+      }
+      outer.pop_back();
+    }
+  }
+
+  /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
+  void cutRegions(int64_t tileRows, int64_t budget) {
+    for (Region &region : regions) {
+      auto tiles = [&](const Axis &lines, const Axis &pixels) {
+        return lines.count * static_cast<int64_t>(llvm::divideCeil(pixels.count, tileRows));
+      };
+      if (tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
+        std::swap(region.lines, region.pixels);
+      int64_t pixel = 0;
+      for (RowCut cut : cutRows(region.pixels.count, tileRows)) {
+        // Blocks of lines, or of tiles where there is one line.
+        int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
+        if (budget && region.lines.count > 1)
+          lineStep = std::clamp<int64_t>(budget / std::max<int64_t>(region.pixels.count, 1), 1, region.lines.count);
+        else if (budget && ofLine > budget)
+          tileStep = std::clamp<int64_t>(budget / cut.rows, 4, cut.tiles);
+        for (int64_t line = 0; line < region.lines.count; line += lineStep)
+          for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
+            addCall(region, cut.rows, line, std::min(lineStep, region.lines.count - line), pixel + tile * cut.rows,
+                    std::min(tileStep, cut.tiles - tile));
+        pixel += ofLine;
+      }
+    }
+  }
+
+  void addCall(const Region &region, int64_t rows, int64_t line, int64_t lines, int64_t pixel, int64_t tiles) {
+    CallEntry entry;
+    auto &f = entry.fields;
+    f.assign(CallEntry::leafField(epilogue.leaves().size(), 0), 0);
+    auto offset = [&](unsigned stream) {
+      return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
+    };
+    f[CallEntry::OffsetA] = offset(A);
+    f[CallEntry::OffsetB] = region.offsets[B];
+    f[CallEntry::OffsetC] = offset(C);
+    f[CallEntry::Lines] = lines;
+    f[CallEntry::LineA] = region.lines.strides[A];
+    f[CallEntry::LineC] = region.lines.strides[C];
+    f[CallEntry::Tiles] = tiles;
+    f[CallEntry::RowA] = region.pixels.strides[A];
+    f[CallEntry::RowC] = region.pixels.strides[C];
+    f[CallEntry::Depth] = region.depth;
+    f[CallEntry::Taps0] = region.taps0;
+    f[CallEntry::Tap0A] = region.tap0A;
+    f[CallEntry::Tap0B] = region.tap0B;
+    f[CallEntry::Taps1] = region.taps1;
+    f[CallEntry::Tap1A] = region.tap1A;
+    f[CallEntry::Tap1B] = region.tap1B;
+    f[CallEntry::RowB] = unpackedRow;
+    f[CallEntry::Divisor] = region.divisor;
+    for (unsigned i = 0; i < epilogue.leaves().size(); ++i) {
+      f[CallEntry::leafField(i, 0)] = offset(FirstLeaf + i);
+      f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
+      f[CallEntry::leafField(i, 2)] = region.pixels.strides[FirstLeaf + i];
+    }
+    calls[rows].push_back(entry);
+  }
+
+  //===-- code ------------------------------------------------------------===//
+
+  using Pointers = SmallVector<Value>; ///< per stream; null where absent
+
+  /// A loop that moves every present pointer by its stride; none for one trip.
+  void loopOver(int64_t count, ArrayRef<int64_t> strides, Pointers pointers, function_ref<void(Pointers)> body) {
+    if (count == 1)
+      return body(pointers);
+    code.loop(code.constant(0), code.constant(count), 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+      Pointers moved = pointers;
+      for (auto [pointer, stride, operand] : llvm::zip(moved, strides, operands))
+        if (pointer && stride)
+          pointer = code.at(pointer, code.mul(i, stride), operand.element);
+      body(moved);
+      return {};
+    });
+  }
+
+  void emit() {
+    Pointers pointers;
+    SmallVector<int64_t> groupStrides;
+    for (const Operand &operand : operands) {
+      pointers.push_back(operand.pointer);
+      groupStrides.push_back(operand.group);
+    }
+    // Bytes that the input of one output pixel takes: how much of it stays in the cache while panels pass by.
+    bool isProduct = contraction.body == TapBody::Product;
+    int64_t pixels = 0;
+    for (const Region &region : regions)
+      pixels += region.lines.count * region.pixels.count;
+    auto input = cast<MemRefType>(memories[A].getType());
+    int64_t images = 1;
+    for (const Axis &axis : outer)
+      images *= axis.count;
+    int64_t bytes = input.getNumElements() / contraction.groups / std::max<int64_t>(images, 1) *
+                    (contraction.element.getIntOrFloatBitWidth() / 8);
+    int64_t half = machine.getL2Bytes() / 2;
+    bool blocks = contraction.outputs > panel && bytes > half;
+    int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
+    cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
+
+    loopOuter(0, pointers, [&](Pointers pointers) {
+      loopOver(contraction.groups, groupStrides, pointers, [&](Pointers pointers) {
+        for (auto &[rows, entries] : calls) {
+          LLVM::GlobalOp table = kernels.getTable(entries);
+          int64_t fields = entries.front().fields.size();
+          auto overEntries = [&](function_ref<void(Value)> body) {
+            Value base = LLVM::AddressOfOp::create(code.b, table);
+            if (entries.size() == 1)
+              return body(base);
+            code.loop(code.constant(0), code.constant(entries.size()), 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+              body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
+              return {};
+            });
+          };
+          // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
+          if (blocks || !isProduct)
+            overEntries([&](Value entry) { overPanels(pointers, [&](Pointers at, int64_t width) { call(rows, at, width, entry); }); });
+          else
+            overPanels(pointers, [&](Pointers at, int64_t width) { overEntries([&](Value entry) { call(rows, at, width, entry); }); });
+        }
+      });
+    });
+  }
+
+  void loopOuter(unsigned depth, Pointers pointers, function_ref<void(Pointers)> body) {
+    if (depth == outer.size())
+      return body(pointers);
+    loopOver(outer[depth].count, outer[depth].strides, pointers,
+             [&](Pointers moved) { loopOuter(depth + 1, moved, body); });
+  }
+
+  int64_t panelVectors(int64_t width) const { return llvm::divideCeil(width, lanes); }
+
+  /// Full panels in a loop, then what is left.
+  void overPanels(Pointers pointers, function_ref<void(Pointers, int64_t)> body) {
+    int64_t full = contraction.outputs / panel, rest = contraction.outputs % panel;
+    SmallVector<int64_t> strides;
+    for (const Operand &operand : operands)
+      strides.push_back(operand.panel);
+    if (full)
+      loopOver(full, strides, pointers, [&](Pointers moved) { body(moved, panel); });
+    if (!rest)
+      return;
+    for (auto [pointer, stride, operand] : llvm::zip(pointers, strides, operands))
+      if (pointer && stride && full)
+        pointer = code.at(pointer, full * stride, operand.element);
+    body(pointers, rest);
+  }
+
+  /// Calls the micro-kernel for `channels` output channels at a table entry.
+  void call(int64_t rows, Pointers pointers, int64_t channels, Value entry) {
+    TileShape shape;
+    shape.body = contraction.body;
+    shape.element = contraction.element;
+    shape.lanes = lanes;
+    shape.rows = rows;
+    shape.vectors = panelVectors(channels);
+    shape.tail = channels - (shape.vectors - 1) * lanes;
+    shape.byLane = machine.getFmaLane() && contraction.element.getIntOrFloatBitWidth() == 32 &&
+                   contraction.body == TapBody::Product;
+    shape.hasBias = contraction.bias.has_value();
+    shape.isPadded = isPadded;
+    for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
+      shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
+    func::FuncOp kernelFunction = kernels.get(shape, epilogue);
+
+    auto field = [&](unsigned index) {
+      Value narrow = code.load(code.at(entry, index, code.b.getI32Type()), code.b.getI32Type());
+      return arith::ExtSIOp::create(code.b, code.b.getI64Type(), narrow).getResult();
+    };
+    auto move = [&](unsigned stream, unsigned index, int64_t scale = 1) {
+      pointers[stream] = code.at(pointers[stream], code.mul(field(index), scale), operands[stream].element);
+    };
+    move(A, CallEntry::OffsetA);
+    if (pointers[B] && isPadded)
+      move(B, CallEntry::OffsetB, shape.width());
+    move(C, CallEntry::OffsetC);
+    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
+      if (leaf.variesByPixel)
+        move(FirstLeaf + i, CallEntry::leafField(i, 0));
+    SmallVector<Value> arguments;
+    for (Value pointer : pointers)
+      if (pointer)
+        arguments.push_back(pointer);
+    arguments.push_back(entry);
+    func::CallOp::create(code.b, kernelFunction, arguments);
+  }
+
+  /// True unless the plan proved a leaf and the output disjoint.
+  bool mayBeOutput(Value memory) {
+    auto isDisjoint = [&](Value value) {
+      auto argument = dyn_cast<BlockArgument>(value);
+      return argument && argument.getOwner() == &function.getBody().front() &&
+             function.getArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName());
+    };
+    return memory == memories[C] || (!isDisjoint(memory) && !isDisjoint(memories[C]));
+  }
+};
+
+} // namespace
+
+LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                                   std::string &reason) {
+  auto machine = getMachine(kernel);
+  auto contraction = Contraction::match(kernel, reason);
+  if (!contraction)
+    return failure();
+  return Driver(function, kernel, kernels, machine, *contraction, reason).run();
+}

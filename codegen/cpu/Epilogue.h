@@ -1,0 +1,57 @@
+// The elementwise ops that a contraction applies to its result before it is stored.
+#ifndef NNCC_CODEGEN_CPU_EPILOGUE_H
+#define NNCC_CODEGEN_CPU_EPILOGUE_H
+#include "codegen/cpu/Code.h"
+#include "dialects/nn/NN.h"
+#include <string>
+
+namespace nncc::cpu {
+
+/// A kernel input that the epilogue reads, broadcast to the shape of the result.
+struct Leaf {
+  unsigned input;                ///< index among the inputs of the kernel
+  mlir::RankedTensorType type;   ///< as the body sees it
+  bool variesByChannel;          ///< the innermost dim is not broadcast
+  bool variesByPixel;            ///< a dim that the rows of a tile may run along is not broadcast
+
+  /// Elements as they lie in memory: booleans are bytes.
+  mlir::Type memoryElement() const;
+};
+
+/// A DAG of elementwise ops on the accumulator, leaves and splat constants.
+class Epilogue {
+public:
+  /// Reads the body of a kernel behind its root; failure (with a reason) when it has what tiles cannot do.
+  ///
+  /// pixelDims  how many dims, before the innermost, may become rows of tiles: 2 for images, 1 for matrices
+  static mlir::FailureOr<Epilogue> match(nn::KernelOp kernel, mlir::Operation *root, unsigned pixelDims,
+                                         std::string &reason);
+
+  llvm::ArrayRef<Leaf> leaves() const { return leafList; }
+  bool isEmpty() const { return ops.empty(); }
+  /// True when the instructions are too many to repeat them for every accumulator.
+  bool isHeavy() const { return cost > 6; }
+
+  /// The type of what is stored, as it lies in memory.
+  mlir::Type storedElement() const { return stored; }
+
+  /// What two epilogues share exactly when they mean the same code.
+  const std::string &key() const { return keyText; }
+  /// A part of a function name: `_add_relu`; not unique.
+  const std::string &name() const { return nameText; }
+
+  /// Applies the ops to a vector. `leafValues` are what the leaves' memory holds there, broadcast to vectors.
+  mlir::Value emit(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
+
+private:
+  mlir::Operation *root = nullptr;
+  llvm::SmallVector<mlir::Operation *> ops;
+  llvm::SmallVector<Leaf> leafList;
+  mlir::Value yielded;
+  mlir::Type stored;
+  unsigned cost = 0;
+  std::string keyText, nameText;
+};
+
+} // namespace nncc::cpu
+#endif

@@ -1,0 +1,394 @@
+// The loop nest of a micro-kernel, outermost first: lines, tiles of a line, outer taps, inner taps, depth. Goto and
+// van de Geijn 2008 for the register tile; Georganas et al. 2018 for convolution as a direct loop around it.
+#include "codegen/cpu/MicroKernel.h"
+#include "lib/support/Assert.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+namespace {
+
+StringRef nameOf(TapBody body) {
+  switch (body) {
+  case TapBody::Product:
+    return "gemm";
+  case TapBody::Channelwise:
+    return "depthwise";
+  case TapBody::Maximum:
+    return "maxpool";
+  case TapBody::Sum:
+    return "avgpool";
+  case TapBody::SumOfSquares:
+    return "l2pool";
+  }
+  return "";
+}
+
+/// The pointers that move from tile to tile.
+struct Place {
+  Value a, c;
+  SmallVector<Value> leaves;
+
+  SmallVector<Value> list() const {
+    SmallVector<Value> values{a, c};
+    values.append(leaves);
+    return values;
+  }
+  static Place from(ValueRange values) { return {values[0], values[1], llvm::to_vector(values.drop_front(2))}; }
+};
+
+class TileEmitter {
+public:
+  TileEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
+      : code(code), b(code.b), shape(shape), epilogue(epilogue), vector(VectorType::get(shape.lanes, shape.element)) {
+    unsigned next = 0;
+    start.a = arguments[next++];
+    if (shape.hasB())
+      matrix = arguments[next++];
+    start.c = arguments[next++];
+    if (shape.hasBias)
+      bias = arguments[next++];
+    for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
+      start.leaves.push_back(arguments[next++]);
+    entry = arguments[next];
+  }
+
+  void run() {
+    zero = code.constant(0);
+    readEntry();
+    if (epilogue.isHeavy()) {
+      Value count = code.constant(shape.rows * shape.vectors);
+      stack = LLVM::AllocaOp::create(b, code.pointer(), vector, count, 64);
+    }
+    Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
+    code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange line) {
+      code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
+        Place place = Place::from(tile);
+        storeTile(accumulate(place.a), place);
+        return advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
+      });
+      return advance(Place::from(line), lineStrideA, lineStrideC, 1, 1);
+    });
+  }
+
+private:
+  Code &code;
+  ImplicitLocOpBuilder &b;
+  const TileShape &shape;
+  const Epilogue &epilogue;
+  VectorType vector;
+  Place start;
+  Value matrix, bias, entry, stack, zero;
+  Value rowA, rowC, rowB, depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B;
+
+  Value field(unsigned index) {
+    Value narrow = code.load(code.at(entry, index, b.getI32Type()), b.getI32Type());
+    return arith::ExtSIOp::create(b, b.getI64Type(), narrow);
+  }
+
+  void readEntry() {
+    rowA = field(CallEntry::RowA);
+    rowC = field(CallEntry::RowC);
+    taps0 = field(CallEntry::Taps0);
+    tap0A = field(CallEntry::Tap0A);
+    taps1 = field(CallEntry::Taps1);
+    tap1A = field(CallEntry::Tap1A);
+    if (!shape.hasB())
+      return;
+    // The rows of packed B are as long as this tile is wide.
+    rowB = shape.isPadded ? code.constant(shape.width()) : field(CallEntry::RowB);
+    tap0B = code.mul(field(CallEntry::Tap0B), rowB);
+    tap1B = code.mul(field(CallEntry::Tap1B), rowB);
+    depth = field(CallEntry::Depth);
+  }
+
+  /// Moves a place by one line (which = 1) or `rows` pixels (which = 2). Leaves that do not vary stay.
+  SmallVector<Value> advance(Place place, Value a, Value c, int64_t rows, unsigned which) {
+    place.a = code.at(place.a, a, shape.element);
+    place.c = code.at(place.c, c, epilogue.storedElement());
+    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
+      if (leaf.variesByPixel)
+        place.leaves[i] = code.at(place.leaves[i], code.mul(field(CallEntry::leafField(i, which)), rows),
+                                  leaf.memoryElement());
+    return place.list();
+  }
+
+  /// How many elements of vector `j` exist.
+  int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
+
+  Value loadChannels(Value address, int64_t j, bool isPadded) {
+    Value place = code.at(address, j * shape.lanes, shape.element);
+    return isPadded ? code.load(place, vector) : code.loadPart(place, vector, extent(j));
+  }
+
+  Value multiplyAdd(Value x, Value y, Value sum) {
+    if (isa<FloatType>(shape.element))
+      return vector::FMAOp::create(b, x, y, sum);
+    return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
+  }
+
+  SmallVector<Value> initial() {
+    SmallVector<Value> accumulators(shape.rows * shape.vectors);
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value first;
+      if (shape.hasBias) {
+        first = loadChannels(bias, j, shape.isPadded);
+      } else if (shape.body == TapBody::Maximum) {
+        Attribute lowest;
+        if (auto real = dyn_cast<FloatType>(shape.element))
+          lowest = b.getFloatAttr(real, APFloat::getInf(real.getFloatSemantics(), /*Negative=*/true));
+        else
+          lowest = b.getIntegerAttr(shape.element, APInt::getSignedMinValue(shape.element.getIntOrFloatBitWidth()));
+        first = arith::ConstantOp::create(b, DenseElementsAttr::get(vector, lowest));
+      } else {
+        first = code.zero(vector);
+      }
+      for (int64_t i = 0; i < shape.rows; ++i)
+        accumulators[i * shape.vectors + j] = first;
+    }
+    return accumulators;
+  }
+
+  SmallVector<Value> accumulate(Value a) {
+    SmallVector<Value> carried = initial();
+    unsigned count = carried.size();
+    carried.push_back(a);
+    if (matrix)
+      carried.push_back(matrix);
+    auto next = [&](SmallVector<Value> sums, ValueRange outer, Value stepA, Value stepB) {
+      sums.truncate(count);
+      sums.push_back(code.at(outer[count], stepA, shape.element));
+      if (matrix)
+        sums.push_back(code.at(outer[count + 1], stepB, shape.element));
+      return sums;
+    };
+    SmallVector<Value> sums = code.loop(zero, taps1, 1, carried, [&](Value, ValueRange outer) {
+      SmallVector<Value> inner = code.loop(zero, taps0, 1, outer, [&](Value, ValueRange tap) {
+        SmallVector<Value> rows(shape.rows);
+        rows[0] = tap[count];
+        for (int64_t i = 1; i < shape.rows; ++i)
+          rows[i] = code.at(rows[i - 1], rowA, shape.element);
+        ValueRange before = tap.take_front(count);
+        return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before)
+                                                   : window(rows, matrix ? tap[count + 1] : Value(), before),
+                    tap, tap0A, tap0B);
+      });
+      return next(inner, outer, tap1A, tap1B);
+    });
+    sums.truncate(count);
+    return sums;
+  }
+
+  /// One step of k: a column of A (as scalars, or lanes of vectors) times a row of B.
+  void step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> scalarOfA) {
+    SmallVector<Value> columns;
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      columns.push_back(loadChannels(rowOfB, j, shape.isPadded));
+    for (int64_t i = 0; i < shape.rows; ++i) {
+      Value factor = code.broadcast(scalarOfA(i), vector);
+      for (int64_t j = 0; j < shape.vectors; ++j) {
+        Value &sum = sums[i * shape.vectors + j];
+        sum = multiplyAdd(factor, columns[j], sum);
+      }
+    }
+  }
+
+  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, ValueRange before) {
+    SmallVector<Value> sums = llvm::to_vector(before);
+    Value done = zero;
+    if (shape.byLane) {
+      // Four values of k per trip: one vector of A per row, multiplied lane by lane.
+      constexpr int64_t unroll = 4;
+      auto quad = VectorType::get(unroll, shape.element);
+      done = arith::AndIOp::create(b, depth, code.constant(-unroll));
+      sums = code.loop(zero, done, unroll, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> values = llvm::to_vector(carried), quads;
+        for (Value row : rows)
+          quads.push_back(code.load(code.at(row, k, shape.element), quad));
+        Value block = code.at(matrixRow, code.mul(k, rowB), shape.element);
+        for (int64_t u = 0; u < unroll; ++u) {
+          step(values, block, [&](int64_t i) -> Value { return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u}); });
+          block = code.at(block, rowB, shape.element);
+        }
+        return values;
+      });
+    }
+    return code.loop(done, depth, 1, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> values = llvm::to_vector(carried);
+      step(values, code.at(matrixRow, code.mul(k, rowB), shape.element),
+           [&](int64_t i) { return code.load(code.at(rows[i], k, shape.element), shape.element); });
+      return values;
+    });
+  }
+
+  /// One tap of a window whose channels stay apart.
+  SmallVector<Value> window(ArrayRef<Value> rows, Value weights, ValueRange before) {
+    SmallVector<Value> sums = llvm::to_vector(before), factors;
+    if (weights)
+      for (int64_t j = 0; j < shape.vectors; ++j)
+        factors.push_back(loadChannels(weights, j, shape.isPadded));
+    for (int64_t i = 0; i < shape.rows; ++i)
+      for (int64_t j = 0; j < shape.vectors; ++j) {
+        Value x = loadChannels(rows[i], j, /*isPadded=*/false);
+        Value &sum = sums[i * shape.vectors + j];
+        switch (shape.body) {
+        case TapBody::Channelwise:
+          sum = multiplyAdd(x, factors[j], sum);
+          break;
+        case TapBody::SumOfSquares:
+          sum = multiplyAdd(x, x, sum);
+          break;
+        case TapBody::Sum:
+          sum = arith::AddFOp::create(b, x, sum);
+          break;
+        case TapBody::Maximum: {
+          Value larger = isa<FloatType>(shape.element)
+                             ? arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum).getResult()
+                             : arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, x, sum).getResult();
+          sum = arith::SelectOp::create(b, larger, x, sum);
+          break;
+        }
+        case TapBody::Product:
+          break;
+        }
+      }
+    return sums;
+  }
+
+  /// What a window does once, after its last tap.
+  void finish(SmallVectorImpl<Value> &sums) {
+    if (shape.body == TapBody::Sum) {
+      Value divisor = code.load(code.at(entry, CallEntry::Divisor, b.getI32Type()), b.getI32Type());
+      Value divisors = code.broadcast(arith::SIToFPOp::create(b, shape.element, divisor), vector);
+      for (Value &sum : sums)
+        sum = arith::DivFOp::create(b, sum, divisors);
+    } else if (shape.body == TapBody::SumOfSquares) {
+      for (Value &sum : sums)
+        sum = math::SqrtOp::create(b, sum);
+    }
+  }
+
+  Value loadLeaf(const Leaf &leaf, Value row, int64_t j) {
+    Type element = leaf.memoryElement();
+    auto type = VectorType::get(shape.lanes, element);
+    if (!leaf.variesByChannel)
+      return code.broadcast(code.load(row, element), type);
+    return code.loadPart(code.at(row, j * shape.lanes, element), type, extent(j));
+  }
+
+  /// Applies the epilogue to the accumulators and stores them, column after column of the tile.
+  void storeTile(SmallVector<Value> sums, const Place &place) {
+    finish(sums);
+    ArrayRef<Leaf> leaves = epilogue.leaves();
+    if (stack) {
+      for (auto [i, sum] : llvm::enumerate(sums))
+        code.store(sum, code.at(stack, i * shape.lanes, shape.element));
+      Place first = place;
+      code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
+        Place at = Place::from(row);
+        for (int64_t j = 0; j < shape.vectors; ++j) {
+          Value offset = code.add(code.mul(i, shape.width()), code.constant(j * shape.lanes));
+          Value sum = code.load(code.at(stack, offset, shape.element), vector);
+          SmallVector<Value> values;
+          for (auto [leaf, address] : llvm::zip(leaves, at.leaves))
+            values.push_back(loadLeaf(leaf, address, j));
+          storeOne(sum, values, at.c, j);
+        }
+        return advance(at, zero, rowC, 1, 2);
+      });
+      return;
+    }
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      SmallVector<Value> values(leaves.size());
+      for (auto [k, leaf] : llvm::enumerate(leaves))
+        if (!leaf.variesByPixel)
+          values[k] = loadLeaf(leaf, place.leaves[k], j);
+      SmallVector<Value> rows = place.leaves;
+      Value c = place.c;
+      for (int64_t i = 0; i < shape.rows; ++i) {
+        for (auto [k, leaf] : llvm::enumerate(leaves))
+          if (leaf.variesByPixel) {
+            if (i)
+              rows[k] = code.at(rows[k], field(CallEntry::leafField(k, 2)), leaf.memoryElement());
+            values[k] = loadLeaf(leaf, rows[k], j);
+          }
+        if (i)
+          c = code.at(c, rowC, epilogue.storedElement());
+        storeOne(sums[i * shape.vectors + j], values, c, j);
+      }
+    }
+  }
+
+  void storeOne(Value sum, ArrayRef<Value> leafValues, Value row, int64_t j) {
+    Value result = epilogue.isEmpty() ? sum : epilogue.emit(code, sum, leafValues);
+    if (cast<VectorType>(result.getType()).getElementType().isInteger(1))
+      result = arith::ExtUIOp::create(b, VectorType::get(shape.lanes, b.getI8Type()), result);
+    code.storePart(result, code.at(row, j * shape.lanes, epilogue.storedElement()), extent(j));
+  }
+};
+
+} // namespace
+
+func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
+  std::string name, key;
+  llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.element << '_' << shape.rows << 'x'
+                                 << (shape.width() - shape.lanes + shape.tail) << (shape.hasBias ? "_bias" : "")
+                                 << epilogue.name();
+  llvm::raw_string_ostream keyStream(key);
+  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << ' ';
+  for (bool inPlace : shape.inPlace)
+    keyStream << inPlace;
+  keyStream << epilogue.key();
+  func::FuncOp &function = functions[key];
+  if (function)
+    return function;
+  if (unsigned copies = names[name]++)
+    name += "_" + std::to_string(copies);
+
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Location loc = module.getLoc();
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  unsigned arguments = 2 + shape.hasB() + shape.hasBias + epilogue.leaves().size() + 1;
+  function = func::FuncOp::create(builder, loc, name,
+                                  builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
+  function.setPrivate();
+  // The plan proves operands disjoint, except for a leaf that is updated in place.
+  bool anyInPlace = llvm::is_contained(shape.inPlace, true);
+  unsigned firstLeaf = arguments - 1 - epilogue.leaves().size(), output = shape.hasB() ? 2 : 1;
+  for (unsigned i = 0; i < arguments; ++i) {
+    bool isLeaf = i >= firstLeaf && i < arguments - 1;
+    if (isLeaf ? !shape.inPlace[i - firstLeaf] : i != output || !anyInPlace)
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+  }
+
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  Code code(loc, builder, maskedStores);
+  TileEmitter(code, shape, epilogue, body->getArguments()).run();
+  func::ReturnOp::create(code.b);
+  return function;
+}
+
+LLVM::GlobalOp MicroKernels::getTable(ArrayRef<CallEntry> entries) {
+  std::string key;
+  SmallVector<int32_t> values;
+  for (const CallEntry &entry : entries)
+    for (int64_t value : entry.fields) {
+      NNCC_ASSERT(llvm::isInt<32>(value), "a stride does not fit the call table");
+      values.push_back(static_cast<int32_t>(value));
+      key += std::to_string(value) + ',';
+    }
+  LLVM::GlobalOp &table = tables[key];
+  if (table)
+    return table;
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  auto tensor = RankedTensorType::get(values.size(), builder.getI32Type());
+  table = LLVM::GlobalOp::create(builder, module.getLoc(), LLVM::LLVMArrayType::get(builder.getI32Type(), values.size()),
+                                 /*isConstant=*/true, LLVM::Linkage::Internal,
+                                 "nncc_calls_" + std::to_string(tables.size() - 1),
+                                 DenseElementsAttr::get(tensor, ArrayRef<int32_t>(values)), /*alignment=*/4);
+  return table;
+}

@@ -1,0 +1,76 @@
+// The micro-kernels: functions with runtime sizes and strides around a register tile that is fixed, shared by all
+// layers of a module.
+#ifndef NNCC_CODEGEN_CPU_MICROKERNEL_H
+#define NNCC_CODEGEN_CPU_MICROKERNEL_H
+#include "codegen/cpu/Epilogue.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace nncc::cpu {
+
+/// What happens at every tap of the window of an output pixel.
+enum class TapBody {
+  Product,      ///< every output channel adds A[k] * B[k][channel] over k < depth
+  Channelwise,  ///< every channel adds A[channel] * B[channel]: depthwise convolution
+  Maximum,      ///< of A[channel]
+  Sum,          ///< of A[channel]; divided by `divisor` at the end
+  SumOfSquares, ///< of A[channel]; its square root at the end
+};
+
+/// Everything that is fixed in one micro-kernel.
+struct TileShape {
+  TapBody body = TapBody::Product;
+  mlir::Type element;        ///< of A, B and the accumulators
+  int64_t lanes = 0;         ///< elements per vector
+  int64_t rows = 0;          ///< output pixels per tile
+  int64_t vectors = 0;       ///< vectors of output channels
+  int64_t tail = 0;          ///< output channels that exist in the last vector; `lanes` when all do
+  bool byLane = false;       ///< multiply by lanes of A, four values of k at a time
+  bool hasBias = false;
+  bool isPadded = false;     ///< B and the bias are packed: their tails may be read, and B's rows are one tile wide
+  llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
+
+  int64_t width() const { return vectors * lanes; }
+  bool hasB() const { return body == TapBody::Product || body == TapBody::Channelwise; }
+};
+
+/// The runtime numbers of one call: 32-bit fields of a table in read-only data. Strides count elements, those of B
+/// count rows of B. A call covers `lines` x `tiles` x rows output pixels.
+struct CallEntry {
+  enum Field : unsigned {
+    OffsetA, OffsetB, OffsetC,         // for the driver: where the call begins
+    Lines, LineA, LineC,               // lines of pixels, and the way from one to the next
+    Tiles, RowA, RowC,                 // tiles of a line, and the way from one pixel to the next
+    Depth, Taps0, Tap0A, Tap0B,        // values of k per tap; inner taps
+    Taps1, Tap1A, Tap1B,               // outer taps
+    RowB, Divisor,                     // row length of an unpacked B; what sums are divided by
+    FirstLeaf,                         // then per leaf: offset, line stride, row stride
+  };
+  static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which; }
+  llvm::SmallVector<int64_t> fields;
+};
+
+/// Writes micro-kernels and call tables into a module; equal ones once.
+class MicroKernels {
+public:
+  MicroKernels(mlir::ModuleOp module, bool maskedStores) : module(module), maskedStores(maskedStores) {}
+
+  /// The function for a tile: (A, [B,] C, [bias,] leaves..., entry) -> ().
+  mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
+
+  /// The symbol of a constant table with these entries, which all have one number of fields.
+  mlir::LLVM::GlobalOp getTable(llvm::ArrayRef<CallEntry> entries);
+
+  bool hasMaskedStores() const { return maskedStores; }
+
+private:
+  mlir::ModuleOp module;
+  bool maskedStores;
+  llvm::StringMap<mlir::func::FuncOp> functions;
+  llvm::StringMap<unsigned> names;
+  llvm::StringMap<mlir::LLVM::GlobalOp> tables;
+};
+
+} // namespace nncc::cpu
+#endif

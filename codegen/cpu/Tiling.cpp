@@ -1,0 +1,75 @@
+// The tiles follow from the numbers of the machine; where a number was measured, it says so.
+#include "codegen/cpu/Tiling.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+
+using namespace nncc;
+using namespace nncc::cpu;
+
+/// Registers that a tile may fill. With 32, two stay free: more made LLVM spill in the inner loop.
+static int64_t usableRegisters(nn::MachineAttr machine) {
+  return machine.getVectorRegisters() >= 32 ? machine.getVectorRegisters() - 2 : machine.getVectorRegisters();
+}
+
+int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors) {
+  int64_t registers = usableRegisters(machine), rows;
+  if (machine.getFmaLane()) {
+    // A vector of A per row, one column of B: rows * vectors + vectors + rows. NEON: 8 x 2, 6 x 3, 5 x 4 vectors.
+    rows = std::min<int64_t>((registers - vectors) / (vectors + 1), 8);
+  } else {
+    // One broadcast of A; with 32 registers it is a memory operand of the multiply-add. AVX2: 6 x 2, 4 x 3;
+    // AVX-512: 14 x 2, 9 x 3. More than 14 rows run out of address registers.
+    int64_t broadcast = machine.getVectorRegisters() >= 32 ? 0 : 1;
+    rows = std::min<int64_t>((registers - vectors - broadcast) / vectors, machine.getVectorRegisters() >= 32 ? 14 : 8);
+  }
+  return std::max<int64_t>(rows, 1);
+}
+
+int64_t cpu::chooseWindowRows(nn::MachineAttr machine, int64_t vectors) {
+  // Twelve chains hide the latency of the multiply-add on two pipes; every row is an address register.
+  return std::clamp<int64_t>(std::min<int64_t>(12, usableRegisters(machine) - 2 * vectors - 1) / vectors, 1, 6);
+}
+
+int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
+  // One row is bound by reading B: many columns at once keep enough loads in flight (NR = 40 ran three times as fast
+  // as NR = 8 on AVX2).
+  if (rows == 1)
+    return std::min<int64_t>(vectors, 8);
+  if (rows <= 3) {
+    int64_t width = 4;
+    while (width > 1 && chooseTileRows(machine, width) < rows)
+      --width;
+    return std::min(vectors, width);
+  }
+  if (vectors <= 2)
+    return vectors;
+  // Three vectors in one panel beat two and one.
+  return vectors == 3 ? 3 : 2;
+}
+
+llvm::SmallVector<RowCut, 3> cpu::cutRows(int64_t rows, int64_t tileRows) {
+  int64_t full = rows / tileRows, rest = rows % tileRows;
+  if (rest == 0)
+    return {{tileRows, full}};
+  if (full == 0)
+    return {{rest, 1}};
+  if (2 * rest >= tileRows)
+    return {{tileRows, full}, {rest, 1}};
+  // A small rest shares its rows with the last full tile.
+  int64_t shared = tileRows + rest, larger = llvm::divideCeil(shared, 2);
+  llvm::SmallVector<RowCut, 3> cuts;
+  if (full > 1)
+    cuts.push_back({tileRows, full - 1});
+  if (larger == shared - larger) {
+    cuts.push_back({larger, 2});
+  } else {
+    cuts.push_back({larger, 1});
+    cuts.push_back({shared - larger, 1});
+  }
+  return cuts;
+}
+
+int64_t cpu::panelWidth(int64_t outputs, int64_t panel, int64_t lanes, int64_t index) {
+  int64_t rest = outputs - index * panel;
+  return rest >= panel ? panel : static_cast<int64_t>(llvm::alignTo(rest, lanes));
+}

@@ -1,0 +1,36 @@
+// Register tiles of the contraction micro-kernels: how many rows and vectors fit a machine, how rows are cut.
+#ifndef NNCC_CODEGEN_CPU_TILING_H
+#define NNCC_CODEGEN_CPU_TILING_H
+#include "dialects/nn/NN.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace nncc::cpu {
+
+/// How many vectors wide the panels of a contraction are.
+///
+/// rows     output rows (pixels) that share one panel and lie in one line; few of them want wide panels
+/// vectors  vectors that all output channels fill
+/// lanes    elements per vector
+int64_t choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vectors);
+
+/// The most rows of a register tile that is `vectors` wide: accumulators, one column of B and what A needs fit the
+/// registers of the machine (two are left free where there are 32).
+int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors);
+
+/// The same for kernels without reuse along rows (depthwise convolution, pooling): enough chains to hide latency.
+int64_t chooseWindowRows(nn::MachineAttr machine, int64_t vectors);
+
+/// Consecutive tiles of `rows` rows each.
+struct RowCut {
+  int64_t rows, tiles;
+};
+
+/// Cuts `rows` into tiles of at most `tileRows` so that no piece is tiny: 49 = 3 x 14 + 7, but 50 = 2 x 14 + 2 x 11.
+llvm::SmallVector<RowCut, 3> cutRows(int64_t rows, int64_t tileRows);
+
+/// Width of panel `index` when `outputs` channels are cut into panels of `panel`: the last one is as narrow as whole
+/// vectors allow.
+int64_t panelWidth(int64_t outputs, int64_t panel, int64_t lanes, int64_t index);
+
+} // namespace nncc::cpu
+#endif
