@@ -5,9 +5,7 @@
 using namespace mlir;
 using namespace nncc::cpu;
 
-static unsigned alignmentOf(Type type) {
-  return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
-}
+static unsigned alignmentOf(Type type) { return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8); }
 
 Value Code::at(Value base, Value offset, Type element) {
   return LLVM::GEPOp::create(b, pointer(), element, base, ArrayRef<LLVM::GEPArg>{offset});
@@ -16,16 +14,14 @@ Value Code::at(Value base, Value offset, Type element) {
 Value Code::at(Value base, int64_t offset, Type element) {
   if (offset == 0)
     return base;
-  if (isInt<32>(offset))
+  if (llvm::isInt<32>(offset))
     return LLVM::GEPOp::create(b, pointer(), element, base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
   return at(base, constant(offset), element);
 }
 
 Value Code::load(Value address, Type type) { return LLVM::LoadOp::create(b, type, address, alignmentOf(type)); }
 
-void Code::store(Value value, Value address) {
-  LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType()));
-}
+void Code::store(Value value, Value address) { LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType())); }
 
 Value Code::mask(VectorType type, int64_t count) {
   SmallVector<bool> bits(type.getNumElements(), false);
@@ -40,7 +36,7 @@ Value Code::loadPart(Value address, VectorType type, int64_t count) {
   if (count == lanes)
     return load(address, type);
   if (maskedStores)
-    return LLVM::MaskedLoadOp::create(b, type, address, mask(type, count), ValueRange{zero(type)}, alignmentOf(type));
+    return LLVM::MaskedLoadOp::create(b, type, address, mask(type, count), zero(type), alignmentOf(type));
   Value whole = zero(type);
   for (int64_t from = 0; from < count;) {
     int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - from));
@@ -89,12 +85,12 @@ void Code::storePart(Value value, Value address, int64_t count) {
 
 SmallVector<Value> Code::loop(Value from, Value to, int64_t step, ValueRange values,
                               function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(
-      b, from, to, constant(step), values, [&](OpBuilder &nested, Location, Value index, ValueRange carried) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-        SmallVector<Value> next = body(index, carried);
-        scf::YieldOp::create(b, next);
-      });
-  return llvm::to_vector(loop.getResults());
+  auto loop = scf::ForOp::create(b, from, to, constant(step), values,
+                                 [&](OpBuilder &nested, Location, Value index, ValueRange carried) {
+                                   OpBuilder::InsertionGuard guard(b);
+                                   b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+                                   SmallVector<Value> next = body(index, carried);
+                                   scf::YieldOp::create(b, next);
+                                 });
+  return SmallVector<Value>(loop.getResults());
 }

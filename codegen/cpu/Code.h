@@ -12,8 +12,7 @@ namespace nncc::cpu {
 /// A builder with short words for what micro-kernels are made of. Offsets count elements.
 class Code {
 public:
-  Code(mlir::Location loc, mlir::OpBuilder &builder, bool maskedStores)
-      : b(loc, builder), maskedStores(maskedStores) {}
+  Code(mlir::Location loc, mlir::OpBuilder &builder, bool maskedStores) : b(loc, builder), maskedStores(maskedStores) {}
 
   mlir::ImplicitLocOpBuilder b;
 
@@ -41,8 +40,9 @@ public:
   }
 
   /// for (i = from; i < to; i += step) values = body(i, values); returns the last values.
-  llvm::SmallVector<mlir::Value> loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange values,
-                                      llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  llvm::SmallVector<mlir::Value>
+  loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange values,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
 
 private:
   bool maskedStores;

@@ -2,6 +2,7 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Origin.h"
+#include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -16,8 +17,7 @@ static std::optional<unsigned> inputOf(Value value) {
   return argument ? std::optional<unsigned>(argument.getArgNumber()) : std::nullopt;
 }
 
-template <typename Conv>
-static void readConvolution(Conv op, Contraction &contraction) {
+template <typename Conv> static void readConvolution(Conv op, Contraction &contraction) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), output = typeOf(op.getOutput());
   contraction.groups = op.getGroups();
   contraction.outputs = filter.getDimSize(0) / contraction.groups;
@@ -68,7 +68,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   }
 
   contraction.element = typeOf(lhs).getElementType();
-  if (!contraction.element.isF32() && !contraction.element.isF64()) {
+  bool isFloat = contraction.element.isF16() || contraction.element.isBF16() || contraction.element.isF32() ||
+                 contraction.element.isF64();
+  bool isSum = contraction.body == TapBody::Sum || contraction.body == TapBody::SumOfSquares;
+  if (!isFloat && (isSum || !isa<IntegerType>(contraction.element) || contraction.element.isInteger(1))) {
     llvm::raw_string_ostream(reason) << "elements of type " << contraction.element;
     return std::nullopt;
   }
@@ -93,7 +96,8 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
 
 int64_t Contraction::lanes(nn::MachineAttr machine) const {
   // Channels that fill less than half a register get a narrower one: no work on zeros.
-  int64_t lanes = machine.lanes(element.getIntOrFloatBitWidth()), least = 128 / element.getIntOrFloatBitWidth();
+  unsigned bits = computeType(element).getIntOrFloatBitWidth();
+  int64_t lanes = machine.lanes(bits), least = 128 / bits;
   while (lanes > least && lanes / 2 >= outputs)
     lanes /= 2;
   return lanes;

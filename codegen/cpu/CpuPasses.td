@@ -15,6 +15,9 @@ def PackWeights : Pass<"nncc-pack-weights", "::mlir::ModuleOp"> {
     nn.kernel "k000_conv1" ins(...) {...} attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
     ```
   }];
+  // Epilogues are written once for a trial, to count their instructions.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {

@@ -3,6 +3,7 @@
 #include "codegen/cpu/Regions.h"
 #include "codegen/cpu/Tiling.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
 
@@ -42,7 +43,8 @@ public:
   Driver(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels, nn::MachineAttr machine,
          const Contraction &contraction, std::string &reason)
       : function(function), kernel(kernel), kernels(kernels), machine(machine), contraction(contraction),
-        epilogue(*contraction.epilogue), reason(reason), builder(kernel), code(kernel.getLoc(), builder, kernels.hasMaskedStores()) {}
+        epilogue(*contraction.epilogue), reason(reason), builder(kernel),
+        code(kernel.getLoc(), builder, kernels.hasMaskedStores()) {}
 
   LogicalResult run() {
     if (failed(describe()) || failed(findRegions()))
@@ -73,7 +75,7 @@ private:
   bool isPadded = false;
   int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
   SmallVector<Axis> outer;
-  SmallVector<Region> regions;
+  SmallVector<Region, 0> regions;
   /// Tiles of so many rows, and the calls that they make.
   std::map<int64_t, SmallVector<CallEntry>, std::greater<>> calls;
 
@@ -96,7 +98,7 @@ private:
     int64_t extent = 1;
     for (auto [size, stride] : llvm::zip(type.getShape(), strides))
       extent += (size - 1) * stride;
-    if (!isInt<31>(extent))
+    if (!llvm::isInt<31>(extent))
       return refuse("an operand has more than 2^30 elements");
     return success();
   }
@@ -157,7 +159,8 @@ private:
           right.outer.assign(strides.begin(), strides.end() - 2);
         } else {
           int64_t step = right.group;
-          for (int64_t size : llvm::reverse(cast<RankedTensorType>(matmul.getRhs().getType()).getShape().drop_back(2))) {
+          for (int64_t size :
+               llvm::reverse(cast<RankedTensorType>(matmul.getRhs().getType()).getShape().drop_back(2))) {
             right.outer.insert(right.outer.begin(), step);
             step *= size;
           }
@@ -207,7 +210,7 @@ private:
       operand.panel = leaf.variesByChannel ? panel : 0;
     }
     for (auto [operand, memory] : llvm::zip(operands, memories)) {
-      operand.element = contraction.element;
+      operand.element = memoryType(contraction.element);
       operand.outer.resize(operands[C].outer.size(), 0);
     }
     operands[C].element = epilogue.storedElement();
@@ -231,15 +234,15 @@ private:
     if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root)) {
       ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
       for (int i : {0, 1})
-        (i ? columnsOf : rowsOf) = windowRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH,
-                                                 conv.getStrides()[i], conv.getDilations()[i], conv.getPads()[i],
-                                                 conv.getPads()[2 + i]);
+        (i ? columnsOf : rowsOf) =
+            windowRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH, conv.getStrides()[i],
+                          conv.getDilations()[i], conv.getPads()[i], conv.getPads()[2 + i]);
     } else if (auto conv = dyn_cast<nn::ConvTranspose2DOp>(contraction.root)) {
       ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
       for (int i : {0, 1})
         (i ? columnsOf : rowsOf) =
-            transposedRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH,
-                              conv.getStrides()[i], conv.getDilations()[i], conv.getPads()[i]);
+            transposedRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH, conv.getStrides()[i],
+                              conv.getDilations()[i], conv.getPads()[i]);
     } else if (auto pool = dyn_cast<nn::Pool2DOp>(contraction.root)) {
       ArrayRef<int64_t> in = cast<RankedTensorType>(pool.getInput().getType()).getShape();
       for (int i : {0, 1})
@@ -276,7 +279,8 @@ private:
       if (i == B || i == Bias)
         continue;
       bool isInput = i == A;
-      region.offsets[i] = (isInput ? h.inStart : h.outStart) * operand.h + (isInput ? w.inStart : w.outStart) * operand.w;
+      region.offsets[i] =
+          (isInput ? h.inStart : h.outStart) * operand.h + (isInput ? w.inStart : w.outStart) * operand.w;
       region.lines.strides[i] = (isInput ? h.inPerOut : h.outStep) * operand.h;
       region.pixels.strides[i] = (isInput ? w.inPerOut : w.outStep) * operand.w;
     }
@@ -454,16 +458,21 @@ private:
             Value base = LLVM::AddressOfOp::create(code.b, table);
             if (entries.size() == 1)
               return body(base);
-            code.loop(code.constant(0), code.constant(entries.size()), 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
-              body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
-              return {};
-            });
+            code.loop(code.constant(0), code.constant(entries.size()), 1, {},
+                      [&](Value i, ValueRange) -> SmallVector<Value> {
+                        body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
+                        return {};
+                      });
           };
           // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
           if (blocks || !isProduct)
-            overEntries([&](Value entry) { overPanels(pointers, [&](Pointers at, int64_t width) { call(rows, at, width, entry); }); });
+            overEntries([&](Value entry) {
+              overPanels(pointers, [&](Pointers at, int64_t width) { call(rows, at, width, entry); });
+            });
           else
-            overPanels(pointers, [&](Pointers at, int64_t width) { overEntries([&](Value entry) { call(rows, at, width, entry); }); });
+            overPanels(pointers, [&](Pointers at, int64_t width) {
+              overEntries([&](Value entry) { call(rows, at, width, entry); });
+            });
         }
       });
     });
@@ -503,7 +512,7 @@ private:
     shape.rows = rows;
     shape.vectors = panelVectors(channels);
     shape.tail = channels - (shape.vectors - 1) * lanes;
-    shape.byLane = machine.getFmaLane() && contraction.element.getIntOrFloatBitWidth() == 32 &&
+    shape.byLane = machine.getFmaLane() && computeType(contraction.element).getIntOrFloatBitWidth() == 32 &&
                    contraction.body == TapBody::Product;
     shape.hasBias = contraction.bias.has_value();
     shape.isPadded = isPadded;

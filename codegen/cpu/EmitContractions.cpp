@@ -28,8 +28,8 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
       if (!machine) {
         if (!cpu::Contraction::match(kernel, reason) && !hasPackings)
           continue;
-        kernel.emitOpError() << "runs on device '" << kernel.getDevice().value_or("cpu0")
-                             << "', which the module's " << nn::kMachinesAttr << " do not describe";
+        kernel.emitOpError() << "runs on device '" << kernel.getDevice().value_or("cpu0") << "', which the module's "
+                             << nn::kMachinesAttr << " do not describe";
         return signalPassFailure();
       }
       auto &kernels = machine.getMaskedStores() ? masked : unmasked;
@@ -41,7 +41,8 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
         kernel.emitOpError() << "has packed weights, but no micro-kernel runs it: " << reason;
         return signalPassFailure();
       }
-      remark::missed(kernel.getLoc(), remark::RemarkOpts::name("contraction").function(function.getName()).category("emit-contractions"))
+      remark::missed(kernel.getLoc(),
+                     remark::RemarkOpts::name("contraction").function(function.getName()).category("emit-contractions"))
           << remark::reason("{0}", reason);
     }
   }

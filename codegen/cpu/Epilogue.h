@@ -9,10 +9,10 @@ namespace nncc::cpu {
 
 /// A kernel input that the epilogue reads, broadcast to the shape of the result.
 struct Leaf {
-  unsigned input;                ///< index among the inputs of the kernel
-  mlir::RankedTensorType type;   ///< as the body sees it
-  bool variesByChannel;          ///< the innermost dim is not broadcast
-  bool variesByPixel;            ///< a dim that the rows of a tile may run along is not broadcast
+  unsigned input;              ///< index among the inputs of the kernel
+  mlir::RankedTensorType type; ///< as the body sees it
+  bool variesByChannel;        ///< the innermost dim is not broadcast
+  bool variesByPixel;          ///< a dim that the rows of a tile may run along is not broadcast
 
   /// Elements as they lie in memory: booleans are bytes.
   mlir::Type memoryElement() const;
@@ -28,19 +28,19 @@ public:
                                          std::string &reason);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
-  bool isEmpty() const { return ops.empty(); }
   /// True when the instructions are too many to repeat them for every accumulator.
   bool isHeavy() const { return cost > 6; }
 
   /// The type of what is stored, as it lies in memory.
-  mlir::Type storedElement() const { return stored; }
+  mlir::Type storedElement() const;
 
   /// What two epilogues share exactly when they mean the same code.
   const std::string &key() const { return keyText; }
   /// A part of a function name: `_add_relu`; not unique.
   const std::string &name() const { return nameText; }
 
-  /// Applies the ops to a vector. `leafValues` are what the leaves' memory holds there, broadcast to vectors.
+  /// Applies the ops to a vector of the root's compute type and returns what is to be stored; null when a function has
+  /// no meaning on its type. `leafValues` are what the leaves' memory holds there, broadcast to vectors.
   mlir::Value emit(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
 
 private:
@@ -48,7 +48,6 @@ private:
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<Leaf> leafList;
   mlir::Value yielded;
-  mlir::Type stored;
   unsigned cost = 0;
   std::string keyText, nameText;
 };

@@ -3,6 +3,7 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "passes/lower/ScalarMath.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -43,7 +44,8 @@ struct Place {
 class TileEmitter {
 public:
   TileEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-      : code(code), b(code.b), shape(shape), epilogue(epilogue), vector(VectorType::get(shape.lanes, shape.element)) {
+      : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.element)),
+        sumType(computeType(shape.element)), vector(VectorType::get(shape.lanes, sumType)) {
     unsigned next = 0;
     start.a = arguments[next++];
     if (shape.hasB())
@@ -79,7 +81,9 @@ private:
   ImplicitLocOpBuilder &b;
   const TileShape &shape;
   const Epilogue &epilogue;
-  VectorType vector;
+  ScalarMath math;
+  Type memory, sumType; ///< elements as they lie in A and B, and as they are summed
+  VectorType vector;    ///< of sums
   Place start;
   Value matrix, bias, entry, stack, zero;
   Value rowA, rowC, rowB, depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B;
@@ -107,12 +111,12 @@ private:
 
   /// Moves a place by one line (which = 1) or `rows` pixels (which = 2). Leaves that do not vary stay.
   SmallVector<Value> advance(Place place, Value a, Value c, int64_t rows, unsigned which) {
-    place.a = code.at(place.a, a, shape.element);
+    place.a = code.at(place.a, a, memory);
     place.c = code.at(place.c, c, epilogue.storedElement());
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       if (leaf.variesByPixel)
-        place.leaves[i] = code.at(place.leaves[i], code.mul(field(CallEntry::leafField(i, which)), rows),
-                                  leaf.memoryElement());
+        place.leaves[i] =
+            code.at(place.leaves[i], code.mul(field(CallEntry::leafField(i, which)), rows), leaf.memoryElement());
     return place.list();
   }
 
@@ -120,12 +124,13 @@ private:
   int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
 
   Value loadChannels(Value address, int64_t j, bool isPadded) {
-    Value place = code.at(address, j * shape.lanes, shape.element);
-    return isPadded ? code.load(place, vector) : code.loadPart(place, vector, extent(j));
+    Value place = code.at(address, j * shape.lanes, memory);
+    auto type = VectorType::get(shape.lanes, memory);
+    return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), shape.element);
   }
 
   Value multiplyAdd(Value x, Value y, Value sum) {
-    if (isa<FloatType>(shape.element))
+    if (isa<FloatType>(sumType))
       return vector::FMAOp::create(b, x, y, sum);
     return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
   }
@@ -138,10 +143,12 @@ private:
         first = loadChannels(bias, j, shape.isPadded);
       } else if (shape.body == TapBody::Maximum) {
         Attribute lowest;
-        if (auto real = dyn_cast<FloatType>(shape.element))
+        if (auto real = dyn_cast<FloatType>(sumType))
           lowest = b.getFloatAttr(real, APFloat::getInf(real.getFloatSemantics(), /*Negative=*/true));
         else
-          lowest = b.getIntegerAttr(shape.element, APInt::getSignedMinValue(shape.element.getIntOrFloatBitWidth()));
+          lowest = b.getIntegerAttr(sumType, shape.element.isUnsignedInteger()
+                                                 ? APInt::getMinValue(sumType.getIntOrFloatBitWidth())
+                                                 : APInt::getSignedMinValue(sumType.getIntOrFloatBitWidth()));
         first = arith::ConstantOp::create(b, DenseElementsAttr::get(vector, lowest));
       } else {
         first = code.zero(vector);
@@ -160,9 +167,9 @@ private:
       carried.push_back(matrix);
     auto next = [&](SmallVector<Value> sums, ValueRange outer, Value stepA, Value stepB) {
       sums.truncate(count);
-      sums.push_back(code.at(outer[count], stepA, shape.element));
+      sums.push_back(code.at(outer[count], stepA, memory));
       if (matrix)
-        sums.push_back(code.at(outer[count + 1], stepB, shape.element));
+        sums.push_back(code.at(outer[count + 1], stepB, memory));
       return sums;
     };
     SmallVector<Value> sums = code.loop(zero, taps1, 1, carried, [&](Value, ValueRange outer) {
@@ -170,7 +177,7 @@ private:
         SmallVector<Value> rows(shape.rows);
         rows[0] = tap[count];
         for (int64_t i = 1; i < shape.rows; ++i)
-          rows[i] = code.at(rows[i - 1], rowA, shape.element);
+          rows[i] = code.at(rows[i - 1], rowA, memory);
         ValueRange before = tap.take_front(count);
         return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before)
                                                    : window(rows, matrix ? tap[count + 1] : Value(), before),
@@ -202,24 +209,25 @@ private:
     if (shape.byLane) {
       // Four values of k per trip: one vector of A per row, multiplied lane by lane.
       constexpr int64_t unroll = 4;
-      auto quad = VectorType::get(unroll, shape.element);
+      auto quad = VectorType::get(unroll, memory);
       done = arith::AndIOp::create(b, depth, code.constant(-unroll));
       sums = code.loop(zero, done, unroll, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), quads;
         for (Value row : rows)
-          quads.push_back(code.load(code.at(row, k, shape.element), quad));
-        Value block = code.at(matrixRow, code.mul(k, rowB), shape.element);
+          quads.push_back(math.fromMemory(code.load(code.at(row, k, memory), quad), shape.element));
+        Value block = code.at(matrixRow, code.mul(k, rowB), memory);
         for (int64_t u = 0; u < unroll; ++u) {
-          step(values, block, [&](int64_t i) -> Value { return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u}); });
-          block = code.at(block, rowB, shape.element);
+          step(values, block,
+               [&](int64_t i) -> Value { return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u}); });
+          block = code.at(block, rowB, memory);
         }
         return values;
       });
     }
     return code.loop(done, depth, 1, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> values = llvm::to_vector(carried);
-      step(values, code.at(matrixRow, code.mul(k, rowB), shape.element),
-           [&](int64_t i) { return code.load(code.at(rows[i], k, shape.element), shape.element); });
+      step(values, code.at(matrixRow, code.mul(k, rowB), memory),
+           [&](int64_t i) { return math.fromMemory(code.load(code.at(rows[i], k, memory), memory), shape.element); });
       return values;
     });
   }
@@ -245,9 +253,12 @@ private:
           sum = arith::AddFOp::create(b, x, sum);
           break;
         case TapBody::Maximum: {
-          Value larger = isa<FloatType>(shape.element)
-                             ? arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum).getResult()
-                             : arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, x, sum).getResult();
+          // A comparison with a selection is one instruction on x86; a NaN is never the maximum, as in onnxruntime.
+          if (!isa<FloatType>(sumType)) {
+            sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
+            break;
+          }
+          Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum);
           sum = arith::SelectOp::create(b, larger, x, sum);
           break;
         }
@@ -262,7 +273,7 @@ private:
   void finish(SmallVectorImpl<Value> &sums) {
     if (shape.body == TapBody::Sum) {
       Value divisor = code.load(code.at(entry, CallEntry::Divisor, b.getI32Type()), b.getI32Type());
-      Value divisors = code.broadcast(arith::SIToFPOp::create(b, shape.element, divisor), vector);
+      Value divisors = code.broadcast(arith::SIToFPOp::create(b, sumType, divisor), vector);
       for (Value &sum : sums)
         sum = arith::DivFOp::create(b, sum, divisors);
     } else if (shape.body == TapBody::SumOfSquares) {
@@ -285,13 +296,13 @@ private:
     ArrayRef<Leaf> leaves = epilogue.leaves();
     if (stack) {
       for (auto [i, sum] : llvm::enumerate(sums))
-        code.store(sum, code.at(stack, i * shape.lanes, shape.element));
+        code.store(sum, code.at(stack, i * shape.lanes, sumType));
       Place first = place;
       code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
         Place at = Place::from(row);
         for (int64_t j = 0; j < shape.vectors; ++j) {
           Value offset = code.add(code.mul(i, shape.width()), code.constant(j * shape.lanes));
-          Value sum = code.load(code.at(stack, offset, shape.element), vector);
+          Value sum = code.load(code.at(stack, offset, sumType), vector);
           SmallVector<Value> values;
           for (auto [leaf, address] : llvm::zip(leaves, at.leaves))
             values.push_back(loadLeaf(leaf, address, j));
@@ -323,9 +334,8 @@ private:
   }
 
   void storeOne(Value sum, ArrayRef<Value> leafValues, Value row, int64_t j) {
-    Value result = epilogue.isEmpty() ? sum : epilogue.emit(code, sum, leafValues);
-    if (cast<VectorType>(result.getType()).getElementType().isInteger(1))
-      result = arith::ExtUIOp::create(b, VectorType::get(shape.lanes, b.getI8Type()), result);
+    Value result = epilogue.emit(code, sum, leafValues);
+    NNCC_ASSERT(result, "the epilogue was matched, but cannot be emitted");
     code.storePart(result, code.at(row, j * shape.lanes, epilogue.storedElement()), extent(j));
   }
 };
@@ -352,8 +362,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + epilogue.leaves().size() + 1;
-  function = func::FuncOp::create(builder, loc, name,
-                                  builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
+  function =
+      func::FuncOp::create(builder, loc, name, builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
   function.setPrivate();
   // The plan proves operands disjoint, except for a leaf that is updated in place.
   bool anyInPlace = llvm::is_contained(shape.inPlace, true);
@@ -386,9 +396,9 @@ LLVM::GlobalOp MicroKernels::getTable(ArrayRef<CallEntry> entries) {
     return table;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto tensor = RankedTensorType::get(values.size(), builder.getI32Type());
-  table = LLVM::GlobalOp::create(builder, module.getLoc(), LLVM::LLVMArrayType::get(builder.getI32Type(), values.size()),
-                                 /*isConstant=*/true, LLVM::Linkage::Internal,
-                                 "nncc_calls_" + std::to_string(tables.size() - 1),
-                                 DenseElementsAttr::get(tensor, ArrayRef<int32_t>(values)), /*alignment=*/4);
+  table = LLVM::GlobalOp::create(
+      builder, module.getLoc(), LLVM::LLVMArrayType::get(builder.getI32Type(), values.size()),
+      /*isConstant=*/true, LLVM::Linkage::Internal, "nncc_calls_" + std::to_string(tables.size() - 1),
+      DenseElementsAttr::get(tensor, ArrayRef<int32_t>(values)), /*alignment=*/4);
   return table;
 }

@@ -21,14 +21,14 @@ enum class TapBody {
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
-  mlir::Type element;        ///< of A, B and the accumulators
-  int64_t lanes = 0;         ///< elements per vector
-  int64_t rows = 0;          ///< output pixels per tile
-  int64_t vectors = 0;       ///< vectors of output channels
-  int64_t tail = 0;          ///< output channels that exist in the last vector; `lanes` when all do
-  bool byLane = false;       ///< multiply by lanes of A, four values of k at a time
+  mlir::Type element;  ///< of A and B, as an nn element type; accumulators have its compute type
+  int64_t lanes = 0;   ///< elements per vector
+  int64_t rows = 0;    ///< output pixels per tile
+  int64_t vectors = 0; ///< vectors of output channels
+  int64_t tail = 0;    ///< output channels that exist in the last vector; `lanes` when all do
+  bool byLane = false; ///< multiply by lanes of A, four values of k at a time
   bool hasBias = false;
-  bool isPadded = false;     ///< B and the bias are packed: their tails may be read, and B's rows are one tile wide
+  bool isPadded = false; ///< B and the bias are packed: their tails may be read, and B's rows are one tile wide
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }
@@ -39,13 +39,25 @@ struct TileShape {
 /// count rows of B. A call covers `lines` x `tiles` x rows output pixels.
 struct CallEntry {
   enum Field : unsigned {
-    OffsetA, OffsetB, OffsetC,         // for the driver: where the call begins
-    Lines, LineA, LineC,               // lines of pixels, and the way from one to the next
-    Tiles, RowA, RowC,                 // tiles of a line, and the way from one pixel to the next
-    Depth, Taps0, Tap0A, Tap0B,        // values of k per tap; inner taps
-    Taps1, Tap1A, Tap1B,               // outer taps
-    RowB, Divisor,                     // row length of an unpacked B; what sums are divided by
-    FirstLeaf,                         // then per leaf: offset, line stride, row stride
+    OffsetA,
+    OffsetB,
+    OffsetC, // for the driver: where the call begins
+    Lines,
+    LineA,
+    LineC, // lines of pixels, and the way from one to the next
+    Tiles,
+    RowA,
+    RowC, // tiles of a line, and the way from one pixel to the next
+    Depth,
+    Taps0,
+    Tap0A,
+    Tap0B, // values of k per tap; inner taps
+    Taps1,
+    Tap1A,
+    Tap1B, // outer taps
+    RowB,
+    Divisor,   // row length of an unpacked B; what sums are divided by
+    FirstLeaf, // then per leaf: offset, line stride, row stride
   };
   static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which; }
   llvm::SmallVector<int64_t> fields;

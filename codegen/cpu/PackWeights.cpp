@@ -19,8 +19,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         return WalkResult::advance();
       nn::MachineAttr machine = cpu::getMachine(kernel);
       if (!machine) {
-        kernel.emitOpError() << "runs on device '" << kernel.getDevice().value_or("cpu0")
-                             << "', which the module's " << nn::kMachinesAttr << " do not describe";
+        kernel.emitOpError() << "runs on device '" << kernel.getDevice().value_or("cpu0") << "', which the module's "
+                             << nn::kMachinesAttr << " do not describe";
         return WalkResult::interrupt();
       }
       auto isConstant = [&](std::optional<unsigned> input) {

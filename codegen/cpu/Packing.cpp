@@ -1,14 +1,13 @@
 // Executes packing recipes on the raw bytes of constants.
 #include "codegen/cpu/Packing.h"
 #include "codegen/cpu/Tiling.h"
+#include "dialects/nn/ConstantData.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
 
 using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
-
-static int64_t bytesOf(Type element) { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8u); }
 
 int64_t PanelPacking::batchSize() const {
   int64_t full = outputs / panel, size = full * panel * depth;
@@ -17,8 +16,8 @@ int64_t PanelPacking::batchSize() const {
 
 nn::PackingAttr PanelPacking::getAttr(MLIRContext *context, Type element) const {
   return nn::PackingAttr::get(context, kind,
-                              {batches * batchSize() * bytesOf(element), batches, outputs, depth, panel, lanes,
-                               outputsInnermost});
+                              {batches * batchSize() * nn::constantElementBytes(element), batches, outputs, depth,
+                               panel, lanes, outputsInnermost});
 }
 
 std::optional<PanelPacking> PanelPacking::from(nn::PackingAttr packing) {
@@ -31,7 +30,8 @@ std::optional<PanelPacking> PanelPacking::from(nn::PackingAttr packing) {
 int64_t PadPacking::batchSize() const { return llvm::alignTo(count, lanes); }
 
 nn::PackingAttr PadPacking::getAttr(MLIRContext *context, Type element) const {
-  return nn::PackingAttr::get(context, kind, {batches * batchSize() * bytesOf(element), batches, count, lanes});
+  return nn::PackingAttr::get(context, kind,
+                              {batches * batchSize() * nn::constantElementBytes(element), batches, count, lanes});
 }
 
 std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
@@ -43,29 +43,15 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
-/// The elements of a constant as they lie in memory; a splat has one.
-static ArrayRef<char> rawBytes(ElementsAttr value, bool &isSplat) {
-  isSplat = false;
-  if (auto dense = dyn_cast<DenseElementsAttr>(value)) {
-    isSplat = dense.isSplat();
-    return dense.getRawData();
-  }
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
-    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
-      return blob->getData();
-  return {};
-}
-
 llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_ostream &os) {
   auto fail = [&](const Twine &reason) {
     return llvm::createStringError("packing '" + packing.getKind() + "': " + reason);
   };
-  int64_t bytes = bytesOf(value.getElementType());
-  bool isSplat;
-  ArrayRef<char> raw = rawBytes(value, isSplat);
-  if (static_cast<int64_t>(raw.size()) != (isSplat ? 1 : value.getNumElements()) * bytes)
-    return fail("the constant has " + Twine(raw.size()) + " bytes");
-  auto source = [&](int64_t index) { return raw.data() + (isSplat ? 0 : index * bytes); };
+  auto reader = nn::ConstantReader::get(value);
+  if (!reader)
+    return fail("the bytes of the constant are not here");
+  int64_t bytes = nn::constantElementBytes(value.getElementType());
+  auto source = [&](int64_t index) { return reader->at(index); };
 
   if (auto pad = PadPacking::from(packing)) {
     if (pad->batches * pad->count != value.getNumElements())
@@ -93,7 +79,7 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
       block.assign(depth * width * bytes, 0);
       for (int64_t k = 0; k < depth; ++k) {
         char *row = block.data() + k * width * bytes;
-        if (panels->outputsInnermost && !isSplat) {
+        if (panels->outputsInnermost && !reader->isSplat()) {
           std::memcpy(row, source(first + k * outputs + output), exists * bytes);
           continue;
         }

@@ -9,8 +9,8 @@ using namespace nncc::cpu;
 static void append(llvm::SmallVectorImpl<AxisRegion> &regions, AxisRegion next) {
   if (!regions.empty()) {
     AxisRegion &last = regions.back();
-    bool sameTaps = last.taps == next.taps && last.inPads == next.inPads &&
-                    (next.taps == 0 || last.tapStart == next.tapStart);
+    bool sameTaps =
+        last.taps == next.taps && last.inPads == next.inPads && (next.taps == 0 || last.tapStart == next.tapStart);
     bool follows = next.outStart == last.outStart + last.count * last.outStep &&
                    (next.taps == 0 || next.inStart == last.inStart + last.count * last.inPerOut);
     if (sameTaps && follows) {
@@ -35,7 +35,8 @@ llvm::SmallVector<AxisRegion> nncc::cpu::windowRegions(int64_t size, int64_t out
         ++padded;
       }
     }
-    append(regions, {output, 1, 1, tapStart, 1, taps, taps ? first + tapStart * dilation : 0, stride, dilation, padded});
+    append(regions,
+           {output, 1, 1, tapStart, 1, taps, taps ? first + tapStart * dilation : 0, stride, dilation, padded});
   }
   return regions;
 }

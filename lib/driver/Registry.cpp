@@ -1,5 +1,6 @@
 // One place that includes the headers of all dialects; see Registry.h.
 #include "lib/driver/Registry.h"
+#include "codegen/cpu/CpuPasses.h"
 #include "dialects/nn/NN.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -24,6 +25,7 @@ void nncc::registerDialects(DialectRegistry &registry) {
 void nncc::registerPasses() {
   registerNnccPasses();
   PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2", buildGraphPipeline);
+  registerNnccCpuPasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerInlinerPass();

@@ -1,0 +1,49 @@
+// Runs one kernel, given as text of N2, through weight packing, the contraction emitter and object code in this
+// process, and computes what it should have given in double precision.
+#ifndef NNCC_TEST_CODEGEN_CPU_KERNELRUNNER_H
+#define NNCC_TEST_CODEGEN_CPU_KERNELRUNNER_H
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace nncc::test {
+
+/// A kernel and how its operands lie in memory.
+struct KernelCase {
+  /// `#nn.machine<...>`
+  std::string machine;
+  /// Types of the inputs, in order: `tensor<1x8x8x3xf32>`; those in `constants` are nn.constant outside the kernel.
+  std::vector<std::string> inputs;
+  std::vector<bool> constants;
+  /// The body, on %0, %1, ... for the inputs; it ends with the value to yield.
+  std::string body, yielded, outputType;
+  /// Elements between pixels beyond the channels, per input and (last) for the output: views into wider buffers.
+  std::vector<int64_t> pitch;
+  /// The input whose memory the output takes, or -1.
+  int inPlace = -1;
+  uint64_t seed = 1;
+
+  std::string text() const;
+};
+
+/// What went wrong, empty when the numbers are right. `isRefused` says that the emitter left the kernel alone.
+struct Outcome {
+  std::string error;
+  bool isRefused = false;
+  double nsPerRun = 0;
+};
+
+Outcome runKernel(const KernelCase &kernel, int timedRuns = 0);
+
+inline constexpr const char *kAvx2 =
+    "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>";
+inline constexpr const char *kAvx512 =
+    "#nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576>";
+inline constexpr const char *kNeon =
+    "#nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072>";
+
+} // namespace nncc::test
+#endif

@@ -1,0 +1,68 @@
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
+// CHECK: llvm.mlir.global internal constant @nncc_calls_0
+
+// CHECK-LABEL: func.func @convolution
+// CHECK-NOT: nn.kernel
+// CHECK: llvm.mlir.addressof @nncc_calls_0
+// CHECK: call @nncc_gemm_f32_6x16_bias_relu
+func.func @convolution(%x: memref<1x14x12x5xf32> {llvm.noalias}, %w: memref<5760xi8> {llvm.noalias}, %b: memref<128xi8> {llvm.noalias}, %y: memref<1x14x12x32xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x14x12x5xf32>, memref<5760xi8>, memref<128xi8>) outs(%y : memref<1x14x12x32xf32>) {
+  ^bb0(%0: tensor<1x14x12x5xf32>, %1: tensor<32x3x3x5xf32>, %2: tensor<32xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x14x12x5xf32>, tensor<32x3x3x5xf32>, tensor<32xf32> -> tensor<1x14x12x32xf32>
+    %s = nn.unary relu %r : tensor<1x14x12x32xf32> -> tensor<1x14x12x32xf32>
+    nn.yield %s : tensor<1x14x12x32xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [5760, 1, 32, 45, 16, 8, 0]>, #nn.packing<"pad", [128, 1, 32, 8]>]}
+  return
+}
+
+// The same tile and epilogue: the same function.
+// CHECK-LABEL: func.func @another_layer
+// CHECK: call @nncc_gemm_f32_6x16_bias_relu({{.*}}
+func.func @another_layer(%x: memref<24x7xf32> {llvm.noalias}, %w: memref<448xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<24x16xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<24x7xf32>, memref<448xi8>, memref<64xi8>) outs(%y : memref<24x16xf32>) {
+  ^bb0(%0: tensor<24x7xf32>, %1: tensor<7x16xf32>, %2: tensor<16xf32>):
+    %r = nn.matmul %0, %1 bias %2 : tensor<24x7xf32>, tensor<7x16xf32>, tensor<16xf32> -> tensor<24x16xf32>
+    %s = nn.unary relu %r : tensor<24x16xf32> -> tensor<24x16xf32>
+    nn.yield %s : tensor<24x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+
+// A residual that the plan put in the place of the output aliases it; both pointers lose noalias.
+// CHECK-LABEL: func.func @in_place
+// CHECK: call @nncc_gemm_f32_6x16_add
+func.func @in_place(%x: memref<24x7xf32> {llvm.noalias}, %w: memref<448xi8> {llvm.noalias}, %z: memref<24x16xf32>, %y: memref<24x16xf32>) {
+  nn.kernel "k" ins(%x, %w, %z : memref<24x7xf32>, memref<448xi8>, memref<24x16xf32>) outs(%y : memref<24x16xf32>) {
+  ^bb0(%0: tensor<24x7xf32>, %1: tensor<7x16xf32>, %2: tensor<24x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<24x7xf32>, tensor<7x16xf32> -> tensor<24x16xf32>
+    %s = nn.binary add %r, %2 : tensor<24x16xf32>, tensor<24x16xf32> -> tensor<24x16xf32>
+    nn.yield %s : tensor<24x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 16, 8, 1]>, unit]}
+  return
+}
+
+// What micro-kernels cannot do is left to linalg.
+// CHECK-LABEL: func.func @filter_is_not_constant
+// CHECK: nn.kernel
+func.func @filter_is_not_constant(%x: memref<1x4x4x3xf32>, %w: memref<8x1x1x3xf32>, %y: memref<1x4x4x8xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x4x4x3xf32>, memref<8x1x1x3xf32>) outs(%y : memref<1x4x4x8xf32>) {
+  ^bb0(%0: tensor<1x4x4x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x4x4x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x4x4x8xf32>
+    nn.yield %r : tensor<1x4x4x8xf32>
+  }
+  return
+}
+
+// Twelve accumulators, two loads of B, six broadcasts of A.
+// CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_bias_relu(
+// CHECK-SAME: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}
+// CHECK-COUNT-12: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: arith.maximumf
+// CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_add(
+// CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}
+}

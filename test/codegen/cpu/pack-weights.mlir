@@ -1,0 +1,43 @@
+// RUN: nncc-opt %s --nncc-pack-weights | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// 37 output channels: two panels of 16, and one of 8 for the last 5. 2 x 3 x 5 values of k: (16 + 16 + 8) * 30 * 4 bytes.
+// CHECK-LABEL: @panels_of_a_filter
+// CHECK: nn.packings = [unit, #nn.packing<"panels", [4800, 1, 37, 30, 16, 8, 0]>, #nn.packing<"pad", [160, 1, 37, 8]>]
+func.func @panels_of_a_filter(%x: tensor<1x7x9x5xf32>) -> tensor<1x6x7x37xf32> {
+  %w = nn.constant dense<1.0> : tensor<37x2x3x5xf32>
+  %b = nn.constant dense<1.0> : tensor<37xf32>
+  %y = nn.kernel "k" ins(%x, %w, %b : tensor<1x7x9x5xf32>, tensor<37x2x3x5xf32>, tensor<37xf32>) {
+  ^bb0(%0: tensor<1x7x9x5xf32>, %1: tensor<37x2x3x5xf32>, %2: tensor<37xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x5xf32>, tensor<37x2x3x5xf32>, tensor<37xf32> -> tensor<1x6x7x37xf32>
+    nn.yield %r : tensor<1x6x7x37xf32>
+  } -> tensor<1x6x7x37xf32>
+  return %y : tensor<1x6x7x37xf32>
+}
+
+// One row is bound by reading weights: wide panels.
+// CHECK-LABEL: @wide_panels_for_one_row
+// CHECK: nn.packings = [unit, #nn.packing<"panels", {{\[}}52000, 1, 1000, 13, 64, 8, 1]>]
+func.func @wide_panels_for_one_row(%x: tensor<1x13xf32>) -> tensor<1x1000xf32> {
+  %w = nn.constant dense<1.0> : tensor<13x1000xf32>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x13xf32>, tensor<13x1000xf32>) {
+  ^bb0(%0: tensor<1x13xf32>, %1: tensor<13x1000xf32>):
+    %r = nn.matmul %0, %1 : tensor<1x13xf32>, tensor<13x1000xf32> -> tensor<1x1000xf32>
+    nn.yield %r : tensor<1x1000xf32>
+  } -> tensor<1x1000xf32>
+  return %y : tensor<1x1000xf32>
+}
+
+// What is not constant is read as it lies.
+// CHECK-LABEL: @activations_stay
+// CHECK-NOT: nn.packings
+func.func @activations_stay(%x: tensor<4x13xf32>, %w: tensor<13x7xf32>) -> tensor<4x7xf32> {
+  %y = nn.kernel "k" ins(%x, %w : tensor<4x13xf32>, tensor<13x7xf32>) {
+  ^bb0(%0: tensor<4x13xf32>, %1: tensor<13x7xf32>):
+    %r = nn.matmul %0, %1 : tensor<4x13xf32>, tensor<13x7xf32> -> tensor<4x7xf32>
+    nn.yield %r : tensor<4x7xf32>
+  } -> tensor<4x7xf32>
+  return %y : tensor<4x7xf32>
+}
+}
