@@ -212,6 +212,25 @@ def LowerToLinalg : Pass<"nncc-lower-to-linalg", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def LowerToLoops : Pass<"nncc-lower-to-loops", "::mlir::ModuleOp"> {
+  let summary = "Writes the kernels that are left as loops over vectors";
+  let description = [{
+    Reductions, softmax, normalization, gathers and scatters, resampling ... and contractions and pooling that no code
+    generator took. Rows stay in registers: no kernel needs scratch memory. Vectors run where memory is contiguous;
+    the order of additions is fixed. Positions of resampling are tables (`memref.global`). Needs `nn.machines`.
+
+    Requires L1, guarantees L1 without kernels.
+
+    ```mlir
+    nn.kernel "k0" ins(%0 : memref<2x16xf32>) outs(%1 : memref<2x1xf32>) { nn.reduce sum axes [1] ... }
+    // becomes
+    scf.for %i = %c0 to %c2 step %c1 { vector.load ... arith.addf ... memref.store }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def VectorizeLoops : Pass<"nncc-vectorize-loops", "::mlir::func::FuncOp"> {
   let summary = "Writes linalg.generic as loops over vectors";
   let description = [{

@@ -11,17 +11,17 @@ using namespace mlir;
 
 namespace nncc {
 
-void Nest::simplify() {
+void Nest::simplify(size_t kept) {
   auto drop = [&](size_t loop) {
     extents.erase(extents.begin() + loop);
     isReduced.erase(isReduced.begin() + loop);
     for (Access &access : accesses)
       access.strides.erase(access.strides.begin() + loop);
   };
-  for (size_t loop = extents.size(); loop-- > 0;)
+  for (size_t loop = extents.size() - kept; loop-- > 0;)
     if (extents[loop] == 1)
       drop(loop);
-  for (size_t loop = extents.size(); loop-- > 1;) {
+  for (size_t loop = extents.size() - kept; loop-- > 1;) {
     bool joins = isReduced[loop - 1] == isReduced[loop] && llvm::all_of(accesses, [&](const Access &access) {
                    return access.strides[loop - 1] == access.strides[loop] * extents[loop];
                  });
@@ -254,7 +254,8 @@ SmallVector<Value> LoopBuilder::transpose(ArrayRef<Value> rows) {
 
 //===-- rows ------------------------------------------------------------===//
 
-Rows::Rows(LoopBuilder &build, const Nest &nest, int64_t lanes) : build(build), nest(nest), lanes(lanes) {
+Rows::Rows(LoopBuilder &build, const Nest &nest, int64_t lanes, int64_t chains)
+    : build(build), nest(nest), lanes(lanes), chains(chains) {
   const Access &primary = nest.accesses.front();
   for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
     if (primary.strides[loop] == 1 && nest.extents[loop] >= 4)
@@ -265,9 +266,6 @@ Rows::Rows(LoopBuilder &build, const Nest &nest, int64_t lanes) : build(build), 
       (nest.isReduced[loop] ? reduced : parallel).push_back(loop);
 }
 
-// Registers of partial results: an addition takes 4 cycles on the cores that we know, so 4 chains keep one unit busy.
-static constexpr int64_t kChains = 4;
-
 void Rows::forEach(function_ref<void(const Cursor &)> body) {
   // A reduction of nothing still has a result; no results need no loops.
   for (auto [extent, isReduced] : llvm::zip(nest.extents, nest.isReduced))
@@ -276,7 +274,7 @@ void Rows::forEach(function_ref<void(const Cursor &)> body) {
   build.loops(nest, parallel, Cursor(), [&](const Cursor &cursor) {
     if (vectorLoop < 0 || alongRow)
       return body(cursor);
-    build.tiles(nest.extents[vectorLoop], lanes * kChains, [&](Value begin, int64_t count) {
+    build.tiles(nest.extents[vectorLoop], lanes * chains, [&](Value begin, int64_t count) {
       Cursor row = cursor;
       row.indices[vectorLoop] = begin;
       row.vectorLoop = vectorLoop;
@@ -307,7 +305,7 @@ Rows::Values Rows::reduce(const Cursor &row, function_ref<Values(int64_t)> initi
 
   // Each piece of the contiguous loop has partial results of its own width; they are joined at the end.
   Values total;
-  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * kChains)) {
+  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * chains)) {
     Values partial =
         nested(reduced, row, initial(piece.lanes > 1 ? piece.lanes : 0), [&](const Cursor &cursor, ValueRange carried) {
           return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,

@@ -22,8 +22,9 @@ struct Nest {
   llvm::SmallVector<Access> accesses;
 
   bool isEmpty() const { return llvm::is_contained(extents, 0); }
-  /// Drops loops that run once and joins neighbours that all accesses step through as through one loop.
-  void simplify();
+  /// Drops loops that run once and joins neighbours that all accesses step through as through one loop. The last
+  /// `kept` loops stay: they are no loops, but indices that the caller computes.
+  void simplify(size_t kept = 0);
 };
 
 /// Where a nest is: an index per loop, and how many elements at once along one of them.
@@ -107,8 +108,9 @@ class Rows {
 public:
   using Values = llvm::SmallVector<mlir::Value>;
 
-  /// lanes  elements in one vector register; several registers are used at once where that hides latency
-  Rows(LoopBuilder &build, const Nest &nest, int64_t lanes);
+  /// lanes   elements in one vector register
+  /// chains  registers of partial results at once: 4 hide the latency of an addition, fewer leave room for long steps
+  Rows(LoopBuilder &build, const Nest &nest, int64_t lanes, int64_t chains = 4);
 
   /// body(row) for each element, or vector of elements, of the parallel loops.
   void forEach(llvm::function_ref<void(const Cursor &row)> body);
@@ -131,7 +133,7 @@ public:
 private:
   LoopBuilder &build;
   const Nest &nest;
-  int64_t lanes;
+  int64_t lanes, chains;
   int vectorLoop = -1;
   bool alongRow = false;
   llvm::SmallVector<int> parallel, reduced; ///< without the vector loop

@@ -139,7 +139,7 @@ private:
     SmallVector<Value> inputs;
     SmallVector<AffineMap> maps;
     for (auto &leaf : leaves) {
-      inputs.push_back(leaf.memory);
+      inputs.push_back(trimmed(leaf, outputType));
       maps.push_back(leaf.map);
     }
     maps.push_back(builder.getMultiDimIdentityMap(rank));
@@ -188,6 +188,18 @@ private:
     Value value, memory;
     AffineMap map;
   };
+
+  /// The part of a leaf's memory that the loops read: linalg takes the loops' extents from plain dims of any operand.
+  Value trimmed(const Leaf &leaf, MemRefType outputType) {
+    auto type = cast<MemRefType>(leaf.memory.getType());
+    SmallVector<int64_t> offsets(type.getRank(), 0), sizes(type.getShape());
+    for (auto [d, expr] : llvm::enumerate(leaf.map.getResults()))
+      if (auto dim = dyn_cast<AffineDimExpr>(expr))
+        sizes[d] = outputType.getDimSize(dim.getPosition());
+    if (ArrayRef<int64_t>(sizes) == type.getShape())
+      return leaf.memory;
+    return subview(leaf.memory, offsets, sizes);
+  }
 
   AffineMap affine(const Map &map) {
     unsigned dims = outputRank;

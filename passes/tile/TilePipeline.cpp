@@ -6,6 +6,7 @@
 using namespace mlir;
 
 void nncc::buildTilePipeline(OpPassManager &manager) {
+  manager.addPass(createLowerToLoops());
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(createVectorizeLoops());
   functions.addPass(createCanonicalizerPass());

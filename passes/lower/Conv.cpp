@@ -1,0 +1,141 @@
+// Plain loops of convolutions, for types and targets without a kernel generator.
+#include "passes/lower/Window.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+using Binary = nn::BinaryKind;
+using Values = SmallVector<Value>;
+
+/// Both kinds of convolution; they differ in which input pixel a tap falls on.
+///
+/// input  N x H x W x C, filter O x KH x KW x C/groups, output N x H' x W' x O
+static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Value bias, Value output,
+                              const WindowDim &h, const WindowDim &w, int64_t groups) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  Type element = loops.elementOf(output);
+  ArrayRef<int64_t> shape = loops.typeOf(output).getShape();
+  int64_t perGroup = loops.typeOf(filter).getDimSize(3), outputsPerGroup = shape[3] / groups;
+
+  // Loops: batch, output row and column, group, output of the group, channel of the group; then what is computed:
+  // input row and column, tap row and column.
+  enum { N, OH, OW, G, O, C, IH, IW, KH, KW, Loops };
+  Nest nest;
+  nest.extents = {shape[0], shape[1], shape[2], groups, outputsPerGroup, perGroup, 1, 1, 1, 1};
+  nest.isReduced.assign(Loops, false);
+  auto strided = [](Access access, std::initializer_list<std::pair<int, int64_t>> strides) {
+    access.strides.assign(Loops, 0);
+    for (auto [loop, stride] : strides)
+      access.strides[loop] = stride;
+    return access;
+  };
+  auto stridesOf = [](Value memory) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    (void)cast<MemRefType>(memory.getType()).getStridesAndOffset(strides, offset);
+    return strides;
+  };
+  Value x = loops.memory(input), f = loops.memory(filter);
+  SmallVector<int64_t> xs = stridesOf(x), fs = stridesOf(f);
+  nest.accesses.push_back(strided(build.flatten(x, loops.elementOf(input)),
+                                  {{N, xs[0]}, {IH, xs[1]}, {IW, xs[2]}, {G, xs[3] * perGroup}, {C, xs[3]}}));
+  nest.accesses.push_back(strided(build.flatten(f, loops.elementOf(filter)),
+                                  {{G, fs[0] * outputsPerGroup}, {O, fs[0]}, {KH, fs[1]}, {KW, fs[2]}, {C, fs[3]}}));
+  bool hasBias = bias != nullptr;
+  if (hasBias) {
+    Value memory = loops.memory(bias);
+    int64_t stride = stridesOf(memory)[0];
+    nest.accesses.push_back(
+        strided(build.flatten(memory, loops.elementOf(bias)), {{G, stride * outputsPerGroup}, {O, stride}}));
+  }
+  // The result and what the epilogue reads: the last dim is two loops.
+  size_t firstResult = nest.accesses.size();
+  loops.addResult(nest, {N, OH, OW, O});
+  for (Access &access : MutableArrayRef<Access>(nest.accesses).drop_front(firstResult))
+    access.strides[G] = access.strides[O] * outputsPerGroup;
+  if (nest.isEmpty())
+    return success();
+
+  // One channel per group (depthwise): vectors of groups. Else: vectors of channels, added up at the end.
+  bool isDepthwise = perGroup == 1 && outputsPerGroup == 1;
+  int64_t lanes = loops.lanes();
+  auto pixel = [&](const Cursor &row) {
+    auto through = [&](Value initial, function_ref<Value(const Cursor &, Value)> step) {
+      return walkWindow(build, h, w, row.indices[OH], row.indices[OW], initial,
+                        [&](Value ih, Value iw, Value kh, Value kw, ValueRange carried) {
+                          Cursor at = row;
+                          at.indices[IH] = ih;
+                          at.indices[IW] = iw;
+                          at.indices[KH] = kh;
+                          at.indices[KW] = kw;
+                          return Values{step(at, carried[0])};
+                        })[0];
+    };
+    auto multiplyAdd = [&](const Cursor &at, Value sum) {
+      Value product =
+          math.binary(Binary::mul, build.load(nest.accesses[0], at), build.load(nest.accesses[1], at), element);
+      return math.binary(Binary::add, sum, product, element);
+    };
+    Value sum;
+    if (isDepthwise) {
+      sum = through(math.constant(element, 0.0, row.splat()), multiplyAdd);
+    } else {
+      for (TilePiece piece : cutTiles(perGroup, lanes)) {
+        int64_t splat = piece.lanes > 1 ? piece.lanes : 0;
+        Value partial = through(math.constant(element, 0.0, splat), [&](const Cursor &at, Value carried) {
+          return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,
+                            carried, [&](Value c, ValueRange sum) {
+                              Cursor here = at;
+                              here.indices[C] = c;
+                              here.vectorLoop = C;
+                              here.lanes = piece.lanes;
+                              return Values{multiplyAdd(here, sum[0])};
+                            })[0];
+        });
+        for (int64_t width = piece.lanes; width > 1; width /= 2)
+          partial = math.binary(Binary::add, build.lanes(partial, 0, width / 2),
+                                build.lanes(partial, width / 2, width / 2), element);
+        sum = sum ? math.binary(Binary::add, sum, partial, element) : partial;
+      }
+    }
+    if (hasBias)
+      sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);
+    loops.finish(nest, row, sum);
+  };
+  Cursor start;
+  start.indices.resize(Loops);
+  if (!isDepthwise) {
+    build.loops(nest, {N, OH, OW, G, O}, start, pixel);
+    return success();
+  }
+  build.loops(nest, {N, OH, OW}, start, [&](const Cursor &cursor) {
+    build.tiles(groups, lanes, [&](Value group, int64_t count) {
+      Cursor row = cursor;
+      row.indices[G] = group;
+      row.vectorLoop = G;
+      row.lanes = count;
+      pixel(row);
+    });
+  });
+  return success();
+}
+
+LogicalResult lowerConv2D(KernelLoops &loops, nn::Conv2DOp op) {
+  ArrayRef<int64_t> input = loops.typeOf(op.getInput()).getShape(), filter = loops.typeOf(op.getFilter()).getShape();
+  auto dim = [&](int d) {
+    return WindowDim{input[1 + d], filter[1 + d], op.getStrides()[d], op.getPads()[d], op.getDilations()[d]};
+  };
+  return convolve(loops, op.getInput(), op.getFilter(), op.getBias(), op.getOutput(), dim(0), dim(1), op.getGroups());
+}
+
+LogicalResult lowerConvTranspose2D(KernelLoops &loops, nn::ConvTranspose2DOp op) {
+  ArrayRef<int64_t> input = loops.typeOf(op.getInput()).getShape(), filter = loops.typeOf(op.getFilter()).getShape();
+  auto dim = [&](int d) {
+    return WindowDim{input[1 + d], filter[1 + d], op.getStrides()[d], op.getPads()[d], op.getDilations()[d], true};
+  };
+  return convolve(loops, op.getInput(), op.getFilter(), op.getBias(), op.getOutput(), dim(0), dim(1), op.getGroups());
+}
+
+} // namespace nncc

@@ -1,0 +1,55 @@
+// Plain loops of matrix multiplication, for types and targets without a kernel generator.
+#include "passes/lower/KernelLoops.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
+  using Binary = nn::BinaryKind;
+  using Values = Rows::Values;
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  Type element = loops.elementOf(op.getOutput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getOutput()).getShape();
+  int64_t depth = loops.typeOf(op.getLhs()).getShape().back();
+
+  // Loops: the batch dims, M, N, then K, which is reduced.
+  int rank = shape.size(), m = rank - 2, n = rank - 1, k = rank;
+  Nest nest;
+  nest.extents.assign(shape.begin(), shape.end());
+  nest.extents.push_back(depth);
+  nest.isReduced.assign(rank, false);
+  nest.isReduced.push_back(true);
+  SmallVector<int> result = sameLoops(rank), lhs = result, rhs = result;
+  lhs[rank - 2] = m;
+  lhs[rank - 1] = k;
+  rhs[rank - 2] = op.getTransposeB() ? n : k;
+  rhs[rank - 1] = op.getTransposeB() ? k : n;
+  // The right-hand side comes first: vectors run where it is contiguous.
+  nest.accesses.push_back(loops.input(op.getRhs(), rhs, rank + 1));
+  nest.accesses.push_back(loops.input(op.getLhs(), lhs, rank + 1));
+  bool hasBias = op.getBias() != nullptr;
+  if (hasBias)
+    nest.accesses.push_back(loops.input(op.getBias(), {n}, rank + 1));
+  loops.addResult(nest, result);
+  nest.simplify();
+
+  Rows rows(build, nest, loops.lanes());
+  rows.forEach([&](const Cursor &row) {
+    Value sum = rows.reduce(
+        row, [&](int64_t splat) { return Values{math.constant(element, 0.0, splat)}; },
+        [&](const Cursor &at, ValueRange sum) {
+          Value product =
+              math.binary(Binary::mul, build.load(nest.accesses[1], at), build.load(nest.accesses[0], at), element);
+          return Values{math.binary(Binary::add, sum[0], product, element)};
+        },
+        [&](ValueRange a, ValueRange b) { return Values{math.binary(Binary::add, a[0], b[0], element)}; })[0];
+    if (hasBias)
+      sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);
+    loops.finish(nest, row, sum);
+  });
+  return success();
+}
+
+} // namespace nncc

@@ -1,0 +1,265 @@
+// Loops of reductions, arg max, softmax and running sums.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/lower/KernelLoops.h"
+#include <limits>
+
+using namespace mlir;
+
+namespace nncc {
+
+using Values = Rows::Values;
+using Unary = nn::UnaryKind;
+using Binary = nn::BinaryKind;
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A nest over the dims of `shape` of which `axes` are reduced.
+static Nest makeNest(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  Nest nest;
+  nest.extents.assign(shape.begin(), shape.end());
+  for (int64_t d = 0, rank = shape.size(); d < rank; ++d)
+    nest.isReduced.push_back(llvm::is_contained(axes, d));
+  return nest;
+}
+
+/// Folds the values that `element` gives with one binary function.
+static Value fold(Rows &rows, LoopBuilder &build, const Cursor &row, Type element, Binary function, double initial,
+                  function_ref<Value(const Cursor &)> value) {
+  return rows.reduce(
+      row, [&](int64_t splat) { return Values{build.math.constant(element, initial, splat)}; },
+      [&](const Cursor &at, ValueRange sum) { return Values{build.math.binary(function, sum[0], value(at), element)}; },
+      [&](ValueRange a, ValueRange b) { return Values{build.math.binary(function, a[0], b[0], element)}; })[0];
+}
+
+LogicalResult lowerReduce(KernelLoops &loops, nn::ReduceOp op) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  Type element = loops.elementOf(op.getInput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getInput()).getShape();
+  int64_t count = 1;
+  for (int64_t axis : op.getAxes())
+    count *= shape[axis];
+
+  Nest nest = makeNest(shape, op.getAxes());
+  SmallVector<int> same = sameLoops(shape.size());
+  nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
+  loops.addResult(nest, same);
+  nest.simplify();
+  const Access &x = nest.accesses[0];
+
+  bool isSupported = true;
+  Rows rows(build, nest, loops.lanes());
+  rows.forEach([&](const Cursor &row) {
+    auto load = [&](const Cursor &at) { return build.load(x, at); };
+    auto sum = [&](function_ref<Value(const Cursor &)> value) {
+      return fold(rows, build, row, element, Binary::add, 0, value);
+    };
+    // Results are scalars, or vectors of the row's lanes.
+    auto number = [&](Value like, double value) {
+      auto vector = dyn_cast<VectorType>(like.getType());
+      return math.constant(element, value, vector ? vector.getNumElements() : 0);
+    };
+    Value result;
+    switch (op.getKind()) {
+    case nn::ReduceKind::sum:
+      result = sum(load);
+      break;
+    case nn::ReduceKind::mean:
+      result = sum(load);
+      result = math.binary(Binary::div, result, number(result, count), element);
+      break;
+    case nn::ReduceKind::max:
+      result = fold(rows, build, row, element, Binary::max, -kInfinity, load);
+      break;
+    case nn::ReduceKind::min:
+      result = fold(rows, build, row, element, Binary::min, kInfinity, load);
+      break;
+    case nn::ReduceKind::prod:
+      result = fold(rows, build, row, element, Binary::mul, 1, load);
+      break;
+    case nn::ReduceKind::l1:
+      result = sum([&](const Cursor &at) { return math.unary(Unary::abs, load(at), element); });
+      break;
+    case nn::ReduceKind::l2:
+    case nn::ReduceKind::sum_square:
+      result = sum([&](const Cursor &at) {
+        Value value = load(at);
+        return math.binary(Binary::mul, value, value, element);
+      });
+      if (op.getKind() == nn::ReduceKind::l2)
+        result = math.unary(Unary::sqrt, result, element);
+      break;
+    case nn::ReduceKind::log_sum:
+      result = math.unary(Unary::log, sum(load), element);
+      break;
+    case nn::ReduceKind::log_sum_exp: {
+      // The maximum is taken out, so that nothing overflows; an infinite one stays in.
+      Value most = fold(rows, build, row, element, Binary::max, -kInfinity, load);
+      if (!isa<FloatType>(element))
+        break;
+      Value isFinite =
+          math.binary(Binary::less, math.unary(Unary::abs, most, element), number(most, kInfinity), element);
+      Value shift = arith::SelectOp::create(build.builder, build.loc, isFinite, most, number(most, 0));
+      Value total = sum([&](const Cursor &at) {
+        Value difference = math.binary(Binary::sub, load(at), build.splat(shift, at.lanes), element);
+        return math.unary(Unary::exp, difference, element);
+      });
+      result = math.binary(Binary::add, math.unary(Unary::log, total, element), shift, element);
+      break;
+    }
+    }
+    isSupported &= result != nullptr;
+    if (result)
+      loops.finish(nest, row, result);
+  });
+  return success(isSupported);
+}
+
+LogicalResult lowerArgReduce(KernelLoops &loops, nn::ArgReduceOp op) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  OpBuilder &b = build.builder;
+  Type element = loops.elementOf(op.getInput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getInput()).getShape();
+  Nest nest = makeNest(shape, {(int64_t)op.getAxis()});
+  SmallVector<int> same = sameLoops(shape.size());
+  nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
+  loops.addResult(nest, same);
+  nest.simplify();
+  const Access &x = nest.accesses[0];
+
+  bool isMax = op.getKind() == nn::ArgReduceKind::argmax, takesLast = op.getSelectLast();
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  // Positions are counted in 32 bits, as wide as most elements; the lanes are those of the element type.
+  int64_t bits = std::max(32u, computeType(element).getIntOrFloatBitWidth());
+  Rows rows(build, nest, std::max<int64_t>(4, loops.machine.lanes(bits)), /*chains=*/2);
+  rows.forEach([&](const Cursor &row) {
+    auto choose = [&](Value isBetter, ValueRange best, Value value, Value position) {
+      return Values{arith::SelectOp::create(b, build.loc, isBetter, value, best[0]),
+                    arith::SelectOp::create(b, build.loc, isBetter, position, best[1])};
+    };
+    Binary better =
+        isMax ? (takesLast ? Binary::greater_equal : Binary::greater) : (takesLast ? Binary::less_equal : Binary::less);
+    Values best = rows.reduce(
+        row,
+        [&](int64_t splat) {
+          return Values{math.constant(element, isMax ? -kInfinity : kInfinity, splat), math.constant(i32, 0, splat)};
+        },
+        [&](const Cursor &at, ValueRange best) {
+          Value value = build.load(x, at);
+          return choose(math.binary(better, value, best[0], element), best, value, rows.position(at, i32));
+        },
+        [&](ValueRange a, ValueRange c) {
+          // Of equal values, the position decides.
+          Value isBetter = math.binary(isMax ? Binary::greater : Binary::less, c[0], a[0], element);
+          Value isEqual = math.binary(Binary::equal, c[0], a[0], element);
+          Value isNearer = math.binary(takesLast ? Binary::greater : Binary::less, c[1], a[1], i32);
+          Value wins =
+              arith::OrIOp::create(b, build.loc, isBetter, arith::AndIOp::create(b, build.loc, isEqual, isNearer));
+          return choose(wins, a, c[0], c[1]);
+        });
+    loops.finish(nest, row, math.cast(best[1], i32, i64));
+  });
+  return success();
+}
+
+LogicalResult lowerSoftmax(KernelLoops &loops, nn::SoftmaxOp op) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  Type element = loops.elementOf(op.getInput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getInput()).getShape();
+  Nest nest = makeNest(shape, {(int64_t)op.getAxis()});
+  SmallVector<int> same = sameLoops(shape.size());
+  nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
+  nest.accesses.push_back(loops.output(0, same, shape.size()));
+  nest.simplify();
+  const Access &x = nest.accesses[0], &y = nest.accesses[1];
+
+  // Halves are not exact enough to keep e^x in the result's memory until the sum is known.
+  bool keepsExponentials = !op.getLog() && memoryType(element) == computeType(element);
+  auto fast = arith::FastMathFlagsAttr::get(op.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+  Rows rows(build, nest, loops.lanes(), /*chains=*/2);
+  rows.forEach([&](const Cursor &row) {
+    auto max = [&](Value a, Value b) -> Value {
+      // A NaN need not survive here: it comes back with the exponentials.
+      return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
+    };
+    Value most = rows.reduce(
+        row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
+        [&](const Cursor &at, ValueRange best) { return Values{max(best[0], build.load(x, at))}; },
+        [&](ValueRange a, ValueRange b) { return Values{max(a[0], b[0])}; })[0];
+    auto shifted = [&](const Cursor &at) {
+      return math.binary(Binary::sub, build.load(x, at), build.splat(most, at.lanes), element);
+    };
+    Value sum = fold(rows, build, row, element, Binary::add, 0, [&](const Cursor &at) {
+      Value exponential = math.unary(Unary::exp, shifted(at), element);
+      if (keepsExponentials)
+        build.store(y, at, exponential);
+      return exponential;
+    });
+    if (op.getLog()) {
+      Value logarithm = math.unary(Unary::log, sum, element);
+      return rows.each(row, [&](const Cursor &at) {
+        build.store(y, at, math.binary(Binary::sub, shifted(at), build.splat(logarithm, at.lanes), element));
+      });
+    }
+    Value factor = math.unary(Unary::reciprocal, sum, element);
+    rows.each(row, [&](const Cursor &at) {
+      Value exponential = keepsExponentials ? build.load(y, at) : math.unary(Unary::exp, shifted(at), element);
+      build.store(y, at, math.binary(Binary::mul, exponential, build.splat(factor, at.lanes), element));
+    });
+  });
+  return success();
+}
+
+LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  Type element = loops.elementOf(op.getInput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getInput()).getShape();
+  Nest nest = makeNest(shape, {(int64_t)op.getAxis()});
+  SmallVector<int> same = sameLoops(shape.size());
+  nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
+  nest.accesses.push_back(loops.output(0, same, shape.size()));
+  nest.simplify();
+  const Access &x = nest.accesses[0], &y = nest.accesses[1];
+
+  // Vectors run beside the axis; along it every element waits for the one before.
+  int axis = -1, vectorLoop = -1;
+  SmallVector<int> outer;
+  for (int loop = 0, end = nest.extents.size(); loop < end; ++loop) {
+    if (nest.isReduced[loop])
+      axis = loop;
+    else if (y.strides[loop] == 1 && nest.extents[loop] >= 4)
+      vectorLoop = loop;
+    else
+      outer.push_back(loop);
+  }
+  int64_t extent = axis < 0 ? 1 : nest.extents[axis];
+  auto run = [&](const Cursor &row) {
+    build.loop(build.index(0), build.index(extent), 1, math.constant(element, 0.0, row.splat()),
+               [&](Value i, ValueRange sum) {
+                 Cursor at = row;
+                 if (axis >= 0)
+                   at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - 1), i) : i;
+                 Value next = math.binary(Binary::add, sum[0], build.load(x, at), element);
+                 build.store(y, at, op.getExclusive() ? sum[0] : next);
+                 return Values{next};
+               });
+  };
+  if (nest.isEmpty())
+    return success();
+  build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+    if (vectorLoop < 0)
+      return run(cursor);
+    build.tiles(nest.extents[vectorLoop], loops.lanes(), [&](Value begin, int64_t lanes) {
+      Cursor row = cursor;
+      row.indices[vectorLoop] = begin;
+      row.vectorLoop = vectorLoop;
+      row.lanes = lanes;
+      run(row);
+    });
+  });
+  return success();
+}
+
+} // namespace nncc

@@ -1,0 +1,239 @@
+// Loops of resizing. Positions and weights follow from the shapes: they are computed here, in double, and become
+// tables.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/lower/ConstantTable.h"
+#include "passes/lower/KernelLoops.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace nncc {
+namespace {
+
+/// What one output position reads: the same number of taps for every position of an axis.
+struct AxisTaps {
+  int64_t axis = 0, taps = 0;
+  std::vector<int32_t> positions; ///< [output size][taps]
+  std::vector<double> weights;    ///< [output size][taps]
+  std::vector<bool> isOutside;    ///< [output size]: takes the extrapolation value
+};
+
+/// Where output position `i` lies between the input's positions: ONNX Resize, coordinate_transformation_mode.
+double inputPosition(nn::ResizeOp op, unsigned number, double i, double inputSize, double outputSize) {
+  StringRef mode = op.getCoordinate();
+  double scale = op.getScales()[number], length = scale * inputSize;
+  if (mode == "asymmetric")
+    return i / scale;
+  if (mode == "align_corners")
+    return outputSize == 1 ? 0 : i * (inputSize - 1) / (length - 1 == 0 ? 1 : length - 1);
+  if (mode == "pytorch_half_pixel")
+    return length > 1 ? (i + 0.5) / scale - 0.5 : 0;
+  if (mode == "half_pixel_symmetric") {
+    double adjustment = outputSize / length, center = inputSize / 2;
+    return center * (1 - adjustment) + (i + 0.5) / scale - 0.5;
+  }
+  if (mode == "tf_crop_and_resize" && op.getRoi()) {
+    ArrayRef<double> roi = *op.getRoi();
+    double start = roi[number], end = roi[number + roi.size() / 2];
+    if (outputSize > 1)
+      return start * (inputSize - 1) + i * (end - start) * (inputSize - 1) / (outputSize - 1);
+    return 0.5 * (start + end) * (inputSize - 1);
+  }
+  return (i + 0.5) / scale - 0.5; // half_pixel
+}
+
+double nearestPosition(StringRef mode, double x) {
+  double fraction = x - std::floor(x);
+  if (mode == "floor")
+    return std::floor(x);
+  if (mode == "ceil")
+    return std::ceil(x);
+  if (mode == "round_prefer_ceil")
+    return fraction >= 0.5 ? std::ceil(x) : std::floor(x);
+  return fraction <= 0.5 ? std::floor(x) : std::ceil(x); // round_prefer_floor
+}
+
+/// Keys 1981, with the coefficient a of the model.
+double cubicWeight(double a, double x) {
+  x = std::abs(x);
+  if (x <= 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2)
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+AxisTaps tapsOf(nn::ResizeOp op, unsigned number, int64_t inputSize, int64_t outputSize) {
+  AxisTaps result;
+  result.axis = op.getAxes()[number];
+  double scale = op.getScales()[number], cubic = op.getCubicCoefficient().convertToDouble();
+  bool isNearest = op.getMode() == nn::ResizeMode::nearest, isLinear = op.getMode() == nn::ResizeMode::linear;
+  // A filter for shrinking is as much wider as the output is smaller.
+  double stretch = op.getAntialias() && scale < 1 && !isNearest ? scale : 1;
+  double radius = (isLinear ? 1 : 2) / stretch;
+  result.taps = isNearest ? 1 : 2 * (int64_t)std::ceil(radius);
+  for (int64_t i = 0; i < outputSize; ++i) {
+    double x = inputPosition(op, number, i, inputSize, outputSize);
+    result.isOutside.push_back(op.getCoordinate() == "tf_crop_and_resize" && (x < 0 || x > inputSize - 1));
+    auto clamp = [&](double position) {
+      return (int32_t)std::min<double>(std::max<double>(position, 0), inputSize - 1);
+    };
+    if (isNearest) {
+      result.positions.push_back(clamp(nearestPosition(op.getNearest(), x)));
+      result.weights.push_back(1);
+      continue;
+    }
+    int64_t first = (int64_t)std::floor(x) - result.taps / 2 + 1;
+    std::vector<double> weights;
+    double sum = 0;
+    for (int64_t tap = 0; tap < result.taps; ++tap) {
+      double distance = (x - (first + tap)) * stretch;
+      double weight = isLinear ? std::max(0.0, 1 - std::abs(distance)) : cubicWeight(cubic, distance);
+      if (op.getExcludeOutside() && (first + tap < 0 || first + tap >= inputSize))
+        weight = 0;
+      sum += weight;
+      weights.push_back(weight);
+    }
+    bool normalizes = op.getExcludeOutside() || stretch != 1;
+    for (int64_t tap = 0; tap < result.taps; ++tap) {
+      result.positions.push_back(clamp(first + tap));
+      result.weights.push_back(normalizes && sum != 0 ? weights[tap] / sum : weights[tap]);
+    }
+  }
+  return result;
+}
+
+} // namespace
+
+LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
+  using Binary = nn::BinaryKind;
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  OpBuilder &b = build.builder;
+  Location loc = build.loc;
+  Type element = loops.elementOf(op.getInput());
+  ArrayRef<int64_t> input = loops.typeOf(op.getInput()).getShape(), shape = loops.typeOf(op.getOutput()).getShape();
+  int rank = shape.size();
+
+  std::vector<AxisTaps> axes;
+  for (unsigned number = 0; number < op.getAxes().size(); ++number)
+    axes.push_back(tapsOf(op, number, input[op.getAxes()[number]], shape[op.getAxes()[number]]));
+
+  // Loops: the output's dims, then one that stands for the input position of each resampled axis.
+  Nest nest;
+  nest.extents.assign(shape.begin(), shape.end());
+  SmallVector<int> inputLoops = sameLoops(rank);
+  for (auto [number, axis] : llvm::enumerate(axes)) {
+    inputLoops[axis.axis] = rank + number;
+    nest.extents.push_back(input[axis.axis]);
+  }
+  size_t count = nest.extents.size();
+  nest.isReduced.assign(count, false);
+  nest.accesses.push_back(loops.input(op.getInput(), inputLoops, count));
+  loops.addResult(nest, sameLoops(rank));
+  if (nest.isEmpty())
+    return success();
+  const Access &x = nest.accesses.front(), &y = nest.accesses.back();
+
+  // Integers are resampled as floats.
+  bool isNearest = op.getMode() == nn::ResizeMode::nearest, isInteger = !isa<FloatType>(element);
+  Type weightType = isInteger ? b.getF32Type() : computeType(element);
+  struct Tables {
+    Access positions, weights, outside;
+    bool hasOutside;
+  };
+  std::vector<Tables> tables;
+  for (const AxisTaps &axis : axes) {
+    int64_t size = shape[axis.axis];
+    Tables table;
+    auto positions = DenseElementsAttr::get(RankedTensorType::get({size, axis.taps}, b.getI32Type()),
+                                            ArrayRef<int32_t>(axis.positions));
+    table.positions = build.flatten(makeConstantTable(b, positions), b.getI32Type());
+    SmallVector<Attribute> weights;
+    for (double weight : axis.weights)
+      weights.push_back(FloatAttr::get(weightType, weight));
+    if (!isNearest)
+      table.weights = build.flatten(
+          makeConstantTable(b, DenseElementsAttr::get(RankedTensorType::get({size, axis.taps}, weightType), weights)),
+          weightType);
+    table.hasOutside = llvm::is_contained(axis.isOutside, true);
+    if (table.hasOutside) {
+      SmallVector<bool> outside(axis.isOutside.begin(), axis.isOutside.end());
+      table.outside = build.flatten(
+          makeConstantTable(b, DenseElementsAttr::get(RankedTensorType::get({size}, b.getI1Type()), outside)),
+          b.getI1Type());
+    }
+    tables.push_back(table);
+  }
+
+  // Vectors run along a dim that is not resampled and contiguous on both sides.
+  int vectorLoop = -1;
+  SmallVector<int> outer;
+  for (int d = 0; d < rank; ++d) {
+    if (x.strides[d] == 1 && y.strides[d] == 1 && shape[d] >= 4)
+      vectorLoop = d;
+    else
+      outer.push_back(d);
+  }
+
+  auto entry = [&](Access table, int64_t taps, int64_t tap, int64_t axis, const Cursor &at) {
+    // Tables have one stride per loop like everything else: the axis moves a row.
+    table.strides.assign(count, 0);
+    table.strides[axis] = taps;
+    table.offset += tap;
+    Cursor scalar = at;
+    scalar.vectorLoop = -1;
+    scalar.lanes = 1;
+    return build.load(table, scalar);
+  };
+  auto pixel = [&](const Cursor &at) {
+    // Every combination of taps; the weights multiply.
+    std::function<Value(unsigned, Cursor)> combine = [&](unsigned number, Cursor here) -> Value {
+      if (number == axes.size()) {
+        Value value = build.load(x, here);
+        return isInteger && !isNearest ? math.cast(value, element, weightType) : value;
+      }
+      const AxisTaps &axis = axes[number];
+      Value sum;
+      for (int64_t tap = 0; tap < axis.taps; ++tap) {
+        Value position = entry(tables[number].positions, axis.taps, tap, axis.axis, at);
+        here.indices[rank + number] = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
+        Value value = combine(number + 1, here);
+        if (isNearest)
+          return value;
+        Value weight = build.splat(entry(tables[number].weights, axis.taps, tap, axis.axis, at), at.lanes);
+        value = math.binary(Binary::mul, value, weight, weightType);
+        sum = sum ? math.binary(Binary::add, sum, value, weightType) : value;
+      }
+      return sum;
+    };
+    Value value = combine(0, at);
+    if (isInteger && !isNearest)
+      value = math.cast(math.unary(nn::UnaryKind::round, value, weightType), weightType, element, /*saturate=*/true);
+    for (auto [number, table] : llvm::enumerate(tables)) {
+      if (!table.hasOutside)
+        continue;
+      Value isOutside = build.splat(entry(table.outside, 1, 0, axes[number].axis, at), at.lanes);
+      Value other = math.constant(element, op.getExtrapolation().convertToDouble(), at.splat());
+      value = arith::SelectOp::create(b, loc, isOutside, other, value);
+    }
+    loops.finish(nest, at, value);
+  };
+  Cursor start;
+  start.indices.resize(count);
+  build.loops(nest, outer, start, [&](const Cursor &cursor) {
+    if (vectorLoop < 0)
+      return pixel(cursor);
+    build.tiles(shape[vectorLoop], loops.lanes(), [&](Value begin, int64_t lanes) {
+      Cursor at = cursor;
+      at.indices[vectorLoop] = begin;
+      at.vectorLoop = vectorLoop;
+      at.lanes = lanes;
+      pixel(at);
+    });
+  });
+  return success();
+}
+
+} // namespace nncc
