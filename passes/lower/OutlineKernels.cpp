@@ -178,7 +178,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     inner.setName("kernel");
     inner.removeNodesAttr();
     for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
-      inner->removeDiscardableAttr(attr.getName());
+      if (attr.getName() != "nn.packings") // how its operands are to be read
+        inner->removeDiscardableAttr(attr.getName());
     inner.getBody().walk([](Operation *op) {
       op->removeDiscardableAttr(nn::kTensorAttr);
       op->removeDiscardableAttr(nn::kPermAttr);
@@ -221,7 +222,7 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       launch->setAttr("nodes", kernel.getNodesAttr());
     launch->setAttr("inputs", builder.getI64IntegerAttr(kernel.getInputs().size()));
     launch->setAttr("outputs", builder.getI64IntegerAttr(kernel.getOutputs().size()));
-    launch->setAttr("op", builder.getStringAttr(kernel.getRoot()->getName().stripDialect()));
+    launch->setAttr("op", builder.getStringAttr(kernel.getRoot() ? kernel.getRoot()->getName().stripDialect() : "copy"));
     launch->setAttr("macs", builder.getI64IntegerAttr(multiplyAccumulates(kernel)));
   }
 };

@@ -1,0 +1,145 @@
+// See BuildAndLoad.h.
+#include "lib/driver/BuildAndLoad.h"
+#include "codegen/emit/WeightsObject.h"
+#include "lib/driver/Diagnostics.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstring>
+#include <random>
+
+using namespace llvm;
+
+namespace nncc {
+
+std::string typeName(mlir::Type elementType) {
+  std::string text;
+  raw_string_ostream os(text);
+  os << elementType;
+  return text;
+}
+
+std::string describeType(mlir::Type elementType, ArrayRef<int64_t> shape) {
+  std::string text = typeName(elementType) + "[";
+  for (auto [i, dim] : enumerate(shape))
+    text += (i ? ", " : "") + std::to_string(dim);
+  return text + "]";
+}
+
+std::optional<GivenInputs> readGivenInputs(ArrayRef<std::string> options) {
+  GivenInputs given;
+  for (const std::string &text : options) {
+    // Names may hold '=', paths seldom do.
+    size_t at = text.rfind('=');
+    if (at == std::string::npos || at == 0) {
+      reportError("--input=" + text + " is not NAME=FILE.npy");
+      return std::nullopt;
+    }
+    std::string name = text.substr(0, at), path = text.substr(at + 1), error;
+    auto array = readNpy(path, error);
+    if (!array) {
+      reportError("cannot read '" + path + "': " + error);
+      return std::nullopt;
+    }
+    given[name] = std::move(*array);
+  }
+  return given;
+}
+
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given) {
+  for (auto &[name, array] : given)
+    options.import.inputShapes[name] = array.shape;
+  auto compilation = compile(options, context);
+  if (failed(compilation))
+    return std::nullopt;
+  EmitOptions emit = emitOptions(options);
+  auto code = emitCode(*compilation->llvmModule, compilation->plan, emit);
+  if (!code) {
+    reportError(toString(code.takeError()));
+    return std::nullopt;
+  }
+  SmallVector<char, 0> weights;
+  raw_svector_ostream os(weights);
+  if (Error error = writeWeightsObject(compilation->plan, emit.packWeight, os)) {
+    reportError(toString(std::move(error)));
+    return std::nullopt;
+  }
+  ModelObjects objects;
+  objects.name = compilation->plan.name;
+  objects.code = std::move(code->object);
+  objects.weights = std::make_unique<SmallVectorMemoryBuffer>(std::move(weights), /*RequiresNullTerminator=*/false);
+  auto runnable = loadModel(std::move(objects), options.target);
+  if (!runnable) {
+    reportError(toString(runnable.takeError()));
+    return std::nullopt;
+  }
+  return LoadedModel{std::move(compilation->plan), std::move(*runnable)};
+}
+
+/// Fills a tensor with random elements of its type.
+static void fillRandom(mlir::Type type, std::vector<char> &bytes, std::mt19937_64 &random) {
+  auto uniform = [&] { return (random() >> 11) * 0x1p-53; };
+  unsigned width = type.getIntOrFloatBitWidth();
+  auto fill = [&](auto next) {
+    using T = decltype(next());
+    for (size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
+      T value = next();
+      std::memcpy(bytes.data() + at, &value, sizeof(T));
+    }
+  };
+  if (auto floating = dyn_cast<mlir::FloatType>(type)) {
+    if (type.isF32())
+      return fill([&] { return float(2 * uniform() - 1); });
+    if (type.isF64())
+      return fill([&] { return 2 * uniform() - 1; });
+    return fill([&] {
+      APFloat value(2 * uniform() - 1);
+      bool losesInfo;
+      value.convert(floating.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+      return uint16_t(value.bitcastToAPInt().getZExtValue());
+    });
+  }
+  if (width == 1)
+    return fill([&] { return uint8_t(random() & 1); });
+  switch (width) {
+  case 8:
+    return fill([&] { return uint8_t(random() % 10); });
+  case 16:
+    return fill([&] { return uint16_t(random() % 10); });
+  case 32:
+    return fill([&] { return uint32_t(random() % 10); });
+  default:
+    return fill([&] { return uint64_t(random() % 10); });
+  }
+}
+
+std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given, uint64_t seed) {
+  std::vector<std::vector<char>> inputs;
+  std::mt19937_64 random(seed);
+  for (const PortPlan &port : plan.inputs) {
+    auto array = given.find(port.name);
+    if (array == given.end()) {
+      inputs.emplace_back(portBytes(port));
+      fillRandom(port.elementType, inputs.back(), random);
+      continue;
+    }
+    std::string type = typeName(port.elementType);
+    if (array->second.type != type || array->second.shape != port.shape) {
+      reportError("input '" + port.name + "' is " + describeType(port.elementType, port.shape) + ", the file holds " +
+                  array->second.type + " with " + std::to_string(array->second.shape.size()) + " dims");
+      return std::nullopt;
+    }
+    inputs.push_back(array->second.data);
+  }
+  for (auto &[name, array] : given)
+    if (none_of(plan.inputs, [&](const PortPlan &port) { return port.name == name; })) {
+      std::string names;
+      for (const PortPlan &port : plan.inputs)
+        names += (names.empty() ? "" : ", ") + port.name;
+      reportError("the model has no input '" + name + "'\nnote: its inputs are: " + names);
+      return std::nullopt;
+    }
+  return inputs;
+}
+
+} // namespace nncc

@@ -1,0 +1,39 @@
+// Compiles a model and makes it ready to run here: what run, bench and debug begin with.
+#ifndef NNCC_LIB_DRIVER_BUILDANDLOAD_H
+#define NNCC_LIB_DRIVER_BUILDANDLOAD_H
+#include "codegen/emit/PortType.h"
+#include "lib/analyze/RunModel.h"
+#include "lib/driver/Compile.h"
+#include "lib/support/Npy.h"
+#include <optional>
+
+namespace nncc {
+
+/// A model that runs, and the plan that explains its memory.
+struct LoadedModel {
+  ModelPlan plan;
+  std::unique_ptr<RunnableModel> runnable;
+};
+
+/// Inputs that a command was given as `NAME=FILE.npy`.
+using GivenInputs = std::map<std::string, NpyArray>;
+
+/// Reads the files of `NAME=FILE.npy` options. error: printed, nothing is returned
+std::optional<GivenInputs> readGivenInputs(llvm::ArrayRef<std::string> options);
+
+/// Compiles and loads. error: printed, nothing is returned
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given);
+
+/// The bytes of every input in order: those given, else seeded random numbers.
+///
+/// Floats lie in [-1, 1), integers in [0, 10), booleans are 0 or 1.
+/// error  a given input that the model does not have, or of another type or shape: printed
+std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given, uint64_t seed);
+
+/// `f32[1, 3, 5]`
+std::string describeType(mlir::Type elementType, llvm::ArrayRef<int64_t> shape);
+/// As NpyArray::type names it.
+std::string typeName(mlir::Type elementType);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,202 @@
+// Kernels, operands and lifetimes as @main at stage P says them.
+#include "lib/driver/BuildPlan.h"
+#include "codegen/emit/Identifiers.h"
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "lib/support/Assert.h"
+#include "passes/lower/KernelCost.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+
+namespace nncc {
+using namespace nn;
+
+namespace {
+
+int64_t elementBytes(Type element) { return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8); }
+
+/// Bytes from the first to the last element of a memref, both included.
+int64_t extent(MemRefType type) {
+  if (type.getNumElements() == 0)
+    return 0;
+  auto [strides, offset] = type.getStridesAndOffset();
+  int64_t last = 0;
+  for (auto [dim, stride] : llvm::zip(type.getShape(), strides))
+    last += (dim - 1) * stride;
+  return (last + 1) * elementBytes(type.getElementType());
+}
+
+class PlanBuilder {
+public:
+  PlanBuilder(ModuleOp module, std::string name) : main(module.lookupSymbol<func::FuncOp>("main")) {
+    NNCC_ASSERT(main, "a planned module has a main function");
+    plan.name = std::move(name);
+  }
+
+  ModelPlan build() {
+    describePorts();
+    auto number = [&](StringRef attr) { return cast<IntegerAttr>(main->getAttr(attr)).getInt(); };
+    plan.arenaLowerBound = number("nn.arena_lower_bound");
+    plan.peakKernel = number("nn.peak_kernel");
+    for (auto place : main.getOps<PlaceOp>())
+      if (place.getValue())
+        describeWeight(place);
+    for (auto kernel : main.getOps<KernelOp>())
+      describeKernel(kernel);
+    for (auto &[key, entry] : arena)
+      plan.arena.push_back(entry);
+    return std::move(plan);
+  }
+
+private:
+  void describePorts() {
+    unsigned inputs = 0, outputs = 0;
+    std::vector<std::string> inputNames, outputNames;
+    auto addPort = [&](std::vector<PortPlan> &ports, std::vector<std::string> &names, BlockArgument argument, Attribute type) {
+      auto tensor = cast<RankedTensorType>(cast<TypeAttr>(type).getValue());
+      PortPlan port;
+      if (auto name = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kNameAttr))
+        port.name = name.str();
+      port.elementType = tensor.getElementType();
+      port.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
+      names.push_back(port.name);
+      ports.push_back(std::move(port));
+    };
+    auto inputTypes = cast<ArrayAttr>(main->getAttr("nn.input_types"));
+    auto outputTypes = cast<ArrayAttr>(main->getAttr("nn.output_types"));
+    for (BlockArgument argument : main.getArguments()) {
+      auto kind = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.memory").getValue();
+      int64_t bytes = extent(cast<MemRefType>(argument.getType()));
+      if (kind == "arena") {
+        memories[argument] = {Memory::Arena, 0};
+        plan.arenaBytes = bytes;
+      } else if (kind == "weights") {
+        memories[argument] = {Memory::Weights, 0};
+        plan.weightsBytes = bytes;
+      } else if (kind == "input") {
+        memories[argument] = {Memory::Input, inputs};
+        addPort(plan.inputs, inputNames, argument, inputTypes[inputs++]);
+      } else {
+        memories[argument] = {Memory::Output, outputs};
+        addPort(plan.outputs, outputNames, argument, outputTypes[outputs++]);
+      }
+    }
+    std::vector<std::string> inputIds = cIdentifiers(inputNames), outputIds = cIdentifiers(outputNames);
+    for (auto [port, id] : llvm::zip(plan.inputs, inputIds))
+      port.identifier = id;
+    for (auto [port, id] : llvm::zip(plan.outputs, outputIds))
+      port.identifier = id;
+  }
+
+  OperandPlan operand(Value value, bool isOutput) {
+    auto place = value.getDefiningOp<PlaceOp>();
+    NNCC_ASSERT(place, "operands of planned kernels are places");
+    OperandPlan plan;
+    std::tie(plan.memory, plan.index) = memories.lookup(place.getBase());
+    plan.byteOffset = place.getByteOffset();
+    plan.bytes = extent(cast<MemRefType>(value.getType()));
+    plan.isOutput = isOutput;
+    return plan;
+  }
+
+  void describeWeight(PlaceOp place) {
+    if (!seenWeights.insert(place.getByteOffset()).second)
+      return;
+    WeightPlan weight;
+    if (auto name = place->getAttrOfType<StringAttr>(kTensorAttr))
+      weight.name = name.str();
+    weight.value = *place.getValue();
+    weight.packing = place.getPackingAttr();
+    weight.byteOffset = place.getByteOffset();
+    weight.bytes = extent(cast<MemRefType>(place.getType()));
+    plan.weights.push_back(std::move(weight));
+  }
+
+  /// A tensor in the arena is alive from the first kernel that has it as operand to the last.
+  void live(const OperandPlan &operand, StringRef tensor) {
+    if (operand.memory != Memory::Arena)
+      return;
+    unsigned kernel = plan.kernels.size();
+    // A write to a place that was alive before begins a new tensor there, unless its name says otherwise.
+    auto key = std::make_pair(operand.byteOffset, operand.bytes);
+    auto known = current.find(key);
+    if (known == current.end() || operand.isOutput) {
+      current[key] = arena.size();
+      arena.insert({arena.size(), {tensor.str(), operand.byteOffset, operand.bytes, kernel, kernel}});
+      return;
+    }
+    arena[known->second].lastKernel = kernel;
+  }
+
+  void describeKernel(KernelOp kernel) {
+    KernelPlan step;
+    step.name = kernel.getName().str();
+    if (kernel.getDevice())
+      step.device = kernel.getDevice()->str();
+    if (auto nodes = kernel.getNodes())
+      for (Attribute node : *nodes)
+        step.nodes.push_back(cast<StringAttr>(node).str());
+    Operation *root = kernel.getRoot();
+    step.op = root ? root->getName().stripDialect().str() : "copy";
+    step.macs = multiplyAccumulates(kernel);
+    if (auto tensor = kernel->getAttrOfType<StringAttr>("nn.in_place_of"))
+      step.inPlaceOf = tensor.getValue().empty() ? "input" : tensor.str();
+    for (Value input : kernel.getInputs()) {
+      OperandPlan read = operand(input, false);
+      (read.memory == Memory::Weights ? step.weightBytes : step.bytesRead) += read.bytes;
+      live(read, "");
+      step.operands.push_back(read);
+    }
+    for (auto [output, value] : llvm::zip(kernel.getOutputs(), kernel.getYielded())) {
+      OperandPlan written = operand(output, true);
+      step.bytesWritten += written.bytes;
+      auto type = cast<MemRefType>(output.getType());
+      auto tensor = cast<RankedTensorType>(value.getType());
+      ResultPlan result;
+      Origin origin = getOrigin(value);
+      result.tensor = origin.tensor;
+      result.perm.assign(origin.perm.begin(), origin.perm.end());
+      result.elementType = tensor.getElementType();
+      result.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
+      auto [strides, offset] = type.getStridesAndOffset();
+      result.strides.assign(strides.begin(), strides.end());
+      result.place = written;
+      live(written, result.tensor);
+      step.results.push_back(std::move(result));
+      step.operands.push_back(written);
+    }
+    if (Value scratch = kernel.getScratch()) {
+      OperandPlan memory = operand(scratch, true);
+      live(memory, "(scratch)");
+      step.operands.push_back(memory);
+    }
+    plan.kernels.push_back(std::move(step));
+  }
+
+  func::FuncOp main;
+  ModelPlan plan;
+  DenseMap<Value, std::pair<Memory, unsigned>> memories;
+  DenseSet<int64_t> seenWeights;
+  llvm::MapVector<size_t, ArenaEntry> arena;
+  std::map<std::pair<int64_t, int64_t>, size_t> current;
+};
+
+} // namespace
+
+ModelPlan buildPlan(ModuleOp module, std::string name) { return PlanBuilder(module, std::move(name)).build(); }
+
+LogicalResult nameFunctions(ModuleOp module, ModelPlan &plan) {
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  size_t index = 0;
+  for (auto launch : main.getOps<LaunchOp>()) {
+    if (index >= plan.kernels.size() || plan.kernels[index].operands.size() != launch.getOperands_().size())
+      return launch.emitOpError() << "does not match kernel " << index << " of the plan";
+    plan.kernels[index++].function = launch.getCallee().str();
+  }
+  if (index != plan.kernels.size())
+    return main.emitOpError() << "launches " << index << " kernels, the plan has " << plan.kernels.size();
+  return success();
+}
+
+} // namespace nncc

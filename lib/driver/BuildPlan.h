@@ -1,0 +1,17 @@
+// Reads the plan of a model out of its IR, for emission, the manifest and the reports.
+#ifndef NNCC_LIB_DRIVER_BUILDPLAN_H
+#define NNCC_LIB_DRIVER_BUILDPLAN_H
+#include "codegen/emit/ModelPlan.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <string>
+
+namespace nncc {
+
+/// The plan of a module at stage P; `function` of its kernels is empty yet.
+ModelPlan buildPlan(mlir::ModuleOp module, std::string name);
+
+/// Fills in which function runs each kernel, from the launches of a module at L1.
+mlir::LogicalResult nameFunctions(mlir::ModuleOp module, ModelPlan &plan);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,220 @@
+// Options that several commands share, and the way from argv to a command.
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/driver/Remarks.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/TargetSelect.h"
+#include <chrono>
+
+using namespace llvm;
+
+namespace nncc {
+
+StringRef ownOptionName(StringRef name) {
+  auto &registered = cl::getRegisteredOptions();
+  if (auto known = registered.find(name); known != registered.end())
+    known->second->removeArgument();
+  return name;
+}
+
+cl::OptionCategory &compileCategory() {
+  static cl::OptionCategory category("Options");
+  return category;
+}
+cl::OptionCategory &runCategory() {
+  static cl::OptionCategory category("Options of run");
+  return category;
+}
+cl::OptionCategory &debugCategory() {
+  static cl::OptionCategory category("Options of debug");
+  return category;
+}
+cl::OptionCategory &inspectCategory() {
+  static cl::OptionCategory category("Options of inspect");
+  return category;
+}
+
+namespace {
+
+const Command *const commands[] = {&compileCommand, &runCommand, &debugCommand, &inspectCommand};
+
+cl::OptionCategory &categoryOf(const Command &command) {
+  return &command == &compileCommand ? compileCategory()
+         : &command == &runCommand   ? runCategory()
+         : &command == &debugCommand ? debugCategory()
+                                     : inspectCategory();
+}
+
+/// Puts an option into every command.
+struct Everywhere {
+  template <typename Option> void apply(Option &option) const {
+    for (cl::OptionCategory *category : {&compileCategory(), &runCategory(), &debugCategory(), &inspectCategory()})
+      option.addCategory(*category);
+  }
+};
+const Everywhere everywhere;
+
+cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));
+cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"), cl::value_desc("TARGET"), everywhere);
+cl::opt<std::string> cpuName("cpu", cl::desc("CPU of the target (default: x86-64-v3, generic)"), cl::value_desc("CPU"), everywhere);
+cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"), everywhere);
+cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
+                            cl::value_desc("INPUT=VALUE"), everywhere);
+cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
+                                 cl::value_desc("PASS"), everywhere);
+cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"), cl::value_desc("PASS"), everywhere);
+
+/// Splits `NAME=VALUE` at the last `=` in front of the value; names may hold anything else.
+bool splitAssignment(StringRef text, std::string &name, std::string &value) {
+  size_t at = text.find('=');
+  if (at == StringRef::npos || at == 0)
+    return false;
+  name = text.substr(0, at).str();
+  value = text.substr(at + 1).str();
+  return true;
+}
+
+void printOverview(raw_ostream &os) {
+  os << "nncc " NNCC_VERSION ": compiles an ONNX model to a static library and a C header\n\n"
+        "usage: nncc COMMAND MODEL.onnx [OPTIONS]\n\ncommands:\n";
+  for (const Command *command : commands)
+    os << "  " << left_justify(command->name, 10) << command->summary << "\n";
+  os << "\nexamples:\n"
+        "  nncc compile model.onnx -o out                        out/libmodel.a, out/model.h, out/model.json\n"
+        "  nncc compile model.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a55\n"
+        "  nncc run model.onnx --input image=photo.npy           compile for this machine and run\n"
+        "  nncc inspect model.onnx                               inputs, dims to bind, kernels, memory\n\n"
+        "`nncc COMMAND --help` explains the options of a command.\n"
+        "exit status: 0 it worked; 1 the model or the command is wrong; 2 numbers differ (run --check, debug);\n"
+        "70 an internal error of nncc.\n";
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Options that were given, but that the command does not have.
+int checkOptions(const Command &command) {
+  cl::OptionCategory *category = &categoryOf(command);
+  for (auto &[name, option] : cl::getRegisteredOptions()) {
+    bool isOurs = llvm::any_of(option->Categories, [&](cl::OptionCategory *its) {
+      return its == &compileCategory() || its == &runCategory() || its == &debugCategory() || its == &inspectCategory();
+    });
+    if (option->getNumOccurrences() && isOurs && !is_contained(option->Categories, category))
+      return reportError("'" + Twine(command.name) + "' has no option '" + (name.size() == 1 ? "-" : "--") + name +
+                         "'\nnote: `nncc " + command.name + " --help` lists its options");
+  }
+  return 0;
+}
+
+} // namespace
+
+const std::string &modelArgument() { return model; }
+
+std::optional<CompileOptions> sharedOptions(NativeCpu native) {
+  CompileOptions options;
+  options.model = model;
+  if (model.empty()) {
+    reportError("no model given\nnote: the model comes after the command: nncc compile model.onnx -o out");
+    return std::nullopt;
+  }
+  auto target = parseTarget(targetName, cpuName, native);
+  if (!target) {
+    reportError(toString(target.takeError()));
+    return std::nullopt;
+  }
+  options.target = *target;
+  for (const std::string &text : dims) {
+    std::string name, value;
+    int64_t size = 0;
+    if (!splitAssignment(text, name, value) || StringRef(value).getAsInteger(10, size) || size < 1) {
+      reportError("--dim=" + text + " is not NAME=N with a size of at least 1\nnote: for example --dim batch=1");
+      return std::nullopt;
+    }
+    if (!options.import.dims.insert({name, size}).second) {
+      reportError("--dim " + name + " is given twice");
+      return std::nullopt;
+    }
+  }
+  for (const std::string &text : binds) {
+    std::string name, value;
+    if (!splitAssignment(text, name, value)) {
+      reportError("--bind=" + text + " is not INPUT=VALUE\nnote: for example --bind sr=16000");
+      return std::nullopt;
+    }
+    options.import.binds[name] = value;
+  }
+  for (const std::string &pass : printAfter)
+    if (!mlir::PassInfo::lookup(pass)) {
+      reportError("--print-after=" + pass + " names no pass\nnote: `nncc-opt --help` lists the passes, such as nncc-form-kernels");
+      return std::nullopt;
+    }
+  std::vector<std::string> shown(printAfter.begin(), printAfter.end());
+  options.configure = [shown](mlir::PassManager &passes) {
+    if (!shown.empty())
+      passes.enableIRPrinting([](mlir::Pass *, mlir::Operation *) { return false; },
+                              [shown](mlir::Pass *pass, mlir::Operation *) { return is_contained(shown, pass->getArgument()); },
+                              /*printModuleScope=*/true, /*printAfterOnlyOnChange=*/false,
+                              /*printAfterOnlyOnFailure=*/false, errs());
+    return mlir::applyPassManagerCLOptions(passes);
+  };
+  return options;
+}
+
+llvm::ArrayRef<std::string> remarkFilters() { return remarks; }
+
+Progress::Progress() : isShown(errs().is_displayed()), start(now()) {}
+
+Progress::~Progress() {
+  if (wasPrinted)
+    errs() << "\r\x1b[K";
+}
+
+void Progress::operator()(StringRef what) {
+  if (!isShown || now() - start < 1)
+    return;
+  errs() << "\r\x1b[K" << what << " ...";
+  wasPrinted = true;
+}
+
+int runCommandLine(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  StringRef first = argc > 1 ? StringRef(argv[1]) : "--help";
+  if (first == "--help" || first == "-h" || first == "help") {
+    printOverview(outs());
+    return argc > 1 ? 0 : 1;
+  }
+  if (first == "--version") {
+    outs() << "nncc " NNCC_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
+    return 0;
+  }
+  auto command = llvm::find_if(commands, [&](const Command *command) { return first == command->name; });
+  if (command == std::end(commands)) {
+    const Command *nearest = *llvm::min_element(commands, [&](const Command *a, const Command *b) {
+      return first.edit_distance(a->name) < first.edit_distance(b->name);
+    });
+    bool isClose = first.edit_distance(nearest->name) <= 2;
+    return reportError("unknown command '" + first + "'" +
+                       (isClose ? Twine("\nnote: did you mean '") + nearest->name + "'?" : Twine("\nnote: `nncc --help` lists the commands")));
+  }
+
+  mlir::registerPassManagerCLOptions();
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerMLIRContextCLOptions();
+  cl::HideUnrelatedOptions(categoryOf(**command));
+  // Weights never flood a dump.
+  std::vector<const char *> arguments{"nncc", "--mlir-elide-elementsattrs-if-larger=32", "--mlir-elide-resource-strings-if-larger=32"};
+  for (int i = 2; i < argc; ++i)
+    arguments.push_back(StringRef(argv[i]) == "-h" ? "--help" : argv[i]);
+  std::string overview = "nncc " + std::string((*command)->name) + ": " + (*command)->overview;
+  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview, &errs(), nullptr, nullptr, true))
+    return 1;
+  if (int status = checkOptions(**command))
+    return status;
+  return (*command)->run();
+}
+
+} // namespace nncc

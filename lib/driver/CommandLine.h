@@ -1,0 +1,63 @@
+// The command line of nncc: which commands there are, the options that several of them share.
+#ifndef NNCC_LIB_DRIVER_COMMANDLINE_H
+#define NNCC_LIB_DRIVER_COMMANDLINE_H
+#include "lib/driver/Compile.h"
+#include "llvm/Support/CommandLine.h"
+#include <memory>
+
+namespace nncc {
+
+/// Runs nncc. Returns the exit status: 0 it worked; 1 the model, the command or the environment is wrong, and a message
+/// says how; 2 numbers differ (`run --check`, `debug`); 70 an internal error.
+int runCommandLine(int argc, char **argv);
+
+/// Exit status of a comparison that failed.
+inline constexpr int kNumbersDiffer = 2;
+
+/// One command of nncc: `nncc NAME ...`.
+struct Command {
+  const char *name;
+  const char *summary;  ///< a line of `nncc --help`
+  const char *overview; ///< above the options of `nncc NAME --help`
+  int (*run)();
+};
+
+/// The options of each command are those with its category. Every command's file defines its own.
+llvm::cl::OptionCategory &compileCategory();
+llvm::cl::OptionCategory &runCategory();
+llvm::cl::OptionCategory &debugCategory();
+llvm::cl::OptionCategory &inspectCategory();
+
+extern const Command compileCommand, runCommand, debugCommand, inspectCommand;
+
+/// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
+llvm::StringRef ownOptionName(llvm::StringRef name);
+
+/// The model's path, as given.
+const std::string &modelArgument();
+
+/// What the shared options say: model, target, dims, bindings, IR printing.
+///
+/// native  whether `--cpu=native` may be said
+/// error   printed; nothing is returned
+std::optional<CompileOptions> sharedOptions(NativeCpu native);
+
+/// What run and debug share: `--input`, `--seed`, `--rtol`.
+llvm::ArrayRef<std::string> inputOptions();
+uint64_t seedOption();
+double relativeTolerance();
+
+/// A line on standard error that says what is being done, on terminals, when it takes longer than a second.
+class Progress {
+public:
+  Progress();
+  ~Progress();
+  void operator()(llvm::StringRef what);
+
+private:
+  bool isShown, wasPrinted = false;
+  double start;
+};
+
+} // namespace nncc
+#endif

@@ -1,0 +1,155 @@
+// From an ONNX file to code, in the order in which it happens. START READING HERE: every line below is one step of the
+// way that docs/architecture.md draws, and every step is a folder.
+#include "lib/driver/Compile.h"
+#include "codegen/DescribeMachine.h"
+#include "codegen/LowerToLLVM.h"
+#include "codegen/ObjectCode.h"
+#include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/Packing.h"
+#include "codegen/emit/Identifiers.h"
+#include "dialects/nn/NN.h"
+#include "lib/driver/BuildPlan.h"
+#include "lib/driver/Registry.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+std::unique_ptr<MLIRContext> makeContext() {
+  DialectRegistry registry;
+  registerDialects(registry);
+  return std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+}
+
+namespace {
+
+/// Runs the passes between two stages.
+class Steps {
+public:
+  Steps(const CompileOptions &options, ModuleOp module) : options(options), module(module) {}
+
+  LogicalResult run(llvm::StringRef what, llvm::function_ref<void(PassManager &)> addPasses) {
+    if (options.progress)
+      options.progress(what);
+    PassManager passes(module->getContext());
+    if (options.configure && failed(options.configure(passes)))
+      return failure();
+    addPasses(passes);
+    return passes.run(module);
+  }
+
+private:
+  const CompileOptions &options;
+  ModuleOp module;
+};
+
+/// A kernel that no lowering took is reported by the names of its nodes.
+LogicalResult checkLowered(ModuleOp module) {
+  bool isLowered = true;
+  DenseMap<StringRef, nn::LaunchOp> launches;
+  module.walk([&](nn::LaunchOp launch) { launches.try_emplace(launch.getCallee(), launch); });
+  module.walk([&](nn::KernelOp kernel) {
+    isLowered = false;
+    nn::LaunchOp launch = launches.lookup(kernel->getParentOfType<func::FuncOp>().getName());
+    Operation *root = kernel.getRoot();
+    emitError(launch ? launch.getLoc() : kernel.getLoc())
+        << "no code can be generated for " << (root ? root->getName().stripDialect() : "copy") << " on these types";
+  });
+  return success(isLowered);
+}
+
+} // namespace
+
+FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &context) {
+  Compilation result;
+  auto reached = [&](Stage stage) { return options.stopAfter == stage; };
+
+  // ONNX -> N1: nn ops on tensors of static shapes. Everything that can be wrong with a user's file is found here.
+  if (options.progress)
+    options.progress("reading the model");
+  auto imported = importOnnx(options.model, options.import, context);
+  if (failed(imported))
+    return failure();
+  result.module = std::move(*imported);
+  ModuleOp module = *result.module;
+  // From here on passes know the machine by its numbers alone.
+  describeMachine(module, options.target);
+  Steps steps(options, module);
+  if (reached(Stage::N1))
+    return result;
+
+  // N1 -> N2: constants folded, channels innermost, ops fused into kernels; then the weights' layout is chosen.
+  if (failed(steps.run("fusing", [](PassManager &passes) {
+        buildGraphPipeline(passes);
+        passes.addPass(createPackWeights());
+      })))
+    return failure();
+  if (reached(Stage::N2))
+    return result;
+
+  // N2 -> P: every tensor gets its place.
+  if (failed(steps.run("planning memory", [&](PassManager &passes) {
+        PlanMemoryOptions plan;
+        plan.reuse = options.reuseArena;
+        passes.addPass(createPlanMemory(plan));
+      })))
+    return failure();
+  std::string name = options.name.empty() ? llvm::sys::path::stem(options.model).str() : options.name;
+  result.plan = buildPlan(module, modelIdentifier(name));
+  result.plan.target = options.target.name;
+  result.plan.cpu = options.target.cpu.name;
+  if (reached(Stage::P))
+    return result;
+
+  // P -> L1: one function per distinct kernel, loops as linalg; contractions are still whole.
+  if (failed(steps.run("lowering kernels", buildLowerPipeline)))
+    return failure();
+  if (failed(nameFunctions(module, result.plan)))
+    return failure();
+  if (reached(Stage::L1))
+    return result;
+
+  // L1 -> L2: contractions become calls of micro-kernels, the rest is tiled and vectorized.
+  if (failed(steps.run("generating loops", [](PassManager &passes) {
+        passes.addPass(createEmitContractions());
+        buildTilePipeline(passes);
+      })))
+    return failure();
+  if (failed(checkLowered(module)))
+    return failure();
+  if (reached(Stage::L2))
+    return result;
+
+  // L2 -> LLVM IR. @main was the plan; the entry points are made from the plan by codegen/emit.
+  module.lookupSymbol("main")->erase();
+  if (options.progress)
+    options.progress("lowering to LLVM");
+  result.llvmContext = std::make_unique<llvm::LLVMContext>();
+  auto lowered = lowerToLLVM(module, options.target, *result.llvmContext);
+  if (failed(lowered))
+    return failure();
+  result.llvmModule = std::move(*lowered);
+  if (options.progress)
+    options.progress("generating code");
+  return result;
+}
+
+EmitOptions emitOptions(const CompileOptions &options) {
+  EmitOptions emit;
+  emit.compileToObject = [&options](llvm::Module &module) {
+    ObjectOptions object;
+    object.keepLineInfo = options.lineInfo;
+    return compileToObject(module, options.target, object);
+  };
+  emit.packWeight = [](const WeightPlan &weight, llvm::raw_ostream &os) {
+    return cpu::writePacked(weight.value, cast<nn::PackingAttr>(weight.packing), os);
+  };
+  return emit;
+}
+
+} // namespace nncc

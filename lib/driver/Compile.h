@@ -1,0 +1,62 @@
+// The whole compiler as one call: from an ONNX file to an LLVM module and the plan of the library.
+#ifndef NNCC_LIB_DRIVER_COMPILE_H
+#define NNCC_LIB_DRIVER_COMPILE_H
+#include "codegen/Target.h"
+#include "codegen/emit/Library.h"
+#include "codegen/emit/ModelPlan.h"
+#include "lib/import/onnx/Import.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+} // namespace llvm
+
+namespace mlir {
+class PassManager;
+}
+
+namespace nncc {
+
+/// The stages of IR, as docs/architecture.md names them.
+enum class Stage { N1, N2, P, L1, L2, LLVM };
+
+struct CompileOptions {
+  std::string model; ///< path of the ONNX file
+  std::string name;  ///< prefix of every symbol; empty: made from the file name
+  TargetSpec target;
+  ImportOptions import;
+  Stage stopAfter = Stage::LLVM;
+  bool lineInfo = false;     ///< `-g`
+  bool reuseArena = true;    ///< off: every tensor keeps its memory, for the numeric debugger
+  /// Sets up every pass manager: printing, timing, filters of the command line.
+  std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
+  /// Hears what is being done: "planning memory".
+  std::function<void(llvm::StringRef)> progress;
+};
+
+/// A model on its way. The module is what `stopAfter` asked for; with Stage::LLVM `llvmModule` holds the code instead.
+struct Compilation {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  ModelPlan plan; ///< from P on
+  std::unique_ptr<llvm::LLVMContext> llvmContext;
+  std::unique_ptr<llvm::Module> llvmModule;
+};
+
+/// Compiles a model up to a stage. What is wrong is reported as diagnostics of `context`.
+mlir::FailureOr<Compilation> compile(const CompileOptions &options, mlir::MLIRContext &context);
+
+/// How codegen/emit makes objects for this compilation.
+EmitOptions emitOptions(const CompileOptions &options);
+
+/// A context with every dialect, without threads: a compile is short, and its results never depend on a schedule.
+std::unique_ptr<mlir::MLIRContext> makeContext();
+
+} // namespace nncc
+#endif

@@ -1,0 +1,178 @@
+// nncc compile: the library, or the IR at a stage.
+#include "codegen/ObjectCode.h"
+#include "codegen/emit/OutputFiles.h"
+#include "codegen/emit/WeightsObject.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/driver/Remarks.h"
+#include "mlir/IR/OperationSupport.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+namespace {
+
+enum class Emit { Library, Object, Assembly, LLVM, MLIR };
+
+cl::opt<std::string> output("o", cl::desc("Folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard output"),
+                            cl::value_desc("DIR"), cl::cat(compileCategory()));
+cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"), cl::value_desc("NAME"),
+                          cl::cat(compileCategory()));
+cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
+cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
+                   cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
+                              clEnumValN(Emit::Object, "obj", "NAME.o and NAME.weights.o instead of the archive"),
+                              clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
+                              clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after")),
+                   cl::cat(compileCategory()));
+cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=mlir"), cl::init(Stage::LLVM),
+                         cl::values(clEnumValN(Stage::N1, "N1", "nn ops as imported"),
+                                    clEnumValN(Stage::N2, "N2", "kernels on tensors: fused"),
+                                    clEnumValN(Stage::P, "P", "kernels on memory: planned"),
+                                    clEnumValN(Stage::L1, "L1", "functions of linalg ops"),
+                                    clEnumValN(Stage::L2, "L2", "functions of vector code")),
+                         cl::cat(compileCategory()));
+cl::opt<std::string> depfile("depfile", cl::desc("Write a Makefile rule that names the files read"), cl::value_desc("FILE"),
+                             cl::cat(compileCategory()));
+
+/// Writes one text to the folder of -o, or to standard output.
+int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
+  if (output.empty() || output == "-") {
+    print(outs());
+    return 0;
+  }
+  auto files = OutputFiles::create(output);
+  if (!files)
+    return reportError(toString(files.takeError()));
+  Error error = (*files)->write(fileName, [&](raw_ostream &os) {
+    print(os);
+    return Error::success();
+  });
+  if (!error)
+    error = (*files)->commit();
+  return error ? reportError(toString(std::move(error))) : 0;
+}
+
+int emitObjects(Compilation &compilation, const CompileOptions &options, OutputFiles &files) {
+  EmitOptions emit = emitOptions(options);
+  auto code = emitCode(*compilation.llvmModule, compilation.plan, emit);
+  if (!code)
+    return reportError(toString(code.takeError()));
+  const std::string &prefix = compilation.plan.name;
+  Error error = files.write(prefix + ".o", [&](raw_ostream &os) {
+    os << code->object->getBuffer();
+    return Error::success();
+  });
+  if (!error)
+    error = files.write(prefix + ".weights.o", [&](raw_ostream &os) {
+      return writeWeightsObject(compilation.plan, emit.packWeight, os);
+    });
+  if (!error)
+    error = files.commit();
+  return error ? reportError(toString(std::move(error))) : 0;
+}
+
+/// `target: dependency ...` with the characters that make treats specially escaped.
+Error writeDepfile(StringRef target, StringRef dependency) {
+  std::string text;
+  for (StringRef path : {target, dependency}) {
+    for (char c : path) {
+      if (c == ' ' || c == '#')
+        text += '\\';
+      text += c == '$' ? "$$" : std::string(1, c);
+    }
+    text += path.data() == target.data() ? ": " : "\n";
+  }
+  std::error_code code;
+  raw_fd_ostream os(depfile, code);
+  if (code)
+    return createStringError("cannot write '" + depfile + "': " + code.message());
+  os << text;
+  os.close();
+  if (os.has_error()) {
+    code = os.error();
+    os.clear_error();
+    return createStringError("cannot write '" + depfile + "': " + code.message());
+  }
+  return Error::success();
+}
+
+int compileModel() {
+  bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
+  if (stopAfter.getNumOccurrences() && emit != Emit::MLIR)
+    return reportError("--stop-after needs --emit=mlir");
+  if (output.empty() && !isText)
+    return reportError("no output folder given\nnote: nncc compile " + modelArgument() + " -o out");
+  auto options = sharedOptions(NativeCpu::Refuse);
+  if (!options)
+    return 1;
+  options->name = name;
+  options->lineInfo = lineInfo;
+  options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
+
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  if (failed(enableRemarks(*context)))
+    return 1;
+  Progress progress;
+  options->progress = std::ref(progress);
+
+  // An unusable folder is said before the work, not after.
+  std::unique_ptr<OutputFiles> files;
+  if (!isText) {
+    auto created = OutputFiles::create(output);
+    if (!created)
+      return reportError(toString(created.takeError()));
+    files = std::move(*created);
+  }
+  auto compilation = compile(*options, *context);
+  if (failed(compilation))
+    return 1;
+  std::string prefix = compilation->plan.name;
+  if (emit == Emit::MLIR)
+    return writeText((prefix.empty() ? "model" : prefix) + ".mlir", [&](raw_ostream &os) {
+      mlir::OpPrintingFlags flags;
+      flags.elideLargeElementsAttrs(32).elideLargeResourceString(32);
+      compilation->module->print(os, flags);
+    });
+  if (emit == Emit::Assembly || emit == Emit::LLVM) {
+    EmitOptions emitting = emitOptions(*options);
+    ObjectOptions form;
+    form.keepLineInfo = lineInfo;
+    form.form = emit == Emit::Assembly ? CodeForm::Assembly : CodeForm::LLVM;
+    auto text = compileToObject(*compilation->llvmModule, options->target, form);
+    if (!text)
+      return reportError(toString(text.takeError()));
+    return writeText(prefix + (emit == Emit::Assembly ? ".s" : ".ll"),
+                     [&](raw_ostream &os) { os << StringRef(text->data(), text->size()); });
+  }
+  if (emit == Emit::Object)
+    return emitObjects(*compilation, *options, *files);
+
+  EmitOptions emitting = emitOptions(*options);
+  auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
+  if (!facts)
+    return reportError(toString(facts.takeError()));
+  if (!depfile.empty())
+    if (Error error = writeDepfile(files->pathOf("lib" + prefix + ".a"), options->model))
+      return reportError(toString(std::move(error)));
+  if (Error error = files->commit())
+    return reportError(toString(std::move(error)));
+  return 0;
+}
+
+} // namespace
+
+const Command compileCommand = {
+    "compile", "write libNAME.a, NAME.h and NAME.json",
+    "compiles a model to a static library, a C header and a manifest\n\n"
+    "  The library needs memcpy, memset and memmove at most, no heap and no runtime; docs/using-in-c.md shows how to\n"
+    "  call it. All files are written, or none.\n\n"
+    "  targets: x86_64-linux-gnu, aarch64-linux-gnu, aarch64-linux-android, aarch64-none-elf\n",
+    compileModel};
+
+} // namespace nncc

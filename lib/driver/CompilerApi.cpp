@@ -1,0 +1,89 @@
+// The C interface of include/nncc/compiler.h: what `nncc compile` does, called from a program.
+#include "codegen/emit/OutputFiles.h"
+#include "lib/driver/Compile.h"
+#include "lib/driver/Diagnostics.h"
+#include "nncc/compiler.h"
+#include "llvm/IR/Module.h"
+
+using namespace llvm;
+
+namespace {
+
+class Request {
+public:
+  explicit Request(const nncc_compile_options &options) : options(options) {}
+
+  nncc_compile_status run() {
+    nncc::CompileOptions compileOptions;
+    compileOptions.model = options.model;
+    compileOptions.name = options.name ? options.name : "";
+    compileOptions.lineInfo = options.debug_info != 0;
+    auto target = nncc::parseTarget(options.target ? options.target : "", options.cpu ? options.cpu : "");
+    if (!target)
+      return fail(toString(target.takeError()));
+    compileOptions.target = *target;
+    for (size_t i = 0; i < options.num_dims; ++i) {
+      auto [name, value] = StringRef(options.dims[i]).split('=');
+      int64_t size = 0;
+      if (name.empty() || value.getAsInteger(10, size) || size < 1)
+        return fail("dim '" + Twine(options.dims[i]) + "' is not NAME=N with a size of at least 1");
+      compileOptions.import.dims[name.str()] = size;
+    }
+    for (size_t i = 0; i < options.num_binds; ++i) {
+      auto [name, value] = StringRef(options.binds[i]).split('=');
+      if (name.empty() || value.empty())
+        return fail("bind '" + Twine(options.binds[i]) + "' is not INPUT=VALUE");
+      compileOptions.import.binds[name.str()] = value.str();
+    }
+
+    auto context = nncc::makeContext();
+    nncc::DiagnosticPrinter printer(*context, options.model, [this](nncc::Severity severity, const std::string &text) {
+      send(severity == nncc::Severity::Error     ? NNCC_ERROR
+           : severity == nncc::Severity::Warning ? NNCC_WARNING
+                                                 : NNCC_NOTE,
+           text);
+    });
+    auto files = nncc::OutputFiles::create(options.output_directory);
+    if (!files)
+      return fail(toString(files.takeError()));
+    auto compilation = nncc::compile(compileOptions, *context);
+    if (failed(compilation))
+      return NNCC_COMPILE_ERROR;
+    auto facts = nncc::emitLibrary(std::move(compilation->llvmModule), compilation->plan,
+                                   nncc::emitOptions(compileOptions), **files);
+    if (!facts)
+      return fail(toString(facts.takeError()));
+    if (Error error = (*files)->commit())
+      return fail(toString(std::move(error)));
+    return NNCC_COMPILE_OK;
+  }
+
+private:
+  void send(nncc_severity severity, const std::string &text) {
+    if (options.on_message)
+      options.on_message(options.user, severity, text.c_str());
+  }
+
+  nncc_compile_status fail(const Twine &message) {
+    // Notes are lines of their own.
+    SmallVector<StringRef> lines;
+    std::string text = message.str();
+    StringRef(text).split(lines, '\n');
+    for (auto [index, line] : enumerate(lines))
+      send(index ? NNCC_NOTE : NNCC_ERROR, index ? line.str() : ("nncc: error: " + line).str());
+    return NNCC_COMPILE_ERROR;
+  }
+
+  const nncc_compile_options &options;
+};
+
+} // namespace
+
+extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *options) {
+  if (!options || options->size < sizeof(nncc_compile_options) || !options->model || !options->output_directory ||
+      (options->num_dims && !options->dims) || (options->num_binds && !options->binds))
+    return NNCC_COMPILE_BAD_ARGUMENT;
+  return Request(*options).run();
+}
+
+extern "C" const char *nncc_version(void) { return NNCC_VERSION; }

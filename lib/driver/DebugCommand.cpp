@@ -1,0 +1,325 @@
+// nncc debug: runs a model kernel by kernel and compares every tensor with a reference, the first that diverges first.
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/driver/Elements.h"
+#include "lib/driver/Remarks.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace nncc {
+
+
+namespace {
+
+cl::opt<std::string> reference("reference", cl::desc("What is right: `onnxruntime` (needs the Python package), or a folder of .npy files by tensor name"),
+                               cl::init("onnxruntime"), cl::value_desc("WHAT"), cl::cat(debugCategory()));
+cl::opt<int> kernelNumber("kernel", cl::desc("Write the inputs and outputs of kernel N to --dump"), cl::init(-1), cl::value_desc("N"),
+                          cl::cat(debugCategory()));
+cl::opt<std::string> dump("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"), cl::cat(debugCategory()));
+cl::opt<bool> showAll("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
+
+/// A folder that is removed at the end.
+struct TemporaryFolder {
+  SmallString<128> path;
+  TemporaryFolder() {
+    if (sys::fs::createUniqueDirectory("nncc-debug", path))
+      path.clear();
+  }
+  ~TemporaryFolder() {
+    if (!path.empty())
+      sys::fs::remove_directories(path);
+  }
+};
+
+/// Where tensors of the reference lie, by ONNX name.
+using ReferenceFiles = std::map<std::string, std::string>;
+
+/// Reads DIR/tensors.json where there is one; else files are found by name.
+ReferenceFiles readReferenceFolder(StringRef folder) {
+  ReferenceFiles files;
+  SmallString<128> path(folder);
+  sys::path::append(path, "tensors.json");
+  auto buffer = MemoryBuffer::getFile(path);
+  if (!buffer)
+    return files;
+  auto parsed = json::parse((*buffer)->getBuffer());
+  if (!parsed) {
+    consumeError(parsed.takeError());
+    return files;
+  }
+  if (auto *top = parsed->getAsObject())
+    if (auto *tensors = top->getArray("tensors"))
+      for (json::Value &entry : *tensors)
+        if (auto *tensor = entry.getAsObject()) {
+          auto name = tensor->getString("name"), file = tensor->getString("file");
+          if (name && file) {
+            SmallString<128> full(folder);
+            sys::path::append(full, *file);
+            files[name->str()] = std::string(full);
+          }
+        }
+  return files;
+}
+
+std::optional<NpyArray> readReference(const ReferenceFiles &files, StringRef folder, const std::string &tensor) {
+  std::string error;
+  auto known = files.find(tensor);
+  if (known != files.end())
+    return readNpy(known->second, error);
+  SmallString<128> path(folder);
+  sys::path::append(path, tensor + ".npy");
+  return sys::fs::exists(path) ? readNpy(std::string(path), error) : std::nullopt;
+}
+
+/// The script that dumps onnxruntime's tensors: installed beside nncc.
+std::string referenceScript() {
+  std::string self = sys::fs::getMainExecutable(nullptr, (void *)&referenceScript);
+  SmallString<128> path(sys::path::parent_path(sys::path::parent_path(self)));
+  sys::path::append(path, "share", "nncc", "onnxruntime_reference.py");
+  return std::string(path);
+}
+
+/// Runs onnxruntime on the inputs; tensors land in `folder`. error: printed, false
+bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, const ImportOptions &import, StringRef folder) {
+  auto python = sys::findProgramByName("python3");
+  if (!python) {
+    reportError("--reference=onnxruntime needs python3 in PATH\nnote: or give a folder of .npy files: --reference=DIR");
+    return false;
+  }
+  std::vector<std::string> arguments{*python, referenceScript(), modelArgument(), "--output", folder.str()};
+  for (auto [index, port] : enumerate(plan.inputs)) {
+    SmallString<128> path(folder);
+    sys::path::append(path, "input" + std::to_string(index) + ".npy");
+    std::string error;
+    if (!writeNpy(std::string(path), typeName(port.elementType), port.shape, inputs[index].data(), error)) {
+      reportError("cannot write '" + path + "': " + error);
+      return false;
+    }
+    arguments.push_back("--input");
+    arguments.push_back(port.name + "=" + std::string(path));
+  }
+  for (auto &[name, value] : import.binds) {
+    arguments.push_back("--bind");
+    arguments.push_back(name + "=" + value);
+  }
+  std::vector<StringRef> views(arguments.begin(), arguments.end());
+  std::string message;
+  if (sys::ExecuteAndWait(*python, views, std::nullopt, {}, 0, 0, &message) != 0) {
+    reportError("onnxruntime gave no reference" + (message.empty() ? Twine() : ": " + Twine(message)) +
+                "\nnote: a folder of .npy files does as well: --reference=DIR");
+    return false;
+  }
+  return true;
+}
+
+struct Comparison {
+  double largestError = 0, largestValue = 0, cosine = 1;
+  size_t worst = 0, invalid = 0;
+};
+
+/// Compares a kernel's result (in its own layout) with the ONNX tensor of its origin.
+/// returns nothing when the shapes do not fit
+std::optional<Comparison> compareResult(const ResultPlan &result, ArrayRef<char> memory, const NpyArray &expected) {
+  size_t rank = result.shape.size();
+  std::vector<int64_t> perm(result.perm);
+  if (perm.empty() || expected.shape.size() != rank)
+    for (perm.clear(); perm.size() < rank;)
+      perm.push_back(perm.size());
+  int64_t count = 1, expectedCount = 1;
+  for (int64_t dim : result.shape)
+    count *= dim;
+  for (int64_t dim : expected.shape)
+    expectedCount *= dim;
+  if (count != expectedCount)
+    return std::nullopt;
+  // Strides of the reference in the order of the result's dims. Where ranks differ the values are the same in order.
+  std::vector<int64_t> referenceStrides(rank, 1);
+  std::vector<int64_t> onnxShape(rank);
+  for (size_t i = 0; i < rank; ++i)
+    onnxShape[perm[i]] = result.shape[i];
+  std::vector<int64_t> onnxStrides(rank, 1);
+  for (size_t i = rank; i-- > 1;)
+    onnxStrides[i - 1] = onnxStrides[i] * onnxShape[i];
+  for (size_t i = 0; i < rank; ++i)
+    referenceStrides[i] = onnxStrides[perm[i]];
+
+  size_t width = divideCeil(result.elementType.getIntOrFloatBitWidth(), 8);
+  size_t referenceWidth = bytesOfType(expected.type);
+  if (expected.type != typeName(result.elementType) || expected.data.size() < count * referenceWidth)
+    return std::nullopt;
+  Comparison comparison;
+  double dot = 0, squareA = 0, squareB = 0;
+  std::vector<int64_t> index(rank, 0);
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t at = 0, from = 0;
+    for (size_t i = 0; i < rank; ++i)
+      at += index[i] * result.strides[i], from += index[i] * referenceStrides[i];
+    double a = elementAsDouble(result.elementType, memory.data() + at * width);
+    double b = elementAsDouble(result.elementType, expected.data.data() + from * referenceWidth);
+    if (!(a == b || (std::isnan(a) && std::isnan(b)))) {
+      double error = std::fabs(a - b);
+      if (std::isnan(error))
+        error = INFINITY, ++comparison.invalid;
+      if (error > comparison.largestError)
+        comparison.largestError = error, comparison.worst = n;
+    }
+    if (std::isfinite(b))
+      comparison.largestValue = std::max(comparison.largestValue, std::fabs(b));
+    dot += a * b, squareA += a * a, squareB += b * b;
+    for (size_t i = rank; i-- > 0;) {
+      if (++index[i] < result.shape[i])
+        break;
+      index[i] = 0;
+    }
+  }
+  if (squareA > 0 && squareB > 0)
+    comparison.cosine = dot / std::sqrt(squareA * squareB);
+  return comparison;
+}
+
+struct Row {
+  unsigned kernel;
+  std::string tensor;
+  std::optional<Comparison> comparison;
+  bool isDiverging = false;
+};
+
+void printRow(const ModelPlan &plan, const Row &row) {
+  const KernelPlan &kernel = plan.kernels[row.kernel];
+  outs() << format("%4u  %-28s ", row.kernel, kernel.name.c_str());
+  if (!row.comparison) {
+    outs() << (row.tensor.empty() ? "no ONNX tensor has these values" : "no reference for '" + row.tensor + "'") << "\n";
+    return;
+  }
+  const Comparison &c = *row.comparison;
+  outs() << (row.isDiverging ? "DIVERGES " : "agrees   ")
+         << format("largest error %.3g of %.3g (element %zu), cosine %.7f", c.largestError, c.largestValue, c.worst, c.cosine);
+  if (c.invalid)
+    outs() << ", " << c.invalid << " NaN";
+  outs() << "  '" << row.tensor << "'\n";
+  if (row.isDiverging && !kernel.nodes.empty())
+    outs() << "        nodes: " << join(kernel.nodes, ", ") << "\n";
+}
+
+int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPlan &kernel) {
+  std::string folder = dump.empty() ? "kernel-" + std::to_string(kernelNumber) : std::string(dump);
+  if (std::error_code code = sys::fs::create_directories(folder))
+    return reportError("cannot make the folder '" + folder + "': " + code.message());
+  // Inputs are what earlier kernels left: their results by place. Whole memory ranges are written where no tensor is known.
+  unsigned inputs = 0, outputs = 0;
+  for (const OperandPlan &operand : kernel.operands) {
+    if (operand.memory == Memory::Weights || operand.memory == Memory::Input)
+      continue;
+    auto bytes = read(operand.memory, operand.index, operand.byteOffset, operand.bytes);
+    if (!bytes)
+      return reportError(toString(bytes.takeError()));
+    SmallString<128> path(folder);
+    sys::path::append(path, (operand.isOutput ? "output" + std::to_string(outputs++) : "input" + std::to_string(inputs++)) + ".npy");
+    std::string error;
+    // Strided views come with what lies between their elements.
+    bool isFloat = operand.bytes % 4 == 0 && !kernel.results.empty() && kernel.results[0].elementType.isF32();
+    std::string type = isFloat ? "f32" : "ui8";
+    if (!writeNpy(std::string(path), type, {operand.bytes / (isFloat ? 4 : 1)}, bytes->data(), error))
+      return reportError("cannot write '" + path + "': " + error);
+  }
+  outs() << "wrote the operands of " << kernel.name << " to " << folder << "\n";
+  return 0;
+}
+
+int debugModel() {
+  auto options = sharedOptions(NativeCpu::Detect);
+  if (!options)
+    return 1;
+  auto given = readGivenInputs(inputOptions());
+  if (!given)
+    return 1;
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  if (failed(enableRemarks(*context)))
+    return 1;
+  options->reuseArena = false;
+  auto loaded = buildAndLoad(*options, *context, *given);
+  if (!loaded)
+    return 1;
+  const ModelPlan &plan = loaded->plan;
+  if (kernelNumber >= int(plan.kernels.size()))
+    return reportError("--kernel=" + Twine(kernelNumber) + ": the model has kernels 0 to " + Twine(plan.kernels.size() - 1));
+  auto values = makeInputs(plan, *given, seedOption());
+  if (!values)
+    return 1;
+
+  TemporaryFolder temporary;
+  std::string folder = reference == "onnxruntime" ? std::string(temporary.path) : std::string(reference);
+  if (reference == "onnxruntime" && !runOnnxruntime(plan, *values, options->import, folder))
+    return 1;
+  if (!sys::fs::is_directory(folder))
+    return reportError("--reference=" + folder + " is no folder");
+  ReferenceFiles files = readReferenceFolder(folder);
+
+  std::vector<std::vector<char>> results;
+  for (const PortPlan &port : plan.outputs)
+    results.emplace_back(portBytes(port));
+  std::vector<ArrayRef<char>> inputViews(values->begin(), values->end());
+  std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
+  // What a kernel reads without anyone having written it becomes NaN, and shows.
+  if (Error error = loaded->runnable->fillArena(0xFF))
+    return reportError(toString(std::move(error)));
+  std::vector<Row> rows;
+  int status = 0;
+  Error error = loaded->runnable->step(inputViews, outputViews, [&](unsigned index, uint64_t, RunnableModel::Reader read) -> Error {
+    const KernelPlan &kernel = plan.kernels[index];
+    if (kernelNumber == int(index))
+      status = dumpKernel(plan, read, kernel);
+    for (const ResultPlan &result : kernel.results) {
+      Row row{index, result.tensor, std::nullopt};
+      std::optional<NpyArray> expected;
+      if (!result.tensor.empty())
+        expected = readReference(files, folder, result.tensor);
+      if (expected) {
+        auto bytes = read(result.place.memory, result.place.index, result.place.byteOffset, result.place.bytes);
+        if (!bytes)
+          return bytes.takeError();
+        row.comparison = compareResult(result, *bytes, *expected);
+      }
+      if (row.comparison) {
+        double allowed = isa<mlir::FloatType>(result.elementType) ? relativeTolerance() * row.comparison->largestValue : 0;
+        row.isDiverging = row.comparison->largestError > allowed;
+      }
+      rows.push_back(std::move(row));
+    }
+    return Error::success();
+  });
+  if (error)
+    return reportError(toString(std::move(error)));
+
+  size_t compared = 0, diverging = 0;
+  for (const Row &row : rows) {
+    compared += row.comparison.has_value();
+    diverging += row.isDiverging;
+    if (row.isDiverging || showAll)
+      printRow(plan, row);
+  }
+  outs() << plan.kernels.size() << " kernels, " << compared << " of " << rows.size() << " tensors compared, " << diverging
+         << " diverge\n";
+  if (auto first = find_if(rows, [](const Row &row) { return row.isDiverging; }); first != rows.end())
+    outs() << "first: kernel " << first->kernel << ", " << plan.kernels[first->kernel].name << "; --kernel="
+           << first->kernel << " writes its operands\n";
+  if (!compared)
+    return reportError("nothing was compared: no tensor of the reference has the name of a kernel's result");
+  return status ? status : diverging ? kNumbersDiffer : 0;
+}
+
+} // namespace
+
+const Command debugCommand = {"debug", "compare every kernel with onnxruntime, the first divergence first",
+                              "runs a model kernel by kernel and compares each result with the ONNX tensor of the same name\n\n"
+                              "  No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor diverges.\n",
+                              debugModel};
+
+} // namespace nncc

@@ -1,0 +1,198 @@
+// nncc run: compiles for this machine (or AArch64 under qemu), runs the emitted object, shows and compares outputs.
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/driver/Elements.h"
+#include "lib/driver/Remarks.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+#include <cmath>
+#include <cstring>
+
+using namespace llvm;
+
+namespace nncc {
+
+namespace {
+
+cl::list<std::string> inputs("input", cl::desc("Value of an input (default: seeded random numbers); may be repeated"),
+                             cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(debugCategory()));
+cl::opt<std::string> output("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
+                            cl::value_desc("DIR"), cl::cat(runCategory()));
+cl::opt<unsigned> runs("runs", cl::desc("How often to run (default: 1); the time shown is the median"), cl::init(1),
+                       cl::value_desc("N"), cl::cat(runCategory()));
+cl::opt<std::string> check("check", cl::desc("Compare with the 0.npy, 1.npy, ... of a folder; exit status 2 when they differ"),
+                           cl::value_desc("DIR"), cl::cat(runCategory()));
+cl::opt<double> rtol("rtol", cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4)"),
+                     cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()));
+cl::opt<double> atol("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0), cl::cat(runCategory()));
+cl::opt<unsigned> seed("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1), cl::value_desc("N"),
+                       cl::cat(runCategory()), cl::cat(debugCategory()));
+
+} // namespace
+
+ArrayRef<std::string> inputOptions() { return inputs; }
+uint64_t seedOption() { return seed; }
+double relativeTolerance() { return rtol; }
+
+namespace {
+
+size_t elementSize(const PortPlan &port) { return divideCeil(port.elementType.getIntOrFloatBitWidth(), 8); }
+
+void printTensor(raw_ostream &os, const char *kind, const PortPlan &port, ArrayRef<char> bytes) {
+  size_t step = elementSize(port), count = bytes.size() / step;
+  os << "  " << kind << " '" << port.name << "' " << describeType(port.elementType, port.shape);
+  if (!count) {
+    os << " (empty)\n";
+    return;
+  }
+  double low = INFINITY, high = -INFINITY, sum = 0;
+  size_t invalid = 0;
+  for (size_t i = 0; i < count; ++i) {
+    double value = elementAsDouble(port.elementType, bytes.data() + i * step);
+    if (std::isnan(value)) {
+      ++invalid;
+      continue;
+    }
+    low = std::min(low, value), high = std::max(high, value), sum += value;
+  }
+  os << format(": min %.6g, max %.6g, mean %.6g", low, high, sum / std::max<size_t>(count - invalid, 1));
+  if (invalid)
+    os << ", " << invalid << " NaN";
+  os << " [";
+  for (size_t i = 0; i < std::min<size_t>(count, 4); ++i)
+    os << (i ? ", " : "") << format("%.6g", elementAsDouble(port.elementType, bytes.data() + i * step));
+  os << (count > 4 ? ", ...]\n" : "]\n");
+}
+
+int writeOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> buffers) {
+  if (std::error_code code = sys::fs::create_directories(output))
+    return reportError("cannot make the folder '" + output + "': " + code.message());
+  json::Array names;
+  for (auto [index, port] : enumerate(plan.outputs)) {
+    SmallString<128> path(output);
+    std::string file = std::to_string(index) + ".npy", error;
+    sys::path::append(path, file);
+    if (!writeNpy(std::string(path), typeName(port.elementType), port.shape, buffers[index].data(), error))
+      return reportError("cannot write '" + path + "': " + error);
+    names.push_back(json::Object{{"file", file}, {"name", json::fixUTF8(port.name)}});
+  }
+  SmallString<128> path(output);
+  sys::path::append(path, "outputs.json");
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (!code) {
+    os << formatv("{0:2}\n", json::Value(json::Object{{"outputs", std::move(names)}}));
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  return code ? reportError("cannot write '" + path + "': " + code.message()) : 0;
+}
+
+/// Compares one output; prints what differs. Returns true when it is within the tolerance.
+bool compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
+  SmallString<128> path(check);
+  sys::path::append(path, std::to_string(index) + ".npy");
+  std::string error;
+  auto expected = readNpy(std::string(path), error);
+  if (!expected) {
+    reportError("cannot read '" + path + "': " + error);
+    return false;
+  }
+  if (expected->type != typeName(port.elementType) || expected->shape != port.shape) {
+    reportError("output '" + port.name + "' is " + describeType(port.elementType, port.shape) + ", '" + path +
+                "' holds another type or shape");
+    return false;
+  }
+  size_t step = elementSize(port), count = actual.size() / step, worst = 0;
+  double largest = 0, worstError = -1;
+  for (size_t i = 0; i < count; ++i) {
+    double value = elementAsDouble(port.elementType, expected->data.data() + i * step);
+    if (std::isfinite(value))
+      largest = std::max(largest, std::fabs(value));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    double a = elementAsDouble(port.elementType, actual.data() + i * step);
+    double b = elementAsDouble(port.elementType, expected->data.data() + i * step);
+    double difference = a == b || (std::isnan(a) && std::isnan(b)) ? 0 : std::fabs(a - b);
+    if (std::isnan(difference))
+      difference = INFINITY;
+    if (difference > worstError)
+      worstError = difference, worst = i;
+  }
+  double allowed = isa<mlir::FloatType>(port.elementType) ? atol + rtol * largest : atol;
+  bool isRight = count == 0 || worstError <= allowed;
+  outs() << "  output '" << port.name << "' " << (isRight ? "agrees" : "DIFFERS");
+  if (count)
+    outs() << format(": largest error %.3g at element %zu, allowed %.3g", std::max(worstError, 0.0), worst, allowed);
+  outs() << "\n";
+  return isRight;
+}
+
+int runModel() {
+  auto options = sharedOptions(NativeCpu::Detect);
+  if (!options)
+    return 1;
+  if (runs < 1)
+    return reportError("--runs must be at least 1");
+  auto given = readGivenInputs(inputs);
+  if (!given)
+    return 1;
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  if (failed(enableRemarks(*context)))
+    return 1;
+  std::optional<LoadedModel> loaded;
+  {
+    Progress progress;
+    options->progress = std::ref(progress);
+    loaded = buildAndLoad(*options, *context, *given);
+  }
+  if (!loaded)
+    return 1;
+  const ModelPlan &plan = loaded->plan;
+  auto values = makeInputs(plan, *given, seed);
+  if (!values)
+    return 1;
+  std::vector<std::vector<char>> results;
+  for (const PortPlan &port : plan.outputs)
+    results.emplace_back(portBytes(port));
+  std::vector<ArrayRef<char>> inputViews(values->begin(), values->end());
+  std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
+  auto times = loaded->runnable->run(inputViews, outputViews, runs);
+  if (!times)
+    return reportError(toString(times.takeError()));
+
+  outs() << plan.name << ": " << plan.kernels.size() << " kernels, arena " << plan.arenaBytes << " bytes, weights "
+         << plan.weightsBytes << " bytes, " << plan.target << " " << plan.cpu << "\n";
+  for (auto [port, bytes] : zip(plan.inputs, *values))
+    printTensor(outs(), "input", port, bytes);
+  for (auto [port, bytes] : zip(plan.outputs, results))
+    printTensor(outs(), "output", port, bytes);
+  sort(*times);
+  outs() << format("  time %.3f ms", (*times)[times->size() / 2] * 1e-6);
+  if (runs > 1)
+    outs() << format(" (median of %u runs, %.3f to %.3f)", unsigned(runs), times->front() * 1e-6, times->back() * 1e-6);
+  outs() << "\n";
+  if (!output.empty())
+    if (int status = writeOutputs(plan, results))
+      return status;
+  if (check.empty())
+    return 0;
+  bool isRight = true;
+  for (auto [index, port] : enumerate(plan.outputs))
+    isRight &= compareOutput(index, port, results[index]);
+  return isRight ? 0 : kNumbersDiffer;
+}
+
+} // namespace
+
+const Command runCommand = {"run", "compile for this machine, run, show the outputs",
+                            "compiles a model and runs the emitted object, the same bytes that ship\n\n"
+                            "  With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. --cpu=native uses all that\n"
+                            "  this machine has.\n",
+                            runModel};
+
+} // namespace nncc
