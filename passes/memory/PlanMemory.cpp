@@ -196,6 +196,9 @@ private:
       Value result = kernel.getResult(0);
       auto type = tensorOf(result);
       if (!destination.count(result))
+        if (auto inside = placeInside(kernel, concat))
+          destination[result] = *inside;
+      if (!destination.count(result))
         destination[result] = {newBuffer(BufferKind::Arena, 0, byteSize(type)), 0, contiguousStrides(type.getShape())};
       Place whole = destination[result];
       int64_t start = 0;
@@ -209,6 +212,25 @@ private:
         pieces[kernel].push_back({outer, place});
       }
     }
+  }
+
+  /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks.
+  std::optional<Place> placeInside(KernelOp kernel, ConcatOp concat) {
+    std::optional<Place> first;
+    int64_t offset = 0;
+    for (Value piece : concat.getInputs()) {
+      auto known = destination.find(outerValue(kernel, piece));
+      if (known == destination.end())
+        return std::nullopt;
+      const Place &place = known->second;
+      if (!first)
+        first = place, offset = place.byteOffset;
+      if (place.buffer != first->buffer || place.strides != first->strides || place.byteOffset != offset)
+        return std::nullopt;
+      auto type = tensorOf(piece);
+      offset += type.getDimSize(concat.getAxis()) * place.strides[concat.getAxis()] * elementBytes(type);
+    }
+    return first;
   }
 
   /// True for values that a kernel of this model writes (directly or seen through a reshape).
