@@ -5,6 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__GNUC__)
+#define NNCC_COMPILER_API __attribute__((visibility("default")))
+#else
+#define NNCC_COMPILER_API
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -57,10 +63,10 @@ typedef struct nncc_compile_options {
 /* Compiles a model to libNAME.a, NAME.h and NAME.json in the output directory:
  * all three files, or none unless the result is NNCC_COMPILE_OK. May be called
  * from several threads at once. */
-nncc_compile_status nncc_compile(const nncc_compile_options *options);
+NNCC_COMPILER_API nncc_compile_status nncc_compile(const nncc_compile_options *options);
 
 /* "0.1.0" */
-const char *nncc_version(void);
+NNCC_COMPILER_API const char *nncc_version(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,72 @@
+/* Calls the compiler from C: a model that compiles, one that does not, and wrong arguments. Arguments: MODEL.onnx DIR. */
+#include "nncc/compiler.h"
+#include <stdio.h>
+#include <string.h>
+
+struct messages {
+  int errors;
+  char first[512];
+};
+
+static void keep(void *user, nncc_severity severity, const char *text) {
+  struct messages *messages = user;
+  if (severity == NNCC_ERROR && messages->errors++ == 0) {
+    strncpy(messages->first, text, sizeof messages->first - 1);
+    messages->first[sizeof messages->first - 1] = 0;
+  }
+}
+
+static int file_exists(const char *folder, const char *name) {
+  char path[1024];
+  FILE *file;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  file = fopen(path, "rb");
+  if (file)
+    fclose(file);
+  return file != NULL;
+}
+
+#define EXPECT(condition)                                                                                              \
+  do {                                                                                                                 \
+    if (!(condition)) {                                                                                                \
+      printf("line %d: not so: %s (%s)\n", __LINE__, #condition, messages.first);                                      \
+      return 1;                                                                                                        \
+    }                                                                                                                  \
+  } while (0)
+
+int main(int argc, char **argv) {
+  struct messages messages = {0, ""};
+  nncc_compile_options options = {sizeof(nncc_compile_options)};
+  if (argc != 3)
+    return 2;
+
+  EXPECT(nncc_compile(NULL) == NNCC_COMPILE_BAD_ARGUMENT);
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_BAD_ARGUMENT);
+
+  options.model = argv[1];
+  options.output_directory = argv[2];
+  options.name = "from_c";
+  options.on_message = keep;
+  options.user = &messages;
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+  EXPECT(messages.errors == 0);
+  EXPECT(file_exists(argv[2], "libfrom_c.a"));
+  EXPECT(file_exists(argv[2], "from_c.h"));
+  EXPECT(file_exists(argv[2], "from_c.json"));
+
+  options.target = "armv7-linux-gnueabihf";
+  options.name = "nothing";
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+  EXPECT(messages.errors == 1 && strstr(messages.first, "armv7") != NULL);
+  EXPECT(!file_exists(argv[2], "libnothing.a"));
+
+  messages.errors = 0;
+  options.target = NULL;
+  options.model = "no such file.onnx";
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+  EXPECT(messages.errors == 1 && strstr(messages.first, "no such file.onnx") != NULL);
+  EXPECT(!file_exists(argv[2], "libnothing.a"));
+
+  printf("nncc %s compiles from C\n", nncc_version());
+  return 0;
+}
