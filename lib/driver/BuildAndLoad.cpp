@@ -113,7 +113,8 @@ static void fillRandom(mlir::Type type, std::vector<char> &bytes, std::mt19937_6
   }
 }
 
-std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given, uint64_t seed) {
+std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given,
+                                                         uint64_t seed) {
   std::vector<std::vector<char>> inputs;
   std::mt19937_64 random(seed);
   for (const PortPlan &port : plan.inputs) {

@@ -28,7 +28,8 @@ std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRConte
 ///
 /// Floats lie in [-1, 1), integers in [0, 10), booleans are 0 or 1.
 /// error  a given input that the model does not have, or of another type or shape: printed
-std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given, uint64_t seed);
+std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, const GivenInputs &given,
+                                                         uint64_t seed);
 
 /// `f32[1, 3, 5]`
 std::string describeType(mlir::Type elementType, llvm::ArrayRef<int64_t> shape);

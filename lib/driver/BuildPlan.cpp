@@ -53,7 +53,8 @@ private:
   void describePorts() {
     unsigned inputs = 0, outputs = 0;
     std::vector<std::string> inputNames, outputNames;
-    auto addPort = [&](std::vector<PortPlan> &ports, std::vector<std::string> &names, BlockArgument argument, Attribute type) {
+    auto addPort = [&](std::vector<PortPlan> &ports, std::vector<std::string> &names, BlockArgument argument,
+                       Attribute type) {
       auto tensor = cast<RankedTensorType>(cast<TypeAttr>(type).getValue());
       PortPlan port;
       if (auto name = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kNameAttr))

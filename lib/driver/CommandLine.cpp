@@ -6,6 +6,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/TargetSelect.h"
 #include <chrono>
 
@@ -58,14 +59,18 @@ struct Everywhere {
 const Everywhere everywhere;
 
 cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));
-cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"), cl::value_desc("TARGET"), everywhere);
-cl::opt<std::string> cpuName("cpu", cl::desc("CPU of the target (default: x86-64-v3, generic)"), cl::value_desc("CPU"), everywhere);
-cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"), everywhere);
+cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"),
+                                cl::value_desc("TARGET"), everywhere);
+cl::opt<std::string> cpuName("cpu", cl::desc("CPU of the target (default: x86-64-v3, generic)"), cl::value_desc("CPU"),
+                             everywhere);
+cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
+                           everywhere);
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
                             cl::value_desc("INPUT=VALUE"), everywhere);
 cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
                                  cl::value_desc("PASS"), everywhere);
-cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"), cl::value_desc("PASS"), everywhere);
+cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
+                              cl::value_desc("PASS"), everywhere);
 
 /// Splits `NAME=VALUE` at the last `=` in front of the value; names may hold anything else.
 bool splitAssignment(StringRef text, std::string &name, std::string &value) {
@@ -92,9 +97,7 @@ void printOverview(raw_ostream &os) {
         "70 an internal error of nncc.\n";
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Options that were given, but that the command does not have.
 int checkOptions(const Command &command) {
@@ -149,16 +152,18 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
   }
   for (const std::string &pass : printAfter)
     if (!mlir::PassInfo::lookup(pass)) {
-      reportError("--print-after=" + pass + " names no pass\nnote: `nncc-opt --help` lists the passes, such as nncc-form-kernels");
+      reportError("--print-after=" + pass +
+                  " names no pass\nnote: `nncc-opt --help` lists the passes, such as nncc-form-kernels");
       return std::nullopt;
     }
   std::vector<std::string> shown(printAfter.begin(), printAfter.end());
   options.configure = [shown](mlir::PassManager &passes) {
     if (!shown.empty())
-      passes.enableIRPrinting([](mlir::Pass *, mlir::Operation *) { return false; },
-                              [shown](mlir::Pass *pass, mlir::Operation *) { return is_contained(shown, pass->getArgument()); },
-                              /*printModuleScope=*/true, /*printAfterOnlyOnChange=*/false,
-                              /*printAfterOnlyOnFailure=*/false, errs());
+      passes.enableIRPrinting(
+          [](mlir::Pass *, mlir::Operation *) { return false; },
+          [shown](mlir::Pass *pass, mlir::Operation *) { return is_contained(shown, pass->getArgument()); },
+          /*printModuleScope=*/true, /*printAfterOnlyOnChange=*/false,
+          /*printAfterOnlyOnFailure=*/false, errs());
     return mlir::applyPassManagerCLOptions(passes);
   };
   return options;
@@ -181,6 +186,9 @@ void Progress::operator()(StringRef what) {
 }
 
 int runCommandLine(int argc, char **argv) {
+  setBugReportMsg(
+      "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
+      "command and these lines\n");
   InitLLVM init(argc, argv);
   StringRef first = argc > 1 ? StringRef(argv[1]) : "--help";
   if (first == "--help" || first == "-h" || first == "help") {
@@ -198,7 +206,8 @@ int runCommandLine(int argc, char **argv) {
     });
     bool isClose = first.edit_distance(nearest->name) <= 2;
     return reportError("unknown command '" + first + "'" +
-                       (isClose ? Twine("\nnote: did you mean '") + nearest->name + "'?" : Twine("\nnote: `nncc --help` lists the commands")));
+                       (isClose ? Twine("\nnote: did you mean '") + nearest->name + "'?"
+                                : Twine("\nnote: `nncc --help` lists the commands")));
   }
 
   mlir::registerPassManagerCLOptions();
@@ -206,7 +215,8 @@ int runCommandLine(int argc, char **argv) {
   mlir::registerMLIRContextCLOptions();
   cl::HideUnrelatedOptions(categoryOf(**command));
   // Weights never flood a dump.
-  std::vector<const char *> arguments{"nncc", "--mlir-elide-elementsattrs-if-larger=32", "--mlir-elide-resource-strings-if-larger=32"};
+  std::vector<const char *> arguments{"nncc", "--mlir-elide-elementsattrs-if-larger=32",
+                                      "--mlir-elide-resource-strings-if-larger=32"};
   for (int i = 2; i < argc; ++i)
     arguments.push_back(StringRef(argv[i]) == "-h" ? "--help" : argv[i]);
   std::string overview = "nncc " + std::string((*command)->name) + ": " + (*command)->overview;

@@ -10,9 +10,9 @@
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
 #include "lib/driver/Registry.h"
+#include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
-#include "mlir/Pass/PassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Path.h"
 

@@ -18,10 +18,12 @@ namespace {
 
 enum class Emit { Library, Object, Assembly, LLVM, MLIR };
 
-cl::opt<std::string> output("o", cl::desc("Folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard output"),
-                            cl::value_desc("DIR"), cl::cat(compileCategory()));
-cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"), cl::value_desc("NAME"),
-                          cl::cat(compileCategory()));
+cl::opt<std::string> output(
+    "o",
+    cl::desc("Folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard output"),
+    cl::value_desc("DIR"), cl::cat(compileCategory()));
+cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"),
+                          cl::value_desc("NAME"), cl::cat(compileCategory()));
 cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
 cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
                    cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
@@ -36,8 +38,8 @@ cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=
                                     clEnumValN(Stage::L1, "L1", "functions of linalg ops"),
                                     clEnumValN(Stage::L2, "L2", "functions of vector code")),
                          cl::cat(compileCategory()));
-cl::opt<std::string> depfile("depfile", cl::desc("Write a Makefile rule that names the files read"), cl::value_desc("FILE"),
-                             cl::cat(compileCategory()));
+cl::opt<std::string> depfile("depfile", cl::desc("Write a Makefile rule that names the files read"),
+                             cl::value_desc("FILE"), cl::cat(compileCategory()));
 
 /// Writes one text to the folder of -o, or to standard output.
 int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
@@ -68,9 +70,8 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
     return Error::success();
   });
   if (!error)
-    error = files.write(prefix + ".weights.o", [&](raw_ostream &os) {
-      return writeWeightsObject(compilation.plan, emit.packWeight, os);
-    });
+    error = files.write(prefix + ".weights.o",
+                        [&](raw_ostream &os) { return writeWeightsObject(compilation.plan, emit.packWeight, os); });
   if (!error)
     error = files.commit();
   return error ? reportError(toString(std::move(error))) : 0;

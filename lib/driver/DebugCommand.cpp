@@ -14,15 +14,26 @@ using namespace llvm;
 
 namespace nncc {
 
-
 namespace {
 
-cl::opt<std::string> reference("reference", cl::desc("What is right: `onnxruntime` (needs the Python package), or a folder of .npy files by tensor name"),
-                               cl::init("onnxruntime"), cl::value_desc("WHAT"), cl::cat(debugCategory()));
-cl::opt<int> kernelNumber("kernel", cl::desc("Write the inputs and outputs of kernel N to --dump"), cl::init(-1), cl::value_desc("N"),
-                          cl::cat(debugCategory()));
-cl::opt<std::string> dump("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"), cl::cat(debugCategory()));
-cl::opt<bool> showAll("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
+cl::opt<std::string> referenceOption(
+    "reference",
+    cl::desc("What is right: `onnxruntime` (needs the Python package), or a folder of .npy files by tensor name"),
+    cl::init("onnxruntime"), cl::value_desc("WHAT"), cl::cat(debugCategory()));
+cl::opt<int> kernelOption("kernel", cl::desc("Write the inputs and outputs of kernel N to --dump"), cl::init(-1),
+                          cl::value_desc("N"), cl::cat(debugCategory()));
+cl::opt<std::string> dumpOption("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"),
+                                cl::cat(debugCategory()));
+cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
+
+/// What the options said; read early, since LLD resets them (see RunCommand.cpp).
+struct DebugSettings {
+  std::string reference, dump;
+  int kernel = -1;
+  bool showAll = false;
+  double rtol = 0;
+  uint64_t seed = 1;
+} settings;
 
 /// A folder that is removed at the end.
 struct TemporaryFolder {
@@ -86,13 +97,14 @@ std::string referenceScript() {
 }
 
 /// Runs onnxruntime on the inputs; tensors land in `folder`. error: printed, false
-bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, const ImportOptions &import, StringRef folder) {
+bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, const ImportOptions &import,
+                    StringRef model, StringRef folder) {
   auto python = sys::findProgramByName("python3");
   if (!python) {
     reportError("--reference=onnxruntime needs python3 in PATH\nnote: or give a folder of .npy files: --reference=DIR");
     return false;
   }
-  std::vector<std::string> arguments{*python, referenceScript(), modelArgument(), "--output", folder.str()};
+  std::vector<std::string> arguments{*python, referenceScript(), model.str(), "--output", folder.str()};
   for (auto [index, port] : enumerate(plan.inputs)) {
     SmallString<128> path(folder);
     sys::path::append(path, "input" + std::to_string(index) + ".npy");
@@ -194,12 +206,14 @@ void printRow(const ModelPlan &plan, const Row &row) {
   const KernelPlan &kernel = plan.kernels[row.kernel];
   outs() << format("%4u  %-28s ", row.kernel, kernel.name.c_str());
   if (!row.comparison) {
-    outs() << (row.tensor.empty() ? "no ONNX tensor has these values" : "no reference for '" + row.tensor + "'") << "\n";
+    outs() << (row.tensor.empty() ? "no ONNX tensor has these values" : "no reference for '" + row.tensor + "'")
+           << "\n";
     return;
   }
   const Comparison &c = *row.comparison;
   outs() << (row.isDiverging ? "DIVERGES " : "agrees   ")
-         << format("largest error %.3g of %.3g (element %zu), cosine %.7f", c.largestError, c.largestValue, c.worst, c.cosine);
+         << format("largest error %.3g of %.3g (element %zu), cosine %.7f", c.largestError, c.largestValue, c.worst,
+                   c.cosine);
   if (c.invalid)
     outs() << ", " << c.invalid << " NaN";
   outs() << "  '" << row.tensor << "'\n";
@@ -208,10 +222,11 @@ void printRow(const ModelPlan &plan, const Row &row) {
 }
 
 int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPlan &kernel) {
-  std::string folder = dump.empty() ? "kernel-" + std::to_string(kernelNumber) : std::string(dump);
+  std::string folder = settings.dump.empty() ? "kernel-" + std::to_string(settings.kernel) : settings.dump;
   if (std::error_code code = sys::fs::create_directories(folder))
     return reportError("cannot make the folder '" + folder + "': " + code.message());
-  // Inputs are what earlier kernels left: their results by place. Whole memory ranges are written where no tensor is known.
+  // Inputs are what earlier kernels left: their results by place. Whole memory ranges are written where no tensor is
+  // known.
   unsigned inputs = 0, outputs = 0;
   for (const OperandPlan &operand : kernel.operands) {
     if (operand.memory == Memory::Weights || operand.memory == Memory::Input)
@@ -220,7 +235,8 @@ int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPl
     if (!bytes)
       return reportError(toString(bytes.takeError()));
     SmallString<128> path(folder);
-    sys::path::append(path, (operand.isOutput ? "output" + std::to_string(outputs++) : "input" + std::to_string(inputs++)) + ".npy");
+    sys::path::append(
+        path, (operand.isOutput ? "output" + std::to_string(outputs++) : "input" + std::to_string(inputs++)) + ".npy");
     std::string error;
     // Strided views come with what lies between their elements.
     bool isFloat = operand.bytes % 4 == 0 && !kernel.results.empty() && kernel.results[0].elementType.isF32();
@@ -243,20 +259,22 @@ int debugModel() {
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
     return 1;
+  settings = {referenceOption, dumpOption, kernelOption, allOption, relativeTolerance(), seedOption()};
   options->reuseArena = false;
   auto loaded = buildAndLoad(*options, *context, *given);
   if (!loaded)
     return 1;
   const ModelPlan &plan = loaded->plan;
-  if (kernelNumber >= int(plan.kernels.size()))
-    return reportError("--kernel=" + Twine(kernelNumber) + ": the model has kernels 0 to " + Twine(plan.kernels.size() - 1));
-  auto values = makeInputs(plan, *given, seedOption());
+  if (settings.kernel >= int(plan.kernels.size()))
+    return reportError("--kernel=" + Twine(settings.kernel) + ": the model has kernels 0 to " +
+                       Twine(plan.kernels.size() - 1));
+  auto values = makeInputs(plan, *given, settings.seed);
   if (!values)
     return 1;
 
   TemporaryFolder temporary;
-  std::string folder = reference == "onnxruntime" ? std::string(temporary.path) : std::string(reference);
-  if (reference == "onnxruntime" && !runOnnxruntime(plan, *values, options->import, folder))
+  std::string folder = settings.reference == "onnxruntime" ? std::string(temporary.path) : settings.reference;
+  if (settings.reference == "onnxruntime" && !runOnnxruntime(plan, *values, options->import, options->model, folder))
     return 1;
   if (!sys::fs::is_directory(folder))
     return reportError("--reference=" + folder + " is no folder");
@@ -272,29 +290,31 @@ int debugModel() {
     return reportError(toString(std::move(error)));
   std::vector<Row> rows;
   int status = 0;
-  Error error = loaded->runnable->step(inputViews, outputViews, [&](unsigned index, uint64_t, RunnableModel::Reader read) -> Error {
-    const KernelPlan &kernel = plan.kernels[index];
-    if (kernelNumber == int(index))
-      status = dumpKernel(plan, read, kernel);
-    for (const ResultPlan &result : kernel.results) {
-      Row row{index, result.tensor, std::nullopt};
-      std::optional<NpyArray> expected;
-      if (!result.tensor.empty())
-        expected = readReference(files, folder, result.tensor);
-      if (expected) {
-        auto bytes = read(result.place.memory, result.place.index, result.place.byteOffset, result.place.bytes);
-        if (!bytes)
-          return bytes.takeError();
-        row.comparison = compareResult(result, *bytes, *expected);
-      }
-      if (row.comparison) {
-        double allowed = isa<mlir::FloatType>(result.elementType) ? relativeTolerance() * row.comparison->largestValue : 0;
-        row.isDiverging = row.comparison->largestError > allowed;
-      }
-      rows.push_back(std::move(row));
-    }
-    return Error::success();
-  });
+  Error error = loaded->runnable->step(
+      inputViews, outputViews, [&](unsigned index, uint64_t, RunnableModel::Reader read) -> Error {
+        const KernelPlan &kernel = plan.kernels[index];
+        if (settings.kernel == int(index))
+          status = dumpKernel(plan, read, kernel);
+        for (const ResultPlan &result : kernel.results) {
+          Row row{index, result.tensor, std::nullopt};
+          std::optional<NpyArray> expected;
+          if (!result.tensor.empty())
+            expected = readReference(files, folder, result.tensor);
+          if (expected) {
+            auto bytes = read(result.place.memory, result.place.index, result.place.byteOffset, result.place.bytes);
+            if (!bytes)
+              return bytes.takeError();
+            row.comparison = compareResult(result, *bytes, *expected);
+          }
+          if (row.comparison) {
+            double allowed =
+                isa<mlir::FloatType>(result.elementType) ? settings.rtol * row.comparison->largestValue : 0;
+            row.isDiverging = row.comparison->largestError > allowed;
+          }
+          rows.push_back(std::move(row));
+        }
+        return Error::success();
+      });
   if (error)
     return reportError(toString(std::move(error)));
 
@@ -302,14 +322,14 @@ int debugModel() {
   for (const Row &row : rows) {
     compared += row.comparison.has_value();
     diverging += row.isDiverging;
-    if (row.isDiverging || showAll)
+    if (row.isDiverging || settings.showAll)
       printRow(plan, row);
   }
-  outs() << plan.kernels.size() << " kernels, " << compared << " of " << rows.size() << " tensors compared, " << diverging
-         << " diverge\n";
+  outs() << plan.kernels.size() << " kernels, " << compared << " of " << rows.size() << " tensors compared, "
+         << diverging << " diverge\n";
   if (auto first = find_if(rows, [](const Row &row) { return row.isDiverging; }); first != rows.end())
-    outs() << "first: kernel " << first->kernel << ", " << plan.kernels[first->kernel].name << "; --kernel="
-           << first->kernel << " writes its operands\n";
+    outs() << "first: kernel " << first->kernel << ", " << plan.kernels[first->kernel].name
+           << "; --kernel=" << first->kernel << " writes its operands\n";
   if (!compared)
     return reportError("nothing was compared: no tensor of the reference has the name of a kernel's result");
   return status ? status : diverging ? kNumbersDiffer : 0;
@@ -317,9 +337,10 @@ int debugModel() {
 
 } // namespace
 
-const Command debugCommand = {"debug", "compare every kernel with onnxruntime, the first divergence first",
-                              "runs a model kernel by kernel and compares each result with the ONNX tensor of the same name\n\n"
-                              "  No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor diverges.\n",
-                              debugModel};
+const Command debugCommand = {
+    "debug", "compare every kernel with onnxruntime, the first divergence first",
+    "runs a model kernel by kernel and compares each result with the ONNX tensor of the same name\n\n"
+    "  No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor diverges.\n",
+    debugModel};
 
 } // namespace nncc

@@ -30,7 +30,8 @@ std::vector<ArenaEntry> aliveAtPeak(const ModelPlan &plan) {
   for (const ArenaEntry &entry : plan.arena)
     if (entry.firstKernel <= plan.peakKernel && plan.peakKernel <= entry.lastKernel)
       alive.push_back(entry);
-  sort(alive, [](const ArenaEntry &a, const ArenaEntry &b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.byteOffset < b.byteOffset;
+  sort(alive, [](const ArenaEntry &a, const ArenaEntry &b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.byteOffset < b.byteOffset;
   });
   return alive;
 }
@@ -127,13 +128,11 @@ json::Value planJson(const ModelPlan &plan) {
     if (used)
       read.push_back(json::fixUTF8(port.name));
   for (const ArenaEntry &entry : aliveAtPeak(plan))
-    alive.push_back(json::Object{{"tensor", json::fixUTF8(entry.tensor)}, {"bytes", entry.bytes}, {"offset", entry.byteOffset}});
-  return json::Object{{"kernels", std::move(kernels)},
-                      {"inputs_read", std::move(read)},
-                      {"arena_bytes", plan.arenaBytes},
-                      {"arena_lower_bound", plan.arenaLowerBound},
-                      {"weights_bytes", plan.weightsBytes},
-                      {"peak_kernel", plan.peakKernel},
+    alive.push_back(
+        json::Object{{"tensor", json::fixUTF8(entry.tensor)}, {"bytes", entry.bytes}, {"offset", entry.byteOffset}});
+  return json::Object{{"kernels", std::move(kernels)},      {"inputs_read", std::move(read)},
+                      {"arena_bytes", plan.arenaBytes},     {"arena_lower_bound", plan.arenaLowerBound},
+                      {"weights_bytes", plan.weightsBytes}, {"peak_kernel", plan.peakKernel},
                       {"alive_at_peak", std::move(alive)}};
 }
 
@@ -180,9 +179,10 @@ int inspectModel() {
 
 } // namespace
 
-const Command inspectCommand = {"inspect", "what a model needs: inputs, dims to bind, kernels, memory",
-                                "shows inputs, outputs, the dims to bind and how, the ops, and after fusion every kernel and the memory plan\n\n"
-                                "  Generates no code. With dims still to bind it shows the file and says what is missing.\n",
-                                inspectModel};
+const Command inspectCommand = {
+    "inspect", "what a model needs: inputs, dims to bind, kernels, memory",
+    "shows inputs, outputs, the dims to bind and how, the ops, and after fusion every kernel and the memory plan\n\n"
+    "  Generates no code. With dims still to bind it shows the file and says what is missing.\n",
+    inspectModel};
 
 } // namespace nncc

@@ -16,25 +16,38 @@ namespace nncc {
 
 namespace {
 
-cl::list<std::string> inputs("input", cl::desc("Value of an input (default: seeded random numbers); may be repeated"),
-                             cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(debugCategory()));
-cl::opt<std::string> output("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
-                            cl::value_desc("DIR"), cl::cat(runCategory()));
-cl::opt<unsigned> runs("runs", cl::desc("How often to run (default: 1); the time shown is the median"), cl::init(1),
-                       cl::value_desc("N"), cl::cat(runCategory()));
-cl::opt<std::string> check("check", cl::desc("Compare with the 0.npy, 1.npy, ... of a folder; exit status 2 when they differ"),
-                           cl::value_desc("DIR"), cl::cat(runCategory()));
-cl::opt<double> rtol("rtol", cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4)"),
-                     cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()));
-cl::opt<double> atol("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0), cl::cat(runCategory()));
-cl::opt<unsigned> seed("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1), cl::value_desc("N"),
-                       cl::cat(runCategory()), cl::cat(debugCategory()));
+cl::list<std::string> inputsOption("input",
+                                   cl::desc("Value of an input (default: seeded random numbers); may be repeated"),
+                                   cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(debugCategory()));
+cl::opt<std::string>
+    outputOption("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
+                 cl::value_desc("DIR"), cl::cat(runCategory()));
+cl::opt<unsigned> runsOption("runs", cl::desc("How often to run (default: 1); the time shown is the median"),
+                             cl::init(1), cl::value_desc("N"), cl::cat(runCategory()));
+cl::opt<std::string>
+    checkOption("check", cl::desc("Compare with the 0.npy, 1.npy, ... of a folder; exit status 2 when they differ"),
+                cl::value_desc("DIR"), cl::cat(runCategory()));
+cl::opt<double> rtolOption("rtol", cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4)"),
+                           cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()));
+cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0),
+                           cl::cat(runCategory()));
+cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1),
+                             cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
+
+/// What the options said. LLD, which links programs for the emulator, resets all options of LLVM's command line, so
+/// they are read before anything is loaded.
+struct RunSettings {
+  std::string output, check;
+  unsigned runs = 1;
+  double rtol = 0, atol = 0;
+  uint64_t seed = 1;
+} settings;
 
 } // namespace
 
-ArrayRef<std::string> inputOptions() { return inputs; }
-uint64_t seedOption() { return seed; }
-double relativeTolerance() { return rtol; }
+ArrayRef<std::string> inputOptions() { return inputsOption; }
+uint64_t seedOption() { return seedNumber; }
+double relativeTolerance() { return rtolOption; }
 
 namespace {
 
@@ -67,18 +80,18 @@ void printTensor(raw_ostream &os, const char *kind, const PortPlan &port, ArrayR
 }
 
 int writeOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> buffers) {
-  if (std::error_code code = sys::fs::create_directories(output))
-    return reportError("cannot make the folder '" + output + "': " + code.message());
+  if (std::error_code code = sys::fs::create_directories(settings.output))
+    return reportError("cannot make the folder '" + settings.output + "': " + code.message());
   json::Array names;
   for (auto [index, port] : enumerate(plan.outputs)) {
-    SmallString<128> path(output);
+    SmallString<128> path(settings.output);
     std::string file = std::to_string(index) + ".npy", error;
     sys::path::append(path, file);
     if (!writeNpy(std::string(path), typeName(port.elementType), port.shape, buffers[index].data(), error))
       return reportError("cannot write '" + path + "': " + error);
     names.push_back(json::Object{{"file", file}, {"name", json::fixUTF8(port.name)}});
   }
-  SmallString<128> path(output);
+  SmallString<128> path(settings.output);
   sys::path::append(path, "outputs.json");
   std::error_code code;
   raw_fd_ostream os(path, code);
@@ -93,7 +106,7 @@ int writeOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> buffers) {
 
 /// Compares one output; prints what differs. Returns true when it is within the tolerance.
 bool compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
-  SmallString<128> path(check);
+  SmallString<128> path(settings.check);
   sys::path::append(path, std::to_string(index) + ".npy");
   std::string error;
   auto expected = readNpy(std::string(path), error);
@@ -122,7 +135,7 @@ bool compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
     if (difference > worstError)
       worstError = difference, worst = i;
   }
-  double allowed = isa<mlir::FloatType>(port.elementType) ? atol + rtol * largest : atol;
+  double allowed = isa<mlir::FloatType>(port.elementType) ? settings.atol + settings.rtol * largest : settings.atol;
   bool isRight = count == 0 || worstError <= allowed;
   outs() << "  output '" << port.name << "' " << (isRight ? "agrees" : "DIFFERS");
   if (count)
@@ -135,9 +148,10 @@ int runModel() {
   auto options = sharedOptions(NativeCpu::Detect);
   if (!options)
     return 1;
-  if (runs < 1)
+  settings = {outputOption, checkOption, runsOption, rtolOption, atolOption, seedNumber};
+  if (settings.runs < 1)
     return reportError("--runs must be at least 1");
-  auto given = readGivenInputs(inputs);
+  auto given = readGivenInputs(inputsOption);
   if (!given)
     return 1;
   auto context = makeContext();
@@ -153,7 +167,7 @@ int runModel() {
   if (!loaded)
     return 1;
   const ModelPlan &plan = loaded->plan;
-  auto values = makeInputs(plan, *given, seed);
+  auto values = makeInputs(plan, *given, settings.seed);
   if (!values)
     return 1;
   std::vector<std::vector<char>> results;
@@ -161,7 +175,7 @@ int runModel() {
     results.emplace_back(portBytes(port));
   std::vector<ArrayRef<char>> inputViews(values->begin(), values->end());
   std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
-  auto times = loaded->runnable->run(inputViews, outputViews, runs);
+  auto times = loaded->runnable->run(inputViews, outputViews, settings.runs);
   if (!times)
     return reportError(toString(times.takeError()));
 
@@ -173,13 +187,13 @@ int runModel() {
     printTensor(outs(), "output", port, bytes);
   sort(*times);
   outs() << format("  time %.3f ms", (*times)[times->size() / 2] * 1e-6);
-  if (runs > 1)
-    outs() << format(" (median of %u runs, %.3f to %.3f)", unsigned(runs), times->front() * 1e-6, times->back() * 1e-6);
+  if (settings.runs > 1)
+    outs() << format(" (median of %u runs, %.3f to %.3f)", settings.runs, times->front() * 1e-6, times->back() * 1e-6);
   outs() << "\n";
-  if (!output.empty())
+  if (!settings.output.empty())
     if (int status = writeOutputs(plan, results))
       return status;
-  if (check.empty())
+  if (settings.check.empty())
     return 0;
   bool isRight = true;
   for (auto [index, port] : enumerate(plan.outputs))
@@ -189,10 +203,11 @@ int runModel() {
 
 } // namespace
 
-const Command runCommand = {"run", "compile for this machine, run, show the outputs",
-                            "compiles a model and runs the emitted object, the same bytes that ship\n\n"
-                            "  With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. --cpu=native uses all that\n"
-                            "  this machine has.\n",
-                            runModel};
+const Command runCommand = {
+    "run", "compile for this machine, run, show the outputs",
+    "compiles a model and runs the emitted object, the same bytes that ship\n\n"
+    "  With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. --cpu=native uses all that\n"
+    "  this machine has.\n",
+    runModel};
 
 } // namespace nncc
