@@ -1,0 +1,145 @@
+// RUN: nncc-opt %s --split-input-file --verify-diagnostics
+
+func.func @conv2d_channels(%x: tensor<1x5x7x3xf32>, %w: tensor<4x1x1x2xf32>) {
+  // expected-error@+2 {{filter has 2 input channels, expected 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xf32>, tensor<4x1x1x2xf32> -> tensor<1x5x7x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_window(%x: tensor<1x5x7x3xf32>, %w: tensor<4x6x1x3xf32>) {
+  // expected-error@+2 {{a window of 6 with dilation 1 does not fit into 5 elements with pads 0 and 0}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xf32>, tensor<4x6x1x3xf32> -> tensor<1x1x7x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv2d_result(%x: tensor<1x5x7x3xf32>, %w: tensor<4x1x1x3xf32>) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{inferred type(s) 'tensor<1x5x7x4xf32>' are incompatible with return type(s) of operation 'tensor<1x5x7x5xf32>'}}
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xf32>, tensor<4x1x1x3xf32> -> tensor<1x5x7x5xf32>
+  return
+}
+
+// -----
+
+func.func @binary_broadcast(%x: tensor<2x3xf32>, %y: tensor<2x4xf32>) {
+  // expected-error@+2 {{do not broadcast}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.binary add %x, %y : tensor<2x3xf32>, tensor<2x4xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @binary_types(%x: tensor<2x3xf32>, %y: tensor<2x3xi32>) {
+  // expected-error@+2 {{element types differ: 'f32' and 'i32'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.binary add %x, %y : tensor<2x3xf32>, tensor<2x3xi32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_shape(%x: tensor<?x3xf32>) {
+  // expected-error@+1 {{operand #0 must be tensor of static shape}}
+  %0 = nn.unary relu %x : tensor<?x3xf32> -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_inner_dims(%x: tensor<2x3xf32>, %y: tensor<4x5xf32>) {
+  // expected-error@+2 {{inner dims differ: 3 and 4}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.matmul %x, %y : tensor<2x3xf32>, tensor<4x5xf32> -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @transpose_perm(%x: tensor<2x3xf32>) {
+  // expected-error@+2 {{perm is no permutation of 2 dims}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.transpose %x [0, 0] : tensor<2x3xf32> -> tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_elements(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{cannot turn 'tensor<2x3xf32>' into 'tensor<7xf32>'}}
+  %0 = nn.reshape %x : tensor<2x3xf32> -> tensor<7xf32>
+  return
+}
+
+// -----
+
+func.func @slice_bounds(%x: tensor<2x7xf32>) {
+  // expected-error@+2 {{start 5, size 3 and step 1 leave dim 1 of 7 elements}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.slice %x starts [0, 5] sizes [2, 3] steps [1, 1] : tensor<2x7xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @concat_dims(%x: tensor<2x7xf32>, %y: tensor<3x7xf32>) {
+  // expected-error@+2 {{dim 0 differs: 2 and 3}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.concat %x, %y axis 1 : tensor<2x7xf32>, tensor<3x7xf32> -> tensor<2x14xf32>
+  return
+}
+
+// -----
+
+func.func @expand_shape(%x: tensor<2x7xf32>) {
+  // expected-error@+1 {{cannot expand 'tensor<2x7xf32>' to 'tensor<4x7xf32>'}}
+  %0 = nn.expand %x : tensor<2x7xf32> -> tensor<4x7xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_axes(%x: tensor<2x7xf32>) {
+  // expected-error@+2 {{axis 2 is not a dim of a tensor of rank 2}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.reduce mean %x axes [2] : tensor<2x7xf32> -> tensor<2x7xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_arguments(%x: tensor<2x7xf32>) {
+  // expected-error@+1 {{has 1 inputs and 0 block arguments}}
+  %0 = nn.kernel "k000" ins(%x : tensor<2x7xf32>) {
+    %1 = nn.constant dense<0.0> : tensor<2x7xf32>
+    nn.yield %1 : tensor<2x7xf32>
+  } -> tensor<2x7xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_destination(%x: memref<2x7xf32>, %y: memref<2x8xf32>) {
+  // expected-error@+1 {{yielded value 0 of type 'tensor<2x7xf32>' does not fit its destination}}
+  nn.kernel "k000" ins(%x : memref<2x7xf32>) outs(%y : memref<2x8xf32>) {
+  ^bb0(%a: tensor<2x7xf32>):
+    nn.yield %a : tensor<2x7xf32>
+  }
+  return
+}
+
+// -----
+
+// expected-error@+1 {{a machine needs vector_bits >= 64 and registers >= 8}}
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 8, registers = 16>}} {}
+
+// -----
+
+// expected-error@+1 {{unknown machine number 'cores'}}
+module attributes {nn.machines = {cpu0 = #nn.machine<cores = 8>}} {}
