@@ -24,7 +24,12 @@ public:
   explicit Sinker(MLIRContext *context) : b(context) {}
 
   /// Moves what lies above `op` below it, or merges `op` with it. Erases ops that nobody uses any more.
-  void process(Operation *op) {
+  void process(Operation *op) { process(op, /*mayTrade=*/true); }
+
+private:
+  /// `mayTrade` allows to sink a reshape at the price of another one. Only the first time: two values could otherwise
+  /// trade places for ever.
+  void process(Operation *op, bool mayTrade) {
     if (auto transpose = dyn_cast<TransposeOp>(op))
       mergeTranspose(transpose);
     else if (auto reshape = dyn_cast<ReshapeOp>(op))
@@ -32,10 +37,9 @@ public:
     else if (auto matmul = dyn_cast<MatMulOp>(op))
       absorbFlatten(matmul);
     else if (!sinkTranspose(op) && isElementwise(op))
-      sinkReshape(op);
+      sinkReshape(op, mayTrade);
   }
 
-private:
   //===-- Merging --------------------------------------------------------===//
 
   void mergeTranspose(TransposeOp op) {
@@ -95,7 +99,7 @@ private:
         results.push_back(below);
       }
       replace(op, results);
-      process(permuted); // there may be another one above
+      process(permuted, /*mayTrade=*/false); // there may be another one above
       return true;
     }
     return false;
@@ -143,7 +147,7 @@ private:
   //===-- Reshapes below elementwise ops ---------------------------------===//
 
   /// op(reshape(x)) -> reshape(op'(x)), so that the op can join the kernel that makes x.
-  void sinkReshape(Operation *op) {
+  void sinkReshape(Operation *op, bool mayTrade) {
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     for (Value operand : op->getOperands()) {
       auto reshape = operand.getDefiningOp<ReshapeOp>();
@@ -151,6 +155,17 @@ private:
         continue;
       RankedTensorType inner = typeOf(reshape.getInput());
       if (!llvm::all_of(op->getOperands(), [&](Value v) { return viewShape(typeOf(v), type, inner).has_value(); }))
+        continue;
+      size_t reshapesNow = llvm::count_if(op->getOperands(), [](Value v) { return v.getDefiningOp<ReshapeOp>(); });
+      size_t reshapesThen = llvm::count_if(op->getOperands(), [&](Value v) {
+        Value source = lookThroughReshapes(v);
+        return !getConstantValue(source) &&
+               typeOf(source).getShape() != ArrayRef<int64_t>(*viewShape(typeOf(v), type, inner));
+      });
+      // As many are worth it where the op can then join the kernel of a contraction.
+      Operation *producer = reshape.getInput().getDefiningOp();
+      bool joins = mayTrade && producer && isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(producer);
+      if (reshapesThen > reshapesNow || (reshapesThen == reshapesNow && !joins))
         continue;
       b.setInsertionPoint(op);
       SmallVector<Value> operands;
@@ -165,7 +180,7 @@ private:
       auto below = ReshapeOp::create(b, op->getLoc(), type, viewed->getResult(0));
       carryOrigin(op->getResult(0), below);
       replace(op, {below});
-      process(viewed);
+      process(viewed, /*mayTrade=*/false);
       return;
     }
   }
@@ -208,10 +223,15 @@ private:
     return from == rank ? std::optional(view) : std::nullopt;
   }
 
-  Value viewAs(Value value, ArrayRef<int64_t> shape) {
-    auto type = RankedTensorType::get(shape, typeOf(value).getElementType());
+  static Value lookThroughReshapes(Value value) {
     while (auto reshape = value.getDefiningOp<ReshapeOp>())
       value = reshape.getInput();
+    return value;
+  }
+
+  Value viewAs(Value value, ArrayRef<int64_t> shape) {
+    auto type = RankedTensorType::get(shape, typeOf(value).getElementType());
+    value = lookThroughReshapes(value);
     if (value.getType() == type)
       return value;
     return ReshapeOp::create(b, value.getLoc(), type, value);

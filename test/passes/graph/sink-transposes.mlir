@@ -131,3 +131,30 @@ func.func @keeps_an_addition_of_two_layouts(%x: tensor<3x2xf32>, %y: tensor<2x3x
   %1 = nn.binary add %0, %y : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
   return %1 : tensor<2x3xf32>
 }
+
+// -----
+
+// Neither reshape may trade places with the other for ever.
+// CHECK-LABEL: @reshapes_of_two_ranks
+// CHECK: nn.binary add
+func.func @reshapes_of_two_ranks(%x: tensor<f32>, %y: tensor<1xf32>) -> tensor<1x1xf32> {
+  %0 = nn.reshape %x : tensor<f32> -> tensor<1x1xf32>
+  %1 = nn.reshape %y : tensor<1xf32> -> tensor<1x1xf32>
+  %2 = nn.binary add %0, %1 : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  return %2 : tensor<1x1xf32>
+}
+
+// -----
+
+// The addition is then computed with the product.
+// CHECK-LABEL: @residual_of_a_collapsed_batch
+// CHECK: %[[M:.*]] = nn.matmul
+// CHECK: %[[R:.*]] = nn.reshape %{{.*}} : tensor<2x5x7xf32> -> tensor<10x7xf32>
+// CHECK: %[[S:.*]] = nn.binary add %[[M]], %[[R]]
+// CHECK: nn.reshape %[[S]] : tensor<10x7xf32> -> tensor<2x5x7xf32>
+func.func @residual_of_a_collapsed_batch(%x: tensor<10x3xf32>, %w: tensor<3x7xf32>, %y: tensor<2x5x7xf32>) -> tensor<2x5x7xf32> {
+  %0 = nn.matmul %x, %w : tensor<10x3xf32>, tensor<3x7xf32> -> tensor<10x7xf32>
+  %1 = nn.reshape %0 : tensor<10x7xf32> -> tensor<2x5x7xf32>
+  %2 = nn.binary add %1, %y : tensor<2x5x7xf32>, tensor<2x5x7xf32> -> tensor<2x5x7xf32>
+  return %2 : tensor<2x5x7xf32>
+}
