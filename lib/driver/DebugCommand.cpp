@@ -24,11 +24,14 @@ cl::opt<int> kernelOption("kernel", cl::desc("Write the inputs and outputs of ke
                           cl::value_desc("N"), cl::cat(debugCategory()));
 cl::opt<std::string> dumpOption("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"),
                                 cl::cat(debugCategory()));
+cl::opt<std::string>
+    pythonOption("python", cl::desc("Interpreter that has onnxruntime (default: the tests' own, else python3 of PATH)"),
+                 cl::value_desc("PATH"), cl::cat(debugCategory()));
 cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
 
 /// What the options said; read early, since LLD resets them (see RunCommand.cpp).
 struct DebugSettings {
-  std::string reference, dump;
+  std::string reference, dump, python;
   int kernel = -1;
   bool showAll = false;
   double rtol = 0;
@@ -88,23 +91,35 @@ std::optional<NpyArray> readReference(const ReferenceFiles &files, StringRef fol
   return sys::fs::exists(path) ? readNpy(std::string(path), error) : std::nullopt;
 }
 
-/// The script that dumps onnxruntime's tensors: installed beside nncc.
-std::string referenceScript() {
-  std::string self = sys::fs::getMainExecutable(nullptr, (void *)&referenceScript);
+/// A path from the folder above the one that nncc lies in: the installation, or the build tree.
+std::string besideProgram(StringRef relative) {
+  std::string self = sys::fs::getMainExecutable(nullptr, (void *)&besideProgram);
   SmallString<128> path(sys::path::parent_path(sys::path::parent_path(self)));
-  sys::path::append(path, "share", "nncc", "onnxruntime_reference.py");
+  sys::path::append(path, relative);
   return std::string(path);
+}
+
+/// The Python interpreter to ask: --python, what tools/setup.sh made in the repository that nncc was built in, python3.
+ErrorOr<std::string> findPython() {
+  if (!settings.python.empty())
+    return settings.python;
+  std::string ofTests = besideProgram("../.cache/venv/bin/python3");
+  if (sys::fs::can_execute(ofTests))
+    return ofTests;
+  return sys::findProgramByName("python3");
 }
 
 /// Runs onnxruntime on the inputs; tensors land in `folder`. error: printed, false
 bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, const ImportOptions &import,
                     StringRef model, StringRef folder) {
-  auto python = sys::findProgramByName("python3");
+  auto python = findPython();
   if (!python) {
-    reportError("--reference=onnxruntime needs python3 in PATH\nnote: or give a folder of .npy files: --reference=DIR");
+    reportError("--reference=onnxruntime needs python3 in PATH, or --python=PATH\nnote: or give a folder of .npy "
+                "files: --reference=DIR");
     return false;
   }
-  std::vector<std::string> arguments{*python, referenceScript(), model.str(), "--output", folder.str()};
+  std::vector<std::string> arguments{*python, besideProgram("share/nncc/onnxruntime_reference.py"), model.str(),
+                                     "--output", folder.str()};
   for (auto [index, port] : enumerate(plan.inputs)) {
     SmallString<128> path(folder);
     sys::path::append(path, "input" + std::to_string(index) + ".npy");
@@ -259,7 +274,7 @@ int debugModel() {
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
     return 1;
-  settings = {referenceOption, dumpOption, kernelOption, allOption, relativeTolerance(), seedOption()};
+  settings = {referenceOption, dumpOption, pythonOption, kernelOption, allOption, relativeTolerance(), seedOption()};
   options->reuseArena = false;
   auto loaded = buildAndLoad(*options, *context, *given);
   if (!loaded)

@@ -30,7 +30,7 @@ def main():
         subprocess.run([sys.executable, DUMPER, model, given, "--output", reference], check=True)
 
         def debug(*flags) -> subprocess.CompletedProcess:
-            return subprocess.run([options.nncc, "debug", model, given, *map(str, flags)], capture_output=True, text=True, cwd=folder)
+            return subprocess.run([options.nncc, "debug", model, given, f"--python={sys.executable}", *map(str, flags)], capture_output=True, text=True, cwd=folder)
 
         def expect(condition: bool, what: str, run: subprocess.CompletedProcess):
             if not condition:
