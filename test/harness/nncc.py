@@ -1,10 +1,9 @@
 """Runs the nncc program and brings its results back as numpy arrays."""
 import json
-import os
-import resource
+import re
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,8 @@ class NnccError(Exception):
         self.command, self.status, self.stderr = command, status, stderr
         lines = [line for line in stderr.splitlines() if line.strip()]
         errors = [line for line in lines if "error:" in line or "Assertion" in line]
+        # Of a crash: the innermost function of ours on the stack.
+        errors += [match.group(0) for line in lines if line.lstrip().startswith("#") and (match := re.search(r"nncc::[^(]*(\(anonymous[^(]*)?", line))]
         self.message = (errors or lines or ["no message"])[0]
         super().__init__(f"status {status}: {self.message}")
 
@@ -86,17 +87,13 @@ class Nncc:
         with tempfile.TemporaryDirectory(prefix="nncc-compile-") as scratch:
             command = [str(self.program), "compile", str(model), "-o", str(out), *self._common(binds, Path(scratch)),
                        *dim_flags(dims), *map(str, flags)]
-            log = Path(scratch) / "stderr"
-            start = time.monotonic()
-            with open(log, "wb") as stderr:
-                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
-                # wait4 gives the peak memory of this child alone; RUSAGE_CHILDREN is the largest of all.
-                status, usage = wait_with_usage(process, self.timeout)
-            seconds = time.monotonic() - start
-            if status != 0:
-                raise NnccError(command, status, log.read_text(errors="replace"))
+            measured = [sys.executable, str(Path(__file__).with_name("measure.py")), str(self.timeout), *command]
+            done = subprocess.run(measured, capture_output=True, text=True, errors="replace")
+            facts = json.loads(done.stdout.splitlines()[-1])
+            if facts["status"] != 0:
+                raise NnccError(command, facts["status"], done.stderr)
         manifests = sorted(Path(out).glob("*.json"), key=lambda path: path.stat().st_mtime)
-        return Compiled(json.loads(manifests[-1].read_text()), seconds, usage.ru_maxrss * 1024)
+        return Compiled(json.loads(manifests[-1].read_text()), facts["seconds"], facts["peak_bytes"])
 
 
 @dataclass
@@ -105,18 +102,6 @@ class Compiled:
     manifest: dict
     seconds: float
     peak_bytes: int
-
-
-def wait_with_usage(process: subprocess.Popen, timeout: float) -> tuple[int, resource.struct_rusage]:
-    """Waits for a child and returns (exit status, resource usage); ends the child after `timeout` seconds."""
-    timer = threading.Timer(timeout, process.kill)
-    timer.start()
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    finally:
-        timer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage
 
 
 def dim_flags(dims: dict[str, int] | None) -> list[str]:

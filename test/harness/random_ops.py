@@ -401,6 +401,10 @@ def resize(random, graph: Graph):
     empty = graph.constant(np.zeros([0], np.float32))
     if random.random() < 0.5:
         factors = [1, 1, pick(random, [2, 3, 0.5, 1.5]), pick(random, [2, 4, 1, 0.75])]
+        if (h * factors[2]) % 1 or (w * factors[3]) % 1:
+            # A scale that does not give a whole size: whether rules that ask for the new size mean the exact or the rounded one is
+            # disputed (the suite's test_resize_downsample_scales_linear_align_corners against onnxruntime).
+            attributes["coordinate_transformation_mode"] = pick(random, ["half_pixel", "asymmetric"])
         graph.output(graph.node("Resize", [value, empty, graph.constant(np.array(factors, np.float32))], **attributes))
     else:
         sizes = [1, channels, *[int(v) for v in random.integers(2, 20, 2)]]
