@@ -59,9 +59,8 @@ def difference(got: np.ndarray, reference: np.ndarray, relative_error: float = R
         at = np.unravel_index(np.flatnonzero(finite.ravel())[int(error.argmax())], reference.shape)
         return (f"max|error| {error.max():.4g} > {limit:.4g} at {[int(i) for i in at]}: {got[at]:.8g}, expected {reference[at]:.8g}; "
                 f"{int((error > limit).sum())} of {b.size} elements beyond the limit")
-    norm = np.linalg.norm(a) * np.linalg.norm(b)
-    if norm > 0 and reference.dtype.name not in RELATIVE_ERROR_OF and a @ b / norm < COSINE:
-        return f"cosine {a @ b / norm:.7f} < {COSINE}"
+    if reference.dtype.name not in RELATIVE_ERROR_OF and cosine(a, b) < COSINE:
+        return f"cosine {cosine(a, b):.7f} < {COSINE}"
     if is_distribution(reference):
         # Two best classes that are nearer to each other than the tolerance are a tie.
         chosen = np.take_along_axis(reference, got.argmax(-1)[..., None], -1)[..., 0]
@@ -70,11 +69,19 @@ def difference(got: np.ndarray, reference: np.ndarray, relative_error: float = R
     return None
 
 
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The cosine between two vectors; 1 where both are zero. Scaled first: squares of large numbers overflow."""
+    scale_a, scale_b = np.abs(a).max(), np.abs(b).max()
+    if scale_a == 0 or scale_b == 0:
+        return 1.0 if scale_a == scale_b else 0.0
+    a, b = a / scale_a, b / scale_b
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
 def summary(got: np.ndarray, reference: np.ndarray) -> str:
     """Error statistics of a comparison that passed, for the log."""
     if reference.dtype.kind != "f" or reference.size == 0:
         return "exact"
     a, b = got.astype(np.float64).ravel(), reference.astype(np.float64).ravel()
     scale = np.abs(b).max() or 1
-    cosine = a @ b / ((np.linalg.norm(a) * np.linalg.norm(b)) or 1)
-    return f"max|error| {np.abs(a - b).max() / scale:.1e} x max|reference| {scale:.4g}, 1 - cosine {abs(1 - cosine):.0e}"
+    return f"max|error| {np.abs(a - b).max() / scale:.1e} x max|reference| {scale:.4g}, 1 - cosine {abs(1 - cosine(a, b)):.0e}"
