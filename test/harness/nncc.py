@@ -23,8 +23,9 @@ class NnccError(Exception):
         self.command, self.status, self.stderr = command, status, stderr
         lines = [line for line in stderr.splitlines() if line.strip()]
         errors = [line for line in lines if "error:" in line or "Assertion" in line]
-        # Of a crash: the innermost function of ours on the stack.
-        errors += [match.group(0) for line in lines if line.lstrip().startswith("#") and (match := re.search(r"nncc::[^(]*(\(anonymous[^(]*)?", line))]
+        if status not in (1, 2):  # of a crash: the innermost function of ours on the stack
+            frames = [line for line in lines if line.lstrip().startswith("#") and "nncc::" in line]
+            errors = [re.sub(r"^.*?(nncc::[^(]*(\(anonymous namespace\)[^(]*)?).*", r"\1", line) for line in frames[:1]] + errors
         self.message = (errors or lines or ["no message"])[0]
         super().__init__(f"status {status}: {self.message}")
 
