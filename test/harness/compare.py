@@ -32,8 +32,11 @@ def is_distribution(reference: np.ndarray) -> bool:
             and bool((reference >= 0).all()) and bool(np.allclose(reference.sum(-1), 1, atol=1e-3)))
 
 
-def difference(got: np.ndarray, reference: np.ndarray, relative_error: float = RELATIVE_ERROR) -> str | None:
-    """What is wrong with `got`, in one line, or None when it equals the reference within the tolerance."""
+def difference(got: np.ndarray, reference: np.ndarray, least_scale: float = 0) -> str | None:
+    """What is wrong with `got`, in one line, or None when it equals the reference within the tolerance.
+
+    least_scale  the error is relative to this where the whole reference is smaller: 1 for what comes out of a saturated sigmoid
+    """
     if got.dtype != reference.dtype:
         return f"element type {got.dtype}, expected {reference.dtype}"
     if got.shape != reference.shape:
@@ -53,13 +56,13 @@ def difference(got: np.ndarray, reference: np.ndarray, relative_error: float = R
     a, b = a[finite], b[finite]
     if b.size == 0:
         return None
-    limit = max(relative_error, RELATIVE_ERROR_OF.get(reference.dtype.name, 0)) * np.abs(b).max()
+    limit = RELATIVE_ERROR_OF.get(reference.dtype.name, RELATIVE_ERROR) * max(np.abs(b).max(), least_scale)
     error = np.abs(a - b)
     if error.max() > limit:
         at = np.unravel_index(np.flatnonzero(finite.ravel())[int(error.argmax())], reference.shape)
         return (f"max|error| {error.max():.4g} > {limit:.4g} at {[int(i) for i in at]}: {got[at]:.8g}, expected {reference[at]:.8g}; "
                 f"{int((error > limit).sum())} of {b.size} elements beyond the limit")
-    if reference.dtype.name not in RELATIVE_ERROR_OF and cosine(a, b) < COSINE:
+    if reference.dtype.name not in RELATIVE_ERROR_OF and np.abs(b).max() >= least_scale and cosine(a, b) < COSINE:
         return f"cosine {cosine(a, b):.7f} < {COSINE}"
     if is_distribution(reference):
         # Two best classes that are nearer to each other than the tolerance are a tie.
