@@ -33,6 +33,10 @@ cl::OptionCategory &debugCategory() {
   static cl::OptionCategory category("Options of debug");
   return category;
 }
+cl::OptionCategory &benchCategory() {
+  static cl::OptionCategory category("Options of bench");
+  return category;
+}
 cl::OptionCategory &inspectCategory() {
   static cl::OptionCategory category("Options of inspect");
   return category;
@@ -40,11 +44,12 @@ cl::OptionCategory &inspectCategory() {
 
 namespace {
 
-const Command *const commands[] = {&compileCommand, &runCommand, &debugCommand, &inspectCommand};
+const Command *const commands[] = {&compileCommand, &runCommand, &benchCommand, &debugCommand, &inspectCommand};
 
 cl::OptionCategory &categoryOf(const Command &command) {
   return &command == &compileCommand ? compileCategory()
          : &command == &runCommand   ? runCategory()
+         : &command == &benchCommand ? benchCategory()
          : &command == &debugCommand ? debugCategory()
                                      : inspectCategory();
 }
@@ -52,7 +57,8 @@ cl::OptionCategory &categoryOf(const Command &command) {
 /// Puts an option into every command.
 struct Everywhere {
   template <typename Option> void apply(Option &option) const {
-    for (cl::OptionCategory *category : {&compileCategory(), &runCategory(), &debugCategory(), &inspectCategory()})
+    for (cl::OptionCategory *category :
+         {&compileCategory(), &runCategory(), &benchCategory(), &debugCategory(), &inspectCategory()})
       option.addCategory(*category);
   }
 };
@@ -104,7 +110,8 @@ int checkOptions(const Command &command) {
   cl::OptionCategory *category = &categoryOf(command);
   for (auto &[name, option] : cl::getRegisteredOptions()) {
     bool isOurs = llvm::any_of(option->Categories, [&](cl::OptionCategory *its) {
-      return its == &compileCategory() || its == &runCategory() || its == &debugCategory() || its == &inspectCategory();
+      return its == &compileCategory() || its == &runCategory() || its == &benchCategory() || its == &debugCategory() ||
+             its == &inspectCategory();
     });
     if (option->getNumOccurrences() && isOurs && !is_contained(option->Categories, category))
       return reportError("'" + Twine(command.name) + "' has no option '" + (name.size() == 1 ? "-" : "--") + name +

@@ -25,10 +25,11 @@ struct Command {
 /// The options of each command are those with its category. Every command's file defines its own.
 llvm::cl::OptionCategory &compileCategory();
 llvm::cl::OptionCategory &runCategory();
+llvm::cl::OptionCategory &benchCategory();
 llvm::cl::OptionCategory &debugCategory();
 llvm::cl::OptionCategory &inspectCategory();
 
-extern const Command compileCommand, runCommand, debugCommand, inspectCommand;
+extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand;
 
 /// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
 llvm::StringRef ownOptionName(llvm::StringRef name);
@@ -46,6 +47,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native);
 llvm::ArrayRef<std::string> inputOptions();
 uint64_t seedOption();
 double relativeTolerance();
+/// What bench and inspect share: `--json`.
+bool wantsJson();
 
 /// A line on standard error that says what is being done, on terminals, when it takes longer than a second.
 class Progress {

@@ -13,8 +13,6 @@ namespace nncc {
 
 namespace {
 
-cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(inspectCategory()));
-
 std::string shapeText(const OnnxValueInfo &value) {
   if (!value.hasShape)
     return value.type + "[?]";
@@ -147,12 +145,12 @@ int inspectModel() {
   auto info = readOnnxModelInfo(options->model, *context);
   if (failed(info))
     return 1;
-  if (!asJson)
+  if (!wantsJson())
     printFile(*info);
   outs().flush();
   options->stopAfter = Stage::P;
   auto compilation = compile(*options, *context);
-  if (asJson) {
+  if (wantsJson()) {
     json::Object top;
     json::Array inputs, outputs;
     for (const OnnxValueInfo &input : info->inputs)

@@ -18,7 +18,8 @@ namespace {
 
 cl::list<std::string> inputsOption("input",
                                    cl::desc("Value of an input (default: seeded random numbers); may be repeated"),
-                                   cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(debugCategory()));
+                                   cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(benchCategory()),
+                                   cl::cat(debugCategory()));
 cl::opt<std::string>
     outputOption("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
                  cl::value_desc("DIR"), cl::cat(runCategory()));

@@ -1,0 +1,148 @@
+// nncc bench: how fast a model runs on this machine, as time and as a share of the core's multiply-add peak.
+#include "lib/analyze/PeakFlops.h"
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/driver/Remarks.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+namespace {
+
+cl::opt<unsigned> rounds("rounds", cl::desc("Measured runs (default: 50); the peak is measured between them"),
+                         cl::init(50), cl::value_desc("N"), cl::cat(benchCategory()));
+cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (default: 5)"), cl::init(5),
+                         cl::value_desc("N"), cl::cat(benchCategory()));
+cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
+cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(benchCategory()), cl::cat(inspectCategory()));
+
+struct Spread {
+  double low, median, high; ///< quartiles around the median
+};
+
+Spread spreadOf(std::vector<double> values) {
+  sort(values);
+  size_t n = values.size();
+  return {values[n / 4], values[n / 2], values[n - 1 - n / 4]};
+}
+
+int benchModel() {
+  auto options = sharedOptions(NativeCpu::Detect);
+  if (!options)
+    return 1;
+  struct {
+    unsigned rounds, warmup;
+    bool perKernel, asJson;
+  } settings = {rounds, warmup, perKernel, asJson};
+  if (settings.rounds < 1)
+    return reportError("--rounds must be at least 1");
+  auto given = readGivenInputs(inputOptions());
+  if (!given)
+    return 1;
+  if (!options->target.isHost())
+    return reportError("bench measures this machine; times under an emulator mean nothing\nnote: leave out --target");
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  if (failed(enableRemarks(*context)))
+    return 1;
+  std::optional<LoadedModel> loaded;
+  {
+    Progress progress;
+    options->progress = std::ref(progress);
+    loaded = buildAndLoad(*options, *context, *given);
+  }
+  if (!loaded)
+    return 1;
+  const ModelPlan &plan = loaded->plan;
+  auto values = makeInputs(plan, *given, 1);
+  if (!values)
+    return 1;
+  std::vector<std::vector<char>> results;
+  for (const PortPlan &port : plan.outputs)
+    results.emplace_back(portBytes(port));
+  std::vector<ArrayRef<char>> inputs(values->begin(), values->end());
+  std::vector<MutableArrayRef<char>> outputs(results.begin(), results.end());
+
+  // Peak and model in turn: a machine that others use as well slows both.
+  unsigned bits = options->target.cpu.machine.vectorBits;
+  std::vector<double> times, shares, peaks;
+  double macs = 0;
+  for (const KernelPlan &kernel : plan.kernels)
+    macs += kernel.macs;
+  if (settings.warmup)
+    if (auto warm = loaded->runnable->run(inputs, outputs, settings.warmup); !warm)
+      return reportError(toString(warm.takeError()));
+  for (unsigned round = 0; round < settings.rounds; ++round) {
+    double peak = measurePeakGflops(bits);
+    auto time = loaded->runnable->run(inputs, outputs, 1);
+    if (!time)
+      return reportError(toString(time.takeError()));
+    double nanoseconds = std::max<double>(time->front(), 1);
+    times.push_back(nanoseconds * 1e-6);
+    peaks.push_back(peak);
+    shares.push_back(peak > 0 ? 2 * macs / nanoseconds / peak : 0);
+  }
+  std::vector<std::vector<double>> kernelTimes(plan.kernels.size());
+  if (settings.perKernel)
+    for (unsigned round = 0; round < settings.rounds; ++round)
+      if (Error error =
+              loaded->runnable->step(inputs, outputs, [&](unsigned kernel, uint64_t ns, RunnableModel::Reader) {
+                kernelTimes[kernel].push_back(ns * 1e-3);
+                return Error::success();
+              }))
+        return reportError(toString(std::move(error)));
+
+  Spread time = spreadOf(times), share = spreadOf(shares), peak = spreadOf(peaks);
+  double gflops = 2 * macs / (time.median * 1e6);
+  if (settings.asJson) {
+    json::Array kernels;
+    for (auto [kernel, samples] : zip(plan.kernels, kernelTimes))
+      if (!samples.empty())
+        kernels.push_back(json::Object{
+            {"name", kernel.name}, {"op", kernel.op}, {"macs", kernel.macs}, {"us", spreadOf(samples).median}});
+    json::Object top{{"model", plan.name},        {"cpu", plan.cpu},    {"rounds", settings.rounds},
+                     {"ms", time.median},         {"ms_low", time.low}, {"ms_high", time.high},
+                     {"macs", int64_t(macs)},     {"gflops", gflops},   {"peak_gflops", peak.median},
+                     {"peak_share", share.median}};
+    if (settings.perKernel)
+      top["kernels"] = std::move(kernels);
+    outs() << formatv("{0:2}\n", json::Value(std::move(top)));
+    return 0;
+  }
+  outs() << plan.name << " on " << plan.cpu << ", one thread, " << settings.rounds << " runs\n"
+         << format("  time   %.3f ms (middle half %.3f to %.3f)\n", time.median, time.low, time.high);
+  if (macs > 0)
+    outs() << format("  speed  %.1f GFLOP/s, %.0f %% of this core's %.0f (middle half %.0f to %.0f %%)\n", gflops,
+                     100 * share.median, peak.median, 100 * share.low, 100 * share.high);
+  if (settings.perKernel) {
+    double total = 0;
+    for (auto &samples : kernelTimes)
+      total += spreadOf(samples).median;
+    outs() << "\n  kernel                          us   share  GFLOP/s\n";
+    for (auto [kernel, samples] : zip(plan.kernels, kernelTimes)) {
+      double us = spreadOf(samples).median;
+      outs() << format("  %-26s %8.1f  %4.1f %%", kernel.name.c_str(), us, 100 * us / total);
+      if (kernel.macs)
+        outs() << format("  %7.1f", 2e-3 * kernel.macs / std::max(us, 1e-3));
+      outs() << "\n";
+    }
+  }
+  return 0;
+}
+
+} // namespace
+
+bool wantsJson() { return asJson; }
+
+const Command benchCommand = {
+    "bench", "time a model, against this core's multiply-add peak",
+    "measures how fast a model runs on this machine, on one thread\n\n"
+    "  The peak of the core is measured between the runs, in the same process. --cpu=native uses all that this\n"
+    "  machine has; the default is what `compile` would ship.\n",
+    benchModel};
+
+} // namespace nncc
