@@ -85,7 +85,7 @@ void importLoop(Node &node) {
       return;
     goesOn = *given;
   }
-  int carried = (int)node.inputCount() - 2;
+  int carried = std::max(0, (int)node.inputCount() - 2);
   if (body->input_size() != carried + 2 || body->output_size() < carried + 1 ||
       (int)node.outputCount() > body->output_size() - 1)
     return node.error("the body has " + Twine(body->input_size()) + " inputs and " + Twine(body->output_size()) +

@@ -86,6 +86,8 @@ bool checkRanks(Node &node) {
     return false;
   if (node.rank(0) == 5)
     node.error("3-D windows are not supported", "nncc supports 1-D and 2-D ones");
+  else if (llvm::any_of(node.shape(0), [](int64_t dim) { return dim > INT32_MAX; }))
+    node.error("a dim of " + describeShape(node.shape(0)) + " is too large");
   else if (node.requireRank(0, 3, 4) && node.rank(1) != node.rank(0))
     node.error("input has rank " + Twine(node.rank(0)) + ", weights have rank " + Twine(node.rank(1)));
   return !node.failed();
@@ -216,8 +218,9 @@ void importQLinearConv(Node &node) {
   if (!sums)
     return node.set(0, Value());
   // The channels of an image are its last dim.
-  Value result = requantize(node, sums, alongAxis(node, node.input(1), 3, sums), alongAxis(node, node.input(4), 3, sums),
-                            alongAxis(node, node.input(6), 3, sums), alongAxis(node, node.input(7), 3, sums));
+  Value result =
+      requantize(node, sums, alongAxis(node, node.input(1), 3, sums), alongAxis(node, node.input(4), 3, sums),
+                 alongAxis(node, node.input(6), 3, sums), alongAxis(node, node.input(7), 3, sums));
   node.set(0, node.fromImage(result, node.rank(0), 0));
 }
 

@@ -17,10 +17,14 @@ enum class Takes { floats, numbers, integers, booleans };
 
 bool require(Node &node, size_t i, Takes takes) {
   switch (takes) {
-  case Takes::floats: return node.requireFloat(i);
-  case Takes::numbers: return node.requireNumber(i);
-  case Takes::integers: return node.requireInteger(i);
-  case Takes::booleans: return node.requireBool(i);
+  case Takes::floats:
+    return node.requireFloat(i);
+  case Takes::numbers:
+    return node.requireNumber(i);
+  case Takes::integers:
+    return node.requireInteger(i);
+  case Takes::booleans:
+    return node.requireBool(i);
   }
   return false;
 }
@@ -340,12 +344,12 @@ void importDropout(Node &node) {
 
 std::vector<OpEntry> makeTable() {
   std::vector<OpEntry> table = {
-      {"Selu", 1, 1, importSelu},       {"Gelu", 1, 1, importGelu},       {"Swish", 1, 1, importSwish},
-      {"IsInf", 1, 1, importIsInf},     {"Shrink", 1, 1, importShrink},   {"Clip", 1, 3, importClip},
-      {"Equal", 2, 2, importEqual},     {"Pow", 2, 2, importPow},         {"Mod", 2, 2, importMod},
-      {"BitShift", 2, 2, importBitShift}, {"PRelu", 2, 2, importPRelu},   {"Sum", 1, kAny, importSum},
-      {"Mean", 1, kAny, importMean},    {"Min", 1, kAny, importMin},      {"Max", 1, kAny, importMax},
-      {"Where", 3, 3, importWhere},     {"Cast", 1, 1, importCast},       {"CastLike", 2, 2, importCastLike},
+      {"Selu", 1, 1, importSelu},         {"Gelu", 1, 1, importGelu},       {"Swish", 1, 1, importSwish},
+      {"IsInf", 1, 1, importIsInf},       {"Shrink", 1, 1, importShrink},   {"Clip", 1, 3, importClip},
+      {"Equal", 2, 2, importEqual},       {"Pow", 2, 2, importPow},         {"Mod", 2, 2, importMod},
+      {"BitShift", 2, 2, importBitShift}, {"PRelu", 2, 2, importPRelu},     {"Sum", 1, kAny, importSum},
+      {"Mean", 1, kAny, importMean},      {"Min", 1, kAny, importMin},      {"Max", 1, kAny, importMax},
+      {"Where", 3, 3, importWhere},       {"Cast", 1, 1, importCast},       {"CastLike", 2, 2, importCastLike},
       {"Identity", 1, 1, importIdentity}, {"Dropout", 1, 3, importDropout},
   };
   for (const UnaryRow &row : kUnaryRows)

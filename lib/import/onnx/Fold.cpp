@@ -67,39 +67,69 @@ template <typename Source> Elements gatherFrom(const Elements &from, RankedTenso
 
 std::optional<double> unaryFloat(UnaryKind kind, double x, double a, double b) {
   switch (kind) {
-  case UnaryKind::abs: return std::fabs(x);
-  case UnaryKind::neg: return -x;
-  case UnaryKind::exp: return std::exp(x);
-  case UnaryKind::log: return std::log(x);
-  case UnaryKind::sqrt: return std::sqrt(x);
-  case UnaryKind::rsqrt: return 1.0 / std::sqrt(x);
-  case UnaryKind::reciprocal: return 1.0 / x;
-  case UnaryKind::floor: return std::floor(x);
-  case UnaryKind::ceil: return std::ceil(x);
-  case UnaryKind::round: return std::nearbyint(x);
-  case UnaryKind::sign: return x > 0 ? 1.0 : x < 0 ? -1.0 : x;
-  case UnaryKind::erf: return std::erf(x);
-  case UnaryKind::sin: return std::sin(x);
-  case UnaryKind::cos: return std::cos(x);
-  case UnaryKind::tanh: return std::tanh(x);
-  case UnaryKind::sigmoid: return 1.0 / (1.0 + std::exp(-x));
-  case UnaryKind::relu: return x < 0 ? 0.0 : x;
-  case UnaryKind::leaky_relu: return x < 0 ? a * x : x;
-  case UnaryKind::clip: return x < a ? a : x > b ? b : x;
-  default: return std::nullopt;
+  case UnaryKind::abs:
+    return std::fabs(x);
+  case UnaryKind::neg:
+    return -x;
+  case UnaryKind::exp:
+    return std::exp(x);
+  case UnaryKind::log:
+    return std::log(x);
+  case UnaryKind::sqrt:
+    return std::sqrt(x);
+  case UnaryKind::rsqrt:
+    return 1.0 / std::sqrt(x);
+  case UnaryKind::reciprocal:
+    return 1.0 / x;
+  case UnaryKind::floor:
+    return std::floor(x);
+  case UnaryKind::ceil:
+    return std::ceil(x);
+  case UnaryKind::round:
+    return std::nearbyint(x);
+  case UnaryKind::sign:
+    return x > 0 ? 1.0 : x < 0 ? -1.0 : x;
+  case UnaryKind::erf:
+    return std::erf(x);
+  case UnaryKind::sin:
+    return std::sin(x);
+  case UnaryKind::cos:
+    return std::cos(x);
+  case UnaryKind::tanh:
+    return std::tanh(x);
+  case UnaryKind::sigmoid:
+    return 1.0 / (1.0 + std::exp(-x));
+  case UnaryKind::relu:
+    return x < 0 ? 0.0 : x;
+  case UnaryKind::leaky_relu:
+    return x < 0 ? a * x : x;
+  case UnaryKind::clip:
+    return x < a ? a : x > b ? b : x;
+  default:
+    return std::nullopt;
   }
 }
 
 std::optional<int64_t> unaryInt(UnaryKind kind, int64_t x, bool isUnsigned) {
   switch (kind) {
-  case UnaryKind::abs: return isUnsigned || x >= 0 ? x : (int64_t)(0 - (uint64_t)x);
-  case UnaryKind::neg: return (int64_t)(0 - (uint64_t)x);
-  case UnaryKind::sign: return isUnsigned ? x != 0 : (x > 0) - (x < 0);
-  case UnaryKind::logical_not: return !x;
-  case UnaryKind::bitwise_not: return ~x;
-  case UnaryKind::relu: return isUnsigned ? x : std::max<int64_t>(x, 0);
-  case UnaryKind::floor: case UnaryKind::ceil: case UnaryKind::round: return x;
-  default: return std::nullopt;
+  case UnaryKind::abs:
+    return isUnsigned || x >= 0 ? x : (int64_t)(0 - (uint64_t)x);
+  case UnaryKind::neg:
+    return (int64_t)(0 - (uint64_t)x);
+  case UnaryKind::sign:
+    return isUnsigned ? x != 0 : (x > 0) - (x < 0);
+  case UnaryKind::logical_not:
+    return !x;
+  case UnaryKind::bitwise_not:
+    return ~x;
+  case UnaryKind::relu:
+    return isUnsigned ? x : std::max<int64_t>(x, 0);
+  case UnaryKind::floor:
+  case UnaryKind::ceil:
+  case UnaryKind::round:
+    return x;
+  default:
+    return std::nullopt;
   }
 }
 
@@ -131,28 +161,45 @@ double remainderWithSignOf(double x, double y) {
 
 std::optional<double> binaryFloat(BinaryKind kind, double x, double y) {
   switch (kind) {
-  case BinaryKind::add: return x + y;
-  case BinaryKind::sub: return x - y;
-  case BinaryKind::mul: return x * y;
-  case BinaryKind::div: return x / y;
-  case BinaryKind::pow: return std::pow(x, y);
-  case BinaryKind::mod: return remainderWithSignOf(x, y);
-  case BinaryKind::fmod: return std::fmod(x, y);
-  case BinaryKind::min: return std::isnan(x) ? x : std::isnan(y) ? y : std::min(x, y);
-  case BinaryKind::max: return std::isnan(x) ? x : std::isnan(y) ? y : std::max(x, y);
-  case BinaryKind::prelu: return x < 0 ? x * y : x;
-  default: return std::nullopt;
+  case BinaryKind::add:
+    return x + y;
+  case BinaryKind::sub:
+    return x - y;
+  case BinaryKind::mul:
+    return x * y;
+  case BinaryKind::div:
+    return x / y;
+  case BinaryKind::pow:
+    return std::pow(x, y);
+  case BinaryKind::mod:
+    return remainderWithSignOf(x, y);
+  case BinaryKind::fmod:
+    return std::fmod(x, y);
+  case BinaryKind::min:
+    return std::isnan(x) ? x : std::isnan(y) ? y : std::min(x, y);
+  case BinaryKind::max:
+    return std::isnan(x) ? x : std::isnan(y) ? y : std::max(x, y);
+  case BinaryKind::prelu:
+    return x < 0 ? x * y : x;
+  default:
+    return std::nullopt;
   }
 }
 
 template <typename T> std::optional<int64_t> compare(BinaryKind kind, T x, T y) {
   switch (kind) {
-  case BinaryKind::equal: return x == y;
-  case BinaryKind::less: return x < y;
-  case BinaryKind::less_equal: return x <= y;
-  case BinaryKind::greater: return x > y;
-  case BinaryKind::greater_equal: return x >= y;
-  default: return std::nullopt;
+  case BinaryKind::equal:
+    return x == y;
+  case BinaryKind::less:
+    return x < y;
+  case BinaryKind::less_equal:
+    return x <= y;
+  case BinaryKind::greater:
+    return x > y;
+  case BinaryKind::greater_equal:
+    return x >= y;
+  default:
+    return std::nullopt;
   }
 }
 
@@ -160,16 +207,29 @@ template <typename T> std::optional<int64_t> compare(BinaryKind kind, T x, T y) 
 std::optional<int64_t> binaryInt(BinaryKind kind, int64_t x, int64_t y, bool isUnsigned) {
   uint64_t ux = x, uy = y;
   switch (kind) {
-  case BinaryKind::add: return (int64_t)(ux + uy);
-  case BinaryKind::sub: return (int64_t)(ux - uy);
-  case BinaryKind::mul: return (int64_t)(ux * uy);
-  case BinaryKind::min: return isUnsigned ? (int64_t)std::min(ux, uy) : std::min(x, y);
-  case BinaryKind::max: return isUnsigned ? (int64_t)std::max(ux, uy) : std::max(x, y);
-  case BinaryKind::logical_and: case BinaryKind::bitwise_and: return x & y;
-  case BinaryKind::logical_or: case BinaryKind::bitwise_or: return x | y;
-  case BinaryKind::logical_xor: case BinaryKind::bitwise_xor: return x ^ y;
-  case BinaryKind::shift_left: return uy < 64 ? (int64_t)(ux << uy) : 0;
-  case BinaryKind::shift_right: return uy < 64 ? (int64_t)(ux >> uy) : 0;
+  case BinaryKind::add:
+    return (int64_t)(ux + uy);
+  case BinaryKind::sub:
+    return (int64_t)(ux - uy);
+  case BinaryKind::mul:
+    return (int64_t)(ux * uy);
+  case BinaryKind::min:
+    return isUnsigned ? (int64_t)std::min(ux, uy) : std::min(x, y);
+  case BinaryKind::max:
+    return isUnsigned ? (int64_t)std::max(ux, uy) : std::max(x, y);
+  case BinaryKind::logical_and:
+  case BinaryKind::bitwise_and:
+    return x & y;
+  case BinaryKind::logical_or:
+  case BinaryKind::bitwise_or:
+    return x | y;
+  case BinaryKind::logical_xor:
+  case BinaryKind::bitwise_xor:
+    return x ^ y;
+  case BinaryKind::shift_left:
+    return uy < 64 ? (int64_t)(ux << uy) : 0;
+  case BinaryKind::shift_right:
+    return uy < 64 ? (int64_t)(ux >> uy) : 0;
   case BinaryKind::pow: {
     if (y < 0)
       return std::nullopt;
@@ -179,7 +239,9 @@ std::optional<int64_t> binaryInt(BinaryKind kind, int64_t x, int64_t y, bool isU
         result *= base;
     return (int64_t)result;
   }
-  case BinaryKind::div: case BinaryKind::mod: case BinaryKind::fmod: {
+  case BinaryKind::div:
+  case BinaryKind::mod:
+  case BinaryKind::fmod: {
     if (y == 0 || (!isUnsigned && y == -1 && x == std::numeric_limits<int64_t>::min()))
       return std::nullopt;
     if (isUnsigned)
@@ -189,7 +251,8 @@ std::optional<int64_t> binaryInt(BinaryKind kind, int64_t x, int64_t y, bool isU
     int64_t r = x % y;
     return kind == BinaryKind::mod && r != 0 && (r < 0) != (y < 0) ? r + y : r;
   }
-  default: return std::nullopt;
+  default:
+    return std::nullopt;
   }
 }
 
@@ -203,9 +266,9 @@ std::optional<Elements> fold(BinaryOp op, ArrayRef<Elements> in) {
   forEach(out.type.getShape(), [&](const Index &index) {
     int64_t i = broadcastAt(index, lhs.type.getShape()), j = broadcastAt(index, rhs.type.getShape());
     if (isComparison) {
-      auto y = lhs.isFloat()  ? compare(op.getKind(), lhs.floats[i], rhs.floats[j])
-               : isUnsigned   ? compare<uint64_t>(op.getKind(), lhs.ints[i], rhs.ints[j])
-                              : compare(op.getKind(), lhs.ints[i], rhs.ints[j]);
+      auto y = lhs.isFloat() ? compare(op.getKind(), lhs.floats[i], rhs.floats[j])
+               : isUnsigned  ? compare<uint64_t>(op.getKind(), lhs.ints[i], rhs.ints[j])
+                             : compare(op.getKind(), lhs.ints[i], rhs.ints[j]);
       out.ints.push_back(y.value_or(0));
       ok &= y.has_value();
     } else if (lhs.isFloat()) {
@@ -394,11 +457,21 @@ std::optional<Elements> fold(GatherNDOp op, ArrayRef<Elements> in) {
 void scatterInto(Elements &out, int64_t at, const Elements &updates, int64_t from, ScatterReduction how) {
   auto combine = [&](auto &to, auto value) {
     switch (how) {
-    case ScatterReduction::replace: to = value; break;
-    case ScatterReduction::add: to += value; break;
-    case ScatterReduction::mul: to *= value; break;
-    case ScatterReduction::max: to = std::max(to, value); break;
-    case ScatterReduction::min: to = std::min(to, value); break;
+    case ScatterReduction::replace:
+      to = value;
+      break;
+    case ScatterReduction::add:
+      to += value;
+      break;
+    case ScatterReduction::mul:
+      to *= value;
+      break;
+    case ScatterReduction::max:
+      to = std::max(to, value);
+      break;
+    case ScatterReduction::min:
+      to = std::min(to, value);
+      break;
     }
   };
   if (out.isFloat()) {
@@ -479,8 +552,8 @@ std::optional<Elements> fold(CumSumOp op, ArrayRef<Elements> in) {
   forEach(out.type.getShape(), [&](const Index &index) {
     int64_t at = linear(index, out.type.getShape());
     if (index[op.getAxis()] > 0)
-      out.ints[at] = wrapToType((int64_t)((uint64_t)out.ints[at] + (uint64_t)out.ints[at - stride]),
-                                out.type.getElementType());
+      out.ints[at] =
+          wrapToType((int64_t)((uint64_t)out.ints[at] + (uint64_t)out.ints[at - stride]), out.type.getElementType());
   });
   return out;
 }

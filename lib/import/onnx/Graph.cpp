@@ -1,4 +1,5 @@
-// See Graph.h. A graph is first planned (names, order, every node's operator and input count), then imported node by node.
+// See Graph.h. A graph is first planned (names, order, every node's operator and input count), then imported node by
+// node.
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/Families.h"
 #include <functional>
@@ -267,8 +268,15 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &
 //===-- Importing ---------------------------------------------------------===//
 
 LogicalResult GraphImporter::importGraph(onnx::GraphProto &graph, Scope &scope) {
-  if (scope.depth > kMaxDepth) {
-    error("subgraphs or functions are nested more than " + Twine(kMaxDepth) + " deep");
+  nodes += graph.node_size();
+  if (isAborted)
+    return failure();
+  if (scope.depth > kMaxDepth || nodes > kMaxNodes) {
+    isAborted = true;
+    if (scope.depth > kMaxDepth)
+      error("subgraphs or functions are nested more than " + Twine(kMaxDepth) + " deep");
+    else
+      error("the model has more than " + Twine(kMaxNodes) + " nodes, functions and loops written out");
     return failure();
   }
   for (onnx::TensorProto &weight : *graph.mutable_initializer()) {

@@ -64,6 +64,10 @@ private:
 
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
   unsigned errors = 0;
+  /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
+  static constexpr size_t kMaxNodes = 500000;
+  size_t nodes = 0;
+  bool isAborted = false;
 };
 
 /// Reads all node inputs of a graph, those of its subgraphs that come from outside included.

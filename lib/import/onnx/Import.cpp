@@ -24,7 +24,10 @@ OnnxValueInfo describe(const onnx::ValueInfoProto &value) {
   info.name = value.name();
   const onnx::TypeProto &type = value.type();
   if (!type.has_tensor_type()) {
-    info.type = type.has_sequence_type() ? "sequence" : type.has_map_type() ? "map" : type.has_optional_type() ? "optional" : "";
+    info.type = type.has_sequence_type()   ? "sequence"
+                : type.has_map_type()      ? "map"
+                : type.has_optional_type() ? "optional"
+                                           : "";
     info.hasShape = false;
     return info;
   }
@@ -97,15 +100,15 @@ private:
       scope.opsets[opset.domain() == "ai.onnx" ? "" : opset.domain()] = opset.version();
     auto own = scope.opsets.find("");
     if (own == scope.opsets.end()) {
-      bool needsOne = llvm::any_of(model.graph().node(), [](const auto &node) {
-        return node.domain().empty() || node.domain() == "ai.onnx";
-      });
+      bool needsOne = llvm::any_of(
+          model.graph().node(), [](const auto &node) { return node.domain().empty() || node.domain() == "ai.onnx"; });
       if (needsOne)
         graph.error("the model does not say which opset of ONNX it uses");
     } else if (own->second < kFirstOpset || own->second > kLastOpset) {
-      graph.error("opset " + Twine(own->second) + " is not supported",
-                  "nncc reads opsets 7 to 22, older and newer ones as far as operators mean the same; export again with "
-                  "opset_version=17");
+      graph.error(
+          "opset " + Twine(own->second) + " is not supported",
+          "nncc reads opsets 7 to 22, older and newer ones as far as operators mean the same; export again with "
+          "opset_version=17");
     }
     return !graph.hasErrors();
   }
@@ -197,8 +200,8 @@ private:
         continue;
       }
       if (auto shape = shapeOf(input)) {
-        BlockArgument argument = main.getBody().front().addArgument(RankedTensorType::get(*shape, element),
-                                                                    builder.getUnknownLoc());
+        BlockArgument argument =
+            main.getBody().front().addArgument(RankedTensorType::get(*shape, element), builder.getUnknownLoc());
         scope.values[input.name] = argument;
         inputNames.push_back(input.name);
       }
@@ -209,7 +212,8 @@ private:
   std::optional<SmallVector<int64_t>> shapeOf(const OnnxValueInfo &input) {
     if (!input.hasShape) {
       graph.error("input '" + input.name + "' has no shape in the model",
-                  "give one with --input " + input.name + "=FILE.npy, or fix its value with --bind " + input.name + "=VALUE");
+                  "give one with --input " + input.name + "=FILE.npy, or fix its value with --bind " + input.name +
+                      "=VALUE");
       return std::nullopt;
     }
     SmallVector<int64_t> shape;
@@ -228,8 +232,8 @@ private:
       }
     }
     if (!unknown.empty()) {
-      std::string list = unknown.size() == 1 ? unknown[0]
-                                             : llvm::join(ArrayRef(unknown).drop_back(), ", ") + " and " + unknown.back();
+      std::string list =
+          unknown.size() == 1 ? unknown[0] : llvm::join(ArrayRef(unknown).drop_back(), ", ") + " and " + unknown.back();
       graph.error("input '" + input.name + "' has the shape " + describeDims(input.dims) + ": the size of " + list +
                       " is not known",
                   "give sizes with --dim " + llvm::join(unknown, "=N --dim ") + "=N");
@@ -256,7 +260,8 @@ private:
                     nameOf(type.getElementType()));
       bool fits = !declared.hasShape || (int64_t)declared.dims.size() == type.getRank();
       for (size_t i = 0; declared.hasShape && fits && i < declared.dims.size(); ++i)
-        fits &= !declared.dims[i].key.empty() || declared.dims[i].size <= 0 || declared.dims[i].size == type.getDimSize(i);
+        fits &=
+            !declared.dims[i].key.empty() || declared.dims[i].size <= 0 || declared.dims[i].size == type.getDimSize(i);
       if (!fits)
         graph.error("output '" + declared.name + "' is declared as " + describeDims(declared.dims) +
                     ", the graph computes " + describeShape(type.getShape()));

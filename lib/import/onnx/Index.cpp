@@ -106,9 +106,9 @@ void importScatterElements(Node &node) {
   if (!reduction || !checkElements(node, data, index, axis))
     return;
   if (shapeOf(updates) != shapeOf(index) || elementOf(updates) != elementOf(data))
-    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " + nameOf(elementOf(updates)) +
-                      " do not fit indices of shape " + describeShape(shapeOf(index)) + " and data of type " +
-                      nameOf(elementOf(data)));
+    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " +
+                      nameOf(elementOf(updates)) + " do not fit indices of shape " + describeShape(shapeOf(index)) +
+                      " and data of type " + nameOf(elementOf(data)));
   node.set(0, node.makeTyped<ScatterElementsOp>(data.getType(), *reduction, data, index, updates, axis));
 }
 
@@ -123,8 +123,9 @@ void importScatterND(Node &node) {
   SmallVector<int64_t> expected(shapeOf(index).drop_back());
   llvm::append_range(expected, shapeOf(data).drop_front(tuple));
   if (shapeOf(updates) != ArrayRef(expected) || elementOf(updates) != elementOf(data))
-    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " + nameOf(elementOf(updates)) +
-                      " must be " + describeShape(expected) + " of " + nameOf(elementOf(data)));
+    return node.error("updates of shape " + describeShape(shapeOf(updates)) + " and type " +
+                      nameOf(elementOf(updates)) + " must be " + describeShape(expected) + " of " +
+                      nameOf(elementOf(data)));
   node.set(0, node.makeTyped<ScatterNDOp>(data.getType(), *reduction, data, index, updates));
 }
 

@@ -52,7 +52,8 @@ void importReshape(Node &node) {
   if (open >= 0) {
     int64_t count = product(before);
     if (known == 0 ? count != 0 : count % known != 0)
-      return node.error("a tensor of shape " + describeShape(before) + " cannot take the shape " + describeShape(asked));
+      return node.error("a tensor of shape " + describeShape(before) + " cannot take the shape " +
+                        describeShape(asked));
     shape[open] = known == 0 ? 0 : count / known;
   }
   if (!node.failed())
@@ -153,12 +154,9 @@ void importSpaceToDepth(Node &node) {
 }
 
 const OpEntry kOps[] = {
-    {"Transpose", 1, 1, importTranspose},
-    {"Reshape", 1, 2, importReshape},
-    {"Flatten", 1, 1, importFlatten},
-    {"Squeeze", 1, 2, importSqueeze},
-    {"Unsqueeze", 1, 2, importUnsqueeze},
-    {"DepthToSpace", 1, 1, importDepthToSpace},
+    {"Transpose", 1, 1, importTranspose},       {"Reshape", 1, 2, importReshape},
+    {"Flatten", 1, 1, importFlatten},           {"Squeeze", 1, 2, importSqueeze},
+    {"Unsqueeze", 1, 2, importUnsqueeze},       {"DepthToSpace", 1, 1, importDepthToSpace},
     {"SpaceToDepth", 1, 1, importSpaceToDepth},
 };
 } // namespace

@@ -143,7 +143,8 @@ Value arrange(Node &node, Value x, StringRef labels, StringRef to) {
 /// Multiplies two operands; the labels of the result are batch, rows, columns.
 Value contract(Node &node, Value a, std::string aLabels, Value b, std::string bLabels, StringRef needed,
                std::string &outLabels) {
-  if (!reduceOperand(node, a, aLabels, needed.str() + bLabels) || !reduceOperand(node, b, bLabels, needed.str() + aLabels))
+  if (!reduceOperand(node, a, aLabels, needed.str() + bLabels) ||
+      !reduceOperand(node, b, bLabels, needed.str() + aLabels))
     return {};
   std::string batch, rows, columns, inner;
   for (char label : aLabels) {

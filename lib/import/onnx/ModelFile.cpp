@@ -4,12 +4,12 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include <google/protobuf/io/coded_stream.h>
 #include <cstring>
+#include <google/protobuf/io/coded_stream.h>
 
 using namespace mlir;
 
@@ -83,31 +83,65 @@ struct DataType {
   const char *name;
 };
 // All of IR version 11; those without an nn type are here for their names.
-constexpr DataType kDataTypes[] = {
-    {1, "f32"},         {2, "ui8"},          {3, "i8"},        {4, "ui16"},        {5, "i16"},     {6, "i32"},
-    {7, "i64"},         {8, "string"},       {9, "bool"},      {10, "f16"},        {11, "f64"},    {12, "ui32"},
-    {13, "ui64"},       {14, "complex64"},   {15, "complex128"}, {16, "bf16"},     {17, "float8e4m3fn"},
-    {18, "float8e4m3fnuz"}, {19, "float8e5m2"}, {20, "float8e5m2fnuz"}, {21, "uint4"}, {22, "int4"},
-    {23, "float4e2m1"}, {24, "float8e8m0"},  {25, "uint2"},    {26, "int2"}};
+constexpr DataType kDataTypes[] = {{1, "f32"},
+                                   {2, "ui8"},
+                                   {3, "i8"},
+                                   {4, "ui16"},
+                                   {5, "i16"},
+                                   {6, "i32"},
+                                   {7, "i64"},
+                                   {8, "string"},
+                                   {9, "bool"},
+                                   {10, "f16"},
+                                   {11, "f64"},
+                                   {12, "ui32"},
+                                   {13, "ui64"},
+                                   {14, "complex64"},
+                                   {15, "complex128"},
+                                   {16, "bf16"},
+                                   {17, "float8e4m3fn"},
+                                   {18, "float8e4m3fnuz"},
+                                   {19, "float8e5m2"},
+                                   {20, "float8e5m2fnuz"},
+                                   {21, "uint4"},
+                                   {22, "int4"},
+                                   {23, "float4e2m1"},
+                                   {24, "float8e8m0"},
+                                   {25, "uint2"},
+                                   {26, "int2"}};
 } // namespace
 
 Type elementTypeOf(int32_t dataType, MLIRContext *context) {
   Builder b(context);
   switch (dataType) {
-  case 1: return b.getF32Type();
-  case 2: return b.getIntegerType(8, false);
-  case 3: return b.getI8Type();
-  case 4: return b.getIntegerType(16, false);
-  case 5: return b.getI16Type();
-  case 6: return b.getI32Type();
-  case 7: return b.getI64Type();
-  case 9: return b.getI1Type();
-  case 10: return b.getF16Type();
-  case 11: return b.getF64Type();
-  case 12: return b.getIntegerType(32, false);
-  case 13: return b.getIntegerType(64, false);
-  case 16: return b.getBF16Type();
-  default: return {};
+  case 1:
+    return b.getF32Type();
+  case 2:
+    return b.getIntegerType(8, false);
+  case 3:
+    return b.getI8Type();
+  case 4:
+    return b.getIntegerType(16, false);
+  case 5:
+    return b.getI16Type();
+  case 6:
+    return b.getI32Type();
+  case 7:
+    return b.getI64Type();
+  case 9:
+    return b.getI1Type();
+  case 10:
+    return b.getF16Type();
+  case 11:
+    return b.getF64Type();
+  case 12:
+    return b.getIntegerType(32, false);
+  case 13:
+    return b.getIntegerType(64, false);
+  case 16:
+    return b.getBF16Type();
+  default:
+    return {};
   }
 }
 
@@ -141,15 +175,15 @@ std::string describeShape(ArrayRef<int64_t> shape) {
 std::optional<std::string> checkShape(ArrayRef<int64_t> shape) {
   if ((int64_t)shape.size() > kMaxRank)
     return "a tensor of " + std::to_string(shape.size()) + " dims has more than " + std::to_string(kMaxRank);
-  bool isEmpty = llvm::is_contained(shape, 0);
+  // A 0 counts as 1, so that no product of some of the dims overflows either.
   int64_t count = 1;
   for (auto [i, dim] : llvm::enumerate(shape)) {
     if (dim < 0)
       return "dim " + std::to_string(i) + " is " + std::to_string(dim);
-    if (!isEmpty && llvm::MulOverflow(count, dim, count))
+    if (llvm::MulOverflow(count, std::max<int64_t>(dim, 1), count))
       return "the size of " + describeShape(shape) + " overflows";
   }
-  if (!isEmpty && count > kMaxElements)
+  if (count > kMaxElements)
     return "the size of " + describeShape(shape) + " is more than " + std::to_string(kMaxElements) + " elements";
   return std::nullopt;
 }
@@ -199,15 +233,29 @@ template <typename T, typename Field> static std::vector<char> narrow(const Fiel
 /// The bytes of whichever typed field belongs to the data type (onnx.proto, TensorProto).
 static std::vector<char> readTypedFields(const onnx::TensorProto &tensor) {
   switch (tensor.data_type()) {
-  case 1: return narrow<float>(tensor.float_data());
-  case 2: case 3: case 9: return narrow<uint8_t>(tensor.int32_data());
-  case 4: case 5: case 10: case 16: return narrow<uint16_t>(tensor.int32_data());
-  case 6: return narrow<int32_t>(tensor.int32_data());
-  case 7: return narrow<int64_t>(tensor.int64_data());
-  case 11: return narrow<double>(tensor.double_data());
-  case 12: return narrow<uint32_t>(tensor.uint64_data());
-  case 13: return narrow<uint64_t>(tensor.uint64_data());
-  default: return {};
+  case 1:
+    return narrow<float>(tensor.float_data());
+  case 2:
+  case 3:
+  case 9:
+    return narrow<uint8_t>(tensor.int32_data());
+  case 4:
+  case 5:
+  case 10:
+  case 16:
+    return narrow<uint16_t>(tensor.int32_data());
+  case 6:
+    return narrow<int32_t>(tensor.int32_data());
+  case 7:
+    return narrow<int64_t>(tensor.int64_data());
+  case 11:
+    return narrow<double>(tensor.double_data());
+  case 12:
+    return narrow<uint32_t>(tensor.uint64_data());
+  case 13:
+    return narrow<uint64_t>(tensor.uint64_data());
+  default:
+    return {};
   }
 }
 

@@ -2,6 +2,7 @@
 #include "lib/import/onnx/Node.h"
 #include "lib/import/onnx/Fold.h"
 #include "lib/import/onnx/Graph.h"
+#include "lib/import/onnx/ModelFile.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -77,7 +78,8 @@ std::optional<SmallVector<int64_t>> Node::integersOf(size_t i, StringRef meaning
     return std::nullopt;
   }
   if (elements->isFloat()) {
-    error(Twine("the ") + meaning + " '" + proto.input(i) + "' is " + nameOf(elementOf(value)) + ", must be an integer");
+    error(Twine("the ") + meaning + " '" + proto.input(i) + "' is " + nameOf(elementOf(value)) +
+          ", must be an integer");
     return std::nullopt;
   }
   return SmallVector<int64_t>(elements->ints.begin(), elements->ints.end());
@@ -146,15 +148,24 @@ bool Node::requireRank(size_t i, int64_t least, int64_t most) {
 /// `an integer`, `a string`: what an attribute type is called in a message.
 static std::string nameOfAttributeType(int type) {
   switch (type) {
-  case onnx::AttributeProto::FLOAT: return "a number";
-  case onnx::AttributeProto::INT: return "an integer";
-  case onnx::AttributeProto::STRING: return "a string";
-  case onnx::AttributeProto::TENSOR: return "a tensor";
-  case onnx::AttributeProto::GRAPH: return "a graph";
-  case onnx::AttributeProto::FLOATS: return "a list of numbers";
-  case onnx::AttributeProto::INTS: return "a list of integers";
-  case onnx::AttributeProto::STRINGS: return "a list of strings";
-  default: return "of type " + std::to_string(type);
+  case onnx::AttributeProto::FLOAT:
+    return "a number";
+  case onnx::AttributeProto::INT:
+    return "an integer";
+  case onnx::AttributeProto::STRING:
+    return "a string";
+  case onnx::AttributeProto::TENSOR:
+    return "a tensor";
+  case onnx::AttributeProto::GRAPH:
+    return "a graph";
+  case onnx::AttributeProto::FLOATS:
+    return "a list of numbers";
+  case onnx::AttributeProto::INTS:
+    return "a list of integers";
+  case onnx::AttributeProto::STRINGS:
+    return "a list of strings";
+  default:
+    return "of type " + std::to_string(type);
   }
 }
 
@@ -163,13 +174,13 @@ static int typeOf(const onnx::AttributeProto &attribute) {
   using A = onnx::AttributeProto;
   if (attribute.type() != A::UNDEFINED)
     return attribute.type();
-  return attribute.has_f()         ? A::FLOAT
-         : attribute.has_i()       ? A::INT
-         : attribute.has_s()       ? A::STRING
-         : attribute.has_t()       ? A::TENSOR
-         : attribute.has_g()       ? A::GRAPH
-         : attribute.floats_size() ? A::FLOATS
-         : attribute.ints_size()   ? A::INTS
+  return attribute.has_f()          ? A::FLOAT
+         : attribute.has_i()        ? A::INT
+         : attribute.has_s()        ? A::STRING
+         : attribute.has_t()        ? A::TENSOR
+         : attribute.has_g()        ? A::GRAPH
+         : attribute.floats_size()  ? A::FLOATS
+         : attribute.ints_size()    ? A::INTS
          : attribute.strings_size() ? A::STRINGS
                                     : A::UNDEFINED;
 }
@@ -263,7 +274,7 @@ SmallVector<int64_t> Node::window(StringRef name, int64_t count, int64_t byDefau
   for (int64_t value : values) {
     if (value < least)
       return refuse(least == 1 ? "must be positive" : least == 0 ? "must not be negative" : "are too small");
-    if (value > INT32_MAX)
+    if (value > kMaxWindow)
       return refuse("are too large");
   }
   return values;
@@ -361,6 +372,10 @@ Operation *Node::makeOp(OperationState &state) {
   }
   if (ElementsAttr folded = foldSmallConstants(op)) {
     op->erase();
+    // Like all constants: what is too long to be read in a dump is a resource.
+    auto dense = cast<DenseElementsAttr>(folded);
+    if (!dense.isSplat() && !dense.getElementType().isInteger(1) && dense.getRawData().size() > kMaxInlineBytes)
+      folded = makeConstant(cast<RankedTensorType>(dense.getType()), dense.getRawData(), "folded");
     return constant(folded).getDefiningOp();
   }
   return op;
@@ -378,7 +393,9 @@ Value Node::constant(ArrayRef<int64_t> values, ArrayRef<int64_t> shape, Type ele
   return constant(makeElements(elements));
 }
 
-Value Node::vector(ArrayRef<int64_t> values) { return constant(values, {(int64_t)values.size()}, builder.getI64Type()); }
+Value Node::vector(ArrayRef<int64_t> values) {
+  return constant(values, {(int64_t)values.size()}, builder.getI64Type());
+}
 
 Value Node::splat(double value, ArrayRef<int64_t> shape, Type elementType) {
   if (auto problem = checkShape(shape)) {

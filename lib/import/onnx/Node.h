@@ -15,13 +15,13 @@
 
 namespace nncc::import {
 
+using llvm::Twine;
 using mlir::ArrayRef;
 using mlir::RankedTensorType;
 using mlir::SmallVector;
 using mlir::StringRef;
 using mlir::Type;
 using mlir::Value;
-using llvm::Twine;
 
 class GraphImporter;
 struct Scope;
@@ -76,7 +76,7 @@ public:
   /// The values of a tensor attribute (taken out: call once); null with an error when it is missing or bad.
   mlir::ElementsAttr tensor(StringRef name);
   onnx::GraphProto *subgraph(StringRef name);
-  /// A list of `count` window numbers (strides, pads, ...), each in [least, 2^31).
+  /// A list of `count` window numbers (strides, pads, ...), each in [least, kMaxWindow].
   SmallVector<int64_t> window(StringRef name, int64_t count, int64_t byDefault, int64_t least);
   /// Says that attributes are of no interest: any other that was never asked for is an error.
   void ignore(std::initializer_list<StringRef> names);
@@ -161,6 +161,9 @@ private:
   bool hasFailed = false;
   mutable llvm::StringSet<> asked;
 };
+
+/// Larger kernels, strides, pads and dilations are refused: no arithmetic on windows and sizes can overflow then.
+inline constexpr int64_t kMaxWindow = 1 << 24;
 
 /// The dims of a value.
 inline ArrayRef<int64_t> shapeOf(Value value) { return mlir::cast<RankedTensorType>(value.getType()).getShape(); }

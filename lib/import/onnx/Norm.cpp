@@ -18,6 +18,17 @@ Value perChannel(Node &node, Value parameter, int64_t rank) {
   return node.reshape(parameter, ArrayRef(shape).take_front(std::max<int64_t>(rank, 2)));
 }
 
+/// Requires scale and bias (inputs 1 and 2) of one value per channel, or per group.
+bool checkParameters(Node &node, int64_t groups = 0) {
+  int64_t channels = node.shape(0)[1];
+  for (size_t i : {1, 2})
+    if (node.requireFloat(i) && node.shape(i) != ArrayRef<int64_t>{channels} &&
+        (groups == 0 || node.shape(i) != ArrayRef<int64_t>{groups}))
+      node.error("input " + Twine(i) + " has the shape " + describeShape(node.shape(i)) + ", must be [" +
+                 Twine(channels) + "]");
+  return !node.failed();
+}
+
 /// sqrt(variance + epsilon)
 Value deviation(Node &node, Value variance, double epsilon) {
   Value shifted = node.binary(BinaryKind::add, variance, variance ? node.scalar(epsilon, variance) : Value());
@@ -63,7 +74,7 @@ Value normalize(Node &node, Value x, ArrayRef<int64_t> axes, double epsilon) {
 void importInstanceNormalization(Node &node) {
   double epsilon = node.number("epsilon", 1e-5);
   node.ignore({"consumed_inputs"});
-  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8))
+  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8) || !checkParameters(node))
     return;
   Value x = node.input(0);
   int64_t rank = rankOf(x);
@@ -84,6 +95,8 @@ void importGroupNormalization(Node &node) {
   int64_t channels = shape[1];
   if (groups < 1 || channels % groups)
     return node.error("num_groups " + Twine(groups) + " does not divide " + Twine(channels) + " channels");
+  if (!checkParameters(node, groups))
+    return;
   Value split = node.reshape(x, {shape[0], groups, product(shape) / std::max<int64_t>(1, shape[0] * groups)});
   Value result = node.reshape(normalize(node, split, {2}, epsilon), shape);
   for (size_t i : {1, 2}) {
@@ -164,8 +177,8 @@ void importLRN(Node &node) {
     return node.error("size " + Twine(size) + " must be positive");
   Value x = node.input(0);
   SmallVector<int64_t> shape(shapeOf(x));
-  Value square = node.reshape(node.binary(BinaryKind::mul, x, x),
-                              {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
+  Value square =
+      node.reshape(node.binary(BinaryKind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
   SmallVector<int64_t> pads{(size - 1) / 2, 0, size - 1 - (size - 1) / 2, 0};
   SmallVector<int64_t> kernel{size, 1}, ones{1, 1}, none{0, 0};
   Value mean = node.make<Pool2DOp>(PoolKind::average, square, kernel, ones, pads, ones, none, true);

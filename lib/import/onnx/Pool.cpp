@@ -1,5 +1,6 @@
 // Pooling: windows become nn.pool2d on NHWC, global pools become reductions.
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Window.h"
 
 using namespace mlir;
@@ -7,6 +8,65 @@ using namespace nncc::nn;
 
 namespace nncc::import {
 namespace {
+
+/// The positions of the maxima: one slice per element of the window, the largest so far with its position.
+///
+/// Position is the index into the whole input [N, C, H, W], row-major, or column-major within an image.
+void setIndices(Node &node, const Window &window, bool columnMajor) {
+  constexpr int64_t kMaxTaps = 128;
+  SmallVector<int64_t> x(node.shape(0));
+  if (x.size() == 3)
+    x.insert(x.begin() + 2, 1);
+  int64_t taps = window.kernel[0] * window.kernel[1];
+  if (product(x) > kMaxFoldedInts)
+    return node.error("the indices of an input of shape " + describeShape(node.shape(0)) + " are not supported");
+  if (taps > kMaxTaps)
+    return node.error("the indices of a window of " + Twine(taps) + " elements are not supported",
+                      "nncc supports them for up to " + Twine(kMaxTaps) + " elements");
+  SmallVector<int64_t> low{0, 0, window.pads[0], window.pads[1]};
+  SmallVector<int64_t> high{0, 0, window.pads[2] + window.overhang[0], window.pads[3] + window.overhang[1]};
+  Value input = node.reshape(node.input(0), x), padded = input;
+  if (!isa<FloatType>(elementOf(input)))
+    return node.error("indices are supported for floats only");
+  if (llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; }))
+    padded =
+        node.make<PadOp>(PadMode::constant, input, low, high, llvm::APFloat::getInf(llvm::APFloat::IEEEdouble(), true));
+  if (!padded)
+    return;
+  SmallVector<int64_t> out{x[0], x[1], 0, 0}, steps{1, 1, window.strides[0], window.strides[1]};
+  for (int i : {0, 1})
+    out[2 + i] = (shapeOf(padded)[2 + i] - window.dilations[i] * (window.kernel[i] - 1) - 1) / window.strides[i] + 1;
+  Value best, position;
+  for (int64_t row = 0; row < window.kernel[0]; ++row)
+    for (int64_t column = 0; column < window.kernel[1]; ++column) {
+      Value tap = node.make<SliceOp>(
+          padded, ArrayRef<int64_t>{0, 0, row * window.dilations[0], column * window.dilations[1]}, out, steps);
+      SmallVector<int64_t> at;
+      for (int64_t i = 0; i < out[2]; ++i)
+        for (int64_t j = 0; j < out[3]; ++j) {
+          int64_t h = i * steps[2] + row * window.dilations[0] - low[2];
+          int64_t w = j * steps[3] + column * window.dilations[1] - low[3];
+          at.push_back(columnMajor ? w * x[2] + h : h * x[3] + w);
+        }
+      Value here = node.constant(at, {1, 1, out[2], out[3]}, node.builder.getI64Type());
+      if (!best) {
+        best = tap;
+        position = node.expand(here, out);
+        continue;
+      }
+      Value isLarger = node.binary(BinaryKind::greater, tap, best);
+      position = node.select(isLarger, here, position);
+      best = node.select(isLarger, tap, best);
+    }
+  SmallVector<int64_t> images;
+  for (int64_t i = 0; i < x[0] * x[1]; ++i)
+    images.push_back(i * x[2] * x[3]);
+  Value base = node.constant(images, {x[0], x[1], 1, 1}, node.builder.getI64Type());
+  Value result = node.binary(BinaryKind::add, position, base);
+  if (node.rank(0) == 3 && result)
+    out.erase(out.begin() + 2);
+  node.set(1, node.reshape(result, out));
+}
 
 void importWindow(Node &node, PoolKind kind) {
   if (!node.requireNumber(0))
@@ -22,18 +82,15 @@ void importWindow(Node &node, PoolKind kind) {
   if (node.flag("ceil_mode", false))
     roundUp(window, x.drop_front(2));
   bool countsPads = kind == PoolKind::average && node.flag("count_include_pad", false);
-  if (isMax)
-    node.ignore({"storage_order"}); // of the indices, which are refused
+  bool columnMajor = isMax && node.flag("storage_order", false);
   Value result = node.make<Pool2DOp>(kind, node.toImage(node.input(0)), window.kernel, window.strides, window.pads,
                                      window.dilations, window.overhang, countsPads);
   node.set(0, node.fromImage(result, x.size(), 0));
+  if (isMax && node.wants(1) && result)
+    setIndices(node, window, columnMajor);
 }
 
-void importMaxPool(Node &node) {
-  if (node.wants(1))
-    return node.error("the output of indices is not supported");
-  importWindow(node, PoolKind::max);
-}
+void importMaxPool(Node &node) { importWindow(node, PoolKind::max); }
 
 void importAveragePool(Node &node) {
   if (node.requireFloat(0))

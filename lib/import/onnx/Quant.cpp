@@ -1,7 +1,7 @@
 // Quantized operators, written out: rounding, zero points and saturation are elementwise ops, sums are 32-bit integers.
-#include "lib/import/onnx/Quantize.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Quantize.h"
 
 using namespace mlir;
 using namespace nncc::nn;

@@ -8,7 +8,8 @@ namespace nncc::import {
 /// numpy.matmul: vectors are promoted, batch dims broadcast.
 Value multiplyMatrices(Node &node, Value lhs, Value rhs);
 
-/// saturate(round(real / scale) + zeroPoint); real is f32, scale and zeroPoint broadcast to it, `to` is an 8- or 16-bit type.
+/// saturate(round(real / scale) + zeroPoint); real is f32, scale and zeroPoint broadcast to it, `to` is an 8- or 16-bit
+/// type.
 Value quantize(Node &node, Value real, Value scale, Value zeroPoint, Type to);
 
 /// round(sums * (xScale * wScale / yScale)) + yZeroPoint, saturated to the zero point's type.

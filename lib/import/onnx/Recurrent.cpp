@@ -84,9 +84,9 @@ public:
   SmallVector<Activation> functions; ///< of all directions
   bool batchFirst = false, isReverse = false;
   // Of the direction at work:
-  Value recurrent;     ///< [gates * H, H]
+  Value recurrent;                ///< [gates * H, H]
   Value inputBias, recurrentBias; ///< [gates * H] each, or null
-  Value peepholes;     ///< [3 * H], or null
+  Value peepholes;                ///< [3 * H], or null
 
 private:
   void readAttributes(ArrayRef<std::string> defaults) {
@@ -113,7 +113,10 @@ private:
       bool takesAlpha = low == "leakyrelu" || low == "hardsigmoid" || low == "elu" || low == "thresholdedrelu" ||
                         low == "affine" || low == "scaledtanh";
       bool takesBeta = low == "hardsigmoid" || low == "affine" || low == "scaledtanh";
-      double alpha = low == "leakyrelu" ? 0.01 : low == "hardsigmoid" ? 0.2 : 1.0, beta = low == "hardsigmoid" ? 0.5 : 0;
+      double alpha = low == "leakyrelu"     ? 0.01
+                     : low == "hardsigmoid" ? 0.2
+                                            : 1.0,
+             beta = low == "hardsigmoid" ? 0.5 : 0;
       if (takesAlpha && nextAlpha < alphas.size())
         alpha = alphas[nextAlpha++];
       if (takesBeta && nextBeta < betas.size())
@@ -128,7 +131,9 @@ private:
     batch = x[batchFirst ? 0 : 1];
     if (hidden == 0)
       hidden = r[2];
-    if (hidden < 1 || w != ArrayRef<int64_t>{directions, gates * hidden, x[2]} ||
+    if (hidden < 1 || hidden > kMaxWindow)
+      return node.error("hidden_size " + Twine(hidden) + " is out of range");
+    if (w != ArrayRef<int64_t>{directions, gates * hidden, x[2]} ||
         r != ArrayRef<int64_t>{directions, gates * hidden, hidden})
       return node.error("weights of shapes " + describeShape(w) + " and " + describeShape(r) +
                         " do not fit an input of shape " + describeShape(x) + " and hidden_size " + Twine(hidden));
@@ -165,7 +170,8 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
     if (llvm::all_of(known->ints, [&](int64_t length) { return length == steps; }))
       lengths = {};
   if (lengths && (product(shapeOf(lengths)) != batch || !node.requireInteger(4)))
-    return node.error("sequence_lens has the shape " + describeShape(shapeOf(lengths)) + ", must be [" + Twine(batch) + "]");
+    return node.error("sequence_lens has the shape " + describeShape(shapeOf(lengths)) + ", must be [" + Twine(batch) +
+                      "]");
   if (lengths && (directions == 2 || isReverse))
     return node.error("sequence_lens are not supported in reverse direction");
   Value x = node.input(0);
@@ -191,8 +197,9 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
     bool backward = isReverse || d == 1;
     for (int64_t i = 0; i < steps && !node.failed(); ++i) {
       int64_t t = backward ? steps - 1 - i : i;
-      auto [newH, newC] = step(*this, node.slice(projected, 0, t * batch, batch), h, c,
-                               ArrayRef(functions).slice(d * (functions.size() / directions), functions.size() / directions));
+      auto [newH, newC] =
+          step(*this, node.slice(projected, 0, t * batch, batch), h, c,
+               ArrayRef(functions).slice(d * (functions.size() / directions), functions.size() / directions));
       Value output = newH;
       if (lengths && newH) {
         // Behind a row's end its state stays and its output is 0.
@@ -222,7 +229,8 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
     Value y = pack(allOutputs, {steps, directions, batch, hidden});
     node.set(0, batchFirst ? node.transpose(y, {2, 0, 1, 3}) : y);
   }
-  for (auto [output, parts] : {std::pair<size_t, ArrayRef<Value>>(1, lastHidden), std::pair<size_t, ArrayRef<Value>>(2, lastCell)})
+  for (auto [output, parts] :
+       {std::pair<size_t, ArrayRef<Value>>(1, lastHidden), std::pair<size_t, ArrayRef<Value>>(2, lastCell)})
     if (node.wants(output) && (output == 1 || hasCell)) {
       Value y = pack(parts, {directions, batch, hidden});
       node.set(output, batchFirst ? node.transpose(y, {1, 0, 2}) : y);
@@ -266,7 +274,9 @@ void importGRU(Node &node) {
     return;
   net.run(false, [&](Recurrent &r, Value x, Value h, Value, ArrayRef<Activation> f) -> State {
     int64_t size = r.hidden;
-    auto rows = [&](Value w, int64_t first, int64_t count) { return w ? node.slice(w, 0, first * size, count * size) : w; };
+    auto rows = [&](Value w, int64_t first, int64_t count) {
+      return w ? node.slice(w, 0, first * size, count * size) : w;
+    };
     Value z, reset, candidate;
     if (linearFirst) {
       Value all = r.times(h, r.recurrent, r.recurrentBias);

@@ -12,11 +12,16 @@ struct ReduceRow {
   ReduceKind kind;
 };
 constexpr ReduceRow kReduceRows[] = {
-    {"ReduceSum", ReduceKind::sum},         {"ReduceMean", ReduceKind::mean},
-    {"ReduceMax", ReduceKind::max},         {"ReduceMin", ReduceKind::min},
-    {"ReduceProd", ReduceKind::prod},       {"ReduceL1", ReduceKind::l1},
-    {"ReduceL2", ReduceKind::l2},           {"ReduceLogSum", ReduceKind::log_sum},
-    {"ReduceLogSumExp", ReduceKind::log_sum_exp}, {"ReduceSumSquare", ReduceKind::sum_square},
+    {"ReduceSum", ReduceKind::sum},
+    {"ReduceMean", ReduceKind::mean},
+    {"ReduceMax", ReduceKind::max},
+    {"ReduceMin", ReduceKind::min},
+    {"ReduceProd", ReduceKind::prod},
+    {"ReduceL1", ReduceKind::l1},
+    {"ReduceL2", ReduceKind::l2},
+    {"ReduceLogSum", ReduceKind::log_sum},
+    {"ReduceLogSumExp", ReduceKind::log_sum_exp},
+    {"ReduceSumSquare", ReduceKind::sum_square},
 };
 
 /// Drops the dims of reduced axes when the node does not keep them.
@@ -130,7 +135,7 @@ void importCumSum(Node &node) {
 
 std::vector<OpEntry> makeTable() {
   std::vector<OpEntry> table = {
-      {"ArgMax", 1, 1, importArg},          {"ArgMin", 1, 1, importArg},   {"Softmax", 1, 1, importSoftmax},
+      {"ArgMax", 1, 1, importArg},         {"ArgMin", 1, 1, importArg},      {"Softmax", 1, 1, importSoftmax},
       {"LogSoftmax", 1, 1, importSoftmax}, {"Hardmax", 1, 1, importHardmax}, {"CumSum", 2, 2, importCumSum},
   };
   for (const ReduceRow &row : kReduceRows)

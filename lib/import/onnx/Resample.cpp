@@ -34,7 +34,8 @@ void makeResize(Node &node, const Resize &resize) {
   bool crops = resize.coordinate == "tf_crop_and_resize";
   SmallVector<int64_t> axes;
   for (int64_t i = 0; i < rank; ++i)
-    if (resize.sizes[i] != shape[i] || resize.scales[i] != 1 || (crops && (resize.roi[i] != 0 || resize.roi[rank + i] != 1)))
+    if (resize.sizes[i] != shape[i] || resize.scales[i] != 1 ||
+        (crops && (resize.roi[i] != 0 || resize.roi[rank + i] != 1)))
       axes.push_back(i);
   if (axes.empty())
     return node.set(0, x);
@@ -66,6 +67,29 @@ void makeResize(Node &node, const Resize &resize) {
       resize.antialias ? b.getUnitAttr() : UnitAttr(), b.getF64FloatAttr(resize.extrapolation),
       crops ? b.getDenseF64ArrayAttr(roi) : DenseF64ArrayAttr());
   node.set(0, isImage ? node.fromImage(result, 4, 0) : result);
+}
+
+/// Nearest pixels at (i + 0.5) / scale: the coordinates that only tf_half_pixel_for_nn has.
+void gatherNearest(Node &node, const Resize &resize) {
+  Value x = node.input(0);
+  for (auto [axis, size] : llvm::enumerate(resize.sizes)) {
+    int64_t dim = x ? shapeOf(x)[axis] : 0;
+    if (!x || (size == dim && resize.scales[axis] == 1))
+      continue;
+    if (size < 1 || size > kMaxFoldedInts || dim < 1)
+      return node.error("a size of " + Twine(size) + " is not possible");
+    SmallVector<int64_t> from;
+    for (int64_t i = 0; i < size; ++i) {
+      double at = (i + 0.5) / resize.scales[axis];
+      double pixel = resize.nearest == "floor"               ? std::floor(at)
+                     : resize.nearest == "ceil"              ? std::ceil(at)
+                     : resize.nearest == "round_prefer_ceil" ? std::floor(at + 0.5)
+                                                             : std::ceil(at - 0.5);
+      from.push_back(std::clamp<int64_t>((int64_t)pixel, 0, dim - 1));
+    }
+    x = node.make<GatherOp>(x, node.vector(from), axis);
+  }
+  node.set(0, x);
 }
 
 bool readMode(Node &node, Resize &resize) {
@@ -139,6 +163,10 @@ bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int6
   if (policy == "stretch")
     return true;
   for (int64_t axis : axes) {
+    if (!(common * shape[axis] < INT32_MAX)) {
+      node.error("sizes " + describeShape(sizes) + " are out of range");
+      return false;
+    }
     resize.scales[axis] = common;
     resize.sizes[axis] = (int64_t)std::floor(common * shape[axis] + 0.5);
   }
@@ -162,14 +190,19 @@ void importResize(Node &node) {
   SmallVector<int64_t> axes;
   for (int64_t raw : node.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, rank))))
     axes.push_back(node.axis(raw, rank));
-  constexpr StringRef kCoordinates[] = {"half_pixel",   "half_pixel_symmetric", "pytorch_half_pixel",
-                                        "align_corners", "asymmetric",          "tf_crop_and_resize"};
+  // Only opset 11 had this one. Nearest pixels are a gather per axis.
+  bool isForNearest = resize.coordinate == "tf_half_pixel_for_nn" && resize.mode == ResizeMode::nearest;
+  if (isForNearest)
+    resize.coordinate = "half_pixel";
+  constexpr StringRef kCoordinates[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                        "align_corners", "asymmetric",           "tf_crop_and_resize"};
   if (!llvm::is_contained(kCoordinates, resize.coordinate))
     return node.error("coordinate_transformation_mode '" + resize.coordinate + "' is not supported",
                       "nncc supports " + llvm::join(ArrayRef(kCoordinates), ", "));
   constexpr StringRef kNearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
   if (!llvm::is_contained(kNearest, resize.nearest))
-    return node.error("nearest_mode '" + resize.nearest + "' is not known", "it is " + llvm::join(ArrayRef(kNearest), ", "));
+    return node.error("nearest_mode '" + resize.nearest + "' is not known",
+                      "it is " + llvm::join(ArrayRef(kNearest), ", "));
   if (policy != "stretch" && policy != "not_larger" && policy != "not_smaller")
     return node.error("keep_aspect_ratio_policy '" + policy + "' is not known");
   if (node.failed())
@@ -188,6 +221,7 @@ void importResize(Node &node) {
       resize.roi[rank + axis] = (*roi)[axes.size() + i];
     }
   }
+  auto finish = [&] { isForNearest ? gatherNearest(node, resize) : makeResize(node, resize); };
   // An empty list of scales means that sizes are given.
   SmallVector<double> scales;
   if (node.hasInput(2)) {
@@ -199,7 +233,7 @@ void importResize(Node &node) {
   if (scales.empty()) {
     auto sizes = node.integersOf(3, "sizes");
     if (sizes && setSizes(node, resize, *sizes, axes, policy))
-      makeResize(node, resize);
+      finish();
     return;
   }
   if (scales.size() != axes.size())
@@ -208,7 +242,7 @@ void importResize(Node &node) {
   for (auto [scale, axis] : llvm::zip(scales, axes))
     all[axis] = scale;
   if (setScales(node, resize, all))
-    makeResize(node, resize);
+    finish();
 }
 
 //===-- GridSample --------------------------------------------------------===//

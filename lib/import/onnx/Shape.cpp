@@ -98,8 +98,8 @@ void importRange(Node &node) {
     }
     double count = std::ceil((v[1] - v[0]) / v[2]);
     if (v[2] == 0 || !(count < kMaxFoldedInts))
-      return node.error("a range from " + std::to_string(v[0]) + " to " + std::to_string(v[1]) + " by " + std::to_string(v[2]) +
-                        " is too long");
+      return node.error("a range from " + std::to_string(v[0]) + " to " + std::to_string(v[1]) + " by " +
+                        std::to_string(v[2]) + " is too long");
     for (int64_t i = 0; i < count; ++i)
       out.floats.push_back(roundToType(v[0] + i * v[2], type));
     out.type = RankedTensorType::get({(int64_t)out.floats.size()}, type);
@@ -115,7 +115,7 @@ void importRange(Node &node) {
       return node.error("a range from " + Twine(ints[0]) + " to " + Twine(ints[1]) + " by " + Twine(ints[2]) +
                         " is too long");
     for (int64_t i = 0; i < count; ++i)
-      out.ints.push_back(ints[0] + i * ints[2]);
+      out.ints.push_back(wrapToType((int64_t)((uint64_t)ints[0] + (uint64_t)i * (uint64_t)ints[2]), type));
     out.type = RankedTensorType::get({(int64_t)out.ints.size()}, type);
   }
   node.set(0, node.constant(makeElements(out)));
@@ -167,8 +167,9 @@ void importTrilu(Node &node) {
 }
 
 const OpEntry kOps[] = {
-    {"Constant", 0, 0, importConstant},   {"Shape", 1, 1, importShape},     {"Size", 1, 1, importSize},
-    {"ConstantOfShape", 1, 1, importConstantOfShape}, {"Range", 3, 3, importRange}, {"EyeLike", 1, 1, importEyeLike},
+    {"Constant", 0, 0, importConstant}, {"Shape", 1, 1, importShape},
+    {"Size", 1, 1, importSize},         {"ConstantOfShape", 1, 1, importConstantOfShape},
+    {"Range", 3, 3, importRange},       {"EyeLike", 1, 1, importEyeLike},
     {"Trilu", 1, 2, importTrilu},
 };
 } // namespace

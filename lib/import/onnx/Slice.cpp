@@ -49,7 +49,8 @@ void importSlice(Node &node) {
     int64_t dim = shape[axis];
     // Bounds of the ONNX specification: [0, dim] forward, [-1, dim - 1] backward.
     int64_t least = step > 0 ? 0 : -1, most = step > 0 ? dim : dim - 1;
-    int64_t start = std::clamp(starts[i] < 0 ? starts[i] + dim : starts[i], step > 0 ? 0 : std::min<int64_t>(0, most), most);
+    int64_t start =
+        std::clamp(starts[i] < 0 ? starts[i] + dim : starts[i], step > 0 ? 0 : std::min<int64_t>(0, most), most);
     int64_t end = std::clamp(ends[i] < 0 ? std::max(ends[i], -dim - 1) + dim : ends[i], least, most);
     int64_t span = step > 0 ? end - start : start - end;
     // A step of -2^63 has no absolute value; one element is left of any step beyond the dim.
@@ -120,11 +121,31 @@ void importConcat(Node &node) {
     node.set(0, node.concat(full.empty() ? ArrayRef<Value>(parts).take_front(1) : full, axis));
 }
 
+/// True for the elements of a padded tensor that are not padding.
+Value insideMask(Node &node, ArrayRef<int64_t> sizes, ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
+  SmallVector<int64_t> shape;
+  for (auto [size, before, after] : llvm::zip(sizes, low, high))
+    shape.push_back(before + size + after);
+  if (auto problem = checkShape(shape); problem || product(shape) > (1 << 26)) {
+    node.error(problem ? *problem : "a mask of shape " + describeShape(shape) + " is too big");
+    return {};
+  }
+  std::vector<char> mask(product(shape));
+  for (int64_t i = 0; i < (int64_t)mask.size(); ++i) {
+    bool isInside = true;
+    for (int64_t rest = i, d = shape.size(); d-- > 0; rest /= shape[d])
+      isInside &= rest % shape[d] >= low[d] && rest % shape[d] < low[d] + sizes[d];
+    mask[i] = isInside;
+  }
+  return node.constant(makeConstant(RankedTensorType::get(shape, node.builder.getI1Type()), mask, "inside"));
+}
+
 /// Negative pads cut off. Pads by attribute before opset 11; `axes` since 18.
 void importPad(Node &node) {
   std::string mode = node.text("mode", "constant");
   SmallVector<int64_t> pads, axes;
   double value = 0;
+  Value computedValue;
   ArrayRef<int64_t> shape = node.shape(0);
   int64_t rank = shape.size();
   if (node.opset() < 11) {
@@ -136,12 +157,14 @@ void importPad(Node &node) {
       return;
     pads = *given;
     if (node.hasInput(2) && mode == "constant") {
-      auto fill = node.numbersOf(2, "constant value");
-      if (!fill)
-        return;
-      if (fill->size() != 1)
-        return node.error("the constant value has " + Twine(fill->size()) + " elements, must have 1");
-      value = (*fill)[0];
+      if (product(node.shape(2)) != 1 || node.type(2).getElementType() != node.type(0).getElementType())
+        return node.error("the constant value is " + describeShape(node.shape(2)) + " of " +
+                          nameOf(node.type(2).getElementType()) + ", must be one " +
+                          nameOf(node.type(0).getElementType()));
+      if (auto fill = readElements(node.constant(2), 1))
+        value = fill->isFloat() ? fill->floats[0] : (double)fill->ints[0];
+      else
+        computedValue = node.input(2);
     }
     if (node.hasInput(3)) {
       auto chosen = node.integersOf(3, "axes");
@@ -175,11 +198,15 @@ void importPad(Node &node) {
   Value x = node.input(0);
   if (sizes != shape)
     x = node.make<SliceOp>(x, cutLow, sizes, SmallVector<int64_t>(rank, 1));
-  bool extends = llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
+  bool extends =
+      llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
   if (x && extends && *kind != PadMode::constant && llvm::is_contained(sizes, 0))
     return node.error("there is nothing to repeat in a tensor of shape " + describeShape(sizes));
   if (x && extends)
     x = node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value));
+  // A value that the model computes is put where a mask says that the padding is.
+  if (x && extends && computedValue)
+    x = node.select(insideMask(node, sizes, low, high), x, computedValue);
   node.set(0, x);
 }
 
