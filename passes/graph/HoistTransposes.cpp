@@ -122,9 +122,11 @@ struct HoistTransposes : impl::HoistTransposesBase<HoistTransposes> {
     Value input = op.getInput();
     while (auto inner = input.getDefiningOp<ReshapeOp>())
       input = inner.getInput();
-    auto reshape = ReshapeOp::create(b, op.getLoc(), op.getType(), input);
-    carryOrigin(op, reshape);
-    op.replaceAllUsesWith(reshape.getResult());
+    if (input.getType() != op.getType()) {
+      input = ReshapeOp::create(b, op.getLoc(), op.getType(), input);
+      carryOrigin(op, input);
+    }
+    op.replaceAllUsesWith(input);
     op.erase();
   }
 };

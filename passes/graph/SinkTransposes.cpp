@@ -53,6 +53,8 @@ private:
       return replace(op, {input});
     if (input != op.getInput()) {
       b.setInsertionPoint(op);
+      if (movesOnlyUnitDims(typeOf(input).getShape(), perm))
+        return replace(op, {viewAs(input, op.getType().getShape())});
       auto merged = TransposeOp::create(b, op.getLoc(), input, b.getDenseI64ArrayAttr(perm));
       carryOrigin(op, merged);
       replace(op, {merged});
@@ -70,7 +72,87 @@ private:
       auto merged = ReshapeOp::create(b, op.getLoc(), op.getType(), input);
       carryOrigin(op, merged);
       replace(op, {merged});
+      return;
     }
+    if (auto transpose = input.getDefiningOp<TransposeOp>())
+      sinkBelowReshape(transpose, op);
+  }
+
+  /// Dims of two shapes of one tensor that belong together: the products of `from` and `to` are equal.
+  struct DimGroup {
+    SmallVector<int64_t> from, to;
+  };
+
+  /// Splits a reshape into the smallest groups; dims of size 1 belong to none. Shapes with a 0 are not split.
+  static SmallVector<DimGroup> groupDims(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
+    SmallVector<DimGroup> groups;
+    size_t i = 0, j = 0;
+    if (llvm::is_contained(from, 0))
+      return groups;
+    while (true) {
+      while (i < from.size() && from[i] == 1)
+        ++i;
+      while (j < to.size() && to[j] == 1)
+        ++j;
+      if (i == from.size() || j == to.size())
+        return groups;
+      DimGroup group;
+      int64_t left = 1, right = 1;
+      do {
+        // The smaller side takes its next dim; both end with the same product, since the whole tensors do.
+        bool takeLeft = left <= right && i < from.size();
+        int64_t dim = takeLeft ? from[i] : to[j];
+        if (dim != 1)
+          (takeLeft ? group.from : group.to).push_back(takeLeft ? i : j);
+        (takeLeft ? left : right) *= dim;
+        ++(takeLeft ? i : j);
+      } while (left != right);
+      groups.push_back(group);
+    }
+  }
+
+  /// reshape(transpose(x)) -> transpose'(reshape'(x)), when the transposition moves the reshape's groups as wholes:
+  /// squeezing, unsqueezing, joining H and W.
+  void sinkBelowReshape(TransposeOp transpose, ReshapeOp op) {
+    RankedTensorType source = typeOf(transpose.getInput()), target = op.getType();
+    ArrayRef<int64_t> perm = transpose.getPerm();
+    SmallVector<int64_t> order; // dims of the source that are not 1
+    for (int64_t dim = 0; dim < source.getRank(); ++dim)
+      if (source.getDimSize(dim) != 1)
+        order.push_back(dim);
+    SmallVector<DimGroup> groups = groupDims(typeOf(transpose).getShape(), target.getShape());
+    // Where in `order` each group begins; its dims have to follow one another there.
+    SmallVector<std::pair<size_t, size_t>> begins;
+    for (auto [number, group] : llvm::enumerate(groups)) {
+      size_t begin = llvm::find(order, perm[group.from[0]]) - order.begin();
+      for (auto [offset, dim] : llvm::enumerate(group.from))
+        if (begin + offset >= order.size() || order[begin + offset] != perm[dim])
+          return;
+      begins.push_back({begin, number});
+    }
+    if (groups.empty())
+      return;
+    llvm::sort(begins);
+    // Dims of size 1 stay where the target has them, the others come in the order of the source.
+    SmallVector<int64_t> shape(target.getShape()), newPerm(target.getRank()), places;
+    for (int64_t dim = 0; dim < target.getRank(); ++dim) {
+      newPerm[dim] = dim;
+      if (target.getDimSize(dim) != 1)
+        places.push_back(dim);
+    }
+    size_t next = 0;
+    for (auto [begin, number] : begins)
+      for (int64_t dim : groups[number].to) {
+        shape[places[next]] = target.getDimSize(dim);
+        newPerm[dim] = places[next++];
+      }
+    b.setInsertionPoint(op);
+    Value view = viewAs(transpose.getInput(), shape);
+    if (isIdentityPerm(newPerm))
+      return replace(op, {view});
+    auto below = TransposeOp::create(b, transpose.getLoc(), view, b.getDenseI64ArrayAttr(newPerm));
+    carryOrigin(op, below);
+    replace(op, {below});
   }
 
   //===-- Transposes below other ops -------------------------------------===//
@@ -149,40 +231,56 @@ private:
   /// op(reshape(x)) -> reshape(op'(x)), so that the op can join the kernel that makes x.
   void sinkReshape(Operation *op, bool mayTrade) {
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    for (Value operand : op->getOperands()) {
-      auto reshape = operand.getDefiningOp<ReshapeOp>();
-      if (!reshape || typeOf(operand).getShape() != type.getShape())
-        continue;
-      RankedTensorType inner = typeOf(reshape.getInput());
-      if (!llvm::all_of(op->getOperands(), [&](Value v) { return viewShape(typeOf(v), type, inner).has_value(); }))
-        continue;
-      size_t reshapesNow = llvm::count_if(op->getOperands(), [](Value v) { return v.getDefiningOp<ReshapeOp>(); });
-      size_t reshapesThen = llvm::count_if(op->getOperands(), [&](Value v) {
-        Value source = lookThroughReshapes(v);
-        return !getConstantValue(source) &&
-               typeOf(source).getShape() != ArrayRef<int64_t>(*viewShape(typeOf(v), type, inner));
-      });
-      // As many are worth it where the op can then join the kernel of a contraction.
-      Operation *producer = reshape.getInput().getDefiningOp();
-      bool joins = mayTrade && producer && isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(producer);
-      if (reshapesThen > reshapesNow || (reshapesThen == reshapesNow && !joins))
-        continue;
-      b.setInsertionPoint(op);
-      SmallVector<Value> operands;
-      for (Value v : op->getOperands())
-        operands.push_back(viewAs(v, *viewShape(typeOf(v), type, inner)));
-      OperationState state(op->getLoc(), op->getName().getStringRef(), operands,
-                           {RankedTensorType::get(inner.getShape(), type.getElementType())}, op->getAttrs());
-      Operation *viewed = b.create(state);
-      // An origin can say how dims were permuted, but not how they were split after that.
-      Origin origin = getOrigin(op->getResult(0));
-      setOrigin(viewed->getResult(0), origin.perm.empty() ? origin : Origin());
-      auto below = ReshapeOp::create(b, op->getLoc(), type, viewed->getResult(0));
-      carryOrigin(op->getResult(0), below);
-      replace(op, {below});
-      process(viewed, /*mayTrade=*/false);
+    ReshapeOp chosen;
+    for (Value operand : op->getOperands())
+      if (auto reshape = operand.getDefiningOp<ReshapeOp>();
+          reshape && gainsBySinking(op, reshape, mayTrade) && (!chosen || joinsLater(reshape, chosen)))
+        chosen = reshape;
+    if (!chosen)
       return;
-    }
+    RankedTensorType inner = typeOf(chosen.getInput());
+    b.setInsertionPoint(op);
+    SmallVector<Value> operands;
+    for (Value v : op->getOperands())
+      operands.push_back(viewAs(v, *viewShape(typeOf(v), type, inner)));
+    OperationState state(op->getLoc(), op->getName().getStringRef(), operands,
+                         {RankedTensorType::get(inner.getShape(), type.getElementType())}, op->getAttrs());
+    Operation *viewed = b.create(state);
+    // An origin can say how dims were permuted, but not how they were split after that.
+    Origin origin = getOrigin(op->getResult(0));
+    setOrigin(viewed->getResult(0), origin.perm.empty() ? origin : Origin());
+    auto below = ReshapeOp::create(b, op->getLoc(), type, viewed->getResult(0));
+    carryOrigin(op->getResult(0), below);
+    replace(op, {below});
+    process(viewed, /*mayTrade=*/false);
+  }
+
+  /// The contraction whose kernel an elementwise op would join without this reshape.
+  static Operation *contractionAbove(ReshapeOp reshape) {
+    Operation *producer = reshape.getInput().getDefiningOp();
+    return producer && isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(producer) ? producer : nullptr;
+  }
+
+  /// True when `a` is the better one of two reshapes to sink: FormKernels gives an op to the later contraction.
+  static bool joinsLater(ReshapeOp a, ReshapeOp b) {
+    Operation *above = contractionAbove(a), *other = contractionAbove(b);
+    return above && (!other || other->isBeforeInBlock(above));
+  }
+
+  /// True when `op` can be computed on the input of one of its reshapes, and fewer reshapes are left then.
+  static bool gainsBySinking(Operation *op, ReshapeOp reshape, bool mayTrade) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    RankedTensorType inner = typeOf(reshape.getInput());
+    if (reshape.getType().getShape() != type.getShape() ||
+        !llvm::all_of(op->getOperands(), [&](Value v) { return viewShape(typeOf(v), type, inner).has_value(); }))
+      return false;
+    size_t now = llvm::count_if(op->getOperands(), [](Value v) { return v.getDefiningOp<ReshapeOp>(); });
+    size_t then = llvm::count_if(op->getOperands(), [&](Value v) {
+      Value source = lookThroughReshapes(v);
+      return !isConstant(source) && typeOf(source).getShape() != ArrayRef<int64_t>(*viewShape(typeOf(v), type, inner));
+    });
+    // As many are worth it where the op can then join the kernel of a contraction.
+    return then < now || (then == now && mayTrade && contractionAbove(reshape));
   }
 
   /// The shape that an operand (broadcast to `outer`) has when the result is viewed as `inner`; none when there is
@@ -221,6 +319,16 @@ private:
     while (from < rank && outer.getDimSize(from) == 1)
       ++from;
     return from == rank ? std::optional(view) : std::nullopt;
+  }
+
+  /// True for constants and for what constant folding makes of them.
+  static bool isConstant(Value value) {
+    while (Operation *op = value.getDefiningOp()) {
+      if (!isa<TransposeOp, ReshapeOp>(op))
+        return isa<ConstantOp>(op);
+      value = op->getOperand(0);
+    }
+    return false;
   }
 
   static Value lookThroughReshapes(Value value) {

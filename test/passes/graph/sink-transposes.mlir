@@ -158,3 +158,40 @@ func.func @residual_of_a_collapsed_batch(%x: tensor<10x3xf32>, %w: tensor<3x7xf3
   %2 = nn.binary add %1, %y : tensor<2x5x7xf32>, tensor<2x5x7xf32> -> tensor<2x5x7xf32>
   return %2 : tensor<2x5x7xf32>
 }
+
+// -----
+
+// H and W become one dim, which is moved as one.
+// CHECK-LABEL: @moves_groups_of_dims
+// CHECK-NEXT: %[[R:.*]] = nn.reshape %{{.*}} : tensor<2x5x7x3xf32> -> tensor<2x35x3xf32>
+// CHECK-NEXT: return %[[R]]
+func.func @moves_groups_of_dims(%x: tensor<2x5x7x3xf32>) -> tensor<2x35x3xf32> {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<2x5x7x3xf32> -> tensor<2x3x5x7xf32>
+  %1 = nn.reshape %0 : tensor<2x3x5x7xf32> -> tensor<2x3x35xf32>
+  %2 = nn.transpose %1 [0, 2, 1] : tensor<2x3x35xf32> -> tensor<2x35x3xf32>
+  return %2 : tensor<2x35x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @squeezes
+// CHECK-NEXT: %[[R:.*]] = nn.reshape %{{.*}} : tensor<1x1x5x3xf32> -> tensor<1x5x3xf32>
+// CHECK-NEXT: return %[[R]]
+func.func @squeezes(%x: tensor<1x1x5x3xf32>) -> tensor<1x5x3xf32> {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<1x1x5x3xf32> -> tensor<1x3x1x5xf32>
+  %1 = nn.reshape %0 : tensor<1x3x1x5xf32> -> tensor<1x3x5xf32>
+  %2 = nn.transpose %1 [0, 2, 1] : tensor<1x3x5xf32> -> tensor<1x5x3xf32>
+  return %2 : tensor<1x5x3xf32>
+}
+
+// -----
+
+// The reshape joins dims that the transposition took apart.
+// CHECK-LABEL: @keeps_groups_that_are_mixed
+// CHECK: nn.transpose
+// CHECK: nn.reshape
+func.func @keeps_groups_that_are_mixed(%x: tensor<2x5x3xf32>) -> tensor<2x15xf32> {
+  %0 = nn.transpose %x [0, 2, 1] : tensor<2x5x3xf32> -> tensor<2x3x5xf32>
+  %1 = nn.reshape %0 : tensor<2x3x5xf32> -> tensor<2x15xf32>
+  return %1 : tensor<2x15xf32>
+}
