@@ -25,8 +25,6 @@ int64_t multiplyAccumulates(nn::KernelOp kernel) {
   return sum;
 }
 
-int64_t scratchBytes(nn::KernelOp) { return 0; }
-
 bool mayBeInPlace(nn::KernelOp kernel, unsigned input) {
   if (kernel.getYielded().size() != 1)
     return false;

@@ -8,10 +8,6 @@ namespace nncc {
 /// Multiply-accumulates of the contraction in a kernel; 0 for kernels of other kinds.
 int64_t multiplyAccumulates(nn::KernelOp kernel);
 
-/// Bytes of scratch memory that the loops of a kernel need beside its operands. Rows are kept in registers, so this
-/// is 0 for every kernel that passes/lower writes.
-int64_t scratchBytes(nn::KernelOp kernel);
-
 /// True when input `input` may lie exactly where output 0 lies: the loops read every element of it before they write
 /// the element at the same place, and never again. Shapes and element sizes have to be equal.
 bool mayBeInPlace(nn::KernelOp kernel, unsigned input);

@@ -5,6 +5,7 @@
 #include "lib/support/Assert.h"
 #include "mlir/IR/Builders.h"
 #include "passes/Passes.h"
+#include "passes/lower/KernelCost.h"
 #include "passes/memory/ArenaPlanner.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/xxhash.h"
@@ -100,24 +101,6 @@ template <typename T> T soleOp(KernelOp kernel) {
 
 /// The kernel input that feeds an operand of the body.
 Value outerValue(KernelOp kernel, Value inner) { return kernel.getInputs()[cast<BlockArgument>(inner).getArgNumber()]; }
-
-/// True when the kernel reads element i of that input only to compute element i of its single result.
-bool canOverwrite(KernelOp kernel, unsigned input) {
-  if (kernel.getNumResults() != 1)
-    return false;
-  auto result = cast<RankedTensorType>(kernel.getResult(0).getType());
-  BlockArgument argument = kernel.getBody().front().getArgument(input);
-  auto type = cast<RankedTensorType>(argument.getType());
-  if (type.getShape() != result.getShape() || elementBytes(type) != elementBytes(result) || argument.use_empty())
-    return false;
-  Operation *root = kernel.getRoot();
-  bool rootIsElementwise = isElementwise(root);
-  return llvm::all_of(argument.getUsers(), [&](Operation *user) {
-    if (!isElementwise(user) || cast<RankedTensorType>(user->getResult(0).getType()).getShape() != result.getShape())
-      return false;
-    return rootIsElementwise || root->isBeforeInBlock(user);
-  });
-}
 
 /// Plans one function; the pass makes one of these and calls run().
 class Planner {
@@ -403,7 +386,7 @@ private:
         continue;
       for (auto [number, input] : llvm::enumerate(step.kernel.getInputs())) {
         auto from = places.find(input);
-        if (from == places.end() || !canOverwrite(step.kernel, number))
+        if (from == places.end() || !mayBeInPlace(step.kernel, number))
           continue;
         int root = rootBuffer(from->second.buffer);
         Buffer &source = buffers[root];
