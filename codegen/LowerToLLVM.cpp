@@ -242,7 +242,7 @@ static void dropPlan(ModuleOp module) {
 }
 
 FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, const TargetSpec &target,
-                                                           llvm::LLVMContext &context) {
+                                                           llvm::LLVMContext &context, NodeLines *lines) {
   dropPlan(module);
   PassManager passes(module.getContext());
   buildLowerToLLVM(passes);
@@ -253,6 +253,8 @@ FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, cons
   // no word for it.
   for (NamedAttribute attribute : llvm::to_vector(module->getDiscardableAttrs()))
     module->removeDiscardableAttr(attribute.getName());
+  if (lines)
+    attachLineInfo(module, *lines);
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "nncc");
   if (!code)
     return failure();

@@ -1,6 +1,7 @@
 // From L2 to an llvm::Module: the last passes over MLIR, and the translation.
 #ifndef NNCC_CODEGEN_LOWERTOLLVM_H
 #define NNCC_CODEGEN_LOWERTOLLVM_H
+#include "codegen/LineInfo.h"
 #include "codegen/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -38,7 +39,7 @@ void registerLowerToLLVMPasses();
 /// it is a local symbol that a profile shows. `module` is consumed. error
 /// reported on the module's context
 mlir::FailureOr<std::unique_ptr<llvm::Module>> lowerToLLVM(mlir::ModuleOp module, const TargetSpec &target,
-                                                           llvm::LLVMContext &context);
+                                                           llvm::LLVMContext &context, NodeLines *lines = nullptr);
 
 } // namespace nncc
 #endif

@@ -25,7 +25,9 @@ struct Compiled {
   std::vector<std::string> undefined; ///< symbols that the object needs
 };
 
-Compiled compile(const char *text, const char *targetName = "x86_64-linux-gnu") {
+/// Lowers L2 code; what nothing calls is kept.
+std::unique_ptr<llvm::Module> lower(const char *text, const TargetSpec &target, llvm::LLVMContext &llvmContext,
+                                    NodeLines *lines = nullptr) {
   mlir::DialectRegistry registry;
   registry
       .insert<mlir::affine::AffineDialect, mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect,
@@ -35,27 +37,52 @@ Compiled compile(const char *text, const char *targetName = "x86_64-linux-gnu") 
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   EXPECT_TRUE(module);
-  auto target = parseTarget(targetName, "");
-  EXPECT_TRUE(bool(target));
-  llvm::LLVMContext llvmContext;
-  auto code = lowerToLLVM(*module, *target, llvmContext);
+  auto code = lowerToLLVM(*module, target, llvmContext, lines);
   if (failed(code)) {
     ADD_FAILURE() << "not lowered";
-    return {};
+    return nullptr;
   }
-  Compiled compiled;
-  llvm::raw_string_ostream stream(compiled.ir);
-  (*code)->print(stream, nullptr);
-  // Nothing calls a kernel here, so keep them alive.
-  for (llvm::Function &function : **code)
+  return std::move(*code);
+}
+
+/// Nothing calls a kernel here, so keep them alive.
+void exportFunctions(llvm::Module &module) {
+  for (llvm::Function &function : module)
     if (!function.isDeclaration())
       function.setLinkage(llvm::GlobalValue::ExternalLinkage);
-  auto object = compileToObject(**code, *target);
+}
+
+Compiled compile(const char *text, const char *targetName = "x86_64-linux-gnu") {
+  TargetSpec target = llvm::cantFail(parseTarget(targetName, ""));
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = lower(text, target, context);
+  if (!code)
+    return {};
+  Compiled compiled;
+  llvm::raw_string_ostream stream(compiled.ir);
+  code->print(stream, nullptr);
+  exportFunctions(*code);
+  auto object = compileToObject(*code, target);
   EXPECT_TRUE(bool(object)) << llvm::toString(object.takeError());
   auto symbols = undefinedSymbols({object->data(), object->size()});
   EXPECT_TRUE(bool(symbols));
   compiled.undefined = *symbols;
   return compiled;
+}
+
+/// The assembly of L2 code with line information.
+std::string compileWithLines(const char *text, NodeLines &lines) {
+  TargetSpec target = llvm::cantFail(parseTarget("x86_64-linux-gnu", ""));
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = lower(text, target, context, &lines);
+  if (!code)
+    return {};
+  exportFunctions(*code);
+  ObjectOptions options;
+  options.form = CodeForm::Assembly;
+  options.keepLineInfo = true;
+  auto assembly = llvm::cantFail(compileToObject(*code, target, options));
+  return {assembly.begin(), assembly.end()};
 }
 } // namespace
 
@@ -110,4 +137,21 @@ TEST(LowerToLLVM, ViewsBecomeAddresses) {
       return
     })mlir");
   EXPECT_EQ(compiled.undefined, std::vector<std::string>{});
+}
+
+TEST(LowerToLLVM, LineInfoNamesTheNodes) {
+  NodeLines lines;
+  lines.fileName = "m.nodes";
+  std::string assembly = compileWithLines(R"mlir(
+    func.func private @k(%x: memref<8xf32>) {
+      %c0 = arith.constant 0 : index
+      %v = vector.load %x[%c0] : memref<8xf32>, vector<8xf32> loc("block/conv1")
+      %w = arith.mulf %v, %v : vector<8xf32> loc(callsite("block/mul" at unknown))
+      vector.store %w, %x[%c0] : memref<8xf32>, vector<8xf32> loc(fused["block/mul", "block/relu"])
+      return loc(unknown)
+    } loc("block/conv1"))mlir",
+                                          lines);
+  EXPECT_EQ(lines.text, "block/conv1\nblock/mul\n");
+  EXPECT_NE(assembly.find(".file\t1 \"m.nodes\""), std::string::npos) << assembly;
+  EXPECT_NE(assembly.find(".loc\t1 2 0"), std::string::npos) << assembly;
 }
