@@ -20,7 +20,7 @@ struct TargetLine {
   StringRef defaultCpu;
 };
 struct NonGoalLine {
-  StringRef prefix, reason;
+  StringRef prefix, what;
 };
 } // namespace
 
@@ -29,7 +29,7 @@ static const TargetLine targetLines[] = {
 #include "codegen/Targets.def"
 };
 static const NonGoalLine nonGoals[] = {
-#define NNCC_NON_GOAL(prefix, reason) {prefix, reason},
+#define NNCC_NON_GOAL(prefix, what) {prefix, what},
 #include "codegen/Targets.def"
 };
 
@@ -52,16 +52,23 @@ static llvm::Error userError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// The reason why a machine is refused for good, or an empty string.
-static StringRef nonGoalReason(StringRef name) {
+/// What a name stands for that nncc never means to support, or an empty string.
+static StringRef nonGoal(StringRef name) {
   for (const NonGoalLine &line : nonGoals)
     if (name.starts_with_insensitive(line.prefix))
-      return line.reason;
+      return line.what;
   if (name.contains_insensitive("darwin") || name.contains_insensitive("macos") || name.contains_insensitive("apple"))
-    return "macOS objects are not a goal of nncc";
+    return "macOS";
   if (name.contains_insensitive("windows") || name.contains_insensitive("mingw") || name.contains_insensitive("msvc"))
-    return "Windows objects are not a goal of nncc";
+    return "Windows";
   return "";
+}
+
+/// The first line of the refusal of `--option=name`.
+static std::string refusal(StringRef option, StringRef name, StringRef unknown) {
+  StringRef what = nonGoal(name);
+  std::string reason = what.empty() ? " " + unknown.str() : ": " + what.str() + " is not a target of nncc, by choice";
+  return ("--" + option + "=" + name + reason).str();
 }
 
 /// `x86_64-unknown-linux-gnu` and `x86_64-pc-linux-gnu` are what other tools
@@ -101,35 +108,30 @@ StringRef nncc::hostTargetName() {
 bool TargetSpec::isHost() const { return name == hostTargetName(); }
 
 llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpuName, NativeCpu native) {
+  std::string validTargets = "\nnote: the targets are " + llvm::join(targetNames(), ", ");
   if (targetName.empty())
     targetName = hostTargetName();
   if (targetName.empty())
-    return userError("--target is needed on this machine\nvalid targets: " + llvm::join(targetNames(), ", "));
+    return userError("no --target given, and this machine is none of them" + validTargets);
 
   std::string plainName = withoutVendor(targetName);
   const TargetLine *line =
       llvm::find_if(targetLines, [&](const TargetLine &candidate) { return candidate.name == plainName; });
-  if (line == std::end(targetLines)) {
-    StringRef reason = nonGoalReason(targetName);
-    return userError((reason.empty() ? "unknown target '" + targetName + "'"
-                                     : "target '" + targetName + "' is not supported: " + reason) +
-                     "\nvalid targets: " + llvm::join(targetNames(), ", "));
-  }
+  if (line == std::end(targetLines))
+    return userError(refusal("target", targetName, "is unknown") + validTargets);
 
   const Architecture &architecture = line->architecture();
-  std::string validCpus = ("valid for " + line->name + ": " + llvm::join(cpuNames(architecture), ", ")).str();
+  std::string validCpus = "\nnote: its CPUs are " + llvm::join(cpuNames(architecture), ", ");
   if (cpuName == "native") {
     if (native == NativeCpu::Refuse)
-      return userError("cpu 'native' is not supported here: what is compiled "
-                       "must not depend on the machine that "
-                       "compiles it\n" +
-                       llvm::Twine(validCpus) + "\n'native' exists in 'nncc run' and 'nncc bench'");
+      return userError("--cpu=native is for run and bench only: what is compiled must not depend on this machine" +
+                       validCpus);
     if (line->name != hostTargetName())
-      return userError("cpu 'native' needs the target of this machine, not '" + line->name + "'\n" + validCpus);
+      return userError("--cpu=native needs the target of this machine, not " + line->name + validCpus);
     const CpuSpec *host = architecture.detectHost();
     if (!host)
-      return userError("this machine lacks what nncc needs at least (" + llvm::Twine(architecture.cpus.front().name) +
-                       ")");
+      return userError("this machine is less than " + llvm::Twine(architecture.cpus.front().name) +
+                       ", which nncc needs to run models on it");
     return TargetSpec{line->name.str(), llvm::Triple(line->triple), &architecture, *host};
   }
   if (cpuName.empty())
@@ -137,10 +139,7 @@ llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpu
   for (const CpuSpec &cpu : architecture.cpus)
     if (cpuName == cpu.name)
       return TargetSpec{line->name.str(), llvm::Triple(line->triple), &architecture, cpu};
-  StringRef reason = nonGoalReason(cpuName);
-  return userError((reason.empty() ? "unknown cpu '" + cpuName + "' for target '" + line->name + "'"
-                                   : "cpu '" + cpuName + "' is not supported: " + reason) +
-                   "\n" + validCpus);
+  return userError(refusal("cpu", cpuName, ("is unknown for " + line->name).str()) + validCpus);
 }
 
 std::unique_ptr<llvm::TargetMachine> nncc::createTargetMachine(const TargetSpec &target) {

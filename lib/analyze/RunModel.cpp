@@ -85,7 +85,7 @@ llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects obje
   if (!target.isHost())
     return loadUnderEmulator(std::move(objects), target);
   if (!target.architecture->canRun(target.cpu))
-    return failure("this machine cannot run code for cpu '" + llvm::Twine(target.cpu.name) +
-                   "'\nuse --cpu=native, or compile only");
+    return failure("this machine cannot run code for " + llvm::Twine(target.cpu.name) +
+                   "\nnote: --cpu=native is what it can run");
   return loadInProcess(std::move(objects));
 }

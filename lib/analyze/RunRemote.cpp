@@ -210,8 +210,8 @@ static llvm::Expected<std::string> findEmulator(const TargetSpec &target) {
   for (const std::string &candidate : {name, name + "-static"})
     if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(candidate))
       return *path;
-  return failure("running code for '" + target.name + "' on this machine needs " + name +
-                 "\ninstall it: apt-get install qemu-user");
+  return failure("running " + target.name + " code on this machine needs " + name +
+                 "\nnote: install it with `apt-get install qemu-user`");
 }
 
 /// Links a model and the loader into a static program, in process.
@@ -287,7 +287,7 @@ Error RemoteModel::readHello() {
 llvm::Expected<std::unique_ptr<RunnableModel>> RemoteModel::load(ModelObjects objects, const TargetSpec &target) {
   static_assert(llvm::endianness::native == llvm::endianness::little, "the loader answers in little endian");
   if (!target.isLinux() || target.triple.getArch() != llvm::Triple::aarch64)
-    return failure("code for '" + target.name + "' cannot be run on this machine\nvalid here: " + hostTargetName() +
+    return failure(target.name + " code cannot be run on this machine\nnote: it can run " + hostTargetName() +
                    ", aarch64-linux-gnu, aarch64-linux-android");
   auto loaded = std::make_unique<RemoteModel>();
   auto emulator = findEmulator(target);

@@ -130,7 +130,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (options.progress)
     options.progress("lowering to LLVM");
   result.llvmContext = std::make_unique<llvm::LLVMContext>();
-  auto lowered = lowerToLLVM(module, options.target, *result.llvmContext);
+  result.nodeLines.fileName = result.plan.name + ".nodes";
+  auto lowered =
+      lowerToLLVM(module, options.target, *result.llvmContext, options.lineInfo ? &result.nodeLines : nullptr);
   if (failed(lowered))
     return failure();
   result.llvmModule = std::move(*lowered);

@@ -1,6 +1,7 @@
 // The whole compiler as one call: from an ONNX file to an LLVM module and the plan of the library.
 #ifndef NNCC_LIB_DRIVER_COMPILE_H
 #define NNCC_LIB_DRIVER_COMPILE_H
+#include "codegen/LineInfo.h"
 #include "codegen/Target.h"
 #include "codegen/emit/Library.h"
 #include "codegen/emit/ModelPlan.h"
@@ -44,7 +45,8 @@ struct CompileOptions {
 /// A model on its way. The module is what `stopAfter` asked for; with Stage::LLVM `llvmModule` holds the code instead.
 struct Compilation {
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  ModelPlan plan; ///< from P on
+  ModelPlan plan;      ///< from P on
+  NodeLines nodeLines; ///< with `lineInfo`: the file NAME.nodes that debug information refers to
   std::unique_ptr<llvm::LLVMContext> llvmContext;
   std::unique_ptr<llvm::Module> llvmModule;
 };

@@ -1,5 +1,6 @@
 // nncc compile: the library, or the IR at a stage.
 #include "codegen/ObjectCode.h"
+#include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/OutputFiles.h"
 #include "codegen/emit/WeightsObject.h"
 #include "lib/driver/CommandLine.h"
@@ -141,7 +142,9 @@ int compileModel() {
       compilation->module->print(os, flags);
     });
   if (emit == Emit::Assembly || emit == Emit::LLVM) {
-    EmitOptions emitting = emitOptions(*options);
+    // The entry points too: without them nothing would call the kernels.
+    if (Error error = addModelEntry(*compilation->llvmModule, compilation->plan, emitOptions(*options).cpuRequired))
+      return reportError(toString(std::move(error)));
     ObjectOptions form;
     form.keepLineInfo = lineInfo;
     form.form = emit == Emit::Assembly ? CodeForm::Assembly : CodeForm::LLVM;
@@ -151,6 +154,12 @@ int compileModel() {
     return writeText(prefix + (emit == Emit::Assembly ? ".s" : ".ll"),
                      [&](raw_ostream &os) { os << StringRef(text->data(), text->size()); });
   }
+  if (lineInfo)
+    if (Error error = files->write(compilation->nodeLines.fileName, [&](raw_ostream &os) {
+          os << compilation->nodeLines.text;
+          return Error::success();
+        }))
+      return reportError(toString(std::move(error)));
   if (emit == Emit::Object)
     return emitObjects(*compilation, *options, *files);
 
