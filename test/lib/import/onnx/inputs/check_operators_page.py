@@ -1,0 +1,19 @@
+#!/usr/bin/env python3
+"""Holds docs/operators.md against the tables of lib/import/onnx: every operator is on the page, and no other.
+
+Usage: check_operators_page.py REPOSITORY
+"""
+import pathlib
+import re
+import sys
+
+repository = pathlib.Path(sys.argv[1])
+rows = re.findall(r"^\| [A-Z]\w* \|([^|]*)\|", (repository / "docs" / "operators.md").read_text(), re.MULTILINE)
+on_page = {name.strip() for row in rows for name in row.split(",")}
+in_tables = {name for source in (repository / "lib" / "import" / "onnx").glob("*.cpp")
+             for name in re.findall(r'\{"([A-Z]\w*)",', source.read_text())}
+for name in sorted(in_tables - on_page):
+    print(f"docs/operators.md does not list {name}")
+for name in sorted(on_page - in_tables):
+    print(f"docs/operators.md lists {name}, which no table has")
+sys.exit(on_page != in_tables)
