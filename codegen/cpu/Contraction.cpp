@@ -107,7 +107,7 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
   if (body == TapBody::Product)
     return width * choosePanelVectors(machine, rows, vectors);
-  return width * (vectors <= 3 ? vectors : 2);
+  return width * chooseWindowVectors(machine, vectors);
 }
 
 int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {

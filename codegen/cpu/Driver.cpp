@@ -76,8 +76,10 @@ private:
   int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
   SmallVector<Axis> outer;
   SmallVector<Region, 0> regions;
-  /// Tiles of so many rows, and the calls that they make.
-  std::map<int64_t, SmallVector<CallEntry>, std::greater<>> calls;
+  /// Rows, column taps and column step of a tile; one micro-kernel per panel width each.
+  using Variant = std::array<int64_t, 3>;
+  /// The calls of each, larger tiles first.
+  std::map<Variant, SmallVector<CallEntry>, std::greater<>> calls;
 
   LogicalResult refuse(const Twine &why) {
     reason = why.str();
@@ -356,8 +358,31 @@ private:
       auto tiles = [&](const Axis &lines, const Axis &pixels) {
         return lines.count * static_cast<int64_t>(llvm::divideCeil(pixels.count, tileRows));
       };
+      // A window whose channels stay apart runs along the axis in which all pixels of a tile share input columns.
+      bool isWindow = contraction.body != TapBody::Product;
+      auto shares = [&](const Axis &pixels, int64_t taps, int64_t tapA) {
+        return isWindow && pixels.count > 1 && taps > 1 && taps <= 7 && tapA != 0 && pixels.strides[A] % tapA == 0 &&
+               pixels.strides[A] / tapA >= 1 && pixels.strides[A] / tapA <= 2;
+      };
+      auto swapTaps = [&] {
+        std::swap(region.taps0, region.taps1);
+        std::swap(region.tap0A, region.tap1A);
+        std::swap(region.tap0B, region.tap1B);
+      };
       if (tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
         std::swap(region.lines, region.pixels);
+      bool found = false;
+      for (int axis = 0; axis < 2 && !found; ++axis) {
+        for (int taps = 0; taps < 2 && !found; ++taps) {
+          found = shares(region.pixels, region.taps0, region.tap0A);
+          if (!found && isWindow)
+            swapTaps();
+        }
+        if (!found)
+          std::swap(region.lines, region.pixels);
+      }
+      int64_t columnTaps = found ? region.taps0 : 0;
+      int64_t columnStep = found ? region.pixels.strides[A] / region.tap0A : 0;
       int64_t pixel = 0;
       for (RowCut cut : cutRows(region.pixels.count, tileRows)) {
         // Blocks of lines, or of tiles where there is one line.
@@ -368,14 +393,14 @@ private:
           tileStep = std::clamp<int64_t>(budget / cut.rows, 4, cut.tiles);
         for (int64_t line = 0; line < region.lines.count; line += lineStep)
           for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
-            addCall(region, cut.rows, line, std::min(lineStep, region.lines.count - line), pixel + tile * cut.rows,
-                    std::min(tileStep, cut.tiles - tile));
+            addCall(region, {cut.rows, columnTaps, columnStep}, line, std::min(lineStep, region.lines.count - line),
+                    pixel + tile * cut.rows, std::min(tileStep, cut.tiles - tile));
         pixel += ofLine;
       }
     }
   }
 
-  void addCall(const Region &region, int64_t rows, int64_t line, int64_t lines, int64_t pixel, int64_t tiles) {
+  void addCall(const Region &region, Variant variant, int64_t line, int64_t lines, int64_t pixel, int64_t tiles) {
     CallEntry entry;
     auto &f = entry.fields;
     f.assign(CallEntry::leafField(epilogue.leaves().size(), 0), 0);
@@ -405,7 +430,7 @@ private:
       f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
       f[CallEntry::leafField(i, 2)] = region.pixels.strides[FirstLeaf + i];
     }
-    calls[rows].push_back(entry);
+    calls[variant].push_back(entry);
   }
 
   //===-- code ------------------------------------------------------------===//
@@ -451,7 +476,9 @@ private:
 
     loopOuter(0, pointers, [&](Pointers pointers) {
       loopOver(contraction.groups, groupStrides, pointers, [&](Pointers pointers) {
-        for (auto &[rows, entries] : calls) {
+        for (auto &call : calls) {
+          const Variant &variant = call.first;
+          ArrayRef<CallEntry> entries = call.second;
           LLVM::GlobalOp table = kernels.getTable(entries);
           int64_t fields = entries.front().fields.size();
           auto overEntries = [&](function_ref<void(Value)> body) {
@@ -467,11 +494,11 @@ private:
           // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
           if (blocks || !isProduct)
             overEntries([&](Value entry) {
-              overPanels(pointers, [&](Pointers at, int64_t width) { call(rows, at, width, entry); });
+              overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, at, width, entry); });
             });
           else
             overPanels(pointers, [&](Pointers at, int64_t width) {
-              overEntries([&](Value entry) { call(rows, at, width, entry); });
+              overEntries([&](Value entry) { emitCall(variant, at, width, entry); });
             });
         }
       });
@@ -504,12 +531,14 @@ private:
   }
 
   /// Calls the micro-kernel for `channels` output channels at a table entry.
-  void call(int64_t rows, Pointers pointers, int64_t channels, Value entry) {
+  void emitCall(const Variant &variant, Pointers pointers, int64_t channels, Value entry) {
     TileShape shape;
     shape.body = contraction.body;
     shape.element = contraction.element;
     shape.lanes = lanes;
-    shape.rows = rows;
+    shape.rows = variant[0];
+    shape.columnTaps = variant[1];
+    shape.columnStep = variant[2];
     shape.vectors = panelVectors(channels);
     shape.tail = channels - (shape.vectors - 1) * lanes;
     shape.byLane = machine.getFmaLane() && computeType(contraction.element).getIntOrFloatBitWidth() == 32 &&

@@ -173,6 +173,9 @@ private:
       return sums;
     };
     SmallVector<Value> sums = code.loop(zero, taps1, 1, carried, [&](Value, ValueRange outer) {
+      if (shape.columnTaps)
+        return next(columns(outer[count], matrix ? outer[count + 1] : Value(), outer.take_front(count)), outer, tap1A,
+                    tap1B);
       SmallVector<Value> inner = code.loop(zero, taps0, 1, outer, [&](Value, ValueRange tap) {
         SmallVector<Value> rows(shape.rows);
         rows[0] = tap[count];
@@ -241,32 +244,61 @@ private:
     for (int64_t i = 0; i < shape.rows; ++i)
       for (int64_t j = 0; j < shape.vectors; ++j) {
         Value x = loadChannels(rows[i], j, /*isPadded=*/false);
-        Value &sum = sums[i * shape.vectors + j];
-        switch (shape.body) {
-        case TapBody::Channelwise:
-          sum = multiplyAdd(x, factors[j], sum);
-          break;
-        case TapBody::SumOfSquares:
-          sum = multiplyAdd(x, x, sum);
-          break;
-        case TapBody::Sum:
-          sum = arith::AddFOp::create(b, x, sum);
-          break;
-        case TapBody::Maximum: {
-          // A comparison with a selection is one instruction on x86; a NaN is never the maximum, as in onnxruntime.
-          if (!isa<FloatType>(sumType)) {
-            sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
-            break;
-          }
-          Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum);
-          sum = arith::SelectOp::create(b, larger, x, sum);
-          break;
-        }
-        case TapBody::Product:
-          break;
-        }
+        addTap(sums[i * shape.vectors + j], x, weights ? factors[j] : Value());
       }
     return sums;
+  }
+
+  /// All inner taps of such a window, input column after input column: each is a tap of several pixels.
+  SmallVector<Value> columns(Value column, Value weights, ValueRange before) {
+    SmallVector<Value> sums = llvm::to_vector(before), factors;
+    for (int64_t tap = 0; weights && tap < shape.columnTaps; ++tap) {
+      for (int64_t j = 0; j < shape.vectors; ++j)
+        factors.push_back(loadChannels(weights, j, shape.isPadded));
+      weights = code.at(weights, tap0B, memory);
+    }
+    for (int64_t at = 0; at < (shape.rows - 1) * shape.columnStep + shape.columnTaps; ++at) {
+      for (int64_t j = 0; j < shape.vectors; ++j) {
+        Value x;
+        for (int64_t i = 0; i < shape.rows; ++i) {
+          int64_t tap = at - i * shape.columnStep;
+          if (tap < 0 || tap >= shape.columnTaps)
+            continue;
+          if (!x)
+            x = loadChannels(column, j, /*isPadded=*/false);
+          addTap(sums[i * shape.vectors + j], x, matrix ? factors[tap * shape.vectors + j] : Value());
+        }
+      }
+      column = code.at(column, tap0A, memory);
+    }
+    return sums;
+  }
+
+  /// Puts one value of the input into a sum (or maximum).
+  void addTap(Value &sum, Value x, Value factor) {
+    switch (shape.body) {
+    case TapBody::Channelwise:
+      sum = multiplyAdd(x, factor, sum);
+      break;
+    case TapBody::SumOfSquares:
+      sum = multiplyAdd(x, x, sum);
+      break;
+    case TapBody::Sum:
+      sum = arith::AddFOp::create(b, x, sum);
+      break;
+    case TapBody::Maximum: {
+      // A comparison with a selection is one instruction on x86; a NaN is never the maximum, as in onnxruntime.
+      if (!isa<FloatType>(sumType)) {
+        sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
+        break;
+      }
+      Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum);
+      sum = arith::SelectOp::create(b, larger, x, sum);
+      break;
+    }
+    case TapBody::Product:
+      break;
+    }
   }
 
   /// What a window does once, after its last tap.
@@ -345,8 +377,10 @@ private:
 func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
   std::string name, key;
   llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.element << '_' << shape.rows << 'x'
-                                 << (shape.width() - shape.lanes + shape.tail) << (shape.hasBias ? "_bias" : "")
-                                 << epilogue.name();
+                                 << (shape.width() - shape.lanes + shape.tail);
+  if (shape.columnTaps)
+    name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
+  name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   llvm::raw_string_ostream keyStream(key);
   keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << ' ';
   for (bool inPlace : shape.inPlace)

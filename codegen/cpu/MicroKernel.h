@@ -27,6 +27,9 @@ struct TileShape {
   int64_t vectors = 0; ///< vectors of output channels
   int64_t tail = 0;    ///< output channels that exist in the last vector; `lanes` when all do
   bool byLane = false; ///< multiply by lanes of A, four values of k at a time
+  /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
+  /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
+  int64_t columnTaps = 0, columnStep = 0;
   bool hasBias = false;
   bool isPadded = false; ///< B and the bias are packed: their tails may be read, and B's rows are one tile wide
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself

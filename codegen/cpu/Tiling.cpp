@@ -25,9 +25,15 @@ int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors) {
   return std::max<int64_t>(rows, 1);
 }
 
+int64_t cpu::chooseWindowVectors(nn::MachineAttr machine, int64_t vectors) {
+  // Half a cache line per pixel and panel: more registers for pixels, which share the columns of the input.
+  return std::min(vectors, std::max<int64_t>(1, 256 / machine.getVectorBits()));
+}
+
 int64_t cpu::chooseWindowRows(nn::MachineAttr machine, int64_t vectors) {
-  // Twelve chains hide the latency of the multiply-add on two pipes; every row is an address register.
-  return std::clamp<int64_t>(std::min<int64_t>(12, usableRegisters(machine) - 2 * vectors - 1) / vectors, 1, 6);
+  // Accumulators, the weights of up to seven taps and one column of the input. AVX2 and AVX-512: 8 x 1, NEON: 7 x 2.
+  constexpr int64_t taps = 7;
+  return std::clamp<int64_t>((usableRegisters(machine) - (taps + 1) * vectors) / vectors, 1, 8);
 }
 
 int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vectors) {

@@ -17,7 +17,8 @@ int64_t choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vector
 /// registers of the machine (two are left free where there are 32).
 int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors);
 
-/// The same for kernels without reuse along rows (depthwise convolution, pooling): enough chains to hide latency.
+/// The same two for windows whose channels stay apart (depthwise convolution, pooling).
+int64_t chooseWindowVectors(nn::MachineAttr machine, int64_t vectors);
 int64_t chooseWindowRows(nn::MachineAttr machine, int64_t vectors);
 
 /// Consecutive tiles of `rows` rows each.

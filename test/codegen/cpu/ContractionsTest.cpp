@@ -250,6 +250,6 @@ void runRandomCases(const char *machine, int count) {
 
 } // namespace
 
-TEST(Contractions, RandomOnAvx2Tiles) { runRandomCases(kAvx2, 25); }
-TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 25); }
-TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 25); }
+TEST(Contractions, RandomOnAvx2Tiles) { runRandomCases(kAvx2, 20); }
+TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 20); }
+TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }

@@ -17,7 +17,6 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/TargetSelect.h"
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -317,7 +316,8 @@ double tolerance(Type element) {
 
 } // namespace
 
-Outcome nncc::test::runKernel(const KernelCase &kernelCase, int timedRuns) {
+Outcome nncc::test::runKernel(const KernelCase &kernelCase,
+                              llvm::function_ref<void(llvm::function_ref<void()>)> measure) {
   static bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -517,16 +517,7 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase, int timedRuns) {
     return fail("element " + Twine(where) + " is " + std::to_string(reader->getFloat(where)) + ", expected " +
                 std::to_string(reference.result.data[where]));
 
-  if (timedRuns) {
-    double best = INFINITY;
-    for (int round = 0; round < 20; ++round) {
-      auto start = std::chrono::steady_clock::now();
-      for (int i = 0; i < timedRuns; ++i)
-        run();
-      best = std::min(best, std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() /
-                                timedRuns);
-    }
-    outcome.nsPerRun = best;
-  }
+  if (measure)
+    measure(run);
   return outcome;
 }

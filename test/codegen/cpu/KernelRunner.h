@@ -4,6 +4,7 @@
 #define NNCC_TEST_CODEGEN_CPU_KERNELRUNNER_H
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
 #include <map>
 #include <string>
@@ -33,10 +34,10 @@ struct KernelCase {
 struct Outcome {
   std::string error;
   bool isRefused = false;
-  double nsPerRun = 0;
 };
 
-Outcome runKernel(const KernelCase &kernel, int timedRuns = 0);
+/// `measure` gets a function that runs the kernel once more, after its numbers were found right.
+Outcome runKernel(const KernelCase &kernel, llvm::function_ref<void(llvm::function_ref<void()>)> measure = nullptr);
 
 inline constexpr const char *kAvx2 =
     "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>";
