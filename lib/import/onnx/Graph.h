@@ -65,7 +65,7 @@ private:
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
   unsigned errors = 0;
   /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
-  static constexpr size_t kMaxNodes = 500000;
+  static constexpr size_t kMaxNodes = 100000;
   size_t nodes = 0;
   bool isAborted = false;
 };
