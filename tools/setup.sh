@@ -24,6 +24,7 @@ test=(
   libonnx-testdata                                          # the ONNX suite
   python3 python3-venv
 )
+command -v npm >/dev/null || test+=(npm)                      # fetches networks for the tests; Node's own packages bring it too
 packages=("${build[@]}")
 [ "${1-}" = --build ] || packages+=("${test[@]}")
 
