@@ -17,6 +17,8 @@ namespace {
 /// What may be where at one stage. A list holds op names and `dialect.*`; `!` before an entry excludes it.
 struct Stage {
   StringRef name;
+  /// Beside functions, in the module.
+  std::vector<StringRef> inModule;
   /// In @main. At every other place of a function in `inFunction` (kernels that were outlined).
   std::vector<StringRef> inMain, inFunction;
   /// In the body of an nn.kernel; empty: there may be none.
@@ -31,11 +33,14 @@ const std::vector<Stage> &stages() {
                                                   "!nn.place", "!nn.launch", "func.return"};
   static const std::vector<StringRef> bodyOps = {"nn.*", "!nn.kernel", "!nn.place", "!nn.launch", "!nn.reshape"};
   static const std::vector<StringRef> launches = {"nn.place", "nn.launch", "func.return"};
+  // Tables that a kernel's code reads: resize positions, coefficients.
+  static const std::vector<StringRef> globals = {"memref.global", "llvm.mlir.global"};
   static const std::vector<Stage> table = {
-      {"N1", graphOps, {}, {}, true, false, false},
-      {"N2", {"nn.constant", "nn.reshape", "nn.kernel", "func.return"}, {}, bodyOps, true, false, true},
-      {"P", {"nn.place", "nn.kernel", "func.return"}, {}, bodyOps, false, true, true},
+      {"N1", {}, graphOps, {}, {}, true, false, false},
+      {"N2", {}, {"nn.constant", "nn.reshape", "nn.kernel", "func.return"}, {}, bodyOps, true, false, true},
+      {"P", {}, {"nn.place", "nn.kernel", "func.return"}, {}, bodyOps, false, true, true},
       {"L1",
+       globals,
        launches,
        {"nn.kernel", "linalg.*", "arith.*", "math.*", "memref.*", "scf.*", "vector.*", "affine.*", "func.return",
         "!memref.alloc", "!memref.realloc", "!memref.dealloc"},
@@ -44,6 +49,7 @@ const std::vector<Stage> &stages() {
        true,
        false},
       {"L2",
+       globals,
        launches,
        {"arith.*", "math.*", "memref.*", "scf.*", "cf.*", "vector.*", "affine.*", "llvm.*", "ub.*", "index.*",
         "func.return", "func.call", "!memref.alloc", "!memref.realloc", "!memref.dealloc"},
@@ -89,10 +95,10 @@ struct Check : impl::CheckBase<Check> {
       // Kernels may carry read-only tables, once they are functions.
       if (isa<memref::GlobalOp>(op) && rules->memrefs && !rules->inFunction.empty())
         continue;
-      if (!function)
-        good = complain(*rules, &op, "in a module");
-      else
+      if (function)
         good &= checkFunction(*rules, function);
+      else if (!allows(rules->inModule, &op))
+        good = complain(*rules, &op, "in a module");
     }
     markAllAnalysesPreserved();
     if (!good)
