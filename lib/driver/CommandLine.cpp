@@ -120,6 +120,30 @@ int checkOptions(const Command &command) {
   return 0;
 }
 
+/// Says what LLVM's parser of options found wrong in the form of nncc's messages.
+int reportParseError(StringRef said, const Command &command) {
+  SmallVector<StringRef> lines, quoted;
+  said.split(lines, '\n', -1, /*KeepEmpty=*/false);
+  std::string help = "\nnote: `nncc " + std::string(command.name) + " --help` lists the options and their values";
+  StringRef first = lines.empty() ? StringRef("") : lines.front();
+  first = first.substr(first.find(": ") + 2); // the program's name
+  first.split(quoted, '\'');
+  if (first.starts_with("Unknown command line argument") && quoted.size() > 1) {
+    std::string hint;
+    if (lines.size() > 1 && lines[1].contains("Did you mean '"))
+      hint = "\nnote: did you mean '" + lines[1].split("Did you mean '").second.split('\'').first.str() + "'?";
+    return reportError("'" + Twine(command.name) + "' has no option '" + quoted[1] + "'" +
+                       (hint.empty() ? help : hint));
+  }
+  if (first.consume_front("for the ")) {
+    auto [option, problem] = first.split(" option: ");
+    if (problem.starts_with("Cannot find option named") && quoted.size() > 1)
+      return reportError(option + "=" + quoted[1] + " is unknown" + help);
+    return reportError(option + ": " + problem + help);
+  }
+  return reportError(first + help);
+}
+
 } // namespace
 
 const std::string &modelArgument() { return model; }
@@ -220,15 +244,22 @@ int runCommandLine(int argc, char **argv) {
   mlir::registerPassManagerCLOptions();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
-  cl::HideUnrelatedOptions(categoryOf(**command));
+  // The help of a command shows an option once, though several commands have it.
+  cl::OptionCategory &category = categoryOf(**command);
+  for (auto &[name, option] : cl::getRegisteredOptions())
+    if (is_contained(option->Categories, &category))
+      option->Categories.assign(1, &category);
+  cl::HideUnrelatedOptions(category);
   // Weights never flood a dump.
-  std::vector<const char *> arguments{"nncc", "--mlir-elide-elementsattrs-if-larger=32",
+  std::vector<const char *> arguments{"", "--mlir-elide-elementsattrs-if-larger=32",
                                       "--mlir-elide-resource-strings-if-larger=32"};
   for (int i = 2; i < argc; ++i)
     arguments.push_back(StringRef(argv[i]) == "-h" ? "--help" : argv[i]);
-  std::string overview = "nncc " + std::string((*command)->name) + ": " + (*command)->overview;
-  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview, &errs(), nullptr, nullptr, true))
-    return 1;
+  std::string program = "nncc " + std::string((*command)->name), overview = program + ": " + (*command)->overview, said;
+  arguments.front() = program.c_str();
+  raw_string_ostream problems(said);
+  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview, &problems, nullptr, nullptr, true))
+    return reportParseError(said, **command);
   if (int status = checkOptions(**command))
     return status;
   return (*command)->run();

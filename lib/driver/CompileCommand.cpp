@@ -1,5 +1,6 @@
 // nncc compile: the library, or the IR at a stage.
 #include "codegen/ObjectCode.h"
+#include "codegen/emit/Identifiers.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/OutputFiles.h"
 #include "codegen/emit/WeightsObject.h"
@@ -107,11 +108,14 @@ int compileModel() {
   bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
   if (stopAfter.getNumOccurrences() && emit != Emit::MLIR)
     return reportError("--stop-after needs --emit=mlir");
-  if (output.empty() && !isText)
-    return reportError("no output folder given\nnote: nncc compile " + modelArgument() + " -o out");
   auto options = sharedOptions(NativeCpu::Refuse);
   if (!options)
     return 1;
+  if (output.empty() && !isText)
+    return reportError("no output folder given\nnote: nncc compile " + modelArgument() + " -o out");
+  if (!name.empty() && modelIdentifier(name) != name)
+    return reportError("--name=" + name +
+                       " is no C identifier that a library can use\nnote: for example --name=" + modelIdentifier(name));
   options->name = name;
   options->lineInfo = lineInfo;
   options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;

@@ -1,6 +1,7 @@
 // See Diagnostics.h.
 #include "lib/driver/Diagnostics.h"
 #include "dialects/nn/Origin.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
 #include <cstdlib>
 
@@ -68,7 +69,12 @@ MessageSink terminalSink() {
 }
 
 int reportError(const llvm::Twine &message) {
-  terminalSink()(Severity::Error, ("nncc: error: " + message).str());
+  std::string text = message.str();
+  auto [first, rest] = llvm::StringRef(text).split('\n');
+  terminalSink()(Severity::Error, ("nncc: error: " + first).str());
+  for (llvm::StringRef line : llvm::split(rest, '\n'))
+    if (!line.empty())
+      terminalSink()(Severity::Note, (line.starts_with("note: ") ? "" : "note: ") + line.str());
   return 1;
 }
 

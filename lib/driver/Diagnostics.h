@@ -26,7 +26,7 @@ MessageSink terminalSink();
 /// True when `stream` is a terminal and NO_COLOR is not set (no-color.org).
 bool wantsColor(llvm::raw_ostream &stream);
 
-/// Prints `nncc: error: MESSAGE`; further lines of the message as they are. Returns 1, the exit status.
+/// Prints `nncc: error: MESSAGE`; further lines of the message are notes. Returns 1, the exit status.
 int reportError(const llvm::Twine &message);
 
 } // namespace nncc
