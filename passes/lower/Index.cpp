@@ -32,7 +32,8 @@ static void walk(KernelLoops &loops, const Nest &nest, size_t kept, const Access
       prepare(row);
     if (vectorLoop < 0)
       return body(row);
-    build.tiles(nest.extents[vectorLoop], loops.lanes(), [&](Value begin, int64_t lanes) {
+    // Two registers at once: mere copies wait for memory.
+    build.tiles(nest.extents[vectorLoop], 2 * loops.lanes(along->element), [&](Value begin, int64_t lanes) {
       Cursor at = row;
       at.indices[vectorLoop] = begin;
       at.vectorLoop = vectorLoop;

@@ -68,6 +68,10 @@ void KernelLoops::finish(const Nest &nest, const Cursor &cursor, Value value) {
   build.store(nest.accesses[resultAccess], cursor, values[kernel.getYielded().front()]);
 }
 
+int64_t KernelLoops::lanes(Type element) {
+  return std::max<int64_t>(4, machine.lanes(memoryType(element).getIntOrFloatBitWidth()));
+}
+
 int64_t KernelLoops::lanes() {
   int64_t bits = 8;
   for (Operation &op : kernel.getBody().front().without_terminator())

@@ -34,6 +34,8 @@ public:
 
   /// How many elements of the widest type of the body (at least 8 bits) a vector register holds; at least 4.
   int64_t lanes();
+  /// How many elements of one type a vector register holds; at least 4.
+  int64_t lanes(mlir::Type element);
 
   /// Index number `value` (from memory, integer) into a dim of `size` elements: negative ones count from the end,
   /// others outside are clamped.

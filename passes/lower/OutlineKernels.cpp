@@ -222,7 +222,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       launch->setAttr("nodes", kernel.getNodesAttr());
     launch->setAttr("inputs", builder.getI64IntegerAttr(kernel.getInputs().size()));
     launch->setAttr("outputs", builder.getI64IntegerAttr(kernel.getOutputs().size()));
-    launch->setAttr("op", builder.getStringAttr(kernel.getRoot() ? kernel.getRoot()->getName().stripDialect() : "copy"));
+    launch->setAttr("op",
+                    builder.getStringAttr(kernel.getRoot() ? kernel.getRoot()->getName().stripDialect() : "copy"));
     launch->setAttr("macs", builder.getI64IntegerAttr(multiplyAccumulates(kernel)));
   }
 };

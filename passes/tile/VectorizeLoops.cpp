@@ -184,6 +184,8 @@ private:
       return scalarOrStrided(innermost, lanes);
     if (int other = transposedLoop(innermost); other >= 0)
       return emitTransposed(innermost, other, lanes);
+    if (int other = interleavedLoop(innermost); other >= 0)
+      return emitInterleaved(innermost, other, lanes);
     if (nest.extents[innermost] < 4)
       return scalarOrStrided(innermost, lanes);
 
@@ -231,6 +233,59 @@ private:
           return loop;
     }
     return -1;
+  }
+
+  /// A loop around a very short `innermost` (the channels of an image) that steps from one group of elements to the
+  /// next in the output, while an input is contiguous in it: planes become pixels.
+  int interleavedLoop(int innermost) {
+    int64_t group = nest.extents[innermost];
+    if (group < 2 || group > 4)
+      return -1;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && output().strides[loop] == group && nest.extents[loop] >= 4 &&
+          llvm::any_of(nest.accesses, [&](const Access &access) { return access.strides[loop] == 1; }))
+        return loop;
+    return -1;
+  }
+
+  /// One vector along `other` for each element of a group; their elements are stored by turns.
+  void emitInterleaved(int innermost, int other, int64_t lanes) {
+    int64_t group = nest.extents[innermost];
+    SmallVector<int> outer;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && loop != other)
+        outer.push_back(loop);
+    build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+      build.tiles(nest.extents[other], lanes, [&](Value begin, int64_t count) {
+        SmallVector<Value> parts;
+        Cursor here = cursor;
+        here.indices[other] = begin;
+        here.vectorLoop = other;
+        here.lanes = count;
+        for (int64_t number = 0; number < group; ++number) {
+          here.indices[innermost] = build.index(number);
+          if (count == 1)
+            point(here);
+          else
+            parts.push_back(compute(loadAll(here), count));
+        }
+        if (count == 1)
+          return;
+        // Vectors of one length only are joined: shuffles of others become single moves.
+        SmallVector<int64_t> joined = llvm::to_vector(llvm::seq<int64_t>(0, 2 * count)), turns;
+        auto join = [&](Value a, Value b) -> Value {
+          return vector::ShuffleOp::create(builder, op.getLoc(), a, b, joined);
+        };
+        Value low = join(parts[0], parts[1]);
+        Value high = group > 2 ? join(parts[2], parts[group - 1]) : low;
+        for (int64_t lane = 0; lane < count; ++lane)
+          for (int64_t number = 0; number < group; ++number)
+            turns.push_back(number * count + lane);
+        Value all = vector::ShuffleOp::create(builder, op.getLoc(), low, high, turns);
+        here.indices[innermost] = build.index(0);
+        vector::StoreOp::create(builder, op.getLoc(), all, output().memory, build.elementIndex(output(), here));
+      });
+    });
   }
 
   /// Square blocks: rows are loaded along `other`, transposed in registers, and stored along `innermost`.

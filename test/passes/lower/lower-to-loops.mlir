@@ -1,21 +1,71 @@
-// RUN: nncc-opt %s --nncc-lower-to-loops | FileCheck %s
+// RUN: nncc-opt %s --nncc-lower-to-loops --canonicalize --cse --split-input-file --verify-diagnostics | FileCheck %s
 
-module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>}} {
-  // A gather copies whole rows as vectors; indices from the end count back from it.
-  // CHECK-LABEL: func.func private @rows(
-  // CHECK-NOT:   nn.kernel
-  // CHECK:       memref.load %{{.*}} : memref<3xi64>
-  // CHECK:       arith.select
-  // CHECK:       arith.minsi
-  // CHECK:       vector.load %{{.*}} : memref<40xf32>, vector<4xf32>
-  // CHECK:       vector.store %{{.*}} : memref<24xf32>, vector<4xf32>
-  func.func private @rows(%data: memref<5x8xf32> {llvm.noalias}, %indices: memref<3xi64> {llvm.noalias},
-                          %rows: memref<3x8xf32> {llvm.noalias}) attributes {nn.device = "cpu0"} {
-    nn.kernel "kernel" ins(%data, %indices : memref<5x8xf32>, memref<3xi64>) outs(%rows : memref<3x8xf32>) {
-    ^bb0(%a: tensor<5x8xf32>, %b: tensor<3xi64>):
-      %0 = nn.gather %a, %b axis 0 : tensor<5x8xf32>, tensor<3xi64> -> tensor<3x8xf32>
-      nn.yield %0 : tensor<3x8xf32>
-    } attributes {device = "cpu0"}
-    return
+// CHECK: memref.global "private" constant @table{{.*}} dense<{{\[\[}}0], [0], [1], [1]]>
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 1048576>}} {
+
+// The sum runs along contiguous memory: partial sums in vectors, one register each for the pieces of the rest, then a
+// tree over the lanes.
+// CHECK-LABEL: @along_rows
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<16xf32>)
+// CHECK:   vector.load {{.*}} vector<16xf32>
+// CHECK:   arith.addf {{.*}} vector<16xf32>
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11, 12, 13, 14, 15]
+// CHECK: arith.addf {{.*}} vector<8xf32>
+// CHECK: memref.store
+func.func @along_rows(%x: memref<3x37xf32>, %y: memref<3x1xf32>) {
+  nn.kernel "k" ins(%x : memref<3x37xf32>) outs(%y : memref<3x1xf32>) {
+  ^bb0(%0: tensor<3x37xf32>):
+    %1 = nn.reduce sum %0 axes [1] : tensor<3x37xf32> -> tensor<3x1xf32>
+    nn.yield %1 : tensor<3x1xf32>
   }
+  return
+}
+
+// The sum runs across rows: each lane is a result of its own, and the epilogue follows in registers.
+// CHECK-LABEL: @across_rows
+// CHECK: scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<8xf32>)
+// CHECK:   vector.load {{.*}} vector<8xf32>
+// CHECK: arith.mulf {{.*}} vector<8xf32>
+// CHECK: arith.maximumf {{.*}} vector<8xf32>
+// CHECK: vector.store
+func.func @across_rows(%x: memref<3x8xf32>, %y: memref<1x8xf32>) {
+  nn.kernel "k" ins(%x : memref<3x8xf32>) outs(%y : memref<1x8xf32>) {
+  ^bb0(%0: tensor<3x8xf32>):
+    %1 = nn.reduce sum %0 axes [0] : tensor<3x8xf32> -> tensor<1x8xf32>
+    %2 = nn.constant dense<0.5> : tensor<1x1xf32>
+    %3 = nn.binary mul %1, %2 : tensor<1x8xf32>, tensor<1x1xf32> -> tensor<1x8xf32>
+    %4 = nn.unary relu %3 : tensor<1x8xf32> -> tensor<1x8xf32>
+    nn.yield %4 : tensor<1x8xf32>
+  }
+  return
+}
+
+// Slices are copied by vectors; the index is read once per slice, counted from the end and clamped.
+// CHECK-LABEL: @gather
+// CHECK: memref.load {{.*}} memref<5xi64>
+// CHECK: arith.maxsi
+// CHECK: arith.minsi
+// CHECK: vector.load {{.*}} vector<8xf32>
+// CHECK: vector.store
+func.func @gather(%x: memref<7x16xf32>, %i: memref<5xi64>, %y: memref<5x16xf32>) {
+  nn.kernel "k" ins(%x, %i : memref<7x16xf32>, memref<5xi64>) outs(%y : memref<5x16xf32>) {
+  ^bb0(%0: tensor<7x16xf32>, %1: tensor<5xi64>):
+    %2 = nn.gather %0, %1 axis 0 : tensor<7x16xf32>, tensor<5xi64> -> tensor<5x16xf32>
+    nn.yield %2 : tensor<5x16xf32>
+  }
+  return
+}
+
+// Positions of resampling are tables.
+// CHECK-LABEL: @nearest
+// CHECK: memref.get_global @table
+func.func @nearest(%x: memref<2x4xf32>, %y: memref<4x4xf32>) {
+  nn.kernel "k" ins(%x : memref<2x4xf32>) outs(%y : memref<4x4xf32>) {
+  ^bb0(%0: tensor<2x4xf32>):
+    %1 = nn.resize nearest %0 axes [0] scales [2.0] {coordinate = "asymmetric", nearest = "floor"} : tensor<2x4xf32> -> tensor<4x4xf32>
+    nn.yield %1 : tensor<4x4xf32>
+  }
+  return
+}
 }

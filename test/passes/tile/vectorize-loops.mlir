@@ -33,6 +33,19 @@ func.func @transpose(%x: memref<8x4xf32>, %y: memref<4x8xf32>) {
   return
 }
 
+// Three planes become pixels: a vector of each plane, stored by turns.
+// CHECK-LABEL: @interleave
+// CHECK-COUNT-3: vector.load {{.*}} vector<4xf32>
+// CHECK: vector.shuffle {{.*}} [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+// CHECK: vector.store {{.*}} vector<12xf32>
+func.func @interleave(%x: memref<3x4xf32>, %y: memref<4x3xf32>) {
+  linalg.generic {indexing_maps = [#flip, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<3x4xf32>) outs(%y : memref<4x3xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    linalg.yield %0 : f32
+  }
+  return
+}
+
 // The widest element type says how many lanes fit.
 // CHECK-LABEL: @widen
 // CHECK: vector.load {{.*}} vector<4xi8>
