@@ -125,8 +125,12 @@ int reportParseError(StringRef said, const Command &command) {
   SmallVector<StringRef> lines, quoted;
   said.split(lines, '\n', -1, /*KeepEmpty=*/false);
   std::string help = "\nnote: `nncc " + std::string(command.name) + " --help` lists the options and their values";
-  StringRef first = lines.empty() ? StringRef("") : lines.front();
-  first = first.substr(first.find(": ") + 2); // the program's name
+  if (lines.empty()) { // said already
+    terminalSink()(Severity::Note, help.substr(1));
+    return 1;
+  }
+  StringRef first = lines.front();
+  first.consume_front("nncc: error: ");
   first.split(quoted, '\'');
   if (first.starts_with("Unknown command line argument") && quoted.size() > 1) {
     std::string hint;
@@ -134,12 +138,6 @@ int reportParseError(StringRef said, const Command &command) {
       hint = "\nnote: did you mean '" + lines[1].split("Did you mean '").second.split('\'').first.str() + "'?";
     return reportError("'" + Twine(command.name) + "' has no option '" + quoted[1] + "'" +
                        (hint.empty() ? help : hint));
-  }
-  if (first.consume_front("for the ")) {
-    auto [option, problem] = first.split(" option: ");
-    if (problem.starts_with("Cannot find option named") && quoted.size() > 1)
-      return reportError(option + "=" + quoted[1] + " is unknown" + help);
-    return reportError(option + ": " + problem + help);
   }
   return reportError(first + help);
 }
@@ -256,7 +254,9 @@ int runCommandLine(int argc, char **argv) {
   for (int i = 2; i < argc; ++i)
     arguments.push_back(StringRef(argv[i]) == "-h" ? "--help" : argv[i]);
   std::string program = "nncc " + std::string((*command)->name), overview = program + ": " + (*command)->overview, said;
-  arguments.front() = program.c_str();
+  // A value that an option cannot have is reported by LLVM itself, behind this name.
+  bool wantsHelp = llvm::any_of(arguments, [](StringRef argument) { return argument.starts_with("--help"); });
+  arguments.front() = wantsHelp ? program.c_str() : "nncc: error";
   raw_string_ostream problems(said);
   if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview, &problems, nullptr, nullptr, true))
     return reportParseError(said, **command);
