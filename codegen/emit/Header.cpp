@@ -72,96 +72,133 @@ static void writeElementCounts(ArrayRef<PortPlan> ports, StringRef prefix, raw_o
   }
 }
 
+/// The text of a header. `@m` stands for the model's name, `@M` for it in capitals, the other words for what
+/// writeHeader() puts there.
+static const char *const headerText = R"(/* @m: a neural network, compiled by nncc @version for @target, @cpu.
+ * Link lib@m.a; it needs memcpy, memset and memmove at most.
+ * SHA-256 of the ONNX file: @source
+ *
+ *   static _Alignas(@M_ARENA_ALIGN) unsigned char arena[@M_ARENA_BYTES];
+ *   @m_context context;
+ *   nncc_status status = @m_init(&context, arena, sizeof arena, NULL);
+ *   if (status == NNCC_OK)
+ *     status = @m_run(&context, &inputs, &outputs);
+ */
+#ifndef NNCC_LIBRARY_@m_H
+#define NNCC_LIBRARY_@m_H
+
+/* ---- What all libraries of nncc share: once in each program ---- */
+@abi
+#if NNCC_ABI_VERSION != @version_of_abi
+#error "@m.h is of nncc ABI @version_of_abi, a header before it is not: compile all models with one nncc"
+#endif
+
+/* ---- @m ---- */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define @M_ABI_VERSION @version_of_abi
+/* Working memory that @m_init is given, and its alignment. */
+#define @M_ARENA_BYTES @arena_bytes
+#define @M_ARENA_ALIGN @arena_align
+/* Steps of a run, for @m_step and on_kernel. */
+#define @M_KERNELS @kernels
+@stack/* Elements of each input and output. */
+@elements
+/* All state of one user of the model, beside the arena. Two threads need two of
+ * each. */
+typedef struct @m_context {
+  uint64_t opaque[@context_words];
+} @m_context;
+
+/* What a run reads. The memory is the caller's, aligned to the element. */
+typedef struct @m_inputs {
+@inputs} @m_inputs;
+
+/* Where a run writes. The memory is the caller's, aligned to the element; it
+ * overlaps neither the inputs nor the arena nor another output. */
+typedef struct @m_outputs {
+@outputs} @m_outputs;
+
+/* Prepares a context. The arena stays in use as long as the context does;
+ * between two runs its contents do not matter.
+ *
+ * arena        arena_bytes >= @M_ARENA_BYTES bytes, aligned to
+ *              @M_ARENA_ALIGN
+ * options      NULL = all defaults
+ */
+nncc_status @m_init(@m_context *context, void *arena, size_t arena_bytes,
+    const nncc_options *options);
+
+/* Runs the model once, on the calling thread. A refused run changes nothing. */
+nncc_status @m_run(@m_context *context, const @m_inputs *inputs,
+    @m_outputs *outputs);
+
+/* Begins a run that @m_step carries out: for watchdogs and cooperative
+ * schedulers. The pointers are copied; what they point to has to stay until
+ * the last step. */
+nncc_status @m_start(@m_context *context, const @m_inputs *inputs,
+    @m_outputs *outputs);
+
+/* Runs the next kernels, at most max_kernels of them. NNCC_MORE: call again.
+ * NNCC_OK: the outputs are complete. */
+nncc_status @m_step(@m_context *context, uint32_t max_kernels);
+
+/* The same model behind the interface that all models share. */
+extern const nncc_model @m_model;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
+)";
+
+/// What a function writes to a stream.
+template <typename Writer> static std::string textOf(Writer writer) {
+  std::string text;
+  raw_string_ostream os(text);
+  writer(os);
+  return text;
+}
+
 void writeHeader(const ModelPlan &plan, raw_ostream &os) {
-  const std::string &name = plan.name;
-  std::string upper = StringRef(name).upper();
-
-  os << "/* " << name << ": a neural network, compiled by nncc " NNCC_VERSION << " for " << commentText(plan.target)
-     << ", " << commentText(plan.cpu) << ".\n"
-     << " * Link lib" << name << ".a; it needs memcpy, memset and memmove at "
-     << "most.\n";
-  if (!plan.sourceHash.empty())
-    os << " * SHA-256 of the ONNX file: " << commentText(plan.sourceHash) << "\n";
-  os << " *\n"
-     << " *   static _Alignas(" << upper << "_ARENA_ALIGN) unsigned char arena[" << upper << "_ARENA_BYTES];\n"
-     << " *   " << name << "_context context;\n"
-     << " *   nncc_status status =\n"
-     << " *       " << name << "_init(&context, arena, sizeof arena, NULL);\n"
-     << " *   if (status == NNCC_OK)\n"
-     << " *     status = " << name << "_run(&context, &inputs, &outputs);\n"
-     << " */\n"
-     << "#ifndef NNCC_LIBRARY_" << name << "_H\n"
-     << "#define NNCC_LIBRARY_" << name << "_H\n\n"
-     << "/* ---- What all libraries of nncc share, once in each program ---- "
-     << "*/\n"
-     << publicAbi() << '\n'
-     << "#if NNCC_ABI_VERSION != " << NNCC_ABI_VERSION << '\n'
-     << "#error \"" << name << ".h is of nncc ABI " << NNCC_ABI_VERSION
-     << ", a header before it is not: compile all models with one nncc\"\n"
-     << "#endif\n\n"
-     << "/* ---- " << name << " ---- */\n"
-     << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-     << "#define " << upper << "_ABI_VERSION " << NNCC_ABI_VERSION << '\n'
-     << "/* Working memory that the caller gives to " << name
-     << "_init, and its alignment. */\n"
-     // An array of no elements is no C.
-     << "#define " << upper << "_ARENA_BYTES " << std::max<int64_t>(plan.arenaBytes, 1) << '\n'
-     << "#define " << upper << "_ARENA_ALIGN " << plan.arenaAlign << '\n'
-     << "/* Steps of a run, for " << name << "_step and on_kernel. */\n"
-     << "#define " << upper << "_KERNELS " << plan.kernels.size() << '\n';
-  if (plan.stackBytes >= 0)
-    os << "/* Stack that a call uses at most, beside that of memcpy, memset "
-          "and "
-       << "on_kernel. */\n"
-       << "#define " << upper << "_STACK_BYTES " << plan.stackBytes << '\n';
-  os << "/* Elements of each input and output. */\n";
-  writeElementCounts(plan.inputs, upper + "_INPUT_", os);
-  writeElementCounts(plan.outputs, upper + "_OUTPUT_", os);
-
-  os << "\n/* All state of one user of the model beside the arena. Two threads "
-     << "need two of each. */\n"
-     << "typedef struct " << name << "_context {\n"
-     << "  uint64_t opaque[" << contextWords(plan) << "];\n} " << name << "_context;\n\n"
-     << "/* What a run reads. The memory is the caller's; elements are "
-     << "aligned. */\n"
-     << "typedef struct " << name << "_inputs {\n";
-  writePorts(plan.inputs, "const ", os);
-  os << "} " << name << "_inputs;\n\n"
-     << "/* Where a run writes. The memory is the caller's and overlaps "
-        "neither "
-     << "the inputs\n * nor the arena nor one another. */\n"
-     << "typedef struct " << name << "_outputs {\n";
-  writePorts(plan.outputs, "", os);
-  os << "} " << name << "_outputs;\n\n";
-
-  os << "/* Prepares a context. The arena stays in use as long as the context "
-     << "does;\n"
-     << " * between two runs its contents do not matter.\n"
-     << " *\n"
-     << " * arena        arena_bytes >= " << upper << "_ARENA_BYTES bytes, aligned to " << upper << "_ARENA_ALIGN\n"
-     << " * options      NULL = all defaults\n"
-     << " */\n"
-     << "nncc_status " << name << "_init(" << name << "_context *context, void *arena,\n"
-     << "                        size_t arena_bytes, const nncc_options "
-     << "*options);\n\n"
-     << "/* Runs the model once, on the calling thread. */\n"
-     << "nncc_status " << name << "_run(" << name << "_context *context,\n"
-     << "                       const " << name << "_inputs *inputs,\n"
-     << "                       " << name << "_outputs *outputs);\n\n"
-     << "/* Begins a run that " << name << "_step carries out: for watchdogs and "
-     << "cooperative\n"
-     << " * schedulers. The pointers are copied; what they point to has to "
-        "stay "
-     << "until the\n * last step. */\n"
-     << "nncc_status " << name << "_start(" << name << "_context *context,\n"
-     << "                         const " << name << "_inputs *inputs,\n"
-     << "                         " << name << "_outputs *outputs);\n\n"
-     << "/* Runs the next kernels, at most max_kernels. NNCC_MORE: call again; "
-     << "NNCC_OK: the\n * outputs are complete. */\n"
-     << "nncc_status " << name << "_step(" << name << "_context *context, uint32_t max_kernels);\n\n"
-     << "/* The same model behind the interface that all models share. */\n"
-     << "extern const nncc_model " << name << "_model;\n\n"
-     << "#ifdef __cplusplus\n}\n#endif\n#endif\n";
+  std::string upper = StringRef(plan.name).upper();
+  // Longer words come before their beginnings.
+  const std::pair<StringRef, std::string> words[] = {
+      {"version_of_abi", std::to_string(NNCC_ABI_VERSION)},
+      {"version", NNCC_VERSION},
+      {"target", commentText(plan.target)},
+      {"cpu", commentText(plan.cpu)},
+      {"source", plan.sourceHash.empty() ? "unknown" : commentText(plan.sourceHash)},
+      {"abi", publicAbi().str()},
+      // An array of no elements is no C.
+      {"arena_bytes", std::to_string(std::max<int64_t>(plan.arenaBytes, 1))},
+      {"arena_align", std::to_string(plan.arenaAlign)},
+      {"kernels", std::to_string(plan.kernels.size())},
+      {"stack", plan.stackBytes < 0 ? ""
+                                    : "/* Stack that a call uses at most, beside that of memcpy, memset, memmove and\n"
+                                      " * on_kernel. */\n#define " +
+                                          upper + "_STACK_BYTES " + std::to_string(plan.stackBytes) + "\n"},
+      {"elements", textOf([&](raw_ostream &text) {
+         writeElementCounts(plan.inputs, upper + "_INPUT_", text);
+         writeElementCounts(plan.outputs, upper + "_OUTPUT_", text);
+       })},
+      {"context_words", std::to_string(contextWords(plan))},
+      {"inputs", textOf([&](raw_ostream &text) { writePorts(plan.inputs, "const ", text); })},
+      {"outputs", textOf([&](raw_ostream &text) { writePorts(plan.outputs, "", text); })},
+      {"m", plan.name},
+      {"M", upper}};
+  for (StringRef rest = headerText; !rest.empty();) {
+    auto [before, after] = rest.split('@');
+    os << before;
+    if (after.empty())
+      break;
+    const auto *word = llvm::find_if(words, [&](const auto &w) { return after.starts_with(w.first); });
+    assert(word != std::end(words) && "the text has an unknown word");
+    os << word->second;
+    rest = after.drop_front(word->first.size());
+  }
 }
 
 } // namespace nncc

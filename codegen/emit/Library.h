@@ -24,7 +24,7 @@ using ObjectCompiler = std::function<llvm::Expected<llvm::SmallVector<char, 0>>(
 struct EmitOptions {
   ObjectCompiler compileToObject;
   WeightWriter packWeight;  ///< carries out packing recipes
-  uint64_t cpuRequired = 0; ///< NNCC_CPU_* bits that the code makes use of
+  uint64_t cpuRequired = 0; ///< requiredCpuFeatures() of the target
 };
 
 /// The code object of a model and what is known about it.

@@ -34,8 +34,8 @@ private:
   Error checkPlan();
   Error prepareKernels();
   Error linkCore();
-  Function *addDispatch();
-  GlobalVariable *addDescription(Function *dispatch);
+  void addDispatch();
+  GlobalVariable *addDescription();
   Function *addStub(StringRef suffix, StringRef coreFunction, GlobalVariable *description);
   void addTable(ArrayRef<Function *> stubs);
   void internalize();
@@ -176,11 +176,10 @@ Constant *EntryBuilder::makeString(StringRef text) {
   return string;
 }
 
-/// void dispatch(i32 kernel, ptr arena, ptr inputs, ptr outputs): calls one
-/// kernel with its operands' addresses.
-Function *EntryBuilder::addDispatch() {
+/// nncc_core_dispatch(): calls one kernel with its operands' addresses.
+void EntryBuilder::addDispatch() {
   auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr}, false),
-                                    GlobalValue::InternalLinkage, "nncc_dispatch", module);
+                                    GlobalValue::ExternalLinkage, "nncc_core_dispatch", module);
   setTargetAttributes(*function);
   function->setDoesNotThrow();
   function->addFnAttr(Attribute::NoInline); // one copy serves run and step
@@ -235,21 +234,20 @@ Function *EntryBuilder::addDispatch() {
   }
   builder.SetInsertPoint(done);
   builder.CreateRetVoid();
-  return function;
 }
 
 /// The nncc_model_desc of the model.
-GlobalVariable *EntryBuilder::addDescription(Function *dispatch) {
+GlobalVariable *EntryBuilder::addDescription() {
   SmallVector<Constant *> ports;
   for (const auto *list : {&plan.inputs, &plan.outputs})
     for (const PortPlan &port : *list)
       ports.push_back(makeStruct({makeInt(i64, portBytes(port)), makeInt(i64, portType(port.elementType)->bytes)}));
   Type *portStruct = StructType::get(context, {i64, i64});
-  return addConstant(makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign),
-                                 makeInt(i64, cpuRequired), makeInt(i32, plan.inputs.size()),
-                                 makeInt(i32, plan.outputs.size()), makeInt(i32, plan.kernels.size()), makeInt(i32, 0),
-                                 makeArray(ports, portStruct, "nncc_ports"), dispatch}),
-                     "nncc_description");
+  return addConstant(
+      makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, cpuRequired),
+                  makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
+                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports")}),
+      "nncc_description");
 }
 
 /// M_<suffix>: the core's function of the same arguments, without its first,
@@ -337,9 +335,10 @@ Error EntryBuilder::build() {
     return error;
   if (Error error = prepareKernels())
     return error;
+  addDispatch();
   if (Error error = linkCore())
     return error;
-  GlobalVariable *description = addDescription(addDispatch());
+  GlobalVariable *description = addDescription();
   SmallVector<Function *> stubs;
   for (auto [suffix, core] : {std::pair("_init", "nncc_core_init"), std::pair("_run", "nncc_core_run"),
                               std::pair("_start", "nncc_core_start"), std::pair("_step", "nncc_core_step")})

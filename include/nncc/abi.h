@@ -180,7 +180,6 @@ typedef struct nncc_model_desc {
   uint32_t num_kernels;
   uint32_t reserved;
   const nncc_port *ports; /* the inputs, then the outputs */
-  void (*dispatch)(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs);
 } nncc_model_desc;
 
 /* Words of M_context before the pointers that a run keeps there. */

@@ -1,5 +1,5 @@
 /* The generic half of every generated library. Freestanding C11: no heap, no
- * globals, no call but the kernels and the hook. core.h says what each function
+ * globals, no call but the dispatcher and the hook. core.h says what each function
  * does. */
 #include "runtime/model/core.h"
 
@@ -119,7 +119,7 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
-    model->dispatch(kernel, context->arena, inputs, outputs);
+    nncc_core_dispatch(kernel, context->arena, inputs, outputs);
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 0);
   }

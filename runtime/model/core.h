@@ -17,6 +17,11 @@ typedef struct nncc_context {
   const void *ports[]; /* inputs, then outputs, of the run that goes on */
 } nncc_context;
 
+/* Calls one kernel. codegen/emit defines it for each model. A function and not a
+ * pointer of the description, so that the call graph is complete: the bound on
+ * the stack is computed from it. */
+void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs);
+
 /* Fills a context.
  *
  * context      NNCC_CONTEXT_FIXED_WORDS + num_inputs + num_outputs words

@@ -12,17 +12,20 @@ std::vector<uint32_t> dispatched;
 void *lastArena;
 std::vector<const void *> lastInputs, lastOutputs;
 
-void dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs) {
+} // namespace
+
+extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs) {
   dispatched.push_back(kernel);
   lastArena = arena;
   lastInputs.assign(inputs, inputs + 2);
   lastOutputs.assign(outputs, outputs + 2);
 }
 
+namespace {
 /// Two inputs of 16 and 3 bytes, two outputs of 8 and 0 bytes, five kernels, an arena of 256 bytes.
 const nncc_port ports[] = {{16, 8}, {3, 1}, {8, 4}, {0, 4}};
-const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, dispatch};
-const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, dispatch};
+const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports};
+const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr};
 
 class ModelCore : public testing::Test {
 protected:

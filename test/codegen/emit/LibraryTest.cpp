@@ -5,7 +5,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "test/codegen/emit/TinyModel.h"
-#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -40,6 +40,18 @@ TEST_F(LibraryTest, IsEmittedWithAStackBound) {
   EXPECT_EQ(emit(), "");
   EXPECT_GT(plan.stackBytes, 0);
   EXPECT_LT(plan.stackBytes, 1000);
+}
+
+TEST_F(LibraryTest, CountsTheKernelsStack) {
+  auto module = test::tinyModule(llvmContext, plan);
+  IRBuilder<> builder(&*module->getFunction("k001_copy")->getEntryBlock().getFirstInsertionPt());
+  Value *buffer = builder.CreateAlloca(ArrayType::get(builder.getInt8Ty(), 5000));
+  builder.CreateMemSet(buffer, builder.getInt8(0), 5000, MaybeAlign(), /*isVolatile=*/true);
+  EmitOptions options;
+  options.compileToObject = test::tinyCompiler(plan);
+  auto code = emitCode(*module, plan, options);
+  ASSERT_TRUE(bool(code)) << toString(code.takeError());
+  EXPECT_GE(plan.stackBytes, 5000);
 }
 
 TEST_F(LibraryTest, NamesAMissingKernel) {

@@ -1,5 +1,6 @@
 // Writes the library of the made-up model, for tests that link and run it.
-// Usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES]
+// Usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]
+#include "codegen/CpuFeatures.h"
 #include "codegen/emit/Identifiers.h"
 #include "codegen/emit/Library.h"
 #include "test/codegen/emit/TinyModel.h"
@@ -11,7 +12,7 @@ using namespace llvm;
 int main(int argc, char **argv) {
   std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() < 2) {
-    errs() << "usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES]\n";
+    errs() << "usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]\n";
     return 2;
   }
   std::string name = args.size() > 2 ? args[2] : "tiny";
@@ -19,12 +20,18 @@ int main(int argc, char **argv) {
   mlir::MLIRContext mlirContext;
   LLVMContext llvmContext;
   nncc::ModelPlan plan = nncc::test::tinyPlan(mlirContext, nncc::modelIdentifier(name), args[1], extra);
-  nncc::EmitOptions options;
-  options.compileToObject = nncc::test::tinyCompiler(plan);
+  if (args.size() > 4)
+    plan.cpu = args[4];
   auto fail = [](Error error) {
     errs() << "error: " << toString(std::move(error)) << '\n';
     return 1;
   };
+  auto target = nncc::parseTarget(plan.target, plan.cpu);
+  if (!target)
+    return fail(target.takeError());
+  nncc::EmitOptions options;
+  options.compileToObject = nncc::test::tinyCompiler(plan);
+  options.cpuRequired = nncc::requiredCpuFeatures(*target);
   auto files = nncc::OutputFiles::create(args[0]);
   if (!files)
     return fail(files.takeError());
