@@ -26,7 +26,7 @@ constexpr Feature x86Features[] = {{NNCC_CPU_X86_64_V2, "+sse4.2,+popcnt,+cx16"}
 
 uint64_t nncc::requiredCpuFeatures(const TargetSpec &target) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
-  const llvm::MCSubtargetInfo &cpu = machine->getMCSubtargetInfo();
+  const llvm::MCSubtargetInfo &cpu = *machine->getMCSubtargetInfo();
   uint64_t bits = 0;
   auto collect = [&](llvm::ArrayRef<Feature> features) {
     for (const Feature &feature : features)

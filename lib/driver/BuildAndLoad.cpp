@@ -3,7 +3,6 @@
 #include "codegen/emit/WeightsObject.h"
 #include "lib/driver/Diagnostics.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 #include <random>
@@ -58,16 +57,15 @@ std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRConte
     reportError(toString(code.takeError()));
     return std::nullopt;
   }
-  SmallVector<char, 0> weights;
-  raw_svector_ostream os(weights);
-  if (Error error = writeWeightsObject(compilation->plan, emit.packWeight, os)) {
-    reportError(toString(std::move(error)));
+  auto weights = makeWeightsObject(compilation->plan, emit.packWeight);
+  if (!weights) {
+    reportError(toString(weights.takeError()));
     return std::nullopt;
   }
   ModelObjects objects;
   objects.name = compilation->plan.name;
   objects.code = std::move(code->object);
-  objects.weights = std::make_unique<SmallVectorMemoryBuffer>(std::move(weights), /*RequiresNullTerminator=*/false);
+  objects.weights = std::move(*weights);
   auto runnable = loadModel(std::move(objects), options.target);
   if (!runnable) {
     reportError(toString(runnable.takeError()));

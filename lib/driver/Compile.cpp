@@ -1,6 +1,7 @@
 // From an ONNX file to code, in the order in which it happens. START READING HERE: every line below is one step of the
 // way that docs/architecture.md draws, and every step is a folder.
 #include "lib/driver/Compile.h"
+#include "codegen/CpuFeatures.h"
 #include "codegen/DescribeMachine.h"
 #include "codegen/LowerToLLVM.h"
 #include "codegen/ObjectCode.h"
@@ -151,6 +152,7 @@ EmitOptions emitOptions(const CompileOptions &options) {
   emit.packWeight = [](const WeightPlan &weight, llvm::raw_ostream &os) {
     return cpu::writePacked(weight.value, cast<nn::PackingAttr>(weight.packing), os);
   };
+  emit.cpuRequired = requiredCpuFeatures(options.target);
   return emit;
 }
 
