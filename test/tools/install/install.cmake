@@ -9,7 +9,7 @@ function(run)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
-foreach(file bin/nncc include/nncc/abi.h include/nncc/runtime.h include/nncc/compiler.h
+foreach(file bin/nncc include/nncc/abi.h include/nncc/runtime.h include/nncc/compiler.h lib/libnncc-compiler.so
     lib/nncc/x86_64-linux-gnu/libnncc_runtime.a lib/nncc/aarch64-linux-gnu/libnncc_runtime.a)
   if(NOT EXISTS ${WORK}/prefix/${file})
     message(FATAL_ERROR "not installed: ${file}")
@@ -24,4 +24,8 @@ run(${CMAKE_COMMAND} --build ${WORK}/consumer)
 run(${WORK}/consumer/program)
 if(NOT output MATCHES "digits: 64 floats in, 10 out, all is well")
   message(FATAL_ERROR "the program said: ${output}")
+endif()
+run(${WORK}/consumer/version)
+if(NOT output MATCHES "compiler [0-9]+\\.[0-9]+\\.[0-9]+")
+  message(FATAL_ERROR "the compiler said: ${output}")
 endif()

@@ -14,7 +14,7 @@ int main(void) {
   nncc_status status = model->init(&context, arena, sizeof arena, NULL);
   if (status == NNCC_OK)
     status = model->run(&context, inputs, outputs);
-  printf("%s: %u floats in, %u out, %s\n", model->name, (unsigned)(model->inputs[0].bytes / 4), (unsigned)(model->outputs[0].bytes / 4),
-         status == NNCC_OK ? "all is well" : nncc_status_string(status));
+  printf("%s: %u floats in, %u out, %s\n", model->name, (unsigned)(model->inputs[0].bytes / 4),
+         (unsigned)(model->outputs[0].bytes / 4), status == NNCC_OK ? "all is well" : nncc_status_string(status));
   return status != NNCC_OK;
 }
