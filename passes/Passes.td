@@ -254,7 +254,7 @@ def ExpandMath : Pass<"nncc-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Rewrites mathematical functions as arithmetic, so that code calls no C library";
   let description = [{
     Requires scalars and vectors (L2), guarantees L2 without `math` ops but fma, sqrt, absf, copysign and the
-    roundings, which are instructions. Accuracy: docs/architecture.md.
+    roundings, which are instructions. Accuracy: `passes/lower/MathFunctions.h`.
 
     ```mlir
     %0 = math.exp %x : vector<8xf32>
