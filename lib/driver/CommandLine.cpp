@@ -1,6 +1,7 @@
 // Options that several commands share, and the way from argv to a command.
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Registry.h"
 #include "lib/driver/Remarks.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
@@ -179,6 +180,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
     }
     options.import.binds[name] = value;
   }
+  if (!printAfter.empty())
+    registerPasses(); // by name: nothing else asks for that
   for (const std::string &pass : printAfter)
     if (!mlir::PassInfo::lookup(pass)) {
       reportError("--print-after=" + pass +
