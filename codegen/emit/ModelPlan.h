@@ -44,9 +44,9 @@ struct KernelPlan {
   std::vector<std::string> nodes; ///< ONNX node names it came from
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";
-  uint64_t macs = 0;              ///< multiply-accumulates
+  uint64_t macs = 0; ///< multiply-accumulates
   uint64_t bytesRead = 0, bytesWritten = 0, weightBytes = 0;
-  std::string inPlaceOf;          ///< name of the tensor whose memory the result took over, or empty
+  std::string inPlaceOf;             ///< name of the tensor whose memory the result took over, or empty
   std::vector<OperandPlan> operands; ///< in call order: inputs, outputs, scratch
   std::vector<ResultPlan> results;
 };

@@ -10,7 +10,7 @@
 namespace llvm {
 class MemoryBuffer;
 class raw_ostream;
-}
+} // namespace llvm
 
 namespace nncc {
 

@@ -70,7 +70,9 @@ static inline void write_outputs(const job *done, const char *folder) {
   }
 }
 
-static inline nncc_status run_job(const job *todo) { return todo->model->run(todo->context, todo->inputs, todo->outputs); }
+static inline nncc_status run_job(const job *todo) {
+  return todo->model->run(todo->context, todo->inputs, todo->outputs);
+}
 
 /* True when the outputs of two jobs of one model are the same bits. */
 static inline int same_outputs(const job *a, const job *b) {

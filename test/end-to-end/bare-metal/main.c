@@ -1,4 +1,5 @@
-/* The demo network without an operating system and without a C library: names the held-out digits, prints on the serial port. */
+/* The demo network without an operating system and without a C library: names the held-out digits, prints on the serial
+ * port. */
 #include "digits.h"
 #include "nncc/runtime.h"
 #include "tools/demo/digits_samples.h"

@@ -1,4 +1,5 @@
-/* Calls the compiler from C: a model that compiles, one that does not, and wrong arguments. Arguments: MODEL.onnx DIR. */
+/* Calls the compiler from C: a model that compiles, one that does not, and wrong arguments. Arguments: MODEL.onnx DIR.
+ */
 #include "nncc/compiler.h"
 #include <stdio.h>
 #include <string.h>

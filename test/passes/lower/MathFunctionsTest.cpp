@@ -164,26 +164,16 @@ constexpr double allDouble = std::numeric_limits<double>::max();
 
 TEST(MathFunctions, SinglePrecision) {
   const Case<float, double> cases[] = {
-      {"math.exp", std::exp, 1, -all, all},
-      {"math.exp2", std::exp2, 1.5, -all, all},
-      {"math.expm1", std::expm1, 2, -all, all},
-      {"math.log", std::log, 1, 0, all},
-      {"math.log2", std::log2, 2, 0, all},
-      {"math.log10", std::log10, 2.5, 0, all},
-      {"math.log1p", std::log1p, 3, -1, all},
-      {"math.sin", std::sin, 2, -0x1p49f, 0x1p49f},
-      {"math.cos", std::cos, 2, -0x1p49f, 0x1p49f},
-      {"math.tan", std::tan, 4, -0x1p49f, 0x1p49f},
-      {"math.asin", std::asin, 3, -1, 1},
-      {"math.acos", std::acos, 3, -1, 1},
-      {"math.atan", std::atan, 3, -all, all},
-      {"math.sinh", std::sinh, 3, -all, all},
-      {"math.cosh", std::cosh, 2, -all, all},
-      {"math.tanh", std::tanh, 3, -all, all},
-      {"math.asinh", std::asinh, 4, -all, all},
-      {"math.acosh", std::acosh, 4, 1, all},
-      {"math.atanh", std::atanh, 4, -1, 1},
-      {"math.erf", std::erf, 4, -all, all},
+      {"math.exp", std::exp, 1, -all, all},         {"math.exp2", std::exp2, 1.5, -all, all},
+      {"math.expm1", std::expm1, 2, -all, all},     {"math.log", std::log, 1, 0, all},
+      {"math.log2", std::log2, 2, 0, all},          {"math.log10", std::log10, 2.5, 0, all},
+      {"math.log1p", std::log1p, 3, -1, all},       {"math.sin", std::sin, 2, -0x1p49f, 0x1p49f},
+      {"math.cos", std::cos, 2, -0x1p49f, 0x1p49f}, {"math.tan", std::tan, 4, -0x1p49f, 0x1p49f},
+      {"math.asin", std::asin, 3, -1, 1},           {"math.acos", std::acos, 3, -1, 1},
+      {"math.atan", std::atan, 3, -all, all},       {"math.sinh", std::sinh, 3, -all, all},
+      {"math.cosh", std::cosh, 2, -all, all},       {"math.tanh", std::tanh, 3, -all, all},
+      {"math.asinh", std::asinh, 4, -all, all},     {"math.acosh", std::acosh, 4, 1, all},
+      {"math.atanh", std::atanh, 4, -1, 1},         {"math.erf", std::erf, 4, -all, all},
   };
   for (const auto &test : cases)
     measure(test, "f32", 8);
