@@ -19,6 +19,14 @@ Value Code::at(Value base, int64_t offset, Type element) {
   return at(base, constant(offset), element);
 }
 
+Value Code::opaque(Value address) {
+  auto dialect = LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT);
+  return LLVM::InlineAsmOp::create(b, pointer(), address, /*asm_string=*/"", /*constraints=*/"=r,0",
+                                   /*has_side_effects=*/false, /*is_align_stack=*/false,
+                                   LLVM::tailcallkind::TailCallKind::None, dialect, /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
 Value Code::load(Value address, Type type) { return LLVM::LoadOp::create(b, type, address, alignmentOf(type)); }
 
 void Code::store(Value value, Value address) { LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType())); }

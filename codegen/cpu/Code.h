@@ -27,6 +27,9 @@ public:
   mlir::Value at(mlir::Value base, mlir::Value offset, mlir::Type element);
   mlir::Value at(mlir::Value base, int64_t offset, mlir::Type element);
 
+  /// The same address, of which LLVM no longer knows how it was made: it keeps its own register.
+  mlir::Value opaque(mlir::Value address);
+
   /// Loads `type`, a scalar or a vector, aligned as its elements are.
   mlir::Value load(mlir::Value address, mlir::Type type);
   void store(mlir::Value value, mlir::Value address);

@@ -181,6 +181,10 @@ private:
         rows[0] = tap[count];
         for (int64_t i = 1; i < shape.rows; ++i)
           rows[i] = code.at(rows[i - 1], rowA, memory);
+        // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
+        if (shape.byLane)
+          for (Value &row : rows)
+            row = code.opaque(row);
         ValueRange before = tap.take_front(count);
         return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before)
                                                    : window(rows, matrix ? tap[count + 1] : Value(), before),

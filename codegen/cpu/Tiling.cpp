@@ -53,25 +53,12 @@ int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t v
   return vectors == 3 ? 3 : 2;
 }
 
-llvm::SmallVector<RowCut, 3> cpu::cutRows(int64_t rows, int64_t tileRows) {
-  int64_t full = rows / tileRows, rest = rows % tileRows;
-  if (rest == 0)
-    return {{tileRows, full}};
-  if (full == 0)
-    return {{rest, 1}};
-  if (2 * rest >= tileRows)
-    return {{tileRows, full}, {rest, 1}};
-  // A small rest shares its rows with the last full tile.
-  int64_t shared = tileRows + rest, larger = llvm::divideCeil(shared, 2);
-  llvm::SmallVector<RowCut, 3> cuts;
-  if (full > 1)
-    cuts.push_back({tileRows, full - 1});
-  if (larger == shared - larger) {
-    cuts.push_back({larger, 2});
-  } else {
-    cuts.push_back({larger, 1});
-    cuts.push_back({shared - larger, 1});
-  }
+llvm::SmallVector<RowCut, 2> cpu::cutRows(int64_t rows, int64_t tileRows) {
+  int64_t tiles = llvm::divideCeil(rows, tileRows), least = rows / tiles, larger = rows % tiles;
+  llvm::SmallVector<RowCut, 2> cuts;
+  if (larger)
+    cuts.push_back({least + 1, larger});
+  cuts.push_back({least, tiles - larger});
   return cuts;
 }
 

@@ -26,8 +26,9 @@ struct RowCut {
   int64_t rows, tiles;
 };
 
-/// Cuts `rows` into tiles of at most `tileRows` so that no piece is tiny: 49 = 3 x 14 + 7, but 50 = 2 x 14 + 2 x 11.
-llvm::SmallVector<RowCut, 3> cutRows(int64_t rows, int64_t tileRows);
+/// Cuts `rows` into as few tiles of at most `tileRows` as can be, all of one height or of two that differ by one: a
+/// tile of few rows waits for its additions. 49 = 7 x 7 for 8 rows, 1 x 13 + 3 x 12 for 14.
+llvm::SmallVector<RowCut, 2> cutRows(int64_t rows, int64_t tileRows);
 
 /// Width of panel `index` when `outputs` channels are cut into panels of `panel`: the last one is as narrow as whole
 /// vectors allow.
