@@ -28,6 +28,12 @@ template <typename Conv> static void readConvolution(Conv op, Contraction &contr
   contraction.rows = std::max(output.getDimSize(1), output.getDimSize(2));
   if (contraction.tapsH * contraction.tapsW == 1 && output.getShape().drop_back() == input.getShape().drop_back())
     contraction.rows = output.getNumElements() / output.getShape().back();
+  // One input and one output channel per group: channels stay apart.
+  if (contraction.groups > 1 && contraction.depth == 1 && contraction.outputs == 1) {
+    contraction.body = TapBody::Channelwise;
+    contraction.outputs = contraction.groups;
+    contraction.groups = 1;
+  }
 }
 
 std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
@@ -38,11 +44,6 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   if (auto conv = dyn_cast_or_null<nn::Conv2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
     readConvolution(conv, contraction);
-    if (conv.isDepthwise()) {
-      contraction.body = TapBody::Channelwise;
-      contraction.outputs = contraction.groups;
-      contraction.groups = 1;
-    }
   } else if (auto conv = dyn_cast_or_null<nn::ConvTranspose2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
     readConvolution(conv, contraction);
@@ -52,6 +53,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     contraction.outputs = output.back();
     contraction.depth = left.back();
     contraction.rows = left[left.size() - 2];
+    if (contraction.outputs == 1) {
+      reason = "one column: dot products of rows, which are contiguous on both sides, have loops of their own";
+      return std::nullopt;
+    }
     pixelDims = 1;
   } else if (auto pool = dyn_cast_or_null<nn::Pool2DOp>(root)) {
     lhs = pool.getInput();
@@ -124,6 +129,8 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
   }
   return packing;
 }
+
+bool Contraction::needsPacking() const { return isa<nn::Conv2DOp, nn::ConvTranspose2DOp>(root); }
 
 PadPacking Contraction::padding(nn::MachineAttr machine) const { return {groups, outputs, lanes(machine)}; }
 

@@ -26,6 +26,8 @@ struct Contraction {
 
   /// The recipe for the right operand as a constant.
   PanelPacking panels(nn::MachineAttr machine) const;
+  /// Filters of convolutions have to be packed: with scratch memory, if they are no constants.
+  bool needsPacking() const;
   /// The recipe for the bias as a constant.
   PadPacking padding(nn::MachineAttr machine) const;
   int64_t lanes(nn::MachineAttr machine) const;

@@ -1,5 +1,6 @@
 // The code of one layer: where its operands lie, which calls of micro-kernels cover its output, and loops over them.
 #include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Regions.h"
 #include "codegen/cpu/Tiling.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -53,6 +54,12 @@ public:
       if (memories[i])
         operand.pointer = pointerTo(memories[i]);
     collapseOuter();
+    // All loops read the packed filter: this comes before them.
+    if (packing) {
+      Value filter = kernel.getInputs()[*contraction.rhs];
+      packAtRunTime(code, pointerTo(filter), cast<MemRefType>(filter.getType()).getShape(), filterStrides,
+                    operands[B].pointer, *packing, operands[B].element);
+    }
     emit();
     kernel.erase();
     return success();
@@ -72,7 +79,9 @@ private:
   SmallVector<Operand> operands;
   SmallVector<Value> memories; ///< memref per stream, or null
   int64_t panel = 0, lanes = 0;
-  bool isPadded = false;
+  bool isPadded = false, isBiasPadded = false;
+  std::optional<PanelPacking> packing; ///< of a filter that the kernel packs itself
+  SmallVector<int64_t> filterStrides;
   int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
   SmallVector<Axis> outer;
   SmallVector<Region, 0> regions;
@@ -139,10 +148,21 @@ private:
     if (contraction.rhs) {
       Operand &right = operands[B];
       memories[B] = kernel.getInputs()[*contraction.rhs];
-      if (auto packing = getPacking(kernel, *contraction.rhs)) {
-        auto recipe = PanelPacking::from(packing);
+      std::optional<PanelPacking> recipe;
+      if (auto packed = getPacking(kernel, *contraction.rhs)) {
+        recipe = PanelPacking::from(packed);
         if (!recipe || recipe->outputs != outputs)
           return refuse("the weights are packed in another way");
+      } else if (contraction.needsPacking()) {
+        recipe = packing = contraction.panels(machine);
+        if (failed(stridesOf(memories[B], filterStrides)))
+          return failure();
+        memories[B] = kernel.getScratch();
+        int64_t bytes = packedBytes(packing->getAttr(kernel.getContext(), contraction.element));
+        if (!memories[B] || cast<MemRefType>(memories[B].getType()).getNumElements() < bytes)
+          return refuse("the filter is not constant, and there is no scratch memory to pack it");
+      }
+      if (recipe) {
         isPadded = true;
         panel = recipe->panel;
         lanes = recipe->lanes;
@@ -170,8 +190,6 @@ private:
         for (auto [stride, size] : llvm::zip(right.outer, cast<RankedTensorType>(matmul.getRhs().getType()).getShape()))
           if (size == 1)
             stride = 0;
-      } else if (!isPadded) {
-        return refuse("the filter is not constant");
       } else {
         right.outer.assign(1, 0);
       }
@@ -182,7 +200,8 @@ private:
       auto packing = getPacking(kernel, *contraction.bias);
       auto recipe = packing ? PadPacking::from(packing) : std::nullopt;
       SmallVector<int64_t> strides;
-      if (isPadded != recipe.has_value() || (recipe && (recipe->count != outputs || recipe->lanes != lanes)))
+      isBiasPadded = recipe.has_value();
+      if (recipe && (recipe->count != outputs || recipe->lanes != lanes))
         return refuse("weights and bias are not packed alike");
       if (!recipe && failed(stridesOf(memories[Bias], strides)))
         return failure();
@@ -545,6 +564,7 @@ private:
                    contraction.body == TapBody::Product;
     shape.hasBias = contraction.bias.has_value();
     shape.isPadded = isPadded;
+    shape.isBiasPadded = isBiasPadded;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
       shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
     func::FuncOp kernelFunction = kernels.get(shape, epilogue);

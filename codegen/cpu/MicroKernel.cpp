@@ -140,7 +140,7 @@ private:
     for (int64_t j = 0; j < shape.vectors; ++j) {
       Value first;
       if (shape.hasBias) {
-        first = loadChannels(bias, j, shape.isPadded);
+        first = loadChannels(bias, j, shape.isBiasPadded);
       } else if (shape.body == TapBody::Maximum) {
         Attribute lowest;
         if (auto real = dyn_cast<FloatType>(sumType))
@@ -386,7 +386,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
     name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   llvm::raw_string_ostream keyStream(key);
-  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << ' ';
+  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << shape.isBiasPadded << ' ';
   for (bool inPlace : shape.inPlace)
     keyStream << inPlace;
   keyStream << epilogue.key();

@@ -31,7 +31,8 @@ struct TileShape {
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
   int64_t columnTaps = 0, columnStep = 0;
   bool hasBias = false;
-  bool isPadded = false; ///< B and the bias are packed: their tails may be read, and B's rows are one tile wide
+  bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide
+  bool isBiasPadded = false;       ///< the tail of the bias may be read
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }

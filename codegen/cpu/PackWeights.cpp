@@ -26,21 +26,28 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       auto isConstant = [&](std::optional<unsigned> input) {
         return !input || nn::getConstantValue(kernel.getInputs()[*input]) != nullptr;
       };
-      // Bias and weights are packed alike, so that both or none have readable tails.
-      if (!isConstant(contraction->rhs) || !isConstant(contraction->bias))
-        return WalkResult::advance();
       // One input read twice by the root, or by the epilogue too, keeps its own layout.
-      for (const cpu::Leaf &leaf : contraction->epilogue->leaves())
-        if (leaf.input == *contraction->rhs || contraction->bias == leaf.input)
-          return WalkResult::advance();
-      if (contraction->lhs == *contraction->rhs || contraction->bias == contraction->rhs)
-        return WalkResult::advance();
+      auto isReadTwice = [&](std::optional<unsigned> input) {
+        return llvm::count(ArrayRef<std::optional<unsigned>>{contraction->lhs, contraction->rhs, contraction->bias},
+                           input) > 1 ||
+               llvm::any_of(contraction->epilogue->leaves(),
+                            [&](const cpu::Leaf &leaf) { return leaf.input == input; });
+      };
       Builder builder(kernel.getContext());
       SmallVector<Attribute> packings(kernel.getInputs().size(), builder.getUnitAttr());
-      packings[*contraction->rhs] = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
-      if (contraction->bias)
+      nn::PackingAttr panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
+      bool isPacked = isConstant(contraction->rhs) && !isReadTwice(contraction->rhs);
+      if (isPacked)
+        packings[*contraction->rhs] = panels;
+      else if (!contraction->needsPacking())
+        return WalkResult::advance();
+      else
+        kernel->setAttr("nn.scratch_bytes", builder.getI64IntegerAttr(cpu::packedBytes(panels)));
+      // A bias that is only known at run time has no readable tail; its weights may be packed all the same.
+      if (contraction->bias && isConstant(contraction->bias) && !isReadTwice(contraction->bias))
         packings[*contraction->bias] = contraction->padding(machine).getAttr(kernel.getContext(), contraction->element);
-      kernel->setAttr(cpu::kPackingsAttr, builder.getArrayAttr(packings));
+      if (!llvm::all_of(packings, llvm::IsaPred<UnitAttr>))
+        kernel->setAttr(cpu::kPackingsAttr, builder.getArrayAttr(packings));
       return WalkResult::advance();
     });
     if (result.wasInterrupted())

@@ -102,8 +102,11 @@ int benchModel() {
     json::Array kernels;
     for (auto [kernel, samples] : zip(plan.kernels, kernelTimes))
       if (!samples.empty())
-        kernels.push_back(json::Object{
-            {"name", kernel.name}, {"op", kernel.op}, {"macs", kernel.macs}, {"us", spreadOf(samples).median}});
+        kernels.push_back(json::Object{{"name", kernel.name},
+                                       {"op", kernel.op},
+                                       {"macs", kernel.macs},
+                                       {"us", spreadOf(samples).median},
+                                       {"us_least", *min_element(samples)}});
     json::Object top{{"model", plan.name},        {"cpu", plan.cpu},    {"rounds", settings.rounds},
                      {"ms", time.median},         {"ms_low", time.low}, {"ms_high", time.high},
                      {"macs", int64_t(macs)},     {"gflops", gflops},   {"peak_gflops", peak.median},

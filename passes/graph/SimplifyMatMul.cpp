@@ -1,5 +1,5 @@
 // Brings matrix products to the forms that the kernels know: two-dimensional where the right side is one matrix,
-// and an untransposed right side unless that is constant.
+// and an untransposed right side unless that is constant or only few rows are multiplied with it.
 #include "dialects/nn/Origin.h"
 #include "passes/graph/Simplify.h"
 
@@ -40,12 +40,17 @@ SmallVector<int64_t> swapLastTwo(int64_t rank) {
   return perm;
 }
 
+/// So many rows gain nothing from a transposed copy of the right side: dot products read it once for each.
+constexpr int64_t kFewRows = 3;
+
 /// transpose_b of a right side that is only known at run time -> an explicit transposition.
 struct TransposeDynamicRight : OpRewritePattern<MatMulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
     if (!op.getTransposeB() || getConstantValue(op.getRhs()))
       return rewriter.notifyMatchFailure(op, "not transposed, or constant and packed in any order");
+    if (typeOf(op.getLhs()).getDimSize(typeOf(op.getLhs()).getRank() - 2) <= kFewRows)
+      return rewriter.notifyMatchFailure(op, "few rows");
     // A constant that is still behind layout ops becomes one by itself.
     if (Operation *producer = op.getRhs().getDefiningOp())
       if (isa<TransposeOp, ReshapeOp>(producer) && getConstantValue(producer->getOperand(0)))
@@ -59,10 +64,28 @@ struct TransposeDynamicRight : OpRewritePattern<MatMulOp> {
     return success();
   }
 };
+
+/// A right side that was transposed for a few rows -> transpose_b.
+struct KeepTransposedRight : OpRewritePattern<MatMulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getRhs().getDefiningOp<TransposeOp>();
+    int64_t rank = typeOf(op.getLhs()).getRank();
+    if (!transpose || op.getTransposeB() || typeOf(op.getLhs()).getDimSize(rank - 2) > kFewRows)
+      return rewriter.notifyMatchFailure(op, "no transposed right side of a few rows");
+    if (getConstantValue(transpose.getInput()) || transpose.getPerm() != ArrayRef<int64_t>(swapLastTwo(rank)))
+      return rewriter.notifyMatchFailure(op, "constant after folding, or other dims are swapped");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getRhsMutable().assign(transpose.getInput());
+      op.setTransposeB(true);
+    });
+    return success();
+  }
+};
 } // namespace
 
 void addMatMulSimplifications(RewritePatternSet &patterns) {
-  patterns.add<CollapseBatch, TransposeDynamicRight>(patterns.getContext());
+  patterns.add<CollapseBatch, TransposeDynamicRight, KeepTransposedRight>(patterns.getContext());
 }
 
 } // namespace nncc

@@ -118,9 +118,10 @@ def conv(random, graph: Graph):
     weights = numbers(random, [out_per_group * groups, per_group, *kernel], -scale, scale)
     # Weights at run time are legal, and rare.
     operands = [graph.input(numbers(random, [batch, inner, *extents])),
-                graph.constant(weights) if random.random() < 0.93 else graph.input(weights)]
+                graph.constant(weights) if random.random() < 0.85 else graph.input(weights)]
     if random.random() < 0.6:
-        operands.append(graph.constant(numbers(random, [out_per_group * groups], -0.5, 0.5)))
+        bias = numbers(random, [out_per_group * groups], -0.5, 0.5)
+        operands.append(graph.constant(bias) if random.random() < 0.85 else graph.input(bias))
     value = graph.node("Conv", operands, **attributes)
     if random.random() < 0.2:
         value = graph.node("BatchNormalization", [value] + [graph.constant(numbers(random, [out_per_group * groups], *r))
@@ -133,6 +134,8 @@ def conv_transpose(random, graph: Graph):
     spatial = pick(random, [1, 2, 2])
     groups = pick(random, [1, 1, 2, 3])
     per_group, out_per_group = pick(random, CHANNELS[:10]), pick(random, CHANNELS[:10])
+    if random.random() < 0.2:  # depthwise
+        groups, per_group, out_per_group = pick(random, CHANNELS[2:]), 1, 1
     kernel = [int(k) for k in random.integers(1, 5, spatial)]
     strides = [int(s) for s in random.integers(1, 4, spatial)]
     dilations = [1] * spatial if random.random() < 0.7 else [int(d) for d in random.integers(1, 3, spatial)]
@@ -140,7 +143,8 @@ def conv_transpose(random, graph: Graph):
     output_padding = [int(random.integers(0, s)) for s in strides]
     extents = [e + 2 for e in distinct(random, spatial, 3, 12)]
     weights = numbers(random, [per_group * groups, out_per_group, *kernel], -0.6, 0.6)
-    operands = [graph.input(numbers(random, [pick(random, [1, 2]), per_group * groups, *extents])), graph.constant(weights)]
+    operands = [graph.input(numbers(random, [pick(random, [1, 2]), per_group * groups, *extents])),
+                graph.constant(weights) if random.random() < 0.85 else graph.input(weights)]
     if random.random() < 0.5:
         operands.append(graph.constant(numbers(random, [out_per_group * groups])))
     value = graph.node("ConvTranspose", operands, group=groups, strides=strides, dilations=dilations, pads=pads,
@@ -177,6 +181,7 @@ def pool(random, graph: Graph):
 def matmul(random, graph: Graph):
     """MatMul of rank 1 to 4, batch dims that broadcast, constant or runtime operands, transposed operands."""
     m, n, k = (pick(random, CHANNELS) for _ in range(3))
+    k = pick(random, [k, k, 64, 97])
     batch = distinct(random, int(random.integers(0, 3)), 2, 5)
     a_shape, b_shape = [*batch, m, k], [*batch, k, n]
     form = pick(random, ["both", "b has no batch", "a has no batch", "broadcast", "vector a", "vector b"])

@@ -82,6 +82,8 @@ public:
             sw = pick(1, 3), dh = chance(80) ? 1 : 2, dw = chance(80) ? 1 : 2;
     int64_t ph = pick(0, 1), pw = pick(0, 1), extra = pick(0, 1);
     int64_t groups = chance(80) ? 1 : 2, perGroup = pick(1, 9), outputs = pick(1, 20);
+    if (chance(25)) // depthwise
+      groups = pick(2, 40), perGroup = outputs = 1;
     int64_t oh = (h - 1) * sh + dh * (kh - 1) + 1 + extra - ph, ow = (w - 1) * sw + dw * (kw - 1) + 1 + extra - pw;
     if (oh < 1 || ow < 1)
       return conv(c);
@@ -96,10 +98,10 @@ public:
     std::string xType = tensor(x), fType = tensor(filter), bType = tensor({*filter.begin()});
     bool hasBias = chance(70);
     c.inputs = {xType, fType};
-    c.constants = {false, true};
+    c.constants = {false, chance(85)};
     if (hasBias) {
       c.inputs.push_back(bType);
-      c.constants.push_back(true);
+      c.constants.push_back(chance(85));
     }
     c.outputType = tensor(y);
     c.body = "%r = " + op + " %0, %1" + (hasBias ? " bias %2" : "") + numbers + " : " + xType + ", " + fType +
@@ -108,7 +110,7 @@ public:
   }
 
   void matmul(KernelCase &c) {
-    int64_t m = chance(30) ? pick(1, 3) : pick(1, 40), k = pick(1, 40), n = chance(30) ? pick(40, 150) : pick(1, 40);
+    int64_t m = chance(30) ? pick(1, 3) : pick(1, 40), k = pick(1, 40), n = chance(30) ? pick(40, 150) : pick(2, 40);
     bool isConstant = chance(60), transposed = isConstant && chance(50), hasBias = chance(50);
     int64_t batch = chance(40) ? pick(2, 3) : 1, heads = chance(40) ? pick(2, 3) : 1;
     int64_t aBatch = chance(80) ? batch : 1, bHeads = chance(70) ? heads : 1, bBatch = chance(50) ? batch : 1;
@@ -120,7 +122,7 @@ public:
     c.constants = {false, isConstant};
     if (hasBias) {
       c.inputs.push_back(tensor({n}));
-      c.constants.push_back(true);
+      c.constants.push_back(chance(80));
     }
     c.outputType = tensor({batch, heads, m, n});
     c.body = std::string("%r = nn.matmul %0, %1") + (transposed ? " transpose_b" : "") + (hasBias ? " bias %2" : "") +

@@ -393,20 +393,26 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     }
   }
   auto outputType = cast<RankedTensorType>(kernel.getResult(0).getType());
-  addMemory(outputType, kernelCase.inputs.size());
+  const size_t output = kernelCase.inputs.size();
+  addMemory(outputType, output);
+  if (auto scratch = kernel->getAttrOfType<IntegerAttr>("nn.scratch_bytes")) {
+    strides.push_back({1});
+    memories.push_back(MemRefType::get({scratch.getInt()}, builder.getI8Type()));
+  }
   builder.setInsertionPointToEnd(module->getBody());
   auto function = func::FuncOp::create(builder, kernel.getLoc(), "k", builder.getFunctionType(memories, {}));
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   auto planned = nn::KernelOp::create(builder, kernel.getLoc(), TypeRange(), kernel.getNameAttr(),
-                                      body->getArguments().drop_back(), body->getArguments().take_back(), Value(),
+                                      body->getArguments().take_front(output), body->getArgument(output),
+                                      memories.size() > output + 1 ? body->getArgument(output + 1) : Value(),
                                       kernel.getDeviceAttr(), kernel.getNodesAttr());
   planned.getBody().takeBody(kernel.getBody());
   if (packings)
     planned->setAttr(cpu::kPackingsAttr, packings);
   func::ReturnOp::create(builder, kernel.getLoc());
   for (unsigned i = 0; i < memories.size(); ++i)
-    if (kernelCase.inPlace < 0 || (i != (unsigned)kernelCase.inPlace && i != memories.size() - 1))
+    if (kernelCase.inPlace < 0 || (i != (unsigned)kernelCase.inPlace && i != output))
       function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
   main.erase();
   if (failed(mlir::verify(*module)))
@@ -453,15 +459,14 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     int64_t bytes = nn::constantElementBytes(type.getElementType()), extent = 1;
     for (auto [size, stride] : llvm::zip(type.getShape(), strides[i]))
       extent += (size - 1) * stride;
-    bool isOutput = i == memories.size() - 1;
-    if (isOutput && kernelCase.inPlace >= 0) {
+    if (i == output && kernelCase.inPlace >= 0) {
       pointers[i] = pointers[kernelCase.inPlace];
       continue;
     }
     buffers.push_back(std::make_unique<GuardedBuffer>(extent * bytes));
     char *start = buffers.back()->start;
     pointers[i] = start;
-    if (isOutput)
+    if (i >= output)
       continue;
     if (auto packing = packingOf(i)) {
       std::string packed;
@@ -484,12 +489,12 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
   run();
 
   // Compare, and look whether the gaps between pixels are what they were.
-  auto type = cast<MemRefType>(memories.back());
-  const char *result = static_cast<char *>(pointers[memories.size() - 1]);
+  auto type = cast<MemRefType>(memories[output]);
+  const char *result = static_cast<char *>(pointers[output]);
   nn::ConstantBuilder got(outputType);
   int64_t bytes = nn::constantElementBytes(outputType.getElementType());
   std::vector<bool> isElement;
-  forEachElement(type.getShape(), strides.back(), [&](int64_t index, int64_t offset) {
+  forEachElement(type.getShape(), strides[output], [&](int64_t index, int64_t offset) {
     std::memcpy(got.at(index), result + offset * bytes, bytes);
     if (offset >= (int64_t)isElement.size())
       isElement.resize(offset + 1);

@@ -45,14 +45,34 @@ func.func @in_place(%x: memref<24x7xf32> {llvm.noalias}, %w: memref<448xi8> {llv
   return
 }
 
-// What micro-kernels cannot do is left to linalg.
+// A filter that is not constant is packed into scratch memory: 8 outputs times 11 values of k, eight of them as a square,
+// three as a rest. The bias has no readable tail.
 // CHECK-LABEL: func.func @filter_is_not_constant
-// CHECK: nn.kernel
-func.func @filter_is_not_constant(%x: memref<1x4x4x3xf32>, %w: memref<8x1x1x3xf32>, %y: memref<1x4x4x8xf32>) {
-  nn.kernel "k" ins(%x, %w : memref<1x4x4x3xf32>, memref<8x1x1x3xf32>) outs(%y : memref<1x4x4x8xf32>) {
-  ^bb0(%0: tensor<1x4x4x3xf32>, %1: tensor<8x1x1x3xf32>):
-    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x4x4x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x4x4x8xf32>
+// CHECK-NOT: nn.kernel
+// CHECK-COUNT-8: llvm.load %{{.*}} -> vector<8xf32>
+// CHECK: vector.shuffle
+// CHECK-COUNT-8: llvm.store %{{.*}} : vector<8xf32>
+// CHECK: llvm.load %{{.*}} -> vector<2xf32>
+// CHECK-COUNT-3: llvm.store %{{.*}} : vector<8xf32>
+// CHECK-NOT: llvm.store
+// CHECK: call @nncc_gemm_f32_8x8_bias(
+func.func @filter_is_not_constant(%x: memref<1x4x4x11xf32>, %w: memref<8x1x1x11xf32>, %b: memref<8xf32>, %y: memref<1x4x4x8xf32>, %s: memref<352xi8>) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x4x4x11xf32>, memref<8x1x1x11xf32>, memref<8xf32>) outs(%y : memref<1x4x4x8xf32>) scratch(%s : memref<352xi8>) {
+  ^bb0(%0: tensor<1x4x4x11xf32>, %1: tensor<8x1x1x11xf32>, %2: tensor<8xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x4x4x11xf32>, tensor<8x1x1x11xf32>, tensor<8xf32> -> tensor<1x4x4x8xf32>
     nn.yield %r : tensor<1x4x4x8xf32>
+  }
+  return
+}
+
+// What micro-kernels cannot do is left to other loops.
+// CHECK-LABEL: func.func @one_column
+// CHECK: nn.kernel
+func.func @one_column(%x: memref<4x3xf32>, %w: memref<3x1xf32>, %y: memref<4x1xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<4x3xf32>, memref<3x1xf32>) outs(%y : memref<4x1xf32>) {
+  ^bb0(%0: tensor<4x3xf32>, %1: tensor<3x1xf32>):
+    %r = nn.matmul %0, %1 : tensor<4x3xf32>, tensor<3x1xf32> -> tensor<4x1xf32>
+    nn.yield %r : tensor<4x1xf32>
   }
   return
 }

@@ -29,6 +29,20 @@ func.func @wide_panels_for_one_row(%x: tensor<1x13xf32>) -> tensor<1x1000xf32> {
   return %y : tensor<1x1000xf32>
 }
 
+// A filter that is not constant is packed by its kernel, into as much memory; the constant bias is packed now.
+// CHECK-LABEL: @scratch_for_a_filter
+// CHECK: nn.packings = [unit, unit, #nn.packing<"pad", [160, 1, 37, 8]>]
+// CHECK-SAME: nn.scratch_bytes = 4800
+func.func @scratch_for_a_filter(%x: tensor<1x7x9x5xf32>, %w: tensor<37x2x3x5xf32>) -> tensor<1x6x7x37xf32> {
+  %b = nn.constant dense<1.0> : tensor<37xf32>
+  %y = nn.kernel "k" ins(%x, %w, %b : tensor<1x7x9x5xf32>, tensor<37x2x3x5xf32>, tensor<37xf32>) {
+  ^bb0(%0: tensor<1x7x9x5xf32>, %1: tensor<37x2x3x5xf32>, %2: tensor<37xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x5xf32>, tensor<37x2x3x5xf32>, tensor<37xf32> -> tensor<1x6x7x37xf32>
+    nn.yield %r : tensor<1x6x7x37xf32>
+  } -> tensor<1x6x7x37xf32>
+  return %y : tensor<1x6x7x37xf32>
+}
+
 // What is not constant is read as it lies.
 // CHECK-LABEL: @activations_stay
 // CHECK-NOT: nn.packings

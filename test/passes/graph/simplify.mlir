@@ -215,6 +215,20 @@ func.func @transposed_right_side(%x: tensor<5x3xf32>, %y: tensor<7x3xf32>) -> te
 
 // -----
 
+// Few rows are multiplied with the right side as it lies, by dot products.
+// CHECK-LABEL: @transposed_right_side_of_few_rows
+// CHECK-NOT: nn.transpose
+// CHECK: nn.matmul %{{.*}}, %arg1 transpose_b
+// CHECK: nn.matmul %{{.*}}, %arg2 transpose_b
+func.func @transposed_right_side_of_few_rows(%x: tensor<3x5xf32>, %y: tensor<7x5xf32>, %z: tensor<2x7xf32>) -> tensor<3x2xf32> {
+  %0 = nn.transpose %y [1, 0] : tensor<7x5xf32> -> tensor<5x7xf32>
+  %1 = nn.matmul %x, %0 : tensor<3x5xf32>, tensor<5x7xf32> -> tensor<3x7xf32>
+  %2 = nn.matmul %1, %z transpose_b : tensor<3x7xf32>, tensor<2x7xf32> -> tensor<3x2xf32>
+  return %2 : tensor<3x2xf32>
+}
+
+// -----
+
 // Packing reads constant weights in either order.
 // CHECK-LABEL: @constant_transposed_right_side
 // CHECK: nn.matmul %{{.*}}, %{{.*}} transpose_b

@@ -69,3 +69,22 @@ func.func @nearest(%x: memref<2x4xf32>, %y: memref<4x4xf32>) {
   return
 }
 }
+
+// A matrix times a column: eight rows share the loads of the column, and their sums become one vector.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: func.func @matrix_times_column
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} iter_args({{.*}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK-COUNT-9: vector.load %{{.*}} : memref<{{.*}}xf32>, vector<8xf32>
+// CHECK-NOT: vector.load
+// CHECK-COUNT-14: vector.shuffle
+// CHECK-NOT: vector.shuffle
+// CHECK: vector.store %{{.*}} : memref<16xf32>, vector<8xf32>
+func.func @matrix_times_column(%x: memref<16x24xf32>, %w: memref<24x1xf32>, %y: memref<16x1xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<16x24xf32>, memref<24x1xf32>) outs(%y : memref<16x1xf32>) {
+  ^bb0(%0: tensor<16x24xf32>, %1: tensor<24x1xf32>):
+    %r = nn.matmul %0, %1 : tensor<16x24xf32>, tensor<24x1xf32> -> tensor<16x1xf32>
+    nn.yield %r : tensor<16x1xf32>
+  }
+  return
+}
+}
