@@ -27,6 +27,16 @@ const char *nncc_status_string(nncc_status status) {
     return "an input or output is not aligned to its element";
   case NNCC_POINTERS_OVERLAP:
     return "an output overlaps another output, an input or the arena";
+  case NNCC_WEIGHTS_MISSING:
+    return "the model's weights lie outside of it, and options->weights is NULL";
+  case NNCC_WEIGHTS_MISALIGNED:
+    return "the weights are not aligned to M_WEIGHTS_ALIGN";
+  case NNCC_WEIGHTS_TRUNCATED:
+    return "fewer bytes of weights than M_WEIGHTS_BYTES";
+  case NNCC_WEIGHTS_OF_ANOTHER_MODEL:
+    return "no weights file, or one that was written for other code";
+  case NNCC_WEIGHTS_CORRUPT:
+    return "the weights are damaged: their hash differs";
   }
   return "unknown status";
 }

@@ -3,9 +3,10 @@
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/PortType.h"
-#include "codegen/emit/WeightsObject.h"
+#include "codegen/emit/WeightsFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -72,6 +73,20 @@ static void writeElementCounts(ArrayRef<PortPlan> ports, StringRef prefix, raw_o
   }
 }
 
+/// What a program has to know of M.weights, when there is one.
+static void writeWeightsMacros(const ModelPlan &plan, StringRef upper, raw_ostream &os) {
+  if (!plan.externWeights)
+    return;
+  os << "/* The weights are not in the library: options->weights of " << plan.name
+     << "_init points to\n * the contents of " << weightsFileName(plan)
+     << ". Its header holds these numbers: LAYOUT is that of all\n"
+     << " * weights that fit this code, HASH that of the weights this file was written\n * with. */\n"
+     << "#define " << upper << "_WEIGHTS_BYTES " << weightsFileBytes(plan) << "\n#define " << upper << "_WEIGHTS_ALIGN "
+     << NNCC_WEIGHTS_ALIGN << "\n#define " << upper << "_WEIGHTS_LAYOUT "
+     << format("UINT64_C(0x%016llx)", (unsigned long long)plan.weightsLayout) << "\n#define " << upper
+     << "_WEIGHTS_HASH " << format("UINT64_C(0x%016llx)", (unsigned long long)plan.weightsHash) << '\n';
+}
+
 /// The text of a header. `@m` stands for the model's name, `@M` for it in capitals, the other words for what
 /// writeHeader() puts there.
 static const char *const headerText = R"(/* @m: a neural network, compiled by nncc @version for @target, @cpu.
@@ -80,7 +95,7 @@ static const char *const headerText = R"(/* @m: a neural network, compiled by nn
  *
  *   static _Alignas(@M_ARENA_ALIGN) unsigned char arena[@M_ARENA_BYTES];
  *   @m_context context;
- *   nncc_status status = @m_init(&context, arena, sizeof arena, NULL);
+@options *   nncc_status status = @m_init(&context, arena, sizeof arena, @given);
  *   if (status == NNCC_OK)
  *     status = @m_run(&context, &inputs, &outputs);
  */
@@ -104,7 +119,7 @@ extern "C" {
 #define @M_ARENA_ALIGN @arena_align
 /* Steps of a run, for @m_step and on_kernel. */
 #define @M_KERNELS @kernels
-@stack/* Elements of each input and output. */
+@stack@weights/* Elements of each input and output. */
 @elements
 /* All state of one user of the model, beside the arena. Two threads need two of
  * each. */
@@ -126,7 +141,7 @@ typedef struct @m_outputs {
  *
  * arena        arena_bytes >= @M_ARENA_BYTES bytes, aligned to
  *              @M_ARENA_ALIGN
- * options      NULL = all defaults
+ * options      @meaning
  */
 nncc_status @m_init(@m_context *context, void *arena, size_t arena_bytes,
     const nncc_options *options);
@@ -180,6 +195,14 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
                                     : "/* Stack that a call uses at most, beside that of memcpy, memset, memmove and\n"
                                       " * on_kernel. */\n#define " +
                                           upper + "_STACK_BYTES " + std::to_string(plan.stackBytes) + "\n"},
+      {"options", plan.externWeights
+                      ? " *   nncc_options options = {sizeof options};\n"
+                        " *   options.weights = ...; // the contents of " +
+                            weightsFileName(plan) + "\n *   options.weights_bytes = " + upper + "_WEIGHTS_BYTES;\n"
+                      : ""},
+      {"given", plan.externWeights ? "&options" : "NULL"},
+      {"meaning", plan.externWeights ? "weights and weights_bytes are required" : "NULL = all defaults"},
+      {"weights", textOf([&](raw_ostream &text) { writeWeightsMacros(plan, upper, text); })},
       {"elements", textOf([&](raw_ostream &text) {
          writeElementCounts(plan.inputs, upper + "_INPUT_", text);
          writeElementCounts(plan.outputs, upper + "_OUTPUT_", text);

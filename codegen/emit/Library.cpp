@@ -5,6 +5,7 @@
 #include "codegen/emit/Header.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/StackBound.h"
+#include "codegen/emit/WeightsFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
@@ -121,6 +122,16 @@ Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const Emit
   return code;
 }
 
+Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &files) {
+  return files.write(weightsFileName(plan), [&](raw_pwrite_stream &os) -> Error {
+    Expected<uint64_t> hash = writeWeightsFile(plan, pack, os);
+    if (!hash)
+      return hash.takeError();
+    plan.weightsHash = *hash;
+    return Error::success();
+  });
+}
+
 Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPlan &plan, const EmitOptions &options,
                                    OutputFiles &files) {
   Expected<EmittedCode> code = emitCode(*module, plan, options);
@@ -134,7 +145,7 @@ Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPl
   if (!codeMember)
     return codeMember.takeError();
   members.push_back(std::move(*codeMember));
-  if (plan.weightsBytes) {
+  if (plan.weightsBytes && !plan.externWeights) {
     members.push_back(
         {plan.name + "_weights.o", weightsObjectBytes(plan), {weightsSymbol(plan)}, [&](raw_ostream &os) -> Error {
            HashingStream hash(os);
@@ -147,6 +158,9 @@ Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPl
   }
   if (Error error = files.write("lib" + plan.name + ".a", [&](raw_ostream &os) { return writeArchive(members, os); }))
     return std::move(error);
+  if (plan.externWeights)
+    if (Error error = emitWeightsFile(plan, options.packWeight, files))
+      return std::move(error);
   if (Error error = files.write(plan.name + ".h", [&](raw_ostream &os) {
         writeHeader(plan, os);
         return Error::success();

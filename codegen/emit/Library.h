@@ -1,5 +1,5 @@
 // The last step of a compile: from an LLVM module and a plan to libM.a, M.h and
-// M.json. The façade of this folder.
+// M.json, and M.weights where they lie outside. The façade of this folder.
 #ifndef NNCC_CODEGEN_EMIT_LIBRARY_H
 #define NNCC_CODEGEN_EMIT_LIBRARY_H
 #include "codegen/emit/Manifest.h"
@@ -41,7 +41,12 @@ struct EmittedCode {
 /// error   our mistakes only
 llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const EmitOptions &options);
 
-/// Emits the three files of a library; the caller commits them.
+/// Writes M.weights of a plan with externWeights, whose code is emitted; the caller commits it.
+///
+/// plan    weightsHash is set
+llvm::Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &files);
+
+/// Emits the files of a library: libM.a, M.h, M.json and, with externWeights, M.weights; the caller commits them.
 ///
 /// module  is destroyed as soon as its code is made
 /// error   a failed write ("cannot write 'out/libm.a': No space left on

@@ -1,7 +1,8 @@
 // The manifest of a generated library: M.json, for tools and build systems.
 #include "codegen/emit/Manifest.h"
 #include "codegen/emit/PortType.h"
-#include "codegen/emit/WeightsObject.h"
+#include "codegen/emit/WeightsFile.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -33,6 +34,12 @@ std::string typeName(mlir::Type type) {
   raw_string_ostream os(name);
   type.print(os);
   return name;
+}
+
+std::string hex(uint64_t number) {
+  std::string digits;
+  raw_string_ostream(digits) << format("%016llx", (unsigned long long)number);
+  return digits;
 }
 
 StringRef memoryName(Memory memory) {
@@ -125,8 +132,15 @@ void writeArena(json::OStream &json, const ModelPlan &plan) {
 
 void writeWeightList(json::OStream &json, const ModelPlan &plan) {
   json.attribute("bytes", plan.weightsBytes);
-  if (plan.weightsBytes)
+  if (plan.externWeights) {
+    json.attribute("file", weightsFileName(plan));
+    json.attribute("file_bytes", weightsFileBytes(plan));
+    // Strings: a number of JSON has 53 bits.
+    json.attribute("layout", hex(plan.weightsLayout));
+    json.attribute("xxh64", hex(plan.weightsHash));
+  } else if (plan.weightsBytes) {
     json.attribute("section", weightsSection(plan));
+  }
   json.attributeArray("tensors", [&] {
     for (const WeightPlan &weight : plan.weights)
       json.object([&] {

@@ -3,6 +3,7 @@
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/PortType.h"
+#include "codegen/emit/WeightsFile.h"
 #include "codegen/emit/WeightsObject.h"
 #include "nncc/abi.h"
 #include "llvm/ADT/STLExtras.h"
@@ -178,7 +179,7 @@ Constant *EntryBuilder::makeString(StringRef text) {
 
 /// nncc_core_dispatch(): calls one kernel with its operands' addresses.
 void EntryBuilder::addDispatch() {
-  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr}, false),
+  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr, ptr}, false),
                                     GlobalValue::ExternalLinkage, "nncc_core_dispatch", module);
   setTargetAttributes(*function);
   function->setDoesNotThrow();
@@ -186,7 +187,9 @@ void EntryBuilder::addDispatch() {
   function->addFnAttr(Attribute::OptimizeForSize);
   Argument *arena = function->getArg(1);
   Value *weights = nullptr;
-  if (plan.weightsBytes) {
+  if (plan.externWeights) {
+    weights = function->getArg(4);
+  } else if (plan.weightsBytes) {
     auto *global = new GlobalVariable(module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
                                       GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
     global->setVisibility(GlobalValue::HiddenVisibility);
@@ -246,7 +249,8 @@ GlobalVariable *EntryBuilder::addDescription() {
   return addConstant(
       makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, cpuRequired),
                   makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
-                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports")}),
+                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports"),
+                  makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout)}),
       "nncc_description");
 }
 
@@ -311,8 +315,9 @@ void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
                                      makePorts(plan.outputs, "nncc_outputs"),
                                      makeArray(kernels, kernelStruct, "nncc_kernels")};
   members.append(stubs.begin(), stubs.end());
+  members.push_back(makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0));
   Constant *table = makeStruct(members);
-  static_assert(sizeof(nncc_model) == 144, "the members above follow nncc_model of nncc/abi.h");
+  static_assert(sizeof(nncc_model) == 152, "the members above follow nncc_model of nncc/abi.h");
   addConstant(table, plan.name + "_model")->setLinkage(GlobalValue::ExternalLinkage);
 }
 
@@ -340,7 +345,8 @@ Error EntryBuilder::build() {
     return error;
   GlobalVariable *description = addDescription();
   SmallVector<Function *> stubs;
-  for (auto [suffix, core] : {std::pair("_init", "nncc_core_init"), std::pair("_run", "nncc_core_run"),
+  const char *init = plan.externWeights ? "nncc_core_init_extern" : "nncc_core_init";
+  for (auto [suffix, core] : {std::pair("_init", init), std::pair("_run", "nncc_core_run"),
                               std::pair("_start", "nncc_core_start"), std::pair("_step", "nncc_core_step")})
     stubs.push_back(addStub(suffix, core, description));
   addTable(stubs);
@@ -352,6 +358,8 @@ Error EntryBuilder::build() {
   return Error::success();
 }
 
-Error nncc::addModelEntry(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired) {
+Error nncc::addModelEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired) {
+  if (plan.externWeights)
+    plan.weightsLayout = weightsLayout(module, plan);
   return EntryBuilder(module, plan, cpuRequired).build();
 }

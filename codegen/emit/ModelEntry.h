@@ -15,11 +15,11 @@ namespace nncc {
 ///
 /// module   kernels `void NAME(ptr, ptr, ...)`, one pointer for each operand of the plan. Afterwards M_init, M_run,
 ///          M_start, M_step and M_model are public and all else that it defines is internal
-/// plan     names the kernels' functions and says where their operands lie
+/// plan     names the kernels' functions and says where their operands lie; weightsLayout is set if they lie outside
 /// cpuRequired  NNCC_CPU_* bits for nncc_model.cpu_required
 /// error    a plan that does not fit the module (our mistake): a missing or
 ///          differing function, an operand outside of its memory
-llvm::Error addModelEntry(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired);
+llvm::Error addModelEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired);
 
 /// Names of the functions and the table that programs call, for one model.
 std::vector<std::string> publicSymbols(const ModelPlan &plan);

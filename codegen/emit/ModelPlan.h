@@ -75,8 +75,11 @@ struct ModelPlan {
   std::vector<WeightPlan> weights;
   std::vector<ArenaEntry> arena;
   int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
-  unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
-  int64_t stackBytes = -1; ///< bound on the stack that M_run uses; -1 until computed
+  unsigned peakKernel = 0;    ///< the kernel during which the arena is fullest
+  int64_t stackBytes = -1;    ///< bound on the stack that M_run uses; -1 until computed
+  bool externWeights = false; ///< in M.weights instead of the archive
+  uint64_t weightsLayout = 0; ///< of the header of M.weights; set by addModelEntry()
+  uint64_t weightsHash = 0;   ///< of the header of M.weights; set when it is written
 };
 
 } // namespace nncc

@@ -10,7 +10,7 @@
 #include <string>
 
 namespace llvm {
-class raw_ostream;
+class raw_pwrite_stream;
 }
 
 namespace nncc {
@@ -19,7 +19,7 @@ namespace nncc {
 /// removed, also when a signal ends the program; so is a folder that it made.
 class OutputFiles {
 public:
-  using Writer = llvm::function_ref<llvm::Error(llvm::raw_ostream &)>;
+  using Writer = llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)>;
 
   /// Makes the folder if it does not exist. error: it cannot be made or written
   static llvm::Expected<std::unique_ptr<OutputFiles>> create(llvm::StringRef folder);

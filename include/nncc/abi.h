@@ -39,7 +39,18 @@ typedef enum nncc_status {
   NNCC_POINTER_MISALIGNED = 9,
   /* An output overlaps another output, an input or the arena, or an input
    * overlaps the arena. */
-  NNCC_POINTERS_OVERLAP = 10
+  NNCC_POINTERS_OVERLAP = 10,
+  /* M_init of a library whose weights lie outside (--weights=extern):
+   * options->weights is NULL. */
+  NNCC_WEIGHTS_MISSING = 11,
+  /* options->weights is not a multiple of M_WEIGHTS_ALIGN. */
+  NNCC_WEIGHTS_MISALIGNED = 12,
+  /* options->weights_bytes < M_WEIGHTS_BYTES. */
+  NNCC_WEIGHTS_TRUNCATED = 13,
+  /* What lies there is no weights file, or one of other code. */
+  NNCC_WEIGHTS_OF_ANOTHER_MODEL = 14,
+  /* The weights are not those that were written: their hash differs. */
+  NNCC_WEIGHTS_CORRUPT = 15
 } nncc_status;
 
 /* Element types. The elements of a tensor lie in row-major order, no gaps. */
@@ -104,7 +115,25 @@ typedef struct nncc_options {
   /* What nncc_cpu_features() said. 0: trust that the CPU is what the model was
    * compiled for. */
   uint64_t cpu_features;
+  /* --weights=extern: the contents of M.weights, aligned to M_WEIGHTS_ALIGN,
+   * read as long as the context is in use. NULL for every other library. */
+  const void *weights;
+  /* How many bytes may be read there, M_WEIGHTS_BYTES at least. */
+  uint64_t weights_bytes;
+  /* 0: M_init reads all weights and compares their hash with the one in the
+   * file. 1: it reads the file's first 64 bytes alone. */
+  uint64_t trust_weights;
 } nncc_options;
+
+/* The first bytes of M.weights; the weights follow. A program that wants those
+ * weights alone that its header was made with compares hash with M_WEIGHTS_HASH. */
+typedef struct nncc_weights_header {
+  char magic[8];        /* "nnccwts1" */
+  uint64_t bytes;       /* of the file: M_WEIGHTS_BYTES */
+  uint64_t layout;      /* M_WEIGHTS_LAYOUT: the same for all weights that fit the code */
+  uint64_t hash;        /* XXH64, seed 0, of all that follows this header */
+  uint64_t reserved[4]; /* 0 */
+} nncc_weights_header;
 
 /* An input or output, as the caller sees it. */
 typedef struct nncc_tensor {
@@ -147,6 +176,7 @@ typedef struct nncc_model {
   nncc_status (*run)(void *context, const void *const *inputs, void *const *outputs);
   nncc_status (*start)(void *context, const void *const *inputs, void *const *outputs);
   nncc_status (*step)(void *context, uint32_t max_kernels);
+  uint64_t weights_file_bytes; /* what options->weights has to point to; 0: the weights are in the library */
 } nncc_model;
 
 #ifdef __cplusplus
@@ -179,8 +209,13 @@ typedef struct nncc_model_desc {
   uint32_t num_outputs;
   uint32_t num_kernels;
   uint32_t reserved;
-  const nncc_port *ports; /* the inputs, then the outputs */
+  const nncc_port *ports;      /* the inputs, then the outputs */
+  uint64_t weights_file_bytes; /* of M.weights, a multiple of 64 */
+  uint64_t weights_layout;     /* as in its header */
 } nncc_model_desc;
+
+#define NNCC_WEIGHTS_MAGIC "nnccwts1"
+#define NNCC_WEIGHTS_ALIGN 64
 
 /* Words of M_context before the pointers that a run keeps there. */
 #define NNCC_CONTEXT_FIXED_WORDS 8

@@ -58,10 +58,13 @@ typedef struct nncc_compile_options {
   /* NULL: messages are dropped. */
   nncc_message on_message;
   void *user; /* handed to on_message */
+  /* 1: the weights go to NAME.weights and not into the library. */
+  uint32_t extern_weights;
+  uint32_t reserved; /* 0 */
 } nncc_compile_options;
 
-/* Compiles a model to libNAME.a, NAME.h and NAME.json in the output directory:
- * all three files, or none unless the result is NNCC_COMPILE_OK. May be called
+/* Compiles a model to libNAME.a, NAME.h and NAME.json (and NAME.weights, with
+ * extern_weights) in the output directory: all files, or none unless the result is NNCC_COMPILE_OK. May be called
  * from several threads at once. */
 NNCC_COMPILER_API nncc_compile_status nncc_compile(const nncc_compile_options *options);
 

@@ -104,6 +104,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   result.plan = buildPlan(module, modelIdentifier(name));
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
+  result.plan.externWeights = options.externWeights;
   if (reached(Stage::P))
     return result;
 

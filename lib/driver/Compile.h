@@ -34,8 +34,9 @@ struct CompileOptions {
   TargetSpec target;
   ImportOptions import;
   Stage stopAfter = Stage::LLVM;
-  bool lineInfo = false;  ///< `-g`
-  bool reuseArena = true; ///< off: every tensor keeps its memory, for the numeric debugger
+  bool lineInfo = false;      ///< `-g`
+  bool externWeights = false; ///< `--weights=extern`
+  bool reuseArena = true;     ///< off: every tensor keeps its memory, for the numeric debugger
   /// Sets up every pass manager: printing, timing, filters of the command line.
   std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
   /// Hears what is being done: "planning memory".

@@ -3,7 +3,7 @@
 #include "codegen/emit/Identifiers.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/OutputFiles.h"
-#include "codegen/emit/WeightsObject.h"
+#include "codegen/emit/WeightsFile.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
@@ -29,7 +29,7 @@ cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (def
 cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
 cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
                    cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
-                              clEnumValN(Emit::Object, "obj", "NAME.o and NAME.weights.o instead of the archive"),
+                              clEnumValN(Emit::Object, "obj", "NAME.o and its weights instead of the archive"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
                               clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after")),
                    cl::cat(compileCategory()));
@@ -40,6 +40,12 @@ cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=
                                     clEnumValN(Stage::L1, "L1", "functions of linalg ops"),
                                     clEnumValN(Stage::L2, "L2", "functions of vector code")),
                          cl::cat(compileCategory()));
+enum class WeightsPlace { Embed, Extern };
+cl::opt<WeightsPlace> weightsPlace("weights", cl::desc("Where the weights lie"), cl::init(WeightsPlace::Embed),
+                                   cl::values(clEnumValN(WeightsPlace::Embed, "embed", "in the library, in a section"),
+                                              clEnumValN(WeightsPlace::Extern, "extern",
+                                                         "in NAME.weights, which the program gives to NAME_init")),
+                                   cl::cat(compileCategory()));
 cl::opt<std::string> depfile("depfile", cl::desc("Write a Makefile rule that names the files read"),
                              cl::value_desc("FILE"), cl::cat(compileCategory()));
 
@@ -72,24 +78,32 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
     return Error::success();
   });
   if (!error)
-    error = files.write(prefix + ".weights.o",
-                        [&](raw_ostream &os) { return writeWeightsObject(compilation.plan, emit.packWeight, os); });
+    error = compilation.plan.externWeights ? emitWeightsFile(compilation.plan, emit.packWeight, files)
+                                           : files.write(prefix + ".weights.o", [&](raw_ostream &os) {
+                                               return writeWeightsObject(compilation.plan, emit.packWeight, os);
+                                             });
   if (!error)
     error = files.commit();
   return error ? reportError(toString(std::move(error))) : 0;
 }
 
-/// `target: dependency ...` with the characters that make treats specially escaped.
-Error writeDepfile(StringRef target, StringRef dependency) {
+/// A path in a rule: the characters that make treats specially are escaped.
+std::string makePath(StringRef path) {
   std::string text;
-  for (StringRef path : {target, dependency}) {
-    for (char c : path) {
-      if (c == ' ' || c == '#')
-        text += '\\';
-      text += c == '$' ? "$$" : std::string(1, c);
-    }
-    text += path.data() == target.data() ? ": " : "\n";
+  for (char c : path) {
+    if (c == ' ' || c == '#')
+      text += '\\';
+    text += c == '$' ? "$$" : std::string(1, c);
   }
+  return text;
+}
+
+/// `target ...: dependency`
+Error writeDepfile(ArrayRef<std::string> targets, StringRef dependency) {
+  std::string text;
+  for (const std::string &target : targets)
+    text += (text.empty() ? "" : " ") + makePath(target);
+  text += ": " + makePath(dependency) + "\n";
   std::error_code code;
   raw_fd_ostream os(depfile, code);
   if (code)
@@ -118,6 +132,7 @@ int compileModel() {
                        " is no C identifier that a library can use\nnote: for example --name=" + modelIdentifier(name));
   options->name = name;
   options->lineInfo = lineInfo;
+  options->externWeights = weightsPlace == WeightsPlace::Extern;
   options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
 
   auto context = makeContext();
@@ -171,8 +186,11 @@ int compileModel() {
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(toString(facts.takeError()));
+  std::vector<std::string> targets{files->pathOf("lib" + prefix + ".a")};
+  if (options->externWeights)
+    targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
   if (!depfile.empty())
-    if (Error error = writeDepfile(files->pathOf("lib" + prefix + ".a"), options->model))
+    if (Error error = writeDepfile(targets, options->model))
       return reportError(toString(std::move(error)));
   if (Error error = files->commit())
     return reportError(toString(std::move(error)));

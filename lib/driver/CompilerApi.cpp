@@ -4,6 +4,9 @@
 #include "lib/driver/Diagnostics.h"
 #include "nncc/compiler.h"
 #include "llvm/IR/Module.h"
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 using namespace llvm;
 
@@ -35,6 +38,8 @@ public:
         return fail("bind '" + Twine(options.binds[i]) + "' is not INPUT=VALUE");
       compileOptions.import.binds[name.str()] = value.str();
     }
+
+    compileOptions.externWeights = options.extern_weights != 0;
 
     auto context = nncc::makeContext();
     nncc::DiagnosticPrinter printer(*context, options.model, [this](nncc::Severity severity, const std::string &text) {
@@ -79,11 +84,16 @@ private:
 
 } // namespace
 
-extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *options) {
-  if (!options || options->size < sizeof(nncc_compile_options) || !options->model || !options->output_directory ||
-      (options->num_dims && !options->dims) || (options->num_binds && !options->binds))
+extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *given) {
+  // Programs of the first version end before `extern_weights`.
+  if (!given || given->size < offsetof(nncc_compile_options, extern_weights))
     return NNCC_COMPILE_BAD_ARGUMENT;
-  return Request(*options).run();
+  nncc_compile_options options = {};
+  std::memcpy(&options, given, std::min<size_t>(given->size, sizeof options));
+  if (!options.model || !options.output_directory || (options.num_dims && !options.dims) ||
+      (options.num_binds && !options.binds))
+    return NNCC_COMPILE_BAD_ARGUMENT;
+  return Request(options).run();
 }
 
 extern "C" const char *nncc_version(void) { return NNCC_VERSION; }

@@ -6,6 +6,11 @@
 _Static_assert(offsetof(nncc_context, ports) == NNCC_CONTEXT_FIXED_WORDS * sizeof(uint64_t),
                "codegen/emit sizes M_context by this");
 _Static_assert(sizeof(void *) == sizeof(uint64_t), "nncc targets are 64-bit");
+_Static_assert(sizeof(nncc_weights_header) == NNCC_WEIGHTS_ALIGN, "the weights behind it are as aligned as it is");
+
+/* Bytes of nncc_options in its first version. */
+#define FIRST_OPTIONS_BYTES offsetof(nncc_options, weights)
+_Static_assert(FIRST_OPTIONS_BYTES == 40, "programs of the first version exist");
 
 /* Differs between models and from what uninitialized memory is likely to hold.
  */
@@ -13,33 +18,35 @@ static uint64_t owner_of(const nncc_model_desc *model) {
   return (uint64_t)(uintptr_t)model ^ UINT64_C(0x6e6e63632d616269);
 }
 
-/* Copies the options that this version knows; those that it does not know must
- * be zero. */
+/* Copies the options that this version knows and the program has; those that it
+ * does not know must be zero. */
 static nncc_status read_options(nncc_options *known, const nncc_options *options) {
   *known = (nncc_options){0};
   if (!options)
     return NNCC_OK;
-  /* The first version is the smallest. */
-  if ((uintptr_t)options % _Alignof(nncc_options) || options->size < sizeof(nncc_options))
+  uint32_t size = (uintptr_t)options % _Alignof(nncc_options) ? 0 : options->size;
+  /* Older versions end where a field does; all fields after the first version's are words. */
+  if (size < FIRST_OPTIONS_BYTES || (size < sizeof(nncc_options) && size % sizeof(uint64_t)))
     return NNCC_BAD_OPTIONS;
   const uint8_t *bytes = (const uint8_t *)options;
-  for (uint32_t i = sizeof(nncc_options); i < options->size; ++i)
-    if (bytes[i])
+  for (uint32_t i = 0; i < size; ++i)
+    if (i < sizeof(nncc_options))
+      ((uint8_t *)known)[i] = bytes[i];
+    else if (bytes[i])
       return NNCC_BAD_OPTIONS;
-  *known = *options;
   return NNCC_OK;
 }
 
-nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
-                           const nncc_options *options) {
+/* All of M_init but the weights. */
+static nncc_status init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                        const nncc_options *options, nncc_options *known) {
   if (!context)
     return NNCC_NULL_POINTER;
   context->owner = 0; /* a context whose initialization failed cannot run */
-  nncc_options known;
-  nncc_status status = read_options(&known, options);
+  nncc_status status = read_options(known, options);
   if (status != NNCC_OK)
     return status;
-  if (known.cpu_features && (model->cpu_required & ~known.cpu_features))
+  if (known->cpu_features && (model->cpu_required & ~known->cpu_features))
     return NNCC_CPU_UNSUPPORTED;
   if (model->arena_bytes) {
     if (!arena)
@@ -50,10 +57,85 @@ nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, 
       return NNCC_ARENA_TOO_SMALL;
   }
   context->arena = (uint8_t *)arena;
-  context->on_kernel = known.on_kernel;
-  context->user = known.user;
+  context->weights = 0;
+  context->on_kernel = known->on_kernel;
+  context->user = known->user;
   context->next_kernel = 0;
   context->is_running = 0;
+  return NNCC_OK;
+}
+
+nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                           const nncc_options *options) {
+  nncc_options known;
+  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  if (status != NNCC_OK)
+    return status;
+  if (known.weights || known.weights_bytes || known.trust_weights)
+    return NNCC_BAD_OPTIONS; /* there are weights inside */
+  context->owner = owner_of(model);
+  return NNCC_OK;
+}
+
+static uint64_t rotate(uint64_t word, int bits) { return word << bits | word >> (64 - bits); }
+
+/* XXH64 with seed 0 of `bytes` bytes, a multiple of 32, at an aligned address.
+ * source  https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md */
+static uint64_t hash_of(const uint64_t *words, uint64_t bytes) {
+  const uint64_t prime1 = UINT64_C(0x9e3779b185ebca87), prime2 = UINT64_C(0xc2b2ae3d27d4eb4f),
+                 prime3 = UINT64_C(0x165667b19e3779f9), prime4 = UINT64_C(0x85ebca77c2b2ae63),
+                 prime5 = UINT64_C(0x27d4eb2f165667c5);
+  uint64_t hash = prime5;
+  if (bytes) {
+    uint64_t lanes[4] = {prime1 + prime2, prime2, 0, 0 - prime1};
+    for (uint64_t i = 0; i < bytes / 32; ++i)
+      for (int lane = 0; lane < 4; ++lane)
+        lanes[lane] = rotate(lanes[lane] + *words++ * prime2, 31) * prime1;
+    hash = rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) + rotate(lanes[3], 18);
+    for (int lane = 0; lane < 4; ++lane)
+      hash = (hash ^ rotate(lanes[lane] * prime2, 31) * prime1) * prime1 + prime4;
+  }
+  hash += bytes;
+  hash = (hash ^ hash >> 33) * prime2;
+  hash = (hash ^ hash >> 29) * prime3;
+  return hash ^ hash >> 32;
+}
+
+/* Checks the weights of a model that does not have them inside. Every bit of the
+ * file counts: what is not covered by the hash is compared. */
+static nncc_status check_weights(const nncc_model_desc *model, const nncc_options *options) {
+  if (options->trust_weights > 1)
+    return NNCC_BAD_OPTIONS;
+  if (!options->weights)
+    return NNCC_WEIGHTS_MISSING;
+  if ((uintptr_t)options->weights % NNCC_WEIGHTS_ALIGN)
+    return NNCC_WEIGHTS_MISALIGNED;
+  if (options->weights_bytes < model->weights_file_bytes)
+    return NNCC_WEIGHTS_TRUNCATED;
+  const nncc_weights_header *header = (const nncc_weights_header *)options->weights;
+  uint64_t strange = header->bytes ^ model->weights_file_bytes;
+  strange |= header->layout ^ model->weights_layout;
+  for (uint32_t i = 0; i < sizeof header->magic; ++i)
+    strange |= (uint64_t)(header->magic[i] ^ NNCC_WEIGHTS_MAGIC[i]);
+  for (uint32_t i = 0; i < sizeof header->reserved / sizeof header->reserved[0]; ++i)
+    strange |= header->reserved[i];
+  if (strange)
+    return NNCC_WEIGHTS_OF_ANOTHER_MODEL;
+  if (!options->trust_weights &&
+      hash_of((const uint64_t *)(header + 1), model->weights_file_bytes - sizeof *header) != header->hash)
+    return NNCC_WEIGHTS_CORRUPT;
+  return NNCC_OK;
+}
+
+nncc_status nncc_core_init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                                  const nncc_options *options) {
+  nncc_options known;
+  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  if (status == NNCC_OK)
+    status = check_weights(model, &known); /* last, since it may take long */
+  if (status != NNCC_OK)
+    return status;
+  context->weights = (const uint8_t *)known.weights + sizeof(nncc_weights_header);
   context->owner = owner_of(model);
   return NNCC_OK;
 }
@@ -119,7 +201,7 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
-    nncc_core_dispatch(kernel, context->arena, inputs, outputs);
+    nncc_core_dispatch(kernel, context->arena, inputs, outputs, context->weights);
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 0);
   }

@@ -13,14 +13,19 @@ typedef struct nncc_context {
   void *user;
   uint32_t next_kernel;
   uint32_t is_running;
-  uint64_t reserved[NNCC_CONTEXT_FIXED_WORDS - 5];
+  const uint8_t *weights; /* what lies behind the header of M.weights; NULL: in the library */
+  uint64_t reserved[NNCC_CONTEXT_FIXED_WORDS - 6];
   const void *ports[]; /* inputs, then outputs, of the run that goes on */
 } nncc_context;
 
 /* Calls one kernel. codegen/emit defines it for each model. A function and not a
  * pointer of the description, so that the call graph is complete: the bound on
- * the stack is computed from it. */
-void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs);
+ * the stack is computed from it.
+ *
+ * weights      nncc_context.weights
+ */
+void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs,
+                        const void *weights);
 
 /* Fills a context.
  *
@@ -30,6 +35,11 @@ void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs,
  */
 nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                            const nncc_options *options);
+
+/* The same for a model whose weights lie outside: options->weights is required
+ * and checked. Two functions, so that one without the hash costs nothing. */
+nncc_status nncc_core_init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                                  const nncc_options *options);
 
 /* Checks and copies the pointers; the next step begins with the first kernel.
  */

@@ -34,15 +34,15 @@ static void *allocate(uint64_t bytes, uint64_t align) {
   return memory + (align - (uintptr_t)memory % align) % align;
 }
 
-/* Gives a model context, arena and ports; input i comes from FOLDER/inputI. */
-static job make_job(const nncc_model *model, const char *folder) {
+/* Gives a model context, arena and ports; input i comes from FOLDER/inputI. M_init has to return `expected`. */
+static job make_job_with(const nncc_model *model, const char *folder, const nncc_options *options, nncc_status expected) {
   job made = {model, NULL, NULL, {NULL}, {NULL}};
   char path[4096];
   uint32_t i;
   REQUIRE(model->num_inputs <= MAX_PORTS && model->num_outputs <= MAX_PORTS);
   made.context = allocate(model->context_bytes, 8);
   made.arena = allocate(model->arena_bytes, model->arena_align);
-  REQUIRE(model->init(made.context, made.arena, model->arena_bytes, NULL) == NNCC_OK);
+  REQUIRE(model->init(made.context, made.arena, model->arena_bytes, options) == expected);
   for (i = 0; i < model->num_inputs; ++i) {
     void *data = allocate(model->inputs[i].bytes, 8);
     FILE *file;
@@ -55,6 +55,10 @@ static job make_job(const nncc_model *model, const char *folder) {
   for (i = 0; i < model->num_outputs; ++i)
     made.outputs[i] = allocate(model->outputs[i].bytes, 8);
   return made;
+}
+
+static inline job make_job(const nncc_model *model, const char *folder) {
+  return make_job_with(model, folder, NULL, NNCC_OK);
 }
 
 /* Writes output i to FOLDER/outputI. */

@@ -2,7 +2,10 @@
 extern "C" {
 #include "runtime/model/core.h"
 }
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/xxhash.h"
 #include "gtest/gtest.h"
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -11,10 +14,13 @@ namespace {
 std::vector<uint32_t> dispatched;
 void *lastArena;
 std::vector<const void *> lastInputs, lastOutputs;
+const void *lastWeights;
 
 } // namespace
 
-extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs) {
+extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs,
+                                   const void *weights) {
+  lastWeights = weights;
   dispatched.push_back(kernel);
   lastArena = arena;
   lastInputs.assign(inputs, inputs + 2);
@@ -24,8 +30,8 @@ extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *con
 namespace {
 /// Two inputs of 16 and 3 bytes, two outputs of 8 and 0 bytes, five kernels, an arena of 256 bytes.
 const nncc_port ports[] = {{16, 8}, {3, 1}, {8, 4}, {0, 4}};
-const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports};
-const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr};
+const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, 0, 0};
+const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, 0, 0};
 
 class ModelCore : public testing::Test {
 protected:
@@ -130,6 +136,105 @@ TEST_F(ModelCore, ReadsOptionsOfOtherVersions) {
     newer.known.size = size;
     EXPECT_EQ(init(&newer.known), NNCC_BAD_OPTIONS);
   }
+}
+
+TEST_F(ModelCore, ReadsOptionsOfTheFirstVersion) {
+  // What lies behind them is not theirs.
+  nncc_options options;
+  memset(&options, 0xff, sizeof options);
+  memset(&options, 0, offsetof(nncc_options, weights));
+  options.size = offsetof(nncc_options, weights);
+  EXPECT_EQ(options.size, 40u);
+  EXPECT_EQ(init(&options), NNCC_OK);
+  options.size = 44;
+  EXPECT_EQ(init(&options), NNCC_BAD_OPTIONS);
+}
+
+TEST_F(ModelCore, RefusesWeightsForALibraryThatHasItsOwn) {
+  nncc_options options = {};
+  options.size = sizeof options;
+  options.weights = arena;
+  EXPECT_EQ(init(&options), NNCC_BAD_OPTIONS);
+  options.weights = nullptr;
+  options.trust_weights = 1;
+  EXPECT_EQ(init(&options), NNCC_BAD_OPTIONS);
+}
+
+/// A library without weights, and a file of 128 bytes of them.
+class ExternWeights : public testing::Test {
+protected:
+  struct alignas(64) File {
+    nncc_weights_header header;
+    uint8_t weights[128];
+  };
+  void SetUp() override {
+    memcpy(file.header.magic, "nnccwts1", 8);
+    file.header.bytes = sizeof(File);
+    file.header.layout = 0x1234;
+    for (size_t i = 0; i < sizeof file.weights; ++i)
+      file.weights[i] = uint8_t(i * 7);
+    file.header.hash = llvm::xxHash64(llvm::ArrayRef(file.weights));
+    options.size = sizeof options;
+    options.weights = &file;
+    options.weights_bytes = sizeof file;
+  }
+  nncc_status init() { return nncc_core_init_extern(&described, context(), nullptr, 0, &options); }
+  nncc_context *context() { return reinterpret_cast<nncc_context *>(words); }
+
+  const nncc_model_desc described = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(File), 0x1234};
+  uint64_t words[NNCC_CONTEXT_FIXED_WORDS + 4] = {};
+  File file = {};
+  nncc_options options = {};
+};
+
+TEST_F(ExternWeights, AreWhatKernelsGet) {
+  dispatched.clear();
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(nncc_core_run(&described, context(), nullptr, nullptr), NNCC_OK);
+  EXPECT_EQ(lastWeights, file.weights);
+}
+
+TEST_F(ExternWeights, AreRequired) {
+  options.weights = nullptr;
+  EXPECT_EQ(init(), NNCC_WEIGHTS_MISSING);
+  EXPECT_EQ(nncc_core_init_extern(&described, context(), nullptr, 0, nullptr), NNCC_WEIGHTS_MISSING);
+  options.weights = reinterpret_cast<uint8_t *>(&file) + 32;
+  EXPECT_EQ(init(), NNCC_WEIGHTS_MISALIGNED);
+  options.weights = &file;
+  options.weights_bytes = sizeof file - 1;
+  EXPECT_EQ(init(), NNCC_WEIGHTS_TRUNCATED);
+  options.weights_bytes = UINT64_MAX; // a partition with room behind them
+  EXPECT_EQ(init(), NNCC_OK);
+}
+
+TEST_F(ExternWeights, AreCheckedBitByBit) {
+  auto *bytes = reinterpret_cast<uint8_t *>(&file);
+  for (size_t bit = 0; bit < sizeof file * 8; ++bit) {
+    bytes[bit / 8] ^= uint8_t(1 << bit % 8);
+    bool isHash = bit / 64 == 3;
+    EXPECT_EQ(init(), bit / 8 < sizeof file.header && !isHash ? NNCC_WEIGHTS_OF_ANOTHER_MODEL : NNCC_WEIGHTS_CORRUPT);
+    EXPECT_EQ(nncc_core_run(&described, context(), nullptr, nullptr), NNCC_NOT_INITIALIZED);
+    bytes[bit / 8] ^= uint8_t(1 << bit % 8);
+  }
+  EXPECT_EQ(init(), NNCC_OK);
+}
+
+TEST_F(ExternWeights, AreTrustedOnDemand) {
+  file.weights[5] ^= 1;
+  options.trust_weights = 1;
+  EXPECT_EQ(init(), NNCC_OK);
+  options.trust_weights = 2;
+  EXPECT_EQ(init(), NNCC_BAD_OPTIONS);
+  options.trust_weights = 1;
+  file.header.layout ^= 1;
+  EXPECT_EQ(init(), NNCC_WEIGHTS_OF_ANOTHER_MODEL);
+}
+
+TEST_F(ExternWeights, MayBeNone) {
+  const nncc_model_desc none = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(nncc_weights_header), 0x1234};
+  file.header.bytes = sizeof file.header;
+  file.header.hash = llvm::xxHash64(llvm::ArrayRef<uint8_t>());
+  EXPECT_EQ(nncc_core_init_extern(&none, context(), nullptr, 0, &options), NNCC_OK);
 }
 
 TEST_F(ModelCore, ChecksThePointers) {

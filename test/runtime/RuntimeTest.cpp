@@ -1,17 +1,21 @@
 // Texts and lookup of the runtime archive.
 #include "nncc/runtime.h"
 #include "gtest/gtest.h"
+#include <cstring>
 #include <set>
 #include <string>
 
 TEST(Runtime, HasATextForEachStatus) {
   std::set<std::string> texts;
-  for (int status = NNCC_OK; status <= NNCC_POINTERS_OVERLAP; ++status)
+  for (int status = NNCC_OK; status <= NNCC_WEIGHTS_CORRUPT; ++status)
     texts.insert(nncc_status_string(nncc_status(status)));
-  EXPECT_EQ(texts.size(), size_t(NNCC_POINTERS_OVERLAP + 1));
+  EXPECT_EQ(texts.size(), size_t(NNCC_WEIGHTS_CORRUPT + 1));
   EXPECT_EQ(texts.count("unknown status"), 0u);
-  // A later version's number; C++ allows the enumeration's bits alone.
-  EXPECT_STREQ(nncc_status_string(nncc_status(15)), "unknown status");
+  // A later version's number, as C would hand it over.
+  nncc_status later;
+  int number = 99;
+  memcpy(&later, &number, sizeof later);
+  EXPECT_STREQ(nncc_status_string(later), "unknown status");
 }
 
 TEST(Runtime, KnowsTheTypes) {

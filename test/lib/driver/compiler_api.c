@@ -55,6 +55,19 @@ int main(int argc, char **argv) {
   EXPECT(file_exists(argv[2], "from_c.h"));
   EXPECT(file_exists(argv[2], "from_c.json"));
 
+  options.name = "outside";
+  options.extern_weights = 1;
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+  EXPECT(file_exists(argv[2], "outside.weights"));
+
+  /* A program of the first version: what lies behind its options is not read. */
+  options.name = "first_version";
+  options.size = offsetof(nncc_compile_options, extern_weights);
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+  EXPECT(file_exists(argv[2], "first_version.h") && !file_exists(argv[2], "first_version.weights"));
+  options.size = sizeof options;
+  options.extern_weights = 0;
+
   options.target = "armv7-linux-gnueabihf";
   options.name = "nothing";
   EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);

@@ -7,7 +7,7 @@ static _Alignas(TINY_ARENA_ALIGN) unsigned char arena[TINY_ARENA_BYTES];
 
 int main(void) {
   tiny_context context;
-  nncc_options options = {sizeof options, 0, NULL, NULL, NULL, nncc_cpu_features()};
+  nncc_options options = {.size = sizeof options, .cpu_features = nncc_cpu_features()};
   puts(nncc_status_string(tiny_init(&context, arena, sizeof arena, &options)));
   return 0;
 }

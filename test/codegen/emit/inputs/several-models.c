@@ -55,7 +55,7 @@ int main(void) {
     return puts("a context of another model was taken"), 1;
 
   /* The features of this machine are enough for what was compiled for it. */
-  nncc_options options = {sizeof options, 0, NULL, NULL, NULL, nncc_cpu_features()};
+  nncc_options options = {.size = sizeof options, .cpu_features = nncc_cpu_features()};
   if (!options.cpu_features || tiny_model.init(context, arena, sizeof arena, &options) != NNCC_OK)
     return puts("features are wrong"), 1;
 

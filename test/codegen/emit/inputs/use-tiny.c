@@ -60,7 +60,7 @@ int main(void) {
   struct {
     nncc_options known;
     uint64_t later;
-  } newer = {{sizeof newer, 0, NULL, NULL, NULL, 0}, 0};
+  } newer = {{.size = sizeof newer}, 0};
   EXPECT(tiny_init(&context, arena, sizeof arena, &newer.known) == NNCC_OK);
   newer.later = 1;
   EXPECT(tiny_init(&context, arena, sizeof arena, &newer.known) == NNCC_BAD_OPTIONS);
@@ -106,7 +106,7 @@ int main(void) {
 
   /* The hook. */
   int calls = 0;
-  nncc_options options = {sizeof options, 0, NULL, on_kernel, &calls, 0};
+  nncc_options options = {.size = sizeof options, .on_kernel = on_kernel, .user = &calls};
   EXPECT(tiny_init(&context, arena, sizeof arena, &options) == NNCC_OK);
   EXPECT(tiny_run(&context, &inputs, &outputs) == NNCC_OK);
   EXPECT(calls == 2 * TINY_KERNELS && begun == 1234 && ended == 1234);
