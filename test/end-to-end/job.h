@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PORTS = 64, ROOM = 256 };
+enum { MAX_PORTS = 256, ROOM = 256 };
 
 /* One use of a model: everything that must not be shared with another. */
 typedef struct {
@@ -35,7 +35,7 @@ static void *allocate(uint64_t bytes, uint64_t align) {
 }
 
 /* Gives a model context, arena and ports; input i comes from FOLDER/inputI. M_init has to return `expected`. */
-static job make_job_with(const nncc_model *model, const char *folder, const nncc_options *options, nncc_status expected) {
+static inline job make_job_with(const nncc_model *model, const char *folder, const nncc_options *options, nncc_status expected) {
   job made = {model, NULL, NULL, {NULL}, {NULL}};
   char path[4096];
   uint32_t i;

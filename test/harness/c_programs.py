@@ -5,7 +5,6 @@
 PROGRAM.c lies in test/end-to-end. A model is a name of test/harness/models.json or `graph:SEED`, a random graph.
 """
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,14 +17,12 @@ import inputs
 import models
 import nncc
 import oracle
+import programs
 import random_graphs
 
 # Program -> (libraries it links: index into --models each, uses: index of the library each).
 PROGRAMS = {"three_models": ([0, 1, 2], [0, 1, 2]), "two_names": ([0, 0], [0, 1]), "two_threads": ([0], [0, 0]), "steps": ([0], [0])}
-SOURCES = models.REPOSITORY / "test" / "end-to-end"
 NAMES = ["first", "second", "third"]
-C_COMPILERS = {nncc.X86_64: ["clang-22"], nncc.AARCH64: ["aarch64-linux-gnu-gcc", "-static"]}
-EMULATORS = {nncc.X86_64: [], nncc.AARCH64: ["qemu-aarch64"]}
 
 
 def find_model(name: str, folder: Path) -> tuple[Path, dict]:
@@ -43,15 +40,7 @@ def run_program(program: str, names: list[str], compiler: nncc.Nncc, folder: Pat
     found = [find_model(name, folder) for name in names]
     for name, model in zip(NAMES, libraries):
         compiler.compile(found[model][0], folder, f"--name={name}")
-    # Zeroing an nncc_options but for its size is what abi.h recommends, and what -Wextra of clang warns about.
-    warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
-    archives = [folder / f"lib{name}.a" for name, _ in zip(NAMES, libraries)]
-    command = [*C_COMPILERS[compiler.target], "-std=gnu11", "-O1", *warnings, f"-I{folder}", f"-I{SOURCES}", SOURCES / f"{program}.c",
-               *archives, "-pthread", "-o", folder / program]
-    built = subprocess.run(command, capture_output=True, text=True)
-    if built.returncode:
-        return f"the C program does not build: {built.stderr}"
-
+    built = programs.build(program, folder, NAMES[:len(libraries)], compiler.target)
     folders, expected = [], []
     for seed, use in enumerate(uses):
         path, hint = found[libraries[use]]
@@ -61,9 +50,7 @@ def run_program(program: str, names: list[str], compiler: nncc.Nncc, folder: Pat
         folders[-1].mkdir()
         for index, value in enumerate(values.values()):
             (folders[-1] / f"input{index}").write_bytes(value.tobytes())
-    ran = subprocess.run([*EMULATORS[compiler.target], folder / program, *folders], capture_output=True, text=True, timeout=300)
-    if ran.returncode:
-        return f"the C program ended with {ran.returncode}: {ran.stderr}"
+    programs.run(built, compiler.target, folders)
     for where, references in zip(folders, expected):
         for index, (name, reference) in enumerate(references.items()):
             got = np.fromfile(where / f"output{index}", reference.dtype).reshape(reference.shape)
@@ -87,7 +74,7 @@ def main():
                 wrong = run_program(options.program, options.models, nncc.Nncc(options.nncc, target), Path(scratch))
             except models.MissingModel as missing:
                 models.skip_or_fail(missing)
-            except nncc.NnccError as error:
+            except (nncc.NnccError, programs.ProgramError) as error:
                 wrong = str(error)
         print(f"{options.program} of {', '.join(options.models)} on {target}: {f'FAIL {wrong}' if wrong else 'ok'}")
         good &= wrong is None

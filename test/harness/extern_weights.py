@@ -6,7 +6,6 @@ Weights of the model itself, and of the same network trained otherwise (its cons
 missing, cut off or misaligned file, one of another model, and one with a flipped bit are refused with a status of their own.
 """
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,8 +19,8 @@ import inputs
 import models
 import nncc
 import oracle
+import programs
 import random_graphs
-from c_programs import C_COMPILERS, EMULATORS, SOURCES
 
 OK, MISSING, MISALIGNED, TRUNCATED, ANOTHER_MODEL, CORRUPT = 0, 11, 12, 13, 14, 15  # of include/nncc/abi.h
 
@@ -55,17 +54,14 @@ class Check:
 
     def build(self):
         """Builds the C program with the library of the model."""
-        warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
-        command = [*C_COMPILERS[self.compiler.target], "-std=gnu11", "-O1", *warnings, f"-I{self.folder}/own", f"-I{SOURCES}",
-                   SOURCES / "extern_weights.c", self.folder / "own" / "libfirst.a", "-o", self.folder / "program"]
-        subprocess.run(command, check=True)
+        self.program = programs.build("extern_weights", self.folder / "own", ["first"], self.compiler.target)
 
     def run(self, weights, status: int, offset=0, trust=0):
         """Runs the program; it fails unless M_init returns `status`."""
-        command = [*EMULATORS[self.compiler.target], self.folder / "program", self.folder, weights, str(offset), str(trust), str(status)]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if ran.returncode:
-            raise AssertionError(f"status {status} of {weights}: {ran.stderr}")
+        try:
+            programs.run(self.program, self.compiler.target, [self.folder, weights, str(offset), str(trust), str(status)])
+        except programs.ProgramError as error:
+            raise AssertionError(f"status {status} of {weights}: {error}") from None
 
     def compare(self, reference: Path):
         """What the last run wrote against onnxruntime."""

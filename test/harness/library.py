@@ -10,9 +10,16 @@ import numpy as np
 
 GUARD = 256  # bytes before and after every buffer that a library is given
 PATTERN = 0xA5
+# By nncc_type of include/nncc/abi.h, and by the names of types in a manifest; bf16 as its bits.
 DTYPES = {1: np.float32, 2: np.float16, 3: np.uint16, 4: np.float64, 5: np.bool_, 6: np.int8, 7: np.int16, 8: np.int32, 9: np.int64,
           10: np.uint8, 11: np.uint16, 12: np.uint32, 13: np.uint64}
+DTYPE_NAMES = {"f32": np.float32, "f16": np.float16, "bf16": np.uint16, "f64": np.float64, "bool": np.bool_}
 OK, MORE = 0, 1
+
+
+def dtype_of(name: str) -> np.dtype:
+    """The numpy type of a type name of a manifest."""
+    return np.dtype(DTYPE_NAMES[name] if name in DTYPE_NAMES else {"i": "int", "u": "uint"}[name[0]] + name[1:])
 
 
 class Tensor(ctypes.Structure):
