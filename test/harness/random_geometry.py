@@ -1,7 +1,10 @@
-"""Random single ops against onnxruntime: `random_geometry.py --family conv --cases 40 --seed 7 [--target both]`.
+"""Random ops against onnxruntime: `random_geometry.py --family conv --cases 40 --seed 7 [--target both | --cpu x86-64-v4]`.
 
 Many ops share one model, since starting the compiler costs more than running an op; where such a model fails, its ops run alone, and
 the report names the seed that makes one failing op again. --keep DIR saves the models that fail.
+
+Libraries run in test/end-to-end/guarded.c: arena and outputs are NaN before, no byte outside of what a library was given may be
+touched, and memory placed in another way must give the same bits.
 """
 import argparse
 import re
@@ -13,88 +16,141 @@ import numpy as np
 import onnx
 
 import compare
+import models
 import nncc
 import oracle
+import programs
+import random_contractions
 import random_ops
 from onnx_suite import reason
 
 PER_MODEL = 12
+FAMILIES = {**random_contractions.FAMILIES, **random_ops.FAMILIES}
+GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "others": random_ops.FAMILIES}
+LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # An error that says what nncc cannot do is no wrong result.
 REFUSAL = re.compile(r"status 1: .*(not supported|unsupported)")
 
 
 def make_case(family: str, seed: int) -> tuple[random_ops.Graph, dict[str, np.ndarray]]:
     """One random op that onnxruntime accepts and whose result says something, and that result."""
-    for attempt in range(50):
+    for attempt in range(100):
         graph = random_ops.Graph(f"{family}{seed}_")
-        random = np.random.default_rng([seed, attempt, list(random_ops.FAMILIES).index(family)])
-        random_ops.FAMILIES[family](random, graph)
+        try:
+            FAMILIES[family](np.random.default_rng([seed, attempt, *family.encode()]), graph)
+        except ValueError:  # what a generator gives up
+            continue
         try:
             expected = oracle.run(graph.model().SerializeToString(), graph.inputs)
         except Exception:  # attributes that make no sense together: onnxruntime's errors have no common base class
             continue
         if all(value.size and not compare.invalid_reference(value) for value in expected.values()):
             return graph, expected
-    raise RuntimeError(f"{family} seed {seed}: 50 attempts made nothing that onnxruntime runs")
+    raise RuntimeError(f"{family} seed {seed}: 100 attempts made nothing that onnxruntime runs")
 
 
-def run_graphs(program: nncc.Nncc, cases, keep: Path | None, name: str) -> str | None:
-    """Runs some cases as one model; returns what is wrong, or None."""
-    graphs = [graph for graph, _ in cases]
-    with tempfile.TemporaryDirectory(prefix="nncc-random-") as scratch:
-        path = Path(scratch) / f"{name}.onnx"
-        onnx.save(graphs[0].model(*graphs[1:]), path)
-        try:
-            got = program.run(path, {k: v for graph in graphs for k, v in graph.inputs.items()}).outputs
-        except nncc.NnccError as error:
-            failure = str(error)
-        else:
-            failure = next((f"output '{key}': {wrong}" for _, expected in cases for key, reference in expected.items()
-                            if (wrong := compare.difference(got[key], reference))), None)
-        if failure and keep and len(cases) == 1:
-            keep.mkdir(parents=True, exist_ok=True)
-            path.replace(keep / path.name)
-            for key, value in graphs[0].inputs.items():
-                np.save(keep / f"{name}.{key}.npy", value)
-    return failure
+class Runner:
+    """Runs cases on one machine; counts which residuals were updated in place."""
+
+    def __init__(self, program: nncc.Nncc, keep: Path | None):
+        self.program, self.keep = program, keep
+        self.in_place = self.not_in_place = 0
+
+    def run(self, cases, name: str) -> str | None:
+        """Runs some cases as one model; returns what is wrong, or None."""
+        graphs = [graph for graph, _ in cases]
+        values = {k: v for graph in graphs for k, v in graph.inputs.items()}
+        with tempfile.TemporaryDirectory(prefix="nncc-random-") as scratch:
+            path = Path(scratch) / f"{name}.onnx"
+            onnx.save(graphs[0].model(*graphs[1:]), path)
+            try:
+                manifest = self.program.compile(path, Path(scratch), "--name=first").manifest
+                got = programs.run_guarded(Path(scratch), self.program.target, manifest, [values], runs=2)[0]
+            except (nncc.NnccError, programs.ProgramError) as error:
+                failure = str(error)
+            else:
+                failure = next((f"output '{key}': {wrong}" for _, expected in cases for key, reference in expected.items()
+                                if (wrong := compare.difference(got[key], reference))), None)
+                if not failure:
+                    self.count_in_place(graphs, manifest)
+            if failure and self.keep and len(cases) == 1:
+                self.keep.mkdir(parents=True, exist_ok=True)
+                path.replace(self.keep / path.name)
+                for key, value in values.items():
+                    np.save(self.keep / f"{name}.{key}.npy", value)
+        return failure
+
+    def count_in_place(self, graphs, manifest: dict):
+        """Counts the nodes that should have been computed in place."""
+        done = {node for kernel in manifest["kernels"] if "in_place_of" in kernel for node in kernel["nodes"]}
+        for graph in graphs:
+            self.in_place += sum(node in done for node in graph.in_place)
+            self.not_in_place += sum(node not in done for node in graph.in_place)
+
+    def run_family(self, family: str, cases) -> tuple[int, int]:
+        """Runs all cases of a family and reports; returns how many failed, and how many of those were refused."""
+        failed, refused, reasons = 0, 0, {}
+        for at in range(0, len(cases), PER_MODEL):
+            group = cases[at:at + PER_MODEL]
+            together = self.run([case for _, case in group], family)
+            if together is None:
+                continue
+            alone = [(seed, self.run([case], f"{family}-{seed}"), case) for seed, case in group]
+            for seed, failure, case in alone:
+                refused += bool(failure and REFUSAL.search(failure))
+                if failure:
+                    failed += 1
+                    reasons.setdefault(reason(failure), []).append((seed, failure, case[0].nodes[0].op_type))
+            if not any(failure for _, failure, _ in alone):
+                failed += 1
+                reasons["fails only beside others"] = [
+                    (group[0][0], f"seeds {group[0][0]} to {group[-1][0]} in one model: {together}", family)]
+        machine = " ".join([self.program.target.split("-")[0], *self.program.flags])
+        print(f"{family:14} {machine} {len(cases) - failed} of {len(cases)} right", flush=True)
+        for found in sorted(reasons.values(), key=len, reverse=True):
+            seed, failure, op = found[0]
+            print(f"  FAIL {len(found)}x --family {family} --seed {seed} --cases 1 ({op}): {failure}"
+                  + (f"; also seeds {', '.join(str(s) for s, _, _ in found[1:6])}" if len(found) > 1 else ""))
+        return failed, refused
+
+
+def skip_without_avx512(cpus: list[str]):
+    """Ends a test whose code this machine cannot run."""
+    flags = Path("/proc/cpuinfo").read_text()
+    if "x86-64-v4" in cpus and not all(f" {flag} " in flags for flag in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")):
+        print("SKIPPED: this machine has no AVX-512")
+        sys.exit(models.SKIPPED)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", default=",".join(random_ops.FAMILIES), help="comma-separated: %(default)s")
+    parser.add_argument("--family", default="all", help="comma-separated families or groups of them: "
+                        + ", ".join(GROUPS) + "; " + ", ".join(FAMILIES))
     parser.add_argument("--cases", type=int, default=24, help="ops of each family")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first op; the others count up")
     parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
+    parser.add_argument("--cpu", help="of the target, instead of its generic one")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
     parser.add_argument("--most-refused", type=int, default=0, metavar="N",
                         help="ops that may end in the error 'not supported' (%(default)s); a wrong result is never allowed")
     nncc.add_arguments(parser)
     options = parser.parse_args()
+    skip_without_avx512([options.cpu])
+    families = [family for name in options.family.split(",") for family in GROUPS.get(name, [name])]
+    flags = [f"--cpu={options.cpu}"] if options.cpu else []
+    runners = [Runner(nncc.Nncc(options.nncc, target, flags=flags), options.keep) for target in nncc.targets_of(options.target)]
     failures = total = refused = 0
-    for family in options.family.split(","):
+    for family in families:
         cases = [(seed, make_case(family, seed)) for seed in range(options.seed, options.seed + options.cases)]
-        for target in nncc.targets_of(options.target):
-            program, failed, reasons = nncc.Nncc(options.nncc, target), 0, {}
-            for at in range(0, len(cases), PER_MODEL):
-                group = cases[at:at + PER_MODEL]
-                if run_graphs(program, [case for _, case in group], None, family) is None:
-                    continue
-                alone = [(seed, run_graphs(program, [case], options.keep, f"{family}-{seed}"), case) for seed, case in group]
-                for seed, failure, case in alone:
-                    refused += bool(failure and REFUSAL.search(failure))
-                    if failure:
-                        failed += 1
-                        reasons.setdefault(reason(failure), []).append((seed, failure, case[0].nodes[0].op_type))
-                if not any(failure for _, failure, _ in alone):
-                    failed += 1
-                    reasons["fails only beside others"] = [(group[0][0], f"seeds {group[0][0]} to {group[-1][0]} in one model", family)]
-            print(f"{family:14} {target.split('-')[0]:8} {len(cases) - failed} of {len(cases)} right", flush=True)
-            for found in sorted(reasons.values(), key=len, reverse=True):
-                seed, failure, op = found[0]
-                print(f"  FAIL {len(found)}x --family {family} --seed {seed} --cases 1 ({op}): {failure}"
-                      + (f"; also seeds {', '.join(str(s) for s, _, _ in found[1:6])}" if len(found) > 1 else ""))
-            failures, total = failures + failed, total + len(cases)
-    print(f"{total - failures} of {total} right, {refused} refused as not supported, {failures - refused} wrong")
+        for runner in runners:
+            wrong, unsupported = runner.run_family(family, cases)
+            failures, refused, total = failures + wrong, refused + unsupported, total + len(cases)
+    in_place, not_in_place = sum(runner.in_place for runner in runners), sum(runner.not_in_place for runner in runners)
+    print(f"{total - failures} of {total} right, {refused} refused as not supported, {failures - refused} wrong; "
+          f"{in_place} of {in_place + not_in_place} residuals updated in place")
+    if not_in_place > LARGEST_SHARE_NOT_IN_PLACE * (in_place + not_in_place):
+        print(f"FAIL: more than {LARGEST_SHARE_NOT_IN_PLACE:.0%} of the residuals were not updated in place: the cases do not test it")
+        failures += 1
     sys.exit(1 if failures > refused or refused > options.most_refused else 0)
 
 

@@ -18,6 +18,7 @@ class Graph:
     def __init__(self, prefix: str = ""):
         self.prefix = prefix
         self.nodes, self.weights, self.outputs = [], [], []
+        self.in_place: list[str] = []  # nodes whose kernel should overwrite one of its inputs
         self.inputs: dict[str, np.ndarray] = {}
         self.count = 0
 
@@ -87,143 +88,6 @@ def activation(random, graph: Graph, value: str, channels: int, rank: int) -> st
     if kind == "HardSwish":
         return graph.node("Mul", [value, graph.node("HardSigmoid", [value], alpha=1 / 6, beta=0.5)])
     return graph.node(kind, [value]) if kind else value
-
-
-def conv(random, graph: Graph):
-    """Conv in one or two spatial dims: groups, depthwise, strides, dilations, uneven pads, auto_pad, bias, activation, residual."""
-    spatial = pick(random, [1, 2, 2, 2, 2])
-    kind = pick(random, ["dense", "dense", "pointwise", "depthwise", "grouped", "depthwise multiplier"])
-    groups, per_group, out_per_group = 1, pick(random, CHANNELS), pick(random, CHANNELS)
-    if kind.startswith("depthwise"):
-        groups, per_group, out_per_group = pick(random, CHANNELS[2:]), 1, 1 if kind == "depthwise" else 2
-    elif kind == "grouped":
-        groups, per_group, out_per_group = pick(random, [2, 3, 4]), pick(random, CHANNELS[:8]), pick(random, CHANNELS[:9])
-    kernel = [1] * spatial if kind == "pointwise" else [int(k) for k in random.integers(1, 6, spatial)]
-    dilations = [int(d) for d in random.integers(1, 3, spatial)] if random.random() < 0.35 else [1] * spatial
-    strides = [int(s) for s in random.integers(1, 4, spatial)] if random.random() < 0.5 else [1] * spatial
-    extents = [e + (k - 1) * d for e, k, d in zip(distinct(random, spatial, 3, 19), kernel, dilations)]
-    attributes = dict(group=groups, strides=strides, dilations=dilations)
-    padding = pick(random, ["", "", "pads", "pads", "SAME_UPPER", "SAME_LOWER", "VALID"])
-    if padding == "pads":
-        attributes["pads"] = [int(random.integers(0, k * d)) for k, d in zip(kernel * 2, dilations * 2)]
-    elif padding.startswith("SAME") and max(dilations) > 1:
-        attributes["dilations"] = [1] * spatial  # onnxruntime refuses SAME with dilations for some shapes
-        attributes["auto_pad"] = padding
-    elif padding:
-        attributes["auto_pad"] = padding
-    if random.random() < 0.5:
-        attributes["kernel_shape"] = kernel
-    batch, inner = pick(random, [1, 1, 2]), per_group * groups
-    scale = (3 / (per_group * np.prod(kernel))) ** 0.5
-    weights = numbers(random, [out_per_group * groups, per_group, *kernel], -scale, scale)
-    # Weights at run time are legal, and rare.
-    operands = [graph.input(numbers(random, [batch, inner, *extents])),
-                graph.constant(weights) if random.random() < 0.85 else graph.input(weights)]
-    if random.random() < 0.6:
-        bias = numbers(random, [out_per_group * groups], -0.5, 0.5)
-        operands.append(graph.constant(bias) if random.random() < 0.85 else graph.input(bias))
-    value = graph.node("Conv", operands, **attributes)
-    if random.random() < 0.2:
-        value = graph.node("BatchNormalization", [value] + [graph.constant(numbers(random, [out_per_group * groups], *r))
-                                                            for r in ((0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2))])
-    graph.output(activation(random, graph, value, out_per_group * groups, spatial + 2))
-
-
-def conv_transpose(random, graph: Graph):
-    """ConvTranspose: strides, pads, output padding, groups."""
-    spatial = pick(random, [1, 2, 2])
-    groups = pick(random, [1, 1, 2, 3])
-    per_group, out_per_group = pick(random, CHANNELS[:10]), pick(random, CHANNELS[:10])
-    if random.random() < 0.2:  # depthwise
-        groups, per_group, out_per_group = pick(random, CHANNELS[2:]), 1, 1
-    kernel = [int(k) for k in random.integers(1, 5, spatial)]
-    strides = [int(s) for s in random.integers(1, 4, spatial)]
-    dilations = [1] * spatial if random.random() < 0.7 else [int(d) for d in random.integers(1, 3, spatial)]
-    pads = [int(random.integers(0, k)) for k in kernel * 2]
-    output_padding = [int(random.integers(0, s)) for s in strides]
-    extents = [e + 2 for e in distinct(random, spatial, 3, 12)]
-    weights = numbers(random, [per_group * groups, out_per_group, *kernel], -0.6, 0.6)
-    operands = [graph.input(numbers(random, [pick(random, [1, 2]), per_group * groups, *extents])),
-                graph.constant(weights) if random.random() < 0.85 else graph.input(weights)]
-    if random.random() < 0.5:
-        operands.append(graph.constant(numbers(random, [out_per_group * groups])))
-    value = graph.node("ConvTranspose", operands, group=groups, strides=strides, dilations=dilations, pads=pads,
-                       output_padding=output_padding, kernel_shape=kernel)
-    graph.output(activation(random, graph, value, out_per_group * groups, spatial + 2))
-
-
-def pool(random, graph: Graph):
-    """MaxPool, AveragePool and the global ones: pads, ceil_mode, dilations, count_include_pad."""
-    spatial = pick(random, [1, 2, 2, 2])
-    channels = pick(random, CHANNELS)
-    kind = pick(random, ["MaxPool", "MaxPool", "AveragePool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"])
-    extents = distinct(random, spatial, 6, 19)
-    value = graph.input(numbers(random, [pick(random, [1, 2]), channels, *extents]))
-    if kind.startswith("Global"):
-        graph.output(graph.node(kind, [value]))
-        return
-    kernel = [int(k) for k in random.integers(1, 5, spatial)]
-    attributes = dict(kernel_shape=kernel, strides=[int(s) for s in random.integers(1, 4, spatial)])
-    padding = pick(random, ["", "pads", "pads", "SAME_UPPER", "SAME_LOWER"])
-    if padding == "pads":
-        attributes["pads"] = [int(random.integers(0, k)) for k in kernel * 2]
-    elif padding:
-        attributes["auto_pad"] = padding
-    if kind == "MaxPool":
-        if not padding.startswith("SAME"):
-            attributes["ceil_mode"] = pick(random, [0, 1])
-            attributes["dilations"] = [int(d) for d in random.integers(1, 3, spatial)] if max(kernel) < 4 else [1] * spatial
-    else:
-        attributes["count_include_pad"] = pick(random, [0, 1])
-    graph.output(graph.node(kind, [value], **attributes))
-
-
-def matmul(random, graph: Graph):
-    """MatMul of rank 1 to 4, batch dims that broadcast, constant or runtime operands, transposed operands."""
-    m, n, k = (pick(random, CHANNELS) for _ in range(3))
-    k = pick(random, [k, k, 64, 97])
-    batch = distinct(random, int(random.integers(0, 3)), 2, 5)
-    a_shape, b_shape = [*batch, m, k], [*batch, k, n]
-    form = pick(random, ["both", "b has no batch", "a has no batch", "broadcast", "vector a", "vector b"])
-    if form == "b has no batch":
-        b_shape = [k, n]
-    elif form == "a has no batch":
-        a_shape = [m, k]
-    elif form == "broadcast" and len(batch) == 2:
-        a_shape[0], b_shape[1] = 1, 1
-    elif form == "vector a":
-        a_shape = [k]
-    elif form == "vector b":
-        b_shape = [k]
-    operands = []
-    for shape in (a_shape, b_shape):
-        value = numbers(random, shape)
-        if len(shape) > 1 and random.random() < 0.25:
-            axes = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
-            operands.append(graph.node("Transpose", [graph.input(np.ascontiguousarray(value.transpose(axes)))], perm=axes))
-        else:
-            operands.append(graph.constant(value) if len(operands) == 1 and random.random() < 0.6 else graph.input(value))
-    value = graph.node("MatMul", operands)
-    if random.random() < 0.4 and form != "vector b":
-        value = graph.node("Add", [value, graph.constant(numbers(random, [n]))])
-        value = graph.node("Relu", [value]) if random.random() < 0.5 else value
-    graph.output(value)
-
-
-def gemm(random, graph: Graph):
-    """Gemm: both transposes, alpha and beta, every shape of C, constant or runtime weights."""
-    m, n, k = pick(random, [1, 1, 2, 3, 5, 6, 9, 17]), pick(random, CHANNELS), pick(random, CHANNELS + (64, 97, 200))
-    trans_a, trans_b = pick(random, [0, 0, 1]), pick(random, [0, 1, 1])
-    weights = numbers(random, [n, k] if trans_b else [k, n])
-    operands = [graph.input(numbers(random, [k, m] if trans_a else [m, k])),
-                graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
-    c_shape = pick(random, [None, [n], [n], [1, n], [m, 1], [m, n], [1], []])
-    if c_shape is not None:
-        operands.append(graph.constant(numbers(random, c_shape)) if random.random() < 0.7 else graph.input(numbers(random, c_shape)))
-    attributes = dict(transA=trans_a, transB=trans_b)
-    if random.random() < 0.4:
-        attributes.update(alpha=0.75, beta=1.5)
-    graph.output(activation(random, graph, graph.node("Gemm", operands, **attributes), n, 2))
 
 
 def binary(random, graph: Graph):
@@ -417,4 +281,4 @@ def resize(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator for generator in
-            (conv, conv_transpose, pool, matmul, gemm, binary, unary, reduce, layout, pieces, norm, resize)}
+            (binary, unary, reduce, layout, pieces, norm, resize)}

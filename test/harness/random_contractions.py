@@ -1,0 +1,295 @@
+"""Random convolutions, matrix products and pooling windows: every attribute, tails of every size, what is fused behind them, and where
+operands and results lie (in place of a residual, in a part of a concatenation, in a part of a split).
+
+Generators as in random_ops.py. `Graph.in_place` collects the nodes whose kernel should update a residual in place.
+"""
+import numpy as np
+
+from random_ops import CHANNELS, Graph, activation, distinct, numbers, pick
+
+# What one op may cost: qemu runs 0.12 GMAC/s.
+MOST_MACS = 3e6
+KERNELS = (1, 1, 2, 3, 3, 3, 4, 5, 5, 6, 7)
+
+
+def extent(random, low: int, high: int) -> int:
+    """An integer in [low, high]."""
+    return int(random.integers(low, high + 1))
+
+
+def numbers_per_channel(random, channels: int, spatial: int, low=-0.5, high=0.5) -> np.ndarray:
+    """Values [channels, 1, ...] that broadcast over pixels."""
+    return numbers(random, [channels] + [1] * spatial, low, high)
+
+
+def source(random, graph: Graph, shape: list[int]) -> str:
+    """A tensor [N, C, ...] to start from: an input, or a part of one that is split along its channels."""
+    if random.random() < 0.85:
+        return graph.input(numbers(random, shape))
+    before, after = extent(random, 1, 5), extent(random, 1, 5)
+    whole = graph.input(numbers(random, [shape[0], before + shape[1] + after, *shape[2:]]))
+    sizes = graph.constant(np.array([before, shape[1], after], np.int64))
+    return graph.node("Split", [whole, sizes], results=3, axis=1)[1]
+
+
+def weight(random, graph: Graph, value: np.ndarray) -> str:
+    """A filter or a bias: mostly a constant, at times known only at run time, which is legal and rare."""
+    return graph.constant(value) if random.random() < 0.87 else graph.input(value)
+
+
+def computed(random, graph: Graph, shape: list[int]) -> str:
+    """A tensor that a kernel of its own makes, so that it lies in the arena."""
+    value = graph.input(numbers(random, shape))
+    if len(shape) < 3:
+        return graph.node("Softmax", [value], axis=-1)
+    spatial = len(shape) - 2
+    return graph.node("AveragePool", [value], kernel_shape=[3] * spatial, pads=[1] * 2 * spatial)
+
+
+def fused(random, graph: Graph, value: str, shape: list[int], channel_axis: int = 1) -> str:
+    """Elementwise ops behind a contraction of the given shape, as networks have them, and the place of the result."""
+    channels, rank = shape[channel_axis], len(shape)
+    spatial = rank - 1 - channel_axis
+
+    def nonlinear(value):
+        kind = pick(random, ["", "", "simple", "simple", "clip", "silu", "gelu", "hard-swish", "prelu"])
+        if kind == "simple":
+            return activation(random, graph, value, channels, 2 + spatial)
+        if kind == "clip":
+            return graph.node("Clip", [value, graph.constant(np.float32(-0.4)), graph.constant(np.float32(0.7))])
+        if kind == "silu":
+            return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
+        if kind == "gelu":
+            scaled = graph.node("Erf", [graph.node("Div", [value, graph.constant(np.float32(2**0.5))])])
+            half = graph.node("Mul", [value, graph.node("Add", [scaled, graph.constant(np.float32(1))])])
+            return graph.node("Mul", [half, graph.constant(np.float32(0.5))])
+        if kind == "hard-swish":
+            six = graph.node("Clip", [graph.node("Add", [value, graph.constant(np.float32(3))]), graph.constant(np.float32(0)),
+                                      graph.constant(np.float32(6))])
+            return graph.node("Div", [graph.node("Mul", [value, six]), graph.constant(np.float32(6))])
+        if kind == "prelu":
+            return graph.node("PRelu", [value, graph.constant(numbers_per_channel(random, channels, spatial, 0.05, 0.4))])
+        return value
+
+    if random.random() < 0.5:
+        value = nonlinear(value)
+    kind = pick(random, ["", "", "", "in place", "in place", "in place", "kept", "input", "gate", "plane"])
+    if kind in ("in place", "kept", "input"):
+        other = graph.input(numbers(random, shape)) if kind == "input" else computed(random, graph, shape)
+        operands = [value, other] if random.random() < 0.5 else [other, value]
+        value = graph.node(pick(random, ["Add", "Add", "Add", "Mul", "Sub"]), operands)
+        if kind == "in place":
+            graph.in_place.append(graph.nodes[-1].name)
+        elif kind == "kept":
+            graph.output(other)
+        value = nonlinear(value)
+    elif kind == "gate":  # one value per channel, known at run time
+        value = graph.node("Mul", [value, graph.input(numbers(random, [1] * channel_axis + [channels] + [1] * spatial, 0.2, 1))])
+    elif kind == "plane" and spatial:  # one value per pixel
+        value = graph.node("Add", [value, graph.input(numbers(random, [1] * (channel_axis + 1) + shape[channel_axis + 1:]))])
+
+    if kind != "in place" and random.random() < 0.25:  # the result is a part of something larger
+        axis = extent(random, 0, rank - 1) if random.random() < 0.3 else channel_axis
+        parts = [value]
+        for _ in range(extent(random, 1, 2)):
+            other = list(shape)
+            other[axis] = extent(random, 1, 9)
+            parts.insert(extent(random, 0, len(parts)), graph.input(numbers(random, other)))
+        value = graph.node("Concat", parts, axis=axis)
+    elif kind == "in place" and spatial == 0:
+        # Results in the ONNX layout go to the caller's memory, where nothing is in place: another kernel has to follow.
+        axes = [*range(rank - 2), rank - 1, rank - 2]
+        value = graph.node("Transpose", [value], perm=axes) if min(shape[-2:]) > 1 else graph.node("Softmax", [value], axis=channel_axis)
+    return value
+
+
+def window_attributes(random, spatial: int, kernel: list[int], dilations: list[int]) -> dict:
+    """Strides and pads, even, uneven or automatic."""
+    strides = pick(random, [[1] * spatial, [1] * spatial, [2] * spatial, [extent(random, 1, 3) for _ in range(spatial)],
+                            [2, 1][:spatial], [1, 2][:spatial]])
+    attributes = dict(strides=strides, dilations=dilations)
+    padding = pick(random, ["", "same", "same", "pads", "pads", "SAME_UPPER", "SAME_LOWER", "VALID"])
+    if padding == "same":  # as PyTorch exports it
+        half = [(k - 1) * d // 2 for k, d in zip(kernel, dilations)]
+        attributes["pads"] = half * 2
+    elif padding == "pads":
+        attributes["pads"] = [extent(random, 0, (k - 1) * d) for k, d in zip(kernel * 2, dilations * 2)]
+    elif padding.startswith("SAME") and max(dilations) > 1:
+        attributes["dilations"] = [1] * spatial  # onnxruntime refuses SAME with dilations for some shapes
+        attributes["auto_pad"] = padding
+    elif padding:
+        attributes["auto_pad"] = padding
+    return attributes
+
+
+def window(random, spatial: int) -> tuple[list[int], list[int], list[int]]:
+    """Kernel, dilations and input extents; wide dilations with few taps."""
+    kernel = [pick(random, KERNELS) for _ in range(spatial)]
+    dilations = [extent(random, 1, 8 if k <= 3 else 2) for k in kernel] if random.random() < 0.3 else [1] * spatial
+    return kernel, dilations, [e + (k - 1) * d for e, k, d in zip(distinct(random, spatial, 1, 19), kernel, dilations)]
+
+
+def output_extents(attributes: dict, kernel: list[int], extents: list[int]) -> list[int]:
+    """Extents of the result of a convolution (ONNX Conv-11)."""
+    result = []
+    for i, (size, taps) in enumerate(zip(extents, kernel)):
+        stride, reach = attributes["strides"][i], (taps - 1) * attributes["dilations"][i] + 1
+        if attributes.get("auto_pad", "").startswith("SAME"):
+            result.append(-(-size // stride))
+            continue
+        pads = attributes.get("pads", [0] * 2 * len(kernel))
+        result.append((size + pads[i] + pads[i + len(kernel)] - reach) // stride + 1)
+    return result
+
+
+def convolution(random, graph: Graph, groups: int, per_group: int, out_per_group: int, spatial: int, pointwise: bool):
+    """One Conv of such a form."""
+    kernel, dilations, extents = window(random, spatial)
+    if pointwise:
+        kernel, dilations, extents = [1] * spatial, [1] * spatial, [extent(random, 1, 16) for _ in range(spatial)]
+    attributes = window_attributes(random, spatial, kernel, dilations)
+    batch, inner, outputs = pick(random, [1, 1, 1, 2, 3]), per_group * groups, out_per_group * groups
+    pixels = output_extents(attributes, kernel, extents)
+    if min(pixels) < 1 or batch * np.prod(pixels) * outputs * per_group * np.prod(kernel) > MOST_MACS:
+        raise ValueError("empty, or too expensive")
+    if random.random() < 0.5:
+        attributes["kernel_shape"] = kernel
+    scale = (3 / (per_group * np.prod(kernel))) ** 0.5
+    weights = numbers(random, [outputs, per_group, *kernel], -scale, scale)
+    operands = [source(random, graph, [batch, inner, *extents]), weight(random, graph, weights)]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+    value = graph.node("Conv", operands, group=groups, **attributes)
+    if random.random() < 0.15:
+        ranges = ((0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2))
+        value = graph.node("BatchNormalization", [value] + [graph.constant(numbers(random, [outputs], *r)) for r in ranges])
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
+def conv(random, graph: Graph):
+    """Conv in one or two spatial dims: dense, pointwise, grouped; three input channels as in the first layer of most networks."""
+    kind = pick(random, ["dense", "dense", "pointwise", "pointwise", "image", "grouped"])
+    groups, per_group, outputs = 1, extent(random, 1, 40), extent(random, 1, 70)
+    if kind == "image":
+        per_group = 3
+    elif kind == "grouped":
+        groups, per_group, outputs = extent(random, 2, 4), extent(random, 1, 12), extent(random, 1, 20)
+    convolution(random, graph, groups, per_group, outputs, pick(random, [1, 2, 2, 2, 2]), kind == "pointwise")
+
+
+def depthwise(random, graph: Graph):
+    """Conv with as many groups as channels, some with two outputs for each."""
+    convolution(random, graph, extent(random, 2, 70), 1, pick(random, [1, 1, 1, 2]), pick(random, [1, 2, 2, 2, 2]), random.random() < 0.1)
+
+
+def conv_transpose(random, graph: Graph):
+    """ConvTranspose: strides, dilations, pads, output padding or a given output shape, groups."""
+    spatial, groups = pick(random, [1, 2, 2]), pick(random, [1, 1, 2, 3])
+    per_group, out_per_group = extent(random, 1, 20 // groups), extent(random, 1, 36 // groups)
+    if random.random() < 0.2:  # depthwise
+        groups, per_group, out_per_group = extent(random, 2, 40), 1, 1
+    kernel = [extent(random, 1, 7) for _ in range(spatial)]
+    strides = [extent(random, 1, 4) for _ in range(spatial)]
+    dilations = [1] * spatial if random.random() < 0.7 else [extent(random, 1, 3) for _ in range(spatial)]
+    pads = [extent(random, 0, k - 1) for k in kernel * 2]
+    extents = [e + 2 for e in distinct(random, spatial, 1, 12)]
+    attributes = dict(group=groups, strides=strides, dilations=dilations, kernel_shape=kernel)
+    if random.random() < 0.85:
+        output_padding = [extent(random, 0, s - 1) for s in strides]
+        attributes.update(pads=pads, output_padding=output_padding)
+        pixels = [s * (e - 1) + o + (k - 1) * d + 1 - pads[i] - pads[i + spatial]
+                  for i, (e, k, s, d, o) in enumerate(zip(extents, kernel, strides, dilations, output_padding))]
+    else:
+        if any(k < s for k, s in zip(kernel, strides)):
+            raise ValueError("negative padding: ONNX says that the result has input * stride pixels, onnxruntime makes fewer")
+        attributes.update(auto_pad=pick(random, ["SAME_UPPER", "SAME_LOWER"]), dilations=[1] * spatial)
+        pixels = [e * s for e, s in zip(extents, strides)]
+    batch, outputs = pick(random, [1, 2]), out_per_group * groups
+    if min(pixels) < 1 or batch * np.prod(extents) * per_group * outputs * np.prod(kernel) > MOST_MACS:
+        raise ValueError("empty, or too expensive")
+    operands = [source(random, graph, [batch, per_group * groups, *extents]),
+                weight(random, graph, numbers(random, [per_group * groups, out_per_group, *kernel], -0.6, 0.6))]
+    if random.random() < 0.5:
+        operands.append(weight(random, graph, numbers(random, [outputs])))
+    value = graph.node("ConvTranspose", operands, **attributes)
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
+def pool(random, graph: Graph):
+    """MaxPool, AveragePool, LpPool and the global ones: pads, ceil_mode, dilations, count_include_pad."""
+    spatial, channels = pick(random, [1, 2, 2, 2]), extent(random, 1, 70)
+    kind = pick(random, ["MaxPool", "MaxPool", "MaxPool", "AveragePool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"])
+    extents = distinct(random, spatial, 6, 19)
+    value = source(random, graph, [pick(random, [1, 1, 2]), channels, *extents])
+    if kind.startswith("Global"):
+        graph.output(graph.node(kind, [value]))
+        return
+    kernel = [pick(random, KERNELS) for _ in range(spatial)]
+    attributes = dict(kernel_shape=kernel, strides=[extent(random, 1, 3) for _ in range(spatial)])
+    padding = pick(random, ["", "pads", "pads", "SAME_UPPER", "SAME_LOWER"])
+    if padding == "pads":
+        attributes["pads"] = [extent(random, 0, k - 1) for k in kernel * 2]
+    elif padding:
+        attributes["auto_pad"] = padding
+    if kind == "MaxPool" and not padding.startswith("SAME"):
+        attributes["ceil_mode"] = pick(random, [0, 1])
+        attributes["dilations"] = [extent(random, 1, 3) for _ in range(spatial)] if max(kernel) < 4 else [1] * spatial
+    elif kind == "AveragePool":
+        attributes["count_include_pad"] = pick(random, [0, 1])
+    elif kind == "LpPool":
+        attributes["p"] = 2
+    value = graph.node(kind, [value], **attributes)
+    graph.output(graph.node(pick(random, ["Relu", "Sigmoid"]), [value]) if random.random() < 0.2 else value)
+
+
+def matmul(random, graph: Graph):
+    """MatMul of rank 1 to 4, batch dims that broadcast, constant or runtime operands, transposed operands."""
+    m, n, k = extent(random, 1, 45), pick(random, [1, extent(random, 1, 70), extent(random, 1, 70)]), extent(random, 1, 100)
+    batch = distinct(random, extent(random, 0, 2), 2, 5)
+    a_shape, b_shape = [*batch, m, k], [*batch, k, n]
+    form = pick(random, ["both", "b has no batch", "b has no batch", "a has no batch", "broadcast", "vector a", "vector b"])
+    if form == "b has no batch":
+        b_shape = [k, n]
+    elif form == "a has no batch":
+        a_shape = [m, k]
+    elif form == "broadcast" and len(batch) == 2:
+        a_shape[0], b_shape[1] = 1, 1
+    elif form == "vector a":
+        a_shape = [k]
+    elif form == "vector b":
+        b_shape = [k]
+    operands = []
+    for shape in (a_shape, b_shape):
+        value = numbers(random, shape)
+        if len(shape) > 1 and random.random() < 0.25:
+            axes = [*range(len(shape) - 2), len(shape) - 1, len(shape) - 2]
+            operands.append(graph.node("Transpose", [graph.input(np.ascontiguousarray(value.transpose(axes)))], perm=axes))
+        else:
+            operands.append(graph.constant(value) if len(operands) == 1 and random.random() < 0.6 else graph.input(value))
+    value = graph.node("MatMul", operands)
+    if form in ("vector a", "vector b"):
+        graph.output(graph.node("Relu", [value]) if random.random() < 0.5 else value)
+        return
+    if random.random() < 0.5:
+        value = graph.node("Add", [value, graph.constant(numbers(random, [n]))])
+    shape = [*batch, m, n]
+    graph.output(fused(random, graph, value, shape, len(shape) - 1))
+
+
+def gemm(random, graph: Graph):
+    """Gemm: both transposes, alpha and beta, every shape of C, constant or runtime weights, one row as in classifiers."""
+    m, n, k = pick(random, [1, 1, 2, 3, extent(random, 4, 45)]), extent(random, 1, 70), pick(random, CHANNELS + (64, 97, 200, 515))
+    trans_a, trans_b = pick(random, [0, 0, 1]), pick(random, [0, 1, 1])
+    weights = numbers(random, [n, k] if trans_b else [k, n])
+    operands = [graph.input(numbers(random, [k, m] if trans_a else [m, k])),
+                graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
+    c_shape = pick(random, [None, [n], [n], [1, n], [m, 1], [m, n], [1], []])
+    if c_shape is not None:
+        operands.append(graph.constant(numbers(random, c_shape)) if random.random() < 0.7 else graph.input(numbers(random, c_shape)))
+    attributes = dict(transA=trans_a, transB=trans_b)
+    if random.random() < 0.4:
+        attributes.update(alpha=0.75, beta=1.5)
+    graph.output(fused(random, graph, graph.node("Gemm", operands, **attributes), [m, n]))
+
+
+FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm)}
