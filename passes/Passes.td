@@ -54,8 +54,9 @@ def Simplify : Pass<"nncc-simplify", "::mlir::func::FuncOp"> {
   let summary = "Rewrites ops as fewer or cheaper ones, and names what exporters write out";
   let description = [{
     Drops identities; turns subtraction of and division by constants into addition and multiplication; merges clips,
-    slices, concats and pads; names silu, gelu, hard swish, mish and layer normalization; moves pads into windows;
-    brings products to two dimensions. Results may differ in the last place where constants are merged.
+    slices, concats and pads; names what exporters write out (sigmoid, silu, gelu, hard swish, softplus, mish, prelu,
+    leaky relu, softmax, layer normalization, means and norms); moves pads into windows; brings products to two
+    dimensions. Results may differ in the last place where constants are merged.
 
     Requires N1, guarantees N1.
 

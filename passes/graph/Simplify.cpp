@@ -76,9 +76,11 @@ struct Simplify : impl::SimplifyBase<Simplify> {
     patterns.add<FoldConstantOperands>(&getContext());
     addElementwiseSimplifications(patterns);
     addActivationSimplifications(patterns);
+    addRectifierSimplifications(patterns);
     addLayoutSimplifications(patterns);
     addMatMulSimplifications(patterns);
     addNormSimplifications(patterns);
+    addReduceSimplifications(patterns);
     addWindowSimplifications(patterns);
     GreedyRewriteConfig config;
     // Every pattern makes the graph smaller or moves it to a form that none of them matches again; ten rounds over

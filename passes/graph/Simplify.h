@@ -9,12 +9,46 @@ namespace nncc {
 
 void addElementwiseSimplifications(mlir::RewritePatternSet &patterns); ///< identities, clip, power
 void addActivationSimplifications(mlir::RewritePatternSet &patterns);  ///< silu, gelu, hard swish written out
+void addRectifierSimplifications(mlir::RewritePatternSet &patterns);   ///< prelu, leaky relu written out
 void addLayoutSimplifications(mlir::RewritePatternSet &patterns);      ///< slice, concat, pad, expand, gather
 void addMatMulSimplifications(mlir::RewritePatternSet &patterns);      ///< batch dims, transposed operands
 void addNormSimplifications(mlir::RewritePatternSet &patterns);        ///< layer normalization written out
+void addReduceSimplifications(mlir::RewritePatternSet &patterns);      ///< means, norms, softmax written out
 void addWindowSimplifications(mlir::RewritePatternSet &patterns);      ///< pads into convolutions and pooling
 
 inline mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
+
+/// The op of this kind that makes a value, or null.
+inline nn::UnaryOp unaryOf(mlir::Value value, nn::UnaryKind kind) {
+  auto op = value.getDefiningOp<nn::UnaryOp>();
+  return op && op.getKind() == kind ? op : nn::UnaryOp();
+}
+inline nn::BinaryOp binaryOf(mlir::Value value, nn::BinaryKind kind) {
+  auto op = value.getDefiningOp<nn::BinaryOp>();
+  return op && op.getKind() == kind ? op : nn::BinaryOp();
+}
+
+/// A product of float tensors as one number times other factors, however it is nested: constants of one number and
+/// divisions by them are in the number. Inner products that are read elsewhere are factors as they are.
+struct Product {
+  double number = 1;
+  llvm::SmallVector<mlir::Value> factors;
+  llvm::SmallVector<mlir::Location> locations; ///< of the products taken apart, outermost first
+
+  static Product of(mlir::Value value);
+
+private:
+  void add(mlir::Value value, bool isRoot);
+};
+
+/// x - mean(x) over some axes.
+struct Centered {
+  mlir::Value x;
+  llvm::SmallVector<int64_t> axes;
+
+  static std::optional<Centered> of(mlir::Value value);
+  bool operator==(const Centered &other) const { return x == other.x && axes == other.axes; }
+};
 
 /// The value of a constant whose elements are all equal; nullopt for everything else.
 std::optional<double> uniformValue(mlir::Value value);

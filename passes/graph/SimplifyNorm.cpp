@@ -8,31 +8,6 @@ using namespace nncc::nn;
 namespace nncc {
 namespace {
 
-BinaryOp binaryOf(Value value, BinaryKind kind) {
-  auto op = value.getDefiningOp<BinaryOp>();
-  return op && op.getKind() == kind ? op : BinaryOp();
-}
-UnaryOp unaryOf(Value value, UnaryKind kind) {
-  auto op = value.getDefiningOp<UnaryOp>();
-  return op && op.getKind() == kind ? op : UnaryOp();
-}
-
-/// x - mean(x), and where it was computed.
-struct Centered {
-  Value x;
-  SmallVector<int64_t> axes;
-
-  static std::optional<Centered> of(Value value) {
-    auto sub = binaryOf(value, BinaryKind::sub);
-    auto mean = sub ? lookThroughExpand(sub.getRhs()).getDefiningOp<ReduceOp>() : ReduceOp();
-    if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != sub.getLhs() ||
-        sub.getType() != sub.getLhs().getType())
-      return std::nullopt;
-    return Centered{sub.getLhs(), SmallVector<int64_t>(mean.getAxes())};
-  }
-  bool operator==(const Centered &other) const { return x == other.x && axes == other.axes; }
-};
-
 /// sqrt(mean((x - mean(x))^2) + epsilon) of the same x and axes: its epsilon.
 std::optional<double> deviationOf(Value value, const Centered &centered, SmallVectorImpl<Location> &locations) {
   auto sum = binaryOf(value, BinaryKind::add);
@@ -106,10 +81,68 @@ struct ScaleLayerNorm : OpRewritePattern<BinaryOp> {
     return success();
   }
 };
+
+/// x * s + (b - mean(x) * s), with s = scale / sqrt(variance + epsilon) -> nn.layer_norm, * scale, + b. The form of
+/// TensorFlow's batch_normalization.
+struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
+    auto product = binaryOf(op.getLhs(), BinaryKind::mul);
+    auto shift = binaryOf(op.getRhs(), BinaryKind::sub);
+    if (op.getKind() != BinaryKind::add || !product || !shift || !isa<FloatType>(typeOf(op).getElementType()))
+      return rewriter.notifyMatchFailure(op, "no scaled value with a shift");
+    auto shiftProduct = binaryOf(shift.getRhs(), BinaryKind::mul);
+    if (!shiftProduct)
+      return rewriter.notifyMatchFailure(op, "no scaled mean");
+    for (bool swapped : {false, true}) {
+      Value x = swapped ? product.getRhs() : product.getLhs(), s = swapped ? product.getLhs() : product.getRhs();
+      Value meanValue = shiftProduct.getLhs() == s   ? shiftProduct.getRhs()
+                        : shiftProduct.getRhs() == s ? shiftProduct.getLhs()
+                                                     : Value();
+      auto mean = meanValue ? meanValue.getDefiningOp<ReduceOp>() : ReduceOp();
+      if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != x || x.getType() != op.getType())
+        continue;
+      Centered centered{x, SmallVector<int64_t>(mean.getAxes())};
+      int64_t first = typeOf(x).getRank() - (int64_t)centered.axes.size();
+      if (!llvm::equal(centered.axes, llvm::seq<int64_t>(first, typeOf(x).getRank())))
+        continue;
+      // s is the reciprocal root, maybe times a scale.
+      UnaryOp root = unaryOf(s, UnaryKind::rsqrt);
+      Value scale;
+      if (auto scaled = root ? BinaryOp() : binaryOf(s, BinaryKind::mul)) {
+        root = unaryOf(scaled.getLhs(), UnaryKind::rsqrt);
+        scale = scaled.getRhs();
+      }
+      SmallVector<Location> locations{mean.getLoc()};
+      auto epsilon = root ? deviationOf(root.getInput(), centered, locations) : std::nullopt;
+      if (!epsilon)
+        continue;
+      llvm::append_range(locations, std::initializer_list<Location>{root.getLoc(), product.getLoc(), op.getLoc()});
+      Location location = rewriter.getFusedLoc(locations);
+      Value made = LayerNormOp::create(rewriter, location, op.getType(), x, Value(), Value(),
+                                       rewriter.getI64IntegerAttr(first), rewriter.getF64FloatAttr(*epsilon));
+      if (scale)
+        made = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::mul, made, scale);
+      made = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::add, made, shift.getLhs());
+      replaceKeepingOrigin(rewriter, op, made);
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "not normalized");
+  }
+};
 } // namespace
 
+std::optional<Centered> Centered::of(Value value) {
+  auto sub = binaryOf(value, BinaryKind::sub);
+  auto mean = sub ? lookThroughExpand(sub.getRhs()).getDefiningOp<ReduceOp>() : ReduceOp();
+  if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != sub.getLhs() ||
+      sub.getType() != sub.getLhs().getType())
+    return std::nullopt;
+  return Centered{sub.getLhs(), SmallVector<int64_t>(mean.getAxes())};
+}
+
 void addNormSimplifications(RewritePatternSet &patterns) {
-  patterns.add<NameLayerNorm, ScaleLayerNorm>(patterns.getContext());
+  patterns.add<NameLayerNorm, NameScaledLayerNorm, ScaleLayerNorm>(patterns.getContext());
 }
 
 } // namespace nncc

@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import written_forms
+
 OPSET = 17
 # Around the vector widths and register tiles of the targets: below, at, above, and primes.
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 12, 13, 16, 17, 19, 24, 29, 32, 33)
@@ -280,5 +282,17 @@ def resize(random, graph: Graph):
         graph.output(graph.node("Resize", [value, empty, "", graph.constant(np.array(sizes, np.int64))], **attributes))
 
 
+def written_out(random, graph: Graph):
+    """Activations behind a convolution, and normalizations, as exporters write them out."""
+    if random.random() < 0.6:
+        inner, channels = pick(random, CHANNELS[:8]), pick(random, CHANNELS)
+        operands = [graph.input(numbers(random, [1, inner, *distinct(random, 2, 3, 12)], -2, 2)),
+                    graph.constant(numbers(random, [channels, inner, 1, 1], -2, 2)), graph.constant(numbers(random, [channels]))]
+        graph.output(written_forms.activation(random, graph, graph.node("Conv", operands), channels))
+    else:
+        shape = [*distinct(random, 2, 2, 9), pick(random, CHANNELS[3:] + (64,))]
+        graph.output(written_forms.norm(random, graph, graph.input(numbers(random, shape, -2, 2)), shape[-1]))
+
+
 FAMILIES = {generator.__name__: generator for generator in
-            (binary, unary, reduce, layout, pieces, norm, resize)}
+            (binary, unary, reduce, layout, pieces, norm, resize, written_out)}
