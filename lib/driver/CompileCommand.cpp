@@ -5,6 +5,7 @@
 #include "codegen/emit/OutputFiles.h"
 #include "codegen/emit/WeightsFile.h"
 #include "lib/driver/CommandLine.h"
+#include "lib/driver/Depfile.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
 #include "mlir/IR/OperationSupport.h"
@@ -46,7 +47,7 @@ cl::opt<WeightsPlace> weightsPlace("weights", cl::desc("Where the weights lie"),
                                               clEnumValN(WeightsPlace::Extern, "extern",
                                                          "in NAME.weights, which the program gives to NAME_init")),
                                    cl::cat(compileCategory()));
-cl::opt<std::string> depfile("depfile", cl::desc("Write a Makefile rule that names the files read"),
+cl::opt<std::string> depfile("depfile", cl::desc("Write a rule for make and Ninja that names every file read"),
                              cl::value_desc("FILE"), cl::cat(compileCategory()));
 
 /// Writes one text to the folder of -o, or to standard output.
@@ -87,39 +88,10 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
   return error ? reportError(toString(std::move(error))) : 0;
 }
 
-/// A path in a rule: the characters that make treats specially are escaped.
-std::string makePath(StringRef path) {
-  std::string text;
-  for (char c : path) {
-    if (c == ' ' || c == '#')
-      text += '\\';
-    text += c == '$' ? "$$" : std::string(1, c);
-  }
-  return text;
-}
-
-/// `target ...: dependency`
-Error writeDepfile(ArrayRef<std::string> targets, StringRef dependency) {
-  std::string text;
-  for (const std::string &target : targets)
-    text += (text.empty() ? "" : " ") + makePath(target);
-  text += ": " + makePath(dependency) + "\n";
-  std::error_code code;
-  raw_fd_ostream os(depfile, code);
-  if (code)
-    return createStringError("cannot write '" + depfile + "': " + code.message());
-  os << text;
-  os.close();
-  if (os.has_error()) {
-    code = os.error();
-    os.clear_error();
-    return createStringError("cannot write '" + depfile + "': " + code.message());
-  }
-  return Error::success();
-}
-
 int compileModel() {
   bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
+  if (!depfile.empty() && emit != Emit::Library)
+    return reportError("--depfile needs --emit=lib: its rule is that of libNAME.a");
   if (stopAfter.getNumOccurrences() && emit != Emit::MLIR)
     return reportError("--stop-after needs --emit=mlir");
   auto options = sharedOptions(NativeCpu::Refuse);
@@ -134,6 +106,9 @@ int compileModel() {
   options->lineInfo = lineInfo;
   options->externWeights = weightsPlace == WeightsPlace::Extern;
   options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
+
+  std::vector<std::string> filesRead = {options->model};
+  options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
 
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
@@ -186,15 +161,20 @@ int compileModel() {
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(toString(facts.takeError()));
-  std::vector<std::string> targets{files->pathOf("lib" + prefix + ".a")};
-  if (options->externWeights)
-    targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
-  if (!depfile.empty())
-    if (Error error = writeDepfile(targets, options->model))
-      return reportError(toString(std::move(error)));
-  if (Error error = files->commit())
-    return reportError(toString(std::move(error)));
-  return 0;
+  std::unique_ptr<OutputFiles> rule;
+  if (!depfile.empty()) {
+    std::vector<std::string> targets{files->pathOf("lib" + prefix + ".a")};
+    if (options->externWeights)
+      targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
+    auto written = writeDepfile(depfile, targets, filesRead);
+    if (!written)
+      return reportError(toString(written.takeError()));
+    rule = std::move(*written);
+  }
+  Error error = files->commit();
+  if (!error && rule)
+    error = rule->commit();
+  return error ? reportError(toString(std::move(error))) : 0;
 }
 
 } // namespace

@@ -48,12 +48,17 @@ static ElementsAttr readFile(const std::string &path, const OnnxValueInfo &input
   return makeConstant(RankedTensorType::get(array->shape, elementType), array->data, input.name);
 }
 
+std::optional<StringRef> boundFile(StringRef text) {
+  if (text.consume_front("@") || text.ends_with(".npy"))
+    return text;
+  return std::nullopt;
+}
+
 ElementsAttr readBoundValue(const std::string &text, const OnnxValueInfo &input, Type elementType,
                             std::string &problem) {
-  StringRef rest(text);
-  if (rest.consume_front("@") || rest.ends_with(".npy"))
-    return readFile(rest.str(), input, elementType, problem);
-  rest = rest.trim();
+  if (auto path = boundFile(text))
+    return readFile(path->str(), input, elementType, problem);
+  StringRef rest = StringRef(text).trim();
   bool isList = rest.contains(',') || rest.starts_with("[");
   if (rest.consume_front("[") && !rest.consume_back("]")) {
     problem = "the list does not end with ]";

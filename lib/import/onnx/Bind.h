@@ -2,8 +2,12 @@
 #ifndef NNCC_LIB_IMPORT_ONNX_BIND_H
 #define NNCC_LIB_IMPORT_ONNX_BIND_H
 #include "lib/import/onnx/Import.h"
+#include <optional>
 
 namespace nncc::import {
+
+/// The path in a text that names a .npy file; nothing for numbers.
+std::optional<llvm::StringRef> boundFile(llvm::StringRef text);
 
 /// The constant that an input is bound to: numbers as text, or a .npy file.
 ///

@@ -9,8 +9,9 @@ using namespace mlir;
 
 namespace nncc::import {
 
-GraphImporter::GraphImporter(onnx::ModelProto &model, const std::string &path, OpBuilder &builder)
-    : builder(builder), weights(path, builder.getContext()),
+GraphImporter::GraphImporter(onnx::ModelProto &model, const std::string &path, OpBuilder &builder,
+                             const std::function<void(StringRef)> &onFile)
+    : builder(builder), weights(path, builder.getContext(), onFile),
       fileLocation(FileLineColLoc::get(builder.getContext(), path, 0, 0)) {
   for (const onnx::FunctionProto &function : model.functions())
     functions[{function.domain(), function.name()}] = &function;

@@ -26,7 +26,8 @@ struct Scope {
 
 class GraphImporter {
 public:
-  GraphImporter(onnx::ModelProto &model, const std::string &path, mlir::OpBuilder &builder);
+  GraphImporter(onnx::ModelProto &model, const std::string &path, mlir::OpBuilder &builder,
+                const std::function<void(StringRef)> &onFile);
 
   /// Imports the nodes of a graph that its outputs need. Inputs are in `scope.values` already.
   ///

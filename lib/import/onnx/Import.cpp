@@ -66,7 +66,7 @@ std::vector<OnnxValueInfo> realInputs(const onnx::GraphProto &graph) {
 class Importer {
 public:
   Importer(onnx::ModelProto &model, StringRef path, const ImportOptions &options, MLIRContext &context)
-      : model(model), options(options), builder(&context), graph(model, path.str(), builder) {}
+      : model(model), options(options), builder(&context), graph(model, path.str(), builder, options.onFile) {}
 
   FailureOr<OwningOpRef<ModuleOp>> run() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder, builder.getUnknownLoc());
@@ -192,6 +192,8 @@ private:
       }
       if (auto bound = options.binds.find(input.name); bound != options.binds.end()) {
         std::string problem;
+        if (auto path = boundFile(bound->second); path && options.onFile)
+          options.onFile(*path);
         ElementsAttr value = readBoundValue(bound->second, input, element, problem);
         if (value)
           scope.values[input.name] = nn::ConstantOp::create(builder, builder.getUnknownLoc(), value);

@@ -6,6 +6,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct ImportOptions {
   std::map<std::string, std::string> binds;
   /// Shapes of inputs that are given as files; they bind symbolic dims like `dims` does.
   std::map<std::string, std::vector<int64_t>> inputShapes;
+  /// Hears the path of every file that is read beside the model: external data, values of `binds`.
+  std::function<void(llvm::StringRef)> onFile;
 };
 
 /// A dim of an input or output as the file says it.

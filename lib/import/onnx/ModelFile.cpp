@@ -214,8 +214,8 @@ ElementsAttr reshapeConstant(ElementsAttr attr, ArrayRef<int64_t> shape) {
   return cast<DenseElementsAttr>(attr).reshape(type);
 }
 
-WeightReader::WeightReader(const std::string &modelPath, MLIRContext *context)
-    : context(context), folder(llvm::sys::path::parent_path(modelPath)) {
+WeightReader::WeightReader(const std::string &modelPath, MLIRContext *context, std::function<void(StringRef)> onFile)
+    : context(context), onFile(std::move(onFile)), folder(llvm::sys::path::parent_path(modelPath)) {
   if (folder.empty())
     folder = ".";
 }
@@ -341,6 +341,8 @@ std::shared_ptr<llvm::MemoryBuffer> WeightReader::openExternal(const std::string
     return nullptr;
   }
   file = std::move(*opened);
+  if (onFile)
+    onFile(llvm::sys::path::remove_leading_dotslash(joined));
   return file;
 }
 

@@ -8,6 +8,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,7 +56,9 @@ int unknownFieldOf(const onnx::TensorProto &tensor);
 /// Makes attributes of the file's tensors. Big ones own the bytes that the file was read to, or map external files.
 class WeightReader {
 public:
-  WeightReader(const std::string &modelPath, mlir::MLIRContext *context);
+  /// onFile  hears the path of every external file that is opened; may be empty
+  WeightReader(const std::string &modelPath, mlir::MLIRContext *context,
+               std::function<void(llvm::StringRef)> onFile = {});
 
   /// The values of a tensor, whose bytes are taken out of it: each tensor can be read once.
   mlir::ElementsAttr read(onnx::TensorProto &tensor, ErrorSink error);
@@ -65,6 +68,7 @@ private:
   std::shared_ptr<llvm::MemoryBuffer> openExternal(const std::string &location, ErrorSink error);
 
   mlir::MLIRContext *context;
+  std::function<void(llvm::StringRef)> onFile;
   std::string folder;
   std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> files;
 };
