@@ -21,6 +21,7 @@ build=(
 test=(
   llvm-22-tools clang-format-22 clang-tidy-22 libclang-rt-22-dev libbenchmark-dev libgmock-dev
   gcc-aarch64-linux-gnu qemu-user qemu-system-arm
+  make meson pkg-config dpkg-dev file lintian debootstrap   # examples, Debian package
   libonnx-testdata                                          # the ONNX suite
   python3 python3-venv
 )

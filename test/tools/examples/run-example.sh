@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds and runs one of docs/examples, or all, as a user of an installed nncc would: nothing here knows where it is installed.
+# Usage: run-example.sh EXAMPLE|all EXAMPLES WORK [NNCC_SOURCE]   EXAMPLES: docs/examples or its installed copy; WORK is emptied
+# EXAMPLE is one of the functions below. CMAKE_PREFIX_PATH and PKG_CONFIG_PATH lead to an nncc that is not installed in /usr.
+set -euo pipefail
+examples=$(realpath "$2") work=$3 source=${4-}
+cross=(-DCMAKE_TOOLCHAIN_FILE="$examples/cmake/aarch64-linux-gnu.cmake")
+qemu="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+export PKG_CONFIG_PATH_FOR_BUILD=${PKG_CONFIG_PATH-}
+
+# build_and_test FOLDER SOURCE OPTION...: CMake and CTest; Ninja is the default here, "Unix Makefiles" with -G.
+build_and_test() {
+  cmake -G Ninja -S "$2" -B "$work/$1" "${@:3}"
+  cmake --build "$work/$1"
+  ctest --test-dir "$work/$1" --output-on-failure --no-tests=error
+}
+# says TEXT COMMAND...: the command prints the text.
+says() {
+  "${@:2}" | tee "$work/output"
+  grep -q "$1" "$work/output" || { echo "not said: $1"; exit 1; }
+}
+
+cmake-host() {
+  build_and_test ninja "$examples/cmake" && says "x86_64-linux-gnu: a 2" "$work/ninja/digit"
+  build_and_test "with blanks" "$examples/cmake" -G "Unix Makefiles"
+}
+cmake-cross() { build_and_test cross "$examples/cmake" "${cross[@]}" && says "aarch64-linux-gnu: a 2" $qemu "$work/cross/digit"; }
+two-models() {
+  build_and_test host "$examples/two-models"
+  build_and_test cross "$examples/two-models" "${cross[@]}" && says "2 models agree" $qemu "$work/cross/two-models"
+}
+cmake-subdirectory() {
+  [ -n "$source" ] || { echo "needs the sources of nncc"; return 1; }
+  local nncc=${NNCC_EXECUTABLE-$(command -v nncc)}
+  build_and_test host "$examples/cmake-subdirectory" -DNNCC_SOURCE_DIR="$source" -DNNCC_EXECUTABLE="$nncc"
+  build_and_test cross "$examples/cmake-subdirectory" -DNNCC_SOURCE_DIR="$source" -DNNCC_EXECUTABLE="$nncc" "${cross[@]}"
+  says "aarch64-linux-gnu: a 2" $qemu "$work/cross/digit"
+}
+meson() {
+  command meson setup "$work/host" "$examples/meson"
+  command meson test -C "$work/host"
+  says "x86_64-linux-gnu: a 2" "$work/host/digit"
+  command meson setup --cross-file "$examples/meson/aarch64-linux-gnu.ini" "$work/cross" "$examples/meson"
+  command meson test -C "$work/cross"
+  says "aarch64-linux-gnu: a 2" $qemu "$work/cross/digit"
+}
+make() {
+  local cc=(CC=aarch64-linux-gnu-gcc TARGET=aarch64-linux-gnu OUT="$work/cross")
+  says "x86_64-linux-gnu: a 2" command make -C "$examples/make" OUT="$work/host" run
+  says "aarch64-linux-gnu: a 2" command make -C "$examples/make" "${cc[@]}" RUN="$qemu" run
+  # The depfile holds: nothing to do, then a newer model.
+  command make -C "$examples/make" "${cc[@]}" -q "$work/cross/digit"
+  ! command make -C "$examples/make" "${cc[@]}" -W ../digits.onnx -q "$work/cross/digit"
+}
+
+all=(cmake-host cmake-cross two-models cmake-subdirectory meson make)
+if [ "$1" = all ]; then
+  for example in "${all[@]}"; do
+    "$0" "$example" "$examples" "$work/$example" "$source" >"$work.log" 2>&1 || { cat "$work.log"; echo "FAILED: $example"; exit 1; }
+    echo "passed: $example"
+  done
+elif [[ " ${all[*]} " = *" $1 "* ]]; then
+  rm -rf "$work" && mkdir -p "$work"
+  set -x
+  "$1"
+else
+  sed -n '2,5s/^# //p' "$0"
+  exit 2
+fi
