@@ -1,6 +1,7 @@
 // The loop nest of a micro-kernel, outermost first: lines, tiles of a line, outer taps, inner taps, depth. Goto and
 // van de Geijn 2008 for the register tile; Georganas et al. 2018 for convolution as a direct loop around it.
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/TileCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/ScalarMath.h"
@@ -28,38 +29,12 @@ StringRef nameOf(TapBody body) {
   return "";
 }
 
-/// The pointers that move from tile to tile.
-struct Place {
-  Value a, c;
-  SmallVector<Value> leaves;
-
-  SmallVector<Value> list() const {
-    SmallVector<Value> values{a, c};
-    values.append(leaves);
-    return values;
-  }
-  static Place from(ValueRange values) { return {values[0], values[1], llvm::to_vector(values.drop_front(2))}; }
-};
-
-class TileEmitter {
+class TileEmitter : TileCode {
 public:
   TileEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-      : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.element)),
-        sumType(computeType(shape.element)), vector(VectorType::get(shape.lanes, sumType)) {
-    unsigned next = 0;
-    start.a = arguments[next++];
-    if (shape.hasB())
-      matrix = arguments[next++];
-    start.c = arguments[next++];
-    if (shape.hasBias)
-      bias = arguments[next++];
-    for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
-      start.leaves.push_back(arguments[next++]);
-    entry = arguments[next];
-  }
+      : TileCode(code, shape, epilogue, arguments) {}
 
   void run() {
-    zero = code.constant(0);
     readEntry();
     if (epilogue.isHeavy()) {
       Value count = code.constant(shape.rows * shape.vectors);
@@ -68,30 +43,17 @@ public:
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
     code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange line) {
       code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
-        Place place = Place::from(tile);
+        TilePlace place = TilePlace::from(tile);
         storeTile(accumulate(place.a), place);
         return advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
       });
-      return advance(Place::from(line), lineStrideA, lineStrideC, 1, 1);
+      return advance(TilePlace::from(line), lineStrideA, lineStrideC, 1, 1);
     });
   }
 
 private:
-  Code &code;
-  ImplicitLocOpBuilder &b;
-  const TileShape &shape;
-  const Epilogue &epilogue;
-  ScalarMath math;
-  Type memory, sumType; ///< elements as they lie in A and B, and as they are summed
-  VectorType vector;    ///< of sums
-  Place start;
-  Value matrix, bias, entry, stack, zero;
+  Value stack;
   Value rowA, rowC, rowB, depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B;
-
-  Value field(unsigned index) {
-    Value narrow = code.load(code.at(entry, index, b.getI32Type()), b.getI32Type());
-    return arith::ExtSIOp::create(b, b.getI64Type(), narrow);
-  }
 
   void readEntry() {
     rowA = field(CallEntry::RowA);
@@ -109,58 +71,13 @@ private:
     depth = field(CallEntry::Depth);
   }
 
-  /// Moves a place by one line (which = 1) or `rows` pixels (which = 2). Leaves that do not vary stay.
-  SmallVector<Value> advance(Place place, Value a, Value c, int64_t rows, unsigned which) {
-    place.a = code.at(place.a, a, memory);
-    place.c = code.at(place.c, c, epilogue.storedElement());
-    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
-      if (leaf.variesByPixel)
-        place.leaves[i] =
-            code.at(place.leaves[i], code.mul(field(CallEntry::leafField(i, which)), rows), leaf.memoryElement());
-    return place.list();
-  }
-
-  /// How many elements of vector `j` exist.
-  int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
-
-  Value loadChannels(Value address, int64_t j, bool isPadded) {
-    Value place = code.at(address, j * shape.lanes, memory);
-    auto type = VectorType::get(shape.lanes, memory);
-    return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), shape.element);
-  }
-
-  Value multiplyAdd(Value x, Value y, Value sum) {
-    if (isa<FloatType>(sumType))
-      return vector::FMAOp::create(b, x, y, sum);
-    return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
-  }
-
-  SmallVector<Value> initial() {
-    SmallVector<Value> accumulators(shape.rows * shape.vectors);
-    for (int64_t j = 0; j < shape.vectors; ++j) {
-      Value first;
-      if (shape.hasBias) {
-        first = loadChannels(bias, j, shape.isBiasPadded);
-      } else if (shape.body == TapBody::Maximum) {
-        Attribute lowest;
-        if (auto real = dyn_cast<FloatType>(sumType))
-          lowest = b.getFloatAttr(real, APFloat::getInf(real.getFloatSemantics(), /*Negative=*/true));
-        else
-          lowest = b.getIntegerAttr(sumType, shape.element.isUnsignedInteger()
-                                                 ? APInt::getMinValue(sumType.getIntOrFloatBitWidth())
-                                                 : APInt::getSignedMinValue(sumType.getIntOrFloatBitWidth()));
-        first = arith::ConstantOp::create(b, DenseElementsAttr::get(vector, lowest));
-      } else {
-        first = code.zero(vector);
-      }
-      for (int64_t i = 0; i < shape.rows; ++i)
-        accumulators[i * shape.vectors + j] = first;
-    }
-    return accumulators;
-  }
-
   SmallVector<Value> accumulate(Value a) {
-    SmallVector<Value> carried = initial();
+    SmallVector<Value> carried(shape.rows * shape.vectors);
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value first = initial(j);
+      for (int64_t i = 0; i < shape.rows; ++i)
+        carried[i * shape.vectors + j] = first;
+    }
     unsigned count = carried.size();
     carried.push_back(a);
     if (matrix)
@@ -278,33 +195,6 @@ private:
     return sums;
   }
 
-  /// Puts one value of the input into a sum (or maximum).
-  void addTap(Value &sum, Value x, Value factor) {
-    switch (shape.body) {
-    case TapBody::Channelwise:
-      sum = multiplyAdd(x, factor, sum);
-      break;
-    case TapBody::SumOfSquares:
-      sum = multiplyAdd(x, x, sum);
-      break;
-    case TapBody::Sum:
-      sum = arith::AddFOp::create(b, x, sum);
-      break;
-    case TapBody::Maximum: {
-      // A comparison with a selection is one instruction on x86; a NaN is never the maximum, as in onnxruntime.
-      if (!isa<FloatType>(sumType)) {
-        sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
-        break;
-      }
-      Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum);
-      sum = arith::SelectOp::create(b, larger, x, sum);
-      break;
-    }
-    case TapBody::Product:
-      break;
-    }
-  }
-
   /// What a window does once, after its last tap.
   void finish(SmallVectorImpl<Value> &sums) {
     if (shape.body == TapBody::Sum) {
@@ -318,24 +208,16 @@ private:
     }
   }
 
-  Value loadLeaf(const Leaf &leaf, Value row, int64_t j) {
-    Type element = leaf.memoryElement();
-    auto type = VectorType::get(shape.lanes, element);
-    if (!leaf.variesByChannel)
-      return code.broadcast(code.load(row, element), type);
-    return code.loadPart(code.at(row, j * shape.lanes, element), type, extent(j));
-  }
-
   /// Applies the epilogue to the accumulators and stores them, column after column of the tile.
-  void storeTile(SmallVector<Value> sums, const Place &place) {
+  void storeTile(SmallVector<Value> sums, const TilePlace &place) {
     finish(sums);
     ArrayRef<Leaf> leaves = epilogue.leaves();
     if (stack) {
       for (auto [i, sum] : llvm::enumerate(sums))
         code.store(sum, code.at(stack, i * shape.lanes, sumType));
-      Place first = place;
+      TilePlace first = place;
       code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
-        Place at = Place::from(row);
+        TilePlace at = TilePlace::from(row);
         for (int64_t j = 0; j < shape.vectors; ++j) {
           Value offset = code.add(code.mul(i, shape.width()), code.constant(j * shape.lanes));
           Value sum = code.load(code.at(stack, offset, sumType), vector);
@@ -367,12 +249,6 @@ private:
         storeOne(sums[i * shape.vectors + j], values, c, j);
       }
     }
-  }
-
-  void storeOne(Value sum, ArrayRef<Value> leafValues, Value row, int64_t j) {
-    Value result = epilogue.emit(code, sum, leafValues);
-    NNCC_ASSERT(result, "the epilogue was matched, but cannot be emitted");
-    code.storePart(result, code.at(row, j * shape.lanes, epilogue.storedElement()), extent(j));
   }
 };
 

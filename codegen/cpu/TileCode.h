@@ -1,0 +1,60 @@
+// What every micro-kernel is written with: its arguments, accesses to channels, taps, and the epilogue of one vector.
+#ifndef NNCC_CODEGEN_CPU_TILECODE_H
+#define NNCC_CODEGEN_CPU_TILECODE_H
+#include "codegen/cpu/MicroKernel.h"
+#include "passes/lower/ScalarMath.h"
+
+namespace nncc::cpu {
+
+/// The pointers that move from tile to tile.
+struct TilePlace {
+  mlir::Value a, c;
+  llvm::SmallVector<mlir::Value> leaves;
+
+  llvm::SmallVector<mlir::Value> list() const {
+    llvm::SmallVector<mlir::Value> values{a, c};
+    values.append(leaves);
+    return values;
+  }
+  static TilePlace from(mlir::ValueRange values) {
+    return {values[0], values[1], llvm::to_vector(values.drop_front(2))};
+  }
+};
+
+/// The body of one micro-kernel, without its loops: those are what the two kinds of emitters differ in.
+class TileCode {
+protected:
+  TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue, mlir::Block::BlockArgListType arguments);
+
+  /// A runtime number of the call.
+  mlir::Value field(unsigned index);
+  /// Moves a place by one line (which = 1) or `rows` pixels (which = 2). Leaves that do not vary stay.
+  llvm::SmallVector<mlir::Value> advance(TilePlace place, mlir::Value a, mlir::Value c, int64_t rows, unsigned which);
+
+  /// How many elements of vector `j` exist.
+  int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
+  /// Vector `j` of the channels at an address, as it is computed with.
+  mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded);
+  mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
+  /// What the sums of vector `j` of the channels begin with.
+  mlir::Value initial(int64_t j);
+  /// Puts one value of the input into a sum (or maximum) of a window.
+  void addTap(mlir::Value &sum, mlir::Value x, mlir::Value factor);
+
+  mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, int64_t j);
+  /// Applies the epilogue to vector `j` of the channels of one pixel and stores it.
+  void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, int64_t j);
+
+  Code &code;
+  mlir::ImplicitLocOpBuilder &b;
+  const TileShape &shape;
+  const Epilogue &epilogue;
+  ScalarMath math;
+  mlir::Type memory, sumType; ///< elements as they lie in A and B, and as they are summed
+  mlir::VectorType vector;    ///< of sums
+  TilePlace start;
+  mlir::Value matrix, bias, entry, zero;
+};
+
+} // namespace nncc::cpu
+#endif
