@@ -19,10 +19,10 @@ Value Code::at(Value base, int64_t offset, Type element) {
   return at(base, constant(offset), element);
 }
 
-Value Code::opaque(Value address) {
+Value Code::opaque(Value address, bool staysInPlace) {
   auto dialect = LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT);
   return LLVM::InlineAsmOp::create(b, pointer(), address, /*asm_string=*/"", /*constraints=*/"=r,0",
-                                   /*has_side_effects=*/false, /*is_align_stack=*/false,
+                                   /*has_side_effects=*/staysInPlace, /*is_align_stack=*/false,
                                    LLVM::tailcallkind::TailCallKind::None, dialect, /*operand_attrs=*/ArrayAttr())
       .getResult(0);
 }

@@ -28,7 +28,9 @@ public:
   mlir::Value at(mlir::Value base, int64_t offset, mlir::Type element);
 
   /// The same address, of which LLVM no longer knows how it was made: it keeps its own register.
-  mlir::Value opaque(mlir::Value address);
+  ///
+  /// staysInPlace  it is made anew where it is written, so that no load through it moves out of a loop
+  mlir::Value opaque(mlir::Value address, bool staysInPlace = false);
 
   /// Loads `type`, a scalar or a vector, aligned as its elements are.
   mlir::Value load(mlir::Value address, mlir::Type type);

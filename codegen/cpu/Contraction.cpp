@@ -96,6 +96,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   if (failed(epilogue))
     return std::nullopt;
   contraction.epilogue = std::move(*epilogue);
+  contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
   return contraction;
 }
 
@@ -112,7 +113,7 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
   if (body == TapBody::Product)
     return width * choosePanelVectors(machine, rows, vectors);
-  return width * chooseWindowVectors(machine, vectors);
+  return width * (sliding ? sliding->chooseVectors(machine, vectors) : chooseWindowVectors(machine, vectors));
 }
 
 int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {

@@ -4,6 +4,7 @@
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Packing.h"
+#include "codegen/cpu/SlidingWindow.h"
 
 namespace nncc::cpu {
 
@@ -20,6 +21,8 @@ struct Contraction {
   unsigned lhs = 0;
   std::optional<unsigned> rhs, bias;
   std::optional<Epilogue> epilogue;
+  /// Set when the window runs as a sweep.
+  std::optional<SlidingWindow> sliding;
 
   /// Finds out whether a kernel is one; `reason` says why not.
   static std::optional<Contraction> match(nn::KernelOp kernel, std::string &reason);

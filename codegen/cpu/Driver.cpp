@@ -85,8 +85,12 @@ private:
   int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
   SmallVector<Axis> outer;
   SmallVector<Region, 0> regions;
-  /// Rows, column taps and column step of a tile; one micro-kernel per panel width each.
-  using Variant = std::array<int64_t, 3>;
+  /// What is fixed in a tile; one micro-kernel per panel width each.
+  struct Variant {
+    int64_t rows, columnTaps = 0, columnStep = 0;
+    std::optional<SlidingTile> sliding;
+    auto operator<=>(const Variant &) const = default;
+  };
   /// The calls of each, larger tiles first.
   std::map<Variant, SmallVector<CallEntry>, std::greater<>> calls;
 
@@ -274,6 +278,10 @@ private:
       rowsOf = windowRegions(1, 1, 1, 1, 1, 0, 0);
       columnsOf = windowRegions(output[output.size() - 2], output[output.size() - 2], 1, 1, 1, 0, 0);
     }
+    if (contraction.sliding) {
+      addOuterAxes(output);
+      return success();
+    }
     // Every region costs a table entry per tile size; signals with huge windows have a region per sample.
     if (rowsOf.size() * columnsOf.size() > 1024)
       return refuse("the border has too many kinds of pixels");
@@ -281,13 +289,17 @@ private:
       for (const AxisRegion &w : columnsOf)
         addRegion(h, w, countsPads);
 
+    addOuterAxes(output);
+    return success();
+  }
+
+  void addOuterAxes(ArrayRef<int64_t> output) {
     for (auto [i, size] : llvm::enumerate(output.take_front(operands[C].outer.size()))) {
       Axis axis{size, {}};
       for (const Operand &operand : operands)
         axis.strides.push_back(operand.outer[i]);
       outer.push_back(axis);
     }
-    return success();
   }
 
   void addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads) {
@@ -412,10 +424,43 @@ private:
           tileStep = std::clamp<int64_t>(budget / cut.rows, 4, cut.tiles);
         for (int64_t line = 0; line < region.lines.count; line += lineStep)
           for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
-            addCall(region, {cut.rows, columnTaps, columnStep}, line, std::min(lineStep, region.lines.count - line),
-                    pixel + tile * cut.rows, std::min(tileStep, cut.tiles - tile));
+            addCall(region, {cut.rows, columnTaps, columnStep, std::nullopt}, line,
+                    std::min(lineStep, region.lines.count - line), pixel + tile * cut.rows,
+                    std::min(tileStep, cut.tiles - tile));
         pixel += ofLine;
       }
+    }
+  }
+
+  /// The calls of a sweep: one for each run of equal blocks of output rows.
+  void cutSweep(const SlidingWindow &window) {
+    for (const SlidingWindow::Blocks &blocks : window.cut(machine, panelVectors(panel))) {
+      const SlidingTile &tile = blocks.tile;
+      int64_t steps = window.steadyColumns();
+      CallEntry entry;
+      auto &f = entry.fields;
+      f.assign(CallEntry::leafField(epilogue.leaves().size(), 0), 0);
+      f[CallEntry::OffsetA] = blocks.firstIn * operands[A].h;
+      f[CallEntry::OffsetC] = blocks.firstOut * operands[C].h;
+      f[CallEntry::Lines] = blocks.count;
+      f[CallEntry::LineA] = tile.rows * tile.strideH * operands[A].h;
+      f[CallEntry::LineC] = tile.rows * operands[C].h;
+      f[CallEntry::RowA] = operands[A].w;
+      f[CallEntry::RowC] = operands[C].w;
+      f[CallEntry::InputRow] = operands[A].h;
+      f[CallEntry::OutputRow] = operands[C].h;
+      for (unsigned i = 0; i < epilogue.leaves().size(); ++i) {
+        const Operand &leaf = operands[FirstLeaf + i];
+        f[CallEntry::leafField(i, 0)] = blocks.firstOut * leaf.h;
+        f[CallEntry::leafField(i, 1)] = tile.rows * leaf.h;
+        f[CallEntry::leafField(i, 2)] = leaf.w;
+        f[CallEntry::leafField(i, 3)] = leaf.h;
+      }
+      // The last panel may be narrower, which changes nothing here: a trip depends on the widest.
+      int64_t perTrip = stepsPerTrip(tile);
+      f[CallEntry::Tiles] = steps / perTrip;
+      f[CallEntry::RestSteps] = steps % perTrip;
+      calls[{tile.rows, 0, 0, tile}].push_back(entry);
     }
   }
 
@@ -470,6 +515,25 @@ private:
     });
   }
 
+  /// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache:
+  /// true then.
+  bool cutForCache() {
+    int64_t pixels = 0, images = 1;
+    for (const Region &region : regions)
+      pixels += region.lines.count * region.pixels.count;
+    for (const Axis &axis : outer)
+      images *= axis.count;
+    int64_t elements = cast<MemRefType>(memories[A].getType()).getNumElements();
+    int64_t bytes = elements / contraction.groups / std::max<int64_t>(images, 1) *
+                    (contraction.element.getIntOrFloatBitWidth() / 8);
+    int64_t half = machine.getL2Bytes() / 2;
+    bool blocks = contraction.outputs > panel && bytes > half;
+    // Output pixels whose input stays in the cache while panels pass by.
+    int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
+    cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
+    return blocks;
+  }
+
   void emit() {
     Pointers pointers;
     SmallVector<int64_t> groupStrides;
@@ -477,21 +541,11 @@ private:
       pointers.push_back(operand.pointer);
       groupStrides.push_back(operand.group);
     }
-    // Bytes that the input of one output pixel takes: how much of it stays in the cache while panels pass by.
-    bool isProduct = contraction.body == TapBody::Product;
-    int64_t pixels = 0;
-    for (const Region &region : regions)
-      pixels += region.lines.count * region.pixels.count;
-    auto input = cast<MemRefType>(memories[A].getType());
-    int64_t images = 1;
-    for (const Axis &axis : outer)
-      images *= axis.count;
-    int64_t bytes = input.getNumElements() / contraction.groups / std::max<int64_t>(images, 1) *
-                    (contraction.element.getIntOrFloatBitWidth() / 8);
-    int64_t half = machine.getL2Bytes() / 2;
-    bool blocks = contraction.outputs > panel && bytes > half;
-    int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
-    cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
+    bool isProduct = contraction.body == TapBody::Product, blocks = false;
+    if (contraction.sliding)
+      cutSweep(*contraction.sliding);
+    else
+      blocks = cutForCache();
 
     loopOuter(0, pointers, [&](Pointers pointers) {
       loopOver(contraction.groups, groupStrides, pointers, [&](Pointers pointers) {
@@ -555,9 +609,10 @@ private:
     shape.body = contraction.body;
     shape.element = contraction.element;
     shape.lanes = lanes;
-    shape.rows = variant[0];
-    shape.columnTaps = variant[1];
-    shape.columnStep = variant[2];
+    shape.rows = variant.rows;
+    shape.columnTaps = variant.columnTaps;
+    shape.columnStep = variant.columnStep;
+    shape.sliding = variant.sliding;
     shape.vectors = panelVectors(channels);
     shape.tail = channels - (shape.vectors - 1) * lanes;
     shape.byLane = machine.getFmaLane() && computeType(contraction.element).getIntOrFloatBitWidth() == 32 &&

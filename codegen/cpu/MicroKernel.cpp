@@ -1,6 +1,7 @@
 // The loop nest of a micro-kernel, outermost first: lines, tiles of a line, outer taps, inner taps, depth. Goto and
 // van de Geijn 2008 for the register tile; Georganas et al. 2018 for convolution as a direct loop around it.
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/TileCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -260,11 +261,17 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
                                  << (shape.width() - shape.lanes + shape.tail);
   if (shape.columnTaps)
     name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
+  if (shape.sliding)
+    llvm::raw_string_ostream(name) << "_k" << shape.sliding->tapsH << 'x' << shape.sliding->tapsW << 's'
+                                   << shape.sliding->strideH << 'x' << shape.sliding->strideW;
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   llvm::raw_string_ostream keyStream(key);
   keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << shape.isBiasPadded << ' ';
   for (bool inPlace : shape.inPlace)
     keyStream << inPlace;
+  if (const auto &tile = shape.sliding)
+    for (int64_t number : {tile->firstRow, tile->endRow, tile->before, tile->after})
+      keyStream << ' ' << number;
   keyStream << epilogue.key();
   func::FuncOp &function = functions[key];
   if (function)
@@ -291,7 +298,10 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
   Code code(loc, builder, maskedStores);
-  TileEmitter(code, shape, epilogue, body->getArguments()).run();
+  if (shape.sliding)
+    emitSlidingWindow(code, shape, epilogue, body->getArguments());
+  else
+    TileEmitter(code, shape, epilogue, body->getArguments()).run();
   func::ReturnOp::create(code.b);
   return function;
 }

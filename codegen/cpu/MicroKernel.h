@@ -6,6 +6,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
+#include <compare>
+#include <optional>
 
 namespace nncc::cpu {
 
@@ -16,6 +18,17 @@ enum class TapBody {
   Maximum,      ///< of A[channel]
   Sum,          ///< of A[channel]; divided by `divisor` at the end
   SumOfSquares, ///< of A[channel]; its square root at the end
+};
+
+/// What is fixed in a sweep of SlidingWindow.h: a block of output rows, and which part of its windows exists.
+struct SlidingTile {
+  int64_t rows; ///< of the output
+  int64_t tapsH, tapsW, strideH, strideW;
+  int64_t firstRow, endRow; ///< of the (rows - 1) * strideH + tapsH input rows under the block, those that exist
+  int64_t before, after;    ///< input columns that the windows of a line lack at its beginning and its end
+  bool keepsWeights;        ///< in registers, during the whole sweep
+
+  auto operator<=>(const SlidingTile &) const = default;
 };
 
 /// Everything that is fixed in one micro-kernel.
@@ -30,6 +43,7 @@ struct TileShape {
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
   int64_t columnTaps = 0, columnStep = 0;
+  std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` and the numbers of columns mean nothing
   bool hasBias = false;
   bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide
   bool isBiasPadded = false;       ///< the tail of the bias may be read
@@ -61,9 +75,14 @@ struct CallEntry {
     Tap1B, // outer taps
     RowB,
     Divisor,   // row length of an unpacked B; what sums are divided by
-    FirstLeaf, // then per leaf: offset, line stride, row stride
+    FirstLeaf, // then per leaf: offset, line stride, row stride, and in sweeps the stride of output rows
+
+    // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
+    InputRow = Tap1A,
+    OutputRow = Tap1B,
+    RestSteps = Depth,
   };
-  static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which; }
+  static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 4 * leaf + which; }
   llvm::SmallVector<int64_t> fields;
 };
 
