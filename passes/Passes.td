@@ -161,7 +161,8 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     Requires N2, guarantees P. Concatenations, slices and reshapes become views where they can, an elementwise kernel
     takes over the memory of an operand that dies in it, results of the model are written straight to the caller. What
     no view can replace becomes a copy kernel. `@main` gets the arguments arena, weights, inputs and outputs, and the
-    attributes `nn.arena_lower_bound` (bytes) and `nn.peak_kernel`.
+    attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
+    index) and `nn.peak_tensors` (which they are).
 
     ```mlir
     %y = nn.kernel "k0" ins(%x : tensor<4xf32>) {...} -> tensor<4xf32>

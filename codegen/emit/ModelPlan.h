@@ -66,6 +66,12 @@ struct ArenaEntry {
   unsigned firstKernel = 0, lastKernel = 0;
 };
 
+/// A tensor that is alive during the fullest kernel. The bytes of all of them add up to the lower bound.
+struct PeakTensor {
+  std::string tensor, kernel; ///< ONNX tensor, the kernel that wrote it
+  int64_t byteOffset = 0, bytes = 0;
+};
+
 struct ModelPlan {
   std::string name;       ///< C identifier, prefix of every symbol
   std::string sourceHash; ///< SHA-256 of the model file, hex
@@ -75,7 +81,8 @@ struct ModelPlan {
   std::vector<WeightPlan> weights;
   std::vector<ArenaEntry> arena;
   int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
-  unsigned peakKernel = 0;    ///< the kernel during which the arena is fullest
+  unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
+  std::vector<PeakTensor> peakTensors;
   int64_t stackBytes = -1;    ///< bound on the stack that M_run uses; -1 until computed
   bool externWeights = false; ///< in M.weights instead of the archive
   uint64_t weightsLayout = 0; ///< of the header of M.weights; set by addModelEntry()

@@ -39,6 +39,12 @@ public:
     auto number = [&](StringRef attr) { return cast<IntegerAttr>(main->getAttr(attr)).getInt(); };
     plan.arenaLowerBound = number("nn.arena_lower_bound");
     plan.peakKernel = number("nn.peak_kernel");
+    for (Attribute attr : cast<ArrayAttr>(main->getAttr("nn.peak_tensors"))) {
+      auto tensor = cast<DictionaryAttr>(attr);
+      auto integer = [&](StringRef name) { return cast<IntegerAttr>(tensor.get(name)).getInt(); };
+      auto text = [&](StringRef name) { return cast<StringAttr>(tensor.get(name)).str(); };
+      plan.peakTensors.push_back({text("tensor"), text("kernel"), integer("offset"), integer("bytes")});
+    }
     for (auto place : main.getOps<PlaceOp>())
       if (place.getValue())
         describeWeight(place);

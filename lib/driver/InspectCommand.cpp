@@ -22,15 +22,10 @@ std::string shapeText(const OnnxValueInfo &value) {
   return text + "]";
 }
 
-/// Tensors alive at the fullest kernel, biggest first.
-std::vector<ArenaEntry> aliveAtPeak(const ModelPlan &plan) {
-  std::vector<ArenaEntry> alive;
-  for (const ArenaEntry &entry : plan.arena)
-    if (entry.firstKernel <= plan.peakKernel && plan.peakKernel <= entry.lastKernel)
-      alive.push_back(entry);
-  sort(alive, [](const ArenaEntry &a, const ArenaEntry &b) {
-    return a.bytes != b.bytes ? a.bytes > b.bytes : a.byteOffset < b.byteOffset;
-  });
+/// Tensors alive in the fullest kernel, biggest first.
+std::vector<PeakTensor> aliveAtPeak(const ModelPlan &plan) {
+  std::vector<PeakTensor> alive = plan.peakTensors;
+  stable_sort(alive, [](const PeakTensor &a, const PeakTensor &b) { return a.bytes > b.bytes; });
   return alive;
 }
 
@@ -84,9 +79,9 @@ void printPlan(const ModelPlan &plan) {
   if (plan.kernels.empty())
     return;
   outs() << "peak    kernel " << plan.peakKernel << ", " << plan.kernels[plan.peakKernel].name << "; alive there:\n";
-  for (const ArenaEntry &entry : aliveAtPeak(plan))
-    outs() << format("  %10lld bytes at %-10lld ", (long long)entry.bytes, (long long)entry.byteOffset)
-           << (entry.tensor.empty() ? "(unnamed)" : entry.tensor) << "\n";
+  for (const PeakTensor &tensor : aliveAtPeak(plan))
+    outs() << format("  %10lld bytes at %-10lld ", (long long)tensor.bytes, (long long)tensor.byteOffset)
+           << (tensor.tensor.empty() ? "(unnamed)" : tensor.tensor) << ", written by " << tensor.kernel << "\n";
 }
 
 json::Value valueJson(const OnnxValueInfo &value) {
@@ -125,9 +120,11 @@ json::Value planJson(const ModelPlan &plan) {
   for (auto [port, used] : zip(plan.inputs, isRead))
     if (used)
       read.push_back(json::fixUTF8(port.name));
-  for (const ArenaEntry &entry : aliveAtPeak(plan))
-    alive.push_back(
-        json::Object{{"tensor", json::fixUTF8(entry.tensor)}, {"bytes", entry.bytes}, {"offset", entry.byteOffset}});
+  for (const PeakTensor &tensor : aliveAtPeak(plan))
+    alive.push_back(json::Object{{"tensor", json::fixUTF8(tensor.tensor)},
+                                 {"kernel", tensor.kernel},
+                                 {"bytes", tensor.bytes},
+                                 {"offset", tensor.byteOffset}});
   return json::Object{{"kernels", std::move(kernels)},      {"inputs_read", std::move(read)},
                       {"arena_bytes", plan.arenaBytes},     {"arena_lower_bound", plan.arenaLowerBound},
                       {"weights_bytes", plan.weightsBytes}, {"peak_kernel", plan.peakKernel},

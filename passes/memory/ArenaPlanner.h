@@ -7,6 +7,9 @@
 
 namespace nncc {
 
+/// Every place in the arena and the weights starts on a cache line.
+inline constexpr int64_t kArenaAlignment = 64;
+
 /// A buffer that is alive during the kernels [first, last], both inclusive.
 struct ArenaBuffer {
   int64_t bytes = 0;

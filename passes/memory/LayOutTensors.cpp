@@ -1,0 +1,338 @@
+// Views and destinations: who shares memory with whom. Concatenations, slices and reshapes become views where they can,
+// what no view can replace becomes a copy.
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/Builders.h"
+#include "passes/memory/MemoryLayout.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+using namespace nn;
+
+RankedTensorType tensorOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+std::string tensorName(Value value) {
+  if (auto kernel = value.getDefiningOp<KernelOp>())
+    return getOrigin(kernel.getYielded()[cast<OpResult>(value).getResultNumber()]).tensor;
+  return getOrigin(value).tensor;
+}
+
+int64_t elementBytes(RankedTensorType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
+
+int64_t byteSize(RankedTensorType type) { return type.getNumElements() * elementBytes(type); }
+
+SmallVector<int64_t> contiguousStrides(ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t i = (int64_t)shape.size() - 2; i >= 0; --i)
+    strides[i] = strides[i + 1] * std::max<int64_t>(shape[i + 1], 1);
+  return strides;
+}
+
+bool isContiguous(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  int64_t expected = 1;
+  for (int64_t i = (int64_t)shape.size() - 1; i >= 0; --i) {
+    if (shape[i] != 1 && strides[i] != expected)
+      return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+namespace {
+
+/// The only op in a kernel's body besides the yield, when it is a T on the kernel's inputs that is yielded.
+template <typename T> T soleOp(KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  if (!llvm::hasSingleElement(body.without_terminator()))
+    return {};
+  auto op = dyn_cast<T>(&body.front());
+  if (!op || kernel.getYielded().size() != 1 || kernel.getYielded()[0].getDefiningOp() != op.getOperation())
+    return {};
+  return llvm::all_of(op->getOperands(), llvm::IsaPred<BlockArgument>) ? op : T();
+}
+
+/// The kernel input that feeds an operand of the body.
+Value outerValue(KernelOp kernel, Value inner) { return kernel.getInputs()[cast<BlockArgument>(inner).getArgNumber()]; }
+
+/// Lays out one function.
+class TensorPlacer {
+public:
+  explicit TensorPlacer(func::FuncOp function) : function(function) {}
+
+  MemoryLayout run() {
+    isolateReturns();
+    chooseDestinations();
+    layOutSteps();
+    return std::move(layout);
+  }
+
+private:
+  int newBuffer(BufferKind kind, unsigned index, int64_t bytes) {
+    layout.buffers.push_back({kind, index, bytes});
+    return layout.buffers.size() - 1;
+  }
+
+  /// A returned value must be written by a kernel of its own into the caller's memory: not an input, a constant, or one
+  /// that is returned already.
+  void isolateReturns() {
+    auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+    DenseSet<Value> seen;
+    OpBuilder builder(ret);
+    for (OpOperand &operand : ret->getOpOperands()) {
+      Value source = operand.get();
+      while (auto reshape = source.getDefiningOp<ReshapeOp>())
+        source = reshape.getInput();
+      if (source.getDefiningOp<KernelOp>() && seen.insert(source).second)
+        continue;
+      std::string name = "copy_to_output_" + std::to_string(operand.getOperandNumber());
+      auto kernel = KernelOp::create(builder, ret.getLoc(), TypeRange{operand.get().getType()},
+                                     builder.getStringAttr(name), ValueRange{operand.get()}, ValueRange{}, Value(),
+                                     builder.getStringAttr("cpu0"), builder.getStrArrayAttr({}));
+      Block &body = kernel.getBody().emplaceBlock();
+      body.addArgument(operand.get().getType(), ret.getLoc());
+      OpBuilder inner = OpBuilder::atBlockBegin(&body);
+      YieldOp::create(inner, ret.getLoc(), body.getArguments());
+      operand.set(kernel.getResult(0));
+    }
+  }
+
+  /// Backwards: outputs of the model and pieces of concatenations get their places before their makers are looked at.
+  void chooseDestinations() {
+    Block &block = function.getBody().front();
+    auto ret = cast<func::ReturnOp>(block.getTerminator());
+    for (OpOperand &operand : ret->getOpOperands()) {
+      auto type = tensorOf(operand.get());
+      int buffer = newBuffer(BufferKind::Output, operand.getOperandNumber(), byteSize(type));
+      destination[operand.get()] = {buffer, 0, contiguousStrides(type.getShape())};
+    }
+    for (Operation &op : llvm::reverse(block)) {
+      if (auto reshape = dyn_cast<ReshapeOp>(&op)) {
+        auto known = destination.find(reshape.getOutput());
+        Value input = reshape.getInput();
+        if (known == destination.end() || !isWritten(input) || destination.count(input) ||
+            !isContiguous(tensorOf(reshape.getOutput()).getShape(), known->second.strides))
+          continue;
+        Place place = known->second;
+        place.strides = contiguousStrides(tensorOf(input).getShape());
+        destination[input] = place;
+        continue;
+      }
+      auto kernel = dyn_cast<KernelOp>(&op);
+      auto concat = kernel ? soleOp<ConcatOp>(kernel) : ConcatOp();
+      if (!concat)
+        continue;
+      Value result = kernel.getResult(0);
+      auto type = tensorOf(result);
+      if (!destination.count(result))
+        if (auto inside = placeInside(kernel, concat))
+          destination[result] = *inside;
+      if (!destination.count(result))
+        destination[result] = {newBuffer(BufferKind::Arena, 0, byteSize(type)), 0, contiguousStrides(type.getShape())};
+      Place whole = destination[result];
+      int64_t start = 0;
+      for (Value piece : concat.getInputs()) {
+        Value outer = outerValue(kernel, piece);
+        Place place = whole;
+        place.byteOffset += start * whole.strides[concat.getAxis()] * elementBytes(type);
+        start += tensorOf(piece).getDimSize(concat.getAxis());
+        if (isWritten(outer) && !destination.count(outer) && llvm::count(kernel.getInputs(), outer) == 1)
+          destination[outer] = place;
+        pieces[kernel].push_back({outer, place});
+      }
+    }
+  }
+
+  /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks.
+  std::optional<Place> placeInside(KernelOp kernel, ConcatOp concat) {
+    std::optional<Place> first;
+    int64_t offset = 0;
+    for (Value piece : concat.getInputs()) {
+      auto known = destination.find(outerValue(kernel, piece));
+      if (known == destination.end())
+        return std::nullopt;
+      const Place &place = known->second;
+      if (!first)
+        first = place, offset = place.byteOffset;
+      if (place.buffer != first->buffer || place.strides != first->strides || place.byteOffset != offset)
+        return std::nullopt;
+      auto type = tensorOf(piece);
+      offset += type.getDimSize(concat.getAxis()) * place.strides[concat.getAxis()] * elementBytes(type);
+    }
+    return first;
+  }
+
+  /// True for values that a kernel of this model writes (directly or seen through a reshape).
+  static bool isWritten(Value value) {
+    while (auto reshape = value.getDefiningOp<ReshapeOp>())
+      value = reshape.getInput();
+    return value.getDefiningOp<KernelOp>() != nullptr;
+  }
+
+  static bool samePlace(const Place &a, const Place &b) { return a.buffer == b.buffer && a.byteOffset == b.byteOffset; }
+
+  void read(Step &step, Value value) {
+    for (unsigned tensor : tensorsOf.lookup(value))
+      if (!llvm::is_contained(step.reads, tensor))
+        step.reads.push_back(tensor);
+  }
+
+  /// The tensor that the next step writes.
+  unsigned write(Step &step, Value value, const Place &place) {
+    layout.tensors.push_back({value, unsigned(layout.steps.size()), place.buffer, byteSize(tensorOf(value))});
+    step.writes.push_back(layout.tensors.size() - 1);
+    return step.writes.back();
+  }
+
+  /// `view` is another form of `source`, or a part of it.
+  void setView(Value view, Value source, Place place) {
+    SmallVector<unsigned> tensors = tensorsOf.lookup(source);
+    tensorsOf[view] = std::move(tensors);
+    layout.places[view] = std::move(place);
+  }
+
+  /// Copies `source` in a step of its own; returns the tensor that is the copy.
+  unsigned addCopy(Value source, const Place &to, std::string name, Operation *origin) {
+    Step step;
+    step.copySource = source;
+    step.copyFrom = layout.places.lookup(source);
+    step.copyDestination = to;
+    step.copyName = std::move(name);
+    step.origin = origin;
+    read(step, source);
+    unsigned tensor = write(step, source, to);
+    layout.steps.push_back(std::move(step));
+    return tensor;
+  }
+
+  /// Forwards: views are resolved, every other kernel becomes a step that writes to its destination or a new buffer.
+  void layOutSteps() {
+    Block &block = function.getBody().front();
+    for (BlockArgument argument : block.getArguments()) {
+      auto type = tensorOf(argument);
+      layout.places[argument] = {newBuffer(BufferKind::Input, argument.getArgNumber(), byteSize(type)), 0,
+                                 contiguousStrides(type.getShape())};
+    }
+    for (Operation &op : block.without_terminator()) {
+      if (isa<ConstantOp>(&op))
+        continue;
+      if (auto reshape = dyn_cast<ReshapeOp>(&op)) {
+        placeReshape(reshape);
+        continue;
+      }
+      auto kernel = cast<KernelOp>(&op);
+      if (soleOp<ConcatOp>(kernel)) {
+        placeConcat(kernel);
+        continue;
+      }
+      if (placeSlice(kernel))
+        continue;
+      Step step;
+      step.kernel = kernel;
+      step.origin = kernel;
+      for (Value input : kernel.getInputs())
+        read(step, input);
+      for (Value result : kernel.getResults()) {
+        auto type = tensorOf(result);
+        auto known = destination.find(result);
+        Place place = known != destination.end() ? known->second
+                                                 : Place{newBuffer(BufferKind::Arena, 0, byteSize(type)), 0,
+                                                         contiguousStrides(type.getShape())};
+        tensorsOf[result] = {write(step, result, place)};
+        layout.places[result] = place;
+      }
+      if (auto scratch = kernel->getAttrOfType<IntegerAttr>("nn.scratch_bytes"); scratch && scratch.getInt() > 0)
+        step.scratch = newBuffer(BufferKind::Arena, 0, scratch.getInt());
+      layout.steps.push_back(std::move(step));
+    }
+  }
+
+  void placeReshape(ReshapeOp reshape) {
+    Value input = reshape.getInput(), output = reshape.getOutput();
+    auto shape = tensorOf(output).getShape();
+    auto known = destination.find(output);
+    bool isWanted = known != destination.end();
+    const Place wanted = isWanted ? known->second : Place();
+    auto copyTo = [&](Value source, const Place &to, std::string name) {
+      tensorsOf[output] = {addCopy(source, to, std::move(name), reshape)};
+      layout.places[output] = {to.buffer, to.byteOffset, contiguousStrides(shape)};
+    };
+    auto copyToWanted = [&](std::string name) {
+      copyTo(output, wanted, std::move(name));
+      layout.places[output] = wanted;
+    };
+    if (getConstantValue(input)) { // the same bytes under another shape
+      if (isWanted)
+        copyToWanted("copy_constant_" + std::to_string(layout.steps.size()));
+      return;
+    }
+    auto source = layout.places.find(input);
+    if (source == layout.places.end()) // a reshape of a reshape of a constant
+      return;
+    const Place from = source->second;
+    bool contiguous = isContiguous(tensorOf(input).getShape(), from.strides);
+    if (contiguous) {
+      setView(output, input, {from.buffer, from.byteOffset, contiguousStrides(shape)});
+      if (!isWanted || samePlace(wanted, from))
+        return;
+    }
+    // A copy reads the elements in the input's shape; its destination is written in that shape, then seen in the other.
+    std::string name = "copy_for_reshape_" + std::to_string(layout.steps.size());
+    bool direct = isWanted && isContiguous(shape, wanted.strides);
+    if (contiguous && !direct) // only the destination is strided: one copy, from the view
+      return copyToWanted(name);
+    Place to = direct ? wanted : Place{newBuffer(BufferKind::Arena, 0, byteSize(tensorOf(input))), 0, {}};
+    to.strides = contiguousStrides(tensorOf(input).getShape());
+    copyTo(input, to, name);
+    if (isWanted && !direct)
+      copyToWanted(name + "_strided");
+  }
+
+  void placeConcat(KernelOp kernel) {
+    unsigned number = 0;
+    SmallVector<unsigned> whole;
+    for (auto &[piece, place] : pieces[kernel]) {
+      auto at = layout.places.find(piece);
+      if (at != layout.places.end() && samePlace(at->second, place) && at->second.strides == place.strides)
+        llvm::append_range(whole, tensorsOf.lookup(piece));
+      else
+        whole.push_back(addCopy(piece, place, kernel.getName().str() + "_" + std::to_string(number), kernel));
+      ++number;
+    }
+    tensorsOf[kernel.getResult(0)] = std::move(whole);
+    layout.places[kernel.getResult(0)] = destination[kernel.getResult(0)];
+  }
+
+  bool placeSlice(KernelOp kernel) {
+    auto slice = soleOp<SliceOp>(kernel);
+    if (!slice || destination.count(kernel.getResult(0)))
+      return false;
+    auto from = layout.places.find(outerValue(kernel, slice.getInput()));
+    if (from == layout.places.end() || llvm::any_of(slice.getSteps(), [](int64_t step) { return step < 1; }) ||
+        (!slice.getSteps().empty() && slice.getSteps().back() != 1))
+      return false;
+    auto type = tensorOf(kernel.getResult(0));
+    if (type.getNumElements() == 0)
+      return false;
+    Place view = from->second;
+    for (auto [dim, start, step] :
+         llvm::zip(llvm::seq<size_t>(0, type.getRank()), slice.getStarts(), slice.getSteps())) {
+      view.byteOffset += start * view.strides[dim] * elementBytes(type);
+      view.strides[dim] *= step;
+    }
+    setView(kernel.getResult(0), outerValue(kernel, slice.getInput()), std::move(view));
+    return true;
+  }
+
+  func::FuncOp function;
+  MemoryLayout layout;
+  DenseMap<Value, Place> destination;
+  DenseMap<Operation *, SmallVector<std::pair<Value, Place>>> pieces;
+  DenseMap<Value, SmallVector<unsigned>> tensorsOf; ///< the tensors behind a value
+};
+
+} // namespace
+
+MemoryLayout layOut(func::FuncOp function) { return TensorPlacer(function).run(); }
+
+} // namespace nncc

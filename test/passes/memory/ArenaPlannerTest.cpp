@@ -1,0 +1,78 @@
+// Placement in the arena: nothing alive overlaps, the size is near the fullest kernel, large plans are quick.
+#include "passes/memory/ArenaPlanner.h"
+#include "gtest/gtest.h"
+#include <chrono>
+#include <random>
+
+using namespace nncc;
+
+namespace {
+
+std::vector<ArenaBuffer> randomBuffers(unsigned count, unsigned longest, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<ArenaBuffer> buffers;
+  for (unsigned i = 0; i < count; ++i) {
+    unsigned first = i, last = i + 1 + random() % longest;
+    buffers.push_back({int64_t(1 + random() % 4000), first, last});
+  }
+  return buffers;
+}
+
+void expectDisjoint(const std::vector<ArenaBuffer> &buffers, int64_t size, int64_t alignment) {
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const ArenaBuffer &a = buffers[i];
+    EXPECT_GE(a.offset, 0);
+    EXPECT_EQ(a.offset % alignment, 0);
+    EXPECT_LE(a.offset + a.bytes, size);
+    for (size_t j = 0; j < i; ++j) {
+      const ArenaBuffer &b = buffers[j];
+      bool apart =
+          a.last < b.first || b.last < a.first || a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
+      EXPECT_TRUE(apart) << "buffers " << i << " and " << j;
+    }
+  }
+}
+
+} // namespace
+
+TEST(ArenaPlanner, places_what_is_alive_together_apart) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    auto buffers = randomBuffers(10 + seed, 1 + seed % 9, seed);
+    int64_t size = planArena(buffers, 64);
+    expectDisjoint(buffers, size, 64);
+    EXPECT_GE(size, arenaLoad(buffers, 64) - 63);
+  }
+}
+
+TEST(ArenaPlanner, gives_a_chain_the_two_largest_neighbours) {
+  std::vector<ArenaBuffer> buffers{{640, 0, 1}, {1280, 1, 2}, {640, 2, 3}, {1920, 3, 4}, {64, 4, 5}};
+  EXPECT_EQ(planArena(buffers, 64), 2560);
+}
+
+TEST(ArenaPlanner, needs_nothing_for_nothing) {
+  std::vector<ArenaBuffer> none;
+  EXPECT_EQ(planArena(none, 64), 0);
+  std::vector<ArenaBuffer> empty{{0, 0, 3}};
+  EXPECT_EQ(planArena(empty, 64), 0);
+}
+
+TEST(ArenaPlanner, is_near_the_fullest_kernel) {
+  double worst = 0, sum = 0;
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    auto buffers = randomBuffers(100, 1 + seed % 8, seed);
+    double ratio = double(planArena(buffers, 64)) / arenaLoad(buffers, 64);
+    worst = std::max(worst, ratio), sum += ratio;
+  }
+  std::printf("worst %.4f, mean %.4f\n", worst, sum / 40);
+  EXPECT_LT(worst, 1.10);
+}
+
+TEST(ArenaPlanner, places_two_thousand_buffers_in_time) {
+  auto buffers = randomBuffers(2000, 12, 7);
+  auto start = std::chrono::steady_clock::now();
+  int64_t size = planArena(buffers, 64);
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%.3f s, %.4f x\n", seconds, double(size) / arenaLoad(buffers, 64));
+  expectDisjoint(buffers, size, 64);
+  EXPECT_LT(seconds, 5);
+}
