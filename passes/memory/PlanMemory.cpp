@@ -1,9 +1,11 @@
-// N2 -> P: gives every tensor its place. MemoryLayout.h says who shares memory with whom, ArenaPlanner.h where in the
-// arena the buffers lie.
+// N2 -> P: gives every tensor its place. MemoryLayout.h says who shares memory with whom, OrderPlanner.h in which order
+// the kernels run, ArenaPlanner.h where in the arena the buffers lie.
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/memory/ArenaPlanner.h"
 #include "passes/memory/MemoryLayout.h"
+#include "passes/memory/OrderPlanner.h"
 
 using namespace mlir;
 
@@ -12,6 +14,37 @@ namespace nncc {
 #include "passes/Passes.h.inc"
 
 namespace {
+
+/// The steps of a layout as the order planner sees them: only memory in the arena counts.
+OrderProblem orderProblem(const MemoryLayout &layout) {
+  OrderProblem problem;
+  for (const Buffer &buffer : layout.buffers)
+    problem.bufferBytes.push_back(
+        buffer.kind == BufferKind::Arena ? (int64_t)llvm::alignTo(buffer.bytes, kArenaAlignment) : 0);
+  for (const Step &step : layout.steps) {
+    OrderStep abstract;
+    auto touch = [&](int buffer) {
+      if (problem.bufferBytes[buffer] > 0 && !llvm::is_contained(abstract.touches, buffer))
+        abstract.touches.push_back(buffer);
+    };
+    for (unsigned tensor : step.reads) {
+      if (!llvm::is_contained(abstract.after, layout.tensors[tensor].step))
+        abstract.after.push_back(layout.tensors[tensor].step);
+      touch(layout.tensors[tensor].buffer);
+    }
+    for (unsigned tensor : step.writes)
+      touch(layout.tensors[tensor].buffer);
+    if (step.scratch >= 0)
+      abstract.scratchBytes = llvm::alignTo(layout.buffers[step.scratch].bytes, kArenaAlignment);
+    for (unsigned input : inputsToOverwrite(layout, step)) {
+      nn::KernelOp kernel = step.kernel;
+      abstract.overwrites.push_back(layout.places.find(kernel.getInputs()[input])->second.buffer);
+      abstract.resultBytes = problem.bufferBytes[layout.tensors[step.writes.front()].buffer];
+    }
+    problem.steps.push_back(std::move(abstract));
+  }
+  return problem;
+}
 
 /// Finds an offset for every buffer in the arena; returns the arena's size.
 int64_t pack(MemoryLayout &layout, bool reuse) {
@@ -54,7 +87,20 @@ ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b
 
 void planMemory(func::FuncOp function, bool reuse) {
   MemoryLayout layout = layOut(function);
+  MemoryLayout other = layout;
   int64_t arenaBytes = pack(layout, reuse);
+  if (reuse) {
+    Order order = planOrder(orderProblem(other));
+    reorder(other, order.steps);
+    int64_t otherBytes = pack(other, reuse);
+    if (otherBytes < arenaBytes) {
+      remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
+          << "kernels run in another order: " << remark::metric("ArenaBytes", otherBytes) << " instead of "
+          << remark::metric("ArenaBytesBefore", arenaBytes) << " bytes of arena";
+      layout = std::move(other);
+      arenaBytes = otherBytes;
+    }
+  }
   TensorLoad load = fullestStep(layout);
   Builder b(function.getContext());
   ArrayAttr alive = describe(layout, load, b);
