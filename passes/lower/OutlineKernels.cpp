@@ -111,9 +111,18 @@ Overlap overlapOf(Value a, Value b) {
     return Overlap::Identical;
   if (x.end() <= y.begin || y.end() <= x.begin)
     return Overlap::None;
-  // Interleaved parts of one buffer, such as two of the pieces of a concatenation.
-  if (x.strides == y.strides && x.elementBytes == y.elementBytes &&
-      !reaches(x.sizes, y.sizes, x.strides, y.begin - x.begin, x.elementBytes))
+  // Interleaved parts of one buffer, such as two of the pieces of a concatenation. A piece of one channel lacks the
+  // stride of channels: it is a dim of size 1.
+  SmallVector<int64_t> strides, sizesX, sizesY;
+  for (size_t i = 0, j = 0; i < x.strides.size() || j < y.strides.size();) {
+    int64_t next = std::max(i < x.strides.size() ? x.strides[i] : 0, j < y.strides.size() ? y.strides[j] : 0);
+    if (next <= 0)
+      return Overlap::Partial;
+    strides.push_back(next);
+    sizesX.push_back(i < x.strides.size() && x.strides[i] == next ? x.sizes[i++] : 1);
+    sizesY.push_back(j < y.strides.size() && y.strides[j] == next ? y.sizes[j++] : 1);
+  }
+  if (x.elementBytes == y.elementBytes && !reaches(sizesX, sizesY, strides, y.begin - x.begin, x.elementBytes))
     return Overlap::None;
   return Overlap::Partial;
 }

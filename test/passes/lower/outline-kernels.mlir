@@ -53,6 +53,40 @@ module {
 
 // -----
 
+// A single column beside others of the same buffer.
+// CHECK-LABEL: func.func private @single_column(
+// CHECK-SAME: {llvm.noalias}{{.*}}{llvm.noalias}
+module {
+  func.func @main(%arena: memref<256xi8>) {
+    %0 = nn.place %arena at 0 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    %1 = nn.place %arena at 28 : memref<256xi8> to memref<5x1xf32, strided<[8, 1]>>
+    nn.kernel "single_column" ins(%0 : memref<5x3xf32, strided<[8, 1]>>) outs(%1 : memref<5x1xf32, strided<[8, 1]>>) {
+    ^bb0(%a: tensor<5x3xf32>):
+      %r = nn.slice %a starts [0, 1] sizes [5, 1] steps [1, 1] : tensor<5x3xf32> -> tensor<5x1xf32>
+      nn.yield %r : tensor<5x1xf32>
+    }
+    return
+  }
+}
+
+// -----
+
+module {
+  func.func @main(%arena: memref<256xi8>) {
+    %0 = nn.place %arena at 0 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
+    %1 = nn.place %arena at 8 : memref<256xi8> to memref<5x1xf32, strided<[8, 1]>>
+    // expected-error @below {{operands 0 and 1 share a part of their memory; they must be apart or identical}}
+    nn.kernel "partial_column" ins(%0 : memref<5x3xf32, strided<[8, 1]>>) outs(%1 : memref<5x1xf32, strided<[8, 1]>>) {
+    ^bb0(%a: tensor<5x3xf32>):
+      %r = nn.slice %a starts [0, 1] sizes [5, 1] steps [1, 1] : tensor<5x3xf32> -> tensor<5x1xf32>
+      nn.yield %r : tensor<5x1xf32>
+    }
+    return
+  }
+}
+
+// -----
+
 module {
   func.func @main(%arena: memref<256xi8>) {
     %0 = nn.place %arena at 0 : memref<256xi8> to memref<5x3xf32, strided<[8, 1]>>
