@@ -73,6 +73,8 @@ void writePorts(json::OStream &json, StringRef key, ArrayRef<PortPlan> ports) {
         json.attribute("type", typeName(port.elementType));
         writeShape(json, "shape", port.shape);
         json.attribute("bytes", portBytes(port));
+        if (!port.format.empty())
+          json.attribute("format", port.format);
       });
   });
 }

@@ -26,6 +26,7 @@ struct PortPlan {
   std::string identifier; ///< C identifier, unique among its kind
   mlir::Type elementType; ///< i1 is one byte per element
   std::vector<int64_t> shape;
+  std::string format = ""; ///< `u8,nhwc,mean=127.5`: how the memory becomes what the model takes; empty: it is that
 };
 
 /// A tensor that a kernel produces, for the manifest and the numeric debugger.

@@ -58,6 +58,10 @@ typedef struct nncc_compile_options {
   /* NULL: messages are dropped. */
   nncc_message on_message;
   void *user; /* handed to on_message */
+  /* "NAME=u8,nhwc,mean=127.5,scale=0.0078125": how inputs lie in the program's
+   * memory, as --input of `nncc compile`. */
+  const char *const *inputs;
+  size_t num_inputs;
   /* 1: the weights go to NAME.weights and not into the library. */
   uint32_t extern_weights;
   uint32_t reserved; /* 0 */

@@ -56,6 +56,8 @@ def read_inputs(graph, options) -> dict[str, np.ndarray]:
             values[name] = parse_value(text, dtype, len(ports[name].shape.dim))
         except (OSError, ValueError) as error:
             fail(f"cannot read the value of input '{name}' from '{text}': {error}")
+        if options.cast and values[name].dtype == np.float32:
+            values[name] = values[name].astype(dtype)
         if values[name].dtype != dtype:
             fail(f"input '{name}' is {dtype}, but {text} holds {values[name].dtype}")
     absent = [name for name in ports if name not in weights and name not in values]
@@ -81,6 +83,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("--input", action="append", default=[], metavar="NAME=x.npy")
     parser.add_argument("--bind", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--cast", action="store_true", help="inputs of float32 become what the model takes")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     options = parser.parse_args()
 

@@ -40,7 +40,7 @@ int benchModel() {
   } settings = {rounds, warmup, perKernel, asJson};
   if (settings.rounds < 1)
     return reportError("--rounds must be at least 1");
-  auto given = readGivenInputs(inputOptions());
+  auto given = readGivenInputs(inputFiles());
   if (!given)
     return 1;
   if (!options->target.isHost())

@@ -4,6 +4,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -31,7 +32,7 @@ std::optional<GivenInputs> readGivenInputs(ArrayRef<std::string> options) {
     // Names may hold '=', paths seldom do.
     size_t at = text.rfind('=');
     if (at == std::string::npos || at == 0) {
-      reportError("--input=" + text + " is not NAME=FILE.npy");
+      reportError("--input=" + text + " is neither NAME=FILE.npy nor a format, NAME=u8,...");
       return std::nullopt;
     }
     std::string name = text.substr(0, at), path = text.substr(at + 1), error;
@@ -119,7 +120,10 @@ std::optional<std::vector<std::vector<char>>> makeInputs(const ModelPlan &plan, 
     auto array = given.find(port.name);
     if (array == given.end()) {
       inputs.emplace_back(portBytes(port));
-      fillRandom(port.elementType, inputs.back(), random);
+      if (!port.format.empty() && port.elementType.isInteger(8)) // a picture
+        std::generate(inputs.back().begin(), inputs.back().end(), [&] { return char(random()); });
+      else
+        fillRandom(port.elementType, inputs.back(), random);
       continue;
     }
     std::string type = typeName(port.elementType);

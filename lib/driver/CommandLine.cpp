@@ -3,6 +3,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Registry.h"
 #include "lib/driver/Remarks.h"
+#include "lib/import/onnx/InputFormat.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
@@ -74,6 +75,12 @@ cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repea
                            everywhere);
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
                             cl::value_desc("INPUT=VALUE"), everywhere);
+cl::list<std::string>
+    inputs("input",
+           cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, mean=M[,M...], "
+                    "scale=S[,S...] or std=D[,D...]; the model gets (x - mean) * scale, channels in their place. "
+                    "run, bench, debug: also a FILE.npy with its value (default: random). May be repeated"),
+           cl::value_desc("NAME=u8,nhwc,..."), everywhere);
 cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
                                  cl::value_desc("PASS"), everywhere);
 cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
@@ -87,6 +94,17 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
   name = text.substr(0, at).str();
   value = text.substr(at + 1).str();
   return true;
+}
+
+/// Splits `NAME=u8,...` in front of the element type. Values of inputs, `NAME=FILE.npy`, are no formats.
+bool splitFormat(StringRef text, std::string &name, std::string &format) {
+  for (size_t at = text.find('=', 1); at != StringRef::npos; at = text.find('=', at + 1))
+    if (InputFormat::isMeant(text.substr(at + 1))) {
+      name = text.substr(0, at).str();
+      format = text.substr(at + 1).str();
+      return true;
+    }
+  return false;
 }
 
 void printOverview(raw_ostream &os) {
@@ -118,6 +136,11 @@ int checkOptions(const Command &command) {
       return reportError("'" + Twine(command.name) + "' has no option '" + (name.size() == 1 ? "-" : "--") + name +
                          "'\nnote: `nncc " + command.name + " --help` lists its options");
   }
+  bool runs = &command == &runCommand || &command == &benchCommand || &command == &debugCommand;
+  if (auto files = inputFiles(); !runs && !files.empty())
+    return reportError("--input=" + files[0] +
+                       " is no format that begins with u8, s8 or f32\n"
+                       "note: for example --input image=u8,nhwc,mean=127.5,scale=0.0078125");
   return 0;
 }
 
@@ -146,6 +169,15 @@ int reportParseError(StringRef said, const Command &command) {
 } // namespace
 
 const std::string &modelArgument() { return model; }
+
+std::vector<std::string> inputFiles() {
+  std::vector<std::string> files;
+  std::string name, format;
+  for (const std::string &text : inputs)
+    if (!splitFormat(text, name, format))
+      files.push_back(text);
+  return files;
+}
 
 std::optional<CompileOptions> sharedOptions(NativeCpu native) {
   CompileOptions options;
@@ -188,6 +220,13 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
                   " names no pass\nnote: `nncc-opt --help` lists the passes, such as nncc-form-kernels");
       return std::nullopt;
     }
+  for (const std::string &text : inputs) {
+    std::string name, format;
+    if (splitFormat(text, name, format) && !options.import.inputFormats.insert({name, format}).second) {
+      reportError("--input " + name + " has two formats");
+      return std::nullopt;
+    }
+  }
   std::vector<std::string> shown(printAfter.begin(), printAfter.end());
   options.configure = [shown](mlir::PassManager &passes) {
     if (!shown.empty())

@@ -43,8 +43,9 @@ const std::string &modelArgument();
 /// error   printed; nothing is returned
 std::optional<CompileOptions> sharedOptions(NativeCpu native);
 
-/// What run and debug share: `--input`, `--seed`, `--rtol`.
-llvm::ArrayRef<std::string> inputOptions();
+/// The `--input NAME=FILE.npy` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the shared options.
+std::vector<std::string> inputFiles();
+/// What run and debug share: `--seed`, `--rtol`.
 uint64_t seedOption();
 double relativeTolerance();
 /// What bench and inspect share: `--json`.

@@ -11,6 +11,7 @@
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
 #include "lib/driver/Registry.h"
+#include "lib/import/onnx/InputFormat.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -102,6 +103,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
     return failure();
   std::string name = options.name.empty() ? llvm::sys::path::stem(options.model).str() : options.name;
   result.plan = buildPlan(module, modelIdentifier(name));
+  for (PortPlan &input : result.plan.inputs)
+    if (auto format = options.import.inputFormats.find(input.name); format != options.import.inputFormats.end())
+      input.format = llvm::cantFail(InputFormat::parse(format->second), "it was imported").text();
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
   result.plan.externWeights = options.externWeights;

@@ -39,6 +39,12 @@ public:
       compileOptions.import.binds[name.str()] = value.str();
     }
 
+    for (size_t i = 0; i < options.num_inputs; ++i) {
+      auto [name, format] = StringRef(options.inputs[i]).split('=');
+      if (name.empty() || format.empty())
+        return fail("input '" + Twine(options.inputs[i]) + "' is not NAME=FORMAT");
+      compileOptions.import.inputFormats[name.str()] = format.str();
+    }
     compileOptions.externWeights = options.extern_weights != 0;
 
     auto context = nncc::makeContext();
@@ -85,13 +91,13 @@ private:
 } // namespace
 
 extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *given) {
-  // Programs of the first version end before `extern_weights`.
-  if (!given || given->size < offsetof(nncc_compile_options, extern_weights))
+  // Programs of the first version end before `inputs`.
+  if (!given || given->size < offsetof(nncc_compile_options, inputs))
     return NNCC_COMPILE_BAD_ARGUMENT;
   nncc_compile_options options = {};
   std::memcpy(&options, given, std::min<size_t>(given->size, sizeof options));
   if (!options.model || !options.output_directory || (options.num_dims && !options.dims) ||
-      (options.num_binds && !options.binds))
+      (options.num_binds && !options.binds) || (options.num_inputs && !options.inputs))
     return NNCC_COMPILE_BAD_ARGUMENT;
   return Request(options).run();
 }

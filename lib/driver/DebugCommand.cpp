@@ -4,6 +4,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Elements.h"
 #include "lib/driver/Remarks.h"
+#include "lib/import/onnx/InputFormat.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -124,13 +125,24 @@ bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, c
     SmallString<128> path(folder);
     sys::path::append(path, "input" + std::to_string(index) + ".npy");
     std::string error;
-    if (!writeNpy(std::string(path), typeName(port.elementType), port.shape, inputs[index].data(), error)) {
+    bool isWritten;
+    if (port.format.empty()) {
+      isWritten = writeNpy(std::string(path), typeName(port.elementType), port.shape, inputs[index].data(), error);
+    } else { // the reference gets what the model takes
+      InputFormat format = cantFail(InputFormat::parse(import.inputFormats.at(port.name)));
+      std::vector<int64_t> shape = format.modelShape(port.shape);
+      std::vector<float> values = format.convert(inputs[index], shape);
+      isWritten = writeNpy(std::string(path), "f32", shape, values.data(), error);
+    }
+    if (!isWritten) {
       reportError("cannot write '" + path + "': " + error);
       return false;
     }
     arguments.push_back("--input");
     arguments.push_back(port.name + "=" + std::string(path));
   }
+  if (!import.inputFormats.empty())
+    arguments.push_back("--cast");
   for (auto &[name, value] : import.binds) {
     arguments.push_back("--bind");
     arguments.push_back(name + "=" + value);
@@ -267,7 +279,7 @@ int debugModel() {
   auto options = sharedOptions(NativeCpu::Detect);
   if (!options)
     return 1;
-  auto given = readGivenInputs(inputOptions());
+  auto given = readGivenInputs(inputFiles());
   if (!given)
     return 1;
   auto context = makeContext();

@@ -16,10 +16,6 @@ namespace nncc {
 
 namespace {
 
-cl::list<std::string> inputsOption("input",
-                                   cl::desc("Value of an input (default: seeded random numbers); may be repeated"),
-                                   cl::value_desc("NAME=FILE.npy"), cl::cat(runCategory()), cl::cat(benchCategory()),
-                                   cl::cat(debugCategory()));
 cl::opt<std::string>
     outputOption("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
                  cl::value_desc("DIR"), cl::cat(runCategory()));
@@ -46,7 +42,6 @@ struct RunSettings {
 
 } // namespace
 
-ArrayRef<std::string> inputOptions() { return inputsOption; }
 uint64_t seedOption() { return seedNumber; }
 double relativeTolerance() { return rtolOption; }
 
@@ -152,7 +147,7 @@ int runModel() {
   settings = {outputOption, checkOption, runsOption, rtolOption, atolOption, seedNumber};
   if (settings.runs < 1)
     return reportError("--runs must be at least 1");
-  auto given = readGivenInputs(inputsOption);
+  auto given = readGivenInputs(inputFiles());
   if (!given)
     return 1;
   auto context = makeContext();

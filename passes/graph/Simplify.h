@@ -14,7 +14,7 @@ void addLayoutSimplifications(mlir::RewritePatternSet &patterns);      ///< slic
 void addMatMulSimplifications(mlir::RewritePatternSet &patterns);      ///< batch dims, transposed operands
 void addNormSimplifications(mlir::RewritePatternSet &patterns);        ///< layer normalization written out
 void addReduceSimplifications(mlir::RewritePatternSet &patterns);      ///< means, norms, softmax written out
-void addWindowSimplifications(mlir::RewritePatternSet &patterns);      ///< pads into convolutions and pooling
+void addWindowSimplifications(mlir::RewritePatternSet &patterns);      ///< pads, reversed channels into windows
 
 inline mlir::RankedTensorType typeOf(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
 

@@ -1,4 +1,4 @@
-// Merges pads into the windows that slide over them.
+// Merges what comes before windows into them: pads, and channels in the other order.
 #include "dialects/nn/Origin.h"
 #include "passes/graph/Simplify.h"
 #include <limits>
@@ -36,6 +36,27 @@ struct PadIntoConvolution : OpRewritePattern<Conv2DOp> {
       op.setPads(addPads(op.getPads(), pad));
       op.getInputMutable().assign(pad.getInput());
       op->setLoc(rewriter.getFusedLoc({pad.getLoc(), op.getLoc()}));
+    });
+    return success();
+  }
+};
+
+/// conv2d(x with the channels from last to first, w) -> conv2d(x, w in the same order): cameras give BGR.
+struct ReversalIntoFilter : OpRewritePattern<Conv2DOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
+    auto slice = op.getInput().getDefiningOp<SliceOp>();
+    if (!slice || op.getGroups() != 1 || slice.getType() != slice.getInput().getType() ||
+        slice.getSteps() != ArrayRef<int64_t>{1, 1, 1, -1})
+      return rewriter.notifyMatchFailure(op, "no reversal of channels");
+    SmallVector<int64_t> shape(typeOf(op.getFilter()).getShape()), starts{0, 0, 0, shape[3] - 1};
+    Value filter =
+        evaluateNew<SliceOp>(rewriter, op.getLoc(), op.getFilter(), starts, shape, ArrayRef<int64_t>{1, 1, 1, -1});
+    if (!filter)
+      return rewriter.notifyMatchFailure(op, "the filter is not constant");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getInputMutable().assign(slice.getInput());
+      op.getFilterMutable().assign(filter);
     });
     return success();
   }
@@ -98,7 +119,7 @@ struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
 } // namespace
 
 void addWindowSimplifications(RewritePatternSet &patterns) {
-  patterns.add<PadIntoConvolution, PadIntoPooling>(patterns.getContext());
+  patterns.add<PadIntoConvolution, PadIntoPooling, ReversalIntoFilter>(patterns.getContext());
 }
 
 } // namespace nncc

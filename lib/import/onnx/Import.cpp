@@ -3,6 +3,7 @@
 #include "lib/import/onnx/Import.h"
 #include "lib/import/onnx/Bind.h"
 #include "lib/import/onnx/Graph.h"
+#include "lib/import/onnx/InputFormat.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -141,6 +142,17 @@ private:
       if (!names.contains(name))
         graph.error("--bind " + Twine(name) + "=" + value + ": the model has no input of this name",
                     inputNames.empty() ? "it has no inputs" : "it has " + llvm::join(inputNames, ", "));
+    for (const auto &[name, text] : options.inputFormats) {
+      if (!names.contains(name))
+        graph.error("--input " + Twine(name) + "=" + text + ": the model has no input of this name",
+                    inputNames.empty() ? "it has no inputs" : "it has " + llvm::join(inputNames, ", "));
+      else if (options.binds.count(name))
+        graph.error("--input " + Twine(name) + "=" + text + ": the input is a constant by --bind");
+      if (auto format = InputFormat::parse(text))
+        formats[name] = std::move(*format);
+      else
+        badFormat(name, format.takeError());
+    }
     for (const auto &[name, shape] : options.inputShapes)
       if (!names.contains(name))
         graph.error("--input " + Twine(name) + ": the model has no input of this name",
@@ -155,7 +167,8 @@ private:
       auto given = options.inputShapes.find(input.name);
       if (given == options.inputShapes.end())
         continue;
-      const std::vector<int64_t> &shape = given->second;
+      auto format = formats.find(input.name);
+      std::vector<int64_t> shape = format == formats.end() ? given->second : format->second.modelShape(given->second);
       if (!input.hasShape) {
         input.hasShape = true;
         for (int64_t size : shape)
@@ -168,7 +181,7 @@ private:
       }
       if (!fits)
         graph.error("input '" + input.name + "' is " + describeDims(input.dims) + " in the model, " +
-                    describeShape(shape) + " is given");
+                    describeShape(given->second) + " is given");
     }
     return !graph.hasErrors();
   }
@@ -202,13 +215,36 @@ private:
         continue;
       }
       if (auto shape = shapeOf(input)) {
-        BlockArgument argument =
-            main.getBody().front().addArgument(RankedTensorType::get(*shape, element), builder.getUnknownLoc());
-        scope.values[input.name] = argument;
+        scope.values[input.name] = makeInput(input.name, RankedTensorType::get(*shape, element));
         inputNames.push_back(input.name);
       }
     }
     return !graph.hasErrors();
+  }
+
+  /// The first line of an error says what is wrong, a second one what to do.
+  void badFormat(const std::string &name, llvm::Error problem) {
+    std::string text = llvm::toString(std::move(problem));
+    auto [reason, whatToDo] = StringRef(text).split('\n');
+    graph.error("--input " + Twine(name) + "=" + options.inputFormats.at(name) + ": " + reason, whatToDo);
+  }
+
+  /// An argument of @main, and what it is to the model.
+  Value makeInput(const std::string &name, RankedTensorType type) {
+    Block &block = main.getBody().front();
+    auto format = formats.find(name);
+    if (format == formats.end())
+      return block.addArgument(type, builder.getUnknownLoc());
+    if (llvm::Error problem = format->second.check(type)) {
+      badFormat(name, std::move(problem));
+      return {};
+    }
+    Value memory = block.addArgument(format->second.memoryType(type), builder.getUnknownLoc());
+    Location location = NameLoc::get(builder.getStringAttr("input " + name));
+    Value value = format->second.convert(builder, location, memory, type);
+    if (value != memory)
+      nn::setOrigin(value, {name, {}});
+    return value;
   }
 
   std::optional<SmallVector<int64_t>> shapeOf(const OnnxValueInfo &input) {
@@ -294,6 +330,7 @@ private:
   func::FuncOp main;
   std::vector<OnnxValueInfo> inputs;
   std::map<std::string, int64_t> sizes;
+  std::map<std::string, InputFormat> formats;
   std::vector<std::string> inputNames;
 };
 

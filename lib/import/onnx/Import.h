@@ -19,7 +19,9 @@ struct ImportOptions {
   std::map<std::string, int64_t> dims;
   /// Inputs that become constants, as text: `5`, `0.5`, `true`, `1,2,3`, `[1, 2, 3]`, `FILE.npy` or `@FILE.npy`.
   std::map<std::string, std::string> binds;
-  /// Shapes of inputs that are given as files; they bind symbolic dims like `dims` does.
+  /// Formats of inputs' memory as text, where it is not what the model takes: InputFormat::parse() reads it.
+  std::map<std::string, std::string> inputFormats;
+  /// Shapes of inputs that are given as files, as they lie in memory; they bind symbolic dims like `dims` does.
   std::map<std::string, std::vector<int64_t>> inputShapes;
   /// Hears the path of every file that is read beside the model: external data, values of `binds`.
   std::function<void(llvm::StringRef)> onFile;

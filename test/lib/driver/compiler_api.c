@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
 
   /* A program of the first version: what lies behind its options is not read. */
   options.name = "first_version";
-  options.size = offsetof(nncc_compile_options, extern_weights);
+  options.size = offsetof(nncc_compile_options, inputs);
   EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
   EXPECT(file_exists(argv[2], "first_version.h") && !file_exists(argv[2], "first_version.weights"));
   options.size = sizeof options;

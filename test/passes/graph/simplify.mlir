@@ -237,3 +237,27 @@ func.func @constant_transposed_right_side(%x: tensor<5x3xf32>) -> tensor<5x2xf32
   %0 = nn.matmul %x, %w transpose_b : tensor<5x3xf32>, tensor<2x3xf32> -> tensor<5x2xf32>
   return %0 : tensor<5x2xf32>
 }
+
+// CHECK-LABEL: @reverses_the_filter_and_not_the_image
+//       CHECK: %[[W:.*]] = nn.constant dense<{{\[\[\[\[}}2.000000e+00, 1.000000e+00, 0.000000e+00]]], {{\[\[\[}}5.000000e+00, 4.000000e+00, 3.000000e+00]]]]>
+//       CHECK: nn.conv2d %arg0, %[[W]]
+func.func @reverses_the_filter_and_not_the_image(%x: tensor<1x5x7x3xf32>) -> tensor<1x5x7x2xf32> {
+  %w = nn.constant dense<[[[[0.0, 1.0, 2.0]]], [[[3.0, 4.0, 5.0]]]]> : tensor<2x1x1x3xf32>
+  %0 = nn.slice %x starts [0, 0, 0, 2] sizes [1, 5, 7, 3] steps [1, 1, 1, -1] : tensor<1x5x7x3xf32> -> tensor<1x5x7x3xf32>
+  %1 = nn.conv2d %0, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xf32>, tensor<2x1x1x3xf32> -> tensor<1x5x7x2xf32>
+  return %1 : tensor<1x5x7x2xf32>
+}
+
+// CHECK-LABEL: @keeps_reversals_of_rows_and_before_groups
+//       CHECK: nn.slice
+//       CHECK: nn.slice
+//   CHECK-NOT: nn.slice
+func.func @keeps_reversals_of_rows_and_before_groups(%x: tensor<1x5x7x3xf32>) -> (tensor<1x5x7x2xf32>, tensor<1x5x7x3xf32>) {
+  %w = nn.constant dense<[[[[0.0, 1.0, 2.0]]], [[[3.0, 4.0, 5.0]]]]> : tensor<2x1x1x3xf32>
+  %d = nn.constant dense<[[[[1.0]]], [[[2.0]]], [[[3.0]]]]> : tensor<3x1x1x1xf32>
+  %0 = nn.slice %x starts [0, 4, 0, 0] sizes [1, 5, 7, 3] steps [1, -1, 1, 1] : tensor<1x5x7x3xf32> -> tensor<1x5x7x3xf32>
+  %1 = nn.conv2d %0, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xf32>, tensor<2x1x1x3xf32> -> tensor<1x5x7x2xf32>
+  %2 = nn.slice %x starts [0, 0, 0, 2] sizes [1, 5, 7, 3] steps [1, 1, 1, -1] : tensor<1x5x7x3xf32> -> tensor<1x5x7x3xf32>
+  %3 = nn.conv2d %2, %d strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 3 : tensor<1x5x7x3xf32>, tensor<3x1x1x1xf32> -> tensor<1x5x7x3xf32>
+  return %1, %3 : tensor<1x5x7x2xf32>, tensor<1x5x7x3xf32>
+}
