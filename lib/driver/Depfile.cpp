@@ -44,7 +44,7 @@ Expected<std::unique_ptr<OutputFiles>> writeDepfile(StringRef path, ArrayRef<std
     text += " " + escape(file);
   text += "\n";
   for (StringRef file : drop_begin(files))
-    text += escape(file) + ":\n";
+    text += escape(file) + ": \n"; // CMake 3.22 cannot read an empty rule without the blank
   for (StringRef named : concat<const std::string>(targets, dependencies))
     if (named.contains('\n'))
       return createStringError("--depfile: the path '" + named + "' has a line break, which no rule can hold");

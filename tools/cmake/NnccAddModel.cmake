@@ -2,7 +2,7 @@
 # find_package(nncc) and add_subdirectory(nncc) both include this file; they define the target nncc::nncc, the program.
 #
 #   nncc_add_model(TARGET MODEL file.onnx [NAME prefix] [TARGET triple] [CPU cpu] [DIM name=size...] [BIND input=value...]
-#                  [OPTIONS option...])
+#                  [WEIGHTS embed|extern] [OPTIONS option...])
 #
 # makes the library target TARGET: link it, include "prefix.h". docs/build-systems.md explains the words.
 
@@ -75,13 +75,13 @@ endfunction()
 
 function(nncc_add_model target)
   set(me "nncc_add_model(${target})")
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;CPU" "DIM;BIND;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;CPU;WEIGHTS" "DIM;BIND;OPTIONS")
   if(ARG_UNPARSED_ARGUMENTS)
     list(GET ARG_UNPARSED_ARGUMENTS 0 first)
     if(NOT DEFINED ARG_MODEL)
       message(FATAL_ERROR "${me}: what is '${first}'? The model's file comes after MODEL: nncc_add_model(${target} MODEL ${first})")
     endif()
-    message(FATAL_ERROR "${me}: what is '${first}'? The keywords are MODEL, NAME, TARGET, CPU, DIM, BIND, OPTIONS")
+    message(FATAL_ERROR "${me}: what is '${first}'? The keywords are MODEL, NAME, TARGET, CPU, DIM, BIND, WEIGHTS, OPTIONS")
   endif()
   if(ARG_KEYWORDS_MISSING_VALUES)
     list(JOIN ARG_KEYWORDS_MISSING_VALUES ", " missing)
@@ -126,6 +126,7 @@ function(nncc_add_model target)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/nncc_models/${target})
   file(MAKE_DIRECTORY ${folder}) # an include directory has to exist when CMake ends
   set(library ${folder}/lib${ARG_NAME}.a)
+  set(outputs ${library} ${folder}/${ARG_NAME}.h ${folder}/${ARG_NAME}.json)
   set(options --name=${ARG_NAME} --target=${ARG_TARGET})
   set(shown "for ${ARG_TARGET}")
   if(DEFINED ARG_CPU)
@@ -146,9 +147,17 @@ function(nncc_add_model target)
     endif()
     list(APPEND options --bind=${bind})
   endforeach()
+  set(weights)
+  if(DEFINED ARG_WEIGHTS)
+    list(APPEND options --weights=${ARG_WEIGHTS})
+    if(ARG_WEIGHTS STREQUAL "extern")
+      set(weights ${folder}/${ARG_NAME}.weights)
+      list(APPEND outputs ${weights})
+    endif()
+  endif()
   get_filename_component(shown_model "${model}" NAME)
   # As a path and not as a target name: a host's program runs without CMAKE_CROSSCOMPILING_EMULATOR.
-  add_custom_command(OUTPUT ${library} ${folder}/${ARG_NAME}.h ${folder}/${ARG_NAME}.json
+  add_custom_command(OUTPUT ${outputs}
     COMMAND $<TARGET_FILE:nncc::nncc> compile ${model} -o ${folder} --depfile=${folder}/${ARG_NAME}.d ${options} ${ARG_OPTIONS}
     DEPENDS ${model} $<TARGET_FILE:nncc::nncc>
     DEPFILE ${folder}/${ARG_NAME}.d
@@ -156,6 +165,6 @@ function(nncc_add_model target)
   add_custom_target(${target}-nncc DEPENDS ${library})
   add_library(${target} STATIC IMPORTED GLOBAL)
   set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${library} INTERFACE_INCLUDE_DIRECTORIES ${folder}
-    NNCC_FOLDER ${folder})
+    NNCC_FOLDER ${folder} NNCC_WEIGHTS_FILE "${weights}")
   add_dependencies(${target} ${target}-nncc)
 endfunction()

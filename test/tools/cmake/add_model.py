@@ -174,6 +174,21 @@ int main(void) { return !(m_model.num_inputs == 0 && d_model.inputs[0].dims[0] =
 
 
 @case
+def puts_weights_into_a_file(options):
+    for generator in GENERATORS:
+        project = Project(options, "weights in " + generator, f"""
+nncc_add_model(digits MODEL {options.model} WEIGHTS extern)
+get_target_property(weights digits NNCC_WEIGHTS_FILE)
+add_custom_command(OUTPUT copy.weights COMMAND ${{CMAKE_COMMAND}} -E copy ${{weights}} copy.weights DEPENDS ${{weights}} digits-nncc)
+add_custom_target(image ALL DEPENDS copy.weights)
+""", generator=generator)
+        project.configure()
+        check(project.compiled() == 1, generator + ": not compiled at first")
+        check((project.build / "copy.weights").stat().st_size > 10000, "no weights")
+        check(project.compiled() == 0, generator + ": compiled again without a reason")
+
+
+@case
 def explains_mistakes(options):
     """At configuration where CMake can know it, else in nncc's own words when the model is compiled."""
     digits = f"MODEL {options.model}"
@@ -193,6 +208,7 @@ def explains_mistakes(options):
         check(re.search(r"nncc_add_model\(m\): " + message, said), f"{call}: {said}")
     for call, message in (
         (f"(m {digits} CPU cortex-a99)", r"--cpu=cortex-a99 is unknown for x86_64-linux-gnu\nnote: its CPUs are x86-64-v3, x86-64-v4"),
+        (f"(m {digits} WEIGHTS none)", "for the --weights option: Cannot find option named 'none'"),
         (f"(m {digits} DIM batch)", r"--dim=batch is not NAME=N"),
         (f"(m {digits} BIND image=@nowhere.npy)", r"'.*/source/nowhere.npy' "),
     ):
