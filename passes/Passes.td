@@ -133,8 +133,9 @@ def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
 def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "Groups ops into kernels: N1 becomes N2";
   let description = [{
-    A contraction takes the elementwise ops after it that have its output's shape, as long as one result stays alive;
-    of two contractions that are added, the later one takes the addition. What is left of elementwise ops becomes
+    A contraction, pooling, reduction, layer normalization, resize or transposition takes the elementwise ops after it
+    that have its output's shape, as long as one result stays alive; of two that are added, the later one takes the
+    addition. What is left of elementwise ops becomes
     DAGs with one result; every other op is a kernel by itself. Nothing is computed twice. Constants whose elements
     are all equal move into the body, other constants are operands; reshapes stay outside.
 
@@ -148,8 +149,8 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
     ```
   }];
   let options = [
-    Option<"onlyContractions", "only-contractions", "bool", /*default=*/"true",
-           "Give an epilogue to contractions only, not to pooling, reductions, resizes and transposes">];
+    Option<"onlyContractions", "only-contractions", "bool", /*default=*/"false",
+           "Give an epilogue to contractions only, not to pooling, reductions, norms, resizes and transposes">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 

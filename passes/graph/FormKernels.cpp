@@ -88,7 +88,7 @@ private:
   Group growEpilogue(Operation *root) {
     Group group{root}, best{root};
     bool takesEpilogue =
-        isContraction(root) || (!onlyContractions && isa<Pool2DOp, ReduceOp, ResizeOp, TransposeOp>(root));
+        isContraction(root) || (!onlyContractions && isa<Pool2DOp, ReduceOp, LayerNormOp, ResizeOp, TransposeOp>(root));
     if (!takesEpilogue)
       return best;
     while (group.size() < kMaxGroupOps) {

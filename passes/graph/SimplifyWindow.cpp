@@ -1,4 +1,5 @@
-// Merges what comes before windows into them: pads, and channels in the other order.
+// Merges what comes before windows into them (pads, and channels in the other order), and brings windows to forms that
+// have fast kernels.
 #include "dialects/nn/Origin.h"
 #include "passes/graph/Simplify.h"
 #include <limits>
@@ -116,10 +117,57 @@ struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
     return success();
   }
 };
+
+/// A transposed convolution whose windows do not overlap, with so few output channels that they fill no vector -> a
+/// matrix product for all taps at once, whose columns are put to their pixels.
+struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ConvTranspose2DOp op, PatternRewriter &rewriter) const override {
+    constexpr int64_t kFewChannels = 4;
+    auto filter = typeOf(op.getFilter()), input = typeOf(op.getInput());
+    int64_t outputs = filter.getDimSize(0), kh = filter.getDimSize(1), kw = filter.getDimSize(2),
+            depth = filter.getDimSize(3);
+    if (outputs > kFewChannels || op.getGroups() != 1 || !getConstantValue(op.getFilter()))
+      return rewriter.notifyMatchFailure(op, "many channels, groups, or a filter that is not constant");
+    if (op.getStrides() != ArrayRef<int64_t>{kh, kw} || kh * kw == 1 || !llvm::all_equal(op.getDilations()) ||
+        op.getDilations()[0] != 1 || llvm::any_of(op.getPads(), [](int64_t n) { return n != 0; }) ||
+        llvm::any_of(op.getOutputPadding(), [](int64_t n) { return n != 0; }))
+      return rewriter.notifyMatchFailure(op, "windows overlap, or leave gaps");
+    // Before the layout is chosen the importer's transpositions are still around it, and could not pass a product.
+    if (op.getInput().getDefiningOp<TransposeOp>())
+      return rewriter.notifyMatchFailure(op, "the layout is not chosen yet");
+
+    int64_t n = input.getDimSize(0), h = input.getDimSize(1), w = input.getDimSize(2), columns = kh * kw * outputs;
+    Type element = input.getElementType();
+    Location loc = op.getLoc();
+    auto type = [&](ArrayRef<int64_t> shape) { return RankedTensorType::get(shape, element); };
+    // [outputs, kh, kw, depth] -> [kh * kw * outputs, depth]
+    Value weights = evaluateNew<TransposeOp>(rewriter, op.getFilter().getLoc(), op.getFilter(),
+                                             rewriter.getDenseI64ArrayAttr({1, 2, 0, 3}));
+    if (weights)
+      weights = reshapedConstant(rewriter, weights, {columns, depth});
+    if (!weights)
+      return rewriter.notifyMatchFailure(op, "the filter is not here");
+    Value pixels = ReshapeOp::create(rewriter, loc, type({n * h * w, depth}), op.getInput());
+    Value product = MatMulOp::create(rewriter, loc, type({n * h * w, columns}), pixels, weights, Value(),
+                                     /*transpose_b=*/true);
+    Value taps = ReshapeOp::create(rewriter, loc, type({n, h, w, kh, kw, outputs}), product);
+    Value placed = TransposeOp::create(rewriter, loc, taps, rewriter.getDenseI64ArrayAttr({0, 1, 3, 2, 4, 5}));
+    Value result = ReshapeOp::create(rewriter, loc, op.getType(), placed);
+    if (op.getBias()) {
+      Value bias = reshapedConstant(rewriter, op.getBias(), {1, 1, 1, outputs});
+      if (!bias)
+        bias = ReshapeOp::create(rewriter, loc, type({1, 1, 1, outputs}), op.getBias());
+      result = BinaryOp::create(rewriter, loc, op.getType(), BinaryKind::add, result, bias);
+    }
+    replaceKeepingOrigin(rewriter, op, result);
+    return success();
+  }
+};
 } // namespace
 
 void addWindowSimplifications(RewritePatternSet &patterns) {
-  patterns.add<PadIntoConvolution, PadIntoPooling, ReversalIntoFilter>(patterns.getContext());
+  patterns.add<PadIntoConvolution, PadIntoPooling, ReversalIntoFilter, FewChannelsFromProduct>(patterns.getContext());
 }
 
 } // namespace nncc

@@ -23,7 +23,6 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
   }
   SmallVector<int> same = sameLoops(rank);
   nest.accesses.push_back(loops.input(op.getInput(), same, rank));
-  nest.accesses.push_back(loops.output(0, same, rank));
   // Scale and bias have the last dims only.
   auto add = [&](Value operand) -> int {
     if (!operand)
@@ -33,8 +32,9 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
     return nest.accesses.size() - 1;
   };
   int scale = add(op.getScale()), bias = add(op.getBias());
+  loops.addResult(nest, same);
   nest.simplify();
-  const Access &x = nest.accesses[0], &y = nest.accesses[1];
+  const Access &x = nest.accesses[0];
 
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
@@ -66,7 +66,7 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
         value = math.binary(Binary::mul, value, build.load(nest.accesses[scale], at), element);
       if (bias >= 0)
         value = math.binary(Binary::add, value, build.load(nest.accesses[bias], at), element);
-      build.store(y, at, value);
+      loops.finish(nest, at, value);
     });
   });
   return success();

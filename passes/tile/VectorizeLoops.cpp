@@ -210,14 +210,16 @@ private:
     });
   }
 
+  /// So much that vectors pay, even if they are loaded and stored element by element.
+  bool computes() { return std::distance(op.getBody()->begin(), op.getBody()->end()) > 4; }
+
   /// No loop worth a vector load of the output: when the body computes, vectors along the longest loop still pay.
   void scalarOrStrided(int innermost, int64_t lanes) {
-    bool computes = std::distance(op.getBody()->begin(), op.getBody()->end()) > 4;
     int longest = -1;
     for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
       if (nest.extents[loop] >= 4 && (longest < 0 || nest.extents[loop] > nest.extents[longest]))
         longest = loop;
-    if (computes && longest >= 0)
+    if (computes() && longest >= 0)
       return vectorLoops(longest, lanes);
     scalarLoops();
   }
@@ -236,14 +238,14 @@ private:
   }
 
   /// A loop around a very short `innermost` (the channels of an image) that steps from one group of elements to the
-  /// next in the output, while an input is contiguous in it: planes become pixels.
+  /// next in the output, while an input is contiguous in it (planes become pixels), or there is much to compute.
   int interleavedLoop(int innermost) {
     int64_t group = nest.extents[innermost];
     if (group < 2 || group > 4)
       return -1;
     for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
       if (loop != innermost && output().strides[loop] == group && nest.extents[loop] >= 4 &&
-          llvm::any_of(nest.accesses, [&](const Access &access) { return access.strides[loop] == 1; }))
+          (computes() || llvm::any_of(nest.accesses, [&](const Access &access) { return access.strides[loop] == 1; })))
         return loop;
     return -1;
   }

@@ -193,6 +193,18 @@ def conv_transpose(random, graph: Graph):
     dilations = [1] * spatial if random.random() < 0.7 else [extent(random, 1, 3) for _ in range(spatial)]
     pads = [extent(random, 0, k - 1) for k in kernel * 2]
     extents = [e + 2 for e in distinct(random, spatial, 1, 12)]
+    if random.random() < 0.15:
+        # Few channels, no overlap, behind a convolution: the last layer of a segmentation network.
+        kernel = [extent(random, 1, 4) for _ in range(spatial)]
+        inner, outer = extent(random, 1, 20), extent(random, 1, 5)
+        value = graph.node("Conv", [source(random, graph, [1, 3, *extents]),
+                                    graph.constant(numbers(random, [inner, 3] + [1] * spatial))])
+        operands = [value, graph.constant(numbers(random, [inner, outer, *kernel], -0.6, 0.6))]
+        if random.random() < 0.5:
+            operands.append(graph.constant(numbers(random, [outer])))
+        value = graph.node("ConvTranspose", operands, strides=kernel, kernel_shape=kernel)
+        graph.output(fused(random, graph, value, [1, outer, *[e * k for e, k in zip(extents, kernel)]]))
+        return
     attributes = dict(group=groups, strides=strides, dilations=dilations, kernel_shape=kernel)
     if random.random() < 0.85:
         output_padding = [extent(random, 0, s - 1) for s in strides]

@@ -1,4 +1,5 @@
 // RUN: nncc-opt %s --nncc-form-kernels --nncc-check=N2 --split-input-file | FileCheck %s
+// RUN: nncc-opt %s --nncc-form-kernels=only-contractions --split-input-file | FileCheck %s --check-prefix=CONTRACTIONS
 
 // CHECK-LABEL: @takes_the_epilogue
 // CHECK-SAME: (%[[X:.*]]: tensor<2x3xf32>, %[[W:.*]]: tensor<3x5xf32>)
@@ -157,4 +158,33 @@ module attributes {nn.machines = {neon0 = #nn.machine<vector_bits = 128, registe
     %0 = nn.unary exp %x : tensor<2x7xf32> -> tensor<2x7xf32>
     return %0 : tensor<2x7xf32>
   }
+}
+
+// -----
+
+// What is not a contraction has an epilogue, too: the result is stored once.
+// CHECK-LABEL: @epilogues_of_other_roots
+// CHECK: nn.kernel "k000_pool2d"
+// CHECK: nn.pool2d
+// CHECK-NEXT: nn.binary add
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel "k001_reduce"
+// CHECK: nn.reduce
+// CHECK-NEXT: nn.unary sigmoid
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel "k002_transpose"
+// CHECK: nn.transpose
+// CHECK-NEXT: nn.unary tanh
+// CHECK-NEXT: nn.yield
+// CONTRACTIONS-LABEL: @epilogues_of_other_roots
+// CONTRACTIONS: nn.pool2d
+// CONTRACTIONS-NEXT: nn.yield
+func.func @epilogues_of_other_roots(%x: tensor<1x4x6x3xf32>, %y: tensor<1x2x3x3xf32>) -> (tensor<1x1x1x3xf32>, tensor<1x3x2x3xf32>) {
+  %0 = nn.pool2d max %x kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x4x6x3xf32> -> tensor<1x2x3x3xf32>
+  %1 = nn.binary add %0, %y : tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32> -> tensor<1x2x3x3xf32>
+  %2 = nn.reduce mean %1 axes [1, 2] : tensor<1x2x3x3xf32> -> tensor<1x1x1x3xf32>
+  %3 = nn.unary sigmoid %2 : tensor<1x1x1x3xf32> -> tensor<1x1x1x3xf32>
+  %4 = nn.transpose %1 [0, 3, 1, 2] : tensor<1x2x3x3xf32> -> tensor<1x3x2x3xf32>
+  %5 = nn.unary tanh %4 : tensor<1x3x2x3xf32> -> tensor<1x3x2x3xf32>
+  return %3, %5 : tensor<1x1x1x3xf32>, tensor<1x3x2x3xf32>
 }

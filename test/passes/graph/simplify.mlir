@@ -261,3 +261,17 @@ func.func @keeps_reversals_of_rows_and_before_groups(%x: tensor<1x5x7x3xf32>) ->
   %3 = nn.conv2d %2, %d strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 3 : tensor<1x5x7x3xf32>, tensor<3x1x1x1xf32> -> tensor<1x5x7x3xf32>
   return %1, %3 : tensor<1x5x7x2xf32>, tensor<1x5x7x3xf32>
 }
+
+// -----
+
+// Two output channels fill no vector: all taps at once do.
+// CHECK-LABEL: @few_channels_of_a_transposed_convolution
+// CHECK: %[[P:.*]] = nn.matmul %{{.*}}, %{{.*}} transpose_b : tensor<15x7xf32>, tensor<12x7xf32> -> tensor<15x12xf32>
+// CHECK: nn.transpose %{{.*}} [0, 1, 3, 2, 4, 5] : tensor<1x3x5x2x3x2xf32> -> tensor<1x3x2x5x3x2xf32>
+// CHECK: nn.binary add
+func.func @few_channels_of_a_transposed_convolution(%x: tensor<1x3x5x7xf32>) -> tensor<1x6x15x2xf32> {
+  %w = nn.constant dense<1.0> : tensor<2x2x3x7xf32>
+  %b = nn.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %0 = nn.conv_transpose2d %x, %w bias %b strides [2, 3] pads [0, 0, 0, 0] dilations [1, 1] output_padding [0, 0] groups 1 : tensor<1x3x5x7xf32>, tensor<2x2x3x7xf32>, tensor<2xf32> -> tensor<1x6x15x2xf32>
+  return %0 : tensor<1x6x15x2xf32>
+}
