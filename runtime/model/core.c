@@ -38,8 +38,8 @@ static nncc_status read_options(nncc_options *known, const nncc_options *options
 }
 
 /* All of M_init but the weights. */
-static nncc_status init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
-                        const nncc_options *options, nncc_options *known) {
+static nncc_status nncc_core_prepare(const nncc_model_desc *model, nncc_context *context, void *arena,
+                                     size_t arena_bytes, const nncc_options *options, nncc_options *known) {
   if (!context)
     return NNCC_NULL_POINTER;
   context->owner = 0; /* a context whose initialization failed cannot run */
@@ -68,7 +68,7 @@ static nncc_status init(const nncc_model_desc *model, nncc_context *context, voi
 nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                            const nncc_options *options) {
   nncc_options known;
-  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, &known);
   if (status != NNCC_OK)
     return status;
   if (known.weights || known.weights_bytes || known.trust_weights)
@@ -79,21 +79,29 @@ nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, 
 
 static uint64_t rotate(uint64_t word, int bits) { return word << bits | word >> (64 - bits); }
 
+static const uint64_t prime1 = UINT64_C(0x9e3779b185ebca87), prime2 = UINT64_C(0xc2b2ae3d27d4eb4f),
+                      prime3 = UINT64_C(0x165667b19e3779f9), prime4 = UINT64_C(0x85ebca77c2b2ae63),
+                      prime5 = UINT64_C(0x27d4eb2f165667c5);
+
+static uint64_t add_word(uint64_t lane, uint64_t word) { return rotate(lane + word * prime2, 31) * prime1; }
+
+static uint64_t add_lane(uint64_t hash, uint64_t lane) { return (hash ^ add_word(0, lane)) * prime1 + prime4; }
+
 /* XXH64 with seed 0 of `bytes` bytes, a multiple of 32, at an aligned address.
  * source  https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md */
 static uint64_t hash_of(const uint64_t *words, uint64_t bytes) {
-  const uint64_t prime1 = UINT64_C(0x9e3779b185ebca87), prime2 = UINT64_C(0xc2b2ae3d27d4eb4f),
-                 prime3 = UINT64_C(0x165667b19e3779f9), prime4 = UINT64_C(0x85ebca77c2b2ae63),
-                 prime5 = UINT64_C(0x27d4eb2f165667c5);
   uint64_t hash = prime5;
   if (bytes) {
-    uint64_t lanes[4] = {prime1 + prime2, prime2, 0, 0 - prime1};
-    for (uint64_t i = 0; i < bytes / 32; ++i)
-      for (int lane = 0; lane < 4; ++lane)
-        lanes[lane] = rotate(lanes[lane] + *words++ * prime2, 31) * prime1;
-    hash = rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) + rotate(lanes[3], 18);
-    for (int lane = 0; lane < 4; ++lane)
-      hash = (hash ^ rotate(lanes[lane] * prime2, 31) * prime1) * prime1 + prime4;
+    /* Written out: four chains of multiplications that the processor runs side by side. */
+    uint64_t a = prime1 + prime2, b = prime2, c = 0, d = 0 - prime1;
+    for (const uint64_t *end = words + bytes / 8; words != end; words += 4) {
+      a = add_word(a, words[0]);
+      b = add_word(b, words[1]);
+      c = add_word(c, words[2]);
+      d = add_word(d, words[3]);
+    }
+    hash = rotate(a, 1) + rotate(b, 7) + rotate(c, 12) + rotate(d, 18);
+    hash = add_lane(add_lane(add_lane(add_lane(hash, a), b), c), d);
   }
   hash += bytes;
   hash = (hash ^ hash >> 33) * prime2;
@@ -130,7 +138,7 @@ static nncc_status check_weights(const nncc_model_desc *model, const nncc_option
 nncc_status nncc_core_init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                                   const nncc_options *options) {
   nncc_options known;
-  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, &known);
   if (status == NNCC_OK)
     status = check_weights(model, &known); /* last, since it may take long */
   if (status != NNCC_OK)
