@@ -15,8 +15,11 @@
 #include "mlir/Pass/PassManager.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 
@@ -145,6 +148,13 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (options.progress)
     options.progress("generating code");
   return result;
+}
+
+llvm::Expected<std::string> hashOfFile(llvm::StringRef path) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return llvm::createStringError("cannot read '" + path + "': " + file.getError().message());
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef((*file)->getBuffer())), /*LowerCase=*/true);
 }
 
 EmitOptions emitOptions(const CompileOptions &options) {

@@ -55,6 +55,9 @@ struct Compilation {
 /// Compiles a model up to a stage. What is wrong is reported as diagnostics of `context`.
 mlir::FailureOr<Compilation> compile(const CompileOptions &options, mlir::MLIRContext &context);
 
+/// The SHA-256 of a file in hex, for ModelPlan::sourceHash. error: it cannot be read
+llvm::Expected<std::string> hashOfFile(llvm::StringRef path);
+
 /// How codegen/emit makes objects for this compilation.
 EmitOptions emitOptions(const CompileOptions &options);
 

@@ -157,6 +157,10 @@ int compileModel() {
   if (emit == Emit::Object)
     return emitObjects(*compilation, *options, *files);
 
+  auto hash = hashOfFile(options->model);
+  if (!hash)
+    return reportError(toString(hash.takeError()));
+  compilation->plan.sourceHash = std::move(*hash);
   EmitOptions emitting = emitOptions(*options);
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)

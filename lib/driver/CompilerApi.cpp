@@ -60,6 +60,10 @@ public:
     auto compilation = nncc::compile(compileOptions, *context);
     if (failed(compilation))
       return NNCC_COMPILE_ERROR;
+    auto hash = nncc::hashOfFile(compileOptions.model);
+    if (!hash)
+      return fail(toString(hash.takeError()));
+    compilation->plan.sourceHash = std::move(*hash);
     auto facts = nncc::emitLibrary(std::move(compilation->llvmModule), compilation->plan,
                                    nncc::emitOptions(compileOptions), **files);
     if (!facts)
