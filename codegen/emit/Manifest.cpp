@@ -1,5 +1,6 @@
 // The manifest of a generated library: M.json, for tools and build systems.
 #include "codegen/emit/Manifest.h"
+#include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/PortType.h"
 #include "codegen/emit/WeightsFile.h"
 #include "llvm/Support/Format.h"
@@ -159,6 +160,21 @@ void writeWeightList(json::OStream &json, const ModelPlan &plan) {
   });
 }
 
+/// What the model takes on the device, at a glance: bytes of read-only memory, then of RAM.
+void writeSizes(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
+  uint64_t code = 0, constants = 0;
+  for (const LibraryFacts::Section &section : facts.sections)
+    if (section.name != weightsSection(plan))
+      (section.name == ".text" ? code : constants) += section.bytes;
+  json.attribute("code", code);
+  json.attribute("constants", constants);
+  json.attribute("weights", plan.externWeights ? int64_t(weightsFileBytes(plan)) : plan.weightsBytes);
+  json.attribute("arena", plan.arenaBytes);
+  json.attribute("context", contextWords(plan) * sizeof(uint64_t));
+  if (plan.stackBytes >= 0)
+    json.attribute("stack", plan.stackBytes);
+}
+
 void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
   json.attribute("file", "lib" + plan.name + ".a");
   json.attributeArray("sections", [&] {
@@ -186,6 +202,7 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
     json.attribute("target", text(plan.target));
     json.attribute("cpu", text(plan.cpu));
     json.attribute("model_sha256", text(plan.sourceHash));
+    json.attributeObject("sizes", [&] { writeSizes(json, plan, facts); });
     writePorts(json, "inputs", plan.inputs);
     writePorts(json, "outputs", plan.outputs);
     json.attributeObject("arena", [&] { writeArena(json, plan); });

@@ -107,6 +107,25 @@ TEST_F(LibraryTest, HeaderHasATypeForEachElementType) {
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 
+TEST_F(LibraryTest, ManifestSaysTheSizesAtAGlance) {
+  LibraryFacts facts;
+  facts.sections = {{".text", 100}, {".rodata", 20}, {".data.rel.ro", 3}, {weightsSection(plan), 4000}};
+  plan.stackBytes = 64;
+  std::string text;
+  raw_string_ostream os(text);
+  writeManifest(plan, facts, os);
+  auto value = json::parse(text);
+  ASSERT_TRUE(bool(value)) << toString(value.takeError());
+  const json::Object *sizes = value->getAsObject()->getObject("sizes");
+  ASSERT_TRUE(sizes);
+  EXPECT_EQ(json::Value(json::Object(*sizes)), json::Value(json::Object{{"code", 100},
+                                                                        {"constants", 23},
+                                                                        {"weights", plan.weightsBytes},
+                                                                        {"arena", 512},
+                                                                        {"context", int64_t(contextWords(plan) * 8)},
+                                                                        {"stack", 64}}));
+}
+
 TEST_F(LibraryTest, ManifestIsJsonWhateverTheNames) {
   plan.inputs[0].name = "bad \xff utf-8 \"quoted\"";
   plan.kernels[0].nodes = {"\xc0", "\n"};
