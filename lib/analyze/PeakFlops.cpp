@@ -1,17 +1,23 @@
 // Inline assembly, so that no compiler can take the loop apart. Twelve chains hide the latency of two units of 4 to 6
 // cycles (Agner Fog, "Instruction tables").
 #include "lib/analyze/PeakFlops.h"
-#include <chrono>
+#include <ctime>
 
 namespace nncc {
+
+double threadSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec + now.tv_nsec * 1e-9;
+}
 
 static constexpr long kTrips = 20000;
 
 /// Seconds of one run of a loop.
 template <typename Loop> static double secondsOf(Loop loop) {
-  auto start = std::chrono::steady_clock::now();
+  double start = threadSeconds();
   loop();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return threadSeconds() - start;
 }
 
 double measurePeakGflops(unsigned vectorBits) {

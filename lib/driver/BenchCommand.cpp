@@ -67,9 +67,10 @@ int benchModel() {
   std::vector<ArrayRef<char>> inputs(values->begin(), values->end());
   std::vector<MutableArrayRef<char>> outputs(results.begin(), results.end());
 
-  // Peak and model in turn: a machine that others use as well slows both.
+  // Peak and model in turn: a machine that others use as well slows both. The share is one of processor time, or a run
+  // that was interrupted would count against the model.
   unsigned bits = options->target.cpu.machine.vectorBits;
-  std::vector<double> times, shares, peaks;
+  std::vector<double> times, busyTimes, shares, peaks;
   double macs = 0;
   for (const KernelPlan &kernel : plan.kernels)
     macs += kernel.macs;
@@ -77,14 +78,15 @@ int benchModel() {
     if (auto warm = loaded->runnable->run(inputs, outputs, settings.warmup); !warm)
       return reportError(toString(warm.takeError()));
   for (unsigned round = 0; round < settings.rounds; ++round) {
-    double peak = measurePeakGflops(bits);
+    double peak = measurePeakGflops(bits), start = threadSeconds();
     auto time = loaded->runnable->run(inputs, outputs, 1);
+    double busy = std::max((threadSeconds() - start) * 1e9, 1.0);
     if (!time)
       return reportError(toString(time.takeError()));
-    double nanoseconds = std::max<double>(time->front(), 1);
-    times.push_back(nanoseconds * 1e-6);
+    times.push_back(std::max<double>(time->front(), 1) * 1e-6);
+    busyTimes.push_back(busy * 1e-6);
     peaks.push_back(peak);
-    shares.push_back(peak > 0 ? 2 * macs / nanoseconds / peak : 0);
+    shares.push_back(peak > 0 ? 2 * macs / busy / peak : 0);
   }
   std::vector<std::vector<double>> kernelTimes(plan.kernels.size());
   if (settings.perKernel)
@@ -96,8 +98,8 @@ int benchModel() {
               }))
         return reportError(toString(std::move(error)));
 
-  Spread time = spreadOf(times), share = spreadOf(shares), peak = spreadOf(peaks);
-  double gflops = 2 * macs / (time.median * 1e6);
+  Spread time = spreadOf(times), busy = spreadOf(busyTimes), share = spreadOf(shares), peak = spreadOf(peaks);
+  double gflops = 2 * macs / (busy.median * 1e6);
   if (settings.asJson) {
     json::Array kernels;
     for (auto [kernel, samples] : zip(plan.kernels, kernelTimes))
@@ -107,10 +109,10 @@ int benchModel() {
                                        {"macs", kernel.macs},
                                        {"us", spreadOf(samples).median},
                                        {"us_least", *min_element(samples)}});
-    json::Object top{{"model", plan.name},        {"cpu", plan.cpu},    {"rounds", settings.rounds},
-                     {"ms", time.median},         {"ms_low", time.low}, {"ms_high", time.high},
-                     {"macs", int64_t(macs)},     {"gflops", gflops},   {"peak_gflops", peak.median},
-                     {"peak_share", share.median}};
+    json::Object top{{"model", plan.name},         {"cpu", plan.cpu},           {"rounds", settings.rounds},
+                     {"ms", time.median},          {"ms_low", time.low},        {"ms_high", time.high},
+                     {"ms_busy", busy.median},     {"macs", int64_t(macs)},     {"gflops", gflops},
+                     {"peak_gflops", peak.median}, {"peak_share", share.median}};
     if (settings.perKernel)
       top["kernels"] = std::move(kernels);
     outs() << formatv("{0:2}\n", json::Value(std::move(top)));
@@ -118,6 +120,8 @@ int benchModel() {
   }
   outs() << plan.name << " on " << plan.cpu << ", one thread, " << settings.rounds << " runs\n"
          << format("  time   %.3f ms (middle half %.3f to %.3f)\n", time.median, time.low, time.high);
+  if (busy.median < 0.9 * time.median)
+    outs() << format("  busy   %.3f ms of processor time: other work had the core for the rest\n", busy.median);
   if (macs > 0)
     outs() << format("  speed  %.1f GFLOP/s, %.0f %% of this core's %.0f (middle half %.0f to %.0f %%)\n", gflops,
                      100 * share.median, peak.median, 100 * share.low, 100 * share.high);
@@ -144,8 +148,9 @@ bool wantsJson() { return asJson; }
 const Command benchCommand = {
     "bench", "time a model, against this core's multiply-add peak",
     "measures how fast a model runs on this machine, on one thread\n\n"
-    "  The peak of the core is measured between the runs, in the same process. --cpu=native uses all that this\n"
-    "  machine has; the default is what `compile` would ship.\n",
+    "  The peak of the core is measured between the runs, in the same process; the share is one of processor time,\n"
+    "  the time one of the clock. --cpu=native uses all that this machine has; the default is what `compile` would\n"
+    "  ship.\n",
     benchModel};
 
 } // namespace nncc
