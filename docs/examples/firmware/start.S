@@ -15,7 +15,7 @@ _start:
   isb
 
   // 2. Memory of type Normal, so the MMU: with it off all data is Device memory, which refuses vector loads that are
-  //    aligned to their elements alone. Caches: without them a model is 10 to 100 times slower.
+  //    aligned to their elements alone. Caches: without them a model is many times slower.
   adrp x0, vectors
   add x0, x0, :lo12:vectors
   msr vbar_el1, x0

@@ -52,8 +52,9 @@ make() {
   command make -C "$examples/make" "${cc[@]}" -q "$work/cross/digit"
   ! command make -C "$examples/make" "${cc[@]}" -W ../digits.onnx -q "$work/cross/digit"
 }
+firmware() { says "frame 3: a 9" command make -C "$examples/firmware" CC=aarch64-linux-gnu-gcc OUT="$work/out" run; }
 
-all=(cmake-host cmake-cross two-models cmake-subdirectory meson make)
+all=(cmake-host cmake-cross two-models cmake-subdirectory meson make firmware)
 if [ "$1" = all ]; then
   for example in "${all[@]}"; do
     "$0" "$example" "$examples" "$work/$example" "$source" >"$work.log" 2>&1 || { cat "$work.log"; echo "FAILED: $example"; exit 1; }

@@ -57,7 +57,7 @@ inside nncc run /usr/share/doc/nncc/examples/digits.onnx >/dev/null
 
 say "installing compilers and build systems"
 inside apt-get install -y -q gcc libc6-dev make cmake ninja-build meson pkg-config gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user \
-  >"$log" 2>&1 || { cat "$log"; exit 1; }
+  qemu-system-arm >"$log" 2>&1 || { cat "$log"; exit 1; }
 
 say "building and running the examples, as a user who is not root"
 inside useradd --create-home user
