@@ -119,7 +119,7 @@ private:
         continue;
       }
       auto kernel = dyn_cast<KernelOp>(&op);
-      auto concat = kernel ? soleOp<ConcatOp>(kernel) : ConcatOp();
+      auto concat = kernel ? soleConcat(kernel) : ConcatOp();
       if (!concat)
         continue;
       Value result = kernel.getResult(0);
@@ -221,7 +221,7 @@ private:
         continue;
       }
       auto kernel = cast<KernelOp>(&op);
-      if (soleOp<ConcatOp>(kernel)) {
+      if (soleConcat(kernel)) {
         placeConcat(kernel);
         continue;
       }
@@ -332,6 +332,8 @@ private:
 };
 
 } // namespace
+
+ConcatOp soleConcat(KernelOp kernel) { return soleOp<ConcatOp>(kernel); }
 
 MemoryLayout layOut(func::FuncOp function) { return TensorPlacer(function).run(); }
 

@@ -94,6 +94,13 @@ struct TensorLoad {
 /// the step that writes it to the last that reads it or a view of it; what a kernel overwrites in place counts once.
 TensorLoad fullestStep(const MemoryLayout &layout);
 
+/// True for an elementwise kernel that is the only reader of a concatenation and could read the pieces instead.
+bool maySplitOverConcat(nn::KernelOp reader);
+
+/// Replaces such a kernel by one for each piece. Pieces that are a concatenation of their own, in the memory of another
+/// reader, count as one. The kernels write the pieces of the result, which is a concatenation now.
+void splitOverConcat(nn::KernelOp reader);
+
 /// Replaces the body of the function by kernels on places of the arena, the weights and the caller's memory.
 void rewriteToPlaces(mlir::func::FuncOp function, const MemoryLayout &layout, int64_t arenaBytes);
 
@@ -105,6 +112,9 @@ std::string tensorName(mlir::Value value);
 int64_t byteSize(mlir::RankedTensorType type);
 int64_t elementBytes(mlir::RankedTensorType type);
 llvm::SmallVector<int64_t> contiguousStrides(llvm::ArrayRef<int64_t> shape);
+
+/// The concatenation when a kernel is nothing else.
+nn::ConcatOp soleConcat(nn::KernelOp kernel);
 
 /// True when the elements lie in row-major order without gaps; dims of size 1 may have any stride.
 bool isContiguous(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> strides);

@@ -15,6 +15,11 @@ namespace nncc {
 
 namespace {
 
+/// A kernel that is split runs a little slower: the arena has to fall by a percent for that.
+constexpr double kLeastSplitGain = 0.99;
+/// Every try plans the whole memory anew.
+constexpr int64_t kMostSplitTries = 16;
+
 /// The steps of a layout as the order planner sees them: only memory in the arena counts.
 OrderProblem orderProblem(const MemoryLayout &layout) {
   OrderProblem problem;
@@ -46,8 +51,15 @@ OrderProblem orderProblem(const MemoryLayout &layout) {
   return problem;
 }
 
-/// Finds an offset for every buffer in the arena; returns the arena's size.
-int64_t pack(MemoryLayout &layout, bool reuse) {
+struct Plan {
+  MemoryLayout layout;
+  int64_t arenaBytes = 0;
+  unsigned fullest = 0;          ///< the step that needs the most memory
+  int64_t bytesInFileOrder = -1; ///< what the arena would be if the kernels kept their order, where they do not
+};
+
+/// Finds an offset for every buffer in the arena.
+Plan pack(MemoryLayout layout, bool reuse) {
   computeLifetimes(layout);
   if (reuse)
     mergeInPlace(layout);
@@ -61,10 +73,73 @@ int64_t pack(MemoryLayout &layout, bool reuse) {
     live.push_back({buffer.bytes, buffer.first, buffer.last});
     owner.push_back(index);
   }
-  int64_t bytes = planArena(live, kArenaAlignment);
+  Plan plan;
+  plan.arenaBytes = planArena(live, kArenaAlignment);
+  arenaLoad(live, kArenaAlignment, &plan.fullest);
   for (auto [buffer, index] : llvm::zip(live, owner))
     layout.buffers[index].offset = buffer.offset;
-  return bytes;
+  plan.layout = std::move(layout);
+  return plan;
+}
+
+/// The better of two orders: that of the function, and the one with the lowest peak.
+Plan planInBestOrder(func::FuncOp function, bool reuse) {
+  MemoryLayout layout = layOut(function);
+  Plan plan = pack(layout, reuse);
+  if (!reuse)
+    return plan;
+  reorder(layout, planOrder(orderProblem(layout)).steps);
+  Plan other = pack(std::move(layout), reuse);
+  if (other.arenaBytes >= plan.arenaBytes)
+    return plan;
+  other.bytesInFileOrder = plan.arenaBytes;
+  return other;
+}
+
+/// Kernels that could be split over a concatenation that takes memory where the arena is fullest.
+SmallVector<unsigned> kernelsToSplit(func::FuncOp function, const Plan &plan) {
+  SmallVector<unsigned> found;
+  for (auto [number, kernel] : llvm::enumerate(function.getOps<nn::KernelOp>())) {
+    if (!maySplitOverConcat(kernel))
+      continue;
+    bool isAtPeak = llvm::any_of(kernel.getInputs(), [&](Value input) {
+      auto place = plan.layout.places.find(input);
+      if (place == plan.layout.places.end())
+        return false;
+      const Buffer &buffer = plan.layout.buffers[plan.layout.root(place->second.buffer)];
+      return buffer.kind == BufferKind::Arena && buffer.first <= plan.fullest && plan.fullest <= buffer.last;
+    });
+    if (isAtPeak)
+      found.push_back(number);
+  }
+  return found;
+}
+
+/// Splits elementwise kernels over the concatenations that they read, as long as that makes the arena smaller.
+void splitAtPeak(func::FuncOp function, Plan &best) {
+  bool isBetter = true;
+  for (int64_t tries = 0; isBetter && tries < kMostSplitTries;) {
+    isBetter = false;
+    for (unsigned number : kernelsToSplit(function, best)) {
+      if (++tries > kMostSplitTries)
+        break;
+      OwningOpRef<func::FuncOp> copy(function.clone());
+      auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), number);
+      std::string name = kernel.getName().str();
+      splitOverConcat(kernel);
+      Plan plan = planInBestOrder(*copy, /*reuse=*/true);
+      if (plan.arenaBytes > best.arenaBytes * kLeastSplitGain)
+        continue;
+      remark::passed(function.getLoc(), remark::RemarkOpts::name("Split").category("nncc-plan-memory"))
+          << name << " reads the pieces of a concatenation: " << remark::metric("ArenaBytes", plan.arenaBytes)
+          << " instead of " << remark::metric("ArenaBytesBefore", best.arenaBytes) << " bytes of arena";
+      // The operations move, so that the plan still speaks of them.
+      function.getBody().takeBody(copy->getBody());
+      best = std::move(plan);
+      isBetter = true;
+      break;
+    }
+  }
 }
 
 /// What `nncc inspect` says of the tensors that make the peak.
@@ -86,25 +161,18 @@ ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b
 }
 
 void planMemory(func::FuncOp function, bool reuse) {
-  MemoryLayout layout = layOut(function);
-  MemoryLayout other = layout;
-  int64_t arenaBytes = pack(layout, reuse);
-  if (reuse) {
-    Order order = planOrder(orderProblem(other));
-    reorder(other, order.steps);
-    int64_t otherBytes = pack(other, reuse);
-    if (otherBytes < arenaBytes) {
-      remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
-          << "kernels run in another order: " << remark::metric("ArenaBytes", otherBytes) << " instead of "
-          << remark::metric("ArenaBytesBefore", arenaBytes) << " bytes of arena";
-      layout = std::move(other);
-      arenaBytes = otherBytes;
-    }
-  }
+  Plan plan = planInBestOrder(function, reuse);
+  if (reuse)
+    splitAtPeak(function, plan);
+  if (plan.bytesInFileOrder >= 0)
+    remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
+        << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " instead of "
+        << remark::metric("ArenaBytesBefore", plan.bytesInFileOrder) << " bytes of arena";
+  const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
   Builder b(function.getContext());
   ArrayAttr alive = describe(layout, load, b);
-  rewriteToPlaces(function, layout, arenaBytes);
+  rewriteToPlaces(function, layout, plan.arenaBytes);
   function->setAttr("nn.arena_lower_bound", b.getI64IntegerAttr(load.bytes));
   function->setAttr("nn.peak_kernel", b.getI64IntegerAttr(load.step));
   function->setAttr("nn.peak_tensors", alive);
