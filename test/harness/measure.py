@@ -1,4 +1,4 @@
-"""Runs a command and prints, as the last line of standard output, its exit status, wall time and peak memory as JSON.
+"""Runs a command and prints, as the last line of standard output, its exit status, wall and processor time and peak memory as JSON.
 
     measure.py SECONDS COMMAND...
 
@@ -20,7 +20,7 @@ def main():
     _, status, usage = os.wait4(process.pid, 0)
     timer.cancel()
     print(json.dumps({"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - start,
-                      "peak_bytes": usage.ru_maxrss * 1024}))
+                      "processor_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}))
 
 
 main()

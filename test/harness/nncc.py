@@ -94,14 +94,15 @@ class Nncc:
             if facts["status"] != 0:
                 raise NnccError(command, facts["status"], done.stderr)
         manifests = sorted(Path(out).glob("*.json"), key=lambda path: path.stat().st_mtime)
-        return Compiled(json.loads(manifests[-1].read_text()), facts["seconds"], facts["peak_bytes"])
+        return Compiled(json.loads(manifests[-1].read_text()), facts["seconds"], facts["processor_seconds"], facts["peak_bytes"])
 
 
 @dataclass
 class Compiled:
-    """What one `nncc compile` gave: the manifest M.json, wall time, and peak resident memory."""
+    """What one `nncc compile` gave: the manifest M.json, wall and processor time, and peak resident memory."""
     manifest: dict
     seconds: float
+    processor_seconds: float
     peak_bytes: int
 
 
