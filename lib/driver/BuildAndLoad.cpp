@@ -3,10 +3,12 @@
 #include "codegen/emit/WeightsObject.h"
 #include "lib/driver/Diagnostics.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/Memory.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -46,11 +48,33 @@ std::optional<GivenInputs> readGivenInputs(ArrayRef<std::string> options) {
   return given;
 }
 
+/// Reports a model whose inputs, outputs and arena this machine has no memory for: allocating them would end the
+/// program, or the machine.
+static LogicalResult checkMemory(const ModelPlan &plan) {
+  uint64_t bytes = plan.arenaBytes;
+  for (const auto *ports : {&plan.inputs, &plan.outputs})
+    for (const PortPlan &port : *ports)
+      bytes = SaturatingAdd<uint64_t>(bytes, portBytes(port));
+  uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (bytes <= machine) {
+    // Memory that is never touched costs nothing, and is refused where a limit is set.
+    std::error_code code;
+    sys::OwningMemoryBlock probe(
+        sys::Memory::allocateMappedMemory(bytes, nullptr, sys::Memory::MF_READ | sys::Memory::MF_WRITE, code));
+    if (!code)
+      return success();
+  }
+  reportError("inputs, outputs and arena of the model need " + std::to_string(bytes) + " bytes, which are not there\n" +
+              "note: this machine has " + std::to_string(machine) +
+              " bytes of memory; give smaller sizes with --dim, or compile for another machine");
+  return failure();
+}
+
 std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given) {
   for (auto &[name, array] : given)
     options.import.inputShapes[name] = array.shape;
   auto compilation = compile(options, context);
-  if (failed(compilation))
+  if (failed(compilation) || failed(checkMemory(compilation->plan)))
     return std::nullopt;
   EmitOptions emit = emitOptions(options);
   auto code = emitCode(*compilation->llvmModule, compilation->plan, emit);
