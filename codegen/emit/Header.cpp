@@ -57,7 +57,7 @@ static void writePorts(ArrayRef<PortPlan> ports, StringRef constness, raw_ostrea
     else if (type.id == NNCC_BOOL)
       os << "; 0 or 1";
     if (!port.format.empty())
-      os << ";\n   * read as " << commentText(port.format);
+      os << ";\n   * " << (constness.empty() ? "written as " : "read as ") << commentText(port.format);
     os << " */\n  " << constness << type.cType << " *" << port.identifier << ";\n";
   }
   if (ports.empty())

@@ -26,7 +26,8 @@ struct PortPlan {
   std::string identifier; ///< C identifier, unique among its kind
   mlir::Type elementType; ///< i1 is one byte per element
   std::vector<int64_t> shape;
-  std::string format = ""; ///< `u8,nhwc,mean=127.5`: how the memory becomes what the model takes; empty: it is that
+  std::string format = ""; ///< `u8,nhwc,mean=127.5`: how the memory of an input becomes what the model takes; of an
+                           ///< output the layout, `nhwc`; empty: as in the model
 };
 
 /// A tensor that a kernel produces, for the manifest and the numeric debugger.

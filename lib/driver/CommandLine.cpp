@@ -81,6 +81,10 @@ cl::list<std::string>
                     "scale=S[,S...] or std=D[,D...]; the model gets (x - mean) * scale, channels in their place. "
                     "run, bench, debug: also a FILE.npy with its value (default: random). May be repeated"),
            cl::value_desc("NAME=u8,nhwc,..."), everywhere);
+cl::list<std::string> outputLayouts(
+    "output-layout",
+    cl::desc("nhwc: an output that is NCHW in the model lies in memory as NHWC; nchw: the other way. May be repeated"),
+    cl::value_desc("NAME=nhwc"), everywhere);
 cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
                                  cl::value_desc("PASS"), everywhere);
 cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
@@ -226,6 +230,14 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
       reportError("--input " + name + " has two formats");
       return std::nullopt;
     }
+  }
+  for (const std::string &text : outputLayouts) {
+    auto [name, layout] = StringRef(text).rsplit('=');
+    if (name == text || name.empty()) {
+      reportError("--output-layout=" + text + " is not NAME=nhwc or NAME=nchw");
+      return std::nullopt;
+    }
+    options.import.outputLayouts[name.str()] = layout.str();
   }
   std::vector<std::string> shown(printAfter.begin(), printAfter.end());
   options.configure = [shown](mlir::PassManager &passes) {

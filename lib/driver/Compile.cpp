@@ -109,6 +109,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   for (PortPlan &input : result.plan.inputs)
     if (auto format = options.import.inputFormats.find(input.name); format != options.import.inputFormats.end())
       input.format = llvm::cantFail(InputFormat::parse(format->second), "it was imported").text();
+  for (PortPlan &output : result.plan.outputs)
+    if (auto layout = options.import.outputLayouts.find(output.name); layout != options.import.outputLayouts.end())
+      output.format = layout->second;
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
   result.plan.externWeights = options.externWeights;

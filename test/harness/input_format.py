@@ -148,6 +148,24 @@ def check_kernels(program: Path, path: Path, name: str, text: str) -> str | None
     return None if plan["arena_bytes"] <= plain["arena_bytes"] else f"arena {plan['arena_bytes']}, without {plain['arena_bytes']}"
 
 
+def check_output_layout(program: Path, folder: Path) -> bool:
+    """An output in another layout has the same numbers there, and after a convolution one transposition less is done."""
+    random = np.random.default_rng(6)
+    nodes, weights = conv(3, 4, 3, 0, random)
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 7, 9])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 5, 7])], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "out.onnx")
+    x = random.standard_normal((1, 3, 7, 9)).astype(np.float32)
+    expected = np.moveaxis(oracle.run(folder / "out.onnx", {"x": x})["y"], 1, 3)
+    runner = nncc.Nncc(program, flags=["--output-layout=y=nhwc"])
+    ops = [kernel["op"] for kernel in runner.inspect(folder / "out.onnx")["plan"]["kernels"]]
+    wrong = compare.difference(runner.run(folder / "out.onnx", {"x": x}).outputs["y"], np.ascontiguousarray(expected))
+    if ops != ["transpose", "conv2d"]:
+        wrong = wrong or f"kernels {ops}"
+    print(f"output layout: {f'FAIL {wrong}' if wrong else 'ok'}")
+    return wrong is None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+")
@@ -159,6 +177,7 @@ def main():
         cases = []
         for model in options.models:
             if model == "small":
+                good &= check_output_layout(options.nncc, Path(scratch))
                 for number, (proto, shape, formats) in enumerate(small_cases()):
                     path = Path(scratch) / f"small{number}.onnx"
                     onnx.save(proto, path)

@@ -153,6 +153,17 @@ private:
       else
         badFormat(name, format.takeError());
     }
+    for (const auto &[name, layout] : options.outputLayouts) {
+      if (llvm::none_of(model.graph().output(), [&](const auto &output) { return output.name() == name; })) {
+        std::vector<std::string> outputs;
+        for (const auto &output : model.graph().output())
+          outputs.push_back(output.name());
+        graph.error("--output-layout " + Twine(name) + "=" + layout + ": the model has no output of this name",
+                    "it has " + llvm::join(outputs, ", "));
+      }
+      if (layout != "nhwc" && layout != "nchw")
+        graph.error("--output-layout " + Twine(name) + "=" + layout + ": the layout is neither nhwc nor nchw");
+    }
     for (const auto &[name, shape] : options.inputShapes)
       if (!names.contains(name))
         graph.error("--input " + Twine(name) + ": the model has no input of this name",
@@ -303,7 +314,7 @@ private:
       if (!fits)
         graph.error("output '" + declared.name + "' is declared as " + describeDims(declared.dims) +
                     ", the graph computes " + describeShape(type.getShape()));
-      results.push_back(value);
+      results.push_back(inMemory(proto.name(), value));
       outputNames.push_back(proto.name());
     }
     func::ReturnOp::create(builder, builder.getUnknownLoc(), results);
@@ -313,6 +324,24 @@ private:
     for (auto [i, name] : llvm::enumerate(outputNames))
       main.setResultAttr(i, nn::kNameAttr, builder.getStringAttr(name));
     return !graph.hasErrors();
+  }
+
+  /// An output as --output-layout wants it to lie in memory.
+  Value inMemory(const std::string &name, Value value) {
+    auto layout = options.outputLayouts.find(name);
+    if (layout == options.outputLayouts.end())
+      return value;
+    auto type = cast<RankedTensorType>(value.getType());
+    if (type.getRank() != 4) {
+      graph.error("--output-layout " + Twine(name) + "=" + layout->second + ": the output is " +
+                  describeShape(type.getShape()) + ", layouts are for 4 dims");
+      return value;
+    }
+    SmallVector<int64_t> perm =
+        layout->second == "nhwc" ? SmallVector<int64_t>{0, 2, 3, 1} : SmallVector<int64_t>{0, 3, 1, 2};
+    Value transposed = nn::TransposeOp::create(builder, builder.getUnknownLoc(), value, perm);
+    nn::setOrigin(transposed, {name, perm});
+    return transposed;
   }
 
   /// Erases what was only needed to find shapes.

@@ -21,6 +21,8 @@ struct ImportOptions {
   std::map<std::string, std::string> binds;
   /// Formats of inputs' memory as text, where it is not what the model takes: InputFormat::parse() reads it.
   std::map<std::string, std::string> inputFormats;
+  /// Layouts of outputs' memory, `nhwc` or `nchw`, where that is not the model's: the other one of the two.
+  std::map<std::string, std::string> outputLayouts;
   /// Shapes of inputs that are given as files, as they lie in memory; they bind symbolic dims like `dims` does.
   std::map<std::string, std::vector<int64_t>> inputShapes;
   /// Hears the path of every file that is read beside the model: external data, values of `binds`.

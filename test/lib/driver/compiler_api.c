@@ -68,6 +68,16 @@ int main(int argc, char **argv) {
   options.size = sizeof options;
   options.extern_weights = 0;
 
+  {
+    const char *inputs[] = {"photo=u8"};
+    options.inputs = inputs;
+    options.num_inputs = 1;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "--input photo=u8") != NULL);
+    messages.errors = 0;
+    options.num_inputs = 0;
+  }
+
   options.target = "armv7-linux-gnueabihf";
   options.name = "nothing";
   EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
