@@ -187,7 +187,8 @@ struct LeakyReluFromPRelu : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// x^2 -> x * x, x^0.5 -> sqrt(x), x^-0.5 -> rsqrt(x), x^-1 -> reciprocal(x).
+/// x^2 -> x * x, x^3 -> x * x * x, x^0.5 -> sqrt(x), x^0.75 (local response normalization) -> sqrt(x) * sqrt(sqrt(x)),
+/// x^1.5 -> x * sqrt(x), x^-0.5 -> rsqrt(x), x^-1 -> reciprocal(x).
 struct SimplePowers : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -196,10 +197,20 @@ struct SimplePowers : OpRewritePattern<BinaryOp> {
     if (!exponent || !isFloat(op) || x.getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "no power by one number");
     Value made;
+    auto mul = [&](Value a, Value b) -> Value {
+      return BinaryOp::create(rewriter, op.getLoc(), op.getType(), BinaryKind::mul, a, b);
+    };
+    auto root = [&](Value a) { return makeUnary(rewriter, op.getLoc(), UnaryKind::sqrt, a); };
     if (*exponent == 2)
-      made = BinaryOp::create(rewriter, op.getLoc(), op.getType(), BinaryKind::mul, x, x);
+      made = mul(x, x);
+    else if (*exponent == 3)
+      made = mul(mul(x, x), x);
     else if (*exponent == 0.5)
-      made = makeUnary(rewriter, op.getLoc(), UnaryKind::sqrt, x);
+      made = root(x);
+    else if (*exponent == 0.75)
+      made = mul(root(x), root(root(x)));
+    else if (*exponent == 1.5)
+      made = mul(x, root(x));
     else if (*exponent == -0.5)
       made = makeUnary(rewriter, op.getLoc(), UnaryKind::rsqrt, x);
     else if (*exponent == -1)

@@ -140,6 +140,47 @@ void LoopBuilder::store(const Access &access, const Cursor &cursor, Value value)
   storeRaw(access, cursor, math.toMemory(value, access.element));
 }
 
+SmallVector<Value> LoopBuilder::loadGroups(const Access &access, const Cursor &cursor, int inner, int64_t group) {
+  NNCC_ASSERT(access.strides[inner] == 1, "elements of a group lie side by side");
+  SmallVector<Value> values;
+  Cursor at = cursor;
+  if (cursor.lanes == 1) {
+    for (int64_t number = 0; number < group; ++number) {
+      at.indices[inner] = index(number);
+      values.push_back(load(access, at));
+    }
+    return values;
+  }
+  at.indices[inner] = index(0);
+  Type scalar = cast<MemRefType>(access.memory.getType()).getElementType();
+  Value all = vector::LoadOp::create(builder, loc, VectorType::get({cursor.lanes * group}, scalar), access.memory,
+                                     elementIndex(access, at));
+  for (int64_t number = 0; number < group; ++number) {
+    SmallVector<int64_t> turns;
+    for (int64_t lane = 0; lane < cursor.lanes; ++lane)
+      turns.push_back(lane * group + number);
+    values.push_back(math.fromMemory(vector::ShuffleOp::create(builder, loc, all, all, turns), access.element));
+  }
+  return values;
+}
+
+void LoopBuilder::storeGroups(const Access &access, const Cursor &cursor, int inner, ValueRange values) {
+  NNCC_ASSERT(access.strides[inner] == 1, "elements of a group lie side by side");
+  Cursor at = cursor;
+  SmallVector<Value> stored;
+  for (auto [number, value] : llvm::enumerate(values)) {
+    at.indices[inner] = index(number);
+    if (cursor.lanes == 1)
+      store(access, at, value);
+    else
+      stored.push_back(math.toMemory(value, access.element));
+  }
+  if (cursor.lanes == 1)
+    return;
+  at.indices[inner] = index(0);
+  vector::StoreOp::create(builder, loc, interleave(stored), access.memory, elementIndex(access, at));
+}
+
 //===-- indices ---------------------------------------------------------===//
 
 Value LoopBuilder::index(int64_t number) { return arith::ConstantIndexOp::create(builder, loc, number); }
@@ -230,6 +271,20 @@ Value LoopBuilder::lanes(Value vector, int64_t first, int64_t count) {
     return vector::ExtractOp::create(builder, loc, vector, first);
   SmallVector<int64_t> mask = llvm::to_vector(llvm::seq(first, first + count));
   return vector::ShuffleOp::create(builder, loc, vector, vector, mask);
+}
+
+Value LoopBuilder::interleave(ValueRange vectors) {
+  int64_t group = vectors.size(), lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
+  NNCC_ASSERT(group >= 2 && group <= 4, "two to four vectors take turns");
+  // Vectors of one length only are joined: shuffles of others become single moves.
+  SmallVector<int64_t> joined = llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes)), turns;
+  auto join = [&](Value a, Value b) -> Value { return vector::ShuffleOp::create(builder, loc, a, b, joined); };
+  Value low = join(vectors[0], vectors[1]);
+  Value high = group > 2 ? join(vectors[2], vectors[group - 1]) : low;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    for (int64_t number = 0; number < group; ++number)
+      turns.push_back(number * lanes + lane);
+  return vector::ShuffleOp::create(builder, loc, low, high, turns);
 }
 
 SmallVector<Value> LoopBuilder::transpose(ArrayRef<Value> rows) {

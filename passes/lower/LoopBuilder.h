@@ -60,6 +60,10 @@ public:
   /// In compute types.
   mlir::Value load(const Access &access, const Cursor &cursor);
   void store(const Access &access, const Cursor &cursor, mlir::Value value);
+  /// Groups of two to four elements side by side, `cursor.lanes` groups along the vector loop: one vector (or scalar)
+  /// for each element of a group, in compute types. `inner` is the loop over a group.
+  llvm::SmallVector<mlir::Value> loadGroups(const Access &access, const Cursor &cursor, int inner, int64_t group);
+  void storeGroups(const Access &access, const Cursor &cursor, int inner, mlir::ValueRange values);
 
   //===-- indices -------------------------------------------------------===//
 
@@ -88,6 +92,8 @@ public:
   mlir::Value splat(mlir::Value value, int64_t lanes);
   /// Lanes [first, first + count) as a vector, or as a scalar when count is 1.
   mlir::Value lanes(mlir::Value vector, int64_t first, int64_t count);
+  /// The elements of two to four vectors of one length by turns, as one vector.
+  mlir::Value interleave(mlir::ValueRange vectors);
   /// Rows of a square matrix of a power of two as its columns.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
 

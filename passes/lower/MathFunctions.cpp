@@ -210,6 +210,14 @@ static Real shiftedExp(Real x, int64_t shift) {
 
 Real nncc::expOf(Real x) { return shiftedExp(x, 0); }
 
+Real nncc::expOfNonPositive(Real x) {
+  // Just above the logarithm of the smallest normal number.
+  double least = x.isDouble() ? -708.39 : -87.33;
+  auto [count, rest] = reduceByLn2(atLeast(x, least));
+  Real value = fma(exponentialTail(rest), rest * rest, rest) + 1;
+  return select(compare(P::OLT, x, least), 0, value * powerOfTwo(count, Format(x)));
+}
+
 Real nncc::exp2Of(Real x) {
   x = atLeast(atMost(x, x.isDouble() ? 1025 : 129), x.isDouble() ? -1076 : -151);
   Format format(x);
@@ -484,6 +492,20 @@ Real nncc::erfOf(Real x) {
   Real a = atMost(absOf(x), 6); // 1 - erf(6) is 2e-17
   Real large = 1 - expOf(-(a * a)) * scaledErfc(a);
   return copysign(select(compare(P::OGT, a, 1), large, smallErf(a)), x);
+}
+
+Real nncc::geluOf(Real x) {
+  if (x.isDouble())
+    return x * 0.5 * (1 + erfOf(x * M_SQRT1_2));
+  // erf(x / sqrt 2) / 2 as a quotient of polynomials for |x| <= 4 sqrt 2, where it reaches its limit: the coefficients
+  // of Eigen's erf, in x.
+  Real u = atLeast(atMost(x, 4 * M_SQRT2), -4 * M_SQRT2), z = u * u;
+  Real numerator = u * polynomial(z, {-1.5059950602501867e-12, 3.0611994126501994e-10, -4.642651039253872e-08,
+                                      -2.5157561709912697e-06, -6.496460735158673e-05, -0.0005223043900778213,
+                                      -0.005690807157595012});
+  Real denominator = polynomial(z, {-9.103794904062243e-07, -2.667175690986311e-05, -0.00042070674359550735,
+                                    -0.0036866645836023393, -0.0142647390514189});
+  return x * (atLeast(atMost(numerator / denominator, 0.5), -0.5) + 0.5);
 }
 
 Real nncc::powOf(Real x, Real y) {

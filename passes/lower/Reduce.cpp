@@ -1,6 +1,7 @@
 // Loops of reductions, arg max, softmax and running sums.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/lower/KernelLoops.h"
+#include "passes/lower/MathFunctions.h"
 #include <limits>
 
 using namespace mlir;
@@ -162,9 +163,112 @@ LogicalResult lowerArgReduce(KernelLoops &loops, nn::ArgReduceOp op) {
   return success();
 }
 
+namespace {
+/// Softmax, or its logarithm, of the rows of a nest: access 0 is read, access 1 written, the axis is the reduced loop.
+class Softmax {
+public:
+  Softmax(KernelLoops &loops, nn::SoftmaxOp op, const Nest &nest, Type element)
+      : loops(loops), build(loops.build), math(build.math), nest(nest), x(nest.accesses[0]), y(nest.accesses[1]),
+        element(element), isLog(op.getLog()) {}
+
+  void emit() {
+    int loops = nest.extents.size();
+    if (nest.isEmpty())
+      return;
+    if (loops >= 2 && nest.isReduced[loops - 1] && nest.extents[loops - 1] <= 4 && nest.extents[loops - 2] >= 4 &&
+        isGrouped(x, loops) && isGrouped(y, loops))
+      return shortRows();
+    rows();
+  }
+
+private:
+  KernelLoops &loops;
+  LoopBuilder &build;
+  ScalarMath &math;
+  const Nest &nest;
+  const Access &x, &y;
+  Type element;
+  bool isLog;
+
+  Value max(Value a, Value b) {
+    // A NaN need not survive here: it comes back with the exponentials.
+    auto fast =
+        arith::FastMathFlagsAttr::get(element.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+    return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
+  }
+  Value sub(Value a, Value b) { return math.binary(Binary::sub, a, b, element); }
+  Value add(Value a, Value b) { return math.binary(Binary::add, a, b, element); }
+  Value mul(Value a, Value b) { return math.binary(Binary::mul, a, b, element); }
+  Value exponential(Value shifted) {
+    ImplicitLocOpBuilder b(build.loc, build.builder);
+    return expOfNonPositive({&b, shifted}).value;
+  }
+
+  /// Rows lie behind each other in memory.
+  static bool isGrouped(const Access &access, int loops) {
+    return access.strides.back() == 1 && access.strides[loops - 2] > 1;
+  }
+
+  /// Rows of two to four elements: a lane for each row, all of its elements in registers.
+  void shortRows() {
+    int axis = nest.extents.size() - 1, vectorLoop = axis - 1;
+    int64_t count = nest.extents[axis];
+    if (x.strides[vectorLoop] != count || y.strides[vectorLoop] != count)
+      return rows();
+    build.loops(nest, sameLoops(vectorLoop), Cursor(), [&](const Cursor &outer) {
+      build.tiles(nest.extents[vectorLoop], loops.lanes(), [&](Value begin, int64_t lanes) {
+        Cursor at = outer;
+        at.indices[vectorLoop] = begin;
+        at.vectorLoop = vectorLoop;
+        at.lanes = lanes;
+        Values values = build.loadGroups(x, at, axis, count);
+        Value most = values[0];
+        for (Value value : ArrayRef<Value>(values).drop_front())
+          most = max(most, value);
+        Value sum;
+        Values exponentials;
+        for (Value &value : values) {
+          value = sub(value, most);
+          exponentials.push_back(exponential(value));
+          sum = sum ? add(sum, exponentials.back()) : exponentials.back();
+        }
+        Value last = math.unary(isLog ? Unary::log : Unary::reciprocal, sum, element);
+        for (auto [value, exponential] : llvm::zip(values, exponentials))
+          value = isLog ? sub(value, last) : mul(exponential, last);
+        build.storeGroups(y, at, axis, values);
+      });
+    });
+  }
+
+  void rows() {
+    // Halves are not exact enough to keep e^x in the result's memory until the sum is known.
+    bool keepsExponentials = !isLog && memoryType(element) == computeType(element);
+    Rows rows(build, nest, loops.lanes(), /*chains=*/2);
+    rows.forEach([&](const Cursor &row) {
+      Value most = rows.reduce(
+          row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
+          [&](const Cursor &at, ValueRange best) { return Values{max(best[0], build.load(x, at))}; },
+          [&](ValueRange a, ValueRange b) { return Values{max(a[0], b[0])}; })[0];
+      auto shifted = [&](const Cursor &at) { return sub(build.load(x, at), build.splat(most, at.lanes)); };
+      Value sum = fold(rows, build, row, element, Binary::add, 0, [&](const Cursor &at) {
+        Value value = exponential(shifted(at));
+        if (keepsExponentials)
+          build.store(y, at, value);
+        return value;
+      });
+      Value last = math.unary(isLog ? Unary::log : Unary::reciprocal, sum, element);
+      rows.each(row, [&](const Cursor &at) {
+        Value value =
+            isLog ? sub(shifted(at), build.splat(last, at.lanes))
+                  : mul(keepsExponentials ? build.load(y, at) : exponential(shifted(at)), build.splat(last, at.lanes));
+        build.store(y, at, value);
+      });
+    });
+  }
+};
+} // namespace
+
 LogicalResult lowerSoftmax(KernelLoops &loops, nn::SoftmaxOp op) {
-  LoopBuilder &build = loops.build;
-  ScalarMath &math = build.math;
   Type element = loops.elementOf(op.getInput());
   ArrayRef<int64_t> shape = loops.typeOf(op.getInput()).getShape();
   Nest nest = makeNest(shape, {(int64_t)op.getAxis()});
@@ -172,42 +276,7 @@ LogicalResult lowerSoftmax(KernelLoops &loops, nn::SoftmaxOp op) {
   nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
   nest.accesses.push_back(loops.output(0, same, shape.size()));
   nest.simplify();
-  const Access &x = nest.accesses[0], &y = nest.accesses[1];
-
-  // Halves are not exact enough to keep e^x in the result's memory until the sum is known.
-  bool keepsExponentials = !op.getLog() && memoryType(element) == computeType(element);
-  auto fast = arith::FastMathFlagsAttr::get(op.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
-  Rows rows(build, nest, loops.lanes(), /*chains=*/2);
-  rows.forEach([&](const Cursor &row) {
-    auto max = [&](Value a, Value b) -> Value {
-      // A NaN need not survive here: it comes back with the exponentials.
-      return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
-    };
-    Value most = rows.reduce(
-        row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
-        [&](const Cursor &at, ValueRange best) { return Values{max(best[0], build.load(x, at))}; },
-        [&](ValueRange a, ValueRange b) { return Values{max(a[0], b[0])}; })[0];
-    auto shifted = [&](const Cursor &at) {
-      return math.binary(Binary::sub, build.load(x, at), build.splat(most, at.lanes), element);
-    };
-    Value sum = fold(rows, build, row, element, Binary::add, 0, [&](const Cursor &at) {
-      Value exponential = math.unary(Unary::exp, shifted(at), element);
-      if (keepsExponentials)
-        build.store(y, at, exponential);
-      return exponential;
-    });
-    if (op.getLog()) {
-      Value logarithm = math.unary(Unary::log, sum, element);
-      return rows.each(row, [&](const Cursor &at) {
-        build.store(y, at, math.binary(Binary::sub, shifted(at), build.splat(logarithm, at.lanes), element));
-      });
-    }
-    Value factor = math.unary(Unary::reciprocal, sum, element);
-    rows.each(row, [&](const Cursor &at) {
-      Value exponential = keepsExponentials ? build.load(y, at) : math.unary(Unary::exp, shifted(at), element);
-      build.store(y, at, math.binary(Binary::mul, exponential, build.splat(factor, at.lanes), element));
-    });
-  });
+  Softmax(loops, op, nest, element).emit();
   return success();
 }
 

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/lower/MathFunctions.h"
 #include <cmath>
 #include <limits>
 
@@ -104,10 +105,19 @@ struct Ops {
   Value compare(arith::CmpFPredicate predicate, Value x, Value y) const { return make<arith::CmpFOp>(predicate, x, y); }
   Value compare(arith::CmpIPredicate predicate, Value x, Value y) const { return make<arith::CmpIOp>(predicate, x, y); }
   Value select(Value condition, Value x, Value y) const { return make<arith::SelectOp>(condition, x, y); }
-  /// 1 / (1 + e^-x). e^-x overflows to infinity for very negative x, which gives the right 0.
-  Value sigmoid(Value x) const { return div(number(x, 1), add(exp(neg(x)), 1)); }
+  Value expOfNonPositive(Value x) const {
+    ImplicitLocOpBuilder b(loc, builder);
+    return nncc::expOfNonPositive({&b, x}).value;
+  }
+  /// 1 / (1 + e^-x), as e^x / (1 + e^x) for negative x: the exponent is never positive, and nothing overflows.
+  Value sigmoid(Value x) const {
+    Value e = expOfNonPositive(neg(abs(x)));
+    return div(select(less(x, 0), e, number(x, 1)), add(e, 1));
+  }
   /// x < 0 ? scale * (e^x - 1) : x
-  Value elu(Value x, double scale) const { return select(less(x, 0), mul(add(exp(min(x, 0.0)), -1), scale), x); }
+  Value elu(Value x, double scale) const {
+    return select(less(x, 0), mul(add(expOfNonPositive(min(x, 0.0)), -1), scale), x);
+  }
 };
 } // namespace
 
@@ -237,7 +247,7 @@ Value ScalarMath::floatUnary(nn::UnaryKind kind, Value x, double a, double b) {
   case K::selu:
     return o.mul(o.elu(x, a), b);
   case K::celu: {
-    Value below = o.mul(o.add(o.exp(o.min(o.mul(x, 1 / a), 0.0)), -1), a);
+    Value below = o.mul(o.add(o.expOfNonPositive(o.min(o.mul(x, 1 / a), 0.0)), -1), a);
     return o.select(o.less(x, 0), below, x);
   }
   case K::thresholded_relu:
@@ -249,17 +259,17 @@ Value ScalarMath::floatUnary(nn::UnaryKind kind, Value x, double a, double b) {
   case K::silu:
     return o.mul(x, o.sigmoid(x));
   case K::gelu: {
-    Value error = o.make<math::ErfOp>(o.mul(x, M_SQRT1_2));
-    return o.mul(o.mul(x, 0.5), o.add(error, 1));
+    ImplicitLocOpBuilder b(loc, builder);
+    return geluOf({&b, x}).value;
   }
   case K::gelu_tanh: {
-    // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): Hendrycks and Gimpel 2016
-    Value inner = o.mul(o.mul(x, M_2_SQRTPI * M_SQRT1_2), o.add(o.mul(o.mul(x, x), 0.044715), 1));
-    return o.mul(o.mul(x, 0.5), o.add(o.make<math::TanhOp>(inner), 1));
+    // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): Hendrycks and Gimpel 2016; (1 + tanh(y)) / 2 is sigmoid(2 y).
+    Value twice = o.mul(o.mul(x, 2 * M_2_SQRTPI * M_SQRT1_2), o.add(o.mul(o.mul(x, x), 0.044715), 1));
+    return o.mul(x, o.sigmoid(twice));
   }
   case K::softplus: {
     // max(x, 0) + ln(1 + e^-|x|): e^x would overflow.
-    Value small = o.make<math::Log1pOp>(o.exp(o.neg(o.abs(x))));
+    Value small = o.make<math::Log1pOp>(o.expOfNonPositive(o.neg(o.abs(x))));
     return o.add(o.max(x, 0.0), small);
   }
   case K::softsign:

@@ -189,9 +189,10 @@ private:
     if (nest.extents[innermost] < 4)
       return scalarOrStrided(innermost, lanes);
 
-    // Two registers at once where the body is short: loads and stores overlap better.
-    bool isShort = std::distance(op.getBody()->begin(), op.getBody()->end()) <= 8;
-    vectorLoops(innermost, isShort ? 2 * lanes : lanes);
+    // Two registers at once, unless the body is so long that they would spill: one waits while the other computes.
+    constexpr int64_t kLongBody = 96;
+    bool isLong = std::distance(op.getBody()->begin(), op.getBody()->end()) > kLongBody;
+    vectorLoops(innermost, isLong ? lanes : 2 * lanes);
   }
 
   void vectorLoops(int vectorLoop, int64_t lanes) {
@@ -273,17 +274,7 @@ private:
         }
         if (count == 1)
           return;
-        // Vectors of one length only are joined: shuffles of others become single moves.
-        SmallVector<int64_t> joined = llvm::to_vector(llvm::seq<int64_t>(0, 2 * count)), turns;
-        auto join = [&](Value a, Value b) -> Value {
-          return vector::ShuffleOp::create(builder, op.getLoc(), a, b, joined);
-        };
-        Value low = join(parts[0], parts[1]);
-        Value high = group > 2 ? join(parts[2], parts[group - 1]) : low;
-        for (int64_t lane = 0; lane < count; ++lane)
-          for (int64_t number = 0; number < group; ++number)
-            turns.push_back(number * count + lane);
-        Value all = vector::ShuffleOp::create(builder, op.getLoc(), low, high, turns);
+        Value all = build.interleave(parts);
         here.indices[innermost] = build.index(0);
         vector::StoreOp::create(builder, op.getLoc(), all, output().memory, build.elementIndex(output(), here));
       });

@@ -1,5 +1,6 @@
 // Measures the generated mathematical functions against the C library: f32 against double, f64 against long double.
 // Each is compiled as a loop over vectors, as kernels have it, and run in this process.
+#include "passes/lower/MathFunctions.h"
 #include "codegen/LowerToLLVM.h"
 #include "codegen/ObjectCode.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,7 +31,11 @@ class Kernel {
 public:
   using Function = void (*)(const void *, const void *, void *);
 
-  Kernel(std::string body, const std::string &type, int lanes) {
+  /// The same by a function that no op stands for.
+  Kernel(Real (*formula)(Real), const std::string &type, int lanes)
+      : Kernel("%r = math.absf %x : VECTOR", type, lanes, formula) {}
+
+  Kernel(std::string body, const std::string &type, int lanes, Real (*formula)(Real) = nullptr) {
     std::string text = R"mlir(
       func.func private @kernel(%a: MEMORY, %b: MEMORY, %c: MEMORY) {
         %zero = arith.constant 0 : index
@@ -58,6 +63,11 @@ public:
     registerLLVMTranslation(registry);
     mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    if (formula)
+      module->walk([&](mlir::math::AbsFOp op) {
+        mlir::ImplicitLocOpBuilder builder(op.getLoc(), op);
+        op.replaceAllUsesWith(formula({&builder, op.getOperand()}).value);
+      });
     auto target = llvm::cantFail(parseTarget("", "native", NativeCpu::Detect));
     llvm::LLVMContext llvmContext;
     auto code = lowerToLLVM(*module, target, llvmContext);
@@ -205,6 +215,49 @@ TEST(MathFunctions, DoublePrecision) {
   };
   for (const auto &test : cases)
     measure(test, "f64", 4);
+}
+
+TEST(MathFunctions, ExpOfNonPositive) {
+  Kernel kernel(expOfNonPositive, "f32", 8);
+  std::vector<float> arguments = argumentsIn<float>(-87.3f, 0, 1 << 20);
+  std::erase_if(arguments, [](float x) { return x > 0; });
+  std::vector<float> results = kernel(arguments);
+  double worst = 0;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    worst = std::fmax(worst, ulpError<float, double>(results[i], std::exp(double(arguments[i]))));
+  std::printf("expOfNonPositive f32 %6.2f ulp\n", worst);
+  EXPECT_LE(worst, 1.5);
+  // What is no normal number is zero, not a subnormal one.
+  for (float result : kernel(std::vector<float>{-87.34f, -90, -104, -1e30f, -INFINITY}))
+    EXPECT_EQ(result, 0);
+  Kernel wide(expOfNonPositive, "f64", 4);
+  for (double x : {-708.0, -1.0, -1e-9, 0.0})
+    EXPECT_NEAR(wide(std::vector<double>{x})[0] / std::exp(x), 1, 1e-15);
+}
+
+TEST(MathFunctions, Gelu) {
+  auto exact = [](double x) { return 0.5 * x * std::erfc(-x * std::sqrt(0.5)); };
+  Kernel kernel(geluOf, "f32", 8);
+  std::vector<float> arguments = argumentsIn<float>(-1e30f, 1e30f, 1 << 20);
+  for (float x = -12; x < 12; x += 1e-4f)
+    arguments.push_back(x);
+  std::erase_if(arguments, [](float x) { return std::isinf(x); }); // -infinity is 0 * infinity
+  std::vector<float> results = kernel(arguments);
+  double worst = 0;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    double x = arguments[i];
+    if (std::isnan(x)) {
+      EXPECT_TRUE(std::isnan(results[i]));
+      continue;
+    }
+    double error = std::fabs(results[i] - exact(x));
+    worst = std::fmax(worst, error / std::fmax(std::fabs(x), std::numeric_limits<float>::min()));
+  }
+  std::printf("geluOf         f32  %7.2g of |x|\n", worst);
+  EXPECT_LE(worst, 3e-7);
+  Kernel wide(geluOf, "f64", 4);
+  for (double x : {-3.0, -0.5, 1e-9, 0.7, 5.0})
+    EXPECT_NEAR(wide(std::vector<double>{x})[0], exact(x), 1e-15 * std::fabs(x));
 }
 
 TEST(MathFunctions, PowersAndRemainders) {

@@ -88,3 +88,21 @@ func.func @matrix_times_column(%x: memref<16x24xf32>, %w: memref<24x1xf32>, %y: 
   return
 }
 }
+
+// Rows of three elements: a lane for each row, and all three elements of it in registers.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: func.func @softmax_of_short_rows
+// CHECK: vector.load %{{.*}} : memref<48xf32>, vector<24xf32>
+// CHECK-COUNT-3: vector.shuffle {{.*}} : vector<24xf32>, vector<24xf32>
+// CHECK-COUNT-2: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: vector.store %{{.*}} : memref<48xf32>, vector<24xf32>
+// CHECK-NOT: memref.load
+func.func @softmax_of_short_rows(%x: memref<16x3xf32>, %y: memref<16x3xf32>) {
+  nn.kernel "k" ins(%x : memref<16x3xf32>) outs(%y : memref<16x3xf32>) {
+  ^bb0(%0: tensor<16x3xf32>):
+    %r = nn.softmax %0 axis 1 : tensor<16x3xf32> -> tensor<16x3xf32>
+    nn.yield %r : tensor<16x3xf32>
+  }
+  return
+}
+}
