@@ -1,5 +1,5 @@
 // Start-up on one 64-bit Arm core without an operating system: what has to be done before C, and before a compiled model.
-// Enters at EL1, as QEMU's `virt` board does. A chip that comes out of reset at EL3 or EL2 has to come down to EL1 first.
+// Entered at EL1 or EL2; a chip that comes out of reset at EL3 has its boot loader or trusted firmware before this.
 // Arm ARM: D19.2 (system registers), D8.3 (translation tables), D1.3 (exception vectors).
 
   .section .text.start, "ax"
@@ -8,6 +8,28 @@ _start:
   mrs x0, mpidr_el1                 // all cores but the first sleep
   tst x0, #0xff
   b.ne park
+
+  mrs x0, currentel
+  cmp x0, #(2 << 2)
+  b.ne at_el1
+  mov x0, #(1 << 31)                // from EL2: HCR_EL2.RW, EL1 is 64-bit; nothing traps to EL2
+  msr hcr_el2, x0
+  mov x0, #0x33ff                   // CPTR_EL2: neither does floating point
+  msr cptr_el2, x0
+  mov x0, #3                        // CNTHCTL_EL2: nor do the timers
+  msr cnthctl_el2, x0
+  msr cntvoff_el2, xzr
+  mrs x0, pmcr_el0                  // MDCR_EL2.HPMN: all counters are EL1's
+  ubfx x0, x0, #11, #5
+  msr mdcr_el2, x0
+  ldr x0, =0x30d00800               // SCTLR_EL1: its fixed ones, all else off
+  msr sctlr_el1, x0
+  mov x0, #0x3c5                    // SPSR_EL2: EL1 with its own stack, interrupts masked
+  msr spsr_el2, x0
+  adr x0, at_el1
+  msr elr_el2, x0
+  eret
+at_el1:
 
   // 1. Floating point and NEON: every kernel uses them, and they trap after reset.
   mov x0, #(3 << 20)                // CPACR_EL1.FPEN
