@@ -100,7 +100,7 @@ private:
         for (int64_t i = 1; i < shape.rows; ++i)
           rows[i] = code.at(rows[i - 1], rowA, memory);
         // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
-        if (shape.byLane)
+        if (isUnrolled())
           for (Value &row : rows)
             row = code.opaque(row);
         ValueRange before = tap.take_front(count);
@@ -113,6 +113,10 @@ private:
     sums.truncate(count);
     return sums;
   }
+
+  /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
+  /// their addresses, and wide vectors leave time to compute them.
+  bool isUnrolled() const { return shape.body == TapBody::Product && (shape.byLane || shape.rows <= 8); }
 
   /// One step of k: a column of A (as scalars, or lanes of vectors) times a row of B.
   void step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> scalarOfA) {
@@ -131,19 +135,23 @@ private:
   SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, ValueRange before) {
     SmallVector<Value> sums = llvm::to_vector(before);
     Value done = zero;
-    if (shape.byLane) {
-      // Four values of k per trip: one vector of A per row, multiplied lane by lane.
+    if (isUnrolled()) {
+      // Four values of k per trip; by lane, one vector of A per row.
       constexpr int64_t unroll = 4;
       auto quad = VectorType::get(unroll, memory);
       done = arith::AndIOp::create(b, depth, code.constant(-unroll));
       sums = code.loop(zero, done, unroll, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), quads;
-        for (Value row : rows)
-          quads.push_back(math.fromMemory(code.load(code.at(row, k, memory), quad), shape.element));
+        if (shape.byLane)
+          for (Value row : rows)
+            quads.push_back(math.fromMemory(code.load(code.at(row, k, memory), quad), shape.element));
         Value block = code.at(matrixRow, code.mul(k, rowB), memory);
         for (int64_t u = 0; u < unroll; ++u) {
-          step(values, block,
-               [&](int64_t i) -> Value { return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u}); });
+          step(values, block, [&](int64_t i) -> Value {
+            if (shape.byLane)
+              return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u});
+            return math.fromMemory(code.load(code.at(code.at(rows[i], k, memory), u, memory), memory), shape.element);
+          });
           block = code.at(block, rowB, memory);
         }
         return values;
