@@ -31,6 +31,8 @@ Value Code::load(Value address, Type type) { return LLVM::LoadOp::create(b, type
 
 void Code::store(Value value, Value address) { LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType())); }
 
+void Code::prefetch(Value address) { LLVM::Prefetch::create(b, address, /*rw=*/0, /*hint=*/2, /*cache=*/1); }
+
 Value Code::mask(VectorType type, int64_t count) {
   SmallVector<bool> bits(type.getNumElements(), false);
   std::fill_n(bits.begin(), count, true);

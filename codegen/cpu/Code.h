@@ -35,6 +35,8 @@ public:
   /// Loads `type`, a scalar or a vector, aligned as its elements are.
   mlir::Value load(mlir::Value address, mlir::Type type);
   void store(mlir::Value value, mlir::Value address);
+  /// Brings a cache line into the L2 cache, where the machine can; any address may be given.
+  void prefetch(mlir::Value address);
   /// The first `count` elements of a vector, the others are zero; reads nothing beyond them.
   mlir::Value loadPart(mlir::Value address, mlir::VectorType type, int64_t count);
   /// Stores the first `count` elements, writes nothing beyond them.

@@ -531,7 +531,42 @@ private:
     // Output pixels whose input stays in the cache while panels pass by.
     int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
     cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
+    prefetchNextPanel(blocks);
     return blocks;
+  }
+
+  /// Spreads the fetching of a panel of weights over the tiles that run on the one before it: else the first of them
+  /// waits for memory at every step. Where a panel serves many tiles that is little time, and nothing is fetched.
+  ///
+  /// isEntryAlone  every call goes through all panels before the next one
+  void prefetchNextPanel(bool isEntryAlone) {
+    if (!shapeOf(calls.begin()->first, panel).prefetches())
+      return;
+    constexpr int64_t manyTiles = 64, lineBytes = 64;
+    int64_t panelElements = operands[B].panel;
+    int64_t lineElements = lineBytes * 8 / operands[B].element.getIntOrFloatBitWidth();
+    auto tripsOf = [&](const Variant &variant, const CallEntry &entry) {
+      auto &f = entry.fields;
+      return f[CallEntry::Lines] * f[CallEntry::Tiles] * f[CallEntry::Taps0] * f[CallEntry::Taps1] *
+             (f[CallEntry::Depth] / shapeOf(variant, panel).tripDepth());
+    };
+    int64_t all = 0, tiles = 0;
+    for (auto &[variant, entries] : calls)
+      for (CallEntry &entry : entries) {
+        all += tripsOf(variant, entry);
+        tiles += entry.fields[CallEntry::Lines] * entry.fields[CallEntry::Tiles];
+      }
+    int64_t at = panelElements;
+    for (auto &[variant, entries] : calls)
+      for (CallEntry &entry : entries) {
+        auto &f = entry.fields;
+        int64_t own = tripsOf(variant, entry), trips = isEntryAlone ? own : all;
+        if (trips == 0 || (isEntryAlone ? f[CallEntry::Lines] * f[CallEntry::Tiles] : tiles) > manyTiles)
+          continue;
+        f[CallEntry::Ahead] = (isEntryAlone ? panelElements : at) - f[CallEntry::OffsetB] * panel;
+        f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), lineElements);
+        at += own * f[CallEntry::AheadStep];
+      }
   }
 
   void emit() {
@@ -549,31 +584,28 @@ private:
 
     loopOuter(0, pointers, [&](Pointers pointers) {
       loopOver(contraction.groups, groupStrides, pointers, [&](Pointers pointers) {
-        for (auto &call : calls) {
-          const Variant &variant = call.first;
-          ArrayRef<CallEntry> entries = call.second;
-          LLVM::GlobalOp table = kernels.getTable(entries);
+        auto overEntries = [&](ArrayRef<CallEntry> entries, function_ref<void(Value)> body) {
+          Value base = LLVM::AddressOfOp::create(code.b, kernels.getTable(entries));
+          if (entries.size() == 1)
+            return body(base);
           int64_t fields = entries.front().fields.size();
-          auto overEntries = [&](function_ref<void(Value)> body) {
-            Value base = LLVM::AddressOfOp::create(code.b, table);
-            if (entries.size() == 1)
-              return body(base);
-            code.loop(code.constant(0), code.constant(entries.size()), 1, {},
-                      [&](Value i, ValueRange) -> SmallVector<Value> {
-                        body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
-                        return {};
-                      });
-          };
-          // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
-          if (blocks || !isProduct)
-            overEntries([&](Value entry) {
+          code.loop(code.constant(0), code.constant(entries.size()), 1, {},
+                    [&](Value i, ValueRange) -> SmallVector<Value> {
+                      body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
+                      return {};
+                    });
+        };
+        // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
+        if (blocks || !isProduct)
+          for (auto &[variant, entries] : calls)
+            overEntries(entries, [&](Value entry) {
               overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, at, width, entry); });
             });
-          else
-            overPanels(pointers, [&](Pointers at, int64_t width) {
-              overEntries([&](Value entry) { emitCall(variant, at, width, entry); });
-            });
-        }
+        else
+          overPanels(pointers, [&](Pointers at, int64_t width) {
+            for (auto &[variant, entries] : calls)
+              overEntries(entries, [&](Value entry) { emitCall(variant, at, width, entry); });
+          });
       });
     });
   }
@@ -603,8 +635,8 @@ private:
     body(pointers, rest);
   }
 
-  /// Calls the micro-kernel for `channels` output channels at a table entry.
-  void emitCall(const Variant &variant, Pointers pointers, int64_t channels, Value entry) {
+  /// The tile of a variant for `channels` output channels.
+  TileShape shapeOf(const Variant &variant, int64_t channels) {
     TileShape shape;
     shape.body = contraction.body;
     shape.element = contraction.element;
@@ -622,6 +654,12 @@ private:
     shape.isBiasPadded = isBiasPadded;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
       shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
+    return shape;
+  }
+
+  /// Calls the micro-kernel for `channels` output channels at a table entry.
+  void emitCall(const Variant &variant, Pointers pointers, int64_t channels, Value entry) {
+    TileShape shape = shapeOf(variant, channels);
     func::FuncOp kernelFunction = kernels.get(shape, epilogue);
 
     auto field = [&](unsigned index) {

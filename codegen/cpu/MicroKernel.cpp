@@ -42,19 +42,31 @@ public:
       stack = LLVM::AllocaOp::create(b, code.pointer(), vector, count, 64);
     }
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
-    code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange line) {
-      code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
-        TilePlace place = TilePlace::from(tile);
-        storeTile(accumulate(place.a), place);
-        return advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
+    // What is prefetched goes on from tile to tile.
+    SmallVector<Value> first = start.list();
+    if (shape.prefetches())
+      first.push_back(code.at(matrix, field(CallEntry::Ahead), memory));
+    auto withAhead = [](SmallVector<Value> list, Value ahead) {
+      if (ahead)
+        list.push_back(ahead);
+      return list;
+    };
+    code.loop(zero, field(CallEntry::Lines), 1, first, [&](Value, ValueRange line) {
+      SmallVector<Value> last = code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
+        Value ahead = shape.prefetches() ? tile.back() : Value();
+        TilePlace place = TilePlace::from(ahead ? tile.drop_back() : tile);
+        storeTile(accumulate(place.a, ahead), place);
+        return withAhead(advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2), ahead);
       });
-      return advance(TilePlace::from(line), lineStrideA, lineStrideC, 1, 1);
+      return withAhead(
+          advance(TilePlace::from(shape.prefetches() ? line.drop_back() : line), lineStrideA, lineStrideC, 1, 1),
+          shape.prefetches() ? last.back() : Value());
     });
   }
 
 private:
   Value stack;
-  Value rowA, rowC, rowB, depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B;
+  Value rowA, rowC, rowB, depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B, aheadStep;
 
   void readEntry() {
     rowA = field(CallEntry::RowA);
@@ -70,9 +82,12 @@ private:
     tap0B = code.mul(field(CallEntry::Tap0B), rowB);
     tap1B = code.mul(field(CallEntry::Tap1B), rowB);
     depth = field(CallEntry::Depth);
+    if (shape.prefetches())
+      aheadStep = field(CallEntry::AheadStep);
   }
 
-  SmallVector<Value> accumulate(Value a) {
+  /// The sums of a tile. `ahead` is what to prefetch next, and is moved on; null where nothing is.
+  SmallVector<Value> accumulate(Value a, Value &ahead) {
     SmallVector<Value> carried(shape.rows * shape.vectors);
     for (int64_t j = 0; j < shape.vectors; ++j) {
       Value first = initial(j);
@@ -83,12 +98,17 @@ private:
     carried.push_back(a);
     if (matrix)
       carried.push_back(matrix);
-    auto next = [&](SmallVector<Value> sums, ValueRange outer, Value stepA, Value stepB) {
-      sums.truncate(count);
-      sums.push_back(code.at(outer[count], stepA, memory));
+    if (ahead)
+      carried.push_back(ahead);
+    // Sums and the place to prefetch come from the inner loop, the places in A and B from the outer one.
+    auto next = [&](SmallVector<Value> inner, ValueRange outer, Value stepA, Value stepB) {
+      SmallVector<Value> values(inner.begin(), inner.begin() + count);
+      values.push_back(code.at(outer[count], stepA, memory));
       if (matrix)
-        sums.push_back(code.at(outer[count + 1], stepB, memory));
-      return sums;
+        values.push_back(code.at(outer[count + 1], stepB, memory));
+      if (ahead)
+        values.push_back(inner.back());
+      return values;
     };
     SmallVector<Value> sums = code.loop(zero, taps1, 1, carried, [&](Value, ValueRange outer) {
       if (shape.columnTaps)
@@ -100,23 +120,21 @@ private:
         for (int64_t i = 1; i < shape.rows; ++i)
           rows[i] = code.at(rows[i - 1], rowA, memory);
         // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
-        if (isUnrolled())
+        if (shape.isUnrolled())
           for (Value &row : rows)
             row = code.opaque(row);
         ValueRange before = tap.take_front(count);
-        return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before)
+        return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before, ahead ? tap.back() : Value())
                                                    : window(rows, matrix ? tap[count + 1] : Value(), before),
                     tap, tap0A, tap0B);
       });
       return next(inner, outer, tap1A, tap1B);
     });
+    if (ahead)
+      ahead = sums.back();
     sums.truncate(count);
     return sums;
   }
-
-  /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
-  /// their addresses, and wide vectors leave time to compute them.
-  bool isUnrolled() const { return shape.body == TapBody::Product && (shape.byLane || shape.rows <= 8); }
 
   /// One step of k: a column of A (as scalars, or lanes of vectors) times a row of B.
   void step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> scalarOfA) {
@@ -132,12 +150,23 @@ private:
     }
   }
 
-  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, ValueRange before) {
+  /// Fetches a line and moves the place to prefetch, the last of `values`, on.
+  void prefetchNext(SmallVectorImpl<Value> &values, Value ahead) {
+    if (!ahead)
+      return;
+    code.prefetch(values.back());
+    values.back() = code.at(values.back(), aheadStep, memory);
+  }
+
+  /// The sums, then the place to prefetch where there is one.
+  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, ValueRange before, Value ahead) {
     SmallVector<Value> sums = llvm::to_vector(before);
+    if (ahead)
+      sums.push_back(ahead);
     Value done = zero;
-    if (isUnrolled()) {
+    if (shape.isUnrolled()) {
       // Four values of k per trip; by lane, one vector of A per row.
-      constexpr int64_t unroll = 4;
+      const int64_t unroll = shape.tripDepth();
       auto quad = VectorType::get(unroll, memory);
       done = arith::AndIOp::create(b, depth, code.constant(-unroll));
       sums = code.loop(zero, done, unroll, sums, [&](Value k, ValueRange carried) {
@@ -154,6 +183,7 @@ private:
           });
           block = code.at(block, rowB, memory);
         }
+        prefetchNext(values, ahead);
         return values;
       });
     }
@@ -161,6 +191,8 @@ private:
       SmallVector<Value> values = llvm::to_vector(carried);
       step(values, code.at(matrixRow, code.mul(k, rowB), memory),
            [&](int64_t i) { return math.fromMemory(code.load(code.at(rows[i], k, memory), memory), shape.element); });
+      if (!shape.isUnrolled())
+        prefetchNext(values, ahead);
       return values;
     });
   }

@@ -51,6 +51,15 @@ struct TileShape {
 
   int64_t width() const { return vectors * lanes; }
   bool hasB() const { return body == TapBody::Product || body == TapBody::Channelwise; }
+
+  /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
+  /// their addresses, and wide vectors leave time to compute them.
+  bool isUnrolled() const { return body == TapBody::Product && (byLane || rows <= 8); }
+  /// Values of k in one trip of the inner loop of a product.
+  int64_t tripDepth() const { return isUnrolled() ? 4 : 1; }
+  /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
+  /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
+  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane; }
 };
 
 /// The runtime numbers of one call: 32-bit fields of a table in read-only data. Strides count elements, those of B
@@ -75,6 +84,8 @@ struct CallEntry {
     Tap1B, // outer taps
     RowB,
     Divisor,   // row length of an unpacked B; what sums are divided by
+    Ahead,     // what to prefetch first, in elements from B on
+    AheadStep, // and how much in a trip of the inner loop
     FirstLeaf, // then per leaf: offset, line stride, row stride, and in sweeps the stride of output rows
 
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
