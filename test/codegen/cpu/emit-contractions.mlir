@@ -77,11 +77,17 @@ func.func @one_column(%x: memref<4x3xf32>, %w: memref<3x1xf32>, %y: memref<4x1xf
   return
 }
 
-// Twelve accumulators, two loads of B, six broadcasts of A.
+// Twelve accumulators, two loads of B, six broadcasts of A, four values of k per trip, every row of A at an address of its
+// own; the weights to come are fetched. Then the values of k that are left.
 // CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_bias_relu(
 // CHECK-SAME: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}
-// CHECK-COUNT-12: vector.fma
+// CHECK-COUNT-6: llvm.inline_asm
+// CHECK-NOT: llvm.inline_asm
+// CHECK-COUNT-48: vector.fma
 // CHECK-NOT: vector.fma
+// CHECK: llvm.intr.prefetch
+// CHECK-COUNT-12: vector.fma
+// CHECK-NOT: {{vector.fma|prefetch}}
 // CHECK: arith.maximumf
 // CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_add(
 // CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}

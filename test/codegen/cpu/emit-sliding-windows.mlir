@@ -1,0 +1,50 @@
+// Windows whose channels stay apart sweep over blocks of rows: blocks at the borders have functions of their own, a vector
+// of the input is loaded once for all its taps, and edges of lines are written out.
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072>}} {
+
+// Nine rows of output are three blocks of three.
+// CHECK-LABEL: func.func @depthwise
+// CHECK: call @nncc_depthwise_f32_3x4_k3x3s1x1(
+// CHECK: call @nncc_depthwise_f32_3x4_k3x3s1x1_1(
+// CHECK: call @nncc_depthwise_f32_3x4_k3x3s1x1_2(
+func.func @depthwise(%x: memref<1x9x11x4xf32>, %w: memref<144xi8>, %y: memref<1x9x11x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x9x11x4xf32>, memref<144xi8>) outs(%y : memref<1x9x11x4xf32>) {
+  ^bb0(%0: tensor<1x9x11x4xf32>, %1: tensor<4x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 4 : tensor<1x9x11x4xf32>, tensor<4x3x3x1xf32> -> tensor<1x9x11x4xf32>
+    nn.yield %r : tensor<1x9x11x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>]}
+  return
+}
+
+// A dilated window does not.
+// CHECK-LABEL: func.func @dilated
+// CHECK-NOT: _k3x3
+// CHECK: return
+func.func @dilated(%x: memref<1x9x11x4xf32>, %y: memref<1x5x7x4xf32>) {
+  nn.kernel "k" ins(%x : memref<1x9x11x4xf32>) outs(%y : memref<1x5x7x4xf32>) {
+  ^bb0(%0: tensor<1x9x11x4xf32>):
+    %r = nn.pool2d max %0 kernel [3, 3] strides [1, 1] pads [0, 0, 0, 0] dilations [2, 2] overhang [0, 0] : tensor<1x9x11x4xf32> -> tensor<1x5x7x4xf32>
+    nn.yield %r : tensor<1x5x7x4xf32>
+  }
+  return
+}
+
+// The block inside: nine weights stay in registers. The first real column of a line (5 rows) feeds two output columns, a
+// column of the inner loop three; three columns per trip, then one, then the last, which starts no sums.
+// CHECK-LABEL: func.func private @nncc_depthwise_f32_3x4_k3x3s1x1_1(
+// CHECK-COUNT-14: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK-NOT: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK: scf.for
+// CHECK-COUNT-15: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK-NOT: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK: scf.yield
+// CHECK: scf.for
+// CHECK-COUNT-5: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK-NOT: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK: scf.yield
+// CHECK-COUNT-5: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK-NOT: llvm.load %{{.*}} -> vector<4xf32>
+// CHECK: return
+}
