@@ -59,6 +59,11 @@ void printFile(const OnnxModelInfo &info) {
 }
 
 void printPlan(const ModelPlan &plan) {
+  for (auto [kind, ports] : {std::pair("input  ", &plan.inputs), std::pair("output ", &plan.outputs)})
+    for (const PortPlan &port : *ports)
+      if (!port.format.empty())
+        outs() << "memory  " << kind << "'" << port.name << "' " << describeType(port.elementType, port.shape) << ", "
+               << port.format << "\n";
   outs() << "\nkernels (MACs, weight bytes, written bytes):\n";
   for (auto [index, kernel] : enumerate(plan.kernels)) {
     outs() << format("%4zu  %-28s %-14s %12llu %10llu %10llu", index, kernel.name.c_str(), kernel.op.c_str(),

@@ -9,13 +9,19 @@
 #define GIC_CPU_PRIORITY REGISTER(0x08010004) /* GICC_PMR */
 #define TIMER_INTERRUPT 27                    /* of the virtual timer */
 
-#define READ(name) __extension__({ uint64_t value; __asm__ volatile("mrs %0, " name : "=r"(value)); value; })
+#define READ(name)                                                                                                     \
+  __extension__({                                                                                                      \
+    uint64_t value;                                                                                                    \
+    __asm__ volatile("mrs %0, " name : "=r"(value));                                                                   \
+    value;                                                                                                             \
+  })
 #define WRITE(name, value) __asm__ volatile("msr " name ", %0" ::"r"((uint64_t)(value)) : "memory")
 
 static uint64_t watchdog_ticks;
 
 void board_init(void) {
-  /* PMCR_EL0: E, C, LC = count, from 0, in 64 bits. PMCCFILTR_EL0: at every level. PMCNTENSET_EL0: the cycle counter. */
+  /* PMCR_EL0: E, C, LC = count, from 0, in 64 bits. PMCCFILTR_EL0: at every level. PMCNTENSET_EL0: the cycle counter.
+   */
   WRITE("pmcr_el0", 0x45);
   WRITE("pmccfiltr_el0", 0);
   WRITE("pmcntenset_el0", UINT64_C(1) << 31);

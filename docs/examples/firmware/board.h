@@ -12,8 +12,9 @@ void print_number(uint64_t number);
 /* Clock cycles of the core. QEMU counts instructions (-icount) or its own time; a board counts cycles. */
 uint64_t cycles(void);
 
-/* From now on, the board is reset unless watchdog_feed() is called every `microseconds`. The virt board has no watchdog:
- * the core's timer stands in for it, whose interrupt calls watchdog_bites() instead of pulling the reset line. */
+/* From now on, the board is reset unless watchdog_feed() is called every `microseconds`. The virt board has no
+ * watchdog: the core's timer stands in for it, whose interrupt calls watchdog_bites() instead of pulling the reset
+ * line. */
 void watchdog_start(uint64_t microseconds);
 void watchdog_feed(void);
 _Noreturn void watchdog_bites(void);

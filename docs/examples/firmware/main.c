@@ -1,5 +1,5 @@
-/* Firmware that names handwritten digits: a frame comes from the camera, the network runs in steps, and between two steps
- * the watchdog is fed. Prints sizes, cycles and results on the serial port. */
+/* Firmware that names handwritten digits: a frame comes from the camera, the network runs in steps, and between two
+ * steps the watchdog is fed. Prints sizes, cycles and results on the serial port. */
 #include "board.h"
 #include "digits.h"
 #include "nncc/runtime.h"
@@ -11,16 +11,16 @@ static const char *const frames[] = {"aaippcaaacqnmkaaadpbjlaaaaabpiaaaaaknbaaaa
                                      "aaiqopaaaanlplaaaeobnfaaadhiqedaaaoqqnhaaafncaaaaagkaaaaaakgaaaa",
                                      "abjoiaaaaildhlbaamhadqeaadnmoohaaaaaaghaaaaaajjaaaaacqbaaainofaa"};
 
-/* All memory of the model: its arena in the RAM that the linker script chooses, its context among the variables. The stack
- * is as long as the library's bound, and what main() and an interrupt need beside it. */
+/* All memory of the model: its arena in the RAM that the linker script chooses, its context among the variables. The
+ * stack is as long as the library's bound, and what main() and an interrupt need beside it. */
 static _Alignas(DIGITS_ARENA_ALIGN) unsigned char arena[DIGITS_ARENA_BYTES] __attribute__((section(".arena")));
 static digits_context context;
 #define OWN_STACK_BYTES 1024
 static _Alignas(16) unsigned char stack[DIGITS_STACK_BYTES + OWN_STACK_BYTES] __attribute__((section(".stack"), used));
 
 /* From the linker script. */
-extern const unsigned char weights_begin[], weights_room[], code_end[], constants_begin[], constants_end[], data_begin[],
-    bss_end[];
+extern const unsigned char weights_begin[], weights_room[], code_end[], constants_begin[], constants_end[],
+    data_begin[], bss_end[];
 
 /* What the hook around every kernel measures. */
 static struct {

@@ -1,4 +1,5 @@
-/* The three functions that a compiled model may call, for firmware without a C library. With one, leave this file out. */
+/* The three functions that a compiled model may call, for firmware without a C library. With one, leave this file out.
+ */
 #include <stddef.h>
 #include <stdint.h>
 
