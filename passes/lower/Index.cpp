@@ -2,8 +2,8 @@
 // An index is a loop without a loop: the last loops of a nest stand for it, and the cursor holds what was read.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/lower/KernelLoops.h"
-#include <limits>
 
 using namespace mlir;
 
@@ -302,7 +302,8 @@ LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op) {
   return success();
 }
 
-/// Selects again and again the best element after the one before; no memory beside the result is needed.
+/// Walks over the elements once and keeps the best ones so far in the result, in order: most elements are not better
+/// than the last of them, and cost one comparison. No memory beside the result is needed.
 LogicalResult lowerTopK(KernelLoops &loops, nn::TopKOp op) {
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
@@ -329,39 +330,65 @@ LogicalResult lowerTopK(KernelLoops &loops, nn::TopKOp op) {
   for (int d = 0; d < rank; ++d)
     if (d != axis)
       outer.push_back(d);
-
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  double most = op.getLargest() ? infinity : -infinity;
+  const Access &x = nest.accesses[0], &values = nest.accesses[1], &positions = nest.accesses[2];
   Binary better = op.getLargest() ? Binary::greater : Binary::less;
-  auto both = [&](Value x, Value y) -> Value { return arith::AndIOp::create(b, loc, x, y); };
-  auto either = [&](Value x, Value y) -> Value { return arith::OrIOp::create(b, loc, x, y); };
-  Value none = math.constant(i64, -1.0), least = math.constant(element, -most);
+
+  auto resultAt = [&](const Cursor &row, Value place) {
+    Cursor at = row;
+    at.indices[axis] = place;
+    return at;
+  };
+  /// Makes room for a value between those that are better, or as good and before it, and the others; place `last` is
+  /// free or is given up.
+  auto insert = [&](const Cursor &row, Value value, Value position, Value last) {
+    auto before = [&](Value place) {
+      // Also computed at place 0, where it does not matter.
+      return resultAt(row, arith::MaxSIOp::create(b, loc, build.sub(place, build.index(1)), build.index(0)));
+    };
+    auto loop = scf::WhileOp::create(b, loc, TypeRange{b.getIndexType()}, ValueRange{last});
+    OpBuilder::InsertionGuard guard(b);
+    Block *condition = b.createBlock(&loop.getBefore(), {}, b.getIndexType(), loc);
+    Value place = condition->getArgument(0);
+    Value isBehind = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt, place, build.index(0));
+    Value isBetter = math.binary(better, value, build.load(values, before(place)), element);
+    scf::ConditionOp::create(b, loc, arith::AndIOp::create(b, loc, isBehind, isBetter), place);
+    Block *body = b.createBlock(&loop.getAfter(), {}, b.getIndexType(), loc);
+    place = body->getArgument(0);
+    for (const Access *access : {&values, &positions})
+      build.storeRaw(*access, resultAt(row, place), build.loadRaw(*access, before(place)));
+    scf::YieldOp::create(b, loc, build.sub(place, build.index(1)));
+    b.setInsertionPointAfter(loop);
+    build.store(values, resultAt(row, loop.getResult(0)), value);
+    build.store(positions, resultAt(row, loop.getResult(0)), arith::IndexCastOp::create(b, loc, i64, position));
+  };
+
   Cursor start;
   start.indices.resize(rank + 1);
   build.loops(nest, outer, start, [&](const Cursor &row) {
-    Values before{math.constant(element, most), none};
-    build.loop(build.index(0), build.index(count), 1, before, [&](Value k, ValueRange last) {
-      Values best = build.loop(
-          build.index(0), build.index(shape[axis]), 1, ValueRange{least, none}, [&](Value i, ValueRange best) {
-            Cursor at = row;
-            at.indices[rank] = i;
-            Value value = build.load(nest.accesses[0], at);
-            Value position = arith::IndexCastOp::create(b, loc, i64, i);
-            // Not taken yet: worse than the last one, or as good and behind it.
-            Value isLeft = either(math.binary(better, last[0], value, element),
-                                  both(math.binary(Binary::equal, last[0], value, element),
-                                       math.binary(Binary::greater, position, last[1], i64)));
-            Value isFirst = math.binary(Binary::equal, best[1], none, i64);
-            Value wins = both(isLeft, either(isFirst, math.binary(better, value, best[0], element)));
-            return Values{arith::SelectOp::create(b, loc, wins, value, best[0]),
-                          arith::SelectOp::create(b, loc, wins, position, best[1])};
-          });
+    auto load = [&](Value i) {
       Cursor at = row;
-      at.indices[axis] = k;
-      build.store(nest.accesses[1], at, best[0]);
-      build.store(nest.accesses[2], at, best[1]);
-      return best;
+      at.indices[rank] = i;
+      return build.load(x, at);
+    };
+    build.loop(build.index(0), build.index(count), 1, {}, [&](Value i, ValueRange) {
+      insert(row, load(i), i, i);
+      return Values();
     });
+    Value end = build.index(count - 1);
+    build.loop(build.index(count), build.index(shape[axis]), 1, build.load(values, resultAt(row, end)),
+               [&](Value i, ValueRange worst) {
+                 Value value = load(i);
+                 auto branch =
+                     scf::IfOp::create(b, loc, worst.getTypes(), math.binary(better, value, worst[0], element),
+                                       /*withElseRegion=*/true);
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToStart(branch.elseBlock());
+                 scf::YieldOp::create(b, loc, worst);
+                 b.setInsertionPointToStart(branch.thenBlock());
+                 insert(row, value, i, end);
+                 scf::YieldOp::create(b, loc, build.load(values, resultAt(row, end)));
+                 return Values{branch.getResult(0)};
+               });
   });
   return success();
 }

@@ -1,5 +1,6 @@
 // Loops of reductions, arg max, softmax and running sums.
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/lower/KernelLoops.h"
 #include "passes/lower/MathFunctions.h"
 #include <limits>
@@ -292,7 +293,7 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
   nest.simplify();
   const Access &x = nest.accesses[0], &y = nest.accesses[1];
 
-  // Vectors run beside the axis; along it every element waits for the one before.
+  // Vectors run beside the axis where they can; along it every element waits for the one before.
   int axis = -1, vectorLoop = -1;
   SmallVector<int> outer;
   for (int loop = 0, end = nest.extents.size(); loop < end; ++loop) {
@@ -315,11 +316,50 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
                  return Values{next};
                });
   };
+  // Contiguous along the axis: log2(lanes) shifted additions make the sums of a vector, and one more adds what was
+  // before it.
+  bool isScan = vectorLoop < 0 && axis >= 0 && x.strides[axis] == 1 && y.strides[axis] == 1 && extent >= 8;
+  auto scan = [&](const Cursor &row) {
+    Value total = math.constant(element, 0.0);
+    // More lanes would only make more steps.
+    for (TilePiece piece : cutTiles(extent, std::min<int64_t>(loops.lanes(), 8))) {
+      int64_t lanes = piece.lanes, end = piece.begin + piece.count * lanes;
+      total = build.loop(build.index(piece.begin), build.index(end), lanes, total, [&](Value i, ValueRange before) {
+        Cursor at = row;
+        at.vectorLoop = axis;
+        at.lanes = lanes;
+        // From the end: the piece that is as far from it.
+        at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - lanes), i) : i;
+        Value sums = build.load(x, at);
+        if (lanes == 1) {
+          Value next = math.binary(Binary::add, before[0], sums, element);
+          build.store(y, at, op.getExclusive() ? before[0] : next);
+          return Values{next};
+        }
+        // Lane l takes lane l - distance; what comes from outside is in the second operand.
+        auto shifted = [&](Value vector, Value outside, int64_t distance) -> Value {
+          SmallVector<int64_t> mask;
+          for (int64_t lane = 0; lane < lanes; ++lane) {
+            int64_t from = op.getReverse() ? lane + distance : lane - distance;
+            mask.push_back(from >= 0 && from < lanes ? from : lanes);
+          }
+          return vector::ShuffleOp::create(build.builder, build.loc, vector, outside, mask);
+        };
+        Value zeros = math.constant(element, 0.0, lanes);
+        for (int64_t distance = 1; distance < lanes; distance *= 2)
+          sums = math.binary(Binary::add, sums, shifted(sums, zeros, distance), element);
+        Value base = build.splat(before[0], lanes);
+        Value next = math.binary(Binary::add, sums, base, element);
+        build.store(y, at, op.getExclusive() ? shifted(next, base, 1) : next);
+        return Values{build.lanes(next, op.getReverse() ? 0 : lanes - 1, 1)};
+      })[0];
+    }
+  };
   if (nest.isEmpty())
     return success();
   build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
     if (vectorLoop < 0)
-      return run(cursor);
+      return isScan ? scan(cursor) : run(cursor);
     build.tiles(nest.extents[vectorLoop], loops.lanes(), [&](Value begin, int64_t lanes) {
       Cursor row = cursor;
       row.indices[vectorLoop] = begin;

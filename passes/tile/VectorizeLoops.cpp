@@ -13,6 +13,7 @@
 #include "passes/Passes.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -184,6 +185,8 @@ private:
       return scalarOrStrided(innermost, lanes);
     if (int other = transposedLoop(innermost); other >= 0)
       return emitTransposed(innermost, other, lanes);
+    if (int other = groupedLoop(innermost, lanes); other >= 0)
+      return emitGrouped(innermost, other, lanes);
     if (int other = interleavedLoop(innermost); other >= 0)
       return emitInterleaved(innermost, other, lanes);
     if (nest.extents[innermost] < 4)
@@ -249,6 +252,112 @@ private:
           (computes() || llvm::any_of(nest.accesses, [&](const Access &access) { return access.strides[loop] == 1; })))
         return loop;
     return -1;
+  }
+
+  /// How an access lies on groups of `innermost` elements that follow each other in the loop `other`.
+  enum class Lie { Contiguous, Repeated, PerGroup, Splat, Other };
+  Lie lieOf(const Access &access, int innermost, int other) {
+    int64_t step = access.strides[other], inner = access.strides[innermost];
+    if (inner == 1)
+      return step == nest.extents[innermost] ? Lie::Contiguous : step == 0 ? Lie::Repeated : Lie::Other;
+    if (inner == 0)
+      return step == 1 ? Lie::PerGroup : step == 0 ? Lie::Splat : Lie::Other;
+    return Lie::Other;
+  }
+
+  /// Elements of the shortest run of whole groups that is one of whole vectors, and at least two of them.
+  static int64_t groupedRun(int64_t group, int64_t lanes) {
+    int64_t run = std::lcm(group, lanes);
+    return run < 2 * lanes ? 2 * run : run;
+  }
+
+  /// A loop around a short `innermost` that goes on where that ends, in the output and in what is not broadcast: the
+  /// pixels of an image with few channels, which something per channel or per pixel is applied to.
+  int groupedLoop(int innermost, int64_t lanes) {
+    int64_t group = nest.extents[innermost];
+    if (group < 2 || group >= lanes || groupedRun(group, lanes) > 8 * lanes)
+      return -1;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && lieOf(output(), innermost, loop) == Lie::Contiguous &&
+          nest.extents[loop] >= groupedRun(group, lanes) / group &&
+          llvm::all_of(nest.accesses,
+                       [&](const Access &access) { return lieOf(access, innermost, loop) != Lie::Other; }))
+        return loop;
+    return -1;
+  }
+
+  /// Whole vectors over groups; what is broadcast is repeated in registers.
+  void emitGrouped(int innermost, int other, int64_t lanes) {
+    int64_t group = nest.extents[innermost], run = groupedRun(group, lanes), groups = run / group;
+    int64_t whole = nest.extents[other] / groups, rest = nest.extents[other] % groups;
+    SmallVector<int> outer;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && loop != other)
+        outer.push_back(loop);
+    build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+      build.loop(build.index(0), build.index(whole * groups), groups, {}, [&](Value begin, ValueRange) {
+        Cursor here = cursor;
+        here.indices[other] = begin;
+        here.indices[innermost] = build.index(0);
+        for (int64_t first = 0; first < run; first += lanes) {
+          SmallVector<Value> loaded;
+          for (Access &access : nest.accesses) {
+            bool isUsed = !op.getBody()->getArgument(loaded.size()).use_empty();
+            loaded.push_back(isUsed ? loadGrouped(access, here, innermost, other, first, lanes)
+                                    : unused(access, lanes));
+          }
+          vector::StoreOp::create(builder, op.getLoc(), compute(loaded, lanes), output().memory,
+                                  build.add(build.elementIndex(output(), here), build.index(first)));
+        }
+        return SmallVector<Value>();
+      });
+      build.loop(rest, [&](Value number) {
+        Cursor here = cursor;
+        here.indices[other] = build.add(build.index(whole * groups), number);
+        here.vectorLoop = innermost;
+        here.lanes = group;
+        point(here);
+      });
+    });
+  }
+
+  /// Elements [first, first + lanes) of the run of groups at the cursor.
+  Value loadGrouped(const Access &access, const Cursor &cursor, int innermost, int other, int64_t first,
+                    int64_t lanes) {
+    int64_t group = nest.extents[innermost];
+    Type scalar = cast<MemRefType>(access.memory.getType()).getElementType();
+    Value start = build.elementIndex(access, cursor);
+    auto load = [&](int64_t offset, int64_t count) -> Value {
+      return vector::LoadOp::create(builder, op.getLoc(), VectorType::get({count}, scalar), access.memory,
+                                    build.add(start, build.index(offset)));
+    };
+    SmallVector<int64_t> sources;
+    switch (lieOf(access, innermost, other)) {
+    case Lie::Contiguous:
+      return load(first, lanes);
+    case Lie::Repeated:
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        sources.push_back((first + lane) % group);
+      break;
+    case Lie::PerGroup:
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        sources.push_back((first + lane) / group);
+      break;
+    case Lie::Splat:
+    case Lie::Other: {
+      Cursor scalarCursor = cursor;
+      return build.splat(build.loadRaw(access, scalarCursor), lanes);
+    }
+    }
+    int64_t low = sources.front(), count = 1;
+    for (int64_t source : sources) {
+      low = std::min(low, source);
+      count = std::max(count, source + 1);
+    }
+    Value few = load(low, count - low);
+    for (int64_t &source : sources)
+      source -= low;
+    return vector::ShuffleOp::create(builder, op.getLoc(), few, few, sources);
   }
 
   /// One vector along `other` for each element of a group; their elements are stored by turns.

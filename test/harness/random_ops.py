@@ -147,6 +147,39 @@ def reduce(random, graph: Graph):
             graph.output(graph.node(kind, [value], axes=axes, keepdims=keepdims))
 
 
+def rows(random, graph: Graph):
+    """Rows much longer or shorter than vectors: softmax, top k, running sums, arithmetic per channel or per pixel, powers."""
+    length = pick(random, [2, 3, 4, 5, 6, 7, 12, 31, 64, 101, 200])
+    shape = [*distinct(random, int(random.integers(1, 3)), 3, 40 if length < 8 else 9), length]
+    value = numbers(random, shape, -3, 3)
+    kind = pick(random, ["Softmax", "LogSoftmax", "TopK", "TopK", "CumSum", "ArgMax", "channel", "channel", "pixel", "both", "Pow"])
+    if kind in ("Softmax", "LogSoftmax"):
+        graph.output(graph.node(kind, [graph.input(value)], axis=-1))
+    elif kind == "TopK":
+        axis = int(random.integers(len(shape)))
+        value = np.round(value, 1) if random.random() < 0.5 else value  # ties
+        best, where = graph.node(kind, [graph.input(value), graph.constant(np.array([random.integers(1, shape[axis] + 1)], np.int64))],
+                                 results=2, axis=axis, largest=pick(random, [0, 1]))
+        graph.output(best)
+        graph.output(where, np.int64)
+    elif kind == "CumSum":
+        graph.output(graph.node(kind, [graph.input(value), graph.constant(np.int64(-1))], exclusive=pick(random, [0, 1]),
+                                reverse=pick(random, [0, 1])))
+    elif kind == "ArgMax":
+        graph.output(graph.node(kind, [graph.input(value)], axis=-1, select_last_index=pick(random, [0, 1])), np.int64)
+    elif kind == "Pow":
+        exponent = graph.constant(np.float32(pick(random, [0.5, 0.75, 1.5, 2, 3, -1, -0.5, 1.2])))
+        graph.output(graph.node(kind, [graph.input(np.abs(value) + 0.1), exponent]))
+    else:
+        result = graph.input(value)
+        for name, extents in (("channel", [length]), ("pixel", [*shape[:-1], 1])):
+            if kind in (name, "both"):
+                other = numbers(random, extents, 0.5, 2)
+                other = graph.constant(other) if random.random() < 0.6 else graph.input(other)
+                result = graph.node(pick(random, ["Add", "Mul", "PRelu", "Sub"]), [result, other])
+        graph.output(result)
+
+
 def layout(random, graph: Graph):
     """Transpose, Reshape, Flatten, Squeeze, Unsqueeze, DepthToSpace, SpaceToDepth, Expand, Tile."""
     shape = distinct(random, int(random.integers(2, 6)), 2, 7)
@@ -295,4 +328,4 @@ def written_out(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator for generator in
-            (binary, unary, reduce, layout, pieces, norm, resize, written_out)}
+            (binary, unary, reduce, rows, layout, pieces, norm, resize, written_out)}

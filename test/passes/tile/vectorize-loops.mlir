@@ -58,6 +58,25 @@ func.func @widen(%x: memref<2x2xi8>, %y: memref<2x2xf64>) {
   }
   return
 }
+
+// Three channels and a number for each: four pixels are three vectors, and the numbers are repeated in registers. What
+// is left are single pixels.
+// CHECK-LABEL: @per_channel
+// CHECK: scf.for {{.*}} = %c0 to %c8 step %c4
+// CHECK:   vector.load {{.*}} memref<27xf32>, vector<4xf32>
+// CHECK:   vector.load {{.*}} memref<3xf32>, vector<3xf32>
+// CHECK:   vector.shuffle {{.*}} [0, 1, 2, 0] : vector<3xf32>, vector<3xf32>
+// CHECK:   vector.shuffle {{.*}} [1, 2, 0, 1] : vector<3xf32>, vector<3xf32>
+// CHECK:   vector.shuffle {{.*}} [2, 0, 1, 2] : vector<3xf32>, vector<3xf32>
+// CHECK: vector.load {{.*}} memref<27xf32>, vector<3xf32>
+func.func @per_channel(%x: memref<9x3xf32>, %c: memref<3xf32>, %y: memref<9x3xf32>) {
+  linalg.generic {indexing_maps = [#id, affine_map<(d0, d1) -> (d1)>, #id], iterator_types = ["parallel", "parallel"]} ins(%x, %c : memref<9x3xf32>, memref<3xf32>) outs(%y : memref<9x3xf32>) {
+  ^bb0(%0: f32, %1: f32, %2: f32):
+    %3 = arith.mulf %0, %1 : f32
+    linalg.yield %3 : f32
+  }
+  return
+}
 }
 
 // -----
