@@ -51,15 +51,36 @@ OrderProblem orderProblem(const MemoryLayout &layout) {
   return problem;
 }
 
+/// Fills in which buffers of the arena kernels read while they write others.
+void findWhatIsBeside(const MemoryLayout &layout, ArrayRef<unsigned> owner, std::vector<ArenaBuffer> &live) {
+  DenseMap<int, unsigned> numberOf;
+  for (auto [number, buffer] : llvm::enumerate(owner))
+    numberOf[buffer] = number;
+  auto numbers = [&](ArrayRef<unsigned> tensors) {
+    SmallVector<unsigned> found;
+    for (unsigned tensor : tensors)
+      if (auto number = numberOf.find(layout.root(layout.tensors[tensor].buffer)); number != numberOf.end())
+        found.push_back(number->second);
+    return found;
+  };
+  for (const Step &step : layout.steps)
+    for (unsigned written : numbers(step.writes))
+      for (unsigned read : numbers(step.reads))
+        if (read != written && !llvm::is_contained(live[written].beside, read)) {
+          live[written].beside.push_back(read);
+          live[read].beside.push_back(written);
+        }
+}
+
 struct Plan {
   MemoryLayout layout;
   int64_t arenaBytes = 0;
-  unsigned fullest = 0;          ///< the step that needs the most memory
-  int64_t bytesInFileOrder = -1; ///< what the arena would be if the kernels kept their order, where they do not
+  unsigned fullest = 0; ///< the step that needs the most memory
+  bool isReordered = false;
 };
 
-/// Finds an offset for every buffer in the arena.
-Plan pack(MemoryLayout layout, bool reuse) {
+/// Finds an offset for every buffer in the arena; nothing when the arena would be larger than `limit` in any case.
+std::optional<Plan> pack(MemoryLayout layout, bool reuse, int64_t limit = INT64_MAX) {
   computeLifetimes(layout);
   if (reuse)
     mergeInPlace(layout);
@@ -70,29 +91,35 @@ Plan pack(MemoryLayout layout, bool reuse) {
       continue;
     if (!reuse)
       buffer.first = 0, buffer.last = layout.steps.size();
-    live.push_back({buffer.bytes, buffer.first, buffer.last});
+    live.push_back({buffer.bytes, buffer.first, buffer.last, -1, {}});
     owner.push_back(index);
   }
   Plan plan;
+  if (arenaLoad(live, kArenaAlignment, &plan.fullest) - kArenaAlignment >= limit)
+    return std::nullopt;
   plan.arenaBytes = planArena(live, kArenaAlignment);
-  arenaLoad(live, kArenaAlignment, &plan.fullest);
+  if (reuse) {
+    findWhatIsBeside(layout, owner, live);
+    staggerBuffers(live, plan.arenaBytes);
+  }
   for (auto [buffer, index] : llvm::zip(live, owner))
     layout.buffers[index].offset = buffer.offset;
   plan.layout = std::move(layout);
   return plan;
 }
 
-/// The better of two orders: that of the function, and the one with the lowest peak.
-Plan planInBestOrder(func::FuncOp function, bool reuse) {
+/// The better of two orders: that of the function, and the one with the lowest peak. Nothing when neither can be below
+/// `limit`.
+std::optional<Plan> planInBestOrder(func::FuncOp function, bool reuse, int64_t limit = INT64_MAX) {
   MemoryLayout layout = layOut(function);
-  Plan plan = pack(layout, reuse);
+  std::optional<Plan> plan = pack(layout, reuse, limit);
   if (!reuse)
     return plan;
   reorder(layout, planOrder(orderProblem(layout)).steps);
-  Plan other = pack(std::move(layout), reuse);
-  if (other.arenaBytes >= plan.arenaBytes)
+  std::optional<Plan> other = pack(std::move(layout), reuse, plan ? plan->arenaBytes : limit);
+  if (!other || (plan && other->arenaBytes >= plan->arenaBytes))
     return plan;
-  other.bytesInFileOrder = plan.arenaBytes;
+  other->isReordered = true;
   return other;
 }
 
@@ -127,15 +154,16 @@ void splitAtPeak(func::FuncOp function, Plan &best) {
       auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), number);
       std::string name = kernel.getName().str();
       splitOverConcat(kernel);
-      Plan plan = planInBestOrder(*copy, /*reuse=*/true);
-      if (plan.arenaBytes > best.arenaBytes * kLeastSplitGain)
+      int64_t limit = best.arenaBytes * kLeastSplitGain;
+      std::optional<Plan> plan = planInBestOrder(*copy, /*reuse=*/true, limit);
+      if (!plan || plan->arenaBytes > limit)
         continue;
       remark::passed(function.getLoc(), remark::RemarkOpts::name("Split").category("nncc-plan-memory"))
-          << name << " reads the pieces of a concatenation: " << remark::metric("ArenaBytes", plan.arenaBytes)
+          << name << " reads the pieces of a concatenation: " << remark::metric("ArenaBytes", plan->arenaBytes)
           << " instead of " << remark::metric("ArenaBytesBefore", best.arenaBytes) << " bytes of arena";
       // The operations move, so that the plan still speaks of them.
       function.getBody().takeBody(copy->getBody());
-      best = std::move(plan);
+      best = std::move(*plan);
       isBetter = true;
       break;
     }
@@ -161,13 +189,12 @@ ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b
 }
 
 void planMemory(func::FuncOp function, bool reuse) {
-  Plan plan = planInBestOrder(function, reuse);
+  Plan plan = *planInBestOrder(function, reuse);
   if (reuse)
     splitAtPeak(function, plan);
-  if (plan.bytesInFileOrder >= 0)
+  if (plan.isReordered)
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
-        << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " instead of "
-        << remark::metric("ArenaBytesBefore", plan.bytesInFileOrder) << " bytes of arena";
+        << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
   Builder b(function.getContext());

@@ -1,5 +1,6 @@
 // Placement in the arena: nothing alive overlaps, the size is near the fullest kernel, large plans are quick.
 #include "passes/memory/ArenaPlanner.h"
+#include "llvm/ADT/STLExtras.h"
 #include "gtest/gtest.h"
 #include <chrono>
 #include <random>
@@ -13,7 +14,7 @@ std::vector<ArenaBuffer> randomBuffers(unsigned count, unsigned longest, unsigne
   std::vector<ArenaBuffer> buffers;
   for (unsigned i = 0; i < count; ++i) {
     unsigned first = i, last = i + 1 + random() % longest;
-    buffers.push_back({int64_t(1 + random() % 4000), first, last});
+    buffers.push_back({int64_t(1 + random() % 4000), first, last, -1, {}});
   }
   return buffers;
 }
@@ -45,15 +46,54 @@ TEST(ArenaPlanner, places_what_is_alive_together_apart) {
 }
 
 TEST(ArenaPlanner, gives_a_chain_the_two_largest_neighbours) {
-  std::vector<ArenaBuffer> buffers{{640, 0, 1}, {1280, 1, 2}, {640, 2, 3}, {1920, 3, 4}, {64, 4, 5}};
+  std::vector<ArenaBuffer> buffers{
+      {640, 0, 1, -1, {}}, {1280, 1, 2, -1, {}}, {640, 2, 3, -1, {}}, {1920, 3, 4, -1, {}}, {64, 4, 5, -1, {}}};
   EXPECT_EQ(planArena(buffers, 64), 2560);
 }
 
 TEST(ArenaPlanner, needs_nothing_for_nothing) {
   std::vector<ArenaBuffer> none;
   EXPECT_EQ(planArena(none, 64), 0);
-  std::vector<ArenaBuffer> empty{{0, 0, 3}};
+  std::vector<ArenaBuffer> empty{{0, 0, 3, -1, {}}};
   EXPECT_EQ(planArena(empty, 64), 0);
+}
+
+// A kernel that needs all of the arena, then three that stream from one buffer into the next, a page multiple each.
+TEST(ArenaPlanner, staggers_what_is_read_and_written_where_there_is_room) {
+  std::vector<ArenaBuffer> buffers{{40960, 0, 1, -1, {1}},
+                                   {20480, 1, 2, -1, {0, 2}},
+                                   {4096, 2, 3, -1, {1, 3}},
+                                   {4096, 3, 4, -1, {2, 4}},
+                                   {4096, 4, 5, -1, {3}}};
+  int64_t size = planArena(buffers, 64);
+  EXPECT_EQ(size, 61440);
+  auto before = buffers;
+  staggerBuffers(buffers, size);
+  expectDisjoint(buffers, size, 64);
+  for (unsigned i = 2; i < buffers.size(); ++i) {
+    int64_t apart = std::abs(buffers[i].offset - buffers[i - 1].offset) % 4096;
+    EXPECT_GE(std::min(apart, 4096 - apart), 256) << "buffer " << i;
+    // Not far: memory that was just used is in the cache.
+    EXPECT_LE(std::abs(buffers[i].offset - before[i].offset), 4 * 4096) << "buffer " << i;
+  }
+  // Those two fill the arena.
+  EXPECT_EQ(buffers[0].offset, before[0].offset);
+}
+
+TEST(ArenaPlanner, staggers_random_buffers_in_place) {
+  for (unsigned seed = 0; seed < 50; ++seed) {
+    auto buffers = randomBuffers(60, 1 + seed % 5, seed);
+    for (auto [index, buffer] : llvm::enumerate(buffers)) {
+      buffer.bytes *= 64;
+      if (index > 0) {
+        buffer.beside.push_back(index - 1);
+        buffers[index - 1].beside.push_back(index);
+      }
+    }
+    int64_t size = planArena(buffers, 64);
+    staggerBuffers(buffers, size);
+    expectDisjoint(buffers, size, 64);
+  }
 }
 
 TEST(ArenaPlanner, is_near_the_fullest_kernel) {
