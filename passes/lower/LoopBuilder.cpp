@@ -273,7 +273,7 @@ Value LoopBuilder::lanes(Value vector, int64_t first, int64_t count) {
   return vector::ShuffleOp::create(builder, loc, vector, vector, mask);
 }
 
-Value LoopBuilder::interleave(ValueRange vectors) {
+Value LoopBuilder::interleave(ValueRange vectors, int64_t run) {
   int64_t group = vectors.size(), lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
   NNCC_ASSERT(group >= 2 && group <= 4, "two to four vectors take turns");
   // Vectors of one length only are joined: shuffles of others become single moves.
@@ -281,9 +281,10 @@ Value LoopBuilder::interleave(ValueRange vectors) {
   auto join = [&](Value a, Value b) -> Value { return vector::ShuffleOp::create(builder, loc, a, b, joined); };
   Value low = join(vectors[0], vectors[1]);
   Value high = group > 2 ? join(vectors[2], vectors[group - 1]) : low;
-  for (int64_t lane = 0; lane < lanes; ++lane)
+  for (int64_t lane = 0; lane < lanes; lane += run)
     for (int64_t number = 0; number < group; ++number)
-      turns.push_back(number * lanes + lane);
+      for (int64_t i = 0; i < run; ++i)
+        turns.push_back(number * lanes + lane + i);
   return vector::ShuffleOp::create(builder, loc, low, high, turns);
 }
 

@@ -92,8 +92,8 @@ public:
   mlir::Value splat(mlir::Value value, int64_t lanes);
   /// Lanes [first, first + count) as a vector, or as a scalar when count is 1.
   mlir::Value lanes(mlir::Value vector, int64_t first, int64_t count);
-  /// The elements of two to four vectors of one length by turns, as one vector.
-  mlir::Value interleave(mlir::ValueRange vectors);
+  /// The elements of two to four vectors of one length by turns, `run` of each at a time, as one vector.
+  mlir::Value interleave(mlir::ValueRange vectors, int64_t run = 1);
   /// Rows of a square matrix of a power of two as its columns.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
 

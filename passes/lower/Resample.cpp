@@ -104,6 +104,36 @@ AxisTaps tapsOf(nn::ResizeOp op, unsigned number, int64_t inputSize, int64_t out
   return result;
 }
 
+/// Output positions [begin, begin + steps * period) of an axis, in which every period of outputs has the weights of the
+/// one before, and positions one further: enlarging by a whole number, away from the borders.
+struct Periods {
+  int64_t begin = 0, steps = 0, period = 1;
+};
+
+Periods periodsOf(const AxisTaps &axis) {
+  int64_t size = axis.isOutside.size();
+  Periods best;
+  if (llvm::is_contained(axis.isOutside, true))
+    return best;
+  for (int64_t period = 1; period <= 4; ++period) {
+    auto continues = [&](int64_t output) {
+      for (int64_t i = output * axis.taps, end = i + axis.taps; i < end; ++i)
+        if (axis.positions[i + period * axis.taps] != axis.positions[i] + 1 ||
+            std::abs(axis.weights[i + period * axis.taps] - axis.weights[i]) > 1e-9)
+          return false;
+      return true;
+    };
+    for (int64_t begin = 0, end; begin + period < size; begin = end + 1) {
+      for (end = begin; end + period < size && continues(end);)
+        ++end;
+      int64_t steps = end == begin ? 0 : (end - begin) / period + 1;
+      if (steps * period > best.steps * best.period)
+        best = {begin, steps, period};
+    }
+  }
+  return best;
+}
+
 } // namespace
 
 LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
@@ -187,6 +217,18 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
     scalar.lanes = 1;
     return build.load(table, scalar);
   };
+  auto store = [&](const Cursor &at, Value value) {
+    if (isInteger && !isNearest)
+      value = math.cast(math.unary(nn::UnaryKind::round, value, weightType), weightType, element, /*saturate=*/true);
+    for (auto [number, table] : llvm::enumerate(tables)) {
+      if (!table.hasOutside)
+        continue;
+      Value isOutside = build.splat(entry(table.outside, 1, 0, axes[number].axis, at), at.lanes);
+      Value other = math.constant(element, op.getExtrapolation().convertToDouble(), at.splat());
+      value = arith::SelectOp::create(b, loc, isOutside, other, value);
+    }
+    loops.finish(nest, at, value);
+  };
   auto pixel = [&](const Cursor &at) {
     // Every combination of taps; the weights multiply.
     std::function<Value(unsigned, Cursor)> combine = [&](unsigned number, Cursor here) -> Value {
@@ -208,20 +250,113 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
       }
       return sum;
     };
-    Value value = combine(0, at);
-    if (isInteger && !isNearest)
-      value = math.cast(math.unary(nn::UnaryKind::round, value, weightType), weightType, element, /*saturate=*/true);
-    for (auto [number, table] : llvm::enumerate(tables)) {
-      if (!table.hasOutside)
-        continue;
-      Value isOutside = build.splat(entry(table.outside, 1, 0, axes[number].axis, at), at.lanes);
-      Value other = math.constant(element, op.getExtrapolation().convertToDouble(), at.splat());
-      value = arith::SelectOp::create(b, loc, isOutside, other, value);
-    }
-    loops.finish(nest, at, value);
+    store(at, combine(0, at));
   };
   Cursor start;
   start.indices.resize(count);
+
+  // Without such a dim: vectors along a resampled axis, when its pixels lie side by side and its outputs repeat.
+  int along = -1;
+  int64_t group = 1; // elements of a pixel
+  Periods periods;
+  for (auto [number, axis] : llvm::enumerate(axes)) {
+    int64_t step = y.strides[axis.axis];
+    bool isImage = axis.axis == rank - 2 && step == shape[rank - 1] && y.strides[rank - 1] == 1 &&
+                   x.strides[rank - 1] == 1 && nest.accesses.size() == 2;
+    if (vectorLoop >= 0 || x.strides[rank + number] != step || (step != 1 && !isImage) || step > 4)
+      continue;
+    if (Periods found = periodsOf(axis); found.steps >= 4)
+      along = number, group = step, periods = found;
+  }
+  if (along >= 0) {
+    const AxisTaps &axis = axes[along];
+    int loop = axis.axis, inner = group == 1 ? loop : rank - 1;
+    llvm::erase(outer, loop);
+    if (group > 1)
+      llvm::erase(outer, inner);
+    auto single = [&](const Cursor &row, int64_t begin, int64_t end) {
+      build.loop(build.index(begin), build.index(end), 1, {}, [&](Value i, ValueRange) {
+        Cursor at = row;
+        at.indices[loop] = i;
+        if (group == 1)
+          pixel(at);
+        else
+          build.loop(group, [&](Value channel) {
+            at.indices[inner] = channel;
+            pixel(at);
+          });
+        return SmallVector<Value>();
+      });
+    };
+    int64_t end = periods.begin + periods.steps * periods.period;
+    build.loops(nest, outer, start, [&](const Cursor &row) {
+      single(row, 0, periods.begin);
+      build.tiles(periods.steps, loops.lanes(), [&](Value step, int64_t steps) {
+        Cursor at = row;
+        at.indices[loop] =
+            build.add(build.index(periods.begin), build.mul(step, periods.period)); // the first output of the tile
+        if (steps == 1) {
+          for (int64_t phase = 0; phase < periods.period; ++phase)
+            for (int64_t channel = 0; channel < group; ++channel) {
+              Cursor one = at;
+              one.indices[loop] = build.add(at.indices[loop], build.index(phase));
+              if (group > 1)
+                one.indices[inner] = build.index(channel);
+              pixel(one);
+            }
+          return;
+        }
+        if (group > 1)
+          at.indices[inner] = build.index(0);
+        at.lanes = steps * group;
+        SmallVector<Value> phases;
+        for (int64_t phase = 0; phase < periods.period; ++phase) {
+          // Every combination of taps of the other axes, around the constant taps of this one.
+          std::function<Value(unsigned, Cursor)> combine = [&](unsigned number, Cursor here) -> Value {
+            if (number == axes.size()) {
+              here.vectorLoop = group == 1 ? rank + along : inner;
+              Value value = build.load(x, here);
+              return isInteger && !isNearest ? math.cast(value, element, weightType) : value;
+            }
+            Value sum;
+            for (int64_t tap = 0; tap < axes[number].taps; ++tap) {
+              Value weight;
+              if ((int)number == along) {
+                int64_t entry = (periods.begin + phase) * axis.taps + tap;
+                // Taps without weight are most of those that a whole factor has.
+                if (!isNearest && axis.weights[entry] == 0 && (sum || tap + 1 < axis.taps))
+                  continue;
+                here.indices[rank + number] = build.add(step, build.index(axis.positions[entry]));
+                weight = math.constant(weightType, axis.weights[entry], at.lanes);
+              } else {
+                Value position = entry(tables[number].positions, axes[number].taps, tap, axes[number].axis, at);
+                here.indices[rank + number] = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
+                if (!isNearest)
+                  weight = build.splat(entry(tables[number].weights, axes[number].taps, tap, axes[number].axis, at),
+                                       at.lanes);
+              }
+              Value value = combine(number + 1, here);
+              if (isNearest)
+                return value;
+              value = math.binary(Binary::mul, value, weight, weightType);
+              sum = sum ? math.binary(Binary::add, sum, value, weightType) : value;
+            }
+            return sum;
+          };
+          phases.push_back(combine(0, at));
+        }
+        Value value = phases[0];
+        if (periods.period > 1)
+          value = build.interleave(phases, group);
+        at.vectorLoop = inner;
+        at.lanes = steps * group * periods.period;
+        store(at, value);
+      });
+      single(row, end, shape[loop]);
+    });
+    return success();
+  }
+
   build.loops(nest, outer, start, [&](const Cursor &cursor) {
     if (vectorLoop < 0)
       return pixel(cursor);

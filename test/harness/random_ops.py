@@ -295,8 +295,13 @@ def norm(random, graph: Graph):
 
 def resize(random, graph: Graph):
     """Resize: nearest and linear, the usual coordinate rules, scales or sizes, up and down."""
-    channels, (h, w) = pick(random, CHANNELS), distinct(random, 2, 3, 12)
+    channels, (h, w) = pick(random, CHANNELS[:3] + CHANNELS), distinct(random, 2, 3, 12)
+    if random.random() < 0.3:
+        w += 20  # rows of more than a vector
     value = graph.input(numbers(random, [1, channels, h, w]))
+    if random.random() < 0.4:  # channels last inside
+        value = graph.node("Conv", [value, graph.constant(numbers(random, [channels, channels, 1, 1]))])
+    last = (lambda y: graph.node("Abs", [y])) if random.random() < 0.3 else (lambda y: y)
     mode = pick(random, ["nearest", "nearest", "linear", "linear", "cubic"])
     rule = pick(random, ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"])
     attributes = dict(mode=mode, coordinate_transformation_mode=rule)
@@ -304,15 +309,15 @@ def resize(random, graph: Graph):
         attributes["nearest_mode"] = pick(random, ["floor", "round_prefer_floor", "ceil", "round_prefer_ceil"])
     empty = graph.constant(np.zeros([0], np.float32))
     if random.random() < 0.5:
-        factors = [1, 1, pick(random, [2, 3, 0.5, 1.5]), pick(random, [2, 4, 1, 0.75])]
+        factors = [1, 1, pick(random, [2, 3, 0.5, 1.5]), pick(random, [2, 3, 4, 4, 1, 0.75])]
         if (h * factors[2]) % 1 or (w * factors[3]) % 1:
             # A scale that does not give a whole size: whether rules that ask for the new size mean the exact or the rounded one is
             # disputed (the suite's test_resize_downsample_scales_linear_align_corners against onnxruntime).
             attributes["coordinate_transformation_mode"] = pick(random, ["half_pixel", "asymmetric"])
-        graph.output(graph.node("Resize", [value, empty, graph.constant(np.array(factors, np.float32))], **attributes))
+        graph.output(last(graph.node("Resize", [value, empty, graph.constant(np.array(factors, np.float32))], **attributes)))
     else:
         sizes = [1, channels, *[int(v) for v in random.integers(2, 20, 2)]]
-        graph.output(graph.node("Resize", [value, empty, "", graph.constant(np.array(sizes, np.int64))], **attributes))
+        graph.output(last(graph.node("Resize", [value, empty, "", graph.constant(np.array(sizes, np.int64))], **attributes)))
 
 
 def written_out(random, graph: Graph):

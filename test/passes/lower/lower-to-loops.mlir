@@ -106,3 +106,20 @@ func.func @softmax_of_short_rows(%x: memref<16x3xf32>, %y: memref<16x3xf32>) {
   return
 }
 }
+
+// Enlarging rows by two: away from the borders even and odd outputs have constant weights; both are computed on vectors
+// of input positions, and stored by turns.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 1048576>}} {
+// CHECK-LABEL: func.func @enlarge_rows
+// CHECK-COUNT-2: vector.load %{{.*}} : memref<9xf32>, vector<4xf32>
+// CHECK: vector.shuffle {{.*}} [0, 4, 1, 5, 2, 6, 3, 7]
+// CHECK: vector.store %{{.*}} : memref<18xf32>, vector<8xf32>
+func.func @enlarge_rows(%x: memref<1x9x1xf32>, %y: memref<1x18x1xf32>) {
+  nn.kernel "k" ins(%x : memref<1x9x1xf32>) outs(%y : memref<1x18x1xf32>) {
+  ^bb0(%0: tensor<1x9x1xf32>):
+    %r = nn.resize linear %0 axes [1] scales [2.0] {coordinate = "half_pixel", nearest = "floor"} : tensor<1x9x1xf32> -> tensor<1x18x1xf32>
+    nn.yield %r : tensor<1x18x1xf32>
+  }
+  return
+}
+}
