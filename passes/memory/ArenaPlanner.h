@@ -22,8 +22,8 @@ struct ArenaBuffer {
 
 /// Gives every buffer an offset, a multiple of `alignment`, so that no two buffers alive during one kernel overlap.
 ///
-/// Buffers are placed one after the other at the lowest offset that is free; several orders are tried, then the best
-/// is improved by moving the buffers that stick out to the front. Deterministic.
+/// Buffers are placed one after the other at an offset that is free; several orders are tried, then the best is changed
+/// by annealing, as long as the fullest kernel needs less. Deterministic.
 ///
 /// returns the bytes that the arena needs
 /// source  Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference" (greedy by size)

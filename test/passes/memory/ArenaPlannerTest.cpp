@@ -29,7 +29,8 @@ void expectDisjoint(const std::vector<ArenaBuffer> &buffers, int64_t size, int64
       const ArenaBuffer &b = buffers[j];
       bool apart =
           a.last < b.first || b.last < a.first || a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
-      EXPECT_TRUE(apart) << "buffers " << i << " and " << j;
+      if (!apart)
+        ADD_FAILURE() << "buffers " << i << " and " << j << " overlap";
     }
   }
 }
@@ -104,15 +105,28 @@ TEST(ArenaPlanner, is_near_the_fullest_kernel) {
     worst = std::max(worst, ratio), sum += ratio;
   }
   std::printf("worst %.4f, mean %.4f\n", worst, sum / 40);
-  EXPECT_LT(worst, 1.10);
+  EXPECT_LT(worst, 1.02);
 }
 
+// Buffers that live long are the hard ones: dozens are alive at once.
 TEST(ArenaPlanner, places_two_thousand_buffers_in_time) {
-  auto buffers = randomBuffers(2000, 12, 7);
-  auto start = std::chrono::steady_clock::now();
-  int64_t size = planArena(buffers, 64);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%.3f s, %.4f x\n", seconds, double(size) / arenaLoad(buffers, 64));
-  expectDisjoint(buffers, size, 64);
-  EXPECT_LT(seconds, 5);
+  for (unsigned longest : {3u, 12u, 100u, 2000u}) {
+    auto buffers = randomBuffers(2000, longest, 7);
+    auto start = std::chrono::steady_clock::now();
+    int64_t size = planArena(buffers, 64);
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    double ratio = double(size) / arenaLoad(buffers, 64);
+    std::printf("up to %u kernels: %.3f s, %.4f x\n", longest, seconds, ratio);
+    expectDisjoint(buffers, size, 64);
+    EXPECT_LT(seconds, 5);
+    EXPECT_LT(ratio, longest <= 12 ? 1.02 : 1.10);
+  }
+}
+
+TEST(ArenaPlanner, gives_the_same_places_every_time) {
+  auto buffers = randomBuffers(150, 20, 3), again = buffers;
+  planArena(buffers, 64);
+  planArena(again, 64);
+  for (size_t i = 0; i < buffers.size(); ++i)
+    EXPECT_EQ(buffers[i].offset, again[i].offset);
 }

@@ -5,7 +5,7 @@
 // the result of k1 (50) and its own (40) are alive: 160 channels of 48 bytes. All that reads it is k4, which is split:
 // the first half runs at once, then k1 can overwrite the piece, and 90 channels are enough.
 // CHECK-LABEL: func.func @main
-// CHECK-SAME:  memref<4352xi8> {nn.memory = "arena"}
+// CHECK-SAME:  memref<4320xi8> {nn.memory = "arena"}
 // CHECK-SAME:  %[[Y:arg[0-9]+]]: memref<1x3x4x70xf32> {nn.memory = "output", nn.name = "y"}
 // CHECK-SAME:  nn.arena_lower_bound = 4320
 // CHECK:       nn.kernel "k0"
