@@ -97,10 +97,15 @@ Error EntryBuilder::checkPlan() {
     if (!function || function->isDeclaration())
       return createStringError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
     FunctionType *type = function->getFunctionType();
-    if (!type->getReturnType()->isVoidTy() || type->isVarArg() || type->getNumParams() != kernel.operands.size() ||
-        !llvm::all_of(type->params(), [](Type *t) { return t->isPointerTy(); }))
+    unsigned pointers = kernel.operands.size(), numbers = kernel.work ? 2 : 0;
+    if (!type->getReturnType()->isVoidTy() || type->isVarArg() || type->getNumParams() != pointers + numbers ||
+        !llvm::all_of(type->params().take_front(pointers), [](Type *t) { return t->isPointerTy(); }) ||
+        !llvm::all_of(type->params().drop_front(pointers), [&](Type *t) { return t == i64; }))
       return createStringError("kernel '" + kernel.name + "': function '" + kernel.function + "' does not take " +
-                               Twine(kernel.operands.size()) + " pointers");
+                               Twine(pointers) + " pointers and " + Twine(numbers) + " numbers");
+    // The dispatcher multiplies them.
+    if (kernel.parts < 1 || (kernel.parts > 1 && !kernel.work) || kernel.work > (UINT64_MAX >> 1) / kernel.parts)
+      return createStringError("kernel '" + kernel.name + "' cannot be cut into " + Twine(kernel.parts) + " parts");
     for (auto [i, operand] : llvm::enumerate(kernel.operands))
       if (operand.byteOffset < 0 || operand.bytes < 0 || operand.byteOffset > memoryBytes(operand) - operand.bytes)
         return createStringError("kernel '" + kernel.name + "': operand " + Twine(i) + " [" +
@@ -177,18 +182,28 @@ Constant *EntryBuilder::makeString(StringRef text) {
   return string;
 }
 
-/// nncc_core_dispatch(): calls one kernel with its operands' addresses.
+/// nncc_core_dispatch(): calls one kernel with its operands' addresses, and with the range of its work that makes the
+/// part.
 void EntryBuilder::addDispatch() {
-  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {i32, ptr, ptr, ptr, ptr}, false),
+  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {ptr, i32}, false),
                                     GlobalValue::ExternalLinkage, "nncc_core_dispatch", module);
   setTargetAttributes(*function);
   function->setDoesNotThrow();
   function->addFnAttr(Attribute::NoInline); // one copy serves run and step
   function->addFnAttr(Attribute::OptimizeForSize);
-  Argument *arena = function->getArg(1);
-  Value *weights = nullptr;
+
+  // nncc_job of runtime/model/core.h.
+  enum { Kernel, Parts, Arena, Inputs, Outputs, Weights };
+  StructType *job = StructType::get(context, {i32, i32, ptr, ptr, ptr, ptr});
+  IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
+  auto member = [&](unsigned number) -> Value * {
+    return builder.CreateLoad(job->getElementType(number), builder.CreateStructGEP(job, function->getArg(0), number));
+  };
+  Value *arena = member(Arena), *inputs = member(Inputs), *outputs = member(Outputs), *weights = nullptr;
+  Value *part = builder.CreateZExt(function->getArg(1), i64), *next = builder.CreateAdd(part, builder.getInt64(1)),
+        *parts = builder.CreateZExt(member(Parts), i64);
   if (plan.externWeights) {
-    weights = function->getArg(4);
+    weights = member(Weights);
   } else if (plan.weightsBytes) {
     auto *global = new GlobalVariable(module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
                                       GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
@@ -198,14 +213,13 @@ void EntryBuilder::addDispatch() {
     weights = global;
   }
 
-  IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
   BasicBlock *done = BasicBlock::Create(context, "done", function);
-  SwitchInst *choose = builder.CreateSwitch(function->getArg(0), done, plan.kernels.size());
+  SwitchInst *choose = builder.CreateSwitch(member(Kernel), done, plan.kernels.size());
   for (auto [index, kernel] : llvm::enumerate(plan.kernels)) {
     BasicBlock *block = BasicBlock::Create(context, kernel.name, function, done);
     choose->addCase(builder.getInt32(index), block);
     builder.SetInsertPoint(block);
-    auto loadPort = [&](Argument *table, unsigned port) -> Value * {
+    auto loadPort = [&](Value *table, unsigned port) -> Value * {
       return builder.CreateLoad(ptr, builder.CreateConstGEP1_64(ptr, table, port));
     };
     SmallVector<Value *> arguments;
@@ -219,16 +233,23 @@ void EntryBuilder::addDispatch() {
         base = weights;
         break;
       case Memory::Input:
-        base = loadPort(function->getArg(2), operand.index);
+        base = loadPort(inputs, operand.index);
         break;
       case Memory::Output:
-        base = loadPort(function->getArg(3), operand.index);
+        base = loadPort(outputs, operand.index);
         break;
       }
       // No weights at all: an empty operand of an empty memory.
       if (!base)
         base = ConstantPointerNull::get(ptr);
       arguments.push_back(operand.byteOffset ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset) : base);
+    }
+    if (kernel.work) {
+      auto bound = [&](Value *number) {
+        return builder.CreateUDiv(builder.CreateMul(number, builder.getInt64(kernel.work)), parts);
+      };
+      arguments.push_back(bound(part));
+      arguments.push_back(bound(next));
     }
     Function *callee = module.getFunction(kernel.function);
     CallInst *call = builder.CreateCall(callee, arguments);
@@ -246,11 +267,16 @@ GlobalVariable *EntryBuilder::addDescription() {
     for (const PortPlan &port : *list)
       ports.push_back(makeStruct({makeInt(i64, portBytes(port)), makeInt(i64, portType(port.elementType)->bytes)}));
   Type *portStruct = StructType::get(context, {i64, i64});
+  SmallVector<Constant *> parts;
+  if (llvm::any_of(plan.kernels, [](const KernelPlan &kernel) { return kernel.parts > 1; }))
+    for (const KernelPlan &kernel : plan.kernels)
+      parts.push_back(makeInt(i32, kernel.parts));
   return addConstant(
       makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, cpuRequired),
                   makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
                   makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports"),
-                  makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout)}),
+                  makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout),
+                  makeArray(parts, i32, "nncc_parts")}),
       "nncc_description");
 }
 

@@ -13,7 +13,8 @@ namespace nncc {
 
 /// Completes the module of a model.
 ///
-/// module   kernels `void NAME(ptr, ptr, ...)`, one pointer for each operand of the plan. Afterwards M_init, M_run,
+/// module   kernels `void NAME(ptr, ptr, ...)`, one pointer for each operand of the plan, and two i64 for the range of
+///          its work where the plan says so. Afterwards M_init, M_run,
 ///          M_start, M_step and M_model are public and all else that it defines is internal
 /// plan     names the kernels' functions and says where their operands lie; weightsLayout is set if they lie outside
 /// cpuRequired  NNCC_CPU_* bits for nncc_model.cpu_required

@@ -47,6 +47,9 @@ struct KernelPlan {
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";
   uint64_t macs = 0; ///< multiply-accumulates
+  uint64_t work =
+      0; ///< the function takes the range of its work, [0, work), to run as two more arguments; 0: it does not
+  unsigned parts = 1; ///< into how many ranges it may be cut at most
   uint64_t bytesRead = 0, bytesWritten = 0, weightBytes = 0;
   std::string inPlaceOf;             ///< name of the tensor whose memory the result took over, or empty
   std::vector<OperandPlan> operands; ///< in call order: inputs, outputs, scratch

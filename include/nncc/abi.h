@@ -90,8 +90,11 @@ typedef enum nncc_type {
 #define NNCC_CPU_X86_AVX512_FP16 (UINT64_C(1) << 38)
 
 /* Runs body(argument, i) for every i in [0, count), in any order, on any
- * threads, and returns when all have returned. A program that wants threads
- * supplies one; results are the same bits with any. */
+ * threads, and returns when all have returned and what they wrote is visible
+ * to the caller. The body needs M_STACK_BYTES of the stack that it is called on
+ * and calls nothing of the program. A program that wants threads supplies one,
+ * or takes nncc_pool_parallel_for of nncc/pool.h; results are the same bits
+ * with any. */
 typedef void (*nncc_parallel_for)(void *user, uint32_t count, void (*body)(void *argument, uint32_t i), void *argument);
 
 /* Called before (begin = 1) and after (begin = 0) every kernel, on the thread
@@ -104,7 +107,9 @@ typedef void (*nncc_on_kernel)(void *user, uint32_t kernel, int begin);
  * know yet, and refuses a field that it does not know itself unless it is 0. */
 typedef struct nncc_options {
   uint32_t size; /* sizeof(nncc_options) */
-  /* Greatest number of parts to give parallel_for; 0 and 1: no parts. */
+  /* Greatest number of parts to give parallel_for; 0 and 1: no parts. Kernels
+   * with little work get fewer parts or none. More parts than threads even out
+   * cores of different speed. */
   uint32_t threads;
   /* NULL: everything runs on the calling thread. */
   nncc_parallel_for parallel_for;
@@ -212,6 +217,9 @@ typedef struct nncc_model_desc {
   const nncc_port *ports;      /* the inputs, then the outputs */
   uint64_t weights_file_bytes; /* of M.weights, a multiple of 64 */
   uint64_t weights_layout;     /* as in its header */
+  /* Into how many parts each kernel may be cut at most, 1 for those that stay
+   * whole; NULL: all do. */
+  const uint32_t *parts;
 } nncc_model_desc;
 
 #define NNCC_WEIGHTS_MAGIC "nnccwts1"

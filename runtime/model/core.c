@@ -1,6 +1,6 @@
 /* The generic half of every generated library. Freestanding C11: no heap, no
- * globals, no call but the dispatcher and the hook. core.h says what each function
- * does. */
+ * globals, no call but the dispatcher, the hook and parallel_for. core.h says what
+ * each function does. */
 #include "runtime/model/core.h"
 
 _Static_assert(offsetof(nncc_context, ports) == NNCC_CONTEXT_FIXED_WORDS * sizeof(uint64_t),
@@ -59,6 +59,8 @@ static nncc_status nncc_core_prepare(const nncc_model_desc *model, nncc_context 
   context->arena = (uint8_t *)arena;
   context->weights = 0;
   context->on_kernel = known->on_kernel;
+  context->parallel_for = known->parallel_for;
+  context->threads = known->parallel_for ? known->threads : 1;
   context->user = known->user;
   context->next_kernel = 0;
   context->is_running = 0;
@@ -196,6 +198,21 @@ nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
+static void run_kernel(const nncc_model_desc *model, const nncc_context *context, uint32_t kernel) {
+  nncc_job job = {kernel,
+                  1,
+                  context->arena,
+                  context->ports,
+                  (void *const *)(uintptr_t)(context->ports + model->num_inputs),
+                  context->weights};
+  if (model->parts && context->threads > 1)
+    job.parts = model->parts[kernel] < context->threads ? model->parts[kernel] : context->threads;
+  if (job.parts > 1)
+    context->parallel_for(context->user, job.parts, nncc_core_dispatch, &job);
+  else
+    nncc_core_dispatch(&job, 0);
+}
+
 nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
   if (!context)
     return NNCC_NULL_POINTER;
@@ -203,13 +220,11 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
     return NNCC_NOT_INITIALIZED;
   if (!context->is_running)
     return NNCC_NOT_STARTED;
-  const void *const *inputs = context->ports;
-  void *const *outputs = (void *const *)(uintptr_t)(context->ports + model->num_inputs);
   for (; max_kernels && context->next_kernel < model->num_kernels; --max_kernels) {
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
-    nncc_core_dispatch(kernel, context->arena, inputs, outputs, context->weights);
+    run_kernel(model, context, kernel);
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 0);
   }

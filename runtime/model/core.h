@@ -14,18 +14,28 @@ typedef struct nncc_context {
   uint32_t next_kernel;
   uint32_t is_running;
   const uint8_t *weights; /* what lies behind the header of M.weights; NULL: in the library */
-  uint64_t reserved[NNCC_CONTEXT_FIXED_WORDS - 6];
+  nncc_parallel_for parallel_for;
+  uint32_t threads; /* 1 without parallel_for */
+  uint32_t reserved;
   const void *ports[]; /* inputs, then outputs, of the run that goes on */
 } nncc_context;
 
-/* Calls one kernel. codegen/emit defines it for each model. A function and not a
- * pointer of the description, so that the call graph is complete: the bound on
- * the stack is computed from it.
- *
- * weights      nncc_context.weights
- */
-void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs,
-                        const void *weights);
+/* What all parts of a running kernel share. codegen/emit knows the members. */
+typedef struct nncc_job {
+  uint32_t kernel;
+  uint32_t parts;
+  void *arena;
+  const void *const *inputs;
+  void *const *outputs;
+  const void *weights; /* nncc_context.weights */
+} nncc_job;
+
+/* Runs part number `part` of an nncc_job, all of the kernel where there is one
+ * part: the body of a parallel_for. Parts of one kernel may run at the same
+ * time and in any order. codegen/emit defines it for each model. A function and
+ * not a pointer of the description, so that the call graph is complete: the
+ * bound on the stack is computed from it. */
+void nncc_core_dispatch(void *job, uint32_t part);
 
 /* Fills a context.
  *

@@ -12,17 +12,22 @@ extern "C" {
 namespace {
 // What the dispatcher was called with.
 std::vector<uint32_t> dispatched;
+std::vector<std::pair<uint32_t, uint32_t>> dispatchedParts; // number, of how many
 void *lastArena;
 std::vector<const void *> lastInputs, lastOutputs;
 const void *lastWeights;
 
 } // namespace
 
-extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *const *inputs, void *const *outputs,
-                                   const void *weights) {
-  lastWeights = weights;
+extern "C" void nncc_core_dispatch(void *argument, uint32_t part) {
+  const nncc_job *job = static_cast<const nncc_job *>(argument);
+  const void *const *inputs = job->inputs;
+  void *const *outputs = job->outputs;
+  uint32_t kernel = job->kernel;
+  lastWeights = job->weights;
   dispatched.push_back(kernel);
-  lastArena = arena;
+  dispatchedParts.push_back({part, job->parts});
+  lastArena = job->arena;
   lastInputs.assign(inputs, inputs + 2);
   lastOutputs.assign(outputs, outputs + 2);
 }
@@ -30,12 +35,15 @@ extern "C" void nncc_core_dispatch(uint32_t kernel, void *arena, const void *con
 namespace {
 /// Two inputs of 16 and 3 bytes, two outputs of 8 and 0 bytes, five kernels, an arena of 256 bytes.
 const nncc_port ports[] = {{16, 8}, {3, 1}, {8, 4}, {0, 4}};
-const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, 0, 0};
-const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, 0, 0};
+const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, 0, 0, nullptr};
+const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, 0, 0, nullptr};
 
 class ModelCore : public testing::Test {
 protected:
-  void SetUp() override { dispatched.clear(); }
+  void SetUp() override {
+    dispatched.clear();
+    dispatchedParts.clear();
+  }
   nncc_status init(const nncc_options *options = nullptr) {
     return nncc_core_init(&model, context(), arena, sizeof arena, options);
   }
@@ -181,7 +189,7 @@ protected:
   nncc_status init() { return nncc_core_init_extern(&described, context(), nullptr, 0, &options); }
   nncc_context *context() { return reinterpret_cast<nncc_context *>(words); }
 
-  const nncc_model_desc described = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(File), 0x1234};
+  const nncc_model_desc described = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(File), 0x1234, nullptr};
   uint64_t words[NNCC_CONTEXT_FIXED_WORDS + 4] = {};
   File file = {};
   nncc_options options = {};
@@ -231,7 +239,7 @@ TEST_F(ExternWeights, AreTrustedOnDemand) {
 }
 
 TEST_F(ExternWeights, MayBeNone) {
-  const nncc_model_desc none = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(nncc_weights_header), 0x1234};
+  const nncc_model_desc none = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(nncc_weights_header), 0x1234, nullptr};
   file.header.bytes = sizeof file.header;
   file.header.hash = llvm::xxHash64(llvm::ArrayRef<uint8_t>());
   EXPECT_EQ(nncc_core_init_extern(&none, context(), nullptr, 0, &options), NNCC_OK);
@@ -300,5 +308,50 @@ TEST_F(ModelCore, TellsTheHook) {
   ASSERT_EQ(init(&options), NNCC_OK);
   ASSERT_EQ(run(), NNCC_OK);
   EXPECT_EQ(calls, "<0>0<1>1<2>2<3>3<4>4");
+}
+
+/// Parts of a kernel come through parallel_for, last one first here, and a kernel gets no more than it stands.
+TEST_F(ModelCore, CutsKernelsIntoParts) {
+  using Parts = std::vector<std::pair<uint32_t, uint32_t>>;
+  const uint32_t most[] = {1, 8, 3, 2, 1};
+  nncc_model_desc cut = model;
+  cut.parts = most;
+  std::string calls;
+  nncc_options options = {};
+  options.size = sizeof options;
+  options.user = &calls;
+  options.parallel_for = [](void *user, uint32_t count, void (*body)(void *, uint32_t), void *argument) {
+    *static_cast<std::string *>(user) += "*" + std::to_string(count);
+    while (count)
+      body(argument, --count);
+  };
+  options.on_kernel = [](void *user, uint32_t kernel, int begin) {
+    *static_cast<std::string *>(user) += (begin ? "<" : ">") + std::to_string(kernel);
+  };
+  auto runCut = [&](uint32_t threads) {
+    dispatched.clear();
+    dispatchedParts.clear();
+    calls.clear();
+    options.threads = threads;
+    EXPECT_EQ(nncc_core_init(&cut, context(), arena, sizeof arena, &options), NNCC_OK);
+    EXPECT_EQ(nncc_core_run(&cut, context(), inputs, outputs), NNCC_OK);
+  };
+  runCut(4);
+  EXPECT_EQ(calls, "<0>0<1*4>1<2*3>2<3*2>3<4>4");
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 4}));
+  EXPECT_EQ(dispatchedParts,
+            (Parts{{0, 1}, {3, 4}, {2, 4}, {1, 4}, {0, 4}, {2, 3}, {1, 3}, {0, 3}, {1, 2}, {0, 2}, {0, 1}}));
+  for (uint32_t threads : {0u, 1u}) {
+    runCut(threads);
+    EXPECT_EQ(calls, "<0>0<1>1<2>2<3>3<4>4");
+    EXPECT_EQ(dispatchedParts, Parts(5, {0, 1}));
+  }
+  options.parallel_for = nullptr; // threads alone mean nothing
+  runCut(4);
+  EXPECT_EQ(dispatchedParts, Parts(5, {0, 1}));
+  // A model none of whose kernels can be cut.
+  options.parallel_for = [](void *, uint32_t, void (*)(void *, uint32_t), void *) { FAIL(); };
+  ASSERT_EQ(init(&options), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
 }
 } // namespace

@@ -61,7 +61,7 @@ TEST_F(LibraryTest, NamesAMissingKernel) {
 
 TEST_F(LibraryTest, CountsTheOperands) {
   plan.kernels[1].operands.pop_back();
-  EXPECT_EQ(emit(), "kernel 'k001_copy': function 'k001_copy' does not take 2 pointers");
+  EXPECT_EQ(emit(), "kernel 'k001_copy': function 'k001_copy' does not take 2 pointers and 2 numbers");
 }
 
 TEST_F(LibraryTest, RefusesOperandsOutsideOfTheirMemory) {

@@ -37,10 +37,13 @@ done:
   ret void
 }
 
-define void @k001_copy(ptr %in, ptr %count, ptr %out) {
-  %n = load i64, ptr %count
+; Takes the range of its work: elements.
+define void @k001_copy(ptr %in, ptr %count, ptr %out, i64 %begin, i64 %end) {
+  %n = sub i64 %end, %begin
   %bytes = mul i64 %n, 4
-  call void @llvm.memcpy.p0.p0.i64(ptr %out, ptr %in, i64 %bytes, i1 false)
+  %from = getelementptr float, ptr %in, i64 %begin
+  %to = getelementptr float, ptr %out, i64 %begin
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %bytes, i1 false)
   ret void
 }
 
@@ -128,6 +131,8 @@ ModelPlan tinyPlan(mlir::MLIRContext &context, StringRef name, StringRef target,
   addKernel("k002_sum", "k002_sum", "ReduceSum", {g, bias, y});
   addKernel("k003_scale", "k000_scale", "Mul/2", {y, half, count10, y});
   plan.kernels[0].macs = 64;
+  plan.kernels[1].work = 64;
+  plan.kernels[1].parts = 8;
   plan.arena = {{"h", 0, 256, 0, 1}, {"g", 256, 256, 1, 2}};
   plan.arenaBytes = plan.arenaLowerBound = 512;
   plan.peakKernel = 1;

@@ -43,6 +43,16 @@ static void on_kernel(void *user, uint32_t kernel, int begin) {
   ++*(int *)user;
 }
 
+/* One part after the other, the last one first. */
+static uint32_t jobs, parts;
+static void backwards(void *user, uint32_t count, void (*body)(void *argument, uint32_t i), void *argument) {
+  EXPECT(user == &jobs);
+  ++jobs;
+  parts = count;
+  while (count)
+    body(argument, --count);
+}
+
 int main(void) {
   tiny_context context = {{0}};
   tiny_inputs inputs = {image};
@@ -110,6 +120,16 @@ int main(void) {
   EXPECT(tiny_init(&context, arena, sizeof arena, &options) == NNCC_OK);
   EXPECT(tiny_run(&context, &inputs, &outputs) == NNCC_OK);
   EXPECT(calls == 2 * TINY_KERNELS && begun == 1234 && ended == 1234);
+
+  /* Parts: the second kernel stands eight, the others one. */
+  for (uint32_t threads = 0; threads < 11; ++threads) {
+    nncc_options parallel = {.size = sizeof parallel, .threads = threads, .parallel_for = backwards, .user = &jobs};
+    fill((float)threads);
+    jobs = 0;
+    EXPECT(tiny_init(&context, arena, sizeof arena, &parallel) == NNCC_OK);
+    EXPECT(tiny_run(&context, &inputs, &outputs) == NNCC_OK && is_right());
+    EXPECT(threads < 2 ? jobs == 0 : jobs == 1 && parts == (threads < 8 ? threads : 8));
+  }
 
   /* The table. */
   const nncc_model *model = &tiny_model;
