@@ -254,6 +254,30 @@ def VectorizeLoops : Pass<"nncc-vectorize-loops", "::mlir::func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def CutKernels : Pass<"nncc-cut-kernels", "::mlir::ModuleOp"> {
+  let summary = "Lets kernels run in parts, on several threads";
+  let description = [{
+    A function with enough work gets two more arguments, the range of its work to be done; `nn.work` says how much
+    there is, `nn.parts` into how many ranges it is worth cutting. Work is an estimate in operations on vectors of 32
+    bytes. The iterations of loops marked `nn.parallel` are shared out; a function with effects outside of such loops
+    stays whole. What an iteration does is not touched, so results are the same bits however the work is cut.
+    Why so: docs/decisions/0004-threads.md.
+
+    Requires L2 functions with their marks, guarantees L2 without marks.
+
+    ```mlir
+    func.func private @k0(%x: memref<..>, %y: memref<..>) { scf.for %i = %c0 to %c512 step %c1 {...} {nn.parallel} }
+    // becomes
+    func.func private @k0(%x: memref<..>, %y: memref<..>, %begin: i64, %end: i64) attributes {nn.work = ..., nn.parts = ...} {
+      ... scf.for %i = %low to %high step %c1 {...}
+    }
+    ```
+  }];
+  let options = [Option<"partWork", "part-work", "int64_t", /*default=*/"20000",
+                        "The least work of a part, in operations on vectors of 32 bytes">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def ExpandMath : Pass<"nncc-expand-math", "::mlir::func::FuncOp"> {
   let summary = "Rewrites mathematical functions as arithmetic, so that code calls no C library";
   let description = [{

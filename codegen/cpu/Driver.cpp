@@ -3,6 +3,7 @@
 #include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Regions.h"
 #include "codegen/cpu/Tiling.h"
+#include "dialects/nn/Parts.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
@@ -460,7 +461,20 @@ private:
       int64_t perTrip = stepsPerTrip(tile);
       f[CallEntry::Tiles] = steps / perTrip;
       f[CallEntry::RestSteps] = steps % perTrip;
-      calls[{tile.rows, 0, 0, tile}].push_back(entry);
+      // Several calls where threads may share them out.
+      int64_t shareable = shareableCall(), step = blocks.count;
+      if (shareable)
+        step = std::clamp<int64_t>(shareable / (tile.rows * widthOfOutput()), 1, blocks.count);
+      for (int64_t block = 0; block < blocks.count; block += step) {
+        CallEntry part = entry;
+        auto &p = part.fields;
+        p[CallEntry::Lines] = std::min(step, blocks.count - block);
+        p[CallEntry::OffsetA] += block * f[CallEntry::LineA];
+        p[CallEntry::OffsetC] += block * f[CallEntry::LineC];
+        for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
+          p[CallEntry::leafField(i, 0)] += block * f[CallEntry::leafField(i, 1)];
+        calls[{tile.rows, 0, 0, tile}].push_back(part);
+      }
     }
   }
 
@@ -501,17 +515,25 @@ private:
 
   using Pointers = SmallVector<Value>; ///< per stream; null where absent
 
+  /// A loop whose trips write different pixels or channels: they may run at the same time (nn.parallel).
+  void parallelLoop(int64_t count, function_ref<void(Value)> body) {
+    auto loop = scf::ForOp::create(code.b, code.constant(0), code.constant(count), code.constant(1));
+    loop->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar());
+  }
+
   /// A loop that moves every present pointer by its stride; none for one trip.
   void loopOver(int64_t count, ArrayRef<int64_t> strides, Pointers pointers, function_ref<void(Pointers)> body) {
     if (count == 1)
       return body(pointers);
-    code.loop(code.constant(0), code.constant(count), 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+    parallelLoop(count, [&](Value i) {
       Pointers moved = pointers;
       for (auto [pointer, stride, operand] : llvm::zip(moved, strides, operands))
         if (pointer && stride)
           pointer = code.at(pointer, code.mul(i, stride), operand.element);
       body(moved);
-      return {};
     });
   }
 
@@ -530,6 +552,8 @@ private:
     bool blocks = contraction.outputs > panel && bytes > half;
     // Output pixels whose input stays in the cache while panels pass by.
     int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
+    if (int64_t shareable = shareableCall())
+      budget = budget ? std::min(budget, shareable) : shareable;
     cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
     prefetchNextPanel(blocks);
     return blocks;
@@ -569,6 +593,42 @@ private:
       }
   }
 
+  int64_t elementsOfOutput() const { return cast<MemRefType>(memories[C].getType()).getNumElements(); }
+  int64_t widthOfOutput() const { return cast<MemRefType>(memories[C].getType()).getShape().drop_back().back(); }
+
+  /// The most output pixels that a call may cover so that the calls of a kernel can be shared out among threads; 0 for
+  /// all where panels and images are enough. A call of less than 64 Ki multiply-adds would not be worth its table
+  /// entry.
+  int64_t shareableCall() const {
+    constexpr int64_t calls = 32, leastOfCall = 1 << 16;
+    int64_t channels = contraction.outputs * contraction.groups, images = 1;
+    for (const Axis &axis : outer)
+      images *= axis.count;
+    int64_t panels = contraction.groups * llvm::divideCeil(contraction.outputs, panel);
+    int64_t pixels = elementsOfOutput() / std::max<int64_t>(channels, 1);
+    int64_t ofPixel = std::min(panel, contraction.outputs) * contraction.depth * contraction.tapsH * contraction.tapsW;
+    if (panels * images >= calls || panels * pixels * ofPixel < calls * leastOfCall / 4)
+      return 0;
+    return std::max(llvm::divideCeil(panels * pixels, calls), llvm::divideCeil(leastOfCall, ofPixel));
+  }
+
+  /// Work of one call of a variant (nn.work), on average over its entries.
+  int64_t workOfCall(const Variant &variant, ArrayRef<CallEntry> entries, int64_t vectors) const {
+    int64_t work = 0;
+    for (const CallEntry &entry : entries) {
+      ArrayRef<int64_t> f = entry.fields;
+      int64_t taps = f[CallEntry::Taps0] * f[CallEntry::Taps1] * f[CallEntry::Depth];
+      int64_t pixels = f[CallEntry::Lines] * f[CallEntry::Tiles] * variant.rows;
+      if (variant.sliding) {
+        taps = contraction.tapsH * contraction.tapsW;
+        pixels = f[CallEntry::Lines] * variant.rows * widthOfOutput();
+      }
+      work += pixels * (taps + 2 + epilogue.leaves().size());
+    }
+    int64_t bits = vectors * lanes * contraction.element.getIntOrFloatBitWidth();
+    return std::max<int64_t>(work / entries.size() * bits / 256, 1);
+  }
+
   void emit() {
     Pointers pointers;
     SmallVector<int64_t> groupStrides;
@@ -586,25 +646,19 @@ private:
       loopOver(contraction.groups, groupStrides, pointers, [&](Pointers pointers) {
         auto overEntries = [&](ArrayRef<CallEntry> entries, function_ref<void(Value)> body) {
           Value base = LLVM::AddressOfOp::create(code.b, kernels.getTable(entries));
-          if (entries.size() == 1)
-            return body(base);
           int64_t fields = entries.front().fields.size();
-          code.loop(code.constant(0), code.constant(entries.size()), 1, {},
-                    [&](Value i, ValueRange) -> SmallVector<Value> {
-                      body(code.at(base, code.mul(i, fields), code.b.getI32Type()));
-                      return {};
-                    });
+          parallelLoop(entries.size(), [&](Value i) { body(code.at(base, code.mul(i, fields), code.b.getI32Type())); });
         };
         // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
         if (blocks || !isProduct)
           for (auto &[variant, entries] : calls)
             overEntries(entries, [&](Value entry) {
-              overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, at, width, entry); });
+              overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, entries, at, width, entry); });
             });
         else
           overPanels(pointers, [&](Pointers at, int64_t width) {
             for (auto &[variant, entries] : calls)
-              overEntries(entries, [&](Value entry) { emitCall(variant, at, width, entry); });
+              overEntries(entries, [&](Value entry) { emitCall(variant, entries, at, width, entry); });
           });
       });
     });
@@ -657,8 +711,8 @@ private:
     return shape;
   }
 
-  /// Calls the micro-kernel for `channels` output channels at a table entry.
-  void emitCall(const Variant &variant, Pointers pointers, int64_t channels, Value entry) {
+  /// Calls the micro-kernel for `channels` output channels at one of the entries of its table.
+  void emitCall(const Variant &variant, ArrayRef<CallEntry> entries, Pointers pointers, int64_t channels, Value entry) {
     TileShape shape = shapeOf(variant, channels);
     func::FuncOp kernelFunction = kernels.get(shape, epilogue);
 
@@ -681,7 +735,8 @@ private:
       if (pointer)
         arguments.push_back(pointer);
     arguments.push_back(entry);
-    func::CallOp::create(code.b, kernelFunction, arguments);
+    auto call = func::CallOp::create(code.b, kernelFunction, arguments);
+    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfCall(variant, entries, shape.vectors)));
   }
 
   /// True unless the plan proved a leaf and the output disjoint.

@@ -1,5 +1,6 @@
 // Verification and effects of kernels and launches.
 #include "dialects/nn/NN.h"
+#include "dialects/nn/Parts.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
@@ -80,8 +81,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto function = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getCalleeAttr());
   if (!function)
     return emitOpError() << "launches unknown function " << getCalleeAttr();
-  if (function.getNumArguments() != getOperands_().size())
-    return emitOpError() << "passes " << getOperands_().size() << " operands to a function of "
-                         << function.getNumArguments();
+  unsigned taken = function.getNumArguments() - (function->hasAttr(kWorkAttr) ? 2 : 0); // without the range of work
+  if (taken != getOperands_().size())
+    return emitOpError() << "passes " << getOperands_().size() << " operands to a function of " << taken;
   return success();
 }

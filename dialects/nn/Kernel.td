@@ -70,7 +70,8 @@ def NN_PlaceOp : NN_Op<"place", [Pure]> {
 def NN_LaunchOp : NN_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "runs an outlined kernel";
   let description = [{
-    Operands are the kernel's inputs, outputs and scratch in that order.
+    Operands are the kernel's inputs, outputs and scratch in that order. A function with `nn.work` takes two numbers
+    more, the range of its work that is to be done; a launch means all of it.
 
     ```mlir
     nn.launch @k000_conv1(%x, %w, %y) {name = "k000_conv1"} : memref<1x8x8x3xf32>, memref<4x3x3x3xf32>, memref<1x6x6x4xf32>

@@ -3,6 +3,7 @@
 #include "codegen/emit/Identifiers.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "passes/lower/KernelCost.h"
 #include "llvm/ADT/MapVector.h"
@@ -192,6 +193,16 @@ private:
 } // namespace
 
 ModelPlan buildPlan(ModuleOp module, std::string name) { return PlanBuilder(module, std::move(name)).build(); }
+
+void readParts(ModuleOp module, ModelPlan &plan) {
+  for (KernelPlan &kernel : plan.kernels) {
+    auto function = module.lookupSymbol<func::FuncOp>(kernel.function);
+    if (auto work = function->getAttrOfType<IntegerAttr>(kWorkAttr)) {
+      kernel.work = work.getInt();
+      kernel.parts = function->getAttrOfType<IntegerAttr>(kPartsAttr).getInt();
+    }
+  }
+}
 
 LogicalResult nameFunctions(ModuleOp module, ModelPlan &plan) {
   auto main = module.lookupSymbol<func::FuncOp>("main");

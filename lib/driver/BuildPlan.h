@@ -13,5 +13,8 @@ ModelPlan buildPlan(mlir::ModuleOp module, std::string name);
 /// Fills in which function runs each kernel, from the launches of a module at L1.
 mlir::LogicalResult nameFunctions(mlir::ModuleOp module, ModelPlan &plan);
 
+/// Fills in which kernels can run in parts, from the functions of a module at L2.
+void readParts(mlir::ModuleOp module, ModelPlan &plan);
+
 } // namespace nncc
 #endif

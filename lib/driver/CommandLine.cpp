@@ -90,6 +90,11 @@ cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print t
 cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
                               cl::value_desc("PASS"), everywhere);
 
+cl::opt<int64_t> partWork("part-work",
+                          cl::desc("Least work of a part of a kernel, for threads: in operations on 32-byte vectors "
+                                   "(default: 20000); 1 cuts all that can be cut"),
+                          cl::init(0), cl::value_desc("N"), everywhere);
+
 /// Splits `NAME=VALUE` at the last `=` in front of the value; names may hold anything else.
 bool splitAssignment(StringRef text, std::string &name, std::string &value) {
   size_t at = text.find('=');
@@ -215,6 +220,13 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
       return std::nullopt;
     }
     options.import.binds[name] = value;
+  }
+  if (partWork.getNumOccurrences()) {
+    if (partWork < 1) {
+      reportError("--part-work must be at least 1");
+      return std::nullopt;
+    }
+    options.partWork = partWork;
   }
   if (!printAfter.empty())
     registerPasses(); // by name: nothing else asks for that

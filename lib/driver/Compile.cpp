@@ -126,14 +126,15 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (reached(Stage::L1))
     return result;
 
-  // L1 -> L2: contractions become calls of micro-kernels, the rest is tiled and vectorized.
-  if (failed(steps.run("generating loops", [](PassManager &passes) {
+  // L1 -> L2: contractions become calls of micro-kernels, the rest is tiled and vectorized; large ones run in parts.
+  if (failed(steps.run("generating loops", [&](PassManager &passes) {
         passes.addPass(createEmitContractions());
-        buildTilePipeline(passes);
+        buildTilePipeline(passes, options.partWork);
       })))
     return failure();
   if (failed(checkLowered(module)))
     return failure();
+  readParts(module, result.plan);
   if (reached(Stage::L2))
     return result;
 

@@ -33,13 +33,14 @@ static void walk(KernelLoops &loops, const Nest &nest, size_t kept, const Access
     if (vectorLoop < 0)
       return body(row);
     // Two registers at once: mere copies wait for memory.
-    build.tiles(nest.extents[vectorLoop], 2 * loops.lanes(along->element), [&](Value begin, int64_t lanes) {
+    auto tile = [&](Value begin, int64_t lanes) {
       Cursor at = row;
       at.indices[vectorLoop] = begin;
       at.vectorLoop = vectorLoop;
       at.lanes = lanes;
       body(at);
-    });
+    };
+    build.tiles(nest.extents[vectorLoop], 2 * loops.lanes(along->element), tile, !nest.isReduced[vectorLoop]);
   });
 }
 
@@ -220,7 +221,7 @@ LogicalResult lowerScatterElements(KernelLoops &loops, nn::ScatterElementsOp op)
   Nest nest;
   nest.extents.assign(shape.begin(), shape.end());
   nest.extents.push_back(data[axis]);
-  nest.isReduced.assign(rank + 1, false);
+  nest.isReduced.assign(rank + 1, true); // two updates may meet in one element
   SmallVector<int> dataLoops = sameLoops(rank);
   dataLoops[axis] = rank;
   nest.accesses.push_back(loops.output(0, dataLoops, rank + 1));
@@ -241,6 +242,7 @@ LogicalResult lowerScatterND(KernelLoops &loops, nn::ScatterNDOp op) {
   TupleNest tuples(loops, op.getData(), perDim(build, loops.kernel.getOutputs()[0], loops.elementOf(op.getData())),
                    op.getIndices(), op.getUpdates(),
                    perDim(build, loops.memory(op.getUpdates()), loops.elementOf(op.getUpdates())), /*batch=*/0);
+  tuples.nest.isReduced.assign(tuples.nest.extents.size(), true); // two updates may meet in one element
   const Access &target = tuples.nest.accesses[0], &updates = tuples.nest.accesses[2];
   walk(
       loops, tuples.nest, tuples.tuple, tuples.hasSlices() ? &updates : nullptr,

@@ -1,5 +1,6 @@
 // Loops, indices, loads and stores; see LoopBuilder.h.
 #include "passes/lower/LoopBuilder.h"
+#include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -239,23 +240,42 @@ SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes) {
   return pieces;
 }
 
-void LoopBuilder::tiles(int64_t extent, int64_t lanes, function_ref<void(Value, int64_t)> body) {
-  for (TilePiece piece : cutTiles(extent, lanes))
-    loop(index(piece.begin), index(piece.begin + piece.count * piece.lanes), piece.lanes, {},
-         [&](Value iv, ValueRange) {
-           body(iv, piece.lanes);
-           return SmallVector<Value>();
-         });
+void LoopBuilder::parallelLoop(int64_t begin, int64_t end, int64_t step, function_ref<void(Value)> body) {
+  if (begin >= end)
+    return;
+  auto loop = scf::ForOp::create(builder, loc, index(begin), index(end), index(step));
+  loop->setAttr(nn::kParallelAttr, builder.getUnitAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void LoopBuilder::tiles(int64_t extent, int64_t lanes, function_ref<void(Value, int64_t)> body, bool parallel) {
+  for (TilePiece piece : cutTiles(extent, lanes)) {
+    int64_t end = piece.begin + piece.count * piece.lanes;
+    if (parallel)
+      parallelLoop(piece.begin, end, piece.lanes, [&](Value iv) { body(iv, piece.lanes); });
+    else
+      loop(index(piece.begin), index(end), piece.lanes, {}, [&](Value iv, ValueRange) {
+        body(iv, piece.lanes);
+        return SmallVector<Value>();
+      });
+  }
 }
 
 void LoopBuilder::loops(const Nest &nest, ArrayRef<int> loops, Cursor cursor, function_ref<void(const Cursor &)> body) {
   cursor.indices.resize(nest.extents.size());
   if (loops.empty())
     return body(cursor);
-  loop(nest.extents[loops.front()], [&](Value iv) {
-    cursor.indices[loops.front()] = iv;
+  int number = loops.front();
+  auto inside = [&](Value iv) {
+    cursor.indices[number] = iv;
     this->loops(nest, loops.drop_front(), cursor, body);
-  });
+  };
+  if (nest.isReduced[number])
+    loop(nest.extents[number], inside);
+  else
+    parallelLoop(0, nest.extents[number], 1, inside);
 }
 
 //===-- vectors ---------------------------------------------------------===//
@@ -391,13 +411,16 @@ void Rows::each(const Cursor &row, function_ref<void(const Cursor &)> body) {
   build.loops(nest, reduced, row, [&](const Cursor &cursor) {
     if (!alongRow)
       return body(cursor);
-    build.tiles(nest.extents[vectorLoop], lanes * 2, [&](Value begin, int64_t count) {
-      Cursor here = cursor;
-      here.indices[vectorLoop] = begin;
-      here.vectorLoop = vectorLoop;
-      here.lanes = count;
-      body(here);
-    });
+    build.tiles(
+        nest.extents[vectorLoop], lanes * 2,
+        [&](Value begin, int64_t count) {
+          Cursor here = cursor;
+          here.indices[vectorLoop] = begin;
+          here.vectorLoop = vectorLoop;
+          here.lanes = count;
+          body(here);
+        },
+        /*parallel=*/false); // all of a row waits for what was found out about it
   });
 }
 

@@ -74,16 +74,22 @@ public:
 
   //===-- loops ---------------------------------------------------------===//
 
-  /// body(i) for i = 0 .. extent - 1; no loop when it runs once.
+  /// body(i) for i = 0 .. extent - 1; no loop when it runs once. For loops whose iterations depend on each other.
   void loop(int64_t extent, llvm::function_ref<void(mlir::Value)> body);
   /// The same from `begin` in `step`s, carrying values.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value begin, mlir::Value end, int64_t step, mlir::ValueRange initial,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  /// body(i) for i = begin, begin + step ... in any order, on any thread: an iteration reads and writes nothing that
+  /// another one, or anything else in the function, writes (nn.parallel). One trip is a loop, too.
+  void parallelLoop(int64_t begin, int64_t end, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   /// body(begin, lanes) so that every element of [0, extent) is in one tile: whole tiles of `lanes`, then smaller
   /// powers of two down to 4, then single elements. Tiles never overlap, so kernels may work in place.
-  void tiles(int64_t extent, int64_t lanes, llvm::function_ref<void(mlir::Value, int64_t)> body);
-  /// Loops over all of `loops` of the nest that are not yet entered, outermost first.
+  ///
+  /// parallel  a tile reads and writes nothing that another tile, or anything else in the function, writes
+  void tiles(int64_t extent, int64_t lanes, llvm::function_ref<void(mlir::Value, int64_t)> body, bool parallel = true);
+  /// Loops over all of `loops` of the nest that are not yet entered, outermost first. Those that are not reduced are
+  /// parallel (nn.parallel): nothing may be written in two of their iterations.
   void loops(const Nest &nest, llvm::ArrayRef<int> loops, Cursor cursor, llvm::function_ref<void(const Cursor &)> body);
 
   //===-- vectors -------------------------------------------------------===//

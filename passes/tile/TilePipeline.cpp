@@ -5,10 +5,14 @@
 
 using namespace mlir;
 
-void nncc::buildTilePipeline(OpPassManager &manager) {
+void nncc::buildTilePipeline(OpPassManager &manager, std::optional<int64_t> partWork) {
+  CutKernelsOptions cut;
+  if (partWork)
+    cut.partWork = *partWork;
   manager.addPass(createLowerToLoops());
+  manager.nest<func::FuncOp>().addPass(createVectorizeLoops());
+  manager.addPass(createCutKernels(cut));
   OpPassManager &functions = manager.nest<func::FuncOp>();
-  functions.addPass(createVectorizeLoops());
   functions.addPass(createCanonicalizerPass());
   functions.addPass(createCSEPass());
 }

@@ -65,6 +65,8 @@ public:
     }
     orderByOutput();
     nest.simplify();
+    if (nest.extents.empty())
+      addLoop(); // a single element can be left to one part, too
     emit();
     return success();
   }
@@ -107,6 +109,14 @@ private:
         access.strides[to] = old.strides[from];
     }
     nest = sorted;
+  }
+
+  /// A loop of one trip.
+  void addLoop() {
+    nest.extents.push_back(1);
+    nest.isReduced.push_back(false);
+    for (Access &access : nest.accesses)
+      access.strides.push_back(0);
   }
 
   //===-- the body ------------------------------------------------------===//
@@ -295,7 +305,7 @@ private:
       if (loop != innermost && loop != other)
         outer.push_back(loop);
     build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
-      build.loop(build.index(0), build.index(whole * groups), groups, {}, [&](Value begin, ValueRange) {
+      build.parallelLoop(0, whole * groups, groups, [&](Value begin) {
         Cursor here = cursor;
         here.indices[other] = begin;
         here.indices[innermost] = build.index(0);
@@ -309,11 +319,10 @@ private:
           vector::StoreOp::create(builder, op.getLoc(), compute(loaded, lanes), output().memory,
                                   build.add(build.elementIndex(output(), here), build.index(first)));
         }
-        return SmallVector<Value>();
       });
-      build.loop(rest, [&](Value number) {
+      build.parallelLoop(whole * groups, whole * groups + rest, 1, [&](Value number) {
         Cursor here = cursor;
-        here.indices[other] = build.add(build.index(whole * groups), number);
+        here.indices[other] = number;
         here.vectorLoop = innermost;
         here.lanes = group;
         point(here);

@@ -1,0 +1,20 @@
+// The words by which loops say that they can be shared out, and functions that they are.
+#ifndef NNCC_DIALECTS_NN_PARTS_H
+#define NNCC_DIALECTS_NN_PARTS_H
+#include "llvm/ADT/StringRef.h"
+
+namespace nncc::nn {
+
+/// On an scf.for of a kernel's function: no iteration reads or writes what another iteration, or anything else in the
+/// function, writes. Its iterations may run at the same time and in any order.
+inline constexpr llvm::StringLiteral kParallelAttr = "nn.parallel";
+
+/// An integer. On a call: how much it does, in operations on vectors of 32 bytes. On a function: its last two
+/// arguments are the range of the work that it is to do, and this is all of it.
+inline constexpr llvm::StringLiteral kWorkAttr = "nn.work";
+
+/// An integer, on a function with a range: how many ranges its work is worth cutting into.
+inline constexpr llvm::StringLiteral kPartsAttr = "nn.parts";
+
+} // namespace nncc::nn
+#endif
