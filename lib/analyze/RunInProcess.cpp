@@ -1,6 +1,7 @@
 // Links emitted objects into this process (LLVM JITLink) and calls the model: the same bytes that ship.
 #include "lib/analyze/RunModel.h"
 #include "nncc/abi.h"
+#include "nncc/pool.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/MapperJITLinkMemoryManager.h"
 #include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
@@ -22,8 +23,10 @@ static uint64_t nowNs() {
 namespace {
 class InProcessModel : public RunnableModel {
 public:
-  static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects);
+  static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, unsigned threads);
   ~InProcessModel() override {
+    if (hasPool)
+      nncc_pool_destroy(&pool);
     std::free(arenaMemory);
     if (session)
       llvm::consumeError(session->endSession());
@@ -84,6 +87,8 @@ private:
   std::unique_ptr<llvm::orc::ExecutionSession> session;
   std::unique_ptr<llvm::orc::ObjectLinkingLayer> linker;
   const nncc_model *model = nullptr;
+  nncc_pool pool;
+  bool hasPool = false;
   std::vector<uint64_t> context;
   void *arenaMemory = nullptr;
   std::vector<const void *> inputPointers;
@@ -91,7 +96,7 @@ private:
 };
 } // namespace
 
-llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects objects) {
+llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects objects, unsigned threads) {
   using namespace llvm::orc;
   auto loaded = std::make_unique<InProcessModel>();
   auto process = SelfExecutorProcessControl::Create();
@@ -142,12 +147,23 @@ llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects
   if (!loaded->arenaMemory && model->arena_bytes)
     return llvm::createStringError(llvm::inconvertibleErrorCode(), "no memory for an arena of %llu bytes",
                                    static_cast<unsigned long long>(model->arena_bytes));
-  if (Error error = statusError(
-          "init", model->init(loaded->context.data(), loaded->arenaMemory, model->arena_bytes, /*options=*/nullptr)))
+  nncc_options options = {};
+  options.size = sizeof options;
+  if (threads > 1) {
+    if (int error = nncc_pool_create(&loaded->pool, threads))
+      return llvm::createStringError(std::error_code(error, std::generic_category()), "cannot start %u threads: %s",
+                                     threads, std::strerror(error));
+    loaded->hasPool = true;
+    options.threads = threads;
+    options.parallel_for = nncc_pool_parallel_for;
+    options.user = &loaded->pool;
+  }
+  if (Error error =
+          statusError("init", model->init(loaded->context.data(), loaded->arenaMemory, model->arena_bytes, &options)))
     return error;
   return loaded;
 }
 
-llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadInProcess(ModelObjects objects) {
-  return InProcessModel::load(std::move(objects));
+llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadInProcess(ModelObjects objects, unsigned threads) {
+  return InProcessModel::load(std::move(objects), threads);
 }

@@ -81,11 +81,14 @@ Error RunnableModel::step(Inputs inputs, Outputs outputs,
   return fetchOutputs(outputs);
 }
 
-llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects objects, const TargetSpec &target) {
+llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects objects, const TargetSpec &target,
+                                                               unsigned threads) {
+  if (!target.isHost() && threads > 1)
+    return failure(target.name + " code runs on one thread here, under an emulator\nnote: leave out --threads");
   if (!target.isHost())
     return loadUnderEmulator(std::move(objects), target);
   if (!target.architecture->canRun(target.cpu))
     return failure("this machine cannot run code for " + llvm::Twine(target.cpu.name) +
                    "\nnote: --cpu=native is what it can run");
-  return loadInProcess(std::move(objects));
+  return loadInProcess(std::move(objects), threads);
 }

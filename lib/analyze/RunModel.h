@@ -80,10 +80,13 @@ private:
 /// under qemu-aarch64.
 ///
 /// error  a target or CPU that cannot be run here; no emulator in PATH, with the package that has it
-llvm::Expected<std::unique_ptr<RunnableModel>> loadModel(ModelObjects objects, const TargetSpec &target);
+///
+/// threads  how many run its kernels, with the pool of nncc/pool.h; more than one in process only
+llvm::Expected<std::unique_ptr<RunnableModel>> loadModel(ModelObjects objects, const TargetSpec &target,
+                                                         unsigned threads = 1);
 
 /// The two ways of loadModel(), for tests.
-llvm::Expected<std::unique_ptr<RunnableModel>> loadInProcess(ModelObjects objects);
+llvm::Expected<std::unique_ptr<RunnableModel>> loadInProcess(ModelObjects objects, unsigned threads = 1);
 llvm::Expected<std::unique_ptr<RunnableModel>> loadUnderEmulator(ModelObjects objects, const TargetSpec &target);
 
 /// A status of the runtime as an error; success for NNCC_OK.

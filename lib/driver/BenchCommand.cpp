@@ -41,7 +41,8 @@ int benchModel() {
   if (settings.rounds < 1)
     return reportError("--rounds must be at least 1");
   auto given = readGivenInputs(inputFiles());
-  if (!given)
+  auto threads = threadsOption();
+  if (!given || !threads)
     return 1;
   if (!options->target.isHost())
     return reportError("bench measures this machine; times under an emulator mean nothing\nnote: leave out --target");
@@ -53,7 +54,7 @@ int benchModel() {
   {
     Progress progress;
     options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, *given);
+    loaded = buildAndLoad(*options, *context, *given, *threads);
   }
   if (!loaded)
     return 1;
@@ -83,10 +84,12 @@ int benchModel() {
     double busy = std::max((threadSeconds() - start) * 1e9, 1.0);
     if (!time)
       return reportError(toString(time.takeError()));
+    if (*threads > 1)
+      busy = std::max<double>(time->front(), 1); // threads that wait are busy, too
     times.push_back(std::max<double>(time->front(), 1) * 1e-6);
     busyTimes.push_back(busy * 1e-6);
     peaks.push_back(peak);
-    shares.push_back(peak > 0 ? 2 * macs / busy / peak : 0);
+    shares.push_back(peak > 0 ? 2 * macs / busy / (peak * *threads) : 0);
   }
   std::vector<std::vector<double>> kernelTimes(plan.kernels.size());
   if (settings.perKernel)
@@ -109,22 +112,24 @@ int benchModel() {
                                        {"macs", kernel.macs},
                                        {"us", spreadOf(samples).median},
                                        {"us_least", *min_element(samples)}});
-    json::Object top{{"model", plan.name},         {"cpu", plan.cpu},           {"rounds", settings.rounds},
-                     {"ms", time.median},          {"ms_low", time.low},        {"ms_high", time.high},
-                     {"ms_busy", busy.median},     {"macs", int64_t(macs)},     {"gflops", gflops},
-                     {"peak_gflops", peak.median}, {"peak_share", share.median}};
+    json::Object top{{"model", plan.name},        {"threads", *threads},        {"cpu", plan.cpu},
+                     {"rounds", settings.rounds}, {"ms", time.median},          {"ms_low", time.low},
+                     {"ms_high", time.high},      {"ms_busy", busy.median},     {"macs", int64_t(macs)},
+                     {"gflops", gflops},          {"peak_gflops", peak.median}, {"peak_share", share.median}};
     if (settings.perKernel)
       top["kernels"] = std::move(kernels);
     outs() << formatv("{0:2}\n", json::Value(std::move(top)));
     return 0;
   }
-  outs() << plan.name << " on " << plan.cpu << ", one thread, " << settings.rounds << " runs\n"
+  std::string howMany = *threads == 1 ? "one thread" : std::to_string(*threads) + " threads";
+  outs() << plan.name << " on " << plan.cpu << ", " << howMany << ", " << settings.rounds << " runs\n"
          << format("  time   %.3f ms (middle half %.3f to %.3f)\n", time.median, time.low, time.high);
   if (busy.median < 0.9 * time.median)
     outs() << format("  busy   %.3f ms of processor time: other work had the core for the rest\n", busy.median);
   if (macs > 0)
-    outs() << format("  speed  %.1f GFLOP/s, %.0f %% of this core's %.0f (middle half %.0f to %.0f %%)\n", gflops,
-                     100 * share.median, peak.median, 100 * share.low, 100 * share.high);
+    outs() << format("  speed  %.1f GFLOP/s, %.0f %% of %s %.0f (middle half %.0f to %.0f %%)\n", gflops,
+                     100 * share.median, *threads == 1 ? "this core's" : "that many times this core's", peak.median,
+                     100 * share.low, 100 * share.high);
   if (settings.perKernel) {
     double total = 0;
     for (auto &samples : kernelTimes)
@@ -147,10 +152,10 @@ bool wantsJson() { return asJson; }
 
 const Command benchCommand = {
     "bench", "time a model, against this core's multiply-add peak",
-    "measures how fast a model runs on this machine, on one thread\n\n"
+    "measures how fast a model runs on this machine, on one thread or --threads=N\n\n"
     "  The peak of the core is measured between the runs, in the same process; the share is one of processor time,\n"
-    "  the time one of the clock. --cpu=native uses all that this machine has; the default is what `compile` would\n"
-    "  ship.\n",
+    "  the time one of the clock. With several threads the share is one of the clock, too, and of N times the peak of\n"
+    "  one core. --cpu=native uses all that this machine has; the default is what `compile` would ship.\n",
     benchModel};
 
 } // namespace nncc

@@ -70,7 +70,8 @@ static LogicalResult checkMemory(const ModelPlan &plan) {
   return failure();
 }
 
-std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given) {
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given,
+                                        unsigned threads) {
   for (auto &[name, array] : given)
     options.import.inputShapes[name] = array.shape;
   auto compilation = compile(options, context);
@@ -91,7 +92,7 @@ std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRConte
   objects.name = compilation->plan.name;
   objects.code = std::move(code->object);
   objects.weights = std::move(*weights);
-  auto runnable = loadModel(std::move(objects), options.target);
+  auto runnable = loadModel(std::move(objects), options.target, threads);
   if (!runnable) {
     reportError(toString(runnable.takeError()));
     return std::nullopt;

@@ -21,8 +21,9 @@ using GivenInputs = std::map<std::string, NpyArray>;
 /// Reads the files of `NAME=FILE.npy` options. error: printed, nothing is returned
 std::optional<GivenInputs> readGivenInputs(llvm::ArrayRef<std::string> options);
 
-/// Compiles and loads. error: printed, nothing is returned
-std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given);
+/// Compiles and loads; kernels run on so many threads. error: printed, nothing is returned
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given,
+                                        unsigned threads = 1);
 
 /// The bytes of every input in order: those given, else seeded random numbers.
 ///

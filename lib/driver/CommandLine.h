@@ -47,6 +47,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native);
 std::vector<std::string> inputFiles();
 /// What run and debug share: `--seed`, `--rtol`.
 uint64_t seedOption();
+/// error: a number that the pool cannot have: printed, nothing is returned
+std::optional<unsigned> threadsOption();
 double relativeTolerance();
 /// What bench and inspect share: `--json`.
 bool wantsJson();

@@ -4,6 +4,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Elements.h"
 #include "lib/driver/Remarks.h"
+#include "nncc/pool.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
@@ -28,6 +29,9 @@ cl::opt<double> rtolOption("rtol", cl::desc("Tolerance as a share of the largest
                            cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()));
 cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0),
                            cl::cat(runCategory()));
+cl::opt<unsigned> threadsNumber(ownOptionName("threads"),
+                                cl::desc("How many threads run the kernels, by the pool of nncc/pool.h (default: 1)"),
+                                cl::init(1), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()));
 cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1),
                              cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
 
@@ -44,6 +48,13 @@ struct RunSettings {
 
 uint64_t seedOption() { return seedNumber; }
 double relativeTolerance() { return rtolOption; }
+
+std::optional<unsigned> threadsOption() {
+  if (threadsNumber >= 1 && threadsNumber <= NNCC_POOL_MAX_THREADS)
+    return threadsNumber;
+  reportError("--threads=" + Twine(threadsNumber) + " is not between 1 and " + Twine(NNCC_POOL_MAX_THREADS));
+  return std::nullopt;
+}
 
 namespace {
 
@@ -148,7 +159,8 @@ int runModel() {
   if (settings.runs < 1)
     return reportError("--runs must be at least 1");
   auto given = readGivenInputs(inputFiles());
-  if (!given)
+  auto threads = threadsOption();
+  if (!given || !threads)
     return 1;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
@@ -158,7 +170,7 @@ int runModel() {
   {
     Progress progress;
     options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, *given);
+    loaded = buildAndLoad(*options, *context, *given, *threads);
   }
   if (!loaded)
     return 1;
@@ -183,6 +195,8 @@ int runModel() {
     printTensor(outs(), "output", port, bytes);
   sort(*times);
   outs() << format("  time %.3f ms", (*times)[times->size() / 2] * 1e-6);
+  if (*threads > 1)
+    outs() << " on " << *threads << " threads";
   if (settings.runs > 1)
     outs() << format(" (median of %u runs, %.3f to %.3f)", settings.runs, times->front() * 1e-6, times->back() * 1e-6);
   outs() << "\n";
