@@ -195,6 +195,8 @@ private:
       return scalarOrStrided(innermost, lanes);
     if (int other = transposedLoop(innermost); other >= 0)
       return emitTransposed(innermost, other, lanes);
+    if (int other = planesLoop(innermost); other >= 0)
+      return emitPlanes(innermost, other, 2 * lanes);
     if (int other = groupedLoop(innermost, lanes); other >= 0)
       return emitGrouped(innermost, other, lanes);
     if (int other = interleavedLoop(innermost); other >= 0)
@@ -262,6 +264,69 @@ private:
           (computes() || llvm::any_of(nest.accesses, [&](const Access &access) { return access.strides[loop] == 1; })))
         return loop;
     return -1;
+  }
+
+  /// True for an input whose elements along `innermost` are groups, with the elements of a group along `other`.
+  bool isPixels(const Access &access, int innermost, int other) {
+    return &access != &output() && access.strides[other] == 1 && access.strides[innermost] == nest.extents[other];
+  }
+
+  /// A loop over two or three planes of the output whose elements are those of pixels in an input.
+  int planesLoop(int innermost) {
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop) {
+      if (loop == innermost || nest.extents[loop] < 2 || nest.extents[loop] > 3 || nest.extents[innermost] < 4)
+        continue;
+      bool hasPixels = false, isEasy = true;
+      for (Access &access : nest.accesses) {
+        bool isPixel = isPixels(access, innermost, loop);
+        hasPixels |= isPixel;
+        isEasy &= isPixel || access.strides[innermost] == 0 || access.strides[innermost] == 1;
+      }
+      if (hasPixels && isEasy)
+        return loop;
+    }
+    return -1;
+  }
+
+  /// Pixels are loaded whole and taken apart in registers: one vector for each plane.
+  void emitPlanes(int innermost, int other, int64_t lanes) {
+    int64_t group = nest.extents[other];
+    SmallVector<int> outer;
+    for (int loop = 0, end = nest.extents.size(); loop < end; ++loop)
+      if (loop != innermost && loop != other)
+        outer.push_back(loop);
+    build.loops(nest, outer, Cursor(), [&](const Cursor &cursor) {
+      build.tiles(nest.extents[innermost], lanes, [&](Value begin, int64_t count) {
+        Cursor here = cursor;
+        here.indices[innermost] = begin;
+        here.indices[other] = build.index(0);
+        here.vectorLoop = innermost;
+        here.lanes = count;
+        SmallVector<Value> pixels(nest.accesses.size());
+        for (auto [number, access] : llvm::enumerate(nest.accesses))
+          if (count > 1 && isPixels(access, innermost, other)) {
+            Type scalar = cast<MemRefType>(access.memory.getType()).getElementType();
+            pixels[number] = vector::LoadOp::create(builder, op.getLoc(), VectorType::get({count * group}, scalar),
+                                                    access.memory, build.elementIndex(access, here));
+          }
+        for (int64_t plane = 0; plane < group; ++plane) {
+          here.indices[other] = build.index(plane);
+          SmallVector<int64_t> turns;
+          for (int64_t lane = 0; lane < count; ++lane)
+            turns.push_back(lane * group + plane);
+          SmallVector<Value> loaded;
+          for (auto [number, access] : llvm::enumerate(nest.accesses)) {
+            if (op.getBody()->getArgument(number).use_empty())
+              loaded.push_back(unused(access, count));
+            else if (pixels[number])
+              loaded.push_back(vector::ShuffleOp::create(builder, op.getLoc(), pixels[number], pixels[number], turns));
+            else
+              loaded.push_back(build.loadRaw(access, here));
+          }
+          build.storeRaw(output(), here, compute(loaded, count));
+        }
+      });
+    });
   }
 
   /// How an access lies on groups of `innermost` elements that follow each other in the loop `other`.

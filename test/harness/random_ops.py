@@ -195,7 +195,17 @@ def layout(random, graph: Graph):
     if kind == "Squeeze":
         shape.insert(int(random.integers(0, len(shape))), 1)
     value = graph.input(numbers(random, shape))
-    if kind == "Transpose":
+    if kind == "Transpose" and random.random() < 0.4:
+        # Images of few channels, the channels last or first, as any type.
+        h, w, channels = *distinct(random, 2, 3, 30), pick(random, [2, 3, 4, 5])
+        perm, image = pick(random, [((0, 3, 1, 2), [1, h, w, channels]), ((0, 2, 3, 1), [1, channels, h, w])])
+        value = numbers(random, image, -100, 100)
+        dtype = pick(random, [np.float32, np.float32, np.int8, np.int64])
+        turned = graph.node(kind, [graph.input(value.astype(dtype))], perm=list(perm))
+        if dtype == np.float32 and random.random() < 0.5:
+            turned = graph.node("Mul", [turned, graph.constant(numbers(random, [image[d] for d in perm][-1:]))])
+        graph.output(turned, dtype)
+    elif kind == "Transpose":
         graph.output(graph.node(kind, [value], perm=[int(p) for p in random.permutation(len(shape))]))
     elif kind == "Reshape":
         target = [0, -1] if random.random() < 0.3 else [-1, shape[-1]] if random.random() < 0.5 else [shape[-1], 1, -1]

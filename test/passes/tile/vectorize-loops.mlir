@@ -77,6 +77,21 @@ func.func @per_channel(%x: memref<9x3xf32>, %c: memref<3xf32>, %y: memref<9x3xf3
   }
   return
 }
+
+// Pixels become planes: three vectors of each load.
+// CHECK-LABEL: @planes
+// CHECK: vector.load {{.*}} memref<24xf32>, vector<24xf32>
+// CHECK: vector.shuffle {{.*}} [0, 3, 6, 9, 12, 15, 18, 21]
+// CHECK: vector.store {{.*}} vector<8xf32>
+// CHECK: vector.shuffle {{.*}} [1, 4, 7, 10, 13, 16, 19, 22]
+// CHECK: vector.shuffle {{.*}} [2, 5, 8, 11, 14, 17, 20, 23]
+func.func @planes(%x: memref<8x3xf32>, %y: memref<3x8xf32>) {
+  linalg.generic {indexing_maps = [#flip, #id], iterator_types = ["parallel", "parallel"]} ins(%x : memref<8x3xf32>) outs(%y : memref<3x8xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    linalg.yield %0 : f32
+  }
+  return
+}
 }
 
 // -----
