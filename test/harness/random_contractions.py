@@ -152,6 +152,7 @@ def convolution(random, graph: Graph, groups: int, per_group: int, out_per_group
     pixels = output_extents(attributes, kernel, extents)
     if min(pixels) < 1 or batch * np.prod(pixels) * outputs * per_group * np.prod(kernel) > MOST_MACS:
         raise ValueError("empty, or too expensive")
+    graph.sizes = dict(M=int(np.prod(pixels)) if pointwise else pixels[-1], N=outputs if per_group == 1 else out_per_group, K=per_group)
     if random.random() < 0.5:
         attributes["kernel_shape"] = kernel
     scale = (3 / (per_group * np.prod(kernel))) ** 0.5
@@ -219,6 +220,7 @@ def conv_transpose(random, graph: Graph):
     batch, outputs = pick(random, [1, 2]), out_per_group * groups
     if min(pixels) < 1 or batch * np.prod(extents) * per_group * outputs * np.prod(kernel) > MOST_MACS:
         raise ValueError("empty, or too expensive")
+    graph.sizes = dict(M=pixels[-1], N=out_per_group, K=per_group)
     operands = [source(random, graph, [batch, per_group * groups, *extents]),
                 weight(random, graph, numbers(random, [per_group * groups, out_per_group, *kernel], -0.6, 0.6))]
     if random.random() < 0.5:
@@ -232,6 +234,7 @@ def pool(random, graph: Graph):
     spatial, channels = pick(random, [1, 2, 2, 2]), extent(random, 1, 70)
     kind = pick(random, ["MaxPool", "MaxPool", "MaxPool", "AveragePool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"])
     extents = distinct(random, spatial, 6, 19)
+    graph.sizes = dict(N=channels)
     value = source(random, graph, [pick(random, [1, 1, 2]), channels, *extents])
     if kind.startswith("Global"):
         graph.output(graph.node(kind, [value]))
@@ -257,6 +260,7 @@ def pool(random, graph: Graph):
 def matmul(random, graph: Graph):
     """MatMul of rank 1 to 4, batch dims that broadcast, constant or runtime operands, transposed operands."""
     m, n, k = extent(random, 1, 45), pick(random, [1, extent(random, 1, 70), extent(random, 1, 70)]), extent(random, 1, 100)
+    graph.sizes = dict(M=m, N=n, K=k)
     batch = distinct(random, extent(random, 0, 2), 2, 5)
     a_shape, b_shape = [*batch, m, k], [*batch, k, n]
     form = pick(random, ["both", "b has no batch", "b has no batch", "a has no batch", "broadcast", "vector a", "vector b"])
@@ -291,6 +295,7 @@ def matmul(random, graph: Graph):
 def gemm(random, graph: Graph):
     """Gemm: both transposes, alpha and beta, every shape of C, constant or runtime weights, one row as in classifiers."""
     m, n, k = pick(random, [1, 1, 2, 3, extent(random, 4, 45)]), extent(random, 1, 70), pick(random, CHANNELS + (64, 97, 200, 515))
+    graph.sizes = dict(M=m, N=n, K=k)
     trans_a, trans_b = pick(random, [0, 0, 1]), pick(random, [0, 1, 1])
     weights = numbers(random, [n, k] if trans_b else [k, n])
     operands = [graph.input(numbers(random, [k, m] if trans_a else [m, k])),

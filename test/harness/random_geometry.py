@@ -28,6 +28,9 @@ PER_MODEL = 12
 FAMILIES = {**random_contractions.FAMILIES, **random_ops.FAMILIES}
 GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "others": random_ops.FAMILIES}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
+# The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
+# left of an extent when it is cut into those.
+TILES = {"M": 14, "N": 32, "K": 4}
 # An error that says what nncc cannot do is no wrong result.
 REFUSAL = re.compile(r"status 1: .*(not supported|unsupported)")
 
@@ -114,6 +117,12 @@ class Runner:
         return failed, refused
 
 
+def missing_tails(graphs) -> dict[str, list[int]]:
+    """The remainders of M, N and K by the extents of a register tile that no contraction of some graphs has."""
+    seen = {size: {graph.sizes[size] % tile for graph in graphs if size in graph.sizes} for size, tile in TILES.items()}
+    return {size: sorted(set(range(tile)) - seen[size]) for size, tile in TILES.items()}
+
+
 def skip_without_avx512(cpus: list[str]):
     """Ends a test whose code this machine cannot run."""
     flags = Path("/proc/cpuinfo").read_text()
@@ -131,6 +140,7 @@ def main():
     parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
     parser.add_argument("--cpu", help="of the target, instead of its generic one")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
+    parser.add_argument("--all-tails", action="store_true", help="fail unless tails of all sizes came up in M, N and K")
     parser.add_argument("--most-refused", type=int, default=0, metavar="N",
                         help="ops that may end in the error 'not supported' (%(default)s); a wrong result is never allowed")
     nncc.add_arguments(parser)
@@ -140,8 +150,10 @@ def main():
     flags = [f"--cpu={options.cpu}"] if options.cpu else []
     runners = [Runner(nncc.Nncc(options.nncc, target, flags=flags), options.keep) for target in nncc.targets_of(options.target)]
     failures = total = refused = 0
+    graphs = []
     for family in families:
         cases = [(seed, make_case(family, seed)) for seed in range(options.seed, options.seed + options.cases)]
+        graphs += [graph for _, (graph, _) in cases]
         for runner in runners:
             wrong, unsupported = runner.run_family(family, cases)
             failures, refused, total = failures + wrong, refused + unsupported, total + len(cases)
@@ -150,6 +162,9 @@ def main():
           f"{in_place} of {in_place + not_in_place} residuals updated in place")
     if not_in_place > LARGEST_SHARE_NOT_IN_PLACE * (in_place + not_in_place):
         print(f"FAIL: more than {LARGEST_SHARE_NOT_IN_PLACE:.0%} of the residuals were not updated in place: the cases do not test it")
+        failures += 1
+    if options.all_tails and any(missing_tails(graphs).values()):
+        print(f"FAIL: no case has these tails, by the extent of a tile: {missing_tails(graphs)}")
         failures += 1
     sys.exit(1 if failures > refused or refused > options.most_refused else 0)
 

@@ -21,6 +21,7 @@ class Graph:
         self.prefix = prefix
         self.nodes, self.weights, self.outputs = [], [], []
         self.in_place: list[str] = []  # nodes whose kernel should overwrite one of its inputs
+        self.sizes: dict[str, int] = {}  # M, N and K of a contraction: what register tiles are cut from
         self.inputs: dict[str, np.ndarray] = {}
         self.count = 0
 

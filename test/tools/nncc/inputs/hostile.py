@@ -27,6 +27,8 @@ NUMBERS = ["0", "-1", "1", "2", "3", "007", "1e3", "0x10", "1.5", "", " ", "two"
            "9" * 400, "1;2", "NaN", "inf", "１"]
 NAMES = ["batch", "width", "x", "", "=", "a=b", "a/b", "nope", "x" * 5000, "%s%n", "..", "名", "batch ", "\\", "'", '"', "$(id)", "x\ny"]
 TEXTS = NAMES + NUMBERS
+FORMATS = ["u8", "s8", "f32", "nhwc", "nchw", "bgr", "mean=127.5", "mean=1,2,3", "mean=", "mean=NaN", "mean=1e400", "scale=0", "scale=2",
+           "scale=-inf", "scale=1,2", "std=0", "std=58", "std=1e-45", "std=1;2", "u9", ""]
 FILES = ["good.npy", "short.npy", "header.npy", "huge.npy", "int.npy", "fortran.npy", "empty.npy", "nowhere.npy", ".", "/dev/null", "/", "",
          "f" * 300, "good.npy/x"]
 
@@ -107,7 +109,7 @@ def try_files(trial: Trial):
 def random_option(command: str, rng: random.Random) -> list[str]:
     """One option of a command with a value that may be anything."""
     shared = ["--dim", "--dim", "--dim", "--bind", "--target", "--cpu", "--print-after", "--remarks"]
-    own = {"inspect": ["--json"], "compile": ["--name", "--emit", "--stop-after", "--depfile", "-o"],
+    own = {"inspect": ["--json"], "compile": ["--input", "--input", "--weights", "--name", "--emit", "--stop-after", "--depfile", "-o"],
            "run": ["--input", "--runs", "--seed", "--rtol", "--atol", "--check", "--output"],
            "bench": ["--input", "--rounds", "--warmup"],
            "debug": ["--input", "--seed", "--rtol", "--kernel", "--dump", "--reference", "--python"]}[command]
@@ -116,6 +118,10 @@ def random_option(command: str, rng: random.Random) -> list[str]:
         return [option]
     if option == "--dim":
         value = f"{rng.choice(['batch', 'width', 'batch', 'width', rng.choice(NAMES)])}={rng.choice(NUMBERS)}"
+    elif option == "--input" and rng.random() < 0.6:
+        value = f"{rng.choice(['x', 'x', 'x', rng.choice(NAMES)])}={','.join(rng.choices(FORMATS, k=rng.choice([1, 2, 3, 4, 50])))}"
+    elif option == "--weights":
+        value = rng.choice(["extern", *TEXTS])
     elif option in ("--bind", "--input"):
         value = f"{rng.choice(['x', 'x', rng.choice(NAMES)])}={rng.choice(FILES + NUMBERS + ['[1,2', '[' * 3000, '1,2,3,4,5,6'])}"
     elif option in ("--runs", "--rounds", "--warmup"):
