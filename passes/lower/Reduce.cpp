@@ -244,7 +244,12 @@ private:
   void rows() {
     // Halves are not exact enough to keep e^x in the result's memory until the sum is known.
     bool keepsExponentials = !isLog && memoryType(element) == computeType(element);
-    Rows rows(build, nest, loops.lanes(), /*chains=*/2);
+    // Across rows that lie far apart every access waits for memory: up to four cache lines of columns at once (64 rows
+    // of 36 KB, AVX2: 1.9 ns per element with one, 0.76 with four).
+    bool isAcross = llvm::any_of(llvm::seq<int>(0, nest.extents.size()), [&](int loop) {
+      return !nest.isReduced[loop] && x.strides[loop] == 1 && nest.extents[loop] >= 4;
+    });
+    Rows rows(build, nest, loops.lanes(), isAcross ? std::clamp<int64_t>(64 / loops.lanes(), 2, 8) : 2);
     rows.forEach([&](const Cursor &row) {
       Value most = rows.reduce(
           row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
