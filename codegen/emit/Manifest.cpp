@@ -87,6 +87,7 @@ void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("device", kernel.device);
   json.attribute("variant", text(kernel.function));
   json.attribute("macs", kernel.macs);
+  json.attribute("parts", kernel.parts);
   json.attribute("bytes_read", kernel.bytesRead);
   json.attribute("bytes_written", kernel.bytesWritten);
   json.attribute("weight_bytes", kernel.weightBytes);

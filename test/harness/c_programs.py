@@ -21,7 +21,8 @@ import programs
 import random_graphs
 
 # Program -> (libraries it links: index into --models each, uses: index of the library each).
-PROGRAMS = {"three_models": ([0, 1, 2], [0, 1, 2]), "two_names": ([0, 0], [0, 1]), "two_threads": ([0], [0, 0]), "steps": ([0], [0])}
+PROGRAMS = {"three_models": ([0, 1, 2], [0, 1, 2]), "two_names": ([0, 0], [0, 1]), "two_threads": ([0], [0, 0]), "steps": ([0], [0]),
+            "threads": ([0], [0])}
 NAMES = ["first", "second", "third"]
 
 
@@ -34,13 +35,20 @@ def find_model(name: str, folder: Path) -> tuple[Path, dict]:
     return models.model_path(name), models.input_hint(name)
 
 
-def run_program(program: str, names: list[str], compiler: nncc.Nncc, folder: Path) -> str | None:
+def run_program(program: str, names: list[str], compiler: nncc.Nncc, folder: Path, sanitize: bool) -> str | None:
     """Builds and runs one program on one target; returns what is wrong, or None."""
     libraries, uses = PROGRAMS[program]
     found = [find_model(name, folder) for name in names]
+    cut = ["--part-work=1"] if program == "threads" else []
     for name, model in zip(NAMES, libraries):
-        compiler.compile(found[model][0], folder, f"--name={name}")
-    built = programs.build(program, folder, NAMES[:len(libraries)], compiler.target)
+        compiler.compile(found[model][0], folder, f"--name={name}", *cut)
+    also = []
+    if program == "threads":
+        headers = f"-I{models.REPOSITORY / 'include'}"
+        pool = Path(compiler.program).resolve().parent.parent / "lib" / "nncc" / compiler.target / "libnncc_pool.a"
+        # The sanitizer sees the pool and the program; the code of the model is not instrumented.
+        also = [headers, "-fsanitize=thread", models.REPOSITORY / "runtime" / "pool" / "pool.c"] if sanitize else [headers, pool]
+    built = programs.build(program, folder, NAMES[:len(libraries)], compiler.target, also)
     folders, expected = [], []
     for seed, use in enumerate(uses):
         path, hint = found[libraries[use]]
@@ -65,13 +73,14 @@ def main():
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--models", required=True, type=lambda text: text.split(","))
     parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
+    parser.add_argument("--sanitize", action="store_true", help="threads: the pool and the program under the thread sanitizer, on x86-64")
     nncc.add_arguments(parser)
     options = parser.parse_args()
     good = True
     for target in nncc.targets_of(options.target):
         with tempfile.TemporaryDirectory(prefix="nncc-program-") as scratch:
             try:
-                wrong = run_program(options.program, options.models, nncc.Nncc(options.nncc, target), Path(scratch))
+                wrong = run_program(options.program, options.models, nncc.Nncc(options.nncc, target), Path(scratch), options.sanitize)
             except models.MissingModel as missing:
                 models.skip_or_fail(missing)
             except (nncc.NnccError, programs.ProgramError) as error:

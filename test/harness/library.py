@@ -33,6 +33,16 @@ class Kernel(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("op", ctypes.c_char_p), ("macs", ctypes.c_uint64)]
 
 
+PARALLEL_BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32)
+PARALLEL_FOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, PARALLEL_BODY, ctypes.c_void_p)
+
+
+class Options(ctypes.Structure):
+    """nncc_options of include/nncc/abi.h."""
+    _fields_ = [("size", ctypes.c_uint32), ("threads", ctypes.c_uint32), ("parallel_for", PARALLEL_FOR), ("on_kernel", ctypes.c_void_p),
+                ("user", ctypes.c_void_p), ("cpu_features", ctypes.c_uint64)]
+
+
 _POINTERS = ctypes.POINTER(ctypes.c_void_p)
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _POINTERS, _POINTERS)
 
@@ -67,25 +77,34 @@ class Buffer:
         return bool((self._memory[:self._begin] == PATTERN).all() and (self._memory[self._begin + self.size:] == PATTERN).all())
 
 
-def load(folder: Path, name: str) -> "Library":
+def backwards(parts: int) -> Options:
+    """Options that cut kernels into up to so many parts and run them one after the other, the last one first."""
+    def run(_, count, body, argument):
+        for part in reversed(range(count)):
+            body(argument, part)
+    return Options(ctypes.sizeof(Options), parts, PARALLEL_FOR(run), None, None, 0)
+
+
+def load(folder: Path, name: str, options: Options | None = None) -> "Library":
     """Links libNAME.a of a folder into a shared library and loads it."""
     shared = folder / f"lib{name}.so"
     if not shared.exists():
         subprocess.run(["clang-22", "-shared", "-o", shared, "-Wl,--whole-archive", folder / f"lib{name}.a", "-Wl,--no-whole-archive"],
                        check=True)
-    return Library(ctypes.CDLL(str(shared)), name)
+    return Library(ctypes.CDLL(str(shared)), name, options)
 
 
 class Library:
     """One model. Buffers are made anew for every start, so that a read of what an earlier run left is a wrong result."""
 
-    def __init__(self, handle: ctypes.CDLL, name: str):
-        self._handle = handle  # keeps the library loaded
+    def __init__(self, handle: ctypes.CDLL, name: str, options: Options | None = None):
+        self._handle, self._options = handle, options  # keeps the library loaded, and its callback alive
         self.model = Model.in_dll(handle, f"{name}_model")
         self.arena = Buffer(self.model.arena_bytes, max(self.model.arena_align, 1))
         self.context = Buffer(self.model.context_bytes, 8)
         self.arena.bytes()[:] = 0xFF  # NaN in every float type
-        status = self.model.init(self.context.address, self.arena.address or None, self.arena.size, None)
+        status = self.model.init(self.context.address, self.arena.address or None, self.arena.size,
+                                 ctypes.addressof(options) if options else None)
         if status != OK:
             raise RuntimeError(f"{name}_init returned {status}")
 

@@ -21,10 +21,10 @@ class ProgramError(Exception):
     """A program does not build, or ended with another status than 0."""
 
 
-def build(source: str, folder: Path, names: list[str], target: str) -> Path:
-    """Builds test/end-to-end/SOURCE.c with libNAME.a of a folder for each name, into that folder."""
+def build(source: str, folder: Path, names: list[str], target: str, also=()) -> Path:
+    """Builds test/end-to-end/SOURCE.c with libNAME.a of a folder for each name, into that folder; `also` may be sources, archives, flags."""
     command = [*C_COMPILERS[target], "-std=gnu11", "-O1", *WARNINGS, f"-I{folder}", f"-I{SOURCES}", SOURCES / f"{source}.c",
-               *(folder / f"lib{name}.a" for name in names), "-pthread", "-o", folder / source]
+               *(folder / f"lib{name}.a" for name in names), *also, "-pthread", "-o", folder / source]
     built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode:
         raise ProgramError(f"the C program does not build: {built.stderr}")

@@ -3,7 +3,7 @@
     random_graphs.py --cases 30 --seed 1 [--target both]
 
 On x86-64 each graph is compiled to a library and runs three times: at once, kernel by kernel with all memory that the plan calls
-dead filled with NaN in between, and at once again. On AArch64 `nncc run` runs it under qemu. Guards lie around all memory.
+dead filled with NaN in between, and at once again; then with all kernels cut into parts that run backwards. On AArch64 `nncc run` runs it under qemu. Guards lie around all memory.
 """
 import argparse
 import sys
@@ -252,7 +252,15 @@ def run_in_process(program: nncc.Nncc, path: Path, folder: Path, inputs: dict, e
     if any(not np.array_equal(value, at_once[name]) for name, value in stepped.items()):
         return "kernel by kernel gives other bits than at once"
     wrong = first_difference(loaded.run(inputs), at_once)
-    return f"the second run: {wrong}" if wrong else None
+    if wrong:
+        return f"the second run: {wrong}"
+    # All that can be cut is, and runs whole and in parts: the same bits.
+    program.compile(path, folder / "cut", "--name=random_graph", "--part-work=1")
+    for parts in (1, 2, 3, 7):
+        in_parts = library.load(folder / "cut", "random_graph", library.backwards(parts)).run(inputs)
+        if any(value.tobytes() != at_once[name].tobytes() for name, value in in_parts.items()):
+            return f"in {parts} parts, backwards: other bits than at once"
+    return None
 
 
 def run_case(program: nncc.Nncc, seed: int, keep: Path | None) -> str | None:
