@@ -41,6 +41,7 @@ else()
   file(TIMESTAMP "${doc}/CHANGELOG.md" time "%s")
   set(ENV{SOURCE_DATE_EPOCH} ${time})
 endif()
+set(ENV{PERL_HASH_SEED} 0) # of dpkg-shlibdeps
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE "${doc}/changelog" "nncc (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
 
@@ -54,7 +55,7 @@ endforeach()
 
 # The run path is where Debian puts LLVM's libraries, outside of the linker's own folders. One package has the compiler as a program
 # and as a library. pkg-config's file names the target that is meant when no other is: the machine that the package is for.
-# CPack calls ldconfig itself, beside the trigger.
+# CPack calls ldconfig itself, beside the trigger. LLVM may be named twice (CMakeLists.txt says why).
 file(WRITE "${usr}/share/lintian/overrides/nncc" "nncc: custom-library-search-path *
 nncc: package-name-doesnt-match-sonames *
 nncc: link-to-shared-library-in-wrong-package *
