@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """nncc_add_model() of an installed nncc: what is compiled when, by which generator, for which target, and what mistakes say.
 
-Usage: add_model.py --prefix=INSTALLED --model=digits.onnx --work=FOLDER [CASE...]. A case is a function below. Needs plain Python.
+Usage: add_model.py --prefix=INSTALLED --source=NNCC --model=digits.onnx --work=FOLDER [CASE...]. A case is a function below. Needs plain Python.
 """
 import argparse
 import os
@@ -189,6 +189,40 @@ add_custom_target(image ALL DEPENDS copy.weights)
 
 
 @case
+def links_runtime_and_pool(options):
+    """The same targets installed and from a subdirectory; pkg-config names the same archives."""
+    main = """
+#include "digits.h"
+#include "nncc/pool.h"
+#include "nncc/runtime.h"
+int main(void) {
+  static nncc_pool pool;
+  int failed = nncc_pool_create(&pool, 2) != 0 || nncc_status_string(NNCC_OK) == 0 || digits_model.num_kernels == 0;
+  nncc_pool_destroy(&pool);
+  return failed;
+}
+"""
+    rest = f"""
+nncc_add_model(digits MODEL {options.model})
+add_executable(program main.c)
+target_link_libraries(program PRIVATE digits nncc::pool nncc::runtime)
+"""
+    for name, find in (("installed", "find_package(nncc REQUIRED)"),
+                       ("subdirectory", f"set(NNCC_EXECUTABLE {options.prefix}/bin/nncc)\nadd_subdirectory({options.source} nncc EXCLUDE_FROM_ALL)")):
+        project = Project(options, "pool " + name, rest, main=main)
+        lists = project.source / "CMakeLists.txt"
+        lists.write_text(lists.read_text().replace("find_package(nncc REQUIRED NO_CMAKE_FIND_ROOT_PATH)", find))
+        project.configure()
+        project.make()
+        project.run(project.build / "program")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "nncc-pool"], check=True, capture_output=True, text=True,
+                           env={**os.environ, "PKG_CONFIG_PATH": f"{options.prefix}/share/pkgconfig"}).stdout.split()
+    models = project.build / "nncc_models/digits"
+    project.run("cc", project.source / "main.c", "-I", models, models / "libdigits.a", *flags, "-o", project.build / "by-pkg-config")
+    project.run(project.build / "by-pkg-config")
+
+
+@case
 def explains_mistakes(options):
     """At configuration where CMake can know it, else in nncc's own words when the model is compiled."""
     digits = f"MODEL {options.model}"
@@ -259,6 +293,7 @@ def detects_the_target(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prefix", type=pathlib.Path, required=True)
+    parser.add_argument("--source", type=pathlib.Path, required=True)
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("cases", nargs="*", metavar="CASE", choices=[*CASES, []])
