@@ -5,17 +5,21 @@
 #include <set>
 #include <string>
 
+/// The text of a number that a later version may return, as C would hand it over: C++ calls such a value of an enum
+/// undefined.
+__attribute__((no_sanitize("enum"))) static const char *textOfLater(int number) {
+  nncc_status status;
+  memcpy(&status, &number, sizeof status);
+  return nncc_status_string(status);
+}
+
 TEST(Runtime, HasATextForEachStatus) {
   std::set<std::string> texts;
   for (int status = NNCC_OK; status <= NNCC_WEIGHTS_CORRUPT; ++status)
     texts.insert(nncc_status_string(nncc_status(status)));
   EXPECT_EQ(texts.size(), size_t(NNCC_WEIGHTS_CORRUPT + 1));
   EXPECT_EQ(texts.count("unknown status"), 0u);
-  // A later version's number, as C would hand it over.
-  nncc_status later;
-  int number = 99;
-  memcpy(&later, &number, sizeof later);
-  EXPECT_STREQ(nncc_status_string(later), "unknown status");
+  EXPECT_STREQ(textOfLater(99), "unknown status");
 }
 
 TEST(Runtime, KnowsTheTypes) {

@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "harness"))
@@ -62,9 +63,7 @@ class Project:
 
 def age(path):
     """Makes a file newer than all that was built from it."""
-    text = path.read_bytes()
-    path.write_bytes(text)
-    later = path.stat().st_mtime + 5
+    later = time.time() + 5
     os.utime(path, (later, later))
 
 

@@ -19,7 +19,10 @@ endforeach()
 
 # Moved, the installation still works: nothing in it knows where it was built.
 file(RENAME ${WORK}/prefix ${WORK}/moved)
-run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE}/test/tools/install/consumer -B ${WORK}/consumer -DCMAKE_C_COMPILER=${CC}
+if(SANITIZE) # libnncc-compiler.so needs the sanitizers' runtime from the program that links it
+  set(flags -DCMAKE_C_FLAGS=-fsanitize=address,undefined)
+endif()
+run(${CMAKE_COMMAND} ${flags} -G ${GENERATOR} -S ${SOURCE}/test/tools/install/consumer -B ${WORK}/consumer -DCMAKE_C_COMPILER=${CC}
   -DCMAKE_PREFIX_PATH=${WORK}/moved -DDEMO=${SOURCE}/tools/demo)
 run(${CMAKE_COMMAND} --build ${WORK}/consumer)
 run(${WORK}/consumer/program)

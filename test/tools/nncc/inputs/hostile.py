@@ -54,22 +54,22 @@ def write_arrays(folder: pathlib.Path):
 class Trial:
     """Runs command lines in a folder and counts what goes wrong."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder, self.bad, self.refused, self.count = folder, 0, 0, 0
+    def __init__(self, folder: pathlib.Path, sanitize: bool):
+        self.folder, self.sanitize, self.bad, self.refused, self.count = folder, sanitize, 0, 0, 0
 
     def limits(self):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
+        if not self.sanitize:  # whose shadow memory is larger than any limit
+            resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
 
     def run(self, arguments: list[str]):
         self.count += 1
         out = self.folder / f"out{self.count}"
         arguments = [str(out) if argument == "OUT" else argument for argument in arguments]
-        limits = None if "sanitize" in sys.argv else self.limits  # the sanitizer's shadow memory is larger than any limit
         try:
-            done = subprocess.run(["nncc", *arguments], capture_output=True, text=True, errors="backslashreplace", timeout=SECONDS,
-                                  cwd=self.folder, preexec_fn=limits)
+            done = subprocess.run(["nncc", *arguments], capture_output=True, text=True, errors="backslashreplace", timeout=SECONDS * (5 if self.sanitize else 1),
+                                  cwd=self.folder, preexec_fn=self.limits)
         except subprocess.TimeoutExpired:
             self.report(arguments, f"longer than {SECONDS} s", "")
             return
@@ -166,12 +166,12 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("sanitize", nargs="?", help="the word 'sanitize' in a build with sanitizers")
+    parser.add_argument("--sanitize", action="store_true", help="nncc is built with sanitizers")
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
     write_arrays(options.folder)
-    trial = Trial(options.folder.resolve())
+    trial = Trial(options.folder.resolve(), options.sanitize)
     if options.what == "files":
         try_files(trial)
     else:
