@@ -138,26 +138,42 @@ private:
         start += tensorOf(piece).getDimSize(concat.getAxis());
         if (isWritten(outer) && !destination.count(outer) && llvm::count(kernel.getInputs(), outer) == 1)
           destination[outer] = place;
+        else
+          copied[{place.buffer, place.byteOffset}] = outer;
         pieces[kernel].push_back({outer, place});
       }
     }
   }
 
-  /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks.
+  /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks. Pieces
+  /// that are copied there, such as inputs of the model, lie there as well.
   std::optional<Place> placeInside(KernelOp kernel, ConcatOp concat) {
     std::optional<Place> first;
-    int64_t offset = 0;
+    int64_t before = 0, elements = elementBytes(tensorOf(concat.getOutput()));
+    auto stepOf = [&](Value piece, const Place &place) {
+      return tensorOf(piece).getDimSize(concat.getAxis()) * place.strides[concat.getAxis()] * elements;
+    };
+    // Any piece that has a place says where the whole would lie.
+    for (size_t known = 0; known < concat.getInputs().size() && !first; ++known) {
+      auto place = destination.find(outerValue(kernel, concat.getInputs()[known]));
+      if (place == destination.end())
+        continue;
+      first = place->second;
+      for (Value piece : concat.getInputs().take_front(known))
+        first->byteOffset -= stepOf(piece, *first);
+    }
+    if (!first)
+      return std::nullopt;
     for (Value piece : concat.getInputs()) {
-      auto known = destination.find(outerValue(kernel, piece));
-      if (known == destination.end())
+      Value outer = outerValue(kernel, piece);
+      int64_t offset = first->byteOffset + before;
+      auto known = destination.find(outer);
+      bool isThere = known != destination.end() && known->second.buffer == first->buffer &&
+                     known->second.strides == first->strides && known->second.byteOffset == offset;
+      auto copy = copied.find({first->buffer, offset});
+      if (!isThere && (copy == copied.end() || copy->second != outer))
         return std::nullopt;
-      const Place &place = known->second;
-      if (!first)
-        first = place, offset = place.byteOffset;
-      if (place.buffer != first->buffer || place.strides != first->strides || place.byteOffset != offset)
-        return std::nullopt;
-      auto type = tensorOf(piece);
-      offset += type.getDimSize(concat.getAxis()) * place.strides[concat.getAxis()] * elementBytes(type);
+      before += stepOf(piece, *first);
     }
     return first;
   }
@@ -171,10 +187,12 @@ private:
 
   static bool samePlace(const Place &a, const Place &b) { return a.buffer == b.buffer && a.byteOffset == b.byteOffset; }
 
-  void read(Step &step, Value value) {
-    for (unsigned tensor : tensorsOf.lookup(value))
-      if (!llvm::is_contained(step.reads, tensor))
-        step.reads.push_back(tensor);
+  void read(Step &step, ValueRange values) {
+    for (Value value : values)
+      if (auto tensors = tensorsOf.find(value); tensors != tensorsOf.end())
+        llvm::append_range(step.reads, tensors->second);
+    llvm::sort(step.reads);
+    step.reads.erase(llvm::unique(step.reads), step.reads.end());
   }
 
   /// The tensor that the next step writes.
@@ -230,8 +248,7 @@ private:
       Step step;
       step.kernel = kernel;
       step.origin = kernel;
-      for (Value input : kernel.getInputs())
-        read(step, input);
+      read(step, kernel.getInputs());
       for (Value result : kernel.getResults()) {
         auto type = tensorOf(result);
         auto known = destination.find(result);
@@ -293,10 +310,15 @@ private:
     SmallVector<unsigned> whole;
     for (auto &[piece, place] : pieces[kernel]) {
       auto at = layout.places.find(piece);
-      if (at != layout.places.end() && samePlace(at->second, place) && at->second.strides == place.strides)
+      if (at != layout.places.end() && samePlace(at->second, place) && at->second.strides == place.strides) {
         llvm::append_range(whole, tensorsOf.lookup(piece));
-      else
-        whole.push_back(addCopy(piece, place, kernel.getName().str() + "_" + std::to_string(number), kernel));
+      } else {
+        // A smaller concatenation in the same memory may have copied it already.
+        auto [copy, isNew] = copies.try_emplace({{place.buffer, place.byteOffset}, piece}, 0);
+        if (isNew)
+          copy->second = addCopy(piece, place, kernel.getName().str() + "_" + std::to_string(number), kernel);
+        whole.push_back(copy->second);
+      }
       ++number;
     }
     tensorsOf[kernel.getResult(0)] = std::move(whole);
@@ -328,7 +350,9 @@ private:
   MemoryLayout layout;
   DenseMap<Value, Place> destination;
   DenseMap<Operation *, SmallVector<std::pair<Value, Place>>> pieces;
-  DenseMap<Value, SmallVector<unsigned>> tensorsOf; ///< the tensors behind a value
+  DenseMap<Value, SmallVector<unsigned>> tensorsOf;                     ///< the tensors behind a value
+  DenseMap<std::pair<int, int64_t>, Value> copied;                      ///< what is copied to a place
+  DenseMap<std::pair<std::pair<int, int64_t>, Value>, unsigned> copies; ///< the tensors that such copies are
 };
 
 } // namespace

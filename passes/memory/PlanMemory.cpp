@@ -33,10 +33,11 @@ OrderProblem orderProblem(const MemoryLayout &layout) {
         abstract.touches.push_back(buffer);
     };
     for (unsigned tensor : step.reads) {
-      if (!llvm::is_contained(abstract.after, layout.tensors[tensor].step))
-        abstract.after.push_back(layout.tensors[tensor].step);
+      abstract.after.push_back(layout.tensors[tensor].step);
       touch(layout.tensors[tensor].buffer);
     }
+    llvm::sort(abstract.after);
+    abstract.after.erase(llvm::unique(abstract.after), abstract.after.end());
     for (unsigned tensor : step.writes)
       touch(layout.tensors[tensor].buffer);
     if (step.scratch >= 0)
