@@ -273,7 +273,7 @@ def CutKernels : Pass<"nncc-cut-kernels", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [Option<"partWork", "part-work", "int64_t", /*default=*/"20000",
+  let options = [Option<"partWork", "part-work", "int64_t", /*default=*/"8000",
                         "The least work of a part, in operations on vectors of 32 bytes">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }

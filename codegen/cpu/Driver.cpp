@@ -385,7 +385,8 @@ private:
   }
 
   /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
-  void cutRegions(int64_t tileRows, int64_t budget) {
+  /// `leastTiles` is how many tiles of one line it covers at least.
+  void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
     for (Region &region : regions) {
       auto tiles = [&](const Axis &lines, const Axis &pixels) {
         return lines.count * static_cast<int64_t>(llvm::divideCeil(pixels.count, tileRows));
@@ -422,7 +423,7 @@ private:
         if (budget && region.lines.count > 1)
           lineStep = std::clamp<int64_t>(budget / std::max<int64_t>(region.pixels.count, 1), 1, region.lines.count);
         else if (budget && ofLine > budget)
-          tileStep = std::clamp<int64_t>(budget / cut.rows, 4, cut.tiles);
+          tileStep = std::clamp<int64_t>(budget / cut.rows, std::min(leastTiles, cut.tiles), cut.tiles);
         for (int64_t line = 0; line < region.lines.count; line += lineStep)
           for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
             addCall(region, {cut.rows, columnTaps, columnStep, std::nullopt}, line,
@@ -516,25 +517,31 @@ private:
   using Pointers = SmallVector<Value>; ///< per stream; null where absent
 
   /// A loop whose trips write different pixels or channels: they may run at the same time (nn.parallel).
-  void parallelLoop(int64_t count, function_ref<void(Value)> body) {
+  ///
+  /// isUncut  every part runs all of them, and the loops inside are shared out
+  void parallelLoop(int64_t count, function_ref<void(Value)> body, bool isUncut = false) {
     auto loop = scf::ForOp::create(code.b, code.constant(0), code.constant(count), code.constant(1));
     loop->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    if (isUncut)
+      loop->setAttr(nn::kUncutAttr, code.b.getUnitAttr());
     OpBuilder::InsertionGuard guard(code.b);
     code.b.setInsertionPointToStart(loop.getBody());
     body(loop.getInductionVar());
   }
 
   /// A loop that moves every present pointer by its stride; none for one trip.
-  void loopOver(int64_t count, ArrayRef<int64_t> strides, Pointers pointers, function_ref<void(Pointers)> body) {
+  void loopOver(int64_t count, ArrayRef<int64_t> strides, Pointers pointers, function_ref<void(Pointers)> body,
+                bool isUncut = false) {
     if (count == 1)
       return body(pointers);
-    parallelLoop(count, [&](Value i) {
+    auto trip = [&](Value i) {
       Pointers moved = pointers;
       for (auto [pointer, stride, operand] : llvm::zip(moved, strides, operands))
         if (pointer && stride)
           pointer = code.at(pointer, code.mul(i, stride), operand.element);
       body(moved);
-    });
+    };
+    parallelLoop(count, trip, isUncut);
   }
 
   /// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache:
@@ -552,9 +559,12 @@ private:
     bool blocks = contraction.outputs > panel && bytes > half;
     // Output pixels whose input stays in the cache while panels pass by.
     int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
-    if (int64_t shareable = shareableCall())
-      budget = budget ? std::min(budget, shareable) : shareable;
-    cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget);
+    int64_t leastTiles = 4;
+    if (int64_t shareable = shareableCall(); shareable && (!budget || shareable < budget)) {
+      budget = shareable;
+      leastTiles = 1;
+    }
+    cutRegions(contraction.tileRows(machine, panelVectors(panel)), budget, leastTiles);
     prefetchNextPanel(blocks);
     return blocks;
   }
@@ -596,20 +606,32 @@ private:
   int64_t elementsOfOutput() const { return cast<MemRefType>(memories[C].getType()).getNumElements(); }
   int64_t widthOfOutput() const { return cast<MemRefType>(memories[C].getType()).getShape().drop_back().back(); }
 
+  /// True when threads share out pixels: each then reads all weights, and reads and writes its own part of the images,
+  /// which lies in its own cache where the kernel before was shared out alike. Else they share out panels of weights.
+  bool sharesPixels() const {
+    if (contraction.body != TapBody::Product)
+      return true;
+    int64_t weights =
+        contraction.groups * contraction.outputs * contraction.depth * contraction.tapsH * contraction.tapsW;
+    return weights < cast<MemRefType>(memories[A].getType()).getNumElements() + elementsOfOutput();
+  }
+
   /// The most output pixels that a call may cover so that the calls of a kernel can be shared out among threads; 0 for
-  /// all where panels and images are enough. A call of less than 64 Ki multiply-adds would not be worth its table
-  /// entry.
+  /// all where there is enough to share out without that. Very short calls would not be worth their table entries.
   int64_t shareableCall() const {
-    constexpr int64_t calls = 32, leastOfCall = 1 << 16;
+    constexpr int64_t units = 16, leastOfUnit = 1 << 16, leastOfCall = 1 << 14; // multiply-adds
     int64_t channels = contraction.outputs * contraction.groups, images = 1;
     for (const Axis &axis : outer)
       images *= axis.count;
     int64_t panels = contraction.groups * llvm::divideCeil(contraction.outputs, panel);
     int64_t pixels = elementsOfOutput() / std::max<int64_t>(channels, 1);
     int64_t ofPixel = std::min(panel, contraction.outputs) * contraction.depth * contraction.tapsH * contraction.tapsW;
-    if (panels * images >= calls || panels * pixels * ofPixel < calls * leastOfCall / 4)
+    int64_t sharedPanels = sharesPixels() ? 1 : panels, together = panels / sharedPanels;
+    if (sharedPanels * images >= units || panels * pixels * ofPixel < 4 * leastOfUnit)
       return 0;
-    return std::max(llvm::divideCeil(panels * pixels, calls), llvm::divideCeil(leastOfCall, ofPixel));
+    return std::max({static_cast<int64_t>(llvm::divideCeil(sharedPanels * pixels, units)),
+                     static_cast<int64_t>(llvm::divideCeil(leastOfUnit, ofPixel * together)),
+                     static_cast<int64_t>(llvm::divideCeil(leastOfCall, ofPixel))});
   }
 
   /// Work of one call of a variant (nn.work), on average over its entries.
@@ -656,10 +678,13 @@ private:
               overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, entries, at, width, entry); });
             });
         else
-          overPanels(pointers, [&](Pointers at, int64_t width) {
-            for (auto &[variant, entries] : calls)
-              overEntries(entries, [&](Value entry) { emitCall(variant, entries, at, width, entry); });
-          });
+          overPanels(
+              pointers,
+              [&](Pointers at, int64_t width) {
+                for (auto &[variant, entries] : calls)
+                  overEntries(entries, [&](Value entry) { emitCall(variant, entries, at, width, entry); });
+              },
+              sharesPixels());
       });
     });
   }
@@ -673,14 +698,14 @@ private:
 
   int64_t panelVectors(int64_t width) const { return llvm::divideCeil(width, lanes); }
 
-  /// Full panels in a loop, then what is left.
-  void overPanels(Pointers pointers, function_ref<void(Pointers, int64_t)> body) {
+  /// Full panels in a loop (which every part runs through where `isUncut`), then what is left.
+  void overPanels(Pointers pointers, function_ref<void(Pointers, int64_t)> body, bool isUncut = false) {
     int64_t full = contraction.outputs / panel, rest = contraction.outputs % panel;
     SmallVector<int64_t> strides;
     for (const Operand &operand : operands)
       strides.push_back(operand.panel);
     if (full)
-      loopOver(full, strides, pointers, [&](Pointers moved) { body(moved, panel); });
+      loopOver(full, strides, pointers, [&](Pointers moved) { body(moved, panel); }, isUncut);
     if (!rest)
       return;
     for (auto [pointer, stride, operand] : llvm::zip(pointers, strides, operands))

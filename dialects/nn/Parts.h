@@ -9,6 +9,9 @@ namespace nncc::nn {
 /// function, writes. Its iterations may run at the same time and in any order.
 inline constexpr llvm::StringLiteral kParallelAttr = "nn.parallel";
 
+/// On a parallel loop around others: every part runs all of its iterations, and the loops in it are shared out.
+inline constexpr llvm::StringLiteral kUncutAttr = "nn.uncut";
+
 /// An integer. On a call: how much it does, in operations on vectors of 32 bytes. On a function: its last two
 /// arguments are the range of the work that it is to do, and this is all of it.
 inline constexpr llvm::StringLiteral kWorkAttr = "nn.work";

@@ -92,7 +92,7 @@ cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why
 
 cl::opt<int64_t> partWork("part-work",
                           cl::desc("Least work of a part of a kernel, for threads: in operations on 32-byte vectors "
-                                   "(default: 20000); 1 cuts all that can be cut"),
+                                   "(default: 8000); 1 cuts all that can be cut"),
                           cl::init(0), cl::value_desc("N"), everywhere);
 
 /// Splits `NAME=VALUE` at the last `=` in front of the value; names may hold anything else.

@@ -79,9 +79,11 @@ int64_t workOf(Block &block) {
 
 //===-- where to cut ----------------------------------------------------===//
 
-/// A loop whose iterations are shared out: whole ones (no children), or what its children make of them.
+/// A loop whose iterations are shared out: whole ones (no children), or what its children make of them. An uncut one
+/// has all of its trips in every part; for numbers it is one trip, and its children are done as often at once.
 struct Cut {
   scf::ForOp loop;
+  bool isUncut = false;
   int64_t trips = 0, work = 0; ///< of one trip
   std::vector<Cut> children;
 
@@ -131,7 +133,8 @@ bool mayRepeat(Operation *op) {
 }
 
 /// The loops of a block, when they hold all of its effects; none otherwise.
-std::vector<Cut> cutBlock(Block &block, int64_t largestUnit) {
+/// `times` is how often the block runs in every part.
+std::vector<Cut> cutBlock(Block &block, int64_t largestUnit, int64_t times = 1) {
   std::vector<Cut> cuts;
   for (Operation &op : block) {
     if (!isParallel(op)) {
@@ -145,12 +148,18 @@ std::vector<Cut> cutBlock(Block &block, int64_t largestUnit) {
         !getConstantIntValue(cut.loop.getStep()) || cut.loop.getNumResults())
       return {};
     cut.trips = tripsOf(cut.loop);
-    cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1);
+    cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1) * times;
     if (cut.trips == 0)
       continue;
-    if (cut.work > largestUnit)
-      cut.children = cutBlock(*cut.loop.getBody(), largestUnit);
+    if (op.hasAttr(nn::kUncutAttr)) {
+      cut.children = cutBlock(*cut.loop.getBody(), largestUnit, times * cut.trips);
+      cut.isUncut = !cut.children.empty();
+    } else if (cut.work > largestUnit) {
+      cut.children = cutBlock(*cut.loop.getBody(), largestUnit, times);
+    }
     if (!cut.children.empty()) {
+      if (cut.isUncut)
+        cut.trips = 1;
       cut.work = 0;
       for (const Cut &child : cut.children)
         cut.work += child.total();
@@ -197,6 +206,11 @@ private:
       if (before)
         start = arith::AddIOp::create(builder, loc, before, start);
       offset += cut.total();
+      if (cut.isUncut) {
+        builder.setInsertionPointToStart(loop.getBody());
+        bound(cut.children, start);
+        continue;
+      }
       if (cut.trips == 1 && cut.children.empty()) {
         guard(loop, start);
         continue;
@@ -272,6 +286,7 @@ struct CutKernels : impl::CutKernelsBase<CutKernels> {
       // From here on other passes may change loops without a thought of this.
       function.walk([](Operation *op) {
         op->removeDiscardableAttr(nn::kParallelAttr);
+        op->removeDiscardableAttr(nn::kUncutAttr);
         if (!isa<func::FuncOp>(op))
           op->removeDiscardableAttr(nn::kWorkAttr);
       });

@@ -16,27 +16,30 @@
 #define SPIN_NS 50000
 
 typedef struct pool_state {
-  /* Items of the job that nobody has taken, counted down. Whoever takes one may
-   * read the job: it stays until all of its items are done. */
-  _Alignas(64) atomic_uint left;
-  /* Items that are not done. Away from `left`: finishing one must not disturb
+  /* A bit for each share of the job that nobody has taken. Whoever takes one may
+   * read the job: it stays until all of its shares are done. */
+  _Alignas(64) _Atomic uint64_t left;
+  /* Shares that are not done. Away from `left`: finishing one must not disturb
    * those who look for work. */
   _Alignas(64) atomic_uint unfinished;
   atomic_uint is_taken;
-  /* The job. Written while left and unfinished are 0. */
+  /* The job, in shares of so many items. Written while left and unfinished are
+   * 0. */
   void (*body)(void *argument, uint32_t i);
   void *argument;
   uint32_t count;
+  uint32_t items;
   /* Who sleeps. Changed under the mutex, read outside of it: whoever publishes
    * work first stores it, then reads these; whoever goes to sleep first counts
    * itself here, then looks for work once more. */
   _Alignas(64) atomic_uint sleepers;
   atomic_uint caller_sleeps;
   atomic_uint must_stop;
-  uint32_t num_threads; /* started by the pool */
+  atomic_uint last_number; /* of the threads that have begun */
+  uint32_t num_threads;    /* started by the pool */
   pthread_mutex_t mutex;
-  pthread_cond_t has_work;
-  pthread_cond_t is_done;
+  pthread_cond_t wake_up;
+  pthread_cond_t all_done;
   pthread_t threads[NNCC_POOL_MAX_THREADS - 1];
 } pool_state;
 
@@ -59,12 +62,15 @@ static uint64_t now_ns(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Waits busily until *value is zero (or is not), for SPIN_NS at most. */
-static int spin(atomic_uint *value, int until_zero) {
+static int has_work(pool_state *pool) { return atomic_load(&pool->left) != 0; }
+static int is_done(pool_state *pool) { return atomic_load(&pool->unfinished) == 0; }
+
+/* Waits busily for what `is_so` says, for SPIN_NS at most. */
+static int spin(pool_state *pool, int (*is_so)(pool_state *pool)) {
   uint64_t end = 0;
   for (;;) {
     for (int i = 0; i < 32; ++i) {
-      if ((atomic_load_explicit(value, memory_order_acquire) == 0) == until_zero)
+      if (is_so(pool))
         return 1;
       relax();
     }
@@ -76,18 +82,24 @@ static int spin(atomic_uint *value, int until_zero) {
   }
 }
 
-/* Takes one item of the job and runs it; 0 when none is left. */
-static int run_one(pool_state *pool) {
-  unsigned left = atomic_load_explicit(&pool->left, memory_order_relaxed);
+/* Takes one share of the job and runs it; 0 when none is left. A thread begins
+ * with the share of its own number: what a model's kernel wrote there is in the
+ * cache of its core when the next kernel reads it. */
+static int run_one(pool_state *pool, uint32_t number) {
+  uint64_t left = atomic_load_explicit(&pool->left, memory_order_relaxed), bit;
   do {
     if (!left)
       return 0;
-  } while (
-      !atomic_compare_exchange_weak_explicit(&pool->left, &left, left - 1, memory_order_acquire, memory_order_relaxed));
-  pool->body(pool->argument, pool->count - left);
+    bit = left >> number & 1 ? (uint64_t)1 << number : left & (0 - left);
+  } while (!atomic_compare_exchange_weak_explicit(&pool->left, &left, left & ~bit, memory_order_acquire,
+                                                  memory_order_relaxed));
+  uint32_t first = (uint32_t)__builtin_ctzll(bit) * pool->items, rest = pool->count - first;
+  uint32_t last = first + (rest < pool->items ? rest : pool->items);
+  for (uint32_t i = first; i < last; ++i)
+    pool->body(pool->argument, i);
   if (atomic_fetch_sub(&pool->unfinished, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
     pthread_mutex_lock(&pool->mutex);
-    pthread_cond_signal(&pool->is_done);
+    pthread_cond_signal(&pool->all_done);
     pthread_mutex_unlock(&pool->mutex);
   }
   return 1;
@@ -95,15 +107,16 @@ static int run_one(pool_state *pool) {
 
 static void *work(void *argument) {
   pool_state *pool = (pool_state *)argument;
+  uint32_t number = atomic_fetch_add(&pool->last_number, 1) + 1;
   for (;;) {
-    while (run_one(pool))
+    while (run_one(pool, number))
       ;
-    if (spin(&pool->left, 0))
+    if (spin(pool, has_work))
       continue;
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleepers, 1);
-    while (!atomic_load(&pool->left) && !atomic_load(&pool->must_stop))
-      pthread_cond_wait(&pool->has_work, &pool->mutex);
+    while (!has_work(pool) && !atomic_load(&pool->must_stop))
+      pthread_cond_wait(&pool->wake_up, &pool->mutex);
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->mutex);
     if (atomic_load(&pool->must_stop))
@@ -121,21 +134,23 @@ void nncc_pool_parallel_for(void *user, uint32_t count, void (*body)(void *argum
   pool->body = body;
   pool->argument = argument;
   pool->count = count;
-  atomic_store(&pool->unfinished, count);
-  atomic_store(&pool->left, count);
+  pool->items = count / 64 + (count % 64 != 0);
+  uint32_t shares = count / pool->items + (count % pool->items != 0);
+  atomic_store(&pool->unfinished, shares);
+  atomic_store(&pool->left, UINT64_MAX >> (64 - shares));
   if (atomic_load(&pool->sleepers)) {
     pthread_mutex_lock(&pool->mutex);
-    for (uint32_t i = 1; i < count && i <= pool->num_threads; ++i)
-      pthread_cond_signal(&pool->has_work);
+    for (uint32_t i = 1; i < shares && i <= pool->num_threads; ++i)
+      pthread_cond_signal(&pool->wake_up);
     pthread_mutex_unlock(&pool->mutex);
   }
-  while (run_one(pool))
+  while (run_one(pool, 0))
     ;
-  if (!spin(&pool->unfinished, 1)) {
+  if (!spin(pool, is_done)) {
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_sleeps, 1);
-    while (atomic_load(&pool->unfinished))
-      pthread_cond_wait(&pool->is_done, &pool->mutex);
+    while (!is_done(pool))
+      pthread_cond_wait(&pool->all_done, &pool->mutex);
     atomic_store(&pool->caller_sleeps, 0);
     pthread_mutex_unlock(&pool->mutex);
   }
@@ -146,12 +161,12 @@ void nncc_pool_parallel_for(void *user, uint32_t count, void (*body)(void *argum
 static void stop(pool_state *pool) {
   pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->must_stop, 1);
-  pthread_cond_broadcast(&pool->has_work);
+  pthread_cond_broadcast(&pool->wake_up);
   pthread_mutex_unlock(&pool->mutex);
   for (uint32_t i = 0; i < pool->num_threads; ++i)
     pthread_join(pool->threads[i], NULL);
-  pthread_cond_destroy(&pool->is_done);
-  pthread_cond_destroy(&pool->has_work);
+  pthread_cond_destroy(&pool->all_done);
+  pthread_cond_destroy(&pool->wake_up);
   pthread_mutex_destroy(&pool->mutex);
 }
 
@@ -165,18 +180,19 @@ int nncc_pool_create(nncc_pool *memory, uint32_t threads) {
   atomic_init(&pool->sleepers, 0);
   atomic_init(&pool->caller_sleeps, 0);
   atomic_init(&pool->must_stop, 0);
+  atomic_init(&pool->last_number, 0);
   pool->num_threads = 0;
   int error = pthread_mutex_init(&pool->mutex, NULL);
   if (error)
     return error;
-  error = pthread_cond_init(&pool->has_work, NULL);
+  error = pthread_cond_init(&pool->wake_up, NULL);
   if (error) {
     pthread_mutex_destroy(&pool->mutex);
     return error;
   }
-  error = pthread_cond_init(&pool->is_done, NULL);
+  error = pthread_cond_init(&pool->all_done, NULL);
   if (error) {
-    pthread_cond_destroy(&pool->has_work);
+    pthread_cond_destroy(&pool->wake_up);
     pthread_mutex_destroy(&pool->mutex);
     return error;
   }

@@ -124,6 +124,25 @@ func.func @reads_what_it_may_write(%x: memref<1xf32>, %y: memref<4096xf32>) {
   return
 }
 
+// A loop that every part runs all of: the one in it is cut, by what all of its trips do.
+// CHECK-LABEL: func.func @uncut
+// CHECK-SAME: nn.work = 3000 : i64
+// CHECK: scf.for %{{.*}} = %c0 to %c3 step %c1 {
+// CHECK-NOT: arith.divui %{{.*}}, %c100
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1
+func.func @uncut(%x: memref<3x5xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c10 = arith.constant 10 : index
+  scf.for %i = %c0 to %c3 step %c1 {
+    scf.for %j = %c0 to %c10 step %c1 {
+      func.call @nncc_micro(%x, %i, %j) {nn.work = 100 : i64} : (memref<3x5xf32>, index, index) -> ()
+    } {nn.parallel}
+  } {nn.parallel, nn.uncut}
+  return
+}
+
 // Little work is not worth a second thread.
 // CHECK-LABEL: func.func @little
 // CHECK-SAME: (%{{[a-z0-9]+}}: memref<64xf32>, %{{[a-z0-9]+}}: memref<64xf32>) {
