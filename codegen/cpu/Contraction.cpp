@@ -2,6 +2,7 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Origin.h"
+#include "passes/lower/DotProducts.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -43,6 +44,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   unsigned pixelDims = 2;
   if (auto conv = dyn_cast_or_null<nn::Conv2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
+    if (isDotProducts(conv)) {
+      reason = "one output channel of single pixels: dot products, which have loops of their own";
+      return std::nullopt;
+    }
     readConvolution(conv, contraction);
   } else if (auto conv = dyn_cast_or_null<nn::ConvTranspose2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();

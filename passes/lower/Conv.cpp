@@ -1,4 +1,6 @@
-// Plain loops of convolutions, for types and targets without a kernel generator.
+// Loops of convolutions that no kernel generator takes: one output channel of single pixels, and plain loops for other
+// types and targets.
+#include "passes/lower/DotProducts.h"
 #include "passes/lower/Window.h"
 
 using namespace mlir;
@@ -122,7 +124,34 @@ static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Val
   return success();
 }
 
+/// Dot products of pixels with one filter; false, with nothing written, where memory does not lie for them.
+static bool dotProducts(KernelLoops &loops, nn::Conv2DOp op) {
+  LoopBuilder &build = loops.build;
+  Type element = loops.elementOf(op.getOutput());
+  ArrayRef<int64_t> input = loops.typeOf(op.getInput()).getShape();
+  Nest nest;
+  nest.extents.assign(input.begin(), input.end());
+  nest.isReduced = {false, false, false, true};
+  nest.accesses.push_back(loops.input(op.getInput(), {0, 1, 2, 3}, 4));
+  nest.accesses.push_back(loops.input(op.getFilter(), {-1, -1, -1, 3}, 4));
+  if (op.getBias())
+    nest.accesses.push_back(loops.input(op.getBias(), {-1}, 4));
+  loops.addResult(nest, {0, 1, 2, -1});
+  nest.simplify();
+  DotProducts dots(build, nest, element, loops.lanes());
+  if (!dots.fits())
+    return false;
+  dots.forEach([&](const Cursor &at, Value sums) {
+    if (op.getBias())
+      sums = build.math.binary(Binary::add, sums, build.load(nest.accesses[2], at), element);
+    loops.finish(nest, at, sums);
+  });
+  return true;
+}
+
 LogicalResult lowerConv2D(KernelLoops &loops, nn::Conv2DOp op) {
+  if (isDotProducts(op) && dotProducts(loops, op))
+    return success();
   ArrayRef<int64_t> input = loops.typeOf(op.getInput()).getShape(), filter = loops.typeOf(op.getFilter()).getShape();
   auto dim = [&](int d) {
     return WindowDim{input[1 + d], filter[1 + d], op.getStrides()[d], op.getPads()[d], op.getDilations()[d]};

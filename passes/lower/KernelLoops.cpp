@@ -27,6 +27,7 @@ Access KernelLoops::output(unsigned number, ArrayRef<int> loopOfDim, size_t loop
 }
 
 void KernelLoops::addResult(Nest &nest, ArrayRef<int> loopOfDim) {
+  epilogueAccess.clear(); // of a nest that was tried before
   for (Operation &op : kernel.getBody().front()) {
     if (!nn::isElementwise(&op))
       continue;

@@ -70,6 +70,8 @@ public:
       groups = pick(2, 4), perGroup = pick(1, 9), outputs = pick(1, 20);
       break;
     }
+    if (groups == 1 && outputs == 1) // of single pixels: dot products, which other loops do
+      outputs = 2;
     int64_t oh = (h + pt + pb - dh * (kh - 1) - 1) / sh + 1, ow = (w + pl + pr - dw * (kw - 1) - 1) / sw + 1;
     int64_t channels = groups * perGroup, filters = groups * outputs;
     window(c, "nn.conv2d", {n, h, w, channels}, {filters, kh, kw, perGroup}, {n, oh, ow, filters},

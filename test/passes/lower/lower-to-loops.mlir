@@ -123,3 +123,21 @@ func.func @enlarge_rows(%x: memref<1x9x1xf32>, %y: memref<1x18x1xf32>) {
   return
 }
 }
+
+// One output channel of single pixels: the same dot products, with the epilogue on a vector of pixels.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: func.func @one_output_channel
+// CHECK-COUNT-9: vector.load %{{.*}} : memref<{{.*}}xf32>, vector<8xf32>
+// CHECK-COUNT-14: vector.shuffle
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: vector.store %{{.*}} : memref<16xf32>, vector<8xf32>
+func.func @one_output_channel(%x: memref<1x2x8x24xf32>, %w: memref<1x1x1x24xf32>, %y: memref<1x2x8x1xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x2x8x24xf32>, memref<1x1x1x24xf32>) outs(%y : memref<1x2x8x1xf32>) {
+  ^bb0(%0: tensor<1x2x8x24xf32>, %1: tensor<1x1x1x24xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x8x24xf32>, tensor<1x1x1x24xf32> -> tensor<1x2x8x1xf32>
+    %s = nn.unary relu %r : tensor<1x2x8x1xf32> -> tensor<1x2x8x1xf32>
+    nn.yield %s : tensor<1x2x8x1xf32>
+  }
+  return
+}
+}
