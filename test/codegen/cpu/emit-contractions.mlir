@@ -19,8 +19,39 @@ func.func @convolution(%x: memref<1x14x12x5xf32> {llvm.noalias}, %w: memref<5760
   return
 }
 
-// The same tile and epilogue: the same function.
+// Threads share out what a layer has more of: pixels here, so that every part runs all panels (the loop outside) over
+// some of the calls. A call says how much work it is, on average over its table.
+// CHECK-LABEL: func.func @shares_pixels
+// CHECK: scf.for {{.*}} = %c0{{.*}} to %c2{{.*}} step
+// CHECK:   scf.for {{.*}} to %c{{1[0-9]}}_i64
+// CHECK:     call @nncc_gemm_f32_6x16({{.*}}) {nn.work = {{[0-9]+}} : i64}
+// CHECK:   } {nn.parallel}
+// CHECK: } {nn.parallel, nn.uncut}
+func.func @shares_pixels(%x: memref<480x64xf32> {llvm.noalias}, %w: memref<8192xi8> {llvm.noalias}, %y: memref<480x32xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<480x64xf32>, memref<8192xi8>) outs(%y : memref<480x32xf32>) {
+  ^bb0(%0: tensor<480x64xf32>, %1: tensor<64x32xf32>):
+    %r = nn.matmul %0, %1 : tensor<480x64xf32>, tensor<64x32xf32> -> tensor<480x32xf32>
+    nn.yield %r : tensor<480x32xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [8192, 1, 32, 64, 16, 8, 1]>]}
+  return
+}
+
+// More weights than pixels: panels are shared out.
+// CHECK-LABEL: func.func @shares_panels
+// CHECK: scf.for
+// CHECK: call @nncc_gemm_f32_6x16
+// CHECK-NOT: nn.uncut
 // CHECK-LABEL: func.func @another_layer
+func.func @shares_panels(%x: memref<12x64xf32> {llvm.noalias}, %w: memref<16384xi8> {llvm.noalias}, %y: memref<12x64xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<12x64xf32>, memref<16384xi8>) outs(%y : memref<12x64xf32>) {
+  ^bb0(%0: tensor<12x64xf32>, %1: tensor<64x64xf32>):
+    %r = nn.matmul %0, %1 : tensor<12x64xf32>, tensor<64x64xf32> -> tensor<12x64xf32>
+    nn.yield %r : tensor<12x64xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [16384, 1, 64, 64, 16, 8, 1]>]}
+  return
+}
+
+// The same tile and epilogue: the same function.
 // CHECK: call @nncc_gemm_f32_6x16_bias_relu({{.*}}
 func.func @another_layer(%x: memref<24x7xf32> {llvm.noalias}, %w: memref<448xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<24x16xf32> {llvm.noalias}) {
   nn.kernel "k" ins(%x, %w, %b : memref<24x7xf32>, memref<448xi8>, memref<64xi8>) outs(%y : memref<24x16xf32>) {
