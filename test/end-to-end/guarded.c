@@ -2,8 +2,8 @@
  * whoever reads or writes one element too many is killed by the system. Before
  * every run arena and outputs are NaN. Arguments: how often each runs, then
  * folders of inputs and outputs. The first run has all memory end where the
- * untouchable page begins, the second has it begin where one ends; both must
- * give the same bits. */
+ * untouchable page begins; the second has it begin where one ends, and runs
+ * kernels in parts, the last part first. Both must give the same bits. */
 #define _GNU_SOURCE
 #include "job.h"
 #include <sys/mman.h>
@@ -58,12 +58,24 @@ static void read_input(region *to, const char *folder, uint32_t index) {
     REQUIRE(mprotect(to->pages, to->page_bytes, PROT_READ) == 0);
 }
 
+/* A parallel_for without threads that trusts in no order. */
+static void backwards(void *user, uint32_t count, void (*body)(void *argument, uint32_t i), void *argument) {
+  (void)user;
+  while (count--)
+    body(argument, count);
+}
+
 static void run_once(const nncc_model *model, const char *folder, int at_end, job *kept) {
   region arena = make_region(model->arena_bytes, model->arena_align, at_end);
   region context = make_region(model->context_bytes, 8, at_end);
   region inputs[MAX_PORTS], outputs[MAX_PORTS];
   job now = {model, context.data, arena.data, {NULL}, {NULL}};
+  nncc_options options = {sizeof options};
   uint32_t i;
+  if (!at_end) {
+    options.threads = 3;
+    options.parallel_for = backwards;
+  }
   REQUIRE(model->num_inputs <= MAX_PORTS && model->num_outputs <= MAX_PORTS);
   for (i = 0; i < model->num_inputs; ++i) {
     inputs[i] = make_region(model->inputs[i].bytes, element_bytes(model->inputs[i].type), at_end);
@@ -74,7 +86,7 @@ static void run_once(const nncc_model *model, const char *folder, int at_end, jo
     outputs[i] = make_region(model->outputs[i].bytes, element_bytes(model->outputs[i].type), at_end);
     now.outputs[i] = outputs[i].data;
   }
-  REQUIRE(model->init(now.context, now.arena, model->arena_bytes, NULL) == NNCC_OK);
+  REQUIRE(model->init(now.context, now.arena, model->arena_bytes, &options) == NNCC_OK);
   REQUIRE(run_job(&now) == NNCC_OK);
   if (at_end) {
     write_outputs(&now, folder);

@@ -47,7 +47,7 @@ def run_guarded(folder: Path, target: str, manifest: dict, inputs: list[dict[str
     """The outputs of libfirst.a of a folder for some inputs, in one process of test/end-to-end/guarded.c.
 
     manifest  first.json: the names and types of inputs and outputs
-    runs      2: each again with its memory placed in another way, which must give the same bits
+    runs      2: each again in parts, with its memory placed in another way, which must give the same bits
     error     ProgramError, also where the library touched what is not its own
     """
     built = build("guarded", folder, ["first"], target)
