@@ -261,7 +261,7 @@ def CutKernels : Pass<"nncc-cut-kernels", "::mlir::ModuleOp"> {
     there is, `nn.parts` into how many ranges it is worth cutting. Work is an estimate in operations on vectors of 32
     bytes. The iterations of loops marked `nn.parallel` are shared out; a function with effects outside of such loops
     stays whole. What an iteration does is not touched, so results are the same bits however the work is cut.
-    Why so: docs/decisions/0004-threads.md.
+    Why so: docs/decisions/0005-threads.md.
 
     Requires L2 functions with their marks, guarantees L2 without marks.
 
