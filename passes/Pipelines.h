@@ -11,7 +11,8 @@ void buildGraphPipeline(mlir::OpPassManager &manager);
 /// P -> L1: outlines kernels and writes perfect nests as linalg. Anchored on the module.
 void buildLowerPipeline(mlir::OpPassManager &manager);
 
-/// L1 -> L2: writes everything that is left as loops over vectors, and lets kernels run in parts. Anchored on the module.
+/// L1 -> L2: writes everything that is left as loops over vectors, and lets kernels run in parts. Anchored on the
+/// module.
 ///
 /// partWork  the least work of a part; none: the default of the pass
 void buildTilePipeline(mlir::OpPassManager &manager, std::optional<int64_t> partWork = {});

@@ -35,7 +35,8 @@ static void *allocate(uint64_t bytes, uint64_t align) {
 }
 
 /* Gives a model context, arena and ports; input i comes from FOLDER/inputI. M_init has to return `expected`. */
-static inline job make_job_with(const nncc_model *model, const char *folder, const nncc_options *options, nncc_status expected) {
+static inline job make_job_with(const nncc_model *model, const char *folder, const nncc_options *options,
+                                nncc_status expected) {
   job made = {model, NULL, NULL, {NULL}, {NULL}};
   char path[4096];
   uint32_t i;
