@@ -459,9 +459,8 @@ private:
         f[CallEntry::leafField(i, 3)] = leaf.h;
       }
       // The last panel may be narrower, which changes nothing here: a trip depends on the widest.
-      int64_t perTrip = stepsPerTrip(tile);
-      f[CallEntry::Tiles] = steps / perTrip;
-      f[CallEntry::RestSteps] = steps % perTrip;
+      f[CallEntry::Tiles] = steps / tile.stepsPerTrip;
+      f[CallEntry::RestSteps] = steps % tile.stepsPerTrip;
       // Several calls where threads may share them out.
       int64_t shareable = shareableCall(), step = blocks.count;
       if (shareable)

@@ -310,7 +310,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   for (bool inPlace : shape.inPlace)
     keyStream << inPlace;
   if (const auto &tile = shape.sliding)
-    for (int64_t number : {tile->firstRow, tile->endRow, tile->before, tile->after})
+    for (int64_t number : {tile->firstRow, tile->endRow, tile->before, tile->after, tile->stepsPerTrip,
+                           static_cast<int64_t>(tile->keepsWeights)})
       keyStream << ' ' << number;
   keyStream << epilogue.key();
   func::FuncOp &function = functions[key];

@@ -26,6 +26,7 @@ struct SlidingTile {
   int64_t tapsH, tapsW, strideH, strideW;
   int64_t firstRow, endRow; ///< of the (rows - 1) * strideH + tapsH input rows under the block, those that exist
   int64_t before, after;    ///< input columns that the windows of a line lack at its beginning and its end
+  int64_t stepsPerTrip;     ///< of the inner loop
   bool keepsWeights;        ///< in registers, during the whole sweep
 
   auto operator<=>(const SlidingTile &) const = default;

@@ -96,6 +96,11 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, i
   int64_t rows = chooseRows(machine, vectors);
   SmallVector<Blocks> blocks;
   int64_t first = 0, columns = (outW - 1) * strideW + tapsW;
+  // After as many steps as columns are alive sums are in the same registers again. Where that is much code, sums move
+  // in every step: on x86 moves of registers cost nothing, on NEON as much as a multiply-add.
+  int64_t trip = liveColumns();
+  if (machine.getFmaLane() ? trip * rows * tapsH * tapsW > 400 : trip > 3)
+    trip = 1;
   for (RowCut cut : cutRows(outH, rows))
     for (int64_t i = 0; i < cut.tiles; ++i, first += cut.rows) {
       int64_t top = first * strideH - padTop, height = (cut.rows - 1) * strideH + tapsH;
@@ -108,6 +113,7 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, i
                        .endRow = std::min(height, inH - top),
                        .before = padLeft,
                        .after = std::max<int64_t>(columns - padLeft - inW, 0),
+                       .stepsPerTrip = trip,
                        .keepsWeights =
                            tapsH * tapsW * vectors + registersOf(rows, vectors) <= machine.getVectorRegisters()};
       if (!blocks.empty() && blocks.back().tile == tile)
@@ -116,12 +122,6 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, i
         blocks.push_back({tile, first, 1, top + tile.firstRow});
     }
   return blocks;
-}
-
-int64_t cpu::stepsPerTrip(const SlidingTile &tile) {
-  // Where a trip would be too much code, sums change their registers in every step.
-  int64_t live = llvm::divideCeil(tile.tapsW, tile.strideW);
-  return live * tile.rows * tile.tapsH * tile.tapsW <= 400 ? live : 1;
 }
 
 namespace {
@@ -223,7 +223,7 @@ private:
       step(state, /*starts=*/true, /*youngest=*/0, /*oldest=*/m,
            [&](int64_t e) { return m * tile.strideW + e >= tile.before; });
     auto always = [](int64_t) { return true; };
-    int64_t perTrip = stepsPerTrip(tile);
+    int64_t perTrip = tile.stepsPerTrip;
     for (bool isRest : {false, true}) {
       if (isRest && perTrip == 1)
         break;
@@ -327,7 +327,7 @@ private:
 
   /// The epilogue over the sums of the block, which lie where its results belong.
   void finishBlock() {
-    int64_t perTrip = stepsPerTrip(tile);
+    int64_t perTrip = tile.stepsPerTrip;
     Value width = code.add(code.add(code.mul(trips, perTrip), perTrip > 1 ? rest : zero), code.constant(live - 1));
     code.loop(zero, code.constant(tile.rows), 1, outputs.front(), [&](Value, ValueRange line) -> SmallVector<Value> {
       code.loop(zero, width, 1, line, [&](Value, ValueRange pixel) -> SmallVector<Value> {

@@ -44,8 +44,5 @@ private:
 void emitSlidingWindow(Code &code, const TileShape &shape, const Epilogue &epilogue,
                        mlir::Block::BlockArgListType arguments);
 
-/// Steps that one trip of the inner loop does: as many as it takes until sums are in the same registers again.
-int64_t stepsPerTrip(const SlidingTile &tile);
-
 } // namespace nncc::cpu
 #endif
