@@ -20,38 +20,46 @@ struct AxisTaps {
 };
 
 /// Where output position `i` lies between the input's positions: ONNX Resize, coordinate_transformation_mode.
-double inputPosition(nn::ResizeOp op, unsigned number, double i, double inputSize, double outputSize) {
+///
+/// Real  what it is computed in
+template <typename Real> Real inputPosition(nn::ResizeOp op, unsigned number, Real i, Real inputSize, Real outputSize) {
+  constexpr Real half = 0.5;
   StringRef mode = op.getCoordinate();
-  double scale = op.getScales()[number], length = scale * inputSize;
+  // The size before it was rounded down: an integer where the scale was made from sizes.
+  double exact = op.getScales()[number] * inputSize;
+  Real scale = op.getScales()[number], length = std::abs(exact - outputSize) < 1e-5 * exact ? outputSize : exact;
   if (mode == "asymmetric")
     return i / scale;
   if (mode == "align_corners")
     return outputSize == 1 ? 0 : i * (inputSize - 1) / (length - 1 == 0 ? 1 : length - 1);
   if (mode == "pytorch_half_pixel")
-    return length > 1 ? (i + 0.5) / scale - 0.5 : 0;
+    return length > 1 ? (i + half) / scale - half : 0;
   if (mode == "half_pixel_symmetric") {
-    double adjustment = outputSize / length, center = inputSize / 2;
-    return center * (1 - adjustment) + (i + 0.5) / scale - 0.5;
+    Real adjustment = outputSize / length, center = inputSize / 2;
+    return center * (1 - adjustment) + (i + half) / scale - half;
   }
   if (mode == "tf_crop_and_resize" && op.getRoi()) {
     ArrayRef<double> roi = *op.getRoi();
-    double start = roi[number], end = roi[number + roi.size() / 2];
+    Real start = roi[number], end = roi[number + roi.size() / 2];
     if (outputSize > 1)
       return start * (inputSize - 1) + i * (end - start) * (inputSize - 1) / (outputSize - 1);
-    return 0.5 * (start + end) * (inputSize - 1);
+    return half * (start + end) * (inputSize - 1);
   }
-  return (i + 0.5) / scale - 0.5; // half_pixel
+  return (i + half) / scale - half; // half_pixel
 }
 
-double nearestPosition(StringRef mode, double x) {
+/// The nearest input position. Floor and ceil of a position that is an integer but for rounding go by the rounding of
+/// floats, as in onnxruntime; halves are halves whatever the rounding.
+double nearestPosition(StringRef mode, float x) {
+  constexpr double rounding = 1e-5;
   double fraction = x - std::floor(x);
   if (mode == "floor")
     return std::floor(x);
   if (mode == "ceil")
     return std::ceil(x);
   if (mode == "round_prefer_ceil")
-    return fraction >= 0.5 ? std::ceil(x) : std::floor(x);
-  return fraction <= 0.5 ? std::floor(x) : std::ceil(x); // round_prefer_floor
+    return fraction >= 0.5 - rounding ? std::ceil(x) : std::floor(x);
+  return fraction <= 0.5 + rounding ? std::floor(x) : std::ceil(x); // round_prefer_floor
 }
 
 /// Keys 1981, with the coefficient a of the model.
@@ -74,7 +82,8 @@ AxisTaps tapsOf(nn::ResizeOp op, unsigned number, int64_t inputSize, int64_t out
   double radius = (isLinear ? 1 : 2) / stretch;
   result.taps = isNearest ? 1 : 2 * (int64_t)std::ceil(radius);
   for (int64_t i = 0; i < outputSize; ++i) {
-    double x = inputPosition(op, number, i, inputSize, outputSize);
+    double x = isNearest ? inputPosition<float>(op, number, i, inputSize, outputSize)
+                         : inputPosition<double>(op, number, i, inputSize, outputSize);
     result.isOutside.push_back(op.getCoordinate() == "tf_crop_and_resize" && (x < 0 || x > inputSize - 1));
     auto clamp = [&](double position) {
       return (int32_t)std::min<double>(std::max<double>(position, 0), inputSize - 1);
