@@ -1,6 +1,7 @@
 // Panels are transposed in registers: square blocks of as many outputs, and as many values of k, as a vector has lanes.
 #include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Tiling.h"
+#include "passes/lower/LoopBuilder.h"
 
 using namespace mlir;
 using namespace nncc;
@@ -72,28 +73,9 @@ private:
     for (int64_t row = 0; row < packing.lanes; ++row)
       vectors.push_back(row < rows ? code.loadPart(code.at(source, row * outputStride, memory), type, values)
                                    : code.zero(type));
-    vectors = transpose(vectors);
+    vectors = LoopBuilder(code.b, code.b.getLoc()).transpose(vectors);
     for (int64_t k = 0; k < values; ++k)
       code.store(vectors[k], code.at(target, k * width, memory));
-  }
-
-  /// log2(lanes) rounds of zipping row i with row i + lanes / 2.
-  SmallVector<Value> transpose(SmallVector<Value> rows) {
-    int64_t size = rows.size();
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < size / 2; ++lane) {
-      low.append({lane, size + lane});
-      high.append({size / 2 + lane, size + size / 2 + lane});
-    }
-    for (int64_t round = 1; round < size; round *= 2) {
-      SmallVector<Value> next(size);
-      for (int64_t row = 0; row < size / 2; ++row) {
-        next[2 * row] = vector::ShuffleOp::create(code.b, rows[row], rows[row + size / 2], low);
-        next[2 * row + 1] = vector::ShuffleOp::create(code.b, rows[row], rows[row + size / 2], high);
-      }
-      rows = next;
-    }
-    return rows;
   }
 };
 
