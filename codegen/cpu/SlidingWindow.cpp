@@ -1,4 +1,5 @@
-// The structure was measured against a window per pixel, with and without padded copies; docs/decisions has it.
+// Which windows can sweep, how they are cut into blocks, and the code of one block. Why this form, and what it brings:
+// docs/decisions/0006-sliding-windows.md.
 #include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/TileCode.h"
 #include "codegen/cpu/Tiling.h"
