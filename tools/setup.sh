@@ -19,6 +19,7 @@ build=(
   libc6-dev-arm64-cross                                     # headers for the AArch64 runtime library
 )
 test=(
+  gcc g++ libc6-dev                                         # the compilers of the programs that link libraries, by their usual names
   llvm-22-tools clang-format-22 clang-tidy-22 libclang-rt-22-dev libbenchmark-dev libgmock-dev
   gcc-aarch64-linux-gnu qemu-user qemu-system-arm
   make meson pkg-config dpkg-dev file lintian debootstrap   # examples, Debian package

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# The Debian package on a clean system: bootstraps this machine's Debian release, installs the package by apt with nothing else, then
-# compilers, and builds and runs all of docs/examples, for the host and cross, as an unprivileged user; removes it again.
-# Usage: clean-chroot.sh PACKAGE.deb [BASE]        BASE: a bootstrapped system to copy; made there if it does not exist
-#        clean-chroot.sh --quickstart [BASE]       instead: tools/quickstart.sh of this commit, which proves tools/setup.sh --build
-# Needs root, debootstrap and the package sources of this machine's apt, from which it also takes the mirror. Takes some minutes.
+# What people do first, on a clean system: bootstraps this machine's Debian release and works inside of it.
+# Usage: clean-chroot.sh PACKAGE.deb [BASE]   installs the package by apt with nothing else, then compilers, and builds and runs all of
+#                                             docs/examples, for the host and cross, as an unprivileged user; removes it again
+#        clean-chroot.sh --readme [BASE]      the two commands of the README, one after the other, in a clone of this commit
+#        clean-chroot.sh --possible           says whether this machine can do so, by its exit status and a reason
+# BASE: a bootstrapped system to copy; made there if it does not exist. Needs root, debootstrap and the package sources of this
+# machine's apt, from which it also takes the mirror and how registries are reached. Takes minutes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 say() { printf '\nclean-chroot: %s\n' "$*"; }
 fail() { printf 'clean-chroot: %s\n' "$@" >&2; exit 1; }
 
 what=${1-} base=${2-}
-[ "$what" = --quickstart ] || [ -f "$what" ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
+[ "$what" = --readme ] || [ "$what" = --possible ] || [ -f "$what" ] || { sed -n '2,8s/^# //p' "$0"; exit 2; }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
 command -v debootstrap >/dev/null || fail "needs debootstrap: apt-get install debootstrap"
 . /etc/os-release
@@ -21,7 +23,28 @@ mirror=$(awk -v name="$VERSION_CODENAME" '$2 == name && $3 == "main" { print $1;
 [ -n "$mirror" ] || fail "this machine's apt has no source of $VERSION_CODENAME main; run apt-get update first"
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/nncc-chroot.XXXXXX") root=$work/system log=$work/log
-trap 'umount -q "$root/proc" || true; rm -rf --one-file-system "$work"' EXIT
+mounted=()
+clean() {
+  for ((i = ${#mounted[@]} - 1; i >= 0; --i)); do umount -q "${mounted[i]}" || umount -q --lazy "${mounted[i]}" || true; done
+  # Never remove what is mounted: it may be the compiler cache of this machine.
+  if grep -qF " $work/" /proc/self/mounts; then say "still mounted, so left behind: $work"; else rm -rf --one-file-system "$work"; fi
+}
+trap clean EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+into() { # into FOLDER MOUNT-ARGUMENT...: mounts at a folder of the clean system
+  mkdir -p "$root/$1"
+  mount "${@:2}" "$root/$1" || return 1
+  mounted+=("$root/$1")
+}
+
+if [ "$what" = --possible ]; then
+  into proc -t proc none || fail "cannot mount file systems here"
+  mkdir -p "$root/dev"
+  mknod "$root/dev/null" c 1 3 && : >"$root/dev/null" || fail "cannot make devices here"
+  exit
+fi
+
 base=${base:-$root}
 if [ ! -e "$base/etc/debian_version" ]; then
   say "bootstrapping $PRETTY_NAME"
@@ -30,21 +53,31 @@ fi
 [ "$base" = "$root" ] || { say "copying $base"; cp -a "$base" "$root"; }
 
 sed 's/^/deb /' <<<"$sources" >"$root/etc/apt/sources.list"
-# How this machine's apt reaches its sources: proxies, checks of the date.
+# How this machine reaches package sources and registries: proxies, certificates, checks of the date.
 apt-config dump | grep -E '^Acquire::(http|https|Check-|Retries)' >"$root/etc/apt/apt.conf.d/90sources" || true
 printf 'APT::Install-Recommends "false";\nDpkg::Use-Pty "false";\n' >"$root/etc/apt/apt.conf.d/91lean"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-mount -t proc none "$root/proc"
+mkdir -p "$root/usr/local/share/ca-certificates"
+cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates"
+mapfile -t network < <(env | grep -iE '^(https?_proxy|all_proxy|no_proxy|ssl_cert_(file|dir)|requests_ca_bundle|node_extra_ca_certs|pip_(cert|index_url|default_timeout)|npm_config_(cafile|registry))=')
+into proc -t proc none
+into dev/shm -t tmpfs none
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 inside apt-get update -q
 
-if [ "$what" = --quickstart ]; then
-  say "tools/quickstart.sh on the clean system"
+if [ "$what" = --readme ]; then
   inside apt-get install -y -q git ca-certificates >"$log" 2>&1 || { cat "$log"; exit 1; }
-  mkdir "$root/nncc"
-  git -C "$(git -C "$here" rev-parse --show-toplevel)" archive HEAD | tar x -C "$root/nncc"
-  inside /nncc/tools/quickstart.sh
-  say "the quickstart works on a clean $PRETTY_NAME"
+  top=$(git -C "$here" rev-parse --show-toplevel)
+  git clone -q --no-hardlinks "$top" "$root/root/nncc"
+  git -C "$root/root/nncc" checkout -q --detach "$(git -C "$top" rev-parse HEAD)"
+  # Only the compiler's cache is carried in: it saves time and can hide nothing.
+  cache=${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}
+  mkdir -p "$cache"
+  into root/.cache/ccache --bind "$cache"
+  for command in tools/quickstart.sh tools/test.sh; do
+    say "$command on a clean $PRETTY_NAME"
+    inside "${network[@]}" ${NNCC_REQUIRE_MODELS:+NNCC_REQUIRE_MODELS="$NNCC_REQUIRE_MODELS"} sh -c "cd /root/nncc && exec $command"
+  done
   exit
 fi
 
