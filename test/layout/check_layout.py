@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks of the repository itself: who may include whom, dead paths in docs, passes without tests, files in the wrong place.
+"""Checks of the repository itself: who may include whom, dead paths in docs, passes without tests, files in the wrong place, lines of
+tests that check nothing.
 
 Usage: check_layout.py CHECK ROOT, with one of the checks below (or `all`). Prints one line for each finding; exit status 1 if any.
 The rules are those of docs/architecture.md.
@@ -152,7 +153,46 @@ def check_headers(root):
                 yield f"{header}: does not compile alone as {standard}:\n{done.stderr}"
 
 
-CHECKS = {"floors": check_floors, "doc-paths": check_doc_paths, "pass-tests": check_pass_tests, "places": check_places, "headers": check_headers}
+SUFFIX = r"(?:-(?:NEXT|SAME|NOT|DAG|LABEL|EMPTY|COUNT-\d+))?(?:\{LITERAL\})?:"
+LIT_KEYWORDS = {"RUN", "REQUIRES", "UNSUPPORTED", "XFAIL", "END", "DEFINE", "REDEFINE", "ALLOW_RETRIES"}
+
+
+def prefixes_of(text):
+    """The prefixes that the FileCheck commands of a test ask for."""
+    run = re.sub(r"\\\s*\n[^\n]*?RUN:", "", "\n".join(line for line in text.splitlines() if "RUN:" in line))
+    found = set()
+    for command in re.findall(r"FileCheck[^|;&\n]*", run):
+        named = re.findall(r"-check-prefix(?:es)?[= ](\S+)", command)
+        found.update(name for names in named or ["CHECK"] for name in names.split(","))
+    return found
+
+
+def check_filecheck(root):
+    """Every line of a test that looks like a check is one that FileCheck reads, and says something."""
+    for name in tracked(root):
+        if not name.startswith("test/") or pathlib.Path(name).suffix not in (".mlir", ".test"):
+            continue
+        text = (root / name).read_text(errors="replace")
+        known = prefixes_of(text)
+        for number, line in enumerate(text.splitlines(), 1):
+            word = re.match(r"\s*(?://|#|;|\*)?\s*([A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*)(.*)", line)
+            if not word:
+                continue
+            start = word.group(0)[:len(word.group(0)) - len(word.group(2))].lstrip(" \t/#;*")
+            rest = start + word.group(2)
+            prefix = next((p for p in sorted(known, key=len, reverse=True) if re.match(re.escape(p) + r"(?![A-Za-z0-9_])", rest)), None)
+            if prefix:
+                check = re.match(re.escape(prefix) + SUFFIX + "(.*)", rest)
+                if not check:
+                    yield f"{name}:{number}: FileCheck does not read this line: '{prefix}' without a colon or with an unknown suffix"
+                elif not re.sub(r"\{\{\.\*\}\}|\[\[\w+:\.\*\]\]|\s", "", check.group(1)) and "-EMPTY" not in rest[:len(prefix) + 6]:
+                    yield f"{name}:{number}: matches anything"
+            elif re.match(rf"{re.escape(start)}{SUFFIX}", rest) and re.sub(r"-(NEXT|SAME|NOT|DAG|LABEL|EMPTY)$", "", start) not in LIT_KEYWORDS:
+                yield f"{name}:{number}: no FileCheck of this file reads the prefix {start}"
+
+
+CHECKS = {"floors": check_floors, "doc-paths": check_doc_paths, "pass-tests": check_pass_tests, "places": check_places, "headers": check_headers,
+          "filecheck": check_filecheck}
 
 
 def main(which, root):
