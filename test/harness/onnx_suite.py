@@ -120,7 +120,7 @@ def outcome_of(program: nncc.Nncc, data: Path, case: Case, check_reads: bool) ->
 
 def reason(failure: str) -> str:
     """A failure without what differs from case to case, to count by."""
-    failure = re.sub(r"^\S*\.onnx(:\S*)?: error: ", "", failure)
+    failure = re.sub(r"^(status 1: )?\S*\.onnx(:\S*)?: error: ", "", failure)
     failure = re.sub(r"node ('[^']*'|#\d+( \(output '[^']*'\))?) ", "", failure)
     failure = re.sub(r"'[^']*'", "'..'", failure)
     failure = re.sub(r"\[[^\]]*\]|0x[0-9a-f]+|-?\b\d+(\.\d+)?([eE][-+]?\d+)?\b", "N", failure)

@@ -10,10 +10,15 @@ import models
 _VERSION = f"{onnxruntime.__version__}"
 
 
-def session(model) -> onnxruntime.InferenceSession:
+_LEVELS = onnxruntime.GraphOptimizationLevel
+# The first that can run a model counts: some types have kernels only before, others only after optimization.
+FOLDED = (_LEVELS.ORT_ENABLE_BASIC, _LEVELS.ORT_DISABLE_ALL, _LEVELS.ORT_ENABLE_ALL)
+NODE_BY_NODE = (_LEVELS.ORT_DISABLE_ALL,)
+
+
+def session(model, levels=FOLDED) -> onnxruntime.InferenceSession:
     """A session on a file or on serialized bytes, at the first optimization level that can run the model."""
-    levels = onnxruntime.GraphOptimizationLevel
-    for level in (levels.ORT_ENABLE_BASIC, levels.ORT_DISABLE_ALL, levels.ORT_ENABLE_ALL):
+    for level in levels:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.graph_optimization_level = level
@@ -26,9 +31,9 @@ def session(model) -> onnxruntime.InferenceSession:
     raise failure
 
 
-def run(model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def run(model, inputs: dict[str, np.ndarray], levels=FOLDED) -> dict[str, np.ndarray]:
     """The outputs of a model (file or bytes) by name."""
-    runner = session(model)
+    runner = session(model, levels)
     names = [output.name for output in runner.get_outputs()]
     known = {value.name for value in runner.get_inputs()}
     return dict(zip(names, runner.run(names, {k: v for k, v in inputs.items() if k in known})))

@@ -32,7 +32,7 @@ LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # left of an extent when it is cut into those.
 TILES = {"M": 14, "N": 32, "K": 4}
 # An error that says what nncc cannot do is no wrong result.
-REFUSAL = re.compile(r"status 1: .*(not supported|unsupported)")
+REFUSAL = re.compile(r"status 1: .*(not supported|unsupported|supported for|has to be known at compile time|must have \d)")
 
 
 def make_case(family: str, seed: int) -> tuple[random_ops.Graph, dict[str, np.ndarray]]:
@@ -59,8 +59,8 @@ class Runner:
         self.program, self.keep = program, keep
         self.in_place = self.not_in_place = 0
 
-    def run(self, cases, name: str) -> str | None:
-        """Runs some cases as one model; returns what is wrong, or None."""
+    def run(self, cases, name: str) -> list[tuple[tuple, str]]:
+        """Runs some cases as one model; returns which fail, each with what is wrong: all of them where the failure names none."""
         graphs = [graph for graph, _ in cases]
         values = {k: v for graph in graphs for k, v in graph.inputs.items()}
         with tempfile.TemporaryDirectory(prefix="nncc-random-") as scratch:
@@ -69,19 +69,43 @@ class Runner:
             try:
                 manifest = self.program.compile(path, Path(scratch), "--name=first").manifest
                 got = programs.run_guarded(Path(scratch), self.program.target, manifest, [values], runs=2)[0]
-            except (nncc.NnccError, programs.ProgramError) as error:
-                failure = str(error)
-            else:
-                failure = next((f"output '{key}': {wrong}" for _, expected in cases for key, reference in expected.items()
-                                if (wrong := compare.difference(got[key], reference))), None)
-                if not failure:
-                    self.count_in_place(graphs, manifest)
-            if failure and self.keep and len(cases) == 1:
-                self.keep.mkdir(parents=True, exist_ok=True)
-                path.replace(self.keep / path.name)
-                for key, value in values.items():
-                    np.save(self.keep / f"{name}.{key}.npy", value)
-        return failure
+            except nncc.NnccError as error:
+                found = [(case, f"status {error.status}: {line}") for case in cases
+                         if (line := next((line for line in error.stderr.splitlines() if f"node '{case[0].prefix}" in line), None))]
+                return found or [(case, str(error)) for case in cases]
+            except programs.ProgramError as error:
+                return [(case, str(error)) for case in cases]
+            found = [(case, f"output '{key}': {wrong}") for case in cases for key, reference in case[1].items()
+                     if (wrong := case[0].difference(got[key], reference))]
+            if not found:
+                self.count_in_place(graphs, manifest)
+        return found
+
+    def faults(self, cases, name: str) -> list[tuple[tuple, str]]:
+        """Which of some cases fail alone, each with what is wrong: all as one model, then its suspects, or halves where it names none."""
+        if not cases:
+            return []
+        suspects = self.run(cases, name if len(cases) > 1 else cases[0][0].prefix.rstrip("_"))
+        if not suspects or len(cases) == 1:
+            return suspects[:1]
+        if all(REFUSAL.search(failure) for _, failure in suspects):
+            found = suspects
+        elif len({id(case) for case, _ in suspects}) == len(cases):
+            found = self.faults(cases[:len(cases) // 2], name) + self.faults(cases[len(cases) // 2:], name)
+        else:
+            found = [fault for case in {id(case): case for case, _ in suspects}.values() for fault in self.faults([case], name)]
+        if not found:
+            return [(suspects[0][0], f"only beside others, {len(cases)} ops in one model: {suspects[0][1]}")]
+        bad = {id(case) for case, _ in found}
+        return found + (self.faults([case for case in cases if id(case) not in bad], name) if len(suspects) < len(cases) else [])
+
+    def save(self, case, name: str):
+        """Keeps a case that fails."""
+        if self.keep:
+            self.keep.mkdir(parents=True, exist_ok=True)
+            onnx.save(case[0].model(), self.keep / f"{name}.onnx")
+            for key, value in case[0].inputs.items():
+                np.save(self.keep / f"{name}.{key}.npy", value)
 
     def count_in_place(self, graphs, manifest: dict):
         """Counts the nodes that should have been computed in place."""
@@ -90,24 +114,16 @@ class Runner:
             self.in_place += sum(node in done for node in graph.in_place)
             self.not_in_place += sum(node not in done for node in graph.in_place)
 
-    def run_family(self, family: str, cases) -> tuple[int, int]:
-        """Runs all cases of a family and reports; returns how many failed, and how many of those were refused."""
+    def run_family(self, family: str, cases, per_model: int = PER_MODEL) -> tuple[int, int]:
+        """Runs all cases of a family, given with their seeds, and reports; returns how many failed, and how many of those were refused."""
         failed, refused, reasons = 0, 0, {}
-        for at in range(0, len(cases), PER_MODEL):
-            group = cases[at:at + PER_MODEL]
-            together = self.run([case for _, case in group], family)
-            if together is None:
-                continue
-            alone = [(seed, self.run([case], f"{family}-{seed}"), case) for seed, case in group]
-            for seed, failure, case in alone:
-                refused += bool(failure and REFUSAL.search(failure))
-                if failure:
-                    failed += 1
-                    reasons.setdefault(reason(failure), []).append((seed, failure, case[0].nodes[0].op_type))
-            if not any(failure for _, failure, _ in alone):
+        seeds = {id(case): seed for seed, case in cases}
+        for at in range(0, len(cases), per_model):
+            for case, failure in self.faults([case for _, case in cases[at:at + per_model]], family):
                 failed += 1
-                reasons["fails only beside others"] = [
-                    (group[0][0], f"seeds {group[0][0]} to {group[-1][0]} in one model: {together}", family)]
+                refused += bool(REFUSAL.search(failure))
+                self.save(case, f"{family}-{seeds[id(case)]}")
+                reasons.setdefault(reason(failure.replace(case[0].prefix, "")), []).append((seeds[id(case)], failure, case[0].nodes[-1].op_type))
         machine = " ".join([self.program.target.split("-")[0], *self.program.flags])
         print(f"{family:14} {machine} {len(cases) - failed} of {len(cases)} right", flush=True)
         for found in sorted(reasons.values(), key=len, reverse=True):

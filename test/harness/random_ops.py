@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import compare
 import written_forms
 
 OPSET = 17
@@ -17,8 +18,8 @@ CHANNELS = (1, 2, 3, 4, 5, 7, 8, 11, 12, 13, 16, 17, 19, 24, 29, 32, 33)
 class Graph:
     """An ONNX graph under construction, with the values of its inputs."""
 
-    def __init__(self, prefix: str = ""):
-        self.prefix = prefix
+    def __init__(self, prefix: str = "", opset: int = OPSET):
+        self.prefix, self.opset = prefix, opset
         self.nodes, self.weights, self.outputs = [], [], []
         self.in_place: list[str] = []  # nodes whose kernel should overwrite one of its inputs
         self.sizes: dict[str, int] = {}  # M, N and K of a contraction: what register tiles are cut from
@@ -45,8 +46,12 @@ class Graph:
     def node(self, op: str, operands: list[str], results: int = 1, **attributes) -> str | list[str]:
         """Adds a node and returns the name of its result, or a list of several."""
         names = [self.name("t") for _ in range(results)]
-        self.nodes.append(helper.make_node(op, operands, names, name=self.name(f"{op.lower()}_"), **attributes))
+        self.add(op, operands, names, **attributes)
         return names[0] if results == 1 else names
+
+    def add(self, op: str, operands: list[str], results: list[str], **attributes):
+        """Adds a node whose results have given names; an empty one is a result that is left out."""
+        self.nodes.append(helper.make_node(op, operands, results, name=self.name(f"{op.lower()}_"), **attributes))
 
     def output(self, name: str, dtype=np.float32):
         """Makes a tensor an output; its shape is left to the reader of the file."""
@@ -61,7 +66,11 @@ class Graph:
                    for graph in graphs for name, dtype in graph.outputs]
         graph = helper.make_graph([node for g in graphs for node in g.nodes], "random", ports, results,
                                   [weight for g in graphs for weight in g.weights])
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+
+    def difference(self, got: np.ndarray, reference: np.ndarray) -> str | None:
+        """What is wrong with a result of this graph, in one line, or None."""
+        return compare.difference(got, reference)
 
 
 def numbers(random, shape, low=-1.0, high=1.0) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""Images at other positions."""
+import numpy as np
+
+from families.node import FLOATS, FUNCTION, maybe, values
+from random_ops import pick
+
+RULES = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"]
+
+
+def resample(random, node):
+    """Resize of all opsets, modes and rules, Upsample, GridSample."""
+    op = pick(random, ["Resize", "Resize", "Resize", "GridSample"] if node.opset >= 10 else ["Upsample"])
+    dtype = pick(random, FLOATS)
+    rank = pick(random, [1, 2, 2, 2, 3])
+    shape = [pick(random, [1, 2]), pick(random, [1, 3, 5]), *(int(d) for d in random.choice(np.arange(2, 9), rank, replace=False))]
+    value = node.operand(values(random, dtype, shape))
+    if op == "GridSample":
+        sizes = [int(d) for d in random.integers(1, 6, rank)]
+        grid = node.operand(values(random, np.float32, [shape[0], *sizes, rank], False, -1.2, 1.2).astype(dtype if dtype != np.float64 else np.float64))
+        attributes = {"mode": pick(random, ["linear", "nearest", "cubic"] if node.opset >= 20 else ["bilinear", "nearest", "bicubic"])}
+        attributes |= {"padding_mode": pick(random, ["zeros", "border", "reflection"])} if maybe(random, 0.7) else {}
+        attributes |= {"align_corners": pick(random, [0, 1])} if maybe(random, 0.7) else {}
+        node.result(op, [value, grid], dtype, 40 * FUNCTION, 4.0, **attributes)
+        return
+    factors = [1.0, 1.0, *(pick(random, [1, 2, 3, 0.5, 1.5, 0.75, 1.25, 2.5]) for _ in range(rank))]
+    slack, scale = 40 * FUNCTION, 4.0
+    if op == "Upsample":
+        factors = [max(f, 1.0) for f in factors]
+        mode = pick(random, ["nearest", "linear"])
+        attributes = {"mode": mode} if mode != "nearest" or maybe(random) else {}
+        if node.opset < 9:
+            node.result(op, [value], dtype, slack, scale, scales=factors, **attributes)
+        else:
+            node.result(op, [value, node.constant(np.array(factors, np.float32))], dtype, slack, scale, **attributes)
+        return
+    if node.opset == 10:
+        mode = pick(random, ["nearest", "linear"])
+        node.result(op, [value, node.constant(np.array(factors, np.float32))], dtype, slack, scale, mode=mode)
+        return
+    mode = pick(random, ["nearest", "linear", "cubic"])
+    rules = list(RULES) + (["tf_half_pixel_for_nn"] if node.opset < 13 else []) + (["half_pixel_symmetric"] if node.opset >= 19 else [])
+    rule = pick(random, rules + ["tf_crop_and_resize"])
+    attributes = {"mode": mode} if mode != "nearest" or maybe(random) else {}
+    attributes |= {"coordinate_transformation_mode": rule} if rule != "half_pixel" or maybe(random) else {}
+    if mode == "nearest" and maybe(random, 0.7):
+        attributes["nearest_mode"] = pick(random, ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+    if mode == "cubic":
+        attributes |= {"cubic_coeff_a": pick(random, [-0.5, -0.75])} if maybe(random) else {}
+        attributes |= {"exclude_outside": pick(random, [0, 1])} if maybe(random) else {}
+    if node.opset >= 18 and mode != "nearest" and maybe(random, 0.3):
+        attributes["antialias"] = 1
+    axes = list(range(rank + 2))
+    if node.opset >= 18 and maybe(random, 0.4):
+        axes = list(range(2, rank + 2))
+        attributes["axes"] = axes
+    roi = ""
+    if rule == "tf_crop_and_resize":
+        low, high = random.uniform(0, 0.4, len(axes)), random.uniform(0.6, 1.2, len(axes))
+        low[:len(axes) - rank], high[:len(axes) - rank] = 0, 1
+        roi = node.constant(np.concatenate([low, high]).astype(np.float32))
+        attributes |= {"extrapolation_value": 0.5} if maybe(random) else {}
+    elif node.opset < 13:
+        roi = node.constant(np.zeros([0], np.float32))
+    if maybe(random):
+        scales = node.constant(np.array([factors[a] for a in axes], np.float32))
+        node.result(op, [value, roi, scales], dtype, slack, scale, **attributes)
+    else:
+        sizes = [*shape[:2], *(int(d) for d in random.integers(1, 14, rank))]
+        if node.opset >= 18 and len(axes) == rank and maybe(random, 0.4):
+            attributes["keep_aspect_ratio_policy"] = pick(random, ["stretch", "not_larger", "not_smaller"])
+        scales = "" if node.opset >= 13 else node.constant(np.zeros([0], np.float32))
+        node.result(op, [value, roi, scales, node.constant(np.array([sizes[a] for a in axes], np.int64))], dtype, slack, scale, **attributes)

@@ -1,0 +1,123 @@
+"""Where onnxruntime and ONNX's reference evaluator differ: which of them follows the text of the operator, and why.
+
+A verdict speaks where both give other results, and where only one of them runs the node. KNOWN lists what nncc itself gets wrong: the
+random comparison leaves out exactly that.
+"""
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+from onnx import helper
+
+ORT, REFERENCE = "onnxruntime", "reference"
+REDUCTIONS = ("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare")
+
+
+@dataclass
+class Verdict:
+    """What is right of some operators where a condition holds.
+
+    ops    the operators
+    when   holds of the case, see Facts
+    right  the oracles that are right: one, both (the text leaves it open), or none (the case is not made)
+    reason in the words of the standard where it has some
+    """
+    ops: tuple[str, ...]
+    when: Callable
+    right: tuple[str, ...]
+    reason: str
+
+
+class Facts:
+    """What verdicts ask of a case: its node, attributes, opset, and the types and values of its operands."""
+
+    def __init__(self, node, graph):
+        self.node, self.op, self.opset = node, node.op_type, graph.opset
+        self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.HasField("g")}
+        known = graph.values()
+        self.operands = [known.get(name) for name in node.input]
+        self.types = {v.dtype for v in self.operands if v is not None} | {np.dtype(dtype) for _, dtype in graph.outputs}
+
+    def has(self, index: int) -> bool:
+        """Whether an optional operand is there."""
+        return index < len(self.operands) and self.operands[index] is not None
+
+    def rank(self) -> int:
+        """Of the first operand."""
+        return self.operands[0].ndim
+
+    def finite(self) -> bool:
+        """Whether all floats among the operands are finite."""
+        return all(np.isfinite(v.astype(np.float64)).all() for v in self.operands if v is not None and v.dtype.kind in "fV")
+
+    def is_same(self) -> bool:
+        """Whether windows are padded by rule to keep the extents."""
+        return self.attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
+
+    def is_plain_recurrence(self) -> bool:
+        """An RNN, GRU or LSTM of which the reference evaluator knows all attributes and operands."""
+        return (not self.attributes.keys() & {"activations", "clip", "input_forget", "activation_alpha", "activation_beta"}
+                and self.attributes.get("direction", b"forward") == b"forward" and not self.has(4))
+
+
+def always(_) -> bool:
+    """Of a whole operator."""
+    return True
+
+
+VERDICTS = [
+    Verdict(("GlobalMaxPool",), lambda f: not f.finite() or f.rank() != 4, (),
+            "onnxruntime skips NaN by the order of its comparisons, the reference reduces too few dims unless there are four"),
+    Verdict(("GlobalAveragePool",), lambda f: f.rank() != 4, (ORT,), "the reference keeps the wrong dims unless there are four"),
+    Verdict(("MaxPool", "ReduceMax", "ReduceMin"), lambda f: not f.finite(), (REFERENCE,),
+            "a maximum of numbers and NaN is NaN, as of Max; onnxruntime's depends on where the NaN stands"),
+    Verdict(("MaxPool",), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (REFERENCE,),
+            "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations: onnxruntime forgets those of the padding"),
+    Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (),
+            "the same, and the reference's own windows lie elsewhere"),
+    Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
+    Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "
+            "indices within a channel"),
+    Verdict(("ReduceMean",), lambda f: f.operands[0].size == 0, (), "a mean of no numbers is undefined"),
+    Verdict(REDUCTIONS, lambda f: f.operands[0].size == 0, (REFERENCE,), "onnxruntime does not count negative axes from the end of an empty tensor"),
+    Verdict(("Gemm",), lambda f: f.operands[0].size == 0, (REFERENCE,), "beta * C is added to a product of no terms, too"),
+    Verdict(("QLinearConv", "ConvInteger"), lambda f: f.rank() != 4, (ORT,), "the reference's result has a dim too many unless there are four"),
+    Verdict(("ConvTranspose",), lambda f: f.is_same() and any(s > 1 for s in f.attributes.get("strides", ())), (),
+            "'output_shape[i] = input_shape[i] * strides[i]', also where the window is smaller than the stride: both have other shapes there"),
+    Verdict(("ConvTranspose",), lambda f: f.opset < 11 and "output_shape" in f.attributes, (),
+            "the text of opset 1 pads the other side than that of opset 11, which says to have only corrected it"),
+    Verdict(("ConvTranspose",), always, (ORT,), "the reference adds the first group's bias to all, and has output_shape's odd pad at the end"),
+    Verdict(("Mod",), lambda f: f.attributes.get("fmod", 0) and np.dtype(np.int64) in f.types, (REFERENCE,), "onnxruntime takes the remainder in f64"),
+    Verdict(("Shrink",), always, (REFERENCE,), "'y = x - bias' in the type of x; onnxruntime computes f64 in f32, and compares unsigned with -lambd"),
+    Verdict(("Sigmoid",), always, (REFERENCE,), "onnxruntime's approximation is 0 below -18 and less exact than its other functions"),
+    Verdict(("PRelu",), lambda f: not f.finite(), (ORT,), "'f(x) = x for x >= 0', whatever the slope"),
+    Verdict(("Clip",), lambda f: not f.finite(), (ORT,), "the bounds 'default to numeric_limits::lowest() and numeric_limits::max()'"),
+    Verdict(("Softmax", "LogSoftmax", "Hardmax"), lambda f: f.opset < 13, (ORT,), "up to opset 12 all dims from the axis on are one, which the reference does not know"),
+    Verdict(("LogSoftmax",), always, (ORT,), "the reference takes the logarithm of what has become 0"),
+    Verdict(("BatchNormalization",), lambda f: f.opset < 14, (ORT,), "the reference computes a step of training"),
+    Verdict(("GroupNormalization", "LayerNormalization"), lambda f: np.dtype(np.float64) in f.types, (ORT, REFERENCE),
+            "stash_type is f32 unless it is given, and computing in f64 is no worse"),
+    Verdict(("LRN",), always, (ORT,), "the reference normalizes as many channels as the batch has images"),
+    Verdict(("LpNormalization",), lambda f: f.attributes.get("p", 2) == 1, (ORT,), "a norm is of absolute values, which the reference forgets for p = 1"),
+    Verdict(("MeanVarianceNormalization",), always, (REFERENCE,), "the function's body adds 1e-9 to the standard deviation"),
+    Verdict(("Unsqueeze",), lambda f: f.opset < 13, (ORT,), "'axes' count the dims of the result, negative ones from its end"),
+    Verdict(("Slice",), lambda f: f.opset >= 10, (REFERENCE,), "'end values are clamped to [-1, dims[axes[i]]-1] for negative stepping': INT_MAX is no "
+            "start of a dim"),
+    Verdict(("Range",), always, (REFERENCE,), "onnxruntime counts the elements of 64-bit ranges in f64"),
+    Verdict(("NonZero",), lambda f: f.rank() == 0, (REFERENCE,), "'for scalar input, NonZero produces output shape (0, N)'"),
+    Verdict(("OneHot",), always, (ORT,), "the reference computes the values from their difference, which rounds"),
+    Verdict(("QuantizeLinear",), always, (ORT,), "'y = saturate((x / y_scale) + y_zero_point)': the reference casts to int32 before it saturates"),
+    Verdict(("Resize",), lambda f: f.opset == 10, (ORT,), "the reference takes the rules of opset 11; those of 10 are Upsample's"),
+    Verdict(("Resize",), lambda f: f.attributes.get("coordinate_transformation_mode", b"half_pixel") not in (b"half_pixel", b"asymmetric"), (REFERENCE,),
+            "the length of the result is scale * extent, unrounded, in the rules of coordinates: so do ONNX's own test data have it"),
+    Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
+    Verdict(("Loop",), always, (ORT,), "the condition may be left out, and scan outputs are stacked along a new axis"),
+    Verdict(("RNN", "GRU", "LSTM"), lambda f: not f.is_plain_recurrence(), (ORT,), "the reference ignores activations, clip, lengths and directions"),
+]
+
+KNOWN: list[Verdict] = []
+
+
+def find(table, facts: Facts) -> Verdict | None:
+    """The first row that speaks of a case."""
+    return next((v for v in table if facts.op in v.ops and v.when(facts)), None)
