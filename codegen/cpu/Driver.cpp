@@ -5,6 +5,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Parts.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/lower/LoopBuilder.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
@@ -727,12 +728,27 @@ private:
     shape.tail = channels - (shape.vectors - 1) * lanes;
     shape.byLane = machine.getFmaLane() && computeType(contraction.element).getIntOrFloatBitWidth() == 32 &&
                    contraction.body == TapBody::Product;
+    shape.block = blockOfSums();
     shape.hasBias = contraction.bias.has_value();
     shape.isPadded = isPadded;
     shape.isBiasPadded = isBiasPadded;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
       shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
     return shape;
+  }
+
+  /// The size of the blocks of long sums (TileShape::block); 0 where sums are short, or no sums of floats.
+  int64_t blockOfSums() const {
+    int64_t taps = contraction.tapsH * contraction.tapsW;
+    if (!isa<FloatType>(contraction.element) || contraction.body == TapBody::Maximum)
+      return 0;
+    // The totals of a product are many registers, which are spilled around each block: 5 % with 128 steps of k (AVX2,
+    // 64x16384x64), half of that with 256, and only where there are very many.
+    if (contraction.body == TapBody::Product)
+      return contraction.depth * taps > 8192 ? 256 : 0;
+    if (contraction.sliding || taps <= kLongestPlainSum)
+      return 0;
+    return std::max<int64_t>(kSumBlock / std::max(contraction.tapsH, contraction.tapsW), 1);
   }
 
   /// Calls the micro-kernel for `channels` output channels at one of the entries of its table.

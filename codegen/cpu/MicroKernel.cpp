@@ -5,6 +5,7 @@
 #include "codegen/cpu/TileCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "passes/lower/LoopBuilder.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -88,6 +89,8 @@ private:
 
   /// The sums of a tile. `ahead` is what to prefetch next, and is moved on; null where nothing is.
   SmallVector<Value> accumulate(Value a, Value &ahead) {
+    if (shape.block)
+      return accumulateInBlocks(a, ahead);
     SmallVector<Value> carried(shape.rows * shape.vectors);
     for (int64_t j = 0; j < shape.vectors; ++j) {
       Value first = initial(j);
@@ -115,17 +118,11 @@ private:
         return next(columns(outer[count], matrix ? outer[count + 1] : Value(), outer.take_front(count)), outer, tap1A,
                     tap1B);
       SmallVector<Value> inner = code.loop(zero, taps0, 1, outer, [&](Value, ValueRange tap) {
-        SmallVector<Value> rows(shape.rows);
-        rows[0] = tap[count];
-        for (int64_t i = 1; i < shape.rows; ++i)
-          rows[i] = code.at(rows[i - 1], rowA, memory);
-        // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
-        if (shape.isUnrolled())
-          for (Value &row : rows)
-            row = code.opaque(row);
+        SmallVector<Value> rows = rowsFrom(tap[count]);
         ValueRange before = tap.take_front(count);
-        return next(shape.body == TapBody::Product ? product(rows, tap[count + 1], before, ahead ? tap.back() : Value())
-                                                   : window(rows, matrix ? tap[count + 1] : Value(), before),
+        return next(shape.body == TapBody::Product
+                        ? product(rows, tap[count + 1], zero, depth, before, ahead ? tap.back() : Value())
+                        : window(rows, matrix ? tap[count + 1] : Value(), before),
                     tap, tap0A, tap0B);
       });
       return next(inner, outer, tap1A, tap1B);
@@ -134,6 +131,87 @@ private:
       ahead = sums.back();
     sums.truncate(count);
     return sums;
+  }
+
+  /// The same sums in blocks: each begins at zero, and is added to a total in f64.
+  SmallVector<Value> accumulateInBlocks(Value a, Value &ahead) {
+    SmallVector<Value> totals(shape.rows * shape.vectors);
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value first = math.widenSum(initial(j), shape.element);
+      for (int64_t i = 0; i < shape.rows; ++i)
+        totals[i * shape.vectors + j] = first;
+    }
+    unsigned count = totals.size();
+    auto add = [&](SmallVector<Value> sums, ValueRange before) {
+      for (unsigned i = 0; i < count; ++i)
+        sums[i] = arith::AddFOp::create(b, before[i], math.widenSum(sums[i], shape.element));
+      return sums;
+    };
+    SmallVector<Value> zeros(count, code.zero(vector));
+    /// values = body(first, end, values) for each block of [0, all).
+    auto overBlocks = [&](Value all, int64_t size, ValueRange values,
+                          function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+      return code.loop(zero, all, size, values, [&](Value first, ValueRange carried) {
+        Value end = arith::MinSIOp::create(b, code.add(first, code.constant(size)), all);
+        return body(first, end, carried);
+      });
+    };
+    if (ahead)
+      totals.push_back(ahead);
+    if (shape.body == TapBody::Product)
+      totals = code.loop(zero, taps1, 1, totals, [&](Value line, ValueRange carried) {
+        return code.loop(zero, taps0, 1, carried, [&](Value tap, ValueRange carried) {
+          SmallVector<Value> rows = rowsFrom(tapOf(a, line, tap1A, tap, tap0A));
+          Value weights = tapOf(matrix, line, tap1B, tap, tap0B);
+          return overBlocks(depth, shape.block, carried, [&](Value first, Value end, ValueRange carried) {
+            return add(product(rows, weights, first, end, zeros, ahead ? carried.back() : ahead), carried);
+          });
+        });
+      });
+    else
+      totals = overBlocks(taps1, shape.block, totals, [&](Value firstLine, Value endLine, ValueRange carried) {
+        // All taps of a line at once, or as many as are a block.
+        Value taps = shape.columnTaps ? code.constant(1) : taps0;
+        return overBlocks(taps, kSumBlock, carried, [&](Value firstTap, Value endTap, ValueRange carried) {
+          SmallVector<Value> sums = code.loop(firstLine, endLine, 1, zeros, [&](Value line, ValueRange before) {
+            return partOfLine(a, line, firstTap, endTap, before);
+          });
+          return add(sums, carried);
+        });
+      });
+    if (ahead)
+      ahead = totals.pop_back_val();
+    for (Value &total : totals)
+      total = math.narrowSum(total, shape.element);
+    return totals;
+  }
+
+  /// Where a tap begins in an operand; null for one that does not exist.
+  Value tapOf(Value start, Value line, Value stepOfLine, Value tap, Value stepOfTap) {
+    if (!start)
+      return {};
+    return code.at(start, code.add(code.mul(line, stepOfLine), code.mul(tap, stepOfTap)), memory);
+  }
+
+  /// Taps [firstTap, endTap) of a line of a window whose channels stay apart; all of them where columns are shared.
+  SmallVector<Value> partOfLine(Value a, Value line, Value firstTap, Value endTap, ValueRange before) {
+    if (shape.columnTaps)
+      return columns(tapOf(a, line, tap1A, zero, tap0A), tapOf(matrix, line, tap1B, zero, tap0B), before);
+    return code.loop(firstTap, endTap, 1, before, [&](Value tap, ValueRange sums) {
+      return window(rowsFrom(tapOf(a, line, tap1A, tap, tap0A)), tapOf(matrix, line, tap1B, tap, tap0B), sums);
+    });
+  }
+
+  /// The places in A of the rows of a tile.
+  SmallVector<Value> rowsFrom(Value first) {
+    SmallVector<Value> rows{first};
+    for (int64_t i = 1; i < shape.rows; ++i)
+      rows.push_back(code.at(rows.back(), rowA, memory));
+    // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
+    if (shape.isUnrolled())
+      for (Value &row : rows)
+        row = code.opaque(row);
+    return rows;
   }
 
   /// One step of k: a column of A (as scalars, or lanes of vectors) times a row of B.
@@ -158,18 +236,19 @@ private:
     values.back() = code.at(values.back(), aheadStep, memory);
   }
 
-  /// The sums, then the place to prefetch where there is one.
-  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, ValueRange before, Value ahead) {
+  /// The sums over k in [first, end), then the place to prefetch where there is one.
+  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, Value first, Value end, ValueRange before,
+                             Value ahead) {
     SmallVector<Value> sums = llvm::to_vector(before);
     if (ahead)
       sums.push_back(ahead);
-    Value done = zero;
+    Value done = first;
     if (shape.isUnrolled()) {
       // Four values of k per trip; by lane, one vector of A per row.
       const int64_t unroll = shape.tripDepth();
       auto quad = VectorType::get(unroll, memory);
-      done = arith::AndIOp::create(b, depth, code.constant(-unroll));
-      sums = code.loop(zero, done, unroll, sums, [&](Value k, ValueRange carried) {
+      done = arith::AndIOp::create(b, end, code.constant(-unroll));
+      sums = code.loop(first, done, unroll, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), quads;
         if (shape.byLane)
           for (Value row : rows)
@@ -187,7 +266,7 @@ private:
         return values;
       });
     }
-    return code.loop(done, depth, 1, sums, [&](Value k, ValueRange carried) {
+    return code.loop(done, end, 1, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> values = llvm::to_vector(carried);
       step(values, code.at(matrixRow, code.mul(k, rowB), memory),
            [&](int64_t i) { return math.fromMemory(code.load(code.at(rows[i], k, memory), memory), shape.element); });
@@ -306,7 +385,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
                                    << shape.sliding->strideH << 'x' << shape.sliding->strideW;
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   llvm::raw_string_ostream keyStream(key);
-  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << shape.isBiasPadded << ' ';
+  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << shape.isBiasPadded << ' '
+            << shape.block << ' ';
   for (bool inPlace : shape.inPlace)
     keyStream << inPlace;
   if (const auto &tile = shape.sliding)

@@ -44,6 +44,8 @@ struct TileShape {
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
   int64_t columnTaps = 0, columnStep = 0;
+  /// Long sums run in blocks that are added up in f64: so many lines of taps, or values of k of a product. 0: in one.
+  int64_t block = 0;
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   bool hasBias = false;
   bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide

@@ -47,30 +47,56 @@ void DotProducts::forEach(function_ref<void(const Cursor &, Value)> body) {
 /// The products of `rows` rows from the cursor on, summed over the reduced loop: a vector, or a scalar for one.
 Value DotProducts::sumRows(const Cursor &first, int64_t rows) {
   unsigned many = nest.accesses[0].strides[along] != 0 ? 0 : 1, one = 1 - many;
-  Value total;
+  // The sums of `count` vectors of all rows from k on.
+  auto sumFrom = [&](Value begin, int64_t count, int64_t width) {
+    Values zeros(rows, build.math.constant(element, 0.0, width > 1 ? width : 0));
+    Values sums =
+        build.loop(build.index(0), build.index(count * width), width, zeros, [&](Value k, ValueRange carried) {
+          Cursor at = first;
+          at.indices[depth] = build.add(begin, k);
+          at.vectorLoop = depth;
+          at.lanes = width;
+          Values next;
+          Value factor = build.load(nest.accesses[one], at);
+          for (int64_t row = 0; row < rows; ++row) {
+            at.indices[along] = build.add(first.indices[along], build.index(row));
+            Value product =
+                build.math.binary(nn::BinaryKind::mul, build.load(nest.accesses[many], at), factor, element);
+            next.push_back(add(carried[row], product));
+          }
+          return next;
+        });
+    return join(sums, width);
+  };
   // One row alone has several sums, too.
-  for (TilePiece piece : cutTiles(nest.extents[depth], rows == 1 ? 4 * lanes : lanes)) {
-    Values zeros(rows, build.math.constant(element, 0.0, piece.lanes > 1 ? piece.lanes : 0));
-    Values sums = build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes),
-                             piece.lanes, zeros, [&](Value k, ValueRange carried) {
-                               Cursor at = first;
-                               at.indices[depth] = k;
-                               at.vectorLoop = depth;
-                               at.lanes = piece.lanes;
-                               Values next;
-                               Value factor = build.load(nest.accesses[one], at);
-                               for (int64_t row = 0; row < rows; ++row) {
-                                 at.indices[along] = build.add(first.indices[along], build.index(row));
-                                 Value product = build.math.binary(
-                                     nn::BinaryKind::mul, build.load(nest.accesses[many], at), factor, element);
-                                 next.push_back(add(carried[row], product));
-                               }
-                               return next;
-                             });
-    Value joined = join(sums, piece.lanes);
-    total = total ? add(total, joined) : joined;
+  SmallVector<TilePiece> pieces = cutTiles(nest.extents[depth], rows == 1 ? 4 * lanes : lanes);
+  bool isLong = isa<FloatType>(element) && pieces.front().count > kLongestPlainSum;
+  Value total;
+  auto addBlock = [&](Value begin, int64_t count, int64_t width) {
+    Value sum = sumFrom(begin, count, width);
+    if (isLong)
+      sum = build.math.widenSum(sum, element);
+    total = total ? add(total, sum) : sum;
+  };
+  for (TilePiece piece : pieces) {
+    if (!isLong) {
+      addBlock(build.index(piece.begin), piece.count, piece.lanes);
+      continue;
+    }
+    if (!total)
+      total = build.math.constant(build.builder.getF64Type(), 0.0, rows > 1 ? rows : 0);
+    int64_t size = sumBlock(piece.count), rest = piece.count % size,
+            end = piece.begin + (piece.count - rest) * piece.lanes;
+    total = build.loop(build.index(piece.begin), build.index(end), size * piece.lanes, total,
+                       [&](Value begin, ValueRange before) {
+                         total = before[0];
+                         addBlock(begin, size, piece.lanes);
+                         return Values{total};
+                       })[0];
+    if (rest)
+      addBlock(build.index(end), rest, piece.lanes);
   }
-  return total;
+  return build.math.narrowSum(total, element);
 }
 
 /// The lanes of each vector added up; one lane of the result per vector.

@@ -360,51 +360,136 @@ void Rows::forEach(function_ref<void(const Cursor &)> body) {
   });
 }
 
+int64_t sumBlock(int64_t count, int64_t each) {
+  int64_t most = std::max<int64_t>(kSumBlock / each, 1);
+  for (int64_t size = most; 2 * size > most; --size)
+    if (count % size == 0)
+      return size;
+  return most;
+}
+
+int64_t Rows::Part::steps() const {
+  int64_t steps = 1;
+  for (const Level &level : levels)
+    steps *= level.count;
+  return steps;
+}
+
+SmallVector<Rows::Part> Rows::partsOf(const Cursor &row) const {
+  SmallVector<Level> around;
+  for (int loop : reduced)
+    around.push_back({loop, 0, 1, nest.extents[loop]});
+  if (!alongRow)
+    return {{row, around}};
+  SmallVector<Part> parts;
+  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * chains)) {
+    Part part{row, around};
+    part.levels.push_back({vectorLoop, piece.begin, piece.lanes, piece.count});
+    part.cursor.vectorLoop = vectorLoop;
+    part.cursor.lanes = piece.lanes;
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+/// Carries values through all steps of some loops.
+Rows::Values Rows::run(ArrayRef<Level> levels, const Cursor &cursor, ValueRange carried,
+                       function_ref<Values(const Cursor &, ValueRange)> step) {
+  if (levels.empty())
+    return step(cursor, carried);
+  const Level &level = levels.front();
+  return build.loop(build.index(level.begin), build.index(level.begin + level.count * level.step), level.step, carried,
+                    [&](Value iv, ValueRange values) {
+                      Cursor here = cursor;
+                      here.indices[level.loop] = iv;
+                      return run(levels.drop_front(), here, values, step);
+                    });
+}
+
+/// A tree over the lanes of partial results: the upper half joins the lower one until one lane is left.
+Rows::Values Rows::joinLanes(Values values, function_ref<Values(ValueRange, ValueRange)> combine) {
+  auto vector = dyn_cast<VectorType>(values.front().getType());
+  for (int64_t width = vector ? vector.getNumElements() : 1; width > 1; width /= 2) {
+    Values low, high;
+    for (Value value : values) {
+      low.push_back(build.lanes(value, 0, width / 2));
+      high.push_back(build.lanes(value, width / 2, width / 2));
+    }
+    values = combine(low, high);
+  }
+  return values;
+}
+
 Rows::Values Rows::reduce(const Cursor &row, function_ref<Values(int64_t)> initial,
                           function_ref<Values(const Cursor &, ValueRange)> step,
                           function_ref<Values(ValueRange, ValueRange)> combine) {
-  // All loops of the row around `inner`, carrying the partial results.
-  std::function<Values(ArrayRef<int>, Cursor, ValueRange, function_ref<Values(const Cursor &, ValueRange)>)> nested =
-      [&](ArrayRef<int> loops, Cursor cursor, ValueRange carried,
-          function_ref<Values(const Cursor &, ValueRange)> inner) -> Values {
-    if (loops.empty())
-      return inner(cursor, carried);
-    return build.loop(build.index(0), build.index(nest.extents[loops.front()]), 1, carried,
-                      [&](Value iv, ValueRange values) {
-                        Cursor here = cursor;
-                        here.indices[loops.front()] = iv;
-                        return nested(loops.drop_front(), here, values, inner);
-                      });
-  };
-  if (!alongRow)
-    return nested(reduced, row, initial(row.splat()), step);
-
-  // Each piece of the contiguous loop has partial results of its own width; they are joined at the end.
   Values total;
-  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * chains)) {
-    Values partial =
-        nested(reduced, row, initial(piece.lanes > 1 ? piece.lanes : 0), [&](const Cursor &cursor, ValueRange carried) {
-          return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,
-                            carried, [&](Value iv, ValueRange values) {
-                              Cursor here = cursor;
-                              here.indices[vectorLoop] = iv;
-                              here.vectorLoop = vectorLoop;
-                              here.lanes = piece.lanes;
-                              return step(here, values);
-                            });
-        });
-    // A tree over the lanes: the upper half joins the lower one until one lane is left.
-    for (int64_t width = piece.lanes; width > 1; width /= 2) {
-      Values low, high;
-      for (Value value : partial) {
-        low.push_back(build.lanes(value, 0, width / 2));
-        high.push_back(build.lanes(value, width / 2, width / 2));
-      }
-      partial = combine(low, high);
-    }
+  for (const Part &part : partsOf(row)) {
+    Values partial = run(part.levels, part.cursor, initial(part.cursor.splat()), step);
+    if (alongRow)
+      partial = joinLanes(partial, combine);
     total = total.empty() ? partial : combine(total, partial);
   }
   return total;
+}
+
+Value Rows::sum(const Cursor &row, Type element, function_ref<Value(const Cursor &)> value) {
+  auto add = [&](ValueRange a, ValueRange b) {
+    return Values{build.math.binary(nn::BinaryKind::add, a[0], b[0], element)};
+  };
+  SmallVector<Part> parts = partsOf(row);
+  auto isLong = [&](const Part &part) { return isa<FloatType>(element) && part.steps() > kLongestPlainSum; };
+  bool isAnyLong = llvm::any_of(parts, isLong);
+  Value total;
+  for (const Part &part : parts) {
+    Values sum;
+    if (isLong(part))
+      sum.push_back(sumInBlocks(part, element, value));
+    else
+      sum = run(part.levels, part.cursor, build.math.constant(element, 0.0, part.cursor.splat()),
+                [&](const Cursor &at, ValueRange sum) { return add(sum, value(at)); });
+    if (alongRow)
+      sum = joinLanes(sum, add);
+    if (isAnyLong)
+      sum[0] = build.math.widenSum(sum[0], element);
+    total = total ? add(total, sum[0])[0] : sum[0];
+  }
+  return build.math.narrowSum(total, element);
+}
+
+/// The sum of a part in f64.
+Value Rows::sumInBlocks(const Part &part, Type element, function_ref<Value(const Cursor &)> value) {
+  auto add = [&](Value a, Value b) { return build.math.binary(nn::BinaryKind::add, a, b, element); };
+  int64_t splat = part.cursor.splat();
+  // The innermost loops that together are no longer than a block, and the one around them, which is cut.
+  ArrayRef<Level> outer = part.levels, inner;
+  int64_t each = 1;
+  for (; each * outer.back().count <= kSumBlock; outer = outer.drop_back()) {
+    each *= outer.back().count;
+    inner = ArrayRef<Level>(part.levels).drop_front(outer.size() - 1);
+  }
+  Level level = outer.back();
+  outer = outer.drop_back();
+  int64_t size = sumBlock(level.count, each), whole = level.count / size, rest = level.count % size;
+  auto addBlock = [&](const Cursor &cursor, Value total, Value begin, int64_t count) -> Value {
+    Value zero = build.math.constant(element, 0.0, splat);
+    Value sum = build.loop(
+        build.index(0), build.index(count * level.step), level.step, zero, [&](Value iv, ValueRange carried) {
+          Cursor here = cursor;
+          here.indices[level.loop] = build.add(begin, iv);
+          return run(inner, here, carried,
+                     [&](const Cursor &at, ValueRange sum) { return Values{add(sum[0], value(at))}; });
+        })[0];
+    return add(total, build.math.widenSum(sum, element));
+  };
+  Value zero = build.math.constant(build.builder.getF64Type(), 0.0, splat);
+  return run(outer, part.cursor, zero, [&](const Cursor &cursor, ValueRange carried) {
+    int64_t end = level.begin + whole * size * level.step;
+    Values total =
+        build.loop(build.index(level.begin), build.index(end), size * level.step, carried,
+                   [&](Value begin, ValueRange total) { return Values{addBlock(cursor, total[0], begin, size)}; });
+    return rest ? Values{addBlock(cursor, total[0], build.index(end), rest)} : total;
+  })[0];
 }
 
 void Rows::each(const Cursor &row, function_ref<void(const Cursor &)> body) {

@@ -113,6 +113,14 @@ struct TilePiece {
 };
 llvm::SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes);
 
+/// Sums of floats of more additions than this run in blocks: each is summed up in the compute type, and the blocks in
+/// f64. A sum of numbers of one sign is then off by at most one rounding for each addition of a block, however long it
+/// is (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): 32 * 2^-24 < 2e-6.
+constexpr int64_t kLongestPlainSum = 64, kSumBlock = 32;
+/// How many of `count` steps, of `each` additions, make a block: without a rest where a number not much smaller than
+/// the largest divides `count`.
+int64_t sumBlock(int64_t count, int64_t each = 1);
+
 /// A nest with reduced loops, seen as rows: for each element of the parallel loops the reduced ones can be run as
 /// often as wanted, with results that stay in registers. Vectors run along the parallel or the reduced loop in which
 /// the first access is contiguous.
@@ -133,6 +141,10 @@ public:
                 llvm::function_ref<Values(const Cursor &, mlir::ValueRange)> step,
                 llvm::function_ref<Values(mlir::ValueRange, mlir::ValueRange)> combine);
 
+  /// The sum of what `value` gives for all elements of a row; `element` is its nn element type. Long ones of floats run
+  /// in blocks (kSumBlock).
+  mlir::Value sum(const Cursor &row, mlir::Type element, llvm::function_ref<mlir::Value(const Cursor &)> value);
+
   /// body(cursor) for each element, or vector of elements, of a row.
   void each(const Cursor &row, llvm::function_ref<void(const Cursor &)> body);
 
@@ -149,6 +161,24 @@ private:
   int vectorLoop = -1;
   bool alongRow = false;
   llvm::SmallVector<int> parallel, reduced; ///< without the vector loop
+
+  /// One of the loops over a part of a row: from `begin` on, `count` times.
+  struct Level {
+    int loop;
+    int64_t begin, step, count;
+  };
+  /// A part of a row with partial results of its own: all of it, or what vectors of one width along it cover.
+  struct Part {
+    Cursor cursor;
+    llvm::SmallVector<Level> levels; ///< outermost first
+
+    int64_t steps() const;
+  };
+  llvm::SmallVector<Part> partsOf(const Cursor &row) const;
+  Values run(llvm::ArrayRef<Level> levels, const Cursor &cursor, mlir::ValueRange carried,
+             llvm::function_ref<Values(const Cursor &, mlir::ValueRange)> step);
+  Values joinLanes(Values values, llvm::function_ref<Values(mlir::ValueRange, mlir::ValueRange)> combine);
+  mlir::Value sumInBlocks(const Part &part, mlir::Type element, llvm::function_ref<mlir::Value(const Cursor &)> value);
 };
 
 } // namespace nncc

@@ -8,7 +8,6 @@ namespace nncc {
 
 LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   using Binary = nn::BinaryKind;
-  using Values = Rows::Values;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   Type element = loops.elementOf(op.getOutput());
@@ -48,14 +47,9 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
 
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
-    Value sum = rows.reduce(
-        row, [&](int64_t splat) { return Values{math.constant(element, 0.0, splat)}; },
-        [&](const Cursor &at, ValueRange sum) {
-          Value product =
-              math.binary(Binary::mul, build.load(nest.accesses[1], at), build.load(nest.accesses[0], at), element);
-          return Values{math.binary(Binary::add, sum[0], product, element)};
-        },
-        [&](ValueRange a, ValueRange b) { return Values{math.binary(Binary::add, a[0], b[0], element)}; })[0];
+    Value sum = rows.sum(row, element, [&](const Cursor &at) {
+      return math.binary(Binary::mul, build.load(nest.accesses[1], at), build.load(nest.accesses[0], at), element);
+    });
     if (hasBias)
       sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);
     loops.finish(nest, row, sum);

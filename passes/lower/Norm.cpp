@@ -7,7 +7,6 @@ namespace nncc {
 
 LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
   using Binary = nn::BinaryKind;
-  using Values = Rows::Values;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   Type element = loops.elementOf(op.getInput());
@@ -39,12 +38,7 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
     auto mean = [&](function_ref<Value(const Cursor &)> value) {
-      Value sum = rows.reduce(
-          row, [&](int64_t splat) { return Values{math.constant(element, 0.0, splat)}; },
-          [&](const Cursor &at, ValueRange sum) {
-            return Values{math.binary(Binary::add, sum[0], value(at), element)};
-          },
-          [&](ValueRange a, ValueRange b) { return Values{math.binary(Binary::add, a[0], b[0], element)}; })[0];
+      Value sum = rows.sum(row, element, value);
       int64_t splat = rows.isAlongRow() ? 0 : row.splat();
       return math.binary(Binary::mul, sum, math.constant(element, 1.0 / count, splat), element);
     };

@@ -52,9 +52,7 @@ LogicalResult lowerReduce(KernelLoops &loops, nn::ReduceOp op) {
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
     auto load = [&](const Cursor &at) { return build.load(x, at); };
-    auto sum = [&](function_ref<Value(const Cursor &)> value) {
-      return fold(rows, build, row, element, Binary::add, 0, value);
-    };
+    auto sum = [&](function_ref<Value(const Cursor &)> value) { return rows.sum(row, element, value); };
     // Results are scalars, or vectors of the row's lanes.
     auto number = [&](Value like, double value) {
       auto vector = dyn_cast<VectorType>(like.getType());
@@ -256,7 +254,7 @@ private:
           [&](const Cursor &at, ValueRange best) { return Values{max(best[0], build.load(x, at))}; },
           [&](ValueRange a, ValueRange b) { return Values{max(a[0], b[0])}; })[0];
       auto shifted = [&](const Cursor &at) { return sub(build.load(x, at), build.splat(most, at.lanes)); };
-      Value sum = fold(rows, build, row, element, Binary::add, 0, [&](const Cursor &at) {
+      Value sum = rows.sum(row, element, [&](const Cursor &at) {
         Value value = exponential(shifted(at));
         if (keepsExponentials)
           build.store(y, at, value);
@@ -310,14 +308,19 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
       outer.push_back(loop);
   }
   int64_t extent = axis < 0 ? 1 : nest.extents[axis];
+  // What goes on from element to element of a long sum is f64.
+  bool isLong = extent > kLongestPlainSum && isa<FloatType>(element);
+  Type total = isLong ? Type(build.builder.getF64Type()) : element;
+  auto widen = [&](Value value) { return isLong ? math.widenSum(value, element) : value; };
+  auto narrow = [&](Value value) { return math.narrowSum(value, element); };
   auto run = [&](const Cursor &row) {
-    build.loop(build.index(0), build.index(extent), 1, math.constant(element, 0.0, row.splat()),
+    build.loop(build.index(0), build.index(extent), 1, math.constant(total, 0.0, row.splat()),
                [&](Value i, ValueRange sum) {
                  Cursor at = row;
                  if (axis >= 0)
                    at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - 1), i) : i;
-                 Value next = math.binary(Binary::add, sum[0], build.load(x, at), element);
-                 build.store(y, at, op.getExclusive() ? sum[0] : next);
+                 Value next = math.binary(Binary::add, sum[0], widen(build.load(x, at)), element);
+                 build.store(y, at, narrow(op.getExclusive() ? sum[0] : next));
                  return Values{next};
                });
   };
@@ -325,11 +328,11 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
   // before it.
   bool isScan = vectorLoop < 0 && axis >= 0 && x.strides[axis] == 1 && y.strides[axis] == 1 && extent >= 8;
   auto scan = [&](const Cursor &row) {
-    Value total = math.constant(element, 0.0);
+    Value sum = math.constant(total, 0.0);
     // More lanes would only make more steps.
     for (TilePiece piece : cutTiles(extent, std::min<int64_t>(loops.lanes(), 8))) {
       int64_t lanes = piece.lanes, end = piece.begin + piece.count * lanes;
-      total = build.loop(build.index(piece.begin), build.index(end), lanes, total, [&](Value i, ValueRange before) {
+      sum = build.loop(build.index(piece.begin), build.index(end), lanes, sum, [&](Value i, ValueRange before) {
         Cursor at = row;
         at.vectorLoop = axis;
         at.lanes = lanes;
@@ -337,8 +340,8 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
         at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - lanes), i) : i;
         Value sums = build.load(x, at);
         if (lanes == 1) {
-          Value next = math.binary(Binary::add, before[0], sums, element);
-          build.store(y, at, op.getExclusive() ? before[0] : next);
+          Value next = math.binary(Binary::add, before[0], widen(sums), element);
+          build.store(y, at, narrow(op.getExclusive() ? before[0] : next));
           return Values{next};
         }
         // Lane l takes lane l - distance; what comes from outside is in the second operand.
@@ -354,8 +357,8 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
         for (int64_t distance = 1; distance < lanes; distance *= 2)
           sums = math.binary(Binary::add, sums, shifted(sums, zeros, distance), element);
         Value base = build.splat(before[0], lanes);
-        Value next = math.binary(Binary::add, sums, base, element);
-        build.store(y, at, op.getExclusive() ? shifted(next, base, 1) : next);
+        Value next = math.binary(Binary::add, widen(sums), base, element);
+        build.store(y, at, narrow(op.getExclusive() ? shifted(next, base, 1) : next));
         return Values{build.lanes(next, op.getReverse() ? 0 : lanes - 1, 1)};
       })[0];
     }

@@ -616,6 +616,16 @@ Value ScalarMath::cast(Value x, Type from, Type to, bool saturate) {
   return x;
 }
 
+Value ScalarMath::widenSum(Value sum, Type element) {
+  Type wide = withShapeOf(sum, builder.getF64Type());
+  return !isa<FloatType>(element) || sum.getType() == wide ? sum : arith::ExtFOp::create(builder, loc, wide, sum);
+}
+
+Value ScalarMath::narrowSum(Value sum, Type element) {
+  Type narrow = withShapeOf(sum, computeType(element));
+  return sum.getType() == narrow ? sum : arith::TruncFOp::create(builder, loc, narrow, sum);
+}
+
 Value ScalarMath::elementwise(Operation *op, ValueRange operands) {
   auto elementOf = [](Value value) { return getElementTypeOrSelf(value.getType()); };
   if (auto unaryOp = dyn_cast<nn::UnaryOp>(op))

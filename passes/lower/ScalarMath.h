@@ -32,6 +32,11 @@ public:
   mlir::Value binary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, mlir::Type element);
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to, bool saturate = false);
 
+  /// A float of `element`'s compute type as f64, in which the blocks of a long sum are added up; and back. Integers,
+  /// whose sums are exact, stay.
+  mlir::Value widenSum(mlir::Value sum, mlir::Type element);
+  mlir::Value narrowSum(mlir::Value sum, mlir::Type element);
+
   /// What an nn.unary, nn.binary, nn.select or nn.cast computes from one element of each operand.
   mlir::Value elementwise(mlir::Operation *op, mlir::ValueRange operands);
 
