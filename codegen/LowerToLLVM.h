@@ -36,10 +36,14 @@ void registerLowerToLLVMPasses();
 ///
 /// Functions of nn ops (`@main`, the plan) are dropped; every other one with a
 /// body becomes an `internal`, `noinline` function under its own name, so that
-/// it is a local symbol that a profile shows. `module` is consumed. error
-/// reported on the module's context
+/// it is a local symbol that a profile shows. `module` is consumed.
+///
+/// configure  sets up the pass manager: printing, timing
+/// error      reported on the module's context
+using ConfigurePasses = llvm::function_ref<mlir::LogicalResult(mlir::PassManager &)>;
 mlir::FailureOr<std::unique_ptr<llvm::Module>> lowerToLLVM(mlir::ModuleOp module, const TargetSpec &target,
-                                                           llvm::LLVMContext &context, NodeLines *lines = nullptr);
+                                                           llvm::LLVMContext &context, NodeLines *lines = nullptr,
+                                                           ConfigurePasses configure = {});
 
 } // namespace nncc
 #endif

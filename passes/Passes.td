@@ -1,4 +1,5 @@
-// Every pass in pipeline order: reading this file from top to bottom is the tour of the compiler.
+// Every pass in pipeline order: reading this file from top to bottom is the tour of the compiler. Two siblings have the
+// rest: codegen/cpu/CpuPasses.td (after the graph phase and after lowering), codegen/CodegenPasses.td (from L2 on).
 #ifndef NNCC_PASSES_PASSES_TD
 #define NNCC_PASSES_PASSES_TD
 include "mlir/Pass/PassBase.td"

@@ -144,8 +144,8 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
     options.progress("lowering to LLVM");
   result.llvmContext = std::make_unique<llvm::LLVMContext>();
   result.nodeLines.fileName = result.plan.name + ".nodes";
-  auto lowered =
-      lowerToLLVM(module, options.target, *result.llvmContext, options.lineInfo ? &result.nodeLines : nullptr);
+  auto lowered = lowerToLLVM(module, options.target, *result.llvmContext,
+                             options.lineInfo ? &result.nodeLines : nullptr, options.configure);
   if (failed(lowered))
     return failure();
   result.llvmModule = std::move(*lowered);

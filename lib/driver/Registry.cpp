@@ -1,7 +1,9 @@
 // One place that includes the headers of all dialects; see Registry.h.
 #include "lib/driver/Registry.h"
+#include "codegen/LowerToLLVM.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "dialects/nn/NN.h"
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
@@ -26,8 +28,11 @@ void nncc::registerPasses() {
   registerNnccPasses();
   PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2", buildGraphPipeline);
   registerNnccCpuPasses();
+  registerLowerToLLVMPasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerInlinerPass();
   mlir::registerSymbolDCEPass();
+  mlir::registerReconcileUnrealizedCastsPass();
+  mlir::registerSCFToControlFlowPass();
 }

@@ -98,22 +98,24 @@ def check_doc_paths(root):
 
 
 def check_pass_tests(root):
-    """FuseConvActivation has the flag --nncc-fuse-conv-activation, a source passes/<phase>/FuseConvActivation.cpp and a test fuse-conv-activation.mlir."""
-    registry = root / "passes/Passes.td"
-    if not registry.exists():
-        return
+    """FuseConvActivation has the flag --nncc-fuse-conv-activation, a source passes/<phase>/FuseConvActivation.cpp and a test fuse-conv-activation.mlir.
+
+    Passes of codegen, in CpuPasses.td and its like, have their sources beside the list.
+    """
     files = tracked(root)
-    for name, flag in re.findall(r'^def\s+(\w+)\s*:\s*Pass<\s*"([^"]+)"', registry.read_text(), re.M):
-        kebab = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
-        if flag != f"nncc-{kebab}":
-            yield f"passes/Passes.td: pass {name} has the flag {flag}, by the naming rule nncc-{kebab}"
-        sources = [n for n in files if re.fullmatch(rf"passes/\w+/{name}\.cpp", n)]
-        if not sources:
-            yield f"passes/Passes.td: pass {name} has no source passes/<phase>/{name}.cpp"
-        for source in sources:
-            test = f"test/{pathlib.Path(source).parent}/{kebab}.mlir"
-            if test not in files:
-                yield f"{source}: no test {test}"
+    for registry in sorted(n for n in files if re.fullmatch(r"(passes|codegen)/(.*/)?\w*Passes\.td", n)):
+        folder, phase = str(pathlib.Path(registry).parent), r"\w+/" if registry.startswith("passes/") else ""
+        for name, flag in re.findall(r'^def\s+(\w+)\s*:\s*Pass<\s*"([^"]+)"', (root / registry).read_text(), re.M):
+            kebab = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+            if flag != f"nncc-{kebab}":
+                yield f"{registry}: pass {name} has the flag {flag}, by the naming rule nncc-{kebab}"
+            sources = [n for n in files if re.fullmatch(rf"{folder}/{phase}{name}\.cpp", n)]
+            if not sources:
+                yield f"{registry}: pass {name} has no source {folder}/{'<phase>/' if phase else ''}{name}.cpp"
+            for source in sources:
+                test = f"test/{pathlib.Path(source).parent}/{kebab}.mlir"
+                if test not in files:
+                    yield f"{source}: no test {test}"
 
 
 def check_places(root):
