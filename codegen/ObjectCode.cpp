@@ -1,6 +1,7 @@
 // The LLVM half of the compiler: optimization passes, code generation, and a
 // look into the objects made.
 #include "codegen/ObjectCode.h"
+#include "lib/support/InternalError.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DebugInfo.h"
 #include "llvm/IR/DiagnosticHandler.h"
@@ -203,13 +204,13 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &m
     auto fileType =
         options.form == CodeForm::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
     if (machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
-      return llvm::createStringError(llvm::inconvertibleErrorCode(), "no code generator for " + target.name);
+      return internalError("no code generator for " + target.name);
     passes.run(module);
   }
   if (times)
     times->generateMs = generating.ms();
   if (!errors.empty())
-    return llvm::createStringError(llvm::inconvertibleErrorCode(), errors);
+    return internalError(errors);
   return bytes;
 }
 

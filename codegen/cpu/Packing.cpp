@@ -2,6 +2,7 @@
 #include "codegen/cpu/Packing.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
+#include "lib/support/InternalError.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
 
@@ -44,9 +45,7 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
 llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_ostream &os) {
-  auto fail = [&](const Twine &reason) {
-    return llvm::createStringError("packing '" + packing.getKind() + "': " + reason);
-  };
+  auto fail = [&](const Twine &reason) { return internalError("packing '" + packing.getKind() + "': " + reason); };
   auto reader = nn::ConstantReader::get(value);
   if (!reader)
     return fail("the bytes of the constant are not here");

@@ -1,6 +1,7 @@
 // Static libraries: GNU archives with a symbol table, the same bytes each time.
 // Members are streamed, so that a large one is never in memory; LLVM's writer would want all of them there.
 #include "codegen/emit/Archive.h"
+#include "lib/support/InternalError.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/Format.h"
@@ -78,7 +79,9 @@ Error nncc::writeArchive(ArrayRef<ArchiveMember> members, raw_ostream &os) {
     writeBigEndian(symbols);
     for (const ArchiveMember &member : members) {
       if (at > UINT32_MAX)
-        return createStringError("the archive's member '" + member.name + "' would begin beyond 4 GB");
+        return createStringError("the archive's member '" + member.name +
+                                 "' would begin beyond 4 GB, where no linker finds it\n"
+                                 "note: --weights=extern keeps weights out of the library");
       for (size_t i = 0; i < member.symbols.size(); ++i)
         writeBigEndian(at);
       at += headerBytes + alignTo(member.bytes, 2);
@@ -95,8 +98,8 @@ Error nncc::writeArchive(ArrayRef<ArchiveMember> members, raw_ostream &os) {
     if (Error error = member.write(os))
       return error;
     if (os.tell() - start != member.bytes)
-      return createStringError("the archive's member '" + member.name + "' has " + Twine(os.tell() - start) +
-                               " bytes instead of " + Twine(member.bytes));
+      return internalError("the archive's member '" + member.name + "' has " + Twine(os.tell() - start) +
+                           " bytes instead of " + Twine(member.bytes));
     if (member.bytes % 2)
       os << '\n';
   }

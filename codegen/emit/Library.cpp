@@ -6,6 +6,7 @@
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/StackBound.h"
 #include "codegen/emit/WeightsFile.h"
+#include "lib/support/InternalError.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
@@ -68,10 +69,10 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, Librar
       if (name->empty() || *name == weightsSymbol(plan))
         continue;
       if (*name != "memcpy" && *name != "memset" && *name != "memmove")
-        return createStringError("the code needs the symbol '" + *name + "'");
+        return internalError("the code needs the symbol '" + *name + "'");
       facts.undefined.push_back(name->str());
     } else if (*flags & object::SymbolRef::SF_Global && !is_contained(allowed, *name)) {
-      return createStringError("the code defines the global symbol '" + *name + "'");
+      return internalError("the code defines the global symbol '" + *name + "'");
     }
   }
   llvm::sort(facts.undefined);
@@ -83,7 +84,7 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, Librar
     if (!name)
       return name.takeError();
     if (name->starts_with(".init_array") || name->starts_with(".ctors"))
-      return createStringError("the code has static constructors");
+      return internalError("the code has static constructors");
     if (!(section.getFlags() & ELF::SHF_ALLOC) || section.getSize() == 0)
       continue;
     StringRef kind = *name;

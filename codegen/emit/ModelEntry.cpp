@@ -5,6 +5,7 @@
 #include "codegen/emit/PortType.h"
 #include "codegen/emit/WeightsFile.h"
 #include "codegen/emit/WeightsObject.h"
+#include "lib/support/InternalError.h"
 #include "nncc/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -89,28 +90,28 @@ Error EntryBuilder::checkPlan() {
   for (const auto &ports : {plan.inputs, plan.outputs})
     for (const PortPlan &port : ports)
       if (!portType(port.elementType))
-        return createStringError("'" + port.name + "' has a type that the ABI lacks");
+        return internalError("'" + port.name + "' has a type that the ABI lacks");
   if (plan.arenaAlign <= 0 || !isPowerOf2_64(plan.arenaAlign))
-    return createStringError("the arena's alignment is no power of two");
+    return internalError("the arena's alignment is no power of two");
   for (const KernelPlan &kernel : plan.kernels) {
     Function *function = module.getFunction(kernel.function);
     if (!function || function->isDeclaration())
-      return createStringError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
+      return internalError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
     FunctionType *type = function->getFunctionType();
     unsigned pointers = kernel.operands.size(), numbers = kernel.work ? 2 : 0;
     if (!type->getReturnType()->isVoidTy() || type->isVarArg() || type->getNumParams() != pointers + numbers ||
         !llvm::all_of(type->params().take_front(pointers), [](Type *t) { return t->isPointerTy(); }) ||
         !llvm::all_of(type->params().drop_front(pointers), [&](Type *t) { return t == i64; }))
-      return createStringError("kernel '" + kernel.name + "': function '" + kernel.function + "' does not take " +
-                               Twine(pointers) + " pointers and " + Twine(numbers) + " numbers");
+      return internalError("kernel '" + kernel.name + "': function '" + kernel.function + "' does not take " +
+                           Twine(pointers) + " pointers and " + Twine(numbers) + " numbers");
     // The dispatcher multiplies them.
     if (kernel.parts < 1 || (kernel.parts > 1 && !kernel.work) || kernel.work > (UINT64_MAX >> 1) / kernel.parts)
-      return createStringError("kernel '" + kernel.name + "' cannot be cut into " + Twine(kernel.parts) + " parts");
+      return internalError("kernel '" + kernel.name + "' cannot be cut into " + Twine(kernel.parts) + " parts");
     for (auto [i, operand] : llvm::enumerate(kernel.operands))
       if (operand.byteOffset < 0 || operand.bytes < 0 || operand.byteOffset > memoryBytes(operand) - operand.bytes)
-        return createStringError("kernel '" + kernel.name + "': operand " + Twine(i) + " [" +
-                                 Twine(operand.byteOffset) + ", +" + Twine(operand.bytes) +
-                                 ") lies outside of its memory of " + Twine(memoryBytes(operand)) + " bytes");
+        return internalError("kernel '" + kernel.name + "': operand " + Twine(i) + " [" + Twine(operand.byteOffset) +
+                             ", +" + Twine(operand.bytes) + ") lies outside of its memory of " +
+                             Twine(memoryBytes(operand)) + " bytes");
   }
   return Error::success();
 }
@@ -125,7 +126,7 @@ void EntryBuilder::setTargetAttributes(Function &function) const {
 
 Error EntryBuilder::prepareKernels() {
   if (module.getNamedGlobal("llvm.global_ctors") || module.getNamedGlobal("llvm.global_dtors"))
-    return createStringError("the kernels have static constructors");
+    return internalError("the kernels have static constructors");
   for (const KernelPlan &kernel : plan.kernels) {
     Function *function = module.getFunction(kernel.function);
     if (!anyKernel)
@@ -158,7 +159,7 @@ Error EntryBuilder::linkCore() {
       function.removeFnAttr(name);
   }
   if (Linker::linkModules(module, std::move(*core)))
-    return createStringError("the runtime core does not link");
+    return internalError("the runtime core does not link");
   return Error::success();
 }
 
@@ -380,7 +381,7 @@ Error EntryBuilder::build() {
   std::string complaint;
   raw_string_ostream os(complaint);
   if (verifyModule(module, &os))
-    return createStringError("the module is broken: " + complaint);
+    return internalError("the module is broken: " + complaint);
   return Error::success();
 }
 

@@ -1,6 +1,7 @@
 // The object file that holds a model's weights: data only, streamed to disk one
 // weight at a time, so that no weight is held in memory twice.
 #include "codegen/emit/WeightsObject.h"
+#include "lib/support/InternalError.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/BinaryFormat/ELF.h"
@@ -14,7 +15,7 @@ using namespace llvm;
 
 /// A mistake of ours, not of the user: the plan does not fit what it describes.
 static Error badPlan(const nncc::WeightPlan &weight, const Twine &what) {
-  return createStringError("weight '" + weight.name + "': " + what);
+  return nncc::internalError("weight '" + weight.name + "': " + what);
 }
 
 std::string nncc::weightsSymbol(const ModelPlan &plan) { return plan.name + "_nncc_weights"; }
@@ -160,7 +161,7 @@ static Expected<uint16_t> elfMachine(const Triple &triple) {
   case Triple::aarch64:
     return ELF::EM_AARCH64;
   default:
-    return createStringError("no weights object for target '" + triple.str() + "'");
+    return nncc::internalError("no weights object for target '" + triple.str() + "'");
   }
 }
 

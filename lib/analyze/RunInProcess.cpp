@@ -1,5 +1,6 @@
 // Links emitted objects into this process (LLVM JITLink) and calls the model: the same bytes that ship.
 #include "lib/analyze/RunModel.h"
+#include "lib/support/InternalError.h"
 #include "nncc/abi.h"
 #include "nncc/pool.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
@@ -134,7 +135,7 @@ llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects
 
   const nncc_model *model = symbol->getAddress().toPtr<const nncc_model *>();
   if (model->abi_version != NNCC_ABI_VERSION)
-    return llvm::createStringError(llvm::inconvertibleErrorCode(), "the model is of another ABI version");
+    return internalError("the model is of another ABI version");
   loaded->model = model;
   loaded->arena = model->arena_bytes;
   loaded->kernelCount = model->num_kernels;

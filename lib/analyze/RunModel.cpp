@@ -1,42 +1,27 @@
 // What running a model in process and under an emulator have in common.
 #include "lib/analyze/RunModel.h"
-#include "nncc/abi.h"
+#include "lib/support/InternalError.h"
+#include "nncc/runtime.h"
 
 using namespace nncc;
 using llvm::Error;
 
-static Error failure(const llvm::Twine &message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
-}
-
 Error nncc::statusError(llvm::StringRef what, uint64_t status) {
-  static const char *const names[] = {"OK",
-                                      "MORE",
-                                      "NULL_POINTER",
-                                      "ARENA_TOO_SMALL",
-                                      "ARENA_MISALIGNED",
-                                      "BAD_OPTIONS",
-                                      "CPU_UNSUPPORTED",
-                                      "NOT_INITIALIZED",
-                                      "NOT_STARTED",
-                                      "POINTER_MISALIGNED",
-                                      "POINTERS_OVERLAP"};
   if (status == NNCC_OK)
     return Error::success();
-  if (status < std::size(names))
-    return failure(what + " returned NNCC_" + names[status]);
-  return failure(what + " returned the unknown status " + llvm::Twine(status));
+  return internalError(what + " returned status " + llvm::Twine(status) + ": " +
+                       nncc_status_string(static_cast<nncc_status>(status)));
 }
 
 Error RunnableModel::checkBuffers(Inputs inputs, Outputs outputs) const {
   auto check = [](llvm::StringRef what, auto buffers, llvm::ArrayRef<uint64_t> sizes) -> Error {
     if (buffers.size() != sizes.size())
-      return failure("the model has " + llvm::Twine(sizes.size()) + " " + what + "s, given were " +
-                     llvm::Twine(buffers.size()));
+      return internalError("the model has " + llvm::Twine(sizes.size()) + " " + what + "s, given were " +
+                           llvm::Twine(buffers.size()));
     for (auto [index, buffer] : llvm::enumerate(buffers))
       if (buffer.size() != sizes[index])
-        return failure(what + " " + llvm::Twine(index) + " has " + llvm::Twine(sizes[index]) + " bytes, given were " +
-                       llvm::Twine(buffer.size()));
+        return internalError(what + " " + llvm::Twine(index) + " has " + llvm::Twine(sizes[index]) +
+                             " bytes, given were " + llvm::Twine(buffer.size()));
     return Error::success();
   };
   if (Error error = check("input", inputs, inputSizes))
@@ -67,14 +52,14 @@ Error RunnableModel::step(Inputs inputs, Outputs outputs,
       const char *begin = outputs[index].data() + byteOffset;
       return llvm::SmallVector<char, 0>(begin, begin + bytes);
     }
-    return failure("no such memory to read");
+    return internalError("no such memory to read");
   };
   for (unsigned kernel = 0; kernel < kernelCount; ++kernel) {
     auto result = stepOnce();
     if (!result)
       return result.takeError();
     if (result->isLast != (kernel + 1 == kernelCount))
-      return failure("the model ended with kernel " + llvm::Twine(kernel) + " of " + llvm::Twine(kernelCount));
+      return internalError("the model ended with kernel " + llvm::Twine(kernel) + " of " + llvm::Twine(kernelCount));
     if (Error error = afterKernel(kernel, result->timeNs, read))
       return error;
   }
@@ -84,11 +69,12 @@ Error RunnableModel::step(Inputs inputs, Outputs outputs,
 llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects objects, const TargetSpec &target,
                                                                unsigned threads) {
   if (!target.isHost() && threads > 1)
-    return failure(target.name + " code runs on one thread here, under an emulator\nnote: leave out --threads");
+    return llvm::createStringError(target.name +
+                                   " code runs on one thread here, under an emulator\nnote: leave out --threads");
   if (!target.isHost())
     return loadUnderEmulator(std::move(objects), target);
   if (!target.architecture->canRun(target.cpu))
-    return failure("this machine cannot run code for " + llvm::Twine(target.cpu.name) +
-                   "\nnote: --cpu=native is what it can run");
+    return llvm::createStringError("this machine cannot run code for " + llvm::Twine(target.cpu.name) +
+                                   "\nnote: --cpu=native is what it can run");
   return loadInProcess(std::move(objects), threads);
 }

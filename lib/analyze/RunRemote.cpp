@@ -2,6 +2,7 @@
 // and talks to that over a socket, so that one start serves any number of inputs.
 #include "lib/analyze/LoaderObject.h"
 #include "lib/analyze/RunModel.h"
+#include "lib/support/InternalError.h"
 #include "lld/Common/CommonLinkerContext.h"
 #include "lld/Common/Driver.h"
 #include "nncc/abi.h"
@@ -190,9 +191,9 @@ private:
       ::waitpid(process, &status, 0);
     process = -1;
     if (WIFSIGNALED(status))
-      return failure("the model ended by signal " + llvm::Twine(WTERMSIG(status)) + " (" +
-                     ::strsignal(WTERMSIG(status)) + ") under " + emulator);
-    return failure("the model ended with status " + llvm::Twine(WEXITSTATUS(status)) + " under " + emulator);
+      return internalError("the model ended by signal " + llvm::Twine(WTERMSIG(status)) + " (" +
+                           ::strsignal(WTERMSIG(status)) + ") under " + emulator);
+    return internalError("the model ended with status " + llvm::Twine(WEXITSTATUS(status)) + " under " + emulator);
   }
 
   Error spawn(const std::string &program);
@@ -243,7 +244,7 @@ static llvm::Expected<std::string> linkProgram(const ModelObjects &objects, cons
   llvm::raw_string_ostream stream(output);
   lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
-    return failure("cannot link the model with its loader: " + output);
+    return internalError("cannot link the model with its loader: " + output);
   return words[4];
 }
 
@@ -274,7 +275,7 @@ Error RemoteModel::readHello() {
   if (Error error = receive(hello, sizeof hello))
     return error;
   if (hello[0] != loaderVersion || hello[1] != NNCC_ABI_VERSION)
-    return failure("the loader is of another version than this program");
+    return internalError("the loader is of another version than this program");
   arena = hello[2];
   inputSizes.resize(hello[3]);
   outputSizes.resize(hello[4]);

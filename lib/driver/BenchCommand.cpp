@@ -54,10 +54,10 @@ int benchModel() {
   {
     Progress progress;
     options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, *given, *threads);
+    loaded = buildAndLoad(*options, *context, printer, *given, *threads);
   }
   if (!loaded)
-    return 1;
+    return printer.exitStatus();
   const ModelPlan &plan = loaded->plan;
   auto values = makeInputs(plan, *given, 1);
   if (!values)
@@ -77,13 +77,13 @@ int benchModel() {
     macs += kernel.macs;
   if (settings.warmup)
     if (auto warm = loaded->runnable->run(inputs, outputs, settings.warmup); !warm)
-      return reportError(toString(warm.takeError()));
+      return reportError(warm.takeError());
   for (unsigned round = 0; round < settings.rounds; ++round) {
     double peak = measurePeakGflops(bits), start = threadSeconds();
     auto time = loaded->runnable->run(inputs, outputs, 1);
     double busy = std::max((threadSeconds() - start) * 1e9, 1.0);
     if (!time)
-      return reportError(toString(time.takeError()));
+      return reportError(time.takeError());
     if (*threads > 1)
       busy = std::max<double>(time->front(), 1); // threads that wait are busy, too
     times.push_back(std::max<double>(time->front(), 1) * 1e-6);
@@ -99,7 +99,7 @@ int benchModel() {
                 kernelTimes[kernel].push_back(ns * 1e-3);
                 return Error::success();
               }))
-        return reportError(toString(std::move(error)));
+        return reportError(std::move(error));
 
   Spread time = spreadOf(times), busy = spreadOf(busyTimes), share = spreadOf(shares), peak = spreadOf(peaks);
   double gflops = 2 * macs / (busy.median * 1e6);

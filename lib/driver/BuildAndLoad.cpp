@@ -50,7 +50,7 @@ std::optional<GivenInputs> readGivenInputs(ArrayRef<std::string> options) {
 
 /// Reports a model whose inputs, outputs and arena this machine has no memory for: allocating them would end the
 /// program, or the machine.
-static LogicalResult checkMemory(const ModelPlan &plan) {
+static Error checkMemory(const ModelPlan &plan) {
   uint64_t bytes = plan.arenaBytes;
   for (const auto *ports : {&plan.inputs, &plan.outputs})
     for (const PortPlan &port : *ports)
@@ -62,42 +62,45 @@ static LogicalResult checkMemory(const ModelPlan &plan) {
     sys::OwningMemoryBlock probe(
         sys::Memory::allocateMappedMemory(bytes, nullptr, sys::Memory::MF_READ | sys::Memory::MF_WRITE, code));
     if (!code)
-      return success();
+      return Error::success();
   }
-  reportError("inputs, outputs and arena of the model need " + std::to_string(bytes) + " bytes, which are not there\n" +
-              "note: this machine has " + std::to_string(machine) +
-              " bytes of memory; give smaller sizes with --dim, or compile for another machine");
-  return failure();
+  return createStringError("inputs, outputs and arena of the model need " + std::to_string(bytes) +
+                           " bytes, which are not there\n" + "note: this machine has " + std::to_string(machine) +
+                           " bytes of memory; give smaller sizes with --dim, or compile for another machine");
 }
 
-std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given,
-                                        unsigned threads) {
-  for (auto &[name, array] : given)
-    options.import.inputShapes[name] = array.shape;
-  auto compilation = compile(options, context);
-  if (failed(compilation) || failed(checkMemory(compilation->plan)))
-    return std::nullopt;
+static Expected<LoadedModel> load(Compilation &compilation, const CompileOptions &options, unsigned threads) {
+  if (Error error = checkMemory(compilation.plan))
+    return std::move(error);
   EmitOptions emit = emitOptions(options);
-  auto code = emitCode(*compilation->llvmModule, compilation->plan, emit);
-  if (!code) {
-    reportError(toString(code.takeError()));
-    return std::nullopt;
-  }
-  auto weights = makeWeightsObject(compilation->plan, emit.packWeight);
-  if (!weights) {
-    reportError(toString(weights.takeError()));
-    return std::nullopt;
-  }
+  auto code = emitCode(*compilation.llvmModule, compilation.plan, emit);
+  if (!code)
+    return code.takeError();
+  auto weights = makeWeightsObject(compilation.plan, emit.packWeight);
+  if (!weights)
+    return weights.takeError();
   ModelObjects objects;
-  objects.name = compilation->plan.name;
+  objects.name = compilation.plan.name;
   objects.code = std::move(code->object);
   objects.weights = std::move(*weights);
   auto runnable = loadModel(std::move(objects), options.target, threads);
-  if (!runnable) {
-    reportError(toString(runnable.takeError()));
+  if (!runnable)
+    return runnable.takeError();
+  return LoadedModel{std::move(compilation.plan), std::move(*runnable)};
+}
+
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, DiagnosticPrinter &printer,
+                                        const GivenInputs &given, unsigned threads) {
+  for (auto &[name, array] : given)
+    options.import.inputShapes[name] = array.shape;
+  auto compilation = compile(options, context);
+  if (failed(compilation))
     return std::nullopt;
-  }
-  return LoadedModel{std::move(compilation->plan), std::move(*runnable)};
+  auto loaded = load(*compilation, options, threads);
+  if (loaded)
+    return std::move(*loaded);
+  printer.report(loaded.takeError());
+  return std::nullopt;
 }
 
 /// Fills a tensor with random elements of its type.

@@ -4,6 +4,7 @@
 #include "codegen/emit/PortType.h"
 #include "lib/analyze/RunModel.h"
 #include "lib/driver/Compile.h"
+#include "lib/driver/Diagnostics.h"
 #include "lib/support/Npy.h"
 #include <optional>
 
@@ -21,9 +22,9 @@ using GivenInputs = std::map<std::string, NpyArray>;
 /// Reads the files of `NAME=FILE.npy` options. error: printed, nothing is returned
 std::optional<GivenInputs> readGivenInputs(llvm::ArrayRef<std::string> options);
 
-/// Compiles and loads; kernels run on so many threads. error: printed, nothing is returned
-std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, const GivenInputs &given,
-                                        unsigned threads = 1);
+/// Compiles and loads; kernels run on so many threads. error: reported to `printer`, nothing is returned
+std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, DiagnosticPrinter &printer,
+                                        const GivenInputs &given, unsigned threads = 1);
 
 /// The bytes of every input in order: those given, else seeded random numbers.
 ///

@@ -4,13 +4,19 @@
 #include "lib/driver/Registry.h"
 #include "lib/driver/Remarks.h"
 #include "lib/import/onnx/InputFormat.h"
+#include "lib/support/InternalError.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/TargetSelect.h"
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -197,7 +203,7 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
   }
   auto target = parseTarget(targetName, cpuName, native);
   if (!target) {
-    reportError(toString(target.takeError()));
+    reportError(target.takeError());
     return std::nullopt;
   }
   options.target = *target;
@@ -280,11 +286,30 @@ void Progress::operator()(StringRef what) {
   wasPrinted = true;
 }
 
+/// A crash ends with the status of an internal error, after the stack was printed.
+static void handleCrashes() {
+  sys::AddSignalHandler([](void *) { ::_exit(kInternalErrorStatus); }, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN); // no crash: the write fails, and is reported
+  install_fatal_error_handler([](void *, const char *reason, bool) {
+    errs() << "nncc: internal error: " << reason << "\n" << kReportBug << "\n";
+    std::abort();
+  });
+  // No message that needs memory. The machine may be too small, so it is no crash.
+  install_bad_alloc_error_handler([](void *, const char *, bool) {
+    static const char text[] = "nncc: error: out of memory\n"
+                               "note: compile on a machine with more of it, or with smaller sizes (--dim)\n";
+    (void)!::write(STDERR_FILENO, text, sizeof text - 1);
+    sys::RunInterruptHandlers(); // removes files that are half written
+    ::_exit(1);
+  });
+}
+
 int runCommandLine(int argc, char **argv) {
   setBugReportMsg(
       "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
       "command and these lines\n");
   InitLLVM init(argc, argv);
+  handleCrashes();
   StringRef first = argc > 1 ? StringRef(argv[1]) : "--help";
   if (first == "--help" || first == "-h" || first == "help") {
     printOverview(outs());

@@ -58,21 +58,21 @@ int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
   }
   auto files = OutputFiles::create(output);
   if (!files)
-    return reportError(toString(files.takeError()));
+    return reportError(files.takeError());
   Error error = (*files)->write(fileName, [&](raw_ostream &os) {
     print(os);
     return Error::success();
   });
   if (!error)
     error = (*files)->commit();
-  return error ? reportError(toString(std::move(error))) : 0;
+  return error ? reportError(std::move(error)) : 0;
 }
 
 int emitObjects(Compilation &compilation, const CompileOptions &options, OutputFiles &files) {
   EmitOptions emit = emitOptions(options);
   auto code = emitCode(*compilation.llvmModule, compilation.plan, emit);
   if (!code)
-    return reportError(toString(code.takeError()));
+    return reportError(code.takeError());
   const std::string &prefix = compilation.plan.name;
   Error error = files.write(prefix + ".o", [&](raw_ostream &os) {
     os << code->object->getBuffer();
@@ -85,7 +85,7 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
                                              });
   if (!error)
     error = files.commit();
-  return error ? reportError(toString(std::move(error))) : 0;
+  return error ? reportError(std::move(error)) : 0;
 }
 
 int compileModel() {
@@ -122,12 +122,12 @@ int compileModel() {
   if (!isText) {
     auto created = OutputFiles::create(output);
     if (!created)
-      return reportError(toString(created.takeError()));
+      return reportError(created.takeError());
     files = std::move(*created);
   }
   auto compilation = compile(*options, *context);
   if (failed(compilation))
-    return 1;
+    return printer.exitStatus();
   std::string prefix = compilation->plan.name;
   if (emit == Emit::MLIR)
     return writeText((prefix.empty() ? "model" : prefix) + ".mlir", [&](raw_ostream &os) {
@@ -138,13 +138,13 @@ int compileModel() {
   if (emit == Emit::Assembly || emit == Emit::LLVM) {
     // The entry points too: without them nothing would call the kernels.
     if (Error error = addModelEntry(*compilation->llvmModule, compilation->plan, emitOptions(*options).cpuRequired))
-      return reportError(toString(std::move(error)));
+      return reportError(std::move(error));
     ObjectOptions form;
     form.keepLineInfo = lineInfo;
     form.form = emit == Emit::Assembly ? CodeForm::Assembly : CodeForm::LLVM;
     auto text = compileToObject(*compilation->llvmModule, options->target, form);
     if (!text)
-      return reportError(toString(text.takeError()));
+      return reportError(text.takeError());
     return writeText(prefix + (emit == Emit::Assembly ? ".s" : ".ll"),
                      [&](raw_ostream &os) { os << StringRef(text->data(), text->size()); });
   }
@@ -153,18 +153,18 @@ int compileModel() {
           os << compilation->nodeLines.text;
           return Error::success();
         }))
-      return reportError(toString(std::move(error)));
+      return reportError(std::move(error));
   if (emit == Emit::Object)
     return emitObjects(*compilation, *options, *files);
 
   auto hash = hashOfFile(options->model);
   if (!hash)
-    return reportError(toString(hash.takeError()));
+    return reportError(hash.takeError());
   compilation->plan.sourceHash = std::move(*hash);
   EmitOptions emitting = emitOptions(*options);
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
-    return reportError(toString(facts.takeError()));
+    return reportError(facts.takeError());
   std::unique_ptr<OutputFiles> rule;
   if (!depfile.empty()) {
     std::vector<std::string> targets{files->pathOf("lib" + prefix + ".a")};
@@ -172,13 +172,13 @@ int compileModel() {
       targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
     auto written = writeDepfile(depfile, targets, filesRead);
     if (!written)
-      return reportError(toString(written.takeError()));
+      return reportError(written.takeError());
     rule = std::move(*written);
   }
   Error error = files->commit();
   if (!error && rule)
     error = rule->commit();
-  return error ? reportError(toString(std::move(error))) : 0;
+  return error ? reportError(std::move(error)) : 0;
 }
 
 } // namespace

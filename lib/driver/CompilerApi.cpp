@@ -2,6 +2,7 @@
 #include "codegen/emit/OutputFiles.h"
 #include "lib/driver/Compile.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/support/InternalError.h"
 #include "nncc/compiler.h"
 #include "llvm/IR/Module.h"
 #include <algorithm>
@@ -54,26 +55,36 @@ public:
                                                  : NNCC_NOTE,
            text);
     });
-    auto files = nncc::OutputFiles::create(options.output_directory);
+    if (Error error = compileTo(options.output_directory, compileOptions, *context))
+      printer.report(std::move(error));
+    else if (isWritten)
+      return NNCC_COMPILE_OK;
+    return printer.exitStatus() == nncc::kInternalErrorStatus ? NNCC_COMPILE_INTERNAL_ERROR : NNCC_COMPILE_ERROR;
+  }
+
+private:
+  /// Sets `isWritten` when all files are there; a failure of the compiler itself is reported as diagnostics.
+  Error compileTo(const char *folder, const nncc::CompileOptions &compileOptions, mlir::MLIRContext &context) {
+    auto files = nncc::OutputFiles::create(folder);
     if (!files)
-      return fail(toString(files.takeError()));
-    auto compilation = nncc::compile(compileOptions, *context);
+      return files.takeError();
+    auto compilation = nncc::compile(compileOptions, context);
     if (failed(compilation))
-      return NNCC_COMPILE_ERROR;
+      return Error::success();
     auto hash = nncc::hashOfFile(compileOptions.model);
     if (!hash)
-      return fail(toString(hash.takeError()));
+      return hash.takeError();
     compilation->plan.sourceHash = std::move(*hash);
     auto facts = nncc::emitLibrary(std::move(compilation->llvmModule), compilation->plan,
                                    nncc::emitOptions(compileOptions), **files);
     if (!facts)
-      return fail(toString(facts.takeError()));
+      return facts.takeError();
     if (Error error = (*files)->commit())
-      return fail(toString(std::move(error)));
-    return NNCC_COMPILE_OK;
+      return error;
+    isWritten = true;
+    return Error::success();
   }
 
-private:
   void send(nncc_severity severity, const std::string &text) {
     if (options.on_message)
       options.on_message(options.user, severity, text.c_str());
@@ -90,6 +101,7 @@ private:
   }
 
   const nncc_compile_options &options;
+  bool isWritten = false;
 };
 
 } // namespace

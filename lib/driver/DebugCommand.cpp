@@ -260,7 +260,7 @@ int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPl
       continue;
     auto bytes = read(operand.memory, operand.index, operand.byteOffset, operand.bytes);
     if (!bytes)
-      return reportError(toString(bytes.takeError()));
+      return reportError(bytes.takeError());
     SmallString<128> path(folder);
     sys::path::append(
         path, (operand.isOutput ? "output" + std::to_string(outputs++) : "input" + std::to_string(inputs++)) + ".npy");
@@ -288,9 +288,9 @@ int debugModel() {
     return 1;
   settings = {referenceOption, dumpOption, pythonOption, kernelOption, allOption, relativeTolerance(), seedOption()};
   options->reuseArena = false;
-  auto loaded = buildAndLoad(*options, *context, *given);
+  auto loaded = buildAndLoad(*options, *context, printer, *given);
   if (!loaded)
-    return 1;
+    return printer.exitStatus();
   const ModelPlan &plan = loaded->plan;
   if (settings.kernel >= int(plan.kernels.size()))
     return reportError("--kernel=" + Twine(settings.kernel) + ": the model has kernels 0 to " +
@@ -314,7 +314,7 @@ int debugModel() {
   std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
   // What a kernel reads without anyone having written it becomes NaN, and shows.
   if (Error error = loaded->runnable->fillArena(0xFF))
-    return reportError(toString(std::move(error)));
+    return reportError(std::move(error));
   std::vector<Row> rows;
   int status = 0;
   Error error = loaded->runnable->step(
@@ -343,7 +343,7 @@ int debugModel() {
         return Error::success();
       });
   if (error)
-    return reportError(toString(std::move(error)));
+    return reportError(std::move(error));
 
   size_t compared = 0, diverging = 0;
   for (const Row &row : rows) {

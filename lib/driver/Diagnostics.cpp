@@ -1,6 +1,7 @@
 // See Diagnostics.h.
 #include "lib/driver/Diagnostics.h"
 #include "dialects/nn/Origin.h"
+#include "lib/support/InternalError.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
 #include <cstdlib>
@@ -22,11 +23,38 @@ static std::string prefix(Location location, const std::string &model) {
   return (file.empty() ? "nncc" : file) + ": \x01" + node;
 }
 
-static void emit(Diagnostic &diagnostic, const std::string &model, const MessageSink &sink) {
+/// True for an error about an op of the IR (the note is MLIR's, and may be switched off) or of a conversion.
+static bool isInternal(Diagnostic &diagnostic, StringRef text) {
+  if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+    return false;
+  for (Diagnostic &note : diagnostic.getNotes())
+    if (StringRef(note.str()).starts_with("see current operation"))
+      return true;
+  StringRef name = text.consume_front("'") ? text.take_until([](char c) { return c == '\''; }) : "";
+  return text.starts_with("failed to legalize") ||
+         (name.contains('.') && text.drop_front(name.size()).starts_with("' op "));
+}
+
+/// Sends `who: error: text`, or `who: internal error: text`; further lines of the text are notes.
+static void sendError(const MessageSink &sink, StringRef who, bool isInternal, StringRef text) {
+  auto [first, rest] = text.split('\n');
+  sink(Severity::Error, (who + (isInternal ? ": internal error: " : ": error: ") + first).str());
+  for (StringRef line : llvm::split(rest, '\n'))
+    if (!line.empty())
+      sink(Severity::Note, (line.starts_with("note: ") ? "" : "note: ") + line.str());
+}
+
+void DiagnosticPrinter::print(Diagnostic &diagnostic) {
   Severity severity = diagnostic.getSeverity() == DiagnosticSeverity::Error     ? Severity::Error
                       : diagnostic.getSeverity() == DiagnosticSeverity::Warning ? Severity::Warning
                                                                                 : Severity::Note;
-  std::string word = severity == Severity::Error ? "error: " : severity == Severity::Warning ? "warning: " : "remark: ";
+  bool internal = isInternal(diagnostic, diagnostic.str());
+  hasError |= severity == Severity::Error;
+  hasInternalError |= internal;
+  std::string word = internal                        ? "internal error: "
+                     : severity == Severity::Error   ? "error: "
+                     : severity == Severity::Warning ? "warning: "
+                                                     : "remark: ";
   std::string text = prefix(diagnostic.getLocation(), model);
   size_t mark = text.find('\x01');
   sink(severity, text.substr(0, mark) + word + text.substr(mark + 1) + diagnostic.str());
@@ -35,11 +63,26 @@ static void emit(Diagnostic &diagnostic, const std::string &model, const Message
 }
 
 DiagnosticPrinter::DiagnosticPrinter(MLIRContext &context, std::string model, MessageSink sink)
-    : ScopedDiagnosticHandler(&context) {
-  setHandler([model = std::move(model), sink = std::move(sink)](Diagnostic &diagnostic) {
-    emit(diagnostic, model, sink);
+    : ScopedDiagnosticHandler(&context), model(std::move(model)), sink(std::move(sink)) {
+  setHandler([this](Diagnostic &diagnostic) {
+    print(diagnostic);
     return success();
   });
+}
+
+int DiagnosticPrinter::exitStatus() {
+  if (!hasError)
+    report(internalError("a step of the compiler failed and did not say why"));
+  if (hasInternalError)
+    sink(Severity::Note, kReportBug);
+  return hasInternalError ? kInternalErrorStatus : 1;
+}
+
+void DiagnosticPrinter::report(llvm::Error error) {
+  bool internal = error.isA<InternalError>();
+  hasError = true;
+  hasInternalError |= internal;
+  sendError(sink, "nncc", internal, toString(std::move(error)));
 }
 
 bool wantsColor(raw_ostream &stream) {
@@ -69,13 +112,16 @@ MessageSink terminalSink() {
 }
 
 int reportError(const llvm::Twine &message) {
-  std::string text = message.str();
-  auto [first, rest] = llvm::StringRef(text).split('\n');
-  terminalSink()(Severity::Error, ("nncc: error: " + first).str());
-  for (llvm::StringRef line : llvm::split(rest, '\n'))
-    if (!line.empty())
-      terminalSink()(Severity::Note, (line.starts_with("note: ") ? "" : "note: ") + line.str());
+  sendError(terminalSink(), "nncc", /*isInternal=*/false, message.str());
   return 1;
+}
+
+int reportError(llvm::Error error) {
+  if (!error.isA<InternalError>())
+    return reportError(toString(std::move(error)));
+  sendError(terminalSink(), "nncc", /*isInternal=*/true, toString(std::move(error)));
+  terminalSink()(Severity::Note, kReportBug);
+  return kInternalErrorStatus;
 }
 
 } // namespace nncc

@@ -25,7 +25,9 @@ std::string shapeText(const OnnxValueInfo &value) {
 /// Tensors alive in the fullest kernel, biggest first.
 std::vector<PeakTensor> aliveAtPeak(const ModelPlan &plan) {
   std::vector<PeakTensor> alive = plan.peakTensors;
-  stable_sort(alive, [](const PeakTensor &a, const PeakTensor &b) { return a.bytes > b.bytes; });
+  sort(alive, [](const PeakTensor &a, const PeakTensor &b) {
+    return std::tie(b.bytes, a.byteOffset, a.tensor) < std::tie(a.bytes, b.byteOffset, b.tensor);
+  });
   return alive;
 }
 
@@ -146,7 +148,7 @@ int inspectModel() {
     return 1;
   auto info = readOnnxModelInfo(options->model, *context);
   if (failed(info))
-    return 1;
+    return printer.exitStatus();
   if (!wantsJson())
     printFile(*info);
   outs().flush();
@@ -174,7 +176,7 @@ int inspectModel() {
   } else if (succeeded(compilation)) {
     printPlan(compilation->plan);
   }
-  return failed(compilation) ? 1 : 0;
+  return failed(compilation) ? printer.exitStatus() : 0;
 }
 
 } // namespace

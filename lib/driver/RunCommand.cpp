@@ -170,10 +170,10 @@ int runModel() {
   {
     Progress progress;
     options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, *given, *threads);
+    loaded = buildAndLoad(*options, *context, printer, *given, *threads);
   }
   if (!loaded)
-    return 1;
+    return printer.exitStatus();
   const ModelPlan &plan = loaded->plan;
   auto values = makeInputs(plan, *given, settings.seed);
   if (!values)
@@ -185,7 +185,7 @@ int runModel() {
   std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
   auto times = loaded->runnable->run(inputViews, outputViews, settings.runs);
   if (!times)
-    return reportError(toString(times.takeError()));
+    return reportError(times.takeError());
 
   outs() << plan.name << ": " << plan.kernels.size() << " kernels, arena " << plan.arenaBytes << " bytes, weights "
          << plan.weightsBytes << " bytes, " << plan.target << " " << plan.cpu << "\n";

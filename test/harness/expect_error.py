@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 
+from inner_words import inner_words
+
 
 def files_below(folder):
     return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
@@ -35,6 +37,8 @@ def main(arguments):
         problems.append(f"exit status {done.returncode} instead of {status}")
     if done.stdout:
         problems.append(f"standard output is not empty: {done.stdout[:300]!r}")
+    if status != 70 and inner_words(done.stderr):
+        problems.append(f"words that no user should read: {inner_words(done.stderr)}")
     if not re.search(r"error: ", done.stderr):
         problems.append("no line says `error: `")
     if out and files_below(out) != before:

@@ -11,13 +11,17 @@ from pathlib import Path
 import numpy as np
 
 import models
+from inner_words import inner_words
 
 X86_64, AARCH64 = "x86_64-linux-gnu", "aarch64-linux-gnu"
 TARGETS = (X86_64, AARCH64)
 
 
 class NnccError(Exception):
-    """nncc ended with another status than 0. `status` < 0 is a signal, `message` its first line of error."""
+    """nncc ended with another status than 0, or with words that no user should read.
+
+    `status` < 0 is a signal, `message` the first line of error; `is_internal`: a mistake of nncc's own, no refusal.
+    """
 
     def __init__(self, command, status, stderr):
         self.command, self.status, self.stderr = command, status, stderr
@@ -26,6 +30,10 @@ class NnccError(Exception):
         if status not in (1, 2):  # of a crash: the innermost function of ours on the stack
             frames = [line for line in lines if line.lstrip().startswith("#") and "nncc::" in line]
             errors = [re.sub(r"^.*?(nncc::[^(]*(\(anonymous namespace\)[^(]*)?).*", r"\1", line) for line in frames[:1]] + errors
+        words = inner_words(stderr)
+        self.is_internal = status not in (1, 2) or words is not None
+        if words and words not in errors[:1]:
+            errors = [words] + errors
         self.message = (errors or lines or ["no message"])[0]
         super().__init__(f"status {status}: {self.message}")
 
@@ -53,7 +61,7 @@ class Nncc:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=self.timeout, cwd=cwd)
         except subprocess.TimeoutExpired as late:
             raise NnccError(command, -1, f"timed out after {late.timeout:.0f} s") from None
-        if done.returncode != 0:
+        if done.returncode != 0 or inner_words(done.stderr):
             raise NnccError(command, done.returncode, done.stderr)
         return done
 
@@ -91,7 +99,7 @@ class Nncc:
             measured = [sys.executable, str(Path(__file__).with_name("measure.py")), str(self.timeout), *command]
             done = subprocess.run(measured, capture_output=True, text=True, errors="replace")
             facts = json.loads(done.stdout.splitlines()[-1])
-            if facts["status"] != 0:
+            if facts["status"] != 0 or inner_words(done.stderr):
                 raise NnccError(command, facts["status"], done.stderr)
         manifests = sorted(Path(out).glob("*.json"), key=lambda path: path.stat().st_mtime)
         return Compiled(json.loads(manifests[-1].read_text()), facts["seconds"], facts["processor_seconds"], facts["peak_bytes"])

@@ -111,8 +111,7 @@ def outcome_of(program: nncc.Nncc, data: Path, case: Case, check_reads: bool) ->
     try:
         failure = run_case(program, data, case, check_reads)
     except nncc.NnccError as error:
-        crashed = error.status < 0 or error.status > 2
-        failure = f"CRASH (status {error.status}): {error.message}" if crashed else error.message
+        failure = f"CRASH (status {error.status}): {error.message}" if error.is_internal else error.message
     except (OSError, ValueError, KeyError) as error:
         failure = f"harness: {type(error).__name__}: {error}"
     return Outcome(case, program.target, failure, time.monotonic() - start)

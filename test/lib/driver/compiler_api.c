@@ -37,7 +37,7 @@ static int file_exists(const char *folder, const char *name) {
 
 int main(int argc, char **argv) {
   struct messages messages = {0, ""};
-  nncc_compile_options options = {sizeof(nncc_compile_options)};
+  nncc_compile_options options = {.size = sizeof(nncc_compile_options)};
   if (argc != 3)
     return 2;
 

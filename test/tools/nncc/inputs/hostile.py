@@ -3,8 +3,8 @@
     hostile.py files FOLDER                       the cases of test/harness/make_model.py, with every command
     hostile.py options FOLDER --count=N --seed=N  random command lines
 
-Fails where nncc dies of a signal, takes too long or too much memory, refuses without a line `error: ` or with one of LLVM's stack
-traces, or leaves a file in the folder of -o although it refused. Needs no Python package.
+Fails where nncc dies of a signal, takes too long or too much memory, refuses without a line `error: `, says words that no user
+should read, or leaves a file in the folder of -o although it refused. Needs no Python package.
 """
 import argparse
 import pathlib
@@ -13,6 +13,9 @@ import resource
 import shutil
 import subprocess
 import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / "harness"))
+from inner_words import inner_words
 
 MAKE_MODEL = pathlib.Path(__file__).resolve().parents[3] / "harness" / "make_model.py"
 SECONDS, GIGABYTES = 60, 16
@@ -80,8 +83,8 @@ class Trial:
             self.report(arguments, f"exit status {done.returncode}", done.stderr)
         elif done.returncode == 1 and "error: " not in done.stderr:
             self.report(arguments, "refused without a message", done.stderr)
-        elif "Stack dump" in done.stderr or "PLEASE submit" in done.stderr:
-            self.report(arguments, "a stack dump", done.stderr)
+        elif inner_words(done.stderr):
+            self.report(arguments, f"words that no user should read: {inner_words(done.stderr)}", done.stderr)
         elif done.returncode == 1 and out.is_dir() and any(out.iterdir()):
             self.report(arguments, f"left {[path.name for path in out.iterdir()]}", done.stderr)
 

@@ -1,11 +1,14 @@
 """Inspects damaged copies of an ONNX file. Fails, and keeps the file, when nncc dies of a signal, takes over 20 s, exits with another
-status than 0 or 1, or refuses without a message. Usage: mutate.py [--count=N] [--seed=N] MODEL FOLDER"""
+status than 0 or 1, refuses without a message, or says inner words. Usage: mutate.py [--count=N] [--seed=N] MODEL FOLDER"""
 import argparse
 import pathlib
 import random
 import resource
 import subprocess
 import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[4] / "harness"))
+from inner_words import inner_words
 
 
 def damaged(data, rng):
@@ -51,6 +54,8 @@ def main():
                 why = f"exit status {done.returncode}"
             elif done.returncode == 1 and "error: " not in done.stderr:
                 why = "refused without a message"
+            elif inner_words(done.stderr):
+                why = "words that no user should read"
             refused += done.returncode == 1
         except subprocess.TimeoutExpired:
             done, why = None, "over 20 s"
