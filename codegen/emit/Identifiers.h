@@ -12,7 +12,8 @@ namespace nncc {
 ///
 /// Runs of other characters become one `_` ("conv/bn:0" -> "conv_bn_0"); a
 /// leading digit gets an `x` ("17" -> "x17"); keywords of C and C++ and macros
-/// of common headers get a `_` ("int" -> "int_"); nothing left gives "x".
+/// of standard headers get a `_` ("int" -> "int_", "INT32_MAX" -> "INT32_MAX_");
+/// nothing left gives "x".
 /// returns neither empty nor reserved: it does not begin with `_`
 std::string cIdentifier(llvm::StringRef text);
 

@@ -32,6 +32,11 @@ TEST(Identifiers, AvoidKeywordsOfCAndCxxAndMacros) {
   for (const char *taken : {"int", "class", "template", "new", "bool", "linux", "errno", "I", "NULL"})
     EXPECT_EQ(cIdentifier(taken), std::string(taken) + "_");
   EXPECT_EQ(cIdentifier("integer"), "integer");
+  for (const char *macro :
+       {"INT32_MAX", "UINT_FAST8_MAX", "EINVAL", "SIGINT", "PRIu64", "SCNxPTR", "FLT_EPSILON", "PATH_MAX"})
+    EXPECT_EQ(cIdentifier(macro), std::string(macro) + "_");
+  for (const char *free : {"ENCODER_OUT", "MAX", "PRIOR", "SIG", "E", "X", "max_", "INT32"})
+    EXPECT_EQ(cIdentifier(free), llvm::StringRef(free).rtrim('_').str());
 }
 
 TEST(Identifiers, DifferWithinAList) {
@@ -47,4 +52,5 @@ TEST(Identifiers, OfModelsKeepOffTheAbi) {
   EXPECT_EQ(modelIdentifier("mobilenet-v2"), "mobilenet_v2");
   EXPECT_EQ(modelIdentifier("nncc"), "xnncc");
   EXPECT_EQ(modelIdentifier("3dcnn"), "x3dcnn");
+  EXPECT_EQ(modelIdentifier("EMBED"), "EMBED"); // no name is the prefix alone
 }
