@@ -3,6 +3,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Format.h"
@@ -43,21 +44,117 @@ void printFile(const OnnxModelInfo &info) {
     outs() << "input   '" << input.name << "' " << shapeText(input) << "\n";
   for (const OnnxValueInfo &output : info.outputs)
     outs() << "output  '" << output.name << "' " << shapeText(output) << "\n";
-  std::vector<std::string> open;
-  for (const OnnxValueInfo &input : info.inputs)
-    for (const OnnxDim &dim : input.dims)
-      if (dim.size < 0 && !is_contained(open, dim.key))
-        open.push_back(dim.key);
-  if (!open.empty()) {
-    outs() << "to bind";
-    for (const std::string &key : open)
-      outs() << " --dim " << key << "=N";
-    outs() << "\n";
-  }
+}
+
+void printNodes(const OnnxModelInfo &info) {
   outs() << "\n" << info.nodes << " nodes:";
   for (auto &[op, count] : info.ops)
     outs() << " " << op << (count > 1 ? " x" + std::to_string(count) : "");
   outs() << "\n";
+}
+
+/// What the file leaves open and the command line did not say: dims, and inputs that decide branches or shapes.
+struct OpenChoices {
+  std::vector<std::string> dims;
+  std::vector<OnnxDecidingInput> inputs;
+  bool any() const { return !dims.empty() || !inputs.empty(); }
+};
+
+OpenChoices openChoices(const OnnxModelInfo &info, const ImportOptions &import) {
+  OpenChoices open;
+  for (const OnnxValueInfo &input : info.inputs)
+    if (!import.binds.count(input.name))
+      for (const OnnxDim &dim : input.dims)
+        if (dim.size < 0 && !import.dims.count(dim.key) && !is_contained(open.dims, dim.key))
+          open.dims.push_back(dim.key);
+  for (const OnnxDecidingInput &input : info.deciding)
+    if (!import.binds.count(input.name))
+      open.inputs.push_back(input);
+  return open;
+}
+
+void printOpen(const OpenChoices &open, StringRef label) {
+  if (!open.any())
+    return;
+  outs() << label;
+  for (const std::string &key : open.dims)
+    outs() << " --dim " << key << "=N";
+  for (const OnnxDecidingInput &input : open.inputs)
+    outs() << " --bind " << input.name << "=VALUE";
+  outs() << "\n";
+}
+
+using Messages = std::vector<std::pair<Severity, std::string>>;
+
+void printMessages(const Messages &messages) {
+  outs().flush();
+  for (const auto &[severity, text] : messages)
+    terminalSink()(severity, text);
+}
+
+/// The open dims that count pixels, words or samples: the last dim of an input, the last two of a picture. Others count
+/// pictures, sentences or recordings.
+std::vector<std::string> extents(const OnnxModelInfo &info) {
+  std::vector<std::string> keys;
+  for (const OnnxValueInfo &input : info.inputs)
+    for (size_t rank = input.dims.size(), i = rank < 2 ? 0 : std::min<size_t>(rank - 1, 2); i < rank; ++i)
+      if (input.dims[i].size < 0)
+        keys.push_back(input.dims[i].key);
+  return keys;
+}
+
+/// Sizes and values with which the model is imported: the values that the graph itself names, one picture or sentence,
+/// and of some usual sizes the first that fits.
+///
+/// messages  what is wrong with the first sizes that were tried
+/// returns   nothing where no size fits
+std::optional<ImportOptions> findChoices(const OpenChoices &open, const OnnxModelInfo &info,
+                                         const CompileOptions &options, Messages &messages) {
+  std::vector<std::string> large = extents(info);
+  // Text, square pictures of classifiers and detectors, blocks of audio; 1 where all are counted one at a time.
+  for (int64_t size : {64, 224, 512, 640, 16, 1}) {
+    CompileOptions trial = options;
+    trial.stopAfter = Stage::N1;
+    for (const OnnxDecidingInput &input : open.inputs)
+      trial.import.binds[input.name] = input.example;
+    for (const std::string &key : open.dims)
+      trial.import.dims[key] = is_contained(large, key) ? size : 1;
+    auto context = makeContext();
+    Messages said;
+    DiagnosticPrinter printer(*context, options.model,
+                              [&](Severity severity, const std::string &text) { said.emplace_back(severity, text); });
+    if (succeeded(compile(trial, *context)))
+      return trial.import;
+    if (messages.empty())
+      messages = std::move(said);
+    if (open.dims.empty())
+      break;
+  }
+  return std::nullopt;
+}
+
+/// A word as a POSIX shell reads it.
+std::string quoted(StringRef word) {
+  if (!word.empty() && all_of(word, [](char c) { return isAlnum(c) || StringRef("_-./=:,+@%").contains(c); }))
+    return word.str();
+  std::string text = "'";
+  for (char c : word)
+    text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+/// The command that compiles with these choices, ready to be pasted.
+std::string compileCommandLine(const ImportOptions &import) {
+  std::string line = "nncc compile " + quoted(modelArgument()) + " -o out";
+  for (const auto &[name, size] : import.dims)
+    line += " --dim " + quoted(name + "=" + std::to_string(size));
+  for (const auto &[name, value] : import.binds)
+    line += " --bind " + quoted(name + "=" + value);
+  for (const auto &[name, format] : import.inputFormats)
+    line += " --input " + quoted(name + "=" + format);
+  for (const auto &[name, layout] : import.outputLayouts)
+    line += " --output-layout " + quoted(name + "=" + layout);
+  return line;
 }
 
 void printPlan(const ModelPlan &plan) {
@@ -138,45 +235,83 @@ json::Value planJson(const ModelPlan &plan) {
                       {"alive_at_peak", std::move(alive)}};
 }
 
+json::Value infoJson(const OnnxModelInfo &info) {
+  json::Array inputs, outputs;
+  for (const OnnxValueInfo &input : info.inputs)
+    inputs.push_back(valueJson(input));
+  for (const OnnxValueInfo &output : info.outputs)
+    outputs.push_back(valueJson(output));
+  json::Object opsets, ops;
+  for (auto &[domain, version] : info.opsets)
+    opsets[json::fixUTF8(domain.empty() ? "ai.onnx" : domain)] = version;
+  for (auto &[op, count] : info.ops)
+    ops[json::fixUTF8(op)] = int64_t(count);
+  return json::Object{{"inputs", std::move(inputs)},
+                      {"outputs", std::move(outputs)},
+                      {"opsets", std::move(opsets)},
+                      {"ops", std::move(ops)}};
+}
+
+json::Value openJson(const OpenChoices &open, const std::optional<ImportOptions> &choices) {
+  json::Array dims, inputs;
+  for (const std::string &key : open.dims)
+    dims.push_back(json::fixUTF8(key));
+  for (const OnnxDecidingInput &input : open.inputs)
+    inputs.push_back(json::fixUTF8(input.name));
+  json::Object object{{"dims", std::move(dims)}, {"inputs", std::move(inputs)}};
+  if (choices)
+    object["command"] = json::fixUTF8(compileCommandLine(*choices));
+  return object;
+}
+
 int inspectModel() {
   auto options = sharedOptions(NativeCpu::Detect);
   if (!options)
     return 1;
   auto context = makeContext();
-  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  // What is said about choices that are still open is no error here: they are listed.
+  Messages messages;
+  DiagnosticPrinter printer(*context, options->model,
+                            [&](Severity severity, const std::string &text) { messages.emplace_back(severity, text); });
   if (failed(enableRemarks(*context)))
     return 1;
   auto info = readOnnxModelInfo(options->model, *context);
-  if (failed(info))
-    return printer.exitStatus();
-  if (!wantsJson())
-    printFile(*info);
-  outs().flush();
   options->stopAfter = Stage::P;
-  auto compilation = compile(*options, *context);
-  if (wantsJson()) {
-    json::Object top;
-    json::Array inputs, outputs;
-    for (const OnnxValueInfo &input : info->inputs)
-      inputs.push_back(valueJson(input));
-    for (const OnnxValueInfo &output : info->outputs)
-      outputs.push_back(valueJson(output));
-    json::Object opsets, ops;
-    for (auto &[domain, version] : info->opsets)
-      opsets[json::fixUTF8(domain.empty() ? "ai.onnx" : domain)] = version;
-    for (auto &[op, count] : info->ops)
-      ops[json::fixUTF8(op)] = int64_t(count);
-    top["inputs"] = std::move(inputs);
-    top["outputs"] = std::move(outputs);
-    top["opsets"] = std::move(opsets);
-    top["ops"] = std::move(ops);
-    if (succeeded(compilation))
-      top["plan"] = planJson(compilation->plan);
-    outs() << formatv("{0:2}\n", json::Value(std::move(top)));
-  } else if (succeeded(compilation)) {
-    printPlan(compilation->plan);
+  auto compilation = failed(info) ? FailureOr<Compilation>(failure()) : compile(*options, *context);
+  int status = failed(compilation) ? printer.exitStatus() : 0;
+  if (failed(info)) {
+    printMessages(messages);
+    return status;
   }
-  return failed(compilation) ? printer.exitStatus() : 0;
+  OpenChoices open = openChoices(*info, options->import);
+  std::optional<ImportOptions> choices;
+  if (status == 1 && open.any()) {
+    Messages ofTrial;
+    choices = findChoices(open, *info, *options, ofTrial);
+    status = choices ? 0 : 1;
+    if (choices)
+      messages.clear();
+    else if (!open.dims.empty()) // sizes were all that the first attempt could speak of
+      messages = std::move(ofTrial);
+  }
+  if (wantsJson()) {
+    json::Value top = infoJson(*info);
+    top.getAsObject()->insert({"to_bind", openJson(open, choices)});
+    if (succeeded(compilation))
+      top.getAsObject()->insert({"plan", planJson(compilation->plan)});
+    outs() << formatv("{0:2}\n", top);
+    printMessages(messages);
+    return status;
+  }
+  printFile(*info);
+  printOpen(open, failed(compilation) ? "to bind" : "may be bound");
+  if (choices)
+    outs() << "example " << compileCommandLine(*choices) << "\n";
+  printNodes(*info);
+  printMessages(messages);
+  if (succeeded(compilation))
+    printPlan(compilation->plan);
+  return status;
 }
 
 } // namespace
@@ -184,7 +319,9 @@ int inspectModel() {
 const Command inspectCommand = {
     "inspect", "what a model needs: inputs, dims to bind, kernels, memory",
     "shows inputs, outputs, the dims to bind and how, the ops, and after fusion every kernel and the memory plan\n\n"
-    "  Generates no code. With dims still to bind it shows the file and says what is missing.\n",
+    "  Generates no code. Where dims, or inputs that decide branches or shapes, are still to be bound, it lists them "
+    "and\n"
+    "  prints a command line that compiles, with sizes to be replaced by your own; the exit status is 0.\n",
     inspectModel};
 
 } // namespace nncc

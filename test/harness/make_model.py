@@ -134,6 +134,13 @@ def external_missing():
 
 
 @case
+def external_two_missing():
+    weights = [tensor(name, [2, 3], external={"location": "weights.bin"}) for name in ("v", "w")]
+    nodes = [node("Add", ["x", "v"], ["t"], "first"), node("Add", ["t", "w"], ["y"], "second")]
+    return model(nodes, [X], [Y], weights)
+
+
+@case
 def external_parent():
     return add_weight(tensor("w", [2, 3], external={"location": "../outside.bin"}))
 
@@ -174,8 +181,29 @@ def unknown_ops():
 
 @case
 def many_unknown_ops():
-    nodes = [node("NoSuchOp", [f"t{i}"], [f"t{i + 1}"], f"bad{i}") for i in range(30)]
+    nodes = [node(f"NoSuchOp{i}", [f"t{i}"], [f"t{i + 1}"], f"bad{i}") for i in range(30)]
     return model(nodes, [value_info("t0", [2, 3])], [value_info("t30", [2, 3])])
+
+
+@case
+def same_unknown_op():
+    nodes = [node("NoSuchOp", [f"t{i}"], [f"t{i + 1}"], f"bad{i}" if i != 2 else "") for i in range(8)]
+    return model(nodes, [value_info("t0", [2, 3])], [value_info("t8", [2, 3])])
+
+
+def graph_attribute(name, nodes, outputs):
+    graph = b"".join(field(1, n) for n in nodes) + field(2, name) + b"".join(field(12, o) for o in outputs)
+    return field(5, field(1, name) + field(6, graph) + field(20, 5))
+
+
+@case
+def undecided_if():
+    """y = x where rate is 16000, else what no tool knows: nothing can be compiled before rate has a value."""
+    branches = (graph_attribute("then_branch", [node("Relu", ["x"], ["a"], "relu")], [value_info("a", [2, "n"])])
+                + graph_attribute("else_branch", [node("NoSuchOp", ["x"], ["b"], "odd")], [value_info("b", [2, "n"])]))
+    nodes = [node("Equal", ["rate", "known"], ["is_known"], "compare"), node("If", ["is_known"], ["y"], "choose", extra=branches)]
+    return model(nodes, [value_info("rate", [], INT64), value_info("x", [2, "n"])], [value_info("y", [2, "n"])],
+                 [tensor("known", [], [16000], INT64)])
 
 
 @case

@@ -51,14 +51,20 @@ void importIf(Node &node) {
   }
   if (product(node.shape(0)) != 1)
     return node.error("the condition has the shape of more than one element");
-  auto yes = importBranch(node, "then_branch");
-  auto no = yes ? importBranch(node, "else_branch") : std::nullopt;
+  std::string advice = node.importer().adviceToKnow(node.input(0));
+  std::optional<SmallVector<Value>> yes, no;
+  {
+    GraphImporter::UndecidedBranch inside(node.importer(), "it is in a branch of " + node.describe() +
+                                                               ", whose condition is not known: " + advice);
+    if ((yes = importBranch(node, "then_branch")))
+      no = importBranch(node, "else_branch");
+  }
   if (!yes || !no)
     return;
   for (size_t i = 0; i < yes->size(); ++i) {
     if ((*yes)[i].getType() != (*no)[i].getType())
       return node.error("the branches make tensors of different shapes, and the condition is not known at compile time",
-                        "if it depends on an input only, give that one's value with --bind INPUT=VALUE");
+                        advice);
     Value condition = node.reshape(node.input(0), {});
     node.set(i, node.select(condition, (*yes)[i], (*no)[i]));
   }
@@ -113,10 +119,11 @@ void importLoop(Node &node) {
     onnx::GraphProto copy = bare;
     if (failed(node.importer().importGraph(copy, inside)))
       return node.set(0, Value()); // reported inside
-    auto next = readElements(getConstantValue(node.importer().lookup(inside, body->output(0).name())), 1);
+    Value condition = node.importer().lookup(inside, body->output(0).name());
+    auto next = readElements(getConstantValue(condition), 1);
     if (!next || next->size() != 1 || next->isFloat())
       return node.error("the loop's condition has to be known at compile time",
-                        "if it depends on an input only, give that one's value with --bind INPUT=VALUE");
+                        node.importer().adviceToKnow(condition));
     goesOn = next->ints[0];
     for (int j = 0; j < carried; ++j)
       state[j] = node.importer().lookup(inside, body->output(1 + j).name());

@@ -19,25 +19,92 @@ GraphImporter::GraphImporter(onnx::ModelProto &model, const std::string &path, O
 
 //===-- Errors ------------------------------------------------------------===//
 
-bool GraphImporter::countError() { return ++errors <= kMaxErrors; }
+/// A reason without the names in it: what differs between nodes that have the same mistake.
+static std::string withoutNames(StringRef reason) {
+  std::string kind;
+  bool isName = false;
+  for (StringRef part : llvm::split(reason, '\'')) {
+    kind += isName ? "''" : part.str();
+    isName = !isName;
+  }
+  return kind;
+}
+
+bool GraphImporter::Mistake::isSameKind(const Mistake &other) const {
+  return node && other.node && node->op == other.node->op && node->opset == other.node->opset &&
+         undecided == other.undecided && withoutNames(reason) == withoutNames(other.reason);
+}
+
+void GraphImporter::add(Mistake mistake) {
+  ++errors;
+  mistake.undecided = undecided;
+  auto same = llvm::find_if(mistakes, [&](const Mistake &other) { return other.isSameKind(mistake); });
+  if (same != mistakes.end())
+    same->others.push_back(mistake.node->name.empty() ? "#" + std::to_string(mistake.node->index)
+                                                      : "'" + mistake.node->name + "'");
+  else if (mistakes.size() < kMaxErrors)
+    mistakes.push_back(std::move(mistake));
+  else
+    ++hiddenErrors;
+}
 
 void GraphImporter::error(const Twine &reason, const Twine &whatToDo) {
-  if (!countError())
-    return;
-  InFlightDiagnostic diagnostic = emitError(fileLocation) << reason;
-  std::string advice = whatToDo.str();
-  if (!advice.empty())
-    diagnostic.attachNote() << advice;
+  add({std::nullopt, reason.str(), whatToDo.str(), {}, {}});
 }
 
 void GraphImporter::error(const NodeRef &node, const Twine &reason, const Twine &whatToDo) {
-  if (countError())
-    userError(fileLocation, node, reason, whatToDo);
+  add({node, reason.str(), whatToDo.str(), {}, {}});
+}
+
+void GraphImporter::report(const Mistake &mistake) {
+  constexpr size_t shown = 5;
+  InFlightDiagnostic diagnostic =
+      mistake.node ? userError(fileLocation, *mistake.node, mistake.reason) : emitError(fileLocation) << mistake.reason;
+  if (size_t count = mistake.others.size())
+    diagnostic.attachNote() << "the same with " << count
+                            << " more: " << llvm::join(ArrayRef(mistake.others).take_front(shown), ", ")
+                            << (count > shown ? ", ..." : "");
+  if (!mistake.whatToDo.empty())
+    diagnostic.attachNote() << mistake.whatToDo;
+  for (const std::string &why : mistake.undecided)
+    diagnostic.attachNote() << why;
 }
 
 void GraphImporter::finishErrors() {
-  if (errors > kMaxErrors)
-    emitError(fileLocation) << errors - kMaxErrors << " more mistakes are not shown";
+  for (const Mistake &mistake : mistakes)
+    report(mistake);
+  if (hiddenErrors)
+    emitError(fileLocation) << hiddenErrors << " more mistakes are not shown";
+}
+
+std::string GraphImporter::adviceToKnow(Value value) const {
+  SmallVector<Value> pending{value};
+  llvm::DenseSet<Value> seen;
+  SmallVector<std::string> deciding;
+  std::string data;
+  while (!pending.empty()) {
+    Value next = pending.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    if (Operation *op = next.getDefiningOp()) {
+      pending.append(op->operand_begin(), op->operand_end());
+      continue;
+    }
+    auto input = inputNames.find(next);
+    if (input == inputNames.end())
+      continue;
+    auto type = cast<RankedTensorType>(next.getType());
+    if (isa<IntegerType>(type.getElementType()) && type.getRank() <= 1)
+      deciding.push_back("--bind " + input->second + "=VALUE");
+    else
+      data = input->second;
+  }
+  if (!data.empty())
+    return "it depends on the values of input '" + data + "', which nncc does not know before the model runs";
+  if (deciding.empty())
+    return "compute it from constants and shapes";
+  llvm::sort(deciding);
+  return "it depends on the value of an input: give that with " + llvm::join(deciding, " ");
 }
 
 //===-- Names -------------------------------------------------------------===//
@@ -301,7 +368,6 @@ LogicalResult GraphImporter::importGraph(onnx::GraphProto &graph, Scope &scope) 
 
 void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope &scope) {
   Node node(*this, scope, proto, ref);
-  unsigned errorsBefore = errors;
   bool canImport = true;
   // A node behind a failed one is not reported: it may be right.
   for (size_t i = 0; i < node.inputCount(); ++i)
@@ -317,7 +383,8 @@ void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope
     for (size_t i = 0; i < node.outputCount() && !node.failed(); ++i)
       if (node.wants(i) && !scope.values.contains(proto.output(i)))
         node.error("output " + Twine(i) + " ('" + proto.output(i) + "') is not supported");
-    if (node.failed() && errors == errorsBefore)
+    // Behind a mistake that a subgraph ran into, or that was reported before, there is nothing new to say.
+    if (node.failed() && errors == 0)
       error(ref, "is not supported in this form");
   }
   for (const std::string &output : proto.output())

@@ -39,12 +39,28 @@ public:
   /// True when a name has a value, even one that failed.
   static bool isDefined(const Scope &scope, StringRef name);
 
-  /// Reports on the whole file: at most kMaxErrors, the others are counted.
+  /// Collects a mistake of the whole file, or of a node. Nodes of one operator with the same mistake are one error.
   void error(const Twine &reason, const Twine &whatToDo = "");
   void error(const NodeRef &node, const Twine &reason, const Twine &whatToDo = "");
-  /// Says how many errors were not shown.
+  /// Reports what was collected: at most kMaxErrors, the others are counted.
   void finishErrors();
   bool hasErrors() const { return errors > 0; }
+
+  /// Says what an argument of @main is called.
+  void nameInput(Value argument, StringRef name) { inputNames[argument] = name.str(); }
+  /// What a user does so that a value is known at compile time: `--bind` of the inputs that it is computed from.
+  std::string adviceToKnow(Value value) const;
+
+  /// While it lives, nodes belong to a branch that is imported although it may never be taken.
+  class UndecidedBranch {
+  public:
+    /// why  what decides the branch; a note of every mistake in it
+    UndecidedBranch(GraphImporter &graph, std::string why) : graph(graph) { graph.undecided.push_back(std::move(why)); }
+    ~UndecidedBranch() { graph.undecided.pop_back(); }
+
+  private:
+    GraphImporter &graph;
+  };
 
   mlir::OpBuilder &builder;
   WeightReader weights;
@@ -58,13 +74,25 @@ private:
   void importFunction(Node &node, onnx::NodeProto &proto, const onnx::FunctionProto &function);
   void reportCycle(onnx::GraphProto &graph, Scope &scope, ArrayRef<NodeRef> refs, ArrayRef<int> left);
   NodeRef refOf(const onnx::NodeProto &node, unsigned index, const Scope &scope) const;
-  bool countError();
+
+  /// A mistake, and the other nodes of the same operator that have it.
+  struct Mistake {
+    std::optional<NodeRef> node;
+    std::string reason, whatToDo;
+    SmallVector<std::string> undecided, others;
+    bool isSameKind(const Mistake &other) const;
+  };
+  void add(Mistake mistake);
+  void report(const Mistake &mistake);
 
   static constexpr unsigned kMaxErrors = 20;
   static constexpr unsigned kMaxDepth = 64; // a function that calls itself ends here
 
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
-  unsigned errors = 0;
+  unsigned errors = 0, hiddenErrors = 0;
+  std::vector<Mistake> mistakes;
+  SmallVector<std::string> undecided;
+  llvm::DenseMap<Value, std::string> inputNames;
   /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
   static constexpr size_t kMaxNodes = 100000;
   size_t nodes = 0;

@@ -2,12 +2,14 @@
 // the outputs. The walk is Graph.cpp, an operator's meaning is in the file of its family.
 #include "lib/import/onnx/Import.h"
 #include "lib/import/onnx/Bind.h"
+#include "lib/import/onnx/Deciding.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/StringExtras.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -191,10 +193,24 @@ private:
         fits &= dim.key.empty() ? dim.size == shape[i] : sizes.try_emplace(dim.key, shape[i]).first->second == shape[i];
       }
       if (!fits)
-        graph.error("input '" + input.name + "' is " + describeDims(input.dims) + " in the model, " +
-                    describeShape(given->second) + " is given");
+        graph.error("input '" + input.name + "' is " + describeExpected(input) + ", " + describeShape(given->second) +
+                    " is given");
     }
     return !graph.hasErrors();
+  }
+
+  /// The shape that an input has in the program's memory, and in the model where that is another one.
+  std::string describeExpected(const OnnxValueInfo &input) const {
+    std::string inModel = describeDims(input.dims) + " in the model";
+    auto format = formats.find(input.name);
+    if (format == formats.end())
+      return inModel;
+    std::vector<int64_t> order(input.dims.size());
+    std::iota(order.begin(), order.end(), 0);
+    SmallVector<OnnxDim> dims;
+    for (int64_t at : format->second.memoryShape(order))
+      dims.push_back(input.dims[at]);
+    return describeDims(dims) + " in memory as " + format->second.text() + " (" + inModel + ")";
   }
 
   /// Makes an argument of @main for every input that is not bound to a constant.
@@ -226,7 +242,9 @@ private:
         continue;
       }
       if (auto shape = shapeOf(input)) {
-        scope.values[input.name] = makeInput(input.name, RankedTensorType::get(*shape, element));
+        Value value = makeInput(input.name, RankedTensorType::get(*shape, element));
+        scope.values[input.name] = value;
+        graph.nameInput(value, input.name);
         inputNames.push_back(input.name);
       }
     }
@@ -399,6 +417,7 @@ FailureOr<OnnxModelInfo> readOnnxModelInfo(StringRef path, MLIRContext &context)
   info.inputs = realInputs(model->graph());
   for (const auto &output : model->graph().output())
     info.outputs.push_back(describe(output));
+  info.deciding = decidingInputs(model->graph());
   describeGraph(model->graph(), info);
   return info;
 }

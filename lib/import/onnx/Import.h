@@ -42,12 +42,19 @@ struct OnnxValueInfo {
   bool hasShape = true;
 };
 
+/// An input whose value decides branches or shapes: it has to be bound where no code serves all values.
+struct OnnxDecidingInput {
+  std::string name;
+  std::string example; ///< a value that the graph compares it with, else `1`
+};
+
 /// What `nncc inspect` says about a file before anything is compiled.
 struct OnnxModelInfo {
   std::string producer;
   int64_t irVersion = 0;
   std::map<std::string, int64_t> opsets; ///< by domain; ONNX's own is ""
   std::vector<OnnxValueInfo> inputs, outputs;
+  std::vector<OnnxDecidingInput> deciding;
   std::map<std::string, size_t> ops; ///< count by operator, subgraphs included
   size_t nodes = 0;
   uint64_t weightBytes = 0;

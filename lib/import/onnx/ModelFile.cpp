@@ -1,5 +1,6 @@
 // See ModelFile.h. The format is onnx.proto; newer fields than the library's classes know are in their unknown fields.
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/OtherFormats.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -29,6 +30,9 @@ std::unique_ptr<onnx::ModelProto> readModelFile(const std::string &path, Locatio
   uint64_t size = 0;
   if (std::error_code code = llvm::sys::fs::file_size(path, size))
     return fail("cannot be read: " + code.message());
+  if (auto begin = llvm::MemoryBuffer::getFileSlice(path, std::min<uint64_t>(size, 512), 0))
+    if (auto other = recognizeOtherFormat((*begin)->getBuffer(), size))
+      return fail("not an ONNX model, but " + other->name, other->wayToOnnx);
   // Protobuf counts bytes in an int.
   if (size > (uint64_t)INT32_MAX)
     return fail("the file has " + Twine(size) + " bytes, a protobuf file ends at 2147483647",
@@ -306,9 +310,10 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
 }
 
 std::shared_ptr<llvm::MemoryBuffer> WeightReader::openExternal(const std::string &location, ErrorSink error) {
-  auto &file = files[location];
-  if (file)
-    return file;
+  auto [known, isNew] = files.try_emplace(location);
+  std::shared_ptr<llvm::MemoryBuffer> &file = known->second;
+  if (!isNew)
+    return file; // null: it was reported with the first weight that lies there
   namespace path = llvm::sys::path;
   auto outside = [&]() {
     error("'" + location + "' is outside the folder of the model", "external data is read beside the model only");

@@ -60,7 +60,8 @@ public:
   WeightReader(const std::string &modelPath, mlir::MLIRContext *context,
                std::function<void(llvm::StringRef)> onFile = {});
 
-  /// The values of a tensor, whose bytes are taken out of it: each tensor can be read once.
+  /// The values of a tensor, whose bytes are taken out of it: each tensor can be read once. A file that cannot be read
+  /// is one error, however many tensors lie there.
   mlir::ElementsAttr read(onnx::TensorProto &tensor, ErrorSink error);
 
 private:

@@ -74,7 +74,7 @@ std::optional<SmallVector<int64_t>> Node::integersOf(size_t i, StringRef meaning
   auto elements = readElements(getConstantValue(value));
   if (!elements) {
     error(Twine("the ") + meaning + " '" + proto.input(i) + "' has to be known at compile time",
-          "if it is an input of the model, give its value with --bind " + proto.input(i) + "=VALUE");
+          graph.adviceToKnow(value));
     return std::nullopt;
   }
   if (elements->isFloat()) {
@@ -103,7 +103,7 @@ std::optional<SmallVector<double>> Node::numbersOf(size_t i, StringRef meaning) 
   auto elements = readElements(getConstantValue(value));
   if (!elements) {
     error(Twine("the ") + meaning + " '" + proto.input(i) + "' has to be known at compile time",
-          "if it is an input of the model, give its value with --bind " + proto.input(i) + "=VALUE");
+          graph.adviceToKnow(value));
     return std::nullopt;
   }
   SmallVector<double> out(elements->floats.begin(), elements->floats.end());

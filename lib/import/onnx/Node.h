@@ -33,6 +33,7 @@ public:
   //===-- What it is ------------------------------------------------------===//
   StringRef op() const { return proto.op_type(); }
   int64_t opset() const { return ref.opset; }
+  std::string describe() const { return ref.describe(); }
   const std::string &name() const { return label; } ///< the node's name, or #17
   mlir::MLIRContext *context() const { return builder.getContext(); }
   mlir::Location loc() const { return location; }
