@@ -42,7 +42,7 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
         return signalPassFailure();
       }
       remark::missed(kernel.getLoc(),
-                     remark::RemarkOpts::name("contraction").function(function.getName()).category("emit-contractions"))
+                     remark::RemarkOpts::name("contraction").function(function.getName()).category("nncc-emit-contractions"))
           << remark::reason("{0}", reason);
     }
   }

@@ -198,6 +198,8 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
   json::OStream json(os, /*IndentSize=*/1);
   json.object([&] {
     json.attribute("name", plan.name);
+    if (!plan.namedAfter.empty())
+      json.attribute("named_after", text(plan.namedAfter));
     json.attribute("nncc", NNCC_VERSION);
     json.attribute("abi_version", NNCC_ABI_VERSION);
     json.attribute("target", text(plan.target));

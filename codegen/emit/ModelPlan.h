@@ -80,6 +80,7 @@ struct PeakTensor {
 struct ModelPlan {
   std::string name;       ///< C identifier, prefix of every symbol
   std::string sourceHash; ///< SHA-256 of the model file, hex
+  std::string namedAfter; ///< file name of the model, without folder and ending, that `name` was made of; may be empty
   std::string target, cpu;
   std::vector<PortPlan> inputs, outputs;
   std::vector<KernelPlan> kernels;

@@ -7,9 +7,9 @@
 #include "codegen/ObjectCode.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/Packing.h"
-#include "codegen/emit/Identifiers.h"
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
+#include "lib/driver/OutputName.h"
 #include "lib/driver/Registry.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "mlir/Pass/PassManager.h"
@@ -104,8 +104,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
         passes.addPass(createPlanMemory(plan));
       })))
     return failure();
-  std::string name = options.name.empty() ? llvm::sys::path::stem(options.model).str() : options.name;
-  result.plan = buildPlan(module, modelIdentifier(name));
+  result.plan = buildPlan(module, libraryName(options));
+  if (options.name.empty())
+    result.plan.namedAfter = llvm::sys::path::stem(options.model);
   for (PortPlan &input : result.plan.inputs)
     if (auto format = options.import.inputFormats.find(input.name); format != options.import.inputFormats.end())
       input.format = llvm::cantFail(InputFormat::parse(format->second), "it was imported").text();
@@ -144,8 +145,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
     options.progress("lowering to LLVM");
   result.llvmContext = std::make_unique<llvm::LLVMContext>();
   result.nodeLines.fileName = result.plan.name + ".nodes";
-  auto lowered = lowerToLLVM(module, options.target, *result.llvmContext,
-                             options.lineInfo ? &result.nodeLines : nullptr, options.configure);
+  auto lowered =
+      lowerToLLVM(module, options.target, *result.llvmContext, options.lineInfo ? &result.nodeLines : nullptr,
+                  options.configure ? ConfigurePasses(options.configure) : nullptr);
   if (failed(lowered))
     return failure();
   result.llvmModule = std::move(*lowered);

@@ -7,6 +7,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Depfile.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/OutputName.h"
 #include "lib/driver/Remarks.h"
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/IR/Module.h"
@@ -124,13 +125,15 @@ int compileModel() {
     if (!created)
       return reportError(created.takeError());
     files = std::move(*created);
+    if (Error error = checkLibraryName(*options, output))
+      return reportError(std::move(error));
   }
   auto compilation = compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();
-  std::string prefix = compilation->plan.name;
+  std::string prefix = libraryName(*options);
   if (emit == Emit::MLIR)
-    return writeText((prefix.empty() ? "model" : prefix) + ".mlir", [&](raw_ostream &os) {
+    return writeText(prefix + ".mlir", [&](raw_ostream &os) {
       mlir::OpPrintingFlags flags;
       flags.elideLargeElementsAttrs(32).elideLargeResourceString(32);
       compilation->module->print(os, flags);

@@ -2,6 +2,7 @@
 #include "codegen/emit/OutputFiles.h"
 #include "lib/driver/Compile.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/OutputName.h"
 #include "lib/support/InternalError.h"
 #include "nncc/compiler.h"
 #include "llvm/IR/Module.h"
@@ -68,6 +69,8 @@ private:
     auto files = nncc::OutputFiles::create(folder);
     if (!files)
       return files.takeError();
+    if (Error error = nncc::checkLibraryName(compileOptions, folder))
+      return error;
     auto compilation = nncc::compile(compileOptions, context);
     if (failed(compilation))
       return Error::success();

@@ -1,7 +1,9 @@
 // Prints MLIR remarks, one line each: `remark: PASS: node 'x': text`.
 #include "lib/driver/Remarks.h"
 #include "dialects/nn/Origin.h"
+#include "lib/driver/Diagnostics.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -18,11 +20,22 @@ struct Streamer : remark::detail::MLIRRemarkStreamerBase {
   }
 };
 
+/// The passes that say what they did.
+constexpr llvm::StringLiteral kRemarking[] = {"nncc-cut-kernels",     "nncc-emit-contractions", "nncc-fold-constants",
+                                              "nncc-fold-scale",      "nncc-form-kernels",      "nncc-hoist-transposes",
+                                              "nncc-outline-kernels", "nncc-plan-memory",       "nncc-sink-transposes"};
+
 } // namespace
 
 LogicalResult enableRemarks(MLIRContext &context) {
   if (remarkFilters().empty())
     return success();
+  for (const std::string &pass : remarkFilters())
+    if (pass != "all" && !llvm::is_contained(kRemarking, pass)) {
+      reportError("--remarks=" + pass + " names no pass that makes remarks\nnote: all, or one of " +
+                  llvm::join(std::begin(kRemarking), std::end(kRemarking), ", "));
+      return failure();
+    }
   std::string pattern;
   for (const std::string &pass : remarkFilters())
     pattern += (pattern.empty() ? "" : "|") + (pass == "all" ? ".*" : llvm::Regex::escape(pass));

@@ -1,0 +1,19 @@
+// What a library is called, and that two models do not get one name in silence.
+#ifndef NNCC_LIB_DRIVER_OUTPUTNAME_H
+#define NNCC_LIB_DRIVER_OUTPUTNAME_H
+#include "lib/driver/Compile.h"
+#include "llvm/Support/Error.h"
+
+namespace nncc {
+
+/// The prefix of every symbol and file: the option `name`, else an identifier made of the model's file name.
+std::string libraryName(const CompileOptions &options);
+
+/// Checks that no other model's library of the same name lies in a folder: `conv-bn.onnx` and `conv.bn.onnx` both
+/// become conv_bn. A model of the same file name is the same model, compiled anew.
+///
+/// error  there is one, and no option said the name
+llvm::Error checkLibraryName(const CompileOptions &options, llvm::StringRef folder);
+
+} // namespace nncc
+#endif
