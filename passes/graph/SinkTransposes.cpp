@@ -1,5 +1,6 @@
 // Moves transposes (and reshapes) down through the graph until they meet their inverse or the end of the graph.
-// One walk in program order: every rewrite moves a transpose below one more op, so it ends.
+// One walk in program order. Every rewrite of an op takes a transposition or a reshape of a run-time value from its
+// operands (layout ops on constants are folded later and do not count), so an op is rewritten at most once for each.
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
@@ -24,22 +25,22 @@ public:
   explicit Sinker(MLIRContext *context) : b(context) {}
 
   /// Moves what lies above `op` below it, or merges `op` with it. Erases ops that nobody uses any more.
-  void process(Operation *op) { process(op, /*mayTrade=*/true); }
-
-private:
-  /// `mayTrade` allows to sink a reshape at the price of another one. Only the first time: two values could otherwise
-  /// trade places for ever.
-  void process(Operation *op, bool mayTrade) {
+  void process(Operation *op) {
     if (auto transpose = dyn_cast<TransposeOp>(op))
-      mergeTranspose(transpose);
-    else if (auto reshape = dyn_cast<ReshapeOp>(op))
-      mergeReshape(reshape);
-    else if (auto matmul = dyn_cast<MatMulOp>(op))
-      absorbFlatten(matmul);
-    else if (!sinkTranspose(op) && isElementwise(op))
-      sinkReshape(op, mayTrade);
+      return mergeTranspose(transpose);
+    if (auto reshape = dyn_cast<ReshapeOp>(op))
+      return mergeReshape(reshape);
+    if (auto matmul = dyn_cast<MatMulOp>(op))
+      return absorbFlatten(matmul);
+    // A reshape may sink at the price of another one only the first time: two values could trade places for ever.
+    bool mayTrade = true;
+    for (unsigned left = op->getNumOperands() + 1; op && left > 0; --left, mayTrade = false) {
+      Operation *moved = sinkTranspose(op);
+      op = moved ? moved : isElementwise(op) ? sinkReshape(op, mayTrade) : nullptr;
+    }
   }
 
+private:
   //===-- Merging --------------------------------------------------------===//
 
   void mergeTranspose(TransposeOp op) {
@@ -157,13 +158,14 @@ private:
 
   //===-- Transposes below other ops -------------------------------------===//
 
-  /// op(transpose(x, p)) -> transpose(op'(x), p), when every operand can be had without a transposition.
-  bool sinkTranspose(Operation *op) {
+  /// op(transpose(x, p)) -> transpose(op'(x), p), when every operand can be had without a transposition. The new op,
+  /// or null.
+  Operation *sinkTranspose(Operation *op) {
     if (op->getNumResults() == 0)
-      return false;
+      return nullptr;
     for (Value operand : op->getOperands()) {
       auto candidate = operand.getDefiningOp<TransposeOp>();
-      if (!candidate)
+      if (!candidate || isConstant(operand))
         continue;
       SmallVector<int64_t> perm(candidate.getPerm()), undo = inversePerm(perm);
       SmallVector<OpOperand *> moved = permutedOperands(op, undo);
@@ -181,10 +183,9 @@ private:
         results.push_back(below);
       }
       replace(op, results);
-      process(permuted, /*mayTrade=*/false); // there may be another one above
-      return true;
+      return permuted;
     }
-    return false;
+    return nullptr;
   }
 
   /// True when `permuteFree` gives the permuted value without moving bytes at run time.
@@ -228,8 +229,8 @@ private:
 
   //===-- Reshapes below elementwise ops ---------------------------------===//
 
-  /// op(reshape(x)) -> reshape(op'(x)), so that the op can join the kernel that makes x.
-  void sinkReshape(Operation *op, bool mayTrade) {
+  /// op(reshape(x)) -> reshape(op'(x)), so that the op can join the kernel that makes x. The new op, or null.
+  Operation *sinkReshape(Operation *op, bool mayTrade) {
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     ReshapeOp chosen;
     for (Value operand : op->getOperands())
@@ -237,7 +238,7 @@ private:
           reshape && gainsBySinking(op, reshape, mayTrade) && (!chosen || joinsLater(reshape, chosen)))
         chosen = reshape;
     if (!chosen)
-      return;
+      return nullptr;
     RankedTensorType inner = typeOf(chosen.getInput());
     b.setInsertionPoint(op);
     SmallVector<Value> operands;
@@ -252,7 +253,7 @@ private:
     auto below = ReshapeOp::create(b, op->getLoc(), type, viewed->getResult(0));
     carryOrigin(op->getResult(0), below);
     replace(op, {below});
-    process(viewed, /*mayTrade=*/false);
+    return viewed;
   }
 
   /// The contraction whose kernel an elementwise op would join without this reshape.
@@ -274,7 +275,8 @@ private:
     if (reshape.getType().getShape() != type.getShape() ||
         !llvm::all_of(op->getOperands(), [&](Value v) { return viewShape(typeOf(v), type, inner).has_value(); }))
       return false;
-    size_t now = llvm::count_if(op->getOperands(), [](Value v) { return v.getDefiningOp<ReshapeOp>(); });
+    size_t now =
+        llvm::count_if(op->getOperands(), [](Value v) { return v.getDefiningOp<ReshapeOp>() && !isConstant(v); });
     size_t then = llvm::count_if(op->getOperands(), [&](Value v) {
       Value source = lookThroughReshapes(v);
       return !isConstant(source) && typeOf(source).getShape() != ArrayRef<int64_t>(*viewShape(typeOf(v), type, inner));

@@ -195,3 +195,18 @@ func.func @keeps_groups_that_are_mixed(%x: tensor<2x5x3xf32>) -> tensor<2x15xf32
   %1 = nn.reshape %0 : tensor<2x3x5xf32> -> tensor<2x15xf32>
   return %1 : tensor<2x15xf32>
 }
+
+// -----
+
+// All reshapes of one element are as good: what is left of them must not change places for ever.
+// CHECK-LABEL: @reshapes_of_one_element
+// CHECK: nn.select
+// CHECK-NEXT: nn.reshape
+// CHECK-NEXT: return
+func.func @reshapes_of_one_element(%b: tensor<1x1x1xi1>, %x: tensor<1xf32>) -> tensor<1x1xf32> {
+  %c = nn.constant dense<2.0> : tensor<1x1xf32>
+  %0 = nn.reshape %b : tensor<1x1x1xi1> -> tensor<1x1xi1>
+  %1 = nn.reshape %x : tensor<1xf32> -> tensor<1x1xf32>
+  %2 = nn.select %0, %c, %1 : tensor<1x1xi1>, tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  return %2 : tensor<1x1xf32>
+}

@@ -64,6 +64,19 @@ class Graph:
         kind = self.rng.choice(["add", "mul", "sub", "div", "min", "max", "prelu", "pow"])
         self.emit(f"nn.binary {kind} {x}, {y} : {self.type(shape)}, {self.type(other)}", result)
 
+    def select(self):
+        x, shape = self.pick()
+        y, other = self.rng.choice([v for v in self.values if len(v[1]) == len(shape)])
+        if any(a != b and 1 not in (a, b) for a, b in zip(shape, other)):
+            return
+        zero, ones = self.constant([1] * len(shape))
+        condition = f"%b{self.number}"
+        of_booleans = self.type(shape).replace("f32", "i1")
+        self.lines.append(f"  {condition} = nn.binary less {x}, {zero} : {self.type(shape)}, {self.type(ones)} -> {of_booleans}")
+        z, third = self.constant([d if self.rng.random() < 0.5 else 1 for d in shape])
+        self.emit(f"nn.select {condition}, {y}, {z} : {of_booleans}, {self.type(other)}, {self.type(third)}",
+                  [max(dims) for dims in zip(shape, other, third)])
+
     def transpose(self):
         x, shape = self.pick()
         perm = list(range(len(shape)))
@@ -146,9 +159,11 @@ class Graph:
 
     def build(self):
         inputs = [[1, 3, 5, 7], [2, 6], [1, 5, 7, 3], [4, 1, 3]]
+        if self.rng.random() < 0.3:
+            inputs = [[1, 1, 1, 1], [1, 1], [1, 1, 4, 1], [1]]  # where any dim may move, and any reshape is as good
         self.values = [(f"%x{i}", shape) for i, shape in enumerate(inputs)]
         arguments = ", ".join(f"{n}: {self.type(s)}" for n, s in self.values)
-        steps = [self.unary, self.binary, self.binary, self.transpose, self.transpose, self.reshape, self.concat, self.slice,
+        steps = [self.unary, self.binary, self.binary, self.select, self.transpose, self.transpose, self.reshape, self.concat, self.slice,
                  self.pad, self.reduce, self.softmax, self.conv, self.matmul]
         while len(self.values) < 30:
             self.rng.choice(steps)()
