@@ -54,10 +54,11 @@ def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
 def Simplify : Pass<"nncc-simplify", "::mlir::func::FuncOp"> {
   let summary = "Rewrites ops as fewer or cheaper ones, and names what exporters write out";
   let description = [{
-    Drops identities; turns subtraction of and division by constants into addition and multiplication; merges clips,
-    slices, concats and pads; names what exporters write out (sigmoid, silu, gelu, hard swish, softplus, mish, prelu,
-    leaky relu, softmax, layer normalization, means and norms); moves pads into windows; brings products to two
-    dimensions. Results may differ in the last place where constants are merged.
+    Drops identities; turns subtraction of and division by constants into addition and multiplication; merges factors,
+    clips, slices, concats and pads; names what exporters write out (sigmoid, silu, gelu, hard swish, softplus, mish,
+    prelu, leaky relu, softmax, layer normalization, means and norms); moves pads into windows; brings products to two
+    dimensions. Results may differ in the last place, but not where that shows: nothing that is rounded, compared or
+    counted changes (decision 0009).
 
     Requires N1, guarantees N1.
 
@@ -78,7 +79,8 @@ def SinkTransposes : Pass<"nncc-sink-transposes", "::mlir::func::FuncOp"> {
     transpositions that stay are at the edges of the graph. Elementwise ops, concat, slice, pad, reductions, softmax,
     resize and others are permuted on the way; constants are transposed (`nncc-fold-constants` evaluates that).
     Reshapes sink below elementwise ops. Where a transposition ends in a flattening before a product with constant
-    weights, their rows are permuted instead.
+    weights, their rows are permuted instead. Each rewrite of an op leaves it fewer operands that are transposed or
+    reshaped at run time, so an op is rewritten at most once for each operand.
 
     Requires N1, guarantees N1.
 
@@ -96,7 +98,8 @@ def SinkTransposes : Pass<"nncc-sink-transposes", "::mlir::func::FuncOp"> {
 def HoistTransposes : Pass<"nncc-hoist-transposes", "::mlir::func::FuncOp"> {
   let summary = "Moves transposes up where fewer of them are left, and turns those that move no bytes into reshapes";
   let description = [{
-    What `nncc-sink-transposes` could not bring together because one operand came without a transposition.
+    What `nncc-sink-transposes` could not bring together because one operand came without a transposition. Looks
+    through at most 32 ops; every rewrite leaves fewer transpositions of values of run time.
 
     Requires N1, guarantees N1.
 
@@ -116,7 +119,9 @@ def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
   let summary = "Folds constants per channel, multiplied or added after a contraction, into its weights and bias";
   let description = [{
     Batch normalization is such a multiplication and addition from import on. A whole chain is folded at once, in
-    double precision, so weights are copied once. Needs the channels in the last dim: run after the layout is chosen.
+    double precision, so weights are copied once; through casts of halves to wider floats and back, too. What would
+    overflow, or drown the products in the bias, stays. Needs the channels in the last dim: run after the layout is
+    chosen.
 
     Requires N1, guarantees N1.
 

@@ -32,6 +32,7 @@ inline nn::BinaryOp binaryOf(mlir::Value value, nn::BinaryKind kind) {
 /// divisions by them are in the number. Inner products that are read elsewhere are factors as they are.
 struct Product {
   double number = 1;
+  int roundings = 0; ///< by numbers that are no powers of two; a division that becomes a product rounds twice
   llvm::SmallVector<mlir::Value> factors;
   llvm::SmallVector<mlir::Location> locations; ///< of the products taken apart, outermost first
 
@@ -39,6 +40,7 @@ struct Product {
 
 private:
   void add(mlir::Value value, bool isRoot);
+  void multiply(double by, mlir::Value like, int rounds);
 };
 
 /// x - mean(x) over some axes.

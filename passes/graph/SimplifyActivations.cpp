@@ -1,5 +1,6 @@
 // Finds activations that exporters write out: products of x with a gate made from x.
 #include "dialects/nn/Origin.h"
+#include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <array>
 #include <cmath>
@@ -144,7 +145,8 @@ struct NameActivation : OpRewritePattern<BinaryOp> {
         continue;
       SmallVector<Location> locations;
       auto kind = activationOf(x, gate, product.number, locations);
-      if (!kind)
+      // A hard swish is nothing but exact arithmetic; all others go through functions that are not exact either way.
+      if (!kind || (*kind == UnaryKind::hard_swish && !unaryOf(gate, UnaryKind::hard_sigmoid) && roundingShows(op)))
         continue;
       llvm::append_range(locations, llvm::reverse(product.locations));
       Location location = rewriter.getFusedLoc(locations);
@@ -161,8 +163,10 @@ struct NameHardSigmoid : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
     auto clip = unaryOf(op.getLhs(), UnaryKind::clip);
-    if (op.getKind() != BinaryKind::mul || !clip || !clip->hasOneUse() || !isUniform(op.getRhs(), 1.0 / 6, kPrecise))
-      return rewriter.notifyMatchFailure(op, "no sixth of a clip");
+    bool isSixth = (op.getKind() == BinaryKind::mul && isUniform(op.getRhs(), 1.0 / 6, kPrecise)) ||
+                   (op.getKind() == BinaryKind::div && isUniform(op.getRhs(), 6));
+    if (!isSixth || !clip || !clip->hasOneUse() || roundingShows(op))
+      return rewriter.notifyMatchFailure(op, "no sixth of a clip, or one whose rounding shows");
     auto shifted = binaryOf(clip.getInput(), BinaryKind::add);
     if (clip.getAlpha().convertToDouble() != 0 || clip.getBeta().convertToDouble() != 6 || !shifted ||
         !isUniform(shifted.getRhs(), 3) || shifted.getLhs().getType() != op.getType())
@@ -253,17 +257,21 @@ void Product::add(Value value, bool isRoot) {
       locations.push_back(op.getLoc());
       add(op.getLhs(), false);
       if (divisor)
-        number *= mul ? *divisor : 1 / *divisor;
+        multiply(mul ? *divisor : 1 / *divisor, op, mul ? 1 : 2);
       else
         add(op.getRhs(), false);
       return;
     }
   }
-  if (auto uniform = uniformValue(value)) {
-    number *= *uniform;
-    return;
-  }
+  if (auto uniform = uniformValue(value))
+    return multiply(*uniform, value, 1);
   factors.push_back(value);
+}
+
+void Product::multiply(double by, Value like, int rounds) {
+  auto type = dyn_cast<FloatType>(typeOf(like).getElementType());
+  number *= by;
+  roundings += type && hasExactReciprocal(by, type) ? 0 : rounds;
 }
 
 void addActivationSimplifications(RewritePatternSet &patterns) {

@@ -1,6 +1,7 @@
 // Simplifies elementwise ops: identities, constants to one side, clips from comparisons, powers.
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <cmath>
 #include <limits>
@@ -21,7 +22,7 @@ Value makeUnary(PatternRewriter &rewriter, Location location, UnaryKind kind, Va
   return UnaryOp::create(rewriter, location, x.getType(), kind, x, llvm::APFloat(alpha), llvm::APFloat(beta));
 }
 
-/// x + 0, x - 0, x * 1, x / 1, x ^ 1 -> x.
+/// x + 0, x - 0, x * 1, x / 1, x ^ 1 -> x. The sign of a zero is not promised: -0 + 0 is 0.
 struct DropNeutralOperand : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -63,7 +64,20 @@ struct ConstantToTheRight : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// x - c -> x + -c and, for floats, x / c -> x * 1/c (one unit in the last place at most).
+/// The elements that a constant stores: one for a splat.
+int64_t storedElements(const ConstantReader &constant) {
+  return constant.isSplat() ? std::min<int64_t>(1, constant.size()) : constant.size();
+}
+template <typename Predicate> bool allElements(const ConstantReader &constant, Predicate holds) {
+  return llvm::all_of(llvm::seq<int64_t>(0, storedElements(constant)),
+                      [&](int64_t i) { return holds(constant.getFloat(i)); });
+}
+
+/// f32 or f64: a rounding is far below the tolerance of results.
+bool isWide(Value value) { return isFloat(value) && typeOf(value).getElementType().getIntOrFloatBitWidth() >= 32; }
+
+/// x - c -> x + -c, and x / c -> x * 1/c: for powers of two, whose reciprocals are exact, and where a rounding more
+/// does not show.
 struct SubAndDivByConstant : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -73,15 +87,8 @@ struct SubAndDivByConstant : OpRewritePattern<BinaryOp> {
       return rewriter.notifyMatchFailure(op, "no subtraction of or division by a constant");
     if (typeOf(op.getRhs()).getElementType().isUnsignedInteger())
       return rewriter.notifyMatchFailure(op, "unsigned");
-    int64_t stored = constant->isSplat() ? std::min<int64_t>(1, constant->size()) : constant->size();
-    for (int64_t i = 0; isDiv && i < stored; ++i) {
-      double magnitude = std::fabs(constant->getFloat(i));
-      // The reciprocal must be a normal number of the narrowest type, else digits are lost.
-      if (!(magnitude > 1e-30 && magnitude < 1e30) && !(typeOf(op).getElementType().isF64() && magnitude > 1e-300))
-        return rewriter.notifyMatchFailure(op, "the reciprocal is not representable");
-      if (typeOf(op).getElementType().getIntOrFloatBitWidth() < 32 && !(magnitude > 1e-3 && magnitude < 1e3))
-        return rewriter.notifyMatchFailure(op, "the reciprocal is not representable");
-    }
+    if (isDiv && !mayMultiply(op, *constant))
+      return rewriter.notifyMatchFailure(op, "the product could be another number");
     Value other = evaluateNew<UnaryOp>(rewriter, op.getRhs().getLoc(), op.getRhs().getType(),
                                        isSub ? UnaryKind::neg : UnaryKind::reciprocal, op.getRhs(), llvm::APFloat(0.0),
                                        llvm::APFloat(0.0));
@@ -92,27 +99,56 @@ struct SubAndDivByConstant : OpRewritePattern<BinaryOp> {
     replaceKeepingOrigin(rewriter, op, made);
     return success();
   }
+
+  static bool mayMultiply(BinaryOp op, const ConstantReader &divisor) {
+    auto type = cast<FloatType>(typeOf(op).getElementType());
+    if (allElements(divisor, [&](double c) { return hasExactReciprocal(c, type); }))
+      return true;
+    auto hasReciprocal = [&](double c) { return c != 0 && keepsDigits(c, type) && keepsDigits(1 / c, type); };
+    return isWide(op) && allElements(divisor, hasReciprocal) && !roundingShows(op);
+  }
 };
 
-/// (x + a) + b -> x + (a + b), (x * a) * b -> x * (a * b), for floats with constants a and b.
-struct MergeConstants : OpRewritePattern<BinaryOp> {
+/// The smallest and the largest magnitude in a constant; NaN counts as both too small and too large.
+struct Magnitudes {
+  double least = kInfinity, most = 0;
+  Magnitudes(double least, double most) : least(least), most(most) {}
+  explicit Magnitudes(const ConstantReader &constant) {
+    for (int64_t i = 0, e = storedElements(constant); i < e; ++i) {
+      double magnitude = std::fabs(constant.getFloat(i));
+      least = std::isnan(magnitude) ? -1 : std::min(least, magnitude);
+      most = std::isnan(magnitude) ? kInfinity : std::max(most, magnitude);
+    }
+  }
+};
+
+/// (x * a) * b -> x * (a * b) with constants a and b that are all at least 1, or all at most 1: then x * a leaves the
+/// range of the type only where the whole product does. Sums are left alone: (x + a) + b rounds x to the digits of a.
+struct MergeFactors : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
-    auto inner = op.getLhs().getDefiningOp<BinaryOp>();
-    if (!inner || inner.getKind() != op.getKind() || !inner->hasOneUse() || !isFloat(op) ||
-        (op.getKind() != BinaryKind::add && op.getKind() != BinaryKind::mul))
-      return rewriter.notifyMatchFailure(op, "no chain of additions or multiplications");
-    if (!isConstant(op.getRhs()) || !isConstant(inner.getRhs()) || inner.getLhs().getType() != op.getType())
+    auto inner = binaryOf(op.getLhs(), BinaryKind::mul);
+    if (op.getKind() != BinaryKind::mul || !inner || !inner->hasOneUse() || !isWide(op))
+      return rewriter.notifyMatchFailure(op, "no product of a product");
+    auto a = ConstantReader::get(inner.getRhs()), b = ConstantReader::get(op.getRhs());
+    if (!a || !b || inner.getLhs().getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "not by constants");
-    auto type = broadcastShapes(typeOf(inner.getRhs()).getShape(), typeOf(op.getRhs()).getShape());
-    Value both =
-        evaluateNew<BinaryOp>(rewriter, op.getRhs().getLoc(), RankedTensorType::get(*type, typeOf(op).getElementType()),
-                              op.getKind(), inner.getRhs(), op.getRhs());
-    if (!both)
+    auto type = cast<FloatType>(typeOf(op).getElementType());
+    Magnitudes ofA(*a), ofB(*b), both{ofA.least * ofB.least, ofA.most * ofB.most};
+    bool bothGrow = ofA.least >= 1 && ofB.least >= 1, bothShrink = ofA.most <= 1 && ofB.most <= 1;
+    if ((!bothGrow && !bothShrink) || both.least == 0 || !keepsDigits(both.least, type) ||
+        !keepsDigits(both.most, type))
+      return rewriter.notifyMatchFailure(op, "one factor shrinks, the other grows, or both together do it too much");
+    if (roundingShows(op))
+      return rewriter.notifyMatchFailure(op, "a rounding less would show");
+    auto shape = broadcastShapes(typeOf(inner.getRhs()).getShape(), typeOf(op.getRhs()).getShape());
+    Value merged = evaluateNew<BinaryOp>(rewriter, op.getRhs().getLoc(), RankedTensorType::get(*shape, type),
+                                         BinaryKind::mul, inner.getRhs(), op.getRhs());
+    if (!merged)
       return rewriter.notifyMatchFailure(op, "the merged constant would be too big");
     Location location = rewriter.getFusedLoc({inner.getLoc(), op.getLoc()});
     replaceKeepingOrigin(rewriter, op,
-                         BinaryOp::create(rewriter, location, op.getType(), op.getKind(), inner.getLhs(), both));
+                         BinaryOp::create(rewriter, location, op.getType(), BinaryKind::mul, inner.getLhs(), merged));
     return success();
   }
 };
@@ -188,7 +224,8 @@ struct LeakyReluFromPRelu : OpRewritePattern<BinaryOp> {
 };
 
 /// x^2 -> x * x, x^3 -> x * x * x, x^0.5 -> sqrt(x), x^0.75 (local response normalization) -> sqrt(x) * sqrt(sqrt(x)),
-/// x^1.5 -> x * sqrt(x), x^-0.5 -> rsqrt(x), x^-1 -> reciprocal(x).
+/// x^1.5 -> x * sqrt(x), x^-0.5 -> rsqrt(x), x^-1 -> reciprocal(x). Roots only of what is never negative: a root of
+/// -infinity is NaN, its power is not.
 struct SimplePowers : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -205,6 +242,10 @@ struct SimplePowers : OpRewritePattern<BinaryOp> {
       made = mul(x, x);
     else if (*exponent == 3)
       made = mul(mul(x, x), x);
+    else if (*exponent == -1)
+      made = makeUnary(rewriter, op.getLoc(), UnaryKind::reciprocal, x);
+    else if (!isNeverNegative(x))
+      return rewriter.notifyMatchFailure(op, "no simple exponent, or a base that may be negative");
     else if (*exponent == 0.5)
       made = root(x);
     else if (*exponent == 0.75)
@@ -213,8 +254,6 @@ struct SimplePowers : OpRewritePattern<BinaryOp> {
       made = mul(x, root(x));
     else if (*exponent == -0.5)
       made = makeUnary(rewriter, op.getLoc(), UnaryKind::rsqrt, x);
-    else if (*exponent == -1)
-      made = makeUnary(rewriter, op.getLoc(), UnaryKind::reciprocal, x);
     else
       return rewriter.notifyMatchFailure(op, "no simple exponent");
     replaceKeepingOrigin(rewriter, op, made);
@@ -281,7 +320,7 @@ struct DropExpandOfOperand : RewritePattern {
 } // namespace
 
 void addElementwiseSimplifications(RewritePatternSet &patterns) {
-  patterns.add<DropNeutralOperand, ConstantToTheRight, SubAndDivByConstant, MergeConstants, ClipFromMinMax, MergeClips,
+  patterns.add<DropNeutralOperand, ConstantToTheRight, SubAndDivByConstant, MergeFactors, ClipFromMinMax, MergeClips,
                LeakyReluFromPRelu, SimplePowers, Reciprocals, ReciprocalOfSqrt, DropIdentityCast, DropExpandOfOperand>(
       patterns.getContext());
 }

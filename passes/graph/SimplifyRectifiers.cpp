@@ -1,6 +1,7 @@
 // Finds leaky rectifiers that exporters write out: x where it is positive, and a multiple of x where it is negative.
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <limits>
 
@@ -42,19 +43,20 @@ double multipleOfNegativePart(Value value, Value x) {
 struct Slope {
   double number = 0;
   Value tensor;
+  int roundings = 0; ///< of the written form, more than the one of x times the slope
 };
 
 /// `value` as a slope times min(x, 0).
 std::optional<Slope> slopeOf(Value value, Value x) {
   Product product = Product::of(value);
   if (double whole = multipleOfNegativePart(value, x))
-    return Slope{whole, Value()};
+    return Slope{whole, Value(), 0};
   for (Value factor : product.factors)
     if (double multiple = multipleOfNegativePart(factor, x)) {
       if (product.factors.size() > 2)
         return std::nullopt;
       Value other = product.factors.size() == 2 ? product.factors[product.factors[0] == factor] : Value();
-      return Slope{product.number * multiple, other};
+      return Slope{product.number * multiple, other, std::max(product.roundings - (other ? 0 : 1), 0)};
     }
   return std::nullopt;
 }
@@ -68,14 +70,17 @@ std::optional<Slope> multipleOf(Value value, Value x) {
   if (!other || other == x)
     return std::nullopt;
   if (auto number = uniformValue(other))
-    return Slope{*number, Value()};
-  return Slope{1, other};
+    return Slope{*number, Value(), 0};
+  return Slope{1, other, 0};
 }
 
 /// Replaces an op by x where x >= 0 and `slope` times x elsewhere.
 LogicalResult rectify(PatternRewriter &rewriter, Operation *op, Value x, Slope slope, ArrayRef<Location> locations) {
-  if (x.getType() != op->getResult(0).getType() || !isa<FloatType>(typeOf(x).getElementType()))
+  auto type = dyn_cast<FloatType>(typeOf(x).getElementType());
+  if (x.getType() != op->getResult(0).getType() || !type)
     return rewriter.notifyMatchFailure(op, "x is broadcast, or no float");
+  if (!keepsDigits(slope.number, type) || (slope.roundings > 0 && roundingShows(op->getResult(0))))
+    return rewriter.notifyMatchFailure(op, "the slope is out of range, or a rounding less would show");
   Location location = rewriter.getFusedLoc(locations);
   Value made;
   if (!slope.tensor) {
@@ -144,7 +149,7 @@ struct RectifierFromSelect : OpRewritePattern<SelectOp> {
   }
 };
 
-/// max(x, slope * x) with slopes in [0, 1] -> prelu or leaky relu.
+/// max(x, slope * x) with slopes in (0, 1] -> prelu or leaky relu. Zero times infinity is NaN, and so is the maximum.
 struct RectifierFromMax : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
@@ -161,12 +166,12 @@ struct RectifierFromMax : OpRewritePattern<BinaryOp> {
 
   static bool isInUnitInterval(const Slope &slope) {
     if (!slope.tensor)
-      return slope.number >= 0 && slope.number <= 1;
+      return slope.number > 0 && slope.number <= 1;
     auto reader = ConstantReader::get(slope.tensor);
     if (!reader || reader->size() > 65536)
       return false;
     for (int64_t i = 0; i < reader->size(); ++i)
-      if (!(reader->getFloat(i) >= 0 && reader->getFloat(i) <= 1))
+      if (!(reader->getFloat(i) > 0 && reader->getFloat(i) <= 1))
         return false;
     return slope.number == 1;
   }

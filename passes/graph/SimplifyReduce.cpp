@@ -1,6 +1,7 @@
 // Simplifies reductions, and finds softmax that exporters write out.
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 
 using namespace mlir;
@@ -23,29 +24,34 @@ ReduceOp makeReduce(PatternRewriter &rewriter, Location location, ReduceKind kin
   return ReduceOp::create(rewriter, location, like.getType(), kind, input, like.getAxesAttr());
 }
 
-/// sum(x) * 1/n -> mean(x).
+/// sum(x) / n and, where no rounding shows, sum(x) * 1/n -> mean(x).
 struct MeanFromSum : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
-    auto sum = op.getKind() == BinaryKind::mul ? op.getLhs().getDefiningOp<ReduceOp>() : ReduceOp();
+    auto sum = op.getLhs().getDefiningOp<ReduceOp>();
     if (!sum || sum.getKind() != ReduceKind::sum || !sum->hasOneUse() || sum.getType() != op.getType() ||
-        !isa<FloatType>(typeOf(op).getElementType()) || countOf(sum) == 0 ||
-        !isUniform(op.getRhs(), 1.0 / countOf(sum), kPrecise))
-      return rewriter.notifyMatchFailure(op, "no sum over its count");
+        !isa<FloatType>(typeOf(op).getElementType()) || countOf(sum) == 0)
+      return rewriter.notifyMatchFailure(op, "no sum");
+    bool divides = op.getKind() == BinaryKind::div && isUniform(op.getRhs(), countOf(sum));
+    bool multiplies = op.getKind() == BinaryKind::mul && isUniform(op.getRhs(), 1.0 / countOf(sum), kPrecise);
+    if (!divides && (!multiplies || roundingShows(op)))
+      return rewriter.notifyMatchFailure(op, "not over its count, or by a reciprocal whose rounding shows");
     Location location = rewriter.getFusedLoc({sum.getLoc(), op.getLoc()});
     replaceKeepingOrigin(rewriter, op, makeReduce(rewriter, location, ReduceKind::mean, sum.getInput(), sum));
     return success();
   }
 };
 
-/// sum(x * x) -> sum_square(x), and mean(x * x) -> sum_square(x) * 1/n: x is read once and its square never stored.
+/// sum(x * x) -> sum_square(x), and mean(x * x) -> sum_square(x) / n: x is read once and its square never stored. A sum
+/// that is stored in halves may leave their range where the mean does not.
 struct SumOfSquares : OpRewritePattern<ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
     bool isMean = op.getKind() == ReduceKind::mean;
     auto square = binaryOf(op.getInput(), BinaryKind::mul);
+    auto type = dyn_cast<FloatType>(typeOf(op).getElementType());
     if ((!isMean && op.getKind() != ReduceKind::sum) || !square || square.getLhs() != square.getRhs() ||
-        !square->hasOneUse() || !isa<FloatType>(typeOf(op).getElementType()))
+        !square->hasOneUse() || !type || (isMean && type.getWidth() < 32))
       return rewriter.notifyMatchFailure(op, "no sum of squares");
     // A variance: layer normalization takes it as it is.
     if (Centered::of(square.getLhs()))
@@ -53,11 +59,10 @@ struct SumOfSquares : OpRewritePattern<ReduceOp> {
     Location location = rewriter.getFusedLoc({square.getLoc(), op.getLoc()});
     Value sum = makeReduce(rewriter, location, ReduceKind::sum_square, square.getLhs(), op);
     if (isMean) {
-      auto type = RankedTensorType::get(SmallVector<int64_t>(typeOf(op).getRank(), 1), typeOf(op).getElementType());
-      ConstantBuilder factor(type);
-      factor.setFloat(0, 1.0 / std::max<int64_t>(countOf(op), 1));
-      Value constant = ConstantOp::create(rewriter, location, factor.finish(""));
-      sum = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::mul, sum, constant);
+      ConstantBuilder count(RankedTensorType::get(SmallVector<int64_t>(typeOf(op).getRank(), 1), type));
+      count.setFloat(0, std::max<int64_t>(countOf(op), 1));
+      Value constant = ConstantOp::create(rewriter, location, count.finish(""));
+      sum = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::div, sum, constant);
     }
     replaceKeepingOrigin(rewriter, op, sum);
     return success();

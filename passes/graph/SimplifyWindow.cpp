@@ -1,8 +1,8 @@
 // Merges what comes before windows into them (pads, and channels in the other order), and brings windows to forms that
 // have fast kernels.
 #include "dialects/nn/Origin.h"
+#include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
-#include <limits>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -63,18 +63,6 @@ struct ReversalIntoFilter : OpRewritePattern<Conv2DOp> {
   }
 };
 
-/// True when no element of `value` is negative.
-bool isNotNegative(Value value) {
-  auto unary = value.getDefiningOp<UnaryOp>();
-  if (!unary)
-    return false;
-  UnaryKind kind = unary.getKind();
-  return llvm::is_contained({UnaryKind::relu, UnaryKind::sigmoid, UnaryKind::exp, UnaryKind::softplus,
-                             UnaryKind::hard_sigmoid, UnaryKind::abs},
-                            kind) ||
-         (kind == UnaryKind::clip && unary.getAlpha().convertToDouble() >= 0);
-}
-
 /// pool2d(pad(x)) -> pool2d(x) with more pads, where those mean the same.
 struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -93,7 +81,9 @@ struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
       for (int i : {0, 1})
         sees &= op.getDilations()[i] == 1 && op.getOverhang()[i] == 0 && pads[i] < op.getKernel()[i] &&
                 pads[2 + i] < op.getKernel()[i];
-      bool loses = value <= -std::numeric_limits<float>::max() || (value == 0 && isNotNegative(pad.getInput()));
+      auto type = cast<FloatType>(typeOf(op).getElementType());
+      double lowest = llvm::APFloat::getLargest(type.getFloatSemantics(), /*Negative=*/true).convertToDouble();
+      bool loses = value <= lowest || (value == 0 && isNeverNegative(pad.getInput()));
       if (!sees || !loses)
         return rewriter.notifyMatchFailure(op, "the pad could be the maximum");
       break;

@@ -84,3 +84,63 @@ func.func @keeps_an_addition_per_row(%x: tensor<3x2xf32>, %w: tensor<2x3xf32>) -
   %1 = nn.binary add %0, %s : tensor<3x3xf32>, tensor<3x1xf32> -> tensor<3x3xf32>
   return %1 : tensor<3x3xf32>
 }
+
+// -----
+
+// 300 * 300 is no half: weights whose scaled values all are may be scaled, others not.
+// CHECK-LABEL: @halves
+// CHECK-DAG: %[[S:.*]] = nn.constant dense<3.000000e+02> : tensor<1x1xf16>
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<3.000000e+02> : tensor<2x2xf16>
+// CHECK-DAG: %[[V:.*]] = nn.constant dense<6.000000e+02> : tensor<2x2xf16>
+// CHECK-DAG: %[[M:.*]] = nn.matmul %{{.*}}, %[[W]]
+// CHECK-DAG: %[[A:.*]] = nn.binary mul %[[M]], %[[S]]
+// CHECK-DAG: %[[B:.*]] = nn.matmul %{{.*}}, %[[V]]
+// CHECK: return %[[A]], %[[B]]
+func.func @halves(%x: tensor<3x2xf16>) -> (tensor<3x2xf16>, tensor<3x2xf16>) {
+  %w = nn.constant dense<300.0> : tensor<2x2xf16>
+  %s = nn.constant dense<300.0> : tensor<1x1xf16>
+  %two = nn.constant dense<2.0> : tensor<1x1xf16>
+  %0 = nn.matmul %x, %w : tensor<3x2xf16>, tensor<2x2xf16> -> tensor<3x2xf16>
+  %1 = nn.binary mul %0, %s : tensor<3x2xf16>, tensor<1x1xf16> -> tensor<3x2xf16>
+  %2 = nn.matmul %x, %w : tensor<3x2xf16>, tensor<2x2xf16> -> tensor<3x2xf16>
+  %3 = nn.binary mul %2, %two : tensor<3x2xf16>, tensor<1x1xf16> -> tensor<3x2xf16>
+  return %1, %3 : tensor<3x2xf16>, tensor<3x2xf16>
+}
+
+// -----
+
+// Batch normalization of halves is computed in f32, and folded through the casts.
+// CHECK-LABEL: @through_casts
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<{{\[\[}}5.000000e-01, 1.000000e+00], [1.500000e+00, 2.000000e+00]]> : tensor<2x2xf16>
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<[5.000000e+00, 6.000000e+00]> : tensor<2xf16>
+// CHECK: nn.matmul %{{.*}}, %[[W]] bias %[[B]]
+// CHECK-NEXT: return
+func.func @through_casts(%x: tensor<3x2xf16>) -> tensor<3x2xf16> {
+  %w = nn.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf16>
+  %s = nn.constant dense<2.0> : tensor<1x1xf32>
+  %t = nn.constant dense<[[5.0, 6.0]]> : tensor<1x2xf32>
+  %0 = nn.matmul %x, %w : tensor<3x2xf16>, tensor<2x2xf16> -> tensor<3x2xf16>
+  %1 = nn.cast %0 : tensor<3x2xf16> -> tensor<3x2xf32>
+  %2 = nn.binary div %1, %s : tensor<3x2xf32>, tensor<1x1xf32> -> tensor<3x2xf32>
+  %3 = nn.binary add %2, %t : tensor<3x2xf32>, tensor<1x2xf32> -> tensor<3x2xf32>
+  %4 = nn.cast %3 : tensor<3x2xf32> -> tensor<3x2xf16>
+  return %4 : tensor<3x2xf16>
+}
+
+// -----
+
+// As a bias, so large a number would take the digits of every product; and the two are no zero: they round.
+// CHECK-LABEL: @keeps_rounding_by_adding
+// CHECK: %[[M:.*]] = nn.matmul
+// CHECK-NOT: bias
+// CHECK: %[[A:.*]] = nn.binary add %[[M]]
+// CHECK: nn.binary add %[[A]]
+func.func @keeps_rounding_by_adding(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
+  %w = nn.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %c = nn.constant dense<12582912.0> : tensor<1x1xf32>
+  %d = nn.constant dense<-12582912.0> : tensor<1x1xf32>
+  %0 = nn.matmul %x, %w : tensor<3x2xf32>, tensor<2x2xf32> -> tensor<3x2xf32>
+  %1 = nn.binary add %0, %c : tensor<3x2xf32>, tensor<1x1xf32> -> tensor<3x2xf32>
+  %2 = nn.binary add %1, %d : tensor<3x2xf32>, tensor<1x1xf32> -> tensor<3x2xf32>
+  return %2 : tensor<3x2xf32>
+}

@@ -27,15 +27,164 @@ func.func @keeps_a_broadcasting_operand(%x: tensor<1x3xf32>) -> tensor<2x3xf32> 
 // -----
 
 // CHECK-LABEL: @one_multiplication
-// CHECK-NEXT: %[[C:.*]] = nn.constant dense<{{\[\[}}1.500000e+00, 3.000000e+00, 4.500000e+00]]>
+// CHECK-NEXT: %[[C:.*]] = nn.constant dense<{{\[\[}}1.250000e-01, 2.500000e-01, 3.750000e-01]]>
 // CHECK-NEXT: nn.binary mul %{{.*}}, %[[C]] {nn.tensor = "y"}
 // CHECK-NEXT: return
 func.func @one_multiplication(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   %two = nn.constant dense<2.0> : tensor<1x1xf32>
-  %c = nn.constant dense<[[3.0, 6.0, 9.0]]> : tensor<1x3xf32>
+  %c = nn.constant dense<[[0.25, 0.5, 0.75]]> : tensor<1x3xf32>
   %0 = nn.binary div %x, %two : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
   %1 = nn.binary mul %c, %0 {nn.tensor = "y"} : tensor<1x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
   return %1 : tensor<2x3xf32>
+}
+
+// -----
+
+// 41 * (1 / 41) is not 1. Where that cannot show, and for powers of two, a product is the same and cheaper.
+// CHECK-LABEL: @quotients
+// CHECK: %[[A:.*]] = nn.binary div %arg0
+// CHECK: nn.unary floor %[[A]]
+// CHECK: %[[B:.*]] = nn.binary div %arg0
+// CHECK: nn.cast %[[B]]
+// CHECK: %[[C:.*]] = nn.binary div %arg0
+// CHECK: %[[D:.*]] = nn.binary mul %[[C]]
+// CHECK: nn.binary less_equal %[[D]]
+// CHECK: %[[E:.*]] = nn.binary mul %arg0
+// CHECK: nn.binary add %[[E]]
+func.func @quotients(%x: tensor<2x3xf32>, %y: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xui8>, tensor<2x3xi1>, tensor<2x3xf32>, tensor<2x3xf32>) {
+  %c = nn.constant dense<41.0> : tensor<1x1xf32>
+  %d = nn.constant dense<255.0> : tensor<1x1xf32>
+  %e = nn.constant dense<0.25> : tensor<1x1xf32>
+  %a0 = nn.binary div %x, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %a1 = nn.unary floor %a0 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %b0 = nn.binary div %x, %d : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %b1 = nn.cast %b0 : tensor<2x3xf32> -> tensor<2x3xui8>
+  %c0 = nn.binary div %x, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %c1 = nn.binary div %c0, %e : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %c2 = nn.binary less_equal %c1, %y : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xi1>
+  %d0 = nn.binary div %x, %d : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %d1 = nn.binary add %d0, %y : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %e0 = nn.unary exp %d1 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %e1 = nn.unary floor %e0 : tensor<2x3xf32> -> tensor<2x3xf32>
+  return %a1, %b1, %c2, %d1, %e1 : tensor<2x3xf32>, tensor<2x3xui8>, tensor<2x3xi1>, tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// A divisor keeps errors in proportion as long as nothing was subtracted; zero stays zero.
+// CHECK-LABEL: @divisors
+// CHECK: %[[A:.*]] = nn.binary mul %arg0
+// CHECK: nn.binary div %arg1, %[[A]]
+// CHECK: %[[B:.*]] = nn.binary div %arg0
+// CHECK: %[[C:.*]] = nn.binary add %[[B]]
+// CHECK: nn.binary div %arg1, %[[C]]
+func.func @divisors(%x: tensor<2x3xf32>, %y: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+  %c = nn.constant dense<41.0> : tensor<1x1xf32>
+  %one = nn.constant dense<1.0> : tensor<1x1xf32>
+  %a0 = nn.binary div %x, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %a1 = nn.binary div %y, %a0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %b0 = nn.binary div %x, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %b1 = nn.binary sub %b0, %one : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %b2 = nn.binary div %y, %b1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  return %a1, %b2 : tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// The reciprocal of a half has as many digits as the tolerance.
+// CHECK-LABEL: @quotients_of_halves
+// CHECK: nn.binary div %arg0
+// CHECK: nn.binary mul %arg0
+func.func @quotients_of_halves(%x: tensor<2x3xf16>) -> (tensor<2x3xf16>, tensor<2x3xf16>) {
+  %c = nn.constant dense<41.0> : tensor<1x1xf16>
+  %d = nn.constant dense<8.0> : tensor<1x1xf16>
+  %0 = nn.binary div %x, %c : tensor<2x3xf16>, tensor<1x1xf16> -> tensor<2x3xf16>
+  %1 = nn.binary div %x, %d : tensor<2x3xf16>, tensor<1x1xf16> -> tensor<2x3xf16>
+  return %0, %1 : tensor<2x3xf16>, tensor<2x3xf16>
+}
+
+// -----
+
+// Rounds to integers: the sum leaves no digits behind the point.
+// CHECK-LABEL: @keeps_sums_apart
+// CHECK: %[[A:.*]] = nn.binary add %arg0
+// CHECK: nn.binary add %[[A]]
+func.func @keeps_sums_apart(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %c = nn.constant dense<12582912.0> : tensor<1x1xf32>
+  %0 = nn.binary add %x, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %1 = nn.binary sub %0, %c : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}
+
+// -----
+
+// 1e25 * 1e25 is no f32, 256 * 256 no half; 1e25 * 1e-25 is 1, but x * 1e25 may be infinite.
+// CHECK-LABEL: @keeps_factors_apart
+// CHECK-COUNT-8: nn.binary mul
+func.func @keeps_factors_apart(%x: tensor<2x3xf32>, %h: tensor<2x3xf16>) -> (tensor<2x3xf32>, tensor<2x3xf16>, tensor<2x3xf32>, tensor<2x3xf32>) {
+  %big = nn.constant dense<1.0e25> : tensor<1x1xf32>
+  %small = nn.constant dense<1.0e-25> : tensor<1x1xf32>
+  %half = nn.constant dense<256.0> : tensor<1x1xf16>
+  %a0 = nn.binary mul %x, %big : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %a1 = nn.binary mul %a0, %big : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %b0 = nn.binary mul %h, %half : tensor<2x3xf16>, tensor<1x1xf16> -> tensor<2x3xf16>
+  %b1 = nn.binary mul %b0, %half : tensor<2x3xf16>, tensor<1x1xf16> -> tensor<2x3xf16>
+  %c0 = nn.binary mul %x, %big : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %c1 = nn.binary mul %c0, %small : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %d0 = nn.binary mul %x, %small : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %d1 = nn.binary mul %d0, %small : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  return %a1, %b1, %c1, %d1 : tensor<2x3xf32>, tensor<2x3xf16>, tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// The power of -infinity is infinity, its root is NaN.
+// CHECK-LABEL: @roots
+// CHECK: nn.binary pow %arg0
+// CHECK: %[[A:.*]] = nn.unary abs %arg0
+// CHECK: nn.unary sqrt %[[A]]
+func.func @roots(%x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+  %half = nn.constant dense<0.5> : tensor<1x1xf32>
+  %0 = nn.binary pow %x, %half : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %1 = nn.unary abs %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %2 = nn.binary pow %1, %half : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  return %0, %2 : tensor<2x3xf32>, tensor<2x3xf32>
+}
+
+// -----
+
+// A sum of squares may be infinite in half where their mean is not.
+// CHECK-LABEL: @means_of_squares
+// CHECK: %[[S:.*]] = nn.reduce sum_square %arg0
+// CHECK: nn.binary mul %[[S]]
+// CHECK: nn.reduce mean
+func.func @means_of_squares(%x: tensor<2x3xf32>, %h: tensor<2x3xf16>) -> (tensor<2x1xf32>, tensor<2x1xf16>) {
+  %0 = nn.binary mul %x, %x : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.reduce mean %0 axes [1] : tensor<2x3xf32> -> tensor<2x1xf32>
+  %2 = nn.binary mul %h, %h : tensor<2x3xf16>, tensor<2x3xf16> -> tensor<2x3xf16>
+  %3 = nn.reduce mean %2 axes [1] : tensor<2x3xf16> -> tensor<2x1xf16>
+  return %1, %3 : tensor<2x1xf32>, tensor<2x1xf16>
+}
+
+// -----
+
+// Where a rounding shows, a hard sigmoid and a mean stay as they are written.
+// CHECK-LABEL: @keeps_forms_that_are_rounded
+// CHECK-NOT: hard_sigmoid
+// CHECK: nn.reduce sum
+// CHECK-NOT: nn.reduce mean
+func.func @keeps_forms_that_are_rounded(%x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x1xf32>) {
+  %three = nn.constant dense<3.0> : tensor<1x1xf32>
+  %six = nn.constant dense<6.0> : tensor<1x1xf32>
+  %third = nn.constant dense<0.333333343> : tensor<1x1xf32>
+  %a0 = nn.binary add %x, %three : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %a1 = nn.unary clip %a0 {alpha = 0.0, beta = 6.0} : tensor<2x3xf32> -> tensor<2x3xf32>
+  %a2 = nn.binary div %a1, %six : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %a3 = nn.unary round %a2 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %b0 = nn.reduce sum %x axes [1] : tensor<2x3xf32> -> tensor<2x1xf32>
+  %b1 = nn.binary mul %b0, %third : tensor<2x1xf32>, tensor<1x1xf32> -> tensor<2x1xf32>
+  %b2 = nn.unary floor %b1 : tensor<2x1xf32> -> tensor<2x1xf32>
+  return %a3, %b2 : tensor<2x3xf32>, tensor<2x1xf32>
 }
 
 // -----
