@@ -477,10 +477,13 @@ Value ScalarMath::power(Value x, Value y) {
     }
     if (*exponent == -1)
       return o.div(o.number(x, 1), x);
-    if (*exponent == 0.5)
-      return o.make<math::SqrtOp>(x);
-    if (*exponent == -0.5)
-      return o.div(o.number(x, 1), o.make<math::SqrtOp>(x));
+    if (*exponent == 0.5 || *exponent == -0.5) {
+      // Powers of -0 are those of 0, and of -infinity those of infinity: IEEE 754-2019, 9.2.1.
+      constexpr double infinity = std::numeric_limits<double>::infinity();
+      Value isLowest = o.compare(arith::CmpFPredicate::OEQ, x, o.number(x, -infinity));
+      Value root = o.make<math::SqrtOp>(o.select(isLowest, o.number(x, infinity), o.add(x, 0.0)));
+      return *exponent > 0 ? root : o.div(o.number(x, 1), root);
+    }
   }
   return o.make<math::PowFOp>(x, y);
 }
