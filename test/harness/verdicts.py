@@ -78,6 +78,8 @@ VERDICTS = [
     Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
     Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "
             "indices within a channel"),
+    Verdict(("ReduceLogSumExp",), lambda f: f.operands[0].dtype.kind in "iu", (REFERENCE,),
+            "'data_double = Cast<to = 11>(data)': onnxruntime casts every exponential to an integer"),
     Verdict(("ReduceMean",), lambda f: f.operands[0].size == 0, (), "a mean of no numbers is undefined"),
     Verdict(REDUCTIONS, lambda f: f.operands[0].size == 0, (REFERENCE,), "onnxruntime does not count negative axes from the end of an empty tensor"),
     Verdict(("Gemm",), lambda f: f.operands[0].size == 0, (REFERENCE,), "beta * C is added to a product of no terms, too"),
@@ -94,6 +96,7 @@ VERDICTS = [
     Verdict(("Clip",), lambda f: not f.finite(), (ORT,), "the bounds 'default to numeric_limits::lowest() and numeric_limits::max()'"),
     Verdict(("Softmax", "LogSoftmax", "Hardmax"), lambda f: f.opset < 13, (ORT,), "up to opset 12 all dims from the axis on are one, which the reference does not know"),
     Verdict(("LogSoftmax",), always, (ORT,), "the reference takes the logarithm of what has become 0"),
+    Verdict(("BatchNormalization",), lambda f: f.attributes.get("training_mode", 0), (REFERENCE,), "onnxruntime does not train"),
     Verdict(("BatchNormalization",), lambda f: f.opset < 14, (ORT,), "the reference computes a step of training"),
     Verdict(("GroupNormalization", "LayerNormalization"), lambda f: np.dtype(np.float64) in f.types, (ORT, REFERENCE),
             "stash_type is f32 unless it is given, and computing in f64 is no worse"),

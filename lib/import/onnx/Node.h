@@ -88,6 +88,8 @@ public:
 
   //===-- Outputs ---------------------------------------------------------===//
   size_t outputCount() const { return proto.output_size(); }
+  /// True when the node names the output, read or not.
+  bool hasOutput(size_t i) const { return i < outputCount() && !proto.output(i).empty(); }
   /// True when something reads the output.
   bool wants(size_t i) const;
   /// Gives the node's output its value; `perm` when dims of the value are other dims of the ONNX tensor (see Origin.h).

@@ -2,12 +2,22 @@
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc::import {
 namespace {
+
+// Attributes are floats, and so are their defaults.
+constexpr double kEpsilon = 1e-5f;
+
+/// Statistics are computed in f32 at least: squares and sums of halves leave their range.
+Type statisticsType(Value x) {
+  Type type = elementOf(x);
+  return type.getIntOrFloatBitWidth() < 32 ? Float32Type::get(type.getContext()) : type;
+}
 
 /// A parameter [C] as [1, C, 1, ...] for a tensor of this rank.
 Value perChannel(Node &node, Value parameter, int64_t rank) {
@@ -35,21 +45,55 @@ Value deviation(Node &node, Value variance, double epsilon) {
   return node.unary(UnaryKind::sqrt, shifted);
 }
 
+/// A tensor less its mean over some axes, and its variance.
+struct Statistics {
+  Value mean, centered, variance;
+
+  Statistics(Node &node, Value x, ArrayRef<int64_t> axes) {
+    mean = node.reduce(ReduceKind::mean, x, axes);
+    centered = node.binary(BinaryKind::sub, x, mean);
+    variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
+  }
+};
+
+/// Until opset 6 an attribute says whether a batch normalization trains, then running statistics among the outputs do,
+/// and since opset 14 an attribute again.
+bool isTraining(Node &node) {
+  bool isTest = node.flag("is_test", false), isAsked = node.flag("training_mode", false);
+  if (node.opset() >= 14)
+    return isAsked;
+  bool hasStatistics = llvm::any_of(llvm::seq<size_t>(1, 5), [&](size_t i) { return node.hasOutput(i); });
+  return hasStatistics && !(node.opset() < 7 && isTest);
+}
+
+/// The outputs of a batch normalization in training: running statistics and, until opset 13, those of the batch.
+void setStatistics(Node &node, const Statistics &batch, Value runningMean, Value runningVariance, double momentum) {
+  std::pair<Value, Value> pairs[] = {{batch.mean, runningMean}, {batch.variance, runningVariance}};
+  for (auto [i, pair] : llvm::enumerate(pairs)) {
+    auto [ofBatch, running] = pair;
+    if (!ofBatch || !running)
+      return;
+    Value kept = node.binary(BinaryKind::mul, running, node.scalar(momentum, running));
+    Value fresh = node.binary(BinaryKind::mul, ofBatch, node.scalar(1 - momentum, ofBatch));
+    Value next = node.binary(BinaryKind::add, kept, fresh);
+    for (auto [output, value] : {std::pair<size_t, Value>(1 + i, next), {3 + i, ofBatch}})
+      node.set(output, node.cast(node.reshape(value, node.shape(3)), node.type(3 + i).getElementType()));
+  }
+}
+
 /// A multiplication and an addition per channel; with constant parameters both are computed here.
 void importBatchNormalization(Node &node) {
-  double epsilon = node.number("epsilon", 1e-5);
-  node.ignore({"momentum", "is_test", "consumed_inputs"});
-  bool isSpatial = node.flag("spatial", true);
-  if (node.flag("training_mode", false))
-    return node.error("training_mode is on: statistics of a batch are not computed", "export the model for inference");
-  if (!isSpatial)
+  double epsilon = node.number("epsilon", kEpsilon), momentum = node.number("momentum", 0.9f);
+  node.ignore({"consumed_inputs"});
+  bool trains = isTraining(node);
+  if (!node.flag("spatial", true))
     return node.error("spatial = 0 is not supported");
   for (size_t i = 0; i < 5; ++i)
     if (!node.requireFloat(i))
       return;
   if (!node.requireRank(0, 2, 32))
     return;
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
   int64_t rank = rankOf(x), channels = shapeOf(x)[1];
   Value parameters[4];
   for (size_t i = 0; i < 4; ++i) {
@@ -59,38 +103,49 @@ void importBatchNormalization(Node &node) {
     parameters[i] = node.cast(perChannel(node, node.input(i + 1), rank), elementOf(x));
   }
   auto [scale, bias, mean, variance] = parameters;
-  Value factor = node.binary(BinaryKind::div, scale, deviation(node, variance, epsilon));
-  Value offset = node.binary(BinaryKind::sub, bias, node.binary(BinaryKind::mul, mean, factor));
-  node.set(0, node.binary(BinaryKind::add, node.binary(BinaryKind::mul, x, factor), offset));
+  Value result;
+  if (trains) {
+    SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    axes.erase(axes.begin() + 1);
+    Statistics batch(node, x, axes);
+    setStatistics(node, batch, mean, variance, momentum);
+    Value factor = node.binary(BinaryKind::div, scale, deviation(node, batch.variance, epsilon));
+    result = node.binary(BinaryKind::add, node.binary(BinaryKind::mul, batch.centered, factor), bias);
+  } else {
+    Value factor = node.binary(BinaryKind::div, scale, deviation(node, variance, epsilon));
+    Value offset = node.binary(BinaryKind::sub, bias, node.binary(BinaryKind::mul, mean, factor));
+    result = node.binary(BinaryKind::add, node.binary(BinaryKind::mul, x, factor), offset);
+  }
+  node.set(0, node.cast(result, node.type(0).getElementType()));
 }
 
 /// (x - mean) / sqrt(variance + epsilon) over some axes.
 Value normalize(Node &node, Value x, ArrayRef<int64_t> axes, double epsilon) {
-  Value centered = node.binary(BinaryKind::sub, x, node.reduce(ReduceKind::mean, x, axes));
-  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
-  return node.binary(BinaryKind::div, centered, deviation(node, variance, epsilon));
+  Statistics of(node, x, axes);
+  return node.binary(BinaryKind::div, of.centered, deviation(node, of.variance, epsilon));
 }
 
 void importInstanceNormalization(Node &node) {
-  double epsilon = node.number("epsilon", 1e-5);
+  double epsilon = node.number("epsilon", kEpsilon);
   node.ignore({"consumed_inputs"});
-  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8) || !checkParameters(node))
+  if (!node.requireFloat(0) || !node.requireRank(0, 2, 8) || !checkParameters(node))
     return;
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
   int64_t rank = rankOf(x);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
-  Value scaled = node.binary(BinaryKind::mul, normalize(node, x, axes, epsilon), perChannel(node, node.input(1), rank));
-  node.set(0, node.binary(BinaryKind::add, scaled, perChannel(node, node.input(2), rank)));
+  auto parameter = [&](size_t i) { return node.cast(perChannel(node, node.input(i), rank), elementOf(x)); };
+  Value scaled = node.binary(BinaryKind::mul, normalize(node, x, axes, epsilon), parameter(1));
+  node.set(0, node.cast(node.binary(BinaryKind::add, scaled, parameter(2)), node.type(0).getElementType()));
 }
 
 /// Scale and bias have one value per group until opset 20, one per channel since.
 void importGroupNormalization(Node &node) {
-  double epsilon = node.number("epsilon", 1e-5);
+  double epsilon = node.number("epsilon", kEpsilon);
   int64_t groups = node.requiredInteger("num_groups");
   node.ignore({"stash_type"});
-  if (!node.requireFloat(0) || !node.requireRank(0, 3, 8))
+  if (!node.requireFloat(0) || !node.requireRank(0, 2, 8))
     return;
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
   SmallVector<int64_t> shape(shapeOf(x));
   int64_t channels = shape[1];
   if (groups < 1 || channels % groups)
@@ -100,22 +155,25 @@ void importGroupNormalization(Node &node) {
   Value split = node.reshape(x, {shape[0], groups, product(shape) / std::max<int64_t>(1, shape[0] * groups)});
   Value result = node.reshape(normalize(node, split, {2}, epsilon), shape);
   for (size_t i : {1, 2}) {
-    Value parameter = node.input(i);
+    Value parameter = node.cast(node.input(i), elementOf(x));
     if (parameter && product(shapeOf(parameter)) == groups && groups != channels) {
       parameter = node.expand(node.reshape(parameter, {groups, 1}), {groups, channels / groups});
       parameter = node.reshape(parameter, {channels});
     }
     result = node.binary(i == 1 ? BinaryKind::mul : BinaryKind::add, result, perChannel(node, parameter, shape.size()));
   }
-  node.set(0, result);
+  node.set(0, node.cast(result, node.type(0).getElementType()));
 }
 
 void importLayerNormalization(Node &node) {
-  double epsilon = node.number("epsilon", 1e-5);
-  int64_t raw = node.integer("axis", -1);
-  node.ignore({"stash_type"});
+  double epsilon = node.number("epsilon", kEpsilon);
+  int64_t raw = node.integer("axis", -1), stash = node.integer("stash_type", 1);
   if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
     return;
+  // The type of the statistics that are outputs; stage one itself is computed in f32 at least.
+  Type stashType = elementTypeOf((int32_t)stash, node.context());
+  if (!stashType || !isa<FloatType>(stashType))
+    return node.error("stash_type " + Twine(stash) + " is not supported", "it is 1 for f32 or 16 for bf16");
   Value x = node.input(0);
   int64_t axis = node.axis(raw, rankOf(x));
   ArrayRef<int64_t> normalized = shapeOf(x).drop_front(axis);
@@ -128,54 +186,47 @@ void importLayerNormalization(Node &node) {
   if (!node.wants(1) && !node.wants(2))
     return;
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
-  Value mean = node.reduce(ReduceKind::mean, x, axes);
-  if (node.wants(1))
-    node.set(1, mean);
-  if (!node.wants(2))
-    return;
-  Value centered = node.binary(BinaryKind::sub, x, mean);
-  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
-  node.set(2, node.unary(UnaryKind::reciprocal, deviation(node, variance, epsilon)));
+  Statistics of(node, node.cast(x, statisticsType(x)), axes);
+  node.set(1, node.cast(of.mean, stashType));
+  node.set(2, node.cast(node.unary(UnaryKind::reciprocal, deviation(node, of.variance, epsilon)), stashType));
 }
 
 void importRMSNormalization(Node &node) {
-  double epsilon = node.number("epsilon", 1e-5);
+  double epsilon = node.number("epsilon", kEpsilon);
   int64_t raw = node.integer("axis", -1);
   node.ignore({"stash_type"});
   if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
     return;
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0))), scale = node.cast(node.input(1), elementOf(x));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(node.axis(raw, rankOf(x)), rankOf(x)));
   Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
-  node.set(0, node.binary(BinaryKind::mul, node.binary(BinaryKind::div, x, deviation(node, square, epsilon)),
-                          node.input(1)));
+  Value normalized = node.binary(BinaryKind::div, x, deviation(node, square, epsilon));
+  node.set(0, node.cast(node.binary(BinaryKind::mul, normalized, scale), node.type(0).getElementType()));
 }
 
 void importMeanVarianceNormalization(Node &node) {
   SmallVector<int64_t> raw = node.integers("axes", {0, 2, 3});
   if (!node.requireFloat(0))
     return;
-  Value x = node.input(0);
-  SmallVector<int64_t> axes = node.axes(raw, rankOf(x));
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Statistics of(node, x, node.axes(raw, rankOf(x)));
+  Value root = node.unary(UnaryKind::sqrt, of.variance);
   // The epsilon of the function body in ONNX's definition.
-  Value centered = node.binary(BinaryKind::sub, x, node.reduce(ReduceKind::mean, x, axes));
-  Value variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
-  Value root = node.unary(UnaryKind::sqrt, variance);
-  node.set(0, node.binary(BinaryKind::div, centered,
-                          node.binary(BinaryKind::add, root, root ? node.scalar(1e-9, root) : Value())));
+  Value divisor = node.binary(BinaryKind::add, root, node.scalar(1e-9f, root));
+  node.set(0, node.cast(node.binary(BinaryKind::div, of.centered, divisor), node.type(0).getElementType()));
 }
 
 /// x / (bias + alpha / size * (sum of squares over neighbouring channels)) ^ beta.
 ///
 /// The sum is an average pool along the channels, which lie in the H of an image [N, C, 1, pixels].
 void importLRN(Node &node) {
-  double alpha = node.number("alpha", 1e-4), beta = node.number("beta", 0.75), bias = node.number("bias", 1);
+  double alpha = node.number("alpha", 1e-4f), beta = node.number("beta", 0.75f), bias = node.number("bias", 1);
   int64_t size = node.requiredInteger("size");
   if (!node.requireFloat(0) || !node.requireRank(0, 2, 8))
     return;
   if (size < 1 || size > INT32_MAX)
     return node.error("size " + Twine(size) + " must be positive");
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
   SmallVector<int64_t> shape(shapeOf(x));
   Value square =
       node.reshape(node.binary(BinaryKind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
@@ -187,18 +238,24 @@ void importLRN(Node &node) {
   Value scaled = node.binary(BinaryKind::mul, mean, node.scalar(alpha, mean));
   Value base = node.binary(BinaryKind::add, scaled, node.scalar(bias, mean));
   Value divisor = node.reshape(node.binary(BinaryKind::pow, base, node.scalar(beta, mean)), shape);
-  node.set(0, node.binary(BinaryKind::div, x, divisor));
+  node.set(0, node.cast(node.binary(BinaryKind::div, x, divisor), node.type(0).getElementType()));
 }
 
+/// x / norm, and 0 where the norm is 0.
 void importLpNormalization(Node &node) {
   int64_t raw = node.integer("axis", -1), p = node.integer("p", 2);
   if (p != 1 && p != 2)
     return node.error("p " + Twine(p) + " is not supported", "nncc supports p = 1 and p = 2");
   if (!node.requireFloat(0) || !node.requireRank(0, 1, 32))
     return;
-  Value x = node.input(0);
+  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
   Value norm = node.reduce(p == 1 ? ReduceKind::l1 : ReduceKind::l2, x, {node.axis(raw, rankOf(x))});
-  node.set(0, node.binary(BinaryKind::div, x, norm));
+  if (!norm)
+    return;
+  // Zero over infinity is zero.
+  Value isZero = node.binary(BinaryKind::equal, norm, node.scalar(0, norm));
+  Value divisor = node.select(isZero, node.scalar(std::numeric_limits<double>::infinity(), norm), norm);
+  node.set(0, node.cast(node.binary(BinaryKind::div, x, divisor), node.type(0).getElementType()));
 }
 
 const OpEntry kOps[] = {

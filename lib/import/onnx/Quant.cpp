@@ -80,11 +80,12 @@ void importQuantizeLinear(Node &node) {
     node.set(0, quantize(node, real, scale, zeroPoint, to));
 }
 
-/// (x - zero point) * scale. 8 and 16 bits subtract in floats, exactly; 32 bits subtract as integers.
+/// (x - zero point) * scale in f32, whatever the scale's type. 8 and 16 bits subtract in floats, exactly; 32 bits
+/// subtract as integers.
 Value dequantize(Node &node, Value x, Value scale, Value zeroPoint) {
   if (!x || !scale)
     return {};
-  Type real = elementOf(scale);
+  Type real = node.builder.getF32Type();
   if (zeroPoint && elementOf(x).getIntOrFloatBitWidth() > 16) {
     x = node.binary(BinaryKind::sub, x, zeroPoint);
     zeroPoint = {};
@@ -92,22 +93,24 @@ Value dequantize(Node &node, Value x, Value scale, Value zeroPoint) {
   Value value = node.cast(x, real);
   if (zeroPoint)
     value = node.binary(BinaryKind::sub, value, node.cast(zeroPoint, real));
-  return node.binary(BinaryKind::mul, value, scale);
+  return node.binary(BinaryKind::mul, value, node.cast(scale, real));
 }
 
 void importDequantizeLinear(Node &node) {
-  int64_t axis = node.integer("axis", 1);
-  node.ignore({"output_dtype"}); // the scale's type, which the output has in every supported case
+  int64_t axis = node.integer("axis", 1), outputType = node.integer("output_dtype", 0);
   if (node.integer("block_size", 0) != 0)
     return node.error("blocks (block_size) are not supported", "nncc supports one scale per tensor or per axis");
   if (!node.requireInteger(0) || !node.requireFloat(1))
     return;
+  Type to = outputType ? elementTypeOf((int32_t)outputType, node.context()) : node.type(1).getElementType();
+  if (!to || !isa<FloatType>(to))
+    return node.error(to ? "output_dtype " + nameOf(to) + " is not a float" : describeUnsupported((int32_t)outputType));
   Value x = node.input(0), scale = alongAxis(node, node.input(1), axis, x);
   Value zeroPoint = node.hasInput(2) ? alongAxis(node, node.input(2), axis, x) : Value();
   if (zeroPoint && elementOf(zeroPoint) != elementOf(x))
     return node.error("the zero point is " + nameOf(elementOf(zeroPoint)) + ", the input " + nameOf(elementOf(x)));
   if (!node.failed())
-    node.set(0, dequantize(node, x, scale, zeroPoint));
+    node.set(0, node.cast(dequantize(node, x, scale, zeroPoint), to));
 }
 
 /// Scale and zero point from the range of the values, which always contains 0.

@@ -53,10 +53,14 @@ void importReduce(Node &node) {
   SmallVector<int64_t> axes = node.axes(raw, rank);
   if (node.failed())
     return;
-  // Booleans are ordered like the numbers 0 and 1 (opset 20).
+  // Booleans are ordered like the numbers 0 and 1 (opset 20), and the largest of none is 0. Roots and logarithms of
+  // integers are taken in f64, as the function bodies in ONNX's definition do, and lose their fraction.
   Type type = elementOf(x);
+  bool isRoot = row->kind == ReduceKind::l2 || row->kind == ReduceKind::log_sum || row->kind == ReduceKind::log_sum_exp;
   if (type.isInteger(1))
-    x = node.cast(x, node.builder.getI8Type());
+    x = node.cast(x, node.builder.getIntegerType(8, false));
+  else if (isRoot && !isa<FloatType>(type))
+    x = node.cast(x, node.builder.getF64Type());
   bool isEmptyReduction = rank == 0 || (axes.empty() && noAxesMeansNone);
   if (isEmptyReduction) {
     // Each element is reduced by itself, which squares or takes the logarithm of it still.

@@ -69,8 +69,9 @@ void makeResize(Node &node, const Resize &resize) {
   node.set(0, isImage ? node.fromImage(result, 4, 0) : result);
 }
 
-/// Nearest pixels at (i + 0.5) / scale: the coordinates that only tf_half_pixel_for_nn has.
-void gatherNearest(Node &node, const Resize &resize) {
+/// Nearest pixels at (i + `offset`) / scale, a gather for each axis: for coordinates and roundings that no one op has.
+/// Positions are floats, as in onnxruntime. `rounding` names that of an axis by its scale.
+void gatherNearest(Node &node, const Resize &resize, float offset, llvm::function_ref<StringRef(double)> rounding) {
   Value x = node.input(0);
   for (auto [axis, size] : llvm::enumerate(resize.sizes)) {
     int64_t dim = x ? shapeOf(x)[axis] : 0;
@@ -79,12 +80,13 @@ void gatherNearest(Node &node, const Resize &resize) {
     if (size < 1 || size > kMaxFoldedInts || dim < 1)
       return node.error("a size of " + Twine(size) + " is not possible");
     SmallVector<int64_t> from;
+    StringRef nearest = rounding(resize.scales[axis]);
     for (int64_t i = 0; i < size; ++i) {
-      double at = (i + 0.5) / resize.scales[axis];
-      double pixel = resize.nearest == "floor"               ? std::floor(at)
-                     : resize.nearest == "ceil"              ? std::ceil(at)
-                     : resize.nearest == "round_prefer_ceil" ? std::floor(at + 0.5)
-                                                             : std::ceil(at - 0.5);
+      float at = (i + offset) / (float)resize.scales[axis];
+      float pixel = nearest == "floor"               ? std::floor(at)
+                    : nearest == "ceil"              ? std::ceil(at)
+                    : nearest == "round_prefer_ceil" ? std::floor(at + 0.5f)
+                                                     : std::ceil(at - 0.5f);
       from.push_back(std::clamp<int64_t>((int64_t)pixel, 0, dim - 1));
     }
     x = node.make<GatherOp>(x, node.vector(from), axis);
@@ -122,7 +124,8 @@ bool setScales(Node &node, Resize &resize, ArrayRef<double> scales) {
   return true;
 }
 
-/// Upsample, and Resize of opset 10: asymmetric coordinates, rounded down.
+/// Upsample, and Resize of opset 10: asymmetric coordinates. Nearest pixels are rounded down along axes that grow, up
+/// along those that shrink.
 void importUpsample(Node &node) {
   Resize resize;
   if (!readMode(node, resize))
@@ -135,8 +138,14 @@ void importUpsample(Node &node) {
   } else if (auto given = node.numbersOf(1, "scales")) {
     scales = *given;
   }
-  if (!node.failed() && setScales(node, resize, scales))
-    makeResize(node, resize);
+  if (node.failed() || !setScales(node, resize, scales))
+    return;
+  bool grows = llvm::any_of(scales, [](double scale) { return scale > 1; });
+  bool shrinks = llvm::any_of(scales, [](double scale) { return scale < 1; });
+  if (resize.mode == ResizeMode::nearest && grows && shrinks)
+    return gatherNearest(node, resize, 0, [](double scale) { return scale < 1 ? "ceil" : "floor"; });
+  resize.nearest = shrinks ? "ceil" : "floor";
+  makeResize(node, resize);
 }
 
 /// Sizes of chosen axes. Policies keep the aspect ratio: the smallest or largest scale counts for all (opset 18).
@@ -221,7 +230,11 @@ void importResize(Node &node) {
       resize.roi[rank + axis] = (*roi)[axes.size() + i];
     }
   }
-  auto finish = [&] { isForNearest ? gatherNearest(node, resize) : makeResize(node, resize); };
+  auto finish = [&] {
+    if (!isForNearest)
+      return makeResize(node, resize);
+    gatherNearest(node, resize, 0.5, [&](double) { return StringRef(resize.nearest); });
+  };
   // An empty list of scales means that sizes are given.
   SmallVector<double> scales;
   if (node.hasInput(2)) {
@@ -253,10 +266,12 @@ public:
   GridSampler(Node &node, Value image, std::string padding, bool alignCorners)
       : node(node), image(image), padding(std::move(padding)), alignCorners(alignCorners) {}
 
-  /// The position in pixels of a coordinate in [-1, 1].
+  /// The position in pixels of a coordinate in [-1, 1], as the definition writes it: positions are rounded, and ties
+  /// are common.
   Value unnormalize(Value at, int64_t size) {
-    double scale = alignCorners ? (size - 1) / 2.0 : size / 2.0;
-    return add(mul(at, scale), alignCorners ? (size - 1) / 2.0 : (size - 1) / 2.0);
+    if (alignCorners)
+      return mul(mul(add(at, 1), 0.5), size - 1);
+    return mul(add(mul(add(at, 1), size), -1), 0.5);
   }
 
   /// A position brought inside the image: clipped or reflected. Positions outside of `zeros` are masked later.
@@ -289,6 +304,7 @@ public:
   }
   Value add(Value v, double c) { return node.binary(BinaryKind::add, v, node.scalar(c, v)); }
   Value mul(Value v, double c) { return node.binary(BinaryKind::mul, v, node.scalar(c, v)); }
+  Value div(Value v, double c) { return node.binary(BinaryKind::div, v, node.scalar(c, v)); }
 
 private:
   Value index(Value at) { return perPixel(node.cast(at, node.builder.getI64Type())); }
@@ -300,7 +316,7 @@ private:
       return mul(at, 0);
     // Distance from the lower mirror, folded into [0, 2 * span), then into [0, span].
     Value distance = node.unary(UnaryKind::abs, add(at, -low));
-    Value turns = node.unary(UnaryKind::floor, mul(distance, 1 / (2 * span)));
+    Value turns = node.unary(UnaryKind::floor, div(distance, 2 * span));
     Value rest = node.binary(BinaryKind::sub, distance, mul(turns, 2 * span));
     Value back = add(mul(rest, -1), 2 * span);
     return node.unary(UnaryKind::clip, add(node.binary(BinaryKind::min, rest, back), low), 0, size - 1);
@@ -340,7 +356,10 @@ void importGridSample(Node &node) {
   ArrayRef<int64_t> x = node.shape(0), g = node.shape(1);
   if (g[3] != 2 || g[0] != x[0] || product(x) == 0)
     return node.error("a grid of shape " + describeShape(g) + " does not fit an image of shape " + describeShape(x));
-  Value image = node.toImage(node.input(0)), positions = node.cast(node.input(1), node.type(0).getElementType());
+  // In f32 at least: halves cannot tell positions of large images apart.
+  Type type = node.type(0).getElementType(),
+       wide = type.getIntOrFloatBitWidth() < 32 ? node.builder.getF32Type() : type;
+  Value image = node.cast(node.toImage(node.input(0)), wide), positions = node.cast(node.input(1), wide);
   GridSampler grid(node, image, padding, alignCorners);
   auto coordinate = [&](int64_t which, int64_t size) {
     return grid.unnormalize(node.reshape(node.slice(positions, 3, which, 1), {g[0], g[1], g[2]}), size);
@@ -351,7 +370,7 @@ void importGridSample(Node &node) {
   if (isNearest) {
     Value result = grid.pixel(node.unary(UnaryKind::round, grid.inside(row, x[2])),
                               node.unary(UnaryKind::round, grid.inside(column, x[3])));
-    return node.set(0, node.fromImage(result, 4, 0));
+    return node.set(0, node.fromImage(node.cast(result, type), 4, 0));
   }
   if (!isCubic) {
     row = grid.inside(row, x[2]);
@@ -381,7 +400,7 @@ void importGridSample(Node &node) {
     Value part = node.binary(BinaryKind::mul, line, grid.perPixel(rowWeight));
     sum = sum ? node.binary(BinaryKind::add, sum, part) : part;
   }
-  node.set(0, node.fromImage(sum, 4, 0));
+  node.set(0, node.fromImage(node.cast(sum, type), 4, 0));
 }
 
 const OpEntry kOps[] = {

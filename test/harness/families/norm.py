@@ -26,7 +26,11 @@ def norm(random, node):
 
     if op == "BatchNormalization":
         operands = [node.operand(value), vector(channels, 0.5, 1.5), vector(channels), vector(channels), vector(channels, 0.5, 2)]
-        node.result(op, operands, dtype, 16 * ROUNDED, scale, **attributes)
+        if node.opset >= 14 and maybe(random, 0.2):
+            attributes |= {"training_mode": 1} | ({"momentum": 0.75} if maybe(random) else {})
+            node.results(op, operands, [dtype] * 3, slack, scale, **attributes)
+        else:
+            node.result(op, operands, dtype, 16 * ROUNDED, scale, **attributes)
     elif op == "InstanceNormalization":
         node.result(op, [node.operand(value), vector(channels), vector(channels)], dtype, slack, scale, **attributes)
     elif op == "GroupNormalization":
