@@ -17,6 +17,15 @@ X86_64, AARCH64 = "x86_64-linux-gnu", "aarch64-linux-gnu"
 TARGETS = (X86_64, AARCH64)
 
 
+def without_details(failure: str) -> str:
+    """A failure without what differs from case to case, to count by."""
+    failure = re.sub(r"^(status 1: )?\S*\.onnx(:\S*)?: error: ", "", failure)
+    failure = re.sub(r"node ('[^']*'|#\d+( \(output '[^']*'\))?) ", "", failure)
+    failure = re.sub(r"'[^']*'", "'..'", failure)
+    failure = re.sub(r"\[[^\]]*\]|0x[0-9a-f]+|-?\b\d+(\.\d+)?([eE][-+]?\d+)?\b", "N", failure)
+    return re.sub(r"max.error. N.*", "max|error|", failure)[:160]
+
+
 class NnccError(Exception):
     """nncc ended with another status than 0, or with words that no user should read.
 

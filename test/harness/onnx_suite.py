@@ -117,15 +117,6 @@ def outcome_of(program: nncc.Nncc, data: Path, case: Case, check_reads: bool) ->
     return Outcome(case, program.target, failure, time.monotonic() - start)
 
 
-def reason(failure: str) -> str:
-    """A failure without what differs from case to case, to count by."""
-    failure = re.sub(r"^(status 1: )?\S*\.onnx(:\S*)?: error: ", "", failure)
-    failure = re.sub(r"node ('[^']*'|#\d+( \(output '[^']*'\))?) ", "", failure)
-    failure = re.sub(r"'[^']*'", "'..'", failure)
-    failure = re.sub(r"\[[^\]]*\]|0x[0-9a-f]+|-?\b\d+(\.\d+)?([eE][-+]?\d+)?\b", "N", failure)
-    return re.sub(r"max.error. N.*", "max|error|", failure)[:160]
-
-
 def read_cases(data: Path) -> tuple[list[Case], list[str]]:
     """The cases of the table that this machine has, and the names of cases that the table doesn't know."""
     with open(TIERS) as file:
@@ -147,7 +138,7 @@ def print_report(cases: list[Case], outcomes: dict[str, list[Outcome]]):
         by_tier[case.tier][0] += not failures
         by_tier[case.tier][1] += 1
         for outcome in failures[:1]:
-            reasons[case.tier[0], reason(outcome.failure)].append(outcome)
+            reasons[case.tier[0], nncc.without_details(outcome.failure)].append(outcome)
     print("\nwhy cases fail (tier, cases, reason; example):")
     for (tier, why), found in sorted(reasons.items(), key=lambda item: (item[0][0], -len(item[1]))):
         example = found[0]

@@ -22,7 +22,6 @@ import oracle
 import programs
 import random_contractions
 import random_ops
-from onnx_suite import reason
 
 PER_MODEL = 12
 FAMILIES = {**random_contractions.FAMILIES, **random_ops.FAMILIES}
@@ -123,7 +122,7 @@ class Runner:
                 failed += 1
                 refused += bool(REFUSAL.search(failure))
                 self.save(case, f"{family}-{seeds[id(case)]}")
-                reasons.setdefault(reason(failure.replace(case[0].prefix, "")), []).append((seeds[id(case)], failure, case[0].nodes[-1].op_type))
+                reasons.setdefault(nncc.without_details(failure.replace(case[0].prefix, "")), []).append((seeds[id(case)], failure, case[0].nodes[-1].op_type))
         machine = " ".join([self.program.target.split("-")[0], *self.program.flags])
         print(f"{family:14} {machine} {len(cases) - failed} of {len(cases)} right", flush=True)
         for found in sorted(reasons.values(), key=len, reverse=True):

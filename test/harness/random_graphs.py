@@ -18,7 +18,6 @@ import compare
 import library
 import nncc
 import oracle
-from onnx_suite import reason
 from random_ops import Graph, numbers, pick
 
 
@@ -298,7 +297,7 @@ def main():
         for seed in range(options.seed, options.seed + options.cases):
             failure = run_case(program, seed, options.keep)
             if failure:
-                reasons.setdefault(reason(failure), []).append((seed, failure))
+                reasons.setdefault(nncc.without_details(failure), []).append((seed, failure))
         failed = sum(len(found) for found in reasons.values())
         print(f"random graphs {target.split('-')[0]}: {options.cases - failed} of {options.cases} right", flush=True)
         for found in sorted(reasons.values(), key=len, reverse=True):
