@@ -50,9 +50,24 @@ class Facts:
         """Whether all floats among the operands are finite."""
         return all(np.isfinite(v.astype(np.float64)).all() for v in self.operands if v is not None and v.dtype.kind in "fV")
 
+    def rule(self) -> bytes:
+        """Of coordinates, of Resize."""
+        return self.attributes.get("coordinate_transformation_mode", b"half_pixel")
+
+    def keeps_an_extent(self) -> bool:
+        """Whether a Resize leaves an extent of the image as it is."""
+        dims = self.rank() - 2
+        if self.has(2) and self.operands[2].size:
+            return bool((self.operands[2][-dims:] == 1).any())
+        return bool((self.operands[3][-dims:] == np.array(self.operands[0].shape[-dims:])).any())
+
     def is_same(self) -> bool:
         """Whether windows are padded by rule to keep the extents."""
         return self.attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
+
+    def activations(self) -> set[bytes]:
+        """Of an RNN, GRU or LSTM, where they are named."""
+        return set(self.attributes.get("activations", ()))
 
     def is_plain_recurrence(self) -> bool:
         """An RNN, GRU or LSTM of which the reference evaluator knows all attributes and operands."""
@@ -69,8 +84,11 @@ VERDICTS = [
     Verdict(("GlobalMaxPool",), lambda f: not f.finite() or f.rank() != 4, (),
             "onnxruntime skips NaN by the order of its comparisons, the reference reduces too few dims unless there are four"),
     Verdict(("GlobalAveragePool",), lambda f: f.rank() != 4, (ORT,), "the reference keeps the wrong dims unless there are four"),
-    Verdict(("MaxPool", "ReduceMax", "ReduceMin"), lambda f: not f.finite(), (REFERENCE,),
+    Verdict(("ReduceMax", "ReduceMin"), lambda f: not f.finite(), (REFERENCE,),
             "a maximum of numbers and NaN is NaN, as of Max; onnxruntime's depends on where the NaN stands"),
+    Verdict(("MaxPool",), lambda f: not f.finite() and f.rank() == 4 and len(f.node.output) == 1 and not f.attributes.keys() & {"auto_pad", "ceil_mode", "dilations"},
+            (REFERENCE,), "the same"),
+    Verdict(("MaxPool",), lambda f: not f.finite(), (), "the same, and the reference's windows are wrong for all but the plainest form"),
     Verdict(("MaxPool",), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (REFERENCE,),
             "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations: onnxruntime forgets those of the padding"),
     Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (),
@@ -111,10 +129,17 @@ VERDICTS = [
     Verdict(("OneHot",), always, (ORT,), "the reference computes the values from their difference, which rounds"),
     Verdict(("QuantizeLinear",), always, (ORT,), "'y = saturate((x / y_scale) + y_zero_point)': the reference casts to int32 before it saturates"),
     Verdict(("Resize",), lambda f: f.opset == 10, (ORT,), "the reference takes the rules of opset 11; those of 10 are Upsample's"),
-    Verdict(("Resize",), lambda f: f.attributes.get("coordinate_transformation_mode", b"half_pixel") not in (b"half_pixel", b"asymmetric"), (REFERENCE,),
-            "the length of the result is scale * extent, unrounded, in the rules of coordinates: so do ONNX's own test data have it"),
+    Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0), (ORT,), "the reference loses a tap where a position is a whole number"),
+    Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize" and f.keeps_an_extent(), (),
+            "onnxruntime crops no dim whose size stays, and the reference takes an unrounded length in the others"),
+    Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize", (ORT,), "'length_resized is the length of the resized tensor', a whole number"),
+    Verdict(("Resize",), lambda f: f.rule() not in (b"half_pixel", b"asymmetric"), (REFERENCE,),
+            "in the other rules it is scale * extent, unrounded: so do ONNX's own test data have it"),
     Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
     Verdict(("Loop",), always, (ORT,), "the condition may be left out, and scan outputs are stacked along a new axis"),
+    Verdict(("RNN", "GRU", "LSTM"), lambda f: f.activations() & {b"Affine", b"ThresholdedRelu", b"ScaledTanh"} and "activation_alpha" not in f.attributes, (),
+            "'default values are the same as of corresponding ONNX operators', 1 of the first two: onnxruntime takes 0; the third has none"),
+    Verdict(("LSTM",), lambda f: "clip" in f.attributes, (), "clip 'is applied to the input of activations': onnxruntime leaves out that of h"),
     Verdict(("RNN", "GRU", "LSTM"), lambda f: not f.is_plain_recurrence(), (ORT,), "the reference ignores activations, clip, lengths and directions"),
 ]
 

@@ -28,6 +28,7 @@ class Node(Graph):
     special    whether floats may be NaN, infinite or denormal, and integers the extremes of their type
     slack      the roundings that floats may be off by, relative to each element
     scale      of the numbers that are added up: floats may be off by roundings of it, too
+    halves     roundings to 16 bits on the way to a result: of steps whose results are tensors
     """
 
     def __init__(self, prefix: str, random, opset: int):
@@ -35,7 +36,7 @@ class Node(Graph):
         self.random = random
         self.constants = pick(random, [0, 0, 0, 0.4, 1])
         self.special = random.random() < 0.25
-        self.slack, self.scale = EXACT, 0.0
+        self.slack, self.scale, self.halves = EXACT, 0.0, 1.0
 
     def operand(self, value) -> str:
         """An input of the run or a constant."""
@@ -82,13 +83,14 @@ class Node(Graph):
 
     def limits(self, reference: np.ndarray) -> np.ndarray:
         """By how much each element of a float result may be off."""
-        values = np.abs(reference.astype(np.float64))
+        values, kind = np.abs(reference.astype(np.float64)), reference.dtype
         finite = np.where(np.isfinite(values), values, 0)
-        tiny = {np.dtype(np.float16): 6e-8, BF16: 1e-38}.get(reference.dtype, 2e-38)  # what may be flushed or rounded to denormals
-        one = ROUNDING[reference.dtype]
-        # Of a type that only stores, one rounding is all there is.
-        slack = self.slack if reference.dtype.itemsize >= 4 else min(self.slack, 1.0)
-        return slack * one * finite + (tiny if slack else 0.0) + self.slack * ROUNDING[max(reference.dtype, np.dtype(np.float32), key=lambda t: t.itemsize)] * self.scale
+        tiny = 6e-8 if kind == np.float16 else 2e-38  # what may be flushed to zero, or rounded to a denormal
+        # 16 bits are only stored: the computation is in f32.
+        slack = min(self.slack, self.halves) if kind in HALVES else self.slack
+        computed = ROUNDING[np.dtype(np.float32) if kind in HALVES else kind]
+        stored = (self.halves - 1) * ROUNDING[kind] / 3 * self.scale if kind in HALVES else 0.0
+        return slack * ROUNDING[kind] * finite + (tiny if slack else 0.0) + self.slack * computed * self.scale + stored
 
     def difference(self, got: np.ndarray, references) -> str | None:
         """What is wrong with a result, in one line, or None where it is one of those that are right."""

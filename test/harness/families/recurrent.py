@@ -60,3 +60,4 @@ def recurrent(random, node):
     if maybe(random, 0.3):
         dtypes = dtypes[:1] if dtypes[0] is not None else dtypes
     node.results(op, operands, dtypes, 10 * FUNCTION, 1.0, **attributes)
+    node.halves = 2.5  # gates and states are tensors

@@ -23,7 +23,8 @@ def resample(random, node):
         node.result(op, [value, grid], dtype, 40 * FUNCTION, 4.0, **attributes)
         return
     factors = [1.0, 1.0, *(pick(random, [1, 2, 3, 0.5, 1.5, 0.75, 1.25, 2.5]) for _ in range(rank))]
-    slack, scale = 40 * FUNCTION, 4.0
+    # Scales are f32, and so are positions and weights, of f64 as well.
+    slack, scale = (40 if dtype != np.float64 else 4e8) * FUNCTION, 4.0
     if op == "Upsample":
         factors = [max(f, 1.0) for f in factors]
         mode = pick(random, ["nearest", "linear"])

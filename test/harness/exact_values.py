@@ -1,0 +1,181 @@
+"""Small graphs whose right values numpy states: kinds of mistakes that compilers make silently.
+
+A case adds nodes to a graph and returns what its outputs have to be. Cases of one opset share a model, which is one more test: an empty
+constant must not take the weight that lies behind it. Integers are exact, floats within a rounding of their type.
+"""
+import argparse
+import collections
+import sys
+
+import numpy as np
+from onnx import numpy_helper
+
+import nncc
+from families.node import FUNCTION, ROUNDED, Node
+from random_geometry import Runner
+
+CASES = []
+
+
+def case(opset: int = 13):
+    """Registers a function as a case."""
+    def register(function):
+        CASES.append((opset, function))
+        return function
+    return register
+
+
+def f32(*values) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def one(graph: Node, name: str, value: np.ndarray) -> dict:
+    """The only output of a case."""
+    graph.output(name, value.dtype)
+    return {name: value}
+
+
+@case()
+def empty_constant_before_a_convolution(graph):
+    """Both constants begin at one offset; only one of them has bytes."""
+    rows = graph.node("Gather", [graph.input(np.arange(8, dtype=np.float32).reshape(4, 2)), graph.constant(np.zeros([0], np.int64))])
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3)
+    x = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    product = graph.node("MatMul", [graph.input(x), graph.constant(weights.T.copy())])
+    graph.output(product)
+    return {product: x @ weights.T, **one(graph, rows, np.zeros([0, 2], np.float32))}
+
+
+@case()
+def empty_constant_as_an_output(graph):
+    empty = graph.node("Identity", [graph.constant(np.zeros([0, 4], np.float32))])
+    kept = graph.node("Identity", [graph.constant(f32(1, 2, 3))])
+    graph.output(empty)
+    return {empty: np.zeros([0, 4], np.float32), **one(graph, kept, f32(1, 2, 3))}
+
+
+@case(11)
+def dynamic_quantization(graph):
+    x = f32(4, 1, 3.5, 2, 7, 0)
+    names = graph.node("DynamicQuantizeLinear", [graph.input(x)], results=3)
+    scale = np.float32(7) / np.float32(255)
+    wanted = [np.round(x / scale).astype(np.uint8), np.array(scale), np.array(0, np.uint8)]
+    for name, value in zip(names, wanted):
+        graph.output(name, value.dtype)
+    return dict(zip(names, wanted))
+
+
+@case()
+def largest_integer_as_a_fill(graph):
+    fill = graph.node("ConstantOfShape", [graph.constant(np.array([2]))], value=numpy_helper.from_array(np.array([2**63 - 1])))
+    chosen = graph.node("Where", [graph.input(np.array([True, False])), graph.input(np.array([5, 6])), fill])
+    return one(graph, chosen, np.array([5, 2**63 - 1]))
+
+
+@case()
+def large_integer_as_a_pad(graph):
+    operands = [graph.input(np.array([1, 2])), graph.constant(np.array([1, 1])), graph.constant(np.int64(2**62 + 1))]
+    return one(graph, graph.node("Pad", operands), np.array([2**62 + 1, 1, 2, 2**62 + 1]))
+
+
+@case()
+def range_of_large_integers(graph):
+    first = 2**53
+    return one(graph, graph.node("Range", [graph.constant(np.int64(v)) for v in (first, first + 3, 1)]), np.arange(first, first + 3))
+
+
+@case()
+def norm_of_a_row_of_zeros(graph):
+    graph.slack = ROUNDED
+    return one(graph, graph.node("LpNormalization", [graph.input(f32(0, 0, 0, 3, 4, 0).reshape(2, 3))], axis=1, p=2), f32(0, 0, 0, 0.6, 0.8, 0).reshape(2, 3))
+
+
+@case(21)
+def integers_that_half_does_not_hold(graph):
+    x = np.array([100000, -100000, 70000, 5], np.int32)
+    graph.slack = ROUNDED
+    value = (x * np.float32(np.float16(0.01))).astype(np.float16)
+    return one(graph, graph.node("DequantizeLinear", [graph.input(x), graph.constant(np.float16(0.01))]), value)
+
+
+@case(10)
+def nearest_of_a_smaller_image(graph):
+    """Positions 0 and 1.67 of the original: opset 10 leaves the rounding open, and models are made for onnxruntime's, up when shrinking."""
+    x = np.arange(1, 9, dtype=np.float32).reshape(1, 1, 2, 4)
+    return one(graph, graph.node("Resize", [graph.input(x), graph.constant(f32(1, 1, 0.6, 0.6))], mode="nearest"), x[:, :, :1, [0, 2]])
+
+
+@case()
+def largest_of_numbers_and_nan(graph):
+    x = f32(1, np.nan, 2, 3, 4, 5, 6, 7, 8).reshape(1, 1, 9)
+    pooled = graph.node("MaxPool", [graph.input(x)], kernel_shape=[3], strides=[3])
+    reduced = graph.node("ReduceMax", [graph.constant(x)], axes=[2], keepdims=0)
+    graph.output(pooled)
+    return {pooled: f32(np.nan, 5, 8).reshape(1, 1, 3), **one(graph, reduced, f32(np.nan).reshape(1, 1))}
+
+
+@case()
+def product_with_a_single_column(graph):
+    a, b = np.arange(8, dtype=np.float32).reshape(2, 4), f32(1, 2, 3, 4).reshape(4, 1)
+    return one(graph, graph.node("Gemm", [graph.input(a), graph.constant(b), graph.constant(np.float32(0.5))]), a @ b + np.float32(0.5))
+
+
+@case()
+def part_without_elements(graph):
+    parts = graph.node("Split", [graph.input(f32(1, 2, 3, 4)), graph.constant(np.array([4, 0]))], results=2)
+    graph.output(parts[0])
+    return {parts[0]: f32(1, 2, 3, 4), **one(graph, parts[1], f32())}
+
+
+@case()
+def slice_of_nothing(graph):
+    x = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
+    return one(graph, graph.node("Slice", [graph.input(x), *(graph.constant(np.array([v])) for v in (6, 2, -1))]), x[:, :, :0])
+
+
+@case()
+def product_of_no_terms(graph):
+    product = graph.node("MatMul", [graph.input(np.zeros([2, 0], np.float32)), graph.constant(np.zeros([0, 3], np.float32))])
+    return one(graph, product, np.zeros([2, 3], np.float32))
+
+
+@case()
+def length_of_integers(graph):
+    x = np.arange(6, dtype=np.int32).reshape(2, 3)
+    return one(graph, graph.node("ReduceL2", [graph.input(x)], axes=[1]), np.array([[2], [7]], np.int32))
+
+
+@case(17)
+def statistics_of_halves(graph):
+    """The mean that a normalization returns has the type that it is computed in."""
+    x = np.array([[0.125, -0.25, 0.5, 1], [1, 2, 3, 5]], np.float16)
+    y, mean = graph.node("LayerNormalization", [graph.input(x), graph.constant(np.ones([4], np.float16))], results=2)
+    graph.slack = FUNCTION
+    wide = x.astype(np.float32)
+    average = wide.mean(1, keepdims=True)
+    graph.output(y, np.float16)
+    return {y: ((wide - average) / np.sqrt(wide.var(1, keepdims=True) + 1e-5)).astype(np.float16), **one(graph, mean, average)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    made = collections.defaultdict(list)
+    for opset, function in CASES:
+        graph = Node(f"{function.__name__}_", np.random.default_rng(0), opset)
+        made[opset].append((graph, {name: [value] for name, value in function(graph).items()}))
+    wrong = 0
+    for target in nncc.targets_of(options.target):
+        runner = Runner(nncc.Nncc(options.nncc, target), None)
+        found = [fault for cases in made.values() for fault in runner.faults(cases, "cases")]
+        for (graph, _), why in found:
+            print(f"  FAIL {target.split('-')[0]} {graph.prefix.rstrip('_')}: {why}")
+        wrong += len(found)
+        print(f"exact values {target.split('-')[0]}: {len(CASES) - len(found)} of {len(CASES)} right", flush=True)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
