@@ -40,7 +40,8 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
     auto mean = [&](function_ref<Value(const Cursor &)> value) {
       Value sum = rows.sum(row, element, value);
       int64_t splat = rows.isAlongRow() ? 0 : row.splat();
-      return math.binary(Binary::mul, sum, math.constant(element, 1.0 / count, splat), element);
+      // Divided: a row of one number is its own mean, and has no variance.
+      return math.binary(Binary::div, sum, math.constant(element, count, splat), element);
     };
     Value center = mean([&](const Cursor &at) { return build.load(x, at); });
     auto centered = [&](const Cursor &at) {

@@ -65,6 +65,8 @@ def means(cases: Cases):
     for count in (7, 41, 49):
         values = np.repeat(np.arange(-20, 21, dtype=F32)[:, None], count, 1)
         x = cases.graph.input(values)
+        norm = cases.op("LayerNormalization", x, np.ones(count, F32), np.full(count, 3, F32), epsilon=1e-12)
+        cases.add(f"layer normalization of {count} equal", norm, np.full_like(values, 3))
         cases.add(f"floor of the mean of {count}", cases.op("Floor", cases.op("ReduceMean", x, axes=[1], keepdims=0)), values[:, 0])
         total = cases.op("ReduceSum", x, np.array([1]), keepdims=0)
         cases.add(f"floor of the sum of {count} / {count}", cases.op("Floor", cases.op("Div", total, F32(count))), values[:, 0])
