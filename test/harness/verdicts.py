@@ -54,6 +54,14 @@ class Facts:
         """Of coordinates, of Resize."""
         return self.attributes.get("coordinate_transformation_mode", b"half_pixel")
 
+    def keeps_all_extents(self) -> bool:
+        """Whether a Resize by scales rounds to the shape that was."""
+        scales = self.attributes.get("scales", self.operands[-1] if self.has(1) else None)
+        if self.op == "Resize" and self.opset > 10:
+            scales = self.operands[2] if self.has(2) else None
+        shape = np.array(self.operands[0].shape)
+        return scales is not None and len(scales) == len(shape) and np.array_equal(np.floor(np.array(scales, np.float32) * shape), shape)
+
     def keeps_an_extent(self) -> bool:
         """Whether a Resize leaves an extent of the image as it is."""
         dims = self.rank() - 2
@@ -101,13 +109,15 @@ VERDICTS = [
     Verdict(("ReduceMean",), lambda f: f.operands[0].size == 0, (), "a mean of no numbers is undefined"),
     Verdict(REDUCTIONS, lambda f: f.operands[0].size == 0, (REFERENCE,), "onnxruntime does not count negative axes from the end of an empty tensor"),
     Verdict(("Gemm",), lambda f: f.operands[0].size == 0, (REFERENCE,), "beta * C is added to a product of no terms, too"),
+    Verdict(("MatMul",), lambda f: any(v.size == 0 for v in f.operands), (REFERENCE,), "a product of no terms is 0, and its batches broadcast as others do"),
+    Verdict(("Pow",), lambda f: not f.finite(), (ORT,), "the reference takes a root where the exponent is a half: IEEE 754 says pow(-inf, 0.5) = inf"),
     Verdict(("QLinearConv", "ConvInteger"), lambda f: f.rank() != 4, (ORT,), "the reference's result has a dim too many unless there are four"),
     Verdict(("ConvTranspose",), lambda f: f.is_same() and any(s > 1 for s in f.attributes.get("strides", ())), (),
             "'output_shape[i] = input_shape[i] * strides[i]', also where the window is smaller than the stride: both have other shapes there"),
     Verdict(("ConvTranspose",), lambda f: f.opset < 11 and "output_shape" in f.attributes, (),
             "the text of opset 1 pads the other side than that of opset 11, which says to have only corrected it"),
     Verdict(("ConvTranspose",), always, (ORT,), "the reference adds the first group's bias to all, and has output_shape's odd pad at the end"),
-    Verdict(("Mod",), lambda f: f.attributes.get("fmod", 0) and np.dtype(np.int64) in f.types, (REFERENCE,), "onnxruntime takes the remainder in f64"),
+    Verdict(("Mod",), lambda f: f.attributes.get("fmod", 0) and f.operands[0].dtype.itemsize == 8, (REFERENCE,), "onnxruntime takes the remainder in f64"),
     Verdict(("Shrink",), always, (REFERENCE,), "'y = x - bias' in the type of x; onnxruntime computes f64 in f32, and compares unsigned with -lambd"),
     Verdict(("Sigmoid",), always, (REFERENCE,), "onnxruntime's approximation is 0 below -18 and less exact than its other functions"),
     Verdict(("PRelu",), lambda f: not f.finite(), (ORT,), "'f(x) = x for x >= 0', whatever the slope"),
@@ -128,6 +138,8 @@ VERDICTS = [
     Verdict(("NonZero",), lambda f: f.rank() == 0, (REFERENCE,), "'for scalar input, NonZero produces output shape (0, N)'"),
     Verdict(("OneHot",), always, (ORT,), "the reference computes the values from their difference, which rounds"),
     Verdict(("QuantizeLinear",), always, (ORT,), "'y = saturate((x / y_scale) + y_zero_point)': the reference casts to int32 before it saturates"),
+    Verdict(("Resize", "Upsample"), lambda f: f.keeps_all_extents() and f.opset < 11, (), "onnxruntime copies where no extent changes, whatever the scales"),
+    Verdict(("Resize",), lambda f: f.keeps_all_extents(), (REFERENCE,), "the same"),
     Verdict(("Resize",), lambda f: f.opset == 10, (ORT,), "the reference takes the rules of opset 11; those of 10 are Upsample's"),
     Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0), (ORT,), "the reference loses a tap where a position is a whole number"),
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize" and f.keeps_an_extent(), (),
@@ -135,6 +147,8 @@ VERDICTS = [
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize", (ORT,), "'length_resized is the length of the resized tensor', a whole number"),
     Verdict(("Resize",), lambda f: f.rule() not in (b"half_pixel", b"asymmetric"), (REFERENCE,),
             "in the other rules it is scale * extent, unrounded: so do ONNX's own test data have it"),
+    Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
+            "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
     Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
     Verdict(("Loop",), always, (ORT,), "the condition may be left out, and scan outputs are stacked along a new axis"),
     Verdict(("RNN", "GRU", "LSTM"), lambda f: f.activations() & {b"Affine", b"ThresholdedRelu", b"ScaledTanh"} and "activation_alpha" not in f.attributes, (),

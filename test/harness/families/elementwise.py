@@ -42,7 +42,7 @@ def unary_float(random, node):
         attributes |= {"detect_negative": pick(random, [0, 1]), "detect_positive": pick(random, [0, 1])}
     value = values(random, dtype, extents(random), node.special or op in ("IsNaN", "IsInf"), low, high)
     if op in ("Sin", "Cos", "Tan"):  # which are right up to 1e18
-        value = np.where(np.isfinite(value) & (np.abs(value) > 1e18), np.array(1000).astype(dtype), value)
+        value = np.where(np.isfinite(value) & (np.abs(value.astype(np.float64)) > 1e18), dtype.type(1000), value)
     node.result(op, [node.operand(value)], BOOL if op in ("IsNaN", "IsInf") else dtype, slack, 1.0 if op in SUMS else 0.0, **attributes)
 
 
