@@ -73,6 +73,10 @@ class Facts:
         """Whether windows are padded by rule to keep the extents."""
         return self.attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
 
+    def is_dilated(self) -> bool:
+        """Whether windows have holes."""
+        return any(d > 1 for d in self.attributes.get("dilations", ()))
+
     def activations(self) -> set[bytes]:
         """Of an RNN, GRU or LSTM, where they are named."""
         return set(self.attributes.get("activations", ()))
@@ -97,9 +101,11 @@ VERDICTS = [
     Verdict(("MaxPool",), lambda f: not f.finite() and f.rank() == 4 and len(f.node.output) == 1 and not f.attributes.keys() & {"auto_pad", "ceil_mode", "dilations"},
             (REFERENCE,), "the same"),
     Verdict(("MaxPool",), lambda f: not f.finite(), (), "the same, and the reference's windows are wrong for all but the plainest form"),
-    Verdict(("MaxPool",), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (REFERENCE,),
-            "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations: onnxruntime forgets those of the padding"),
-    Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and any(d > 1 for d in f.attributes.get("dilations", ())), (),
+    Verdict(("MaxPool",), lambda f: f.is_same() and f.is_dilated() and (f.attributes["auto_pad"] == b"SAME_LOWER" or len(f.node.output) > 1), (),
+            "onnxruntime forgets dilations where it pads by rule, and the reference pads at the end for SAME_LOWER, too"),
+    Verdict(("MaxPool",), lambda f: f.is_same() and f.is_dilated(), (REFERENCE,),
+            "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations"),
+    Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and f.is_dilated(), (),
             "the same, and the reference's own windows lie elsewhere"),
     Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
     Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "
