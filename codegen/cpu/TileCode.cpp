@@ -75,16 +75,9 @@ void TileCode::addTap(Value &sum, Value x, Value factor) {
   case TapBody::Sum:
     sum = arith::AddFOp::create(b, x, sum);
     break;
-  case TapBody::Maximum: {
-    // A comparison with a selection is one instruction on x86; a NaN is never the maximum, as in onnxruntime.
-    if (!isa<FloatType>(sumType)) {
-      sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
-      break;
-    }
-    Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, sum);
-    sum = arith::SelectOp::create(b, larger, x, sum);
+  case TapBody::Maximum:
+    sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
     break;
-  }
   case TapBody::Product:
     break;
   }
