@@ -295,6 +295,7 @@ def ExpandMath : Pass<"nncc-expand-math", "::mlir::func::FuncOp"> {
     // becomes clamping, a polynomial of degree 6 and two multiplications by powers of two
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 #endif

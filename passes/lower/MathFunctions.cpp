@@ -4,6 +4,8 @@
 #include "passes/lower/MathFunctions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 #include <cmath>
 #include <limits>
@@ -94,6 +96,9 @@ static Mask compare(P predicate, Real a, double b) { return compare(predicate, a
 static Mask operator&(Mask a, Mask b) { return {a.builder, arith::AndIOp::create(*a.builder, a.value, b.value)}; }
 static Mask operator|(Mask a, Mask b) { return {a.builder, arith::OrIOp::create(*a.builder, a.value, b.value)}; }
 static Real select(Mask mask, Real a, Real b) {
+  return {a.builder, arith::SelectOp::create(*a.builder, mask.value, a.value, b.value)};
+}
+static Bits select(Mask mask, Bits a, Bits b) {
   return {a.builder, arith::SelectOp::create(*a.builder, mask.value, a.value, b.value)};
 }
 static Real select(Mask mask, double a, Real b) { return select(mask, number(b, a), b); }
@@ -326,19 +331,103 @@ struct Quarters {
 };
 } // namespace
 
-/// The reduction is done in f64 with pi/2 in three parts and fused multiplications, which are exact until the last
-/// subtraction: results near multiples of pi keep their digits.
-static Quarters reduceAngle(Real x) {
-  Real wide = toDouble(x);
-  wide = select(compare(P::OLT, absOf(wide), 0x1p50), wide, wide * 0); // infinity becomes NaN
-  Format format(wide);
-  Real sum = fma(wide, 2 / pi, format.roundingNumber());
+/// pi/2 = part[0] + part[1] + ..., of 53 bits each.
+static constexpr double halfPi[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54, -0x1.f1976b7ed8fbcp-110,
+                                    0x1.4cf98e804177dp-164};
+/// Angles up to the first bound have a number of quarter turns that is exact in f64 along with its products; beyond the
+/// second one they count as 0.
+static constexpr double largeAngle = 0x1p50, endOfAngles = 0x1p60;
+
+namespace {
+/// An f64 angle as a number of quarter turns, in the low bits of a float's, and what is left of it.
+struct Turned {
+  Bits quarter;
+  Real rest;
+};
+/// A result as its rounding and what that leaves out, exactly.
+struct Exact {
+  Real value, error;
+};
+} // namespace
+
+static Exact addExactly(Real a, Real b) { // Knuth
+  Real sum = a + b, part = sum - a;
+  return {sum, (a - (sum - part)) + (b - part)};
+}
+static Exact multiplyExactly(Real a, double b) {
+  Real product = a * b;
+  return {product, fma(a, b, -product)};
+}
+
+/// A sum as if it were taken in three times the precision of its terms (Ogita, Rump, Oishi 2005: SumK).
+static Real addPrecisely(SmallVector<Real> terms) {
+  for (int pass = 0; pass < 2; ++pass)
+    for (size_t i = 1; i < terms.size(); ++i) {
+      auto [sum, error] = addExactly(terms[i], terms[i - 1]);
+      terms[i] = sum;
+      terms[i - 1] = error;
+    }
+  Real sum = terms.front();
+  for (Real term : ArrayRef<Real>(terms).drop_front())
+    sum = sum + term;
+  return sum;
+}
+
+/// Fused multiplications by the parts of pi/2 are exact until the last subtraction: what is left near multiples of pi
+/// keeps its digits.
+static Turned turn(Real x, int parts) {
+  Format format(x);
+  Real sum = fma(x, 2 / pi, format.roundingNumber());
   Real count = sum - format.roundingNumber();
-  Real rest = fma(count, -0x1.921fb54442d18p+0, wide);
-  rest = fma(count, -0x1.1a62633145c07p-54, rest);
-  if (x.isDouble())
-    rest = fma(count, 0x1.f1976b7ed8fbcp-110, rest);
-  Real r = toTypeOf(rest, x), z = r * r;
+  Real rest = x;
+  for (double part : ArrayRef<double>(halfPi).take_front(parts))
+    rest = fma(count, -part, rest);
+  return {bitsOf(sum), rest};
+}
+
+/// Angles in [largeAngle, endOfAngles): multiples of 2^30 quarter turns are taken out first, which leaves 2^30 of them
+/// at most (Cody and Waite 1980, in two steps). What is lost on the way is kept until the end.
+static Turned turnLarge(Real x) {
+  constexpr double multiples = 0x1.8p82; // the rounding number for steps of 2^30
+  Real many = fma(x, 2 / pi, multiples) - multiples;
+  Exact product1 = multiplyExactly(many, -halfPi[1]), product2 = multiplyExactly(many, -halfPi[2]);
+  Exact near = addExactly(fma(many, -halfPi[0], x), product1.value);
+  Turned turned = turn(near.value, 1);
+  Real count = realOf(turned.quarter) - Format(x).roundingNumber();
+  Exact product = multiplyExactly(count, -halfPi[1]);
+  Real rest = addPrecisely({many * -halfPi[3], product2.error, count * -halfPi[2], product.error, product2.value,
+                            product1.error, product.value, near.error, turned.rest});
+  return {turned.quarter, rest};
+}
+
+/// `values` where the mask is false on all lanes, what `inside` makes of them elsewhere: behind a branch.
+static Turned unlessAny(Mask mask, Turned values, function_ref<Turned()> inside) {
+  ImplicitLocOpBuilder &builder = *mask.builder;
+  Value any = mask.value;
+  if (isa<VectorType>(any.getType()))
+    any = vector::ReductionOp::create(builder, vector::CombiningKind::OR, any);
+  auto branch = scf::IfOp::create(builder, TypeRange{values.quarter.value.getType(), values.rest.type()}, any,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(builder, ValueRange{values.quarter.value, values.rest.value});
+  builder.setInsertionPointToStart(branch.thenBlock());
+  Turned other = inside();
+  scf::YieldOp::create(builder, ValueRange{other.quarter.value, other.rest.value});
+  return {{&builder, branch.getResult(0)}, {&builder, branch.getResult(1)}};
+}
+
+/// The reduction is done in f64.
+static Quarters reduceAngle(Real x) {
+  Real wide = toDouble(x), magnitude = absOf(wide);
+  Mask isLarge = compare(P::OGE, magnitude, largeAngle) & compare(P::OLT, magnitude, endOfAngles);
+  Turned turned = turn(select(compare(P::OLT, magnitude, largeAngle), wide, wide * 0), // infinity becomes NaN
+                       x.isDouble() ? 3 : 2);
+  turned = unlessAny(isLarge, turned, [&]() -> Turned {
+    Turned large = turnLarge(select(isLarge, wide, 0));
+    return {select(isLarge, large.quarter, turned.quarter), select(isLarge, large.rest, turned.rest)};
+  });
+  Real r = toTypeOf(turned.rest, x), z = r * r;
   Real sine = r, cosine = r;
   if (x.isDouble()) { // fdlibm sin, cos
     sine = polynomial(z, {1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
@@ -349,7 +438,7 @@ static Quarters reduceAngle(Real x) {
     sine = polynomial(z, {-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1});
     cosine = polynomial(z, {2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2});
   }
-  return {toInt32(bitsOf(sum)), fma(sine, z * r, r), fma(cosine, z * z, fma(z, -0.5, 1.0))};
+  return {toInt32(turned.quarter), fma(sine, z * r, r), fma(cosine, z * z, fma(z, -0.5, 1.0))};
 }
 
 static Mask isOdd(Bits bits) {
@@ -459,7 +548,8 @@ Real nncc::acoshOf(Real x) {
   Real t = x - 1;
   Real small = log1pOf(t + sqrtOf(fma(t, t, t * 2)));
   Real large = logOf(x) + ln2;
-  return select(compare(P::OGT, x, x.isDouble() ? 1e9 : 1e5), large, small);
+  Real value = select(compare(P::OGT, x, x.isDouble() ? 1e9 : 1e5), large, small);
+  return select(compare(P::OLT, x, 1), notANumber, value); // the root of a square would hide it
 }
 
 Real nncc::atanhOf(Real x) {

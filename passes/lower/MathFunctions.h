@@ -1,4 +1,4 @@
-// Mathematical functions written as arithmetic on scalars and vectors of f32 and f64, without branches or tables.
+// Mathematical functions written as arithmetic on scalars and vectors of f32 and f64, without tables.
 // Accuracy (test/passes/lower/MathFunctionsTest.cpp measures it): f32 below 4 ulp, f64 below 4 ulp but for pow.
 #ifndef NNCC_PASSES_LOWER_MATHFUNCTIONS_H
 #define NNCC_PASSES_LOWER_MATHFUNCTIONS_H
@@ -27,7 +27,7 @@ Real logOf(Real x);
 Real log2Of(Real x);
 Real log10Of(Real x);
 Real log1pOf(Real x);
-/// Beyond |x| = 2^50 the angle counts as 0: an f32 step is 2^27 there.
+/// Right up to |x| = 2^60; from there on the angle counts as 0. Beyond 2^50 behind a branch.
 Real sinOf(Real x);
 Real cosOf(Real x);
 Real tanOf(Real x);

@@ -170,20 +170,23 @@ template <typename T, typename Wide> void measure(const Case<T, Wide> &test, con
 }
 constexpr float all = std::numeric_limits<float>::max();
 constexpr double allDouble = std::numeric_limits<double>::max();
+// The last angles before 2^60.
+constexpr float angles = 0x1.fffffep59f;
+constexpr double anglesDouble = 0x1.fffffffffffffp59;
 } // namespace
 
 TEST(MathFunctions, SinglePrecision) {
   const Case<float, double> cases[] = {
-      {"math.exp", std::exp, 1, -all, all},         {"math.exp2", std::exp2, 1.5, -all, all},
-      {"math.expm1", std::expm1, 2, -all, all},     {"math.log", std::log, 1, 0, all},
-      {"math.log2", std::log2, 2, 0, all},          {"math.log10", std::log10, 2.5, 0, all},
-      {"math.log1p", std::log1p, 3, -1, all},       {"math.sin", std::sin, 2, -0x1p49f, 0x1p49f},
-      {"math.cos", std::cos, 2, -0x1p49f, 0x1p49f}, {"math.tan", std::tan, 4, -0x1p49f, 0x1p49f},
-      {"math.asin", std::asin, 3, -1, 1},           {"math.acos", std::acos, 3, -1, 1},
-      {"math.atan", std::atan, 3, -all, all},       {"math.sinh", std::sinh, 3, -all, all},
-      {"math.cosh", std::cosh, 2, -all, all},       {"math.tanh", std::tanh, 3, -all, all},
-      {"math.asinh", std::asinh, 4, -all, all},     {"math.acosh", std::acosh, 4, 1, all},
-      {"math.atanh", std::atanh, 4, -1, 1},         {"math.erf", std::erf, 4, -all, all},
+      {"math.exp", std::exp, 1, -all, all},       {"math.exp2", std::exp2, 1.5, -all, all},
+      {"math.expm1", std::expm1, 2, -all, all},   {"math.log", std::log, 1, 0, all},
+      {"math.log2", std::log2, 2, 0, all},        {"math.log10", std::log10, 2.5, 0, all},
+      {"math.log1p", std::log1p, 3, -1, all},     {"math.sin", std::sin, 2, -angles, angles},
+      {"math.cos", std::cos, 2, -angles, angles}, {"math.tan", std::tan, 4, -angles, angles},
+      {"math.asin", std::asin, 3, -1, 1},         {"math.acos", std::acos, 3, -1, 1},
+      {"math.atan", std::atan, 3, -all, all},     {"math.sinh", std::sinh, 3, -all, all},
+      {"math.cosh", std::cosh, 2, -all, all},     {"math.tanh", std::tanh, 3, -all, all},
+      {"math.asinh", std::asinh, 4, -all, all},   {"math.acosh", std::acosh, 4, -all, all},
+      {"math.atanh", std::atanh, 4, -1, 1},       {"math.erf", std::erf, 4, -all, all},
   };
   for (const auto &test : cases)
     measure(test, "f32", 8);
@@ -200,8 +203,11 @@ TEST(MathFunctions, DoublePrecision) {
       {"math.log10", std::log10, 3, 0, allDouble},
       {"math.log1p", std::log1p, 3, -1, allDouble},
       {"math.sin", std::sin, 1.5, -1e9, 1e9},
+      {"math.sin", std::sin, 1.6, -anglesDouble, anglesDouble},
       {"math.cos", std::cos, 1.5, -1e9, 1e9},
+      {"math.cos", std::cos, 1.6, -anglesDouble, anglesDouble},
       {"math.tan", std::tan, 3, -1e9, 1e9},
+      {"math.tan", std::tan, 3.1, -anglesDouble, anglesDouble},
       {"math.asin", std::asin, 3, -1, 1},
       {"math.acos", std::acos, 3, -1, 1},
       {"math.atan", std::atan, 3, -allDouble, allDouble},
@@ -209,7 +215,7 @@ TEST(MathFunctions, DoublePrecision) {
       {"math.cosh", std::cosh, 3, -allDouble, allDouble},
       {"math.tanh", std::tanh, 4, -allDouble, allDouble},
       {"math.asinh", std::asinh, 4, -allDouble, allDouble},
-      {"math.acosh", std::acosh, 4, 1, allDouble},
+      {"math.acosh", std::acosh, 4, -allDouble, allDouble},
       {"math.atanh", std::atanh, 4, -1, 1},
       {"math.erf", std::erf, 4, -allDouble, allDouble},
   };
