@@ -110,8 +110,9 @@ def NN_SelectOp : NN_InferredOp<"select"> {
 def NN_CastOp : NN_Op<"cast", [Pure, SameOperandsAndResultShape]> {
   let summary = "converts every element to another type";
   let description = [{
-    Float to integer truncates toward zero (out of range is undefined unless `saturate`), integer to narrower integer
-    wraps, anything to `i1` is `x != 0`. ONNX Cast, CastLike.
+    Float to integer truncates toward zero; what is out of range becomes the end of the range, NaN becomes 0. Integer to
+    narrower integer wraps, unless `saturate`. What becomes a float is rounded once, to the nearest, ties to even.
+    Anything to `i1` is `x != 0`. ONNX Cast, CastLike.
 
     ```mlir
     %y = nn.cast %x : tensor<2x3xi64> -> tensor<2x3xf32>

@@ -105,6 +105,50 @@ struct TruncateInTwoSteps : OpRewritePattern<arith::TruncFOp> {
     return success();
   }
 };
+/// Integers to f16 or bf16 have no instruction everywhere: they go through a float that holds them, and round once.
+template <typename Op> struct ConvertInTwoSteps : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    Type element = getElementTypeOrSelf(op.getType());
+    if (!element.isF16() && !element.isBF16())
+      return rewriter.notifyMatchFailure(op, "not to a 16-bit float");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    Value x = op.getIn();
+    unsigned width = getElementTypeOrSelf(x.getType()).getIntOrFloatBitWidth();
+    // f32 holds 24 bits, and what has more is infinite as f16; f64 holds 53.
+    Type wide = width <= 24 || element.isF16() ? rewriter.getF32Type() : rewriter.getF64Type();
+    if (width > 53 && wide.isF64())
+      x = roundToOdd(builder, x);
+    Type type = wide;
+    if (auto vector = dyn_cast<VectorType>(op.getType()))
+      type = VectorType::get(vector.getShape(), wide);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), Op::create(builder, type, x));
+    return success();
+  }
+
+  /// An integer of 64 bits with at most 53 significant ones, which rounds to 8 or 11 bits as `x` does: where `x` has
+  /// more, the last bit that is kept says whether there were any below it.
+  static Value roundToOdd(ImplicitLocOpBuilder &builder, Value x) {
+    auto number = [&](int64_t value) -> Value {
+      TypedAttr attribute = IntegerAttr::get(getElementTypeOrSelf(x.getType()), value);
+      if (auto vector = dyn_cast<VectorType>(x.getType()))
+        attribute = DenseElementsAttr::get(vector, attribute);
+      return arith::ConstantOp::create(builder, attribute);
+    };
+    constexpr int64_t kept = int64_t(1) << 11, below = kept - 1;
+    auto isAny = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne,
+                                       arith::AndIOp::create(builder, x, number(below)), number(0));
+    Value sticky = arith::SelectOp::create(builder, isAny, number(kept), number(0));
+    Value odd = arith::OrIOp::create(builder, arith::AndIOp::create(builder, x, number(~below)), sticky);
+    // Signed: x + 2^53 < 2^54 as unsigned numbers is |x| < 2^53.
+    constexpr bool isSigned = std::is_same_v<Op, arith::SIToFPOp>;
+    Value shifted = isSigned ? arith::AddIOp::create(builder, x, number(int64_t(1) << 53)).getResult() : x;
+    auto isShort =
+        arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, shifted, number(int64_t(1) << (isSigned ? 54 : 53)));
+    return arith::SelectOp::create(builder, isShort, x, odd);
+  }
+};
 } // namespace
 
 void nncc::populateExpandMathPatterns(RewritePatternSet &patterns) {
@@ -116,8 +160,8 @@ void nncc::populateExpandMathPatterns(RewritePatternSet &patterns) {
       ExpandFunction<math::AtanOp, atanOf>, ExpandFunction<math::SinhOp, sinhOf>, ExpandFunction<math::CoshOp, coshOf>,
       ExpandFunction<math::TanhOp, tanhOf>, ExpandFunction<math::AsinhOp, asinhOf>,
       ExpandFunction<math::AcoshOp, acoshOf>, ExpandFunction<math::AtanhOp, atanhOf>,
-      ExpandFunction<math::PowFOp, powOf>, ExpandFunction<arith::RemFOp, fmodOf>, ExpandErf, TruncateInTwoSteps>(
-      patterns.getContext());
+      ExpandFunction<math::PowFOp, powOf>, ExpandFunction<arith::RemFOp, fmodOf>, ExpandErf, TruncateInTwoSteps,
+      ConvertInTwoSteps<arith::SIToFPOp>, ConvertInTwoSteps<arith::UIToFPOp>>(patterns.getContext());
   populatePolynomialApproximateErfPattern(patterns);
   arith::populateExpandBFloat16Patterns(patterns);
 }

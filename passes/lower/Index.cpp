@@ -278,7 +278,7 @@ LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op) {
   on.offset += strides[0];
   Cursor scalar;
   scalar.indices.resize(rank);
-  Value offValue = build.loadRaw(off, scalar), onValue = build.loadRaw(on, scalar);
+  Value offValue = build.load(off, scalar), onValue = build.load(on, scalar);
 
   walk(loops, nest, 0, &nest.accesses[1], nullptr, [&](const Cursor &at) {
     Value index = build.loadRaw(nest.accesses[0], at);
@@ -297,7 +297,7 @@ LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op) {
       position = arith::AddIOp::create(b, loc, position, offsets);
     }
     Value isHot = build.math.binary(Binary::equal, index, position, integer);
-    build.storeRaw(
+    build.store(
         nest.accesses[1], at,
         arith::SelectOp::create(b, loc, isHot, build.splat(onValue, at.lanes), build.splat(offValue, at.lanes)));
   });

@@ -536,6 +536,38 @@ Value ScalarMath::remainder(Value x, Value y, bool signOfDivisor) {
 
 //===-- cast ------------------------------------------------------------===//
 
+/// Toward zero; what is out of range becomes the end of the range, NaN becomes 0. As AArch64 converts, on all targets.
+Value ScalarMath::floatToInteger(Value x, Type target, bool isUnsigned) {
+  using P = arith::CmpFPredicate;
+  Ops o{builder, loc};
+  unsigned width = target.getIntOrFloatBitWidth();
+  auto floatType = cast<FloatType>(getElementTypeOrSelf(x.getType()));
+  APInt least = isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
+  APInt most = isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
+  APFloat low(floatType.getFloatSemantics()), high(floatType.getFloatSemantics());
+  low.convertFromAPInt(least, !isUnsigned, APFloat::rmTowardZero);
+  bool isExact = high.convertFromAPInt(most, !isUnsigned, APFloat::rmTowardZero) == APFloat::opOK;
+  // Clamped before the conversion, which is then defined: a saturating one costs x86 ten times as much. A NaN stays,
+  // and what becomes of it is not taken.
+  Value highest = o.number(x, high.convertToDouble());
+  Value clamped = o.min(o.max(x, low.convertToDouble()), high.convertToDouble());
+  // Narrow integers come through i32, for which there are instructions.
+  Type wide = width < 32 ? Type(builder.getI32Type()) : target, wideType = withShapeOf(x, wide);
+  Value result = isUnsigned && width >= 32 ? o.make<arith::FPToUIOp>(wideType, clamped)
+                                           : o.make<arith::FPToSIOp>(wideType, clamped);
+  auto number = [&](const APInt &value) -> Value {
+    TypedAttr attr = IntegerAttr::get(wide, value);
+    if (auto vector = dyn_cast<VectorType>(wideType))
+      attr = DenseElementsAttr::get(vector, attr);
+    return o.make<arith::ConstantOp>(attr);
+  };
+  // The greatest float in range may be less than the greatest integer.
+  if (!isExact)
+    result = o.select(o.compare(P::OGT, x, highest), number(most), result);
+  result = o.select(o.compare(P::ORD, x, x), result, number(APInt::getZero(wide.getIntOrFloatBitWidth())));
+  return wide == target ? result : o.make<arith::TruncIOp>(withShapeOf(x, target), result);
+}
+
 Value ScalarMath::cast(Value x, Type from, Type to, bool saturate) {
   using P = arith::CmpIPredicate;
   Ops o{builder, loc};
@@ -551,41 +583,21 @@ Value ScalarMath::cast(Value x, Type from, Type to, bool saturate) {
     return isFromFloat ? o.compare(arith::CmpFPredicate::UNE, x, zero) : o.compare(P::ne, x, zero);
   }
   if (isToFloat) {
+    // A half is computed as a float, but a cast to it rounds, once.
+    Type stored = memoryType(to), storedType = withShapeOf(x, stored);
     Value result = x;
     if (!isFromFloat)
-      result = isFromUnsigned ? o.make<arith::UIToFPOp>(type, x) : o.make<arith::SIToFPOp>(type, x);
-    else if (source != target)
-      result = target.getIntOrFloatBitWidth() > source.getIntOrFloatBitWidth() ? o.make<arith::ExtFOp>(type, x)
-                                                                               : o.make<arith::TruncFOp>(type, x);
-    // A half is computed as a float, but a cast to it rounds.
-    Type memory = memoryType(to);
-    if (memory != target)
-      result = o.make<arith::ExtFOp>(type, o.make<arith::TruncFOp>(withShapeOf(x, memory), result));
-    return result;
+      result = isFromUnsigned ? o.make<arith::UIToFPOp>(storedType, x) : o.make<arith::SIToFPOp>(storedType, x);
+    else if (stored.getIntOrFloatBitWidth() > source.getIntOrFloatBitWidth())
+      result = o.make<arith::ExtFOp>(storedType, x);
+    else if (stored != source)
+      result = o.make<arith::TruncFOp>(storedType, x);
+    return stored == target ? result : o.make<arith::ExtFOp>(type, result);
   }
   unsigned width = target.getIntOrFloatBitWidth();
   bool isUnsigned = to.isUnsignedInteger();
-  if (isFromFloat) {
-    if (saturate) {
-      // Clamped in float, before the conversion: a saturating conversion costs x86 ten times as much.
-      auto floatType = cast<FloatType>(source);
-      APFloat low(floatType.getFloatSemantics()), high(floatType.getFloatSemantics());
-      APInt lowest = isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width);
-      APInt highest = isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width);
-      low.convertFromAPInt(lowest, !isUnsigned, APFloat::rmTowardZero);
-      high.convertFromAPInt(highest, !isUnsigned, APFloat::rmTowardZero);
-      Value isNumber = o.compare(arith::CmpFPredicate::ORD, x, x);
-      Value clamped = o.min(o.max(x, FloatAttr::get(source, low).getValueAsDouble()),
-                            FloatAttr::get(source, high).getValueAsDouble());
-      x = o.select(isNumber, clamped, o.number(x, 0));
-    }
-    if (width < 32) {
-      // Through i32, so that what is out of range wraps as on the machines that models are trained on.
-      Value wide = o.make<arith::FPToSIOp>(withShapeOf(x, builder.getI32Type()), x);
-      return o.make<arith::TruncIOp>(type, wide);
-    }
-    return isUnsigned ? o.make<arith::FPToUIOp>(type, x) : o.make<arith::FPToSIOp>(type, x);
-  }
+  if (isFromFloat)
+    return floatToInteger(x, target, isUnsigned);
   unsigned sourceWidth = source.getIntOrFloatBitWidth();
   if (saturate && !from.isInteger(1)) {
     // The target's range, as far as it is inside the source's.

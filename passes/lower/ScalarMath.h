@@ -30,6 +30,7 @@ public:
 
   mlir::Value unary(nn::UnaryKind kind, mlir::Value x, mlir::Type element, double alpha = 0, double beta = 0);
   mlir::Value binary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, mlir::Type element);
+  /// `saturate` is about integers: floats always saturate when they become integers.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to, bool saturate = false);
 
   /// A float of `element`'s compute type as f64, in which the blocks of a long sum are added up; and back. Integers,
@@ -45,6 +46,7 @@ private:
   mlir::Value integerUnary(nn::UnaryKind kind, mlir::Value x, mlir::Type element, double alpha, double beta);
   mlir::Value floatBinary(nn::BinaryKind kind, mlir::Value x, mlir::Value y);
   mlir::Value integerBinary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, bool isUnsigned);
+  mlir::Value floatToInteger(mlir::Value x, mlir::Type target, bool isUnsigned);
   mlir::Value power(mlir::Value x, mlir::Value y);
   mlir::Value integerPower(mlir::Value x, mlir::Value y, bool isUnsigned);
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool signOfDivisor);
