@@ -126,11 +126,15 @@ void importShrink(Node &node) {
   if (!node.requireNumber(0))
     return;
   Value x = node.input(0);
-  Value below = node.binary(BinaryKind::less, x, node.scalar(-lambda, x));
   Value above = node.binary(BinaryKind::greater, x, node.scalar(lambda, x));
   Value shifted = node.binary(BinaryKind::sub, x, node.scalar(bias, x));
-  Value raised = node.binary(BinaryKind::add, x, node.scalar(bias, x));
-  node.set(0, node.select(below, raised, node.select(above, shifted, node.scalar(0, x))));
+  Value result = node.select(above, shifted, node.scalar(0, x));
+  // Nothing unsigned is below a negative bound, which such a type does not hold.
+  if (!elementOf(x).isUnsignedInteger() || lambda < 0) {
+    Value below = node.binary(BinaryKind::less, x, node.scalar(-lambda, x));
+    result = node.select(below, node.binary(BinaryKind::add, x, node.scalar(bias, x)), result);
+  }
+  node.set(0, result);
 }
 
 /// Bounds by attribute before opset 11, by input since.
@@ -271,15 +275,19 @@ void importPRelu(Node &node) {
 /// Folds a list of operands from the left.
 void importVariadic(Node &node, BinaryKind kind, bool dividesByCount = false) {
   node.ignore({"consumed_inputs"});
-  Value result = node.input(0);
   for (size_t i = 0; i < node.inputCount(); ++i)
     if (!node.requireNumber(i))
       return;
+  // Sums of 16-bit floats are rounded once.
+  Type element = elementOf(node.input(0)), f32 = Float32Type::get(node.context());
+  bool isWide = kind == BinaryKind::add && node.inputCount() > 1 && (element.isF16() || element.isBF16());
+  auto operand = [&](size_t i) { return isWide ? node.cast(node.input(i), f32) : node.input(i); };
+  Value result = operand(0);
   for (size_t i = 1; i < node.inputCount(); ++i)
-    result = node.binary(kind, result, node.input(i));
+    result = node.binary(kind, result, operand(i));
   if (dividesByCount && node.inputCount() > 1)
     result = node.binary(BinaryKind::div, result, node.scalar(node.inputCount(), result));
-  node.set(0, result);
+  node.set(0, isWide ? node.cast(result, element) : result);
 }
 
 void importSum(Node &node) { importVariadic(node, BinaryKind::add); }

@@ -220,7 +220,7 @@ int64_t Node::requiredInteger(StringRef name) {
 
 double Node::number(StringRef name, double byDefault) {
   auto *found = typedAttribute(name, onnx::AttributeProto::FLOAT);
-  return found ? found->f() : byDefault;
+  return found ? found->f() : static_cast<float>(byDefault); // schemas hold f32, and f64 operators compute with that
 }
 
 std::string Node::text(StringRef name, StringRef byDefault) {
