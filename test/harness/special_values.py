@@ -1,0 +1,110 @@
+"""NaN stays NaN in every maximum and minimum, and sines of very large angles are right: on each target, against numpy.
+
+What docs/numerics.md promises of NaN and of large arguments. Windows are of every form that the compiler has code for.
+"""
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+import nncc
+
+FLOATS = (np.float32, np.float16, np.float64)
+
+
+def numbers(shape, dtype, seed) -> np.ndarray:
+    """Random numbers of both signs, one of 23 of them NaN or infinite."""
+    random = np.random.default_rng(seed)
+    x = random.standard_normal(shape).astype(dtype)
+    flat = x.reshape(-1)
+    places = random.permutation(flat.size)[:max(flat.size // 23, 3)]
+    flat[places] = np.resize(np.array([np.nan, np.inf, -np.inf, np.nan], dtype), places.size)
+    return x
+
+
+def windows(x, kernel, strides, dilations=None, pads=0) -> np.ndarray:
+    """The largest elements of the windows of an N, C, spatial tensor."""
+    rank = len(kernel)
+    dilations = dilations or [1] * rank
+    x = np.pad(x, [(0, 0)] * 2 + [(pads, pads)] * rank, constant_values=-np.inf)
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations)]
+    view = np.lib.stride_tricks.sliding_window_view(x, spans, tuple(range(2, 2 + rank)))
+    view = view[(slice(None),) * 2 + tuple(slice(None, None, s) for s in strides) + tuple(slice(None, None, d) for d in dilations)]
+    return view.max(tuple(range(-rank, 0)))
+
+
+def cases():
+    """(op, input, attributes, further operands, expected, tolerance)"""
+    for seed, dtype in enumerate(FLOATS):
+        for shape, kernel, strides, dilations, pads in (
+                ((1, 19, 13, 17), [3, 3], [1, 1], None, 1), ((1, 8, 13, 17), [3, 3], [2, 2], None, 1), ((2, 5, 12, 14), [2, 2], [2, 2], None, 0),
+                ((1, 16, 13, 11), [5, 5], [1, 1], None, 2), ((1, 3, 19, 23), [4, 6], [3, 2], None, 0), ((1, 7, 17, 19), [3, 3], [1, 2], [2, 3], 0),
+                ((1, 4, 40, 50), [20, 21], [10, 7], None, 0), ((2, 3, 29), [4], [3], None, 0), ((1, 1, 9), [3], [3], None, 0)):
+            x = numbers(shape, dtype, seed)
+            attributes = {"kernel_shape": kernel, "strides": strides, "pads": [pads] * 2 * len(kernel), "dilations": dilations or [1] * len(kernel)}
+            yield "MaxPool", x, attributes, [], windows(x, kernel, strides, dilations, pads), 0
+        x = numbers((2, 5, 7, 9), dtype, seed)
+        yield "GlobalMaxPool", x, {}, [], x.max((2, 3), keepdims=True), 0
+        for axes in ((1,), (3,), (0, 2), (2, 3)):
+            yield "ReduceMax", x, {}, [np.array(axes)], x.max(axes, keepdims=True), 0
+            yield "ReduceMin", x, {}, [np.array(axes)], x.min(axes, keepdims=True), 0
+        y = numbers((7, 9), dtype, seed + 10)
+        yield "Max", x, {}, [y], np.maximum(x, y), 0
+        yield "Min", x, {}, [y], np.minimum(x, y), 0
+        yield "Clip", x, {}, [np.array(-0.5, dtype), np.array(0.75, dtype)], np.clip(x, dtype(-0.5), dtype(0.75)), 0
+        yield "Relu", x, {}, [], np.maximum(x, dtype(0)), 0
+    random = np.random.default_rng(1)
+    for dtype, ulps in ((np.float32, 4 * 2.0 ** -24), (np.float64, 4 * 2.0 ** -53)):
+        x = (random.uniform(-1, 1, 301) * 10.0 ** random.uniform(-3, 18, 301)).astype(dtype)
+        x[-3:] = 1e18, np.inf, np.nan
+        with np.errstate(invalid="ignore"):
+            for op, function in (("Sin", np.sin), ("Cos", np.cos), ("Tan", np.tan)):
+                yield op, x, {}, [], function(x.astype(np.float64)), ulps
+
+
+def make_model(path: Path) -> dict:
+    """All cases in one model; their inputs, and (expected, tolerance) by the name of the output."""
+    nodes, inputs, constants, outputs, values, expected = [], [], [], [], {}, {}
+    for number, (op, x, attributes, operands, want, tolerance) in enumerate(cases()):
+        name, element = f"{op} of {x.dtype}{list(x.shape)}, {attributes} ({number})", helper.np_dtype_to_tensor_dtype(x.dtype)
+        values[f"x{number}"] = x
+        inputs.append(helper.make_tensor_value_info(f"x{number}", element, x.shape))
+        constants += [numpy_helper.from_array(value, f"operand{number}_{i}") for i, value in enumerate(operands)]
+        nodes.append(helper.make_node(op, [f"x{number}", *(f"operand{number}_{i}" for i in range(len(operands)))], [name], **attributes))
+        outputs.append(helper.make_tensor_value_info(name, element, want.shape))
+        expected[name] = want, tolerance
+    graph = helper.make_graph(nodes, "special", inputs, outputs, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
+    return values, expected
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
+    parser.add_argument("--cpu", help="of x86_64")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix="nncc-special-") as scratch:
+        model = Path(scratch) / "special.onnx"
+        values, expected = make_model(model)
+        for target in nncc.targets_of(options.target):
+            program = nncc.Nncc(options.nncc, target, flags=[f"--cpu={options.cpu}"] if options.cpu else [])
+            got = program.run(model, values).outputs
+            for name, (want, tolerance) in expected.items():
+                have = got[name].astype(np.float64)
+                wrong = np.argwhere(~np.isclose(have, want.astype(np.float64), rtol=tolerance, atol=0, equal_nan=True))
+                if len(wrong):
+                    failures += 1
+                    at = tuple(wrong[0])
+                    print(f"FAIL {target}: {name}: {len(wrong)} elements, first at {list(map(int, at))}: {have[at]!r}, should be {want[at]!r}")
+    print(f"{len(expected)} ops, {failures} wrong")
+    sys.exit(failures > 0)
+
+
+if __name__ == "__main__":
+    main()
