@@ -98,6 +98,11 @@ def halves(cases: Cases):
     weights = np.full([4, 3], 300, F16)
     cases.add("half product * 300", cases.op("Mul", cases.op("MatMul", cases.graph.input(values), weights), F16(300)),
               ((values.astype(F32) @ weights.astype(F32)).astype(F16) * F16(300)))
+    for alpha in (1e-6, 3.0, 1e5):
+        left, right, c = F16([[0.01, 0.02, 0.03]]) * F16(1 / alpha if alpha > 1 else 100), F16([[0.5, 2], [1, 3], [2, 1]]), F16([0.25, -0.5])
+        wide = F32(alpha) * (left.astype(F32) @ right.astype(F32)) + F32(alpha / 8) * c.astype(F32)
+        for name, b in (("constant", right), ("computed", cases.graph.input(right))):
+            cases.add(f"half {name} product * {alpha}", cases.op("Gemm", cases.graph.input(left), b, c, alpha=alpha, beta=alpha / 8), wide.astype(F16))
     image = np.linspace(-0.01, 0.02, 18, dtype=F32).astype(F16).reshape(1, 2, 3, 3)
     filters = np.array([[200, 100], [50, -200]], F16).reshape(2, 2, 1, 1)
     scale, shift, mean, variance = F16([40, 2]), F16([1, 0]), F16([0, 0.5]), F16([0.01, 1])

@@ -68,19 +68,25 @@ void importGemm(Node &node) {
     c = {};
   if (c && elementOf(c) != elementOf(a))
     return node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(c)));
-  if (c && beta != 1)
+  // Factors are floats of 32 bits, and so is what they make of halves.
+  Type type = elementOf(a), wide = alpha == 1 && beta == 1 ? type : wideType(type);
+  if (c && beta != 1) {
+    c = node.cast(c, wide);
     c = node.binary(BinaryKind::mul, c, node.scalar(beta, c));
+  }
   // A bias per column belongs to the product; anything else is added behind it.
   Value bias;
-  if (c && alpha == 1 && product(shapeOf(c)) == columns && (rankOf(c) == 1 || shapeOf(c).back() == columns)) {
+  if (c && alpha == 1 && elementOf(c) == type && product(shapeOf(c)) == columns &&
+      (rankOf(c) == 1 || shapeOf(c).back() == columns)) {
     bias = node.reshape(c, {columns});
     c = {};
   }
-  Value result = node.make<MatMulOp>(a, b, bias, transB);
+  Value result = node.cast(node.make<MatMulOp>(a, b, bias, transB), wide);
   if (result && alpha != 1)
     result = node.binary(BinaryKind::mul, result, node.scalar(alpha, result));
   if (result && c)
-    result = node.binary(BinaryKind::add, result, c);
+    result = node.binary(BinaryKind::add, result, node.cast(c, wide));
+  result = node.cast(result, type);
   if (result && rankOf(result) != 2)
     return node.error("C has more dims than the product");
   node.set(0, result);

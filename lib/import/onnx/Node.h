@@ -172,6 +172,11 @@ inline constexpr int64_t kMaxWindow = 1 << 24;
 inline ArrayRef<int64_t> shapeOf(Value value) { return mlir::cast<RankedTensorType>(value.getType()).getShape(); }
 inline Type elementOf(Value value) { return mlir::cast<RankedTensorType>(value.getType()).getElementType(); }
 inline int64_t rankOf(Value value) { return shapeOf(value).size(); }
+/// f32 for floats of fewer bits, else the type itself: what sums, squares and scales are computed in.
+inline Type wideType(Type type) {
+  bool isNarrow = mlir::isa<mlir::FloatType>(type) && type.getIntOrFloatBitWidth() < 32;
+  return isNarrow ? mlir::Float32Type::get(type.getContext()) : type;
+}
 /// Product of dims; no overflow for shapes of values.
 int64_t product(ArrayRef<int64_t> dims);
 

@@ -1,4 +1,5 @@
-// Normalizations. Those over a batch's statistics are written out; layer normalization is an op of its own.
+// Normalizations, in f32 at least: squares and sums of halves leave their range. Those over a batch's statistics are
+// written out; layer normalization is an op of its own.
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>
@@ -12,12 +13,6 @@ namespace {
 
 // Attributes are floats, and so are their defaults.
 constexpr double kEpsilon = 1e-5f;
-
-/// Statistics are computed in f32 at least: squares and sums of halves leave their range.
-Type statisticsType(Value x) {
-  Type type = elementOf(x);
-  return type.getIntOrFloatBitWidth() < 32 ? Float32Type::get(type.getContext()) : type;
-}
 
 /// A parameter [C] as [1, C, 1, ...] for a tensor of this rank.
 Value perChannel(Node &node, Value parameter, int64_t rank) {
@@ -93,7 +88,7 @@ void importBatchNormalization(Node &node) {
       return;
   if (!node.requireRank(0, 2, 32))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   int64_t rank = rankOf(x), channels = shapeOf(x)[1];
   Value parameters[4];
   for (size_t i = 0; i < 4; ++i) {
@@ -130,7 +125,7 @@ void importInstanceNormalization(Node &node) {
   node.ignore({"consumed_inputs"});
   if (!node.requireFloat(0) || !node.requireRank(0, 2, 8) || !checkParameters(node))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   int64_t rank = rankOf(x);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
   auto parameter = [&](size_t i) { return node.cast(perChannel(node, node.input(i), rank), elementOf(x)); };
@@ -145,7 +140,7 @@ void importGroupNormalization(Node &node) {
   node.ignore({"stash_type"});
   if (!node.requireFloat(0) || !node.requireRank(0, 2, 8))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   SmallVector<int64_t> shape(shapeOf(x));
   int64_t channels = shape[1];
   if (groups < 1 || channels % groups)
@@ -186,7 +181,7 @@ void importLayerNormalization(Node &node) {
   if (!node.wants(1) && !node.wants(2))
     return;
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
-  Statistics of(node, node.cast(x, statisticsType(x)), axes);
+  Statistics of(node, node.cast(x, wideType(elementOf(x))), axes);
   node.set(1, node.cast(of.mean, stashType));
   node.set(2, node.cast(node.unary(UnaryKind::reciprocal, deviation(node, of.variance, epsilon)), stashType));
 }
@@ -197,7 +192,8 @@ void importRMSNormalization(Node &node) {
   node.ignore({"stash_type"});
   if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0))), scale = node.cast(node.input(1), elementOf(x));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType())),
+        scale = node.cast(node.input(1), elementOf(x));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(node.axis(raw, rankOf(x)), rankOf(x)));
   Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
   Value normalized = node.binary(BinaryKind::div, x, deviation(node, square, epsilon));
@@ -208,7 +204,7 @@ void importMeanVarianceNormalization(Node &node) {
   SmallVector<int64_t> raw = node.integers("axes", {0, 2, 3});
   if (!node.requireFloat(0))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   Statistics of(node, x, node.axes(raw, rankOf(x)));
   Value root = node.unary(UnaryKind::sqrt, of.variance);
   // The epsilon of the function body in ONNX's definition.
@@ -226,7 +222,7 @@ void importLRN(Node &node) {
     return;
   if (size < 1 || size > INT32_MAX)
     return node.error("size " + Twine(size) + " must be positive");
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   SmallVector<int64_t> shape(shapeOf(x));
   Value square =
       node.reshape(node.binary(BinaryKind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
@@ -248,7 +244,7 @@ void importLpNormalization(Node &node) {
     return node.error("p " + Twine(p) + " is not supported", "nncc supports p = 1 and p = 2");
   if (!node.requireFloat(0) || !node.requireRank(0, 1, 32))
     return;
-  Value x = node.cast(node.input(0), statisticsType(node.input(0)));
+  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   Value norm = node.reduce(p == 1 ? ReduceKind::l1 : ReduceKind::l2, x, {node.axis(raw, rankOf(x))});
   if (!norm)
     return;

@@ -51,7 +51,10 @@ Value quantize(Node &node, Value real, Value scale, Value zeroPoint, Type to) {
 Value requantize(Node &node, Value sums, Value xScale, Value wScale, Value yScale, Value yZeroPoint) {
   if (!sums || !yZeroPoint)
     return {};
-  Value real = node.cast(sums, node.builder.getF32Type());
+  Type f32 = node.builder.getF32Type();
+  Value real = node.cast(sums, f32);
+  for (Value *scale : {&xScale, &wScale, &yScale})
+    *scale = node.cast(*scale, f32);
   Value factor = node.binary(BinaryKind::div, node.binary(BinaryKind::mul, xScale, wScale), yScale);
   Value scaled = node.binary(BinaryKind::mul, real, factor);
   if (!scaled)

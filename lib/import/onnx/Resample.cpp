@@ -357,8 +357,7 @@ void importGridSample(Node &node) {
   if (g[3] != 2 || g[0] != x[0] || product(x) == 0)
     return node.error("a grid of shape " + describeShape(g) + " does not fit an image of shape " + describeShape(x));
   // In f32 at least: halves cannot tell positions of large images apart.
-  Type type = node.type(0).getElementType(),
-       wide = type.getIntOrFloatBitWidth() < 32 ? node.builder.getF32Type() : type;
+  Type type = node.type(0).getElementType(), wide = wideType(type);
   Value image = node.cast(node.toImage(node.input(0)), wide), positions = node.cast(node.input(1), wide);
   GridSampler grid(node, image, padding, alignCorners);
   auto coordinate = [&](int64_t which, int64_t size) {
