@@ -1,6 +1,7 @@
-"""NaN stays NaN in every maximum and minimum, and sines of very large angles are right: on each target, against numpy.
+"""What docs/numerics.md promises of NaN, of very large angles, and of integers at the ends of their ranges: on each target.
 
-What docs/numerics.md promises of NaN and of large arguments. Windows are of every form that the compiler has code for.
+NaN stays NaN in every maximum and minimum, in windows of every form that the compiler has code for. Integers wrap, and divisions by zero
+and shifts by the width have results. The reference is numpy, or Python's own integers.
 """
 import argparse
 import sys
@@ -14,6 +15,7 @@ from onnx import helper, numpy_helper
 import nncc
 
 FLOATS = (np.float32, np.float16, np.float64)
+INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 
 
 def numbers(shape, dtype, seed) -> np.ndarray:
@@ -37,6 +39,42 @@ def windows(x, kernel, strides, dilations=None, pads=0) -> np.ndarray:
     return view.max(tuple(range(-rank, 0)))
 
 
+def wrapped(values, dtype) -> np.ndarray:
+    """Integers of Python modulo 2^n."""
+    bits, low = np.iinfo(dtype).bits, int(np.iinfo(dtype).min)
+    return np.array([(v - low) % (1 << bits) + low for v in values], dtype)
+
+
+def quotient(a: int, b: int) -> int:
+    """Toward zero; by zero it is a."""
+    return a if b == 0 else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def integer_cases():
+    """The same as `cases`, of integers."""
+    random = np.random.default_rng(2)
+    for dtype in INTEGERS:
+        low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        edges = [low, low + 1, 0, 1, 2, high - 1, high, *([-1, -2] if low else [3])]
+        x = np.array([a for a in edges for _ in edges] + [int(v) for v in random.integers(low, high, 50, dtype)], dtype)
+        y = np.array([b for _ in edges for b in edges] + [int(v) for v in random.integers(max(low, -9), 9, 50)], dtype)
+        pairs = [(int(a), int(b)) for a, b in zip(x, y)]
+        every = lambda function: wrapped([function(a, b) for a, b in pairs], dtype)
+        yield "Add", x, {}, [y], every(lambda a, b: a + b), 0
+        yield "Sub", x, {}, [y], every(lambda a, b: a - b), 0
+        yield "Mul", x, {}, [y], every(lambda a, b: a * b), 0
+        yield "Div", x, {}, [y], every(quotient), 0
+        yield "Mod", x, {}, [y], every(lambda a, b: a % b if b else a), 0
+        yield "Mod", x, {"fmod": 1}, [y], every(lambda a, b: a - quotient(a, b) * b), 0
+        if low:
+            yield "Neg", x, {}, [], every(lambda a, b: -a), 0
+            yield "Abs", x, {}, [], every(lambda a, b: abs(a)), 0
+        else:
+            bits = np.iinfo(dtype).bits
+            yield "BitShift", x, {"direction": "LEFT"}, [y], every(lambda a, b: a << b if b < bits else 0), 0
+            yield "BitShift", x, {"direction": "RIGHT"}, [y], every(lambda a, b: a >> b if b < bits else 0), 0
+
+
 def cases():
     """(op, input, attributes, further operands, expected, tolerance)"""
     for seed, dtype in enumerate(FLOATS):
@@ -52,6 +90,10 @@ def cases():
         for axes in ((1,), (3,), (0, 2), (2, 3)):
             yield "ReduceMax", x, {}, [np.array(axes)], x.max(axes, keepdims=True), 0
             yield "ReduceMin", x, {}, [np.array(axes)], x.min(axes, keepdims=True), 0
+        x = x.copy()
+        x[0, :, 3, 4] = np.nan  # nothing else: position 0
+        first = np.where(np.isnan(x), -np.inf, x).argmax(1)
+        yield "ArgMax", x, {"axis": 1, "keepdims": 0}, [], np.where(np.isnan(x).all(1), 0, first), 0
         y = numbers((7, 9), dtype, seed + 10)
         yield "Max", x, {}, [y], np.maximum(x, y), 0
         yield "Min", x, {}, [y], np.minimum(x, y), 0
@@ -69,13 +111,14 @@ def cases():
 def make_model(path: Path) -> dict:
     """All cases in one model; their inputs, and (expected, tolerance) by the name of the output."""
     nodes, inputs, constants, outputs, values, expected = [], [], [], [], {}, {}
-    for number, (op, x, attributes, operands, want, tolerance) in enumerate(cases()):
+    for number, (op, x, attributes, operands, want, tolerance) in enumerate([*cases(), *integer_cases()]):
         name, element = f"{op} of {x.dtype}{list(x.shape)}, {attributes} ({number})", helper.np_dtype_to_tensor_dtype(x.dtype)
         values[f"x{number}"] = x
         inputs.append(helper.make_tensor_value_info(f"x{number}", element, x.shape))
         constants += [numpy_helper.from_array(value, f"operand{number}_{i}") for i, value in enumerate(operands)]
         nodes.append(helper.make_node(op, [f"x{number}", *(f"operand{number}_{i}" for i in range(len(operands)))], [name], **attributes))
-        outputs.append(helper.make_tensor_value_info(name, element, want.shape))
+        result = element if want.dtype.kind == "f" else helper.np_dtype_to_tensor_dtype(want.dtype)
+        outputs.append(helper.make_tensor_value_info(name, result, want.shape))
         expected[name] = want, tolerance
     graph = helper.make_graph(nodes, "special", inputs, outputs, constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
@@ -96,8 +139,9 @@ def main():
             program = nncc.Nncc(options.nncc, target, flags=[f"--cpu={options.cpu}"] if options.cpu else [])
             got = program.run(model, values).outputs
             for name, (want, tolerance) in expected.items():
-                have = got[name].astype(np.float64)
-                wrong = np.argwhere(~np.isclose(have, want.astype(np.float64), rtol=tolerance, atol=0, equal_nan=True))
+                have, want = (v if v.dtype.kind in "iu" else v.astype(np.float64) for v in (got[name], want))
+                isRight = have == want if want.dtype.kind in "iu" else np.isclose(have, want, rtol=tolerance, atol=0, equal_nan=True)
+                wrong = np.argwhere(~isRight)
                 if len(wrong):
                     failures += 1
                     at = tuple(wrong[0])
