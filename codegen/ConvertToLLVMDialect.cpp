@@ -11,6 +11,7 @@
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -22,6 +23,8 @@ namespace {
 
 struct ConvertToLLVMDialect : impl::ConvertToLLVMDialectBase<ConvertToLLVMDialect> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
     LowerToLLVMOptions options(&getContext());
     options.useBarePtrCallConv = true;
     options.allocLowering = LowerToLLVMOptions::AllocLowering::None; // L2 has no allocation

@@ -3,6 +3,7 @@
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -14,6 +15,8 @@ namespace {
 
 struct ExpandViews : impl::ExpandViewsBase<ExpandViews> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
     // Blocks stay as they are: simplification comes with LLVM.
     GreedyRewriteConfig config;
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);

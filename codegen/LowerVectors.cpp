@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorTransforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -24,6 +25,8 @@ namespace {
 
 struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
     bool hasVectors =
         getOperation()
             .walk([](Operation *op) {

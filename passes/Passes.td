@@ -9,7 +9,7 @@ include "mlir/Pass/PassBase.td"
 def Check : Pass<"nncc-check", "::mlir::ModuleOp"> {
   let summary = "Fails unless the module keeps the contract of a stage: N1, N2, P, L1 or L2";
   let description = [{
-    `--nncc-check=N2` on the command line. The contracts are the table in `passes/check/Check.cpp`.
+    `--nncc-check=N2` on the command line. The contracts are the table in `passes/check/Stage.cpp`.
 
     ```mlir
     // at L2:
@@ -210,7 +210,7 @@ def LowerToLinalg : Pass<"nncc-lower-to-linalg", "::mlir::ModuleOp"> {
     Elementwise DAGs, transposes, slices, expansions, concatenations, pads, tilings and copies. Every other kernel
     stays: LowerToLoops and the code generators have their own loops for it.
 
-    Requires planned kernels in functions, guarantees L1.
+    Requires L1, all of it still kernels in functions; guarantees L1.
 
     ```mlir
     nn.kernel "k0" ins(%0 : memref<4xf32>) outs(%1 : memref<4xf32>) { ^bb0(%x: tensor<4xf32>): nn.unary relu; nn.yield }
@@ -229,7 +229,7 @@ def LowerToLoops : Pass<"nncc-lower-to-loops", "::mlir::ModuleOp"> {
     generator took. Rows stay in registers: no kernel needs scratch memory. Vectors run where memory is contiguous;
     the order of additions is fixed. Positions of resampling are tables (`memref.global`). Needs `nn.machines`.
 
-    Requires L1, guarantees L1 without kernels.
+    Requires L1 (code generators may have written some functions as L2), guarantees L1 without kernels.
 
     ```mlir
     nn.kernel "k0" ins(%0 : memref<2x16xf32>) outs(%1 : memref<2x1xf32>) { nn.reduce sum axes [1] ... }

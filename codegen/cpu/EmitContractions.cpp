@@ -3,6 +3,7 @@
 #include "codegen/cpu/CpuPasses.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -13,6 +14,8 @@ namespace nncc {
 namespace {
 struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L1"})))
+      return signalPassFailure();
     SmallVector<std::pair<func::FuncOp, nn::KernelOp>> outlined;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto kernels = llvm::to_vector(function.getOps<nn::KernelOp>());
@@ -41,8 +44,9 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
         kernel.emitOpError() << "has packed weights, but no micro-kernel runs it: " << reason;
         return signalPassFailure();
       }
-      remark::missed(kernel.getLoc(),
-                     remark::RemarkOpts::name("contraction").function(function.getName()).category("nncc-emit-contractions"))
+      remark::missed(
+          kernel.getLoc(),
+          remark::RemarkOpts::name("contraction").function(function.getName()).category("nncc-emit-contractions"))
           << remark::reason("{0}", reason);
     }
   }

@@ -2,6 +2,7 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "dialects/nn/Origin.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -12,6 +13,8 @@ namespace nncc {
 namespace {
 struct PackWeights : impl::PackWeightsBase<PackWeights> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N2"})))
+      return signalPassFailure();
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
       std::string reason;
       auto contraction = cpu::Contraction::match(kernel, reason);

@@ -98,6 +98,14 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
     parser.emitError(loc) << "a machine needs vector_bits >= 64 and registers >= 8";
     return {};
   }
+  // SVE ends at 2048 bits; no machine has more registers than the 256 of its longest encodings, or caches of terabytes.
+  constexpr int64_t maxCache = int64_t(1) << 40;
+  if (vectorBits > 2048 || !llvm::isPowerOf2_64(vectorBits) || registers > 256 || l1 < 0 || l2 < 0 || l1 > maxCache ||
+      l2 > maxCache) {
+    parser.emitError(loc) << "no machine has vectors of " << vectorBits << " bits, " << registers << " registers and "
+                          << l1 << " and " << l2 << " bytes of cache";
+    return {};
+  }
   return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2);
 }
 

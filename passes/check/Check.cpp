@@ -1,8 +1,9 @@
-// The contracts of the stages N1, N2, P, L1 and L2 as a table, and the pass that checks IR against them.
-// A new op of the nn dialect needs no row here; a new kind of op at a stage does.
+// The pass that checks IR against the contract of a stage: all that it says, not only what every pass asks of its
+// input.
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -14,66 +15,6 @@ namespace nncc {
 
 namespace {
 
-/// What may be where at one stage. A list holds op names and `dialect.*`; `!` before an entry excludes it.
-struct Stage {
-  StringRef name;
-  /// Beside functions, in the module.
-  std::vector<StringRef> inModule;
-  /// In @main. At every other place of a function in `inFunction` (kernels that were outlined).
-  std::vector<StringRef> inMain, inFunction;
-  /// In the body of an nn.kernel; empty: there may be none.
-  std::vector<StringRef> inKernel;
-  bool tensors;     ///< values of tensor type outside kernel bodies
-  bool memrefs;     ///< values of memref type
-  bool needsDevice; ///< kernels name a device
-};
-
-const std::vector<Stage> &stages() {
-  static const std::vector<StringRef> graphOps = {"nn.*",      "!nn.kernel", "!nn.yield",
-                                                  "!nn.place", "!nn.launch", "func.return"};
-  static const std::vector<StringRef> bodyOps = {"nn.*", "!nn.kernel", "!nn.place", "!nn.launch", "!nn.reshape"};
-  static const std::vector<StringRef> launches = {"nn.place", "nn.launch", "func.return"};
-  // Tables that a kernel's code reads: resize positions, coefficients.
-  static const std::vector<StringRef> globals = {"memref.global", "llvm.mlir.global"};
-  static const std::vector<Stage> table = {
-      {"N1", {}, graphOps, {}, {}, true, false, false},
-      {"N2", {}, {"nn.constant", "nn.reshape", "nn.kernel", "func.return"}, {}, bodyOps, true, false, true},
-      {"P", {}, {"nn.place", "nn.kernel", "func.return"}, {}, bodyOps, false, true, true},
-      {"L1",
-       globals,
-       launches,
-       {"nn.kernel", "linalg.*", "arith.*", "math.*", "memref.*", "scf.*", "vector.*", "affine.*", "func.return",
-        "!memref.alloc", "!memref.realloc", "!memref.dealloc"},
-       bodyOps,
-       false,
-       true,
-       false},
-      {"L2",
-       globals,
-       launches,
-       {"arith.*", "math.*", "memref.*", "scf.*", "cf.*", "vector.*", "affine.*", "llvm.*", "ub.*", "index.*",
-        "func.return", "func.call", "!memref.alloc", "!memref.realloc", "!memref.dealloc"},
-       {},
-       false,
-       true,
-       false}};
-  return table;
-}
-
-bool allows(ArrayRef<StringRef> list, Operation *op) {
-  StringRef name = op->getName().getStringRef(), dialect = op->getName().getDialectNamespace();
-  bool allowed = false;
-  for (StringRef entry : list) {
-    bool excludes = entry.consume_front("!");
-    if (entry == name || (entry.ends_with(".*") && entry.drop_back(2) == dialect)) {
-      if (excludes)
-        return false;
-      allowed = true;
-    }
-  }
-  return allowed;
-}
-
 struct Check : impl::CheckBase<Check> {
   using CheckBase::CheckBase;
 
@@ -84,7 +25,7 @@ struct Check : impl::CheckBase<Check> {
   }
 
   void runOnOperation() override {
-    const Stage *rules = llvm::find_if(stages(), [&](const Stage &s) { return s.name == stage; }).base();
+    const StageRules *rules = llvm::find_if(stages(), [&](const StageRules &s) { return s.name == stage; }).base();
     if (rules == stages().data() + stages().size()) {
       getOperation().emitError() << "unknown stage '" << stage << "'; the stages are N1, N2, P, L1 and L2";
       return signalPassFailure();
@@ -106,7 +47,7 @@ struct Check : impl::CheckBase<Check> {
   }
 
 private:
-  static bool complain(const Stage &rules, Operation *op, const Twine &where) {
+  static bool complain(const StageRules &rules, Operation *op, const Twine &where) {
     op->emitOpError() << "may not be " << where << " at stage " << rules.name;
     return false;
   }
@@ -129,7 +70,7 @@ private:
     return true;
   }
 
-  bool checkFunction(const Stage &rules, func::FuncOp function) {
+  bool checkFunction(const StageRules &rules, func::FuncOp function) {
     bool isMain = function.getName() == "main" || rules.inFunction.empty();
     if (function.isDeclaration())
       return true;
@@ -153,7 +94,7 @@ private:
     return good;
   }
 
-  static bool checkType(const Stage &rules, Operation *op, Type type) {
+  static bool checkType(const StageRules &rules, Operation *op, Type type) {
     auto shaped = dyn_cast<ShapedType>(type);
     if (!shaped || isa<VectorType>(type))
       return true;
@@ -171,7 +112,7 @@ private:
     return true;
   }
 
-  bool checkKernel(const Stage &rules, KernelOp kernel) {
+  bool checkKernel(const StageRules &rules, KernelOp kernel) {
     bool good = true;
     if (kernel.isPlanned() != !rules.tensors) {
       kernel.emitOpError() << (rules.tensors ? "works on memrefs" : "works on tensors") << " at stage " << rules.name;

@@ -2,6 +2,7 @@
 #include "dialects/nn/NN.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 
 using namespace mlir;
 
@@ -12,6 +13,8 @@ namespace nncc {
 namespace {
 struct DropUnusedOps : impl::DropUnusedOpsBase<DropUnusedOps> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody())
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
         if (isOpTriviallyDead(&op))

@@ -3,6 +3,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/graph/Evaluate.h"
 
 using namespace mlir;
@@ -17,6 +18,8 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
   using FoldConstantsBase::FoldConstantsBase;
 
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody())
       // Operands come before their users: one walk folds whole chains.
       for (Operation &op : llvm::make_early_inc_range(block))

@@ -5,6 +5,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/graph/Evaluate.h"
 #include "passes/graph/Precision.h"
 
@@ -134,6 +135,8 @@ void followUsers(Value value, Affine affine, bool mayScale, function_ref<void(co
 
 struct FoldScale : impl::FoldScaleBase<FoldScale> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     SmallVector<Operation *> contractions;
     getOperation().walk([&](Operation *op) {
       if (Contraction::of(op))

@@ -4,6 +4,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/graph/Permute.h"
 
 using namespace mlir;
@@ -79,6 +80,8 @@ Value permute(OpBuilder &b, Value value, ArrayRef<int64_t> perm, int depth = 0) 
 
 struct HoistTransposes : impl::HoistTransposesBase<HoistTransposes> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody()) {
       while (hoistOne(block))
         ;

@@ -4,6 +4,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/graph/Evaluate.h"
 #include <cmath>
 
@@ -72,6 +73,8 @@ struct FoldConstantOperands : RewritePattern {
 
 struct Simplify : impl::SimplifyBase<Simplify> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     patterns.add<FoldConstantOperands>(&getContext());
     addElementwiseSimplifications(patterns);

@@ -6,6 +6,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/graph/Permute.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -430,6 +431,8 @@ private:
 
 struct SinkTransposes : impl::SinkTransposesBase<SinkTransposes> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody()) {
       Sinker sinker(&getContext());
       SmallVector<Operation *> ops;

@@ -8,6 +8,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/MathFunctions.h"
 
 using namespace mlir;
@@ -173,6 +174,8 @@ namespace nncc {
 namespace {
 struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     populateExpandMathPatterns(patterns);
     GreedyRewriteConfig config;

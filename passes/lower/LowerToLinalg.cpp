@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/ConstantTable.h"
 #include "passes/lower/ScalarMath.h"
 
@@ -384,6 +385,8 @@ private:
 
 struct LowerToLinalg : impl::LowerToLinalgBase<LowerToLinalg> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L1"})))
+      return signalPassFailure();
     SmallVector<nn::KernelOp> kernels;
     getOperation().walk([&](nn::KernelOp kernel) {
       if (kernel.isPlanned())

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/KernelLoops.h"
 #include "passes/lower/Machine.h"
 
@@ -51,6 +52,8 @@ bool readsInputs(Operation *root) {
 
 struct LowerToLoops : impl::LowerToLoopsBase<LowerToLoops> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L1", "L2"})))
+      return signalPassFailure();
     SmallVector<nn::KernelOp> kernels;
     getOperation().walk([&](nn::KernelOp kernel) {
       if (kernel.isPlanned())

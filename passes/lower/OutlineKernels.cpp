@@ -6,6 +6,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/KernelCost.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
@@ -131,6 +132,8 @@ Overlap overlapOf(Value a, Value b) {
 
 struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"P"})))
+      return signalPassFailure();
     SymbolTable symbols(getOperation());
     llvm::StringMap<func::FuncOp> functions;
     auto main = symbols.lookup<func::FuncOp>("main");

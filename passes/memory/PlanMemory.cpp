@@ -3,6 +3,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/memory/ArenaPlanner.h"
 #include "passes/memory/MemoryLayout.h"
 #include "passes/memory/OrderPlanner.h"
@@ -210,6 +211,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   using PlanMemoryBase::PlanMemoryBase;
 
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N2"})))
+      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.getName() == "main")
         planMemory(function, reuse);

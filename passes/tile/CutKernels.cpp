@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -279,6 +280,8 @@ struct CutKernels : impl::CutKernelsBase<CutKernels> {
   using CutKernelsBase::CutKernelsBase;
 
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isDeclaration())
         continue;

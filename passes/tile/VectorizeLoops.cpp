@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"
 #include <numeric>
@@ -547,6 +548,8 @@ private:
 
 struct VectorizeLoops : impl::VectorizeLoopsBase<VectorizeLoops> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L1", "L2"})))
+      return signalPassFailure();
     FailureOr<nn::MachineAttr> machine = machineOf(getOperation());
     SmallVector<linalg::GenericOp> generics;
     getOperation().walk([&](linalg::GenericOp op) { generics.push_back(op); });
