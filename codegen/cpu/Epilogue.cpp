@@ -53,10 +53,10 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsign
       return failure();
     }
     epilogue.ops.push_back(&op);
+    // All that the op itself says; where it comes from is in its other attributes.
     key << op.getName().getStringRef();
-    for (StringRef attribute : {"kind", "alpha", "beta", "saturate"})
-      if (Attribute value = op.getPropertiesAsAttribute() ? op.getAttr(attribute) : Attribute())
-        key << ' ' << attribute << value;
+    if (Attribute properties = op.getPropertiesAsAttribute())
+      key << ' ' << properties;
     if (auto unary = dyn_cast<nn::UnaryOp>(op))
       name << '_' << nn::stringifyUnaryKind(unary.getKind());
     else if (auto binary = dyn_cast<nn::BinaryOp>(op))

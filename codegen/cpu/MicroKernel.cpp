@@ -375,7 +375,7 @@ private:
 } // namespace
 
 func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
-  std::string name, key;
+  std::string name;
   llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.element << '_' << shape.rows << 'x'
                                  << (shape.width() - shape.lanes + shape.tail);
   if (shape.columnTaps)
@@ -384,28 +384,21 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
     llvm::raw_string_ostream(name) << "_k" << shape.sliding->tapsH << 'x' << shape.sliding->tapsW << 's'
                                    << shape.sliding->strideH << 'x' << shape.sliding->strideW;
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
-  llvm::raw_string_ostream keyStream(key);
-  keyStream << name << ' ' << shape.lanes << ' ' << shape.byLane << shape.isPadded << shape.isBiasPadded << ' '
-            << shape.block << ' ';
-  for (bool inPlace : shape.inPlace)
-    keyStream << inPlace;
-  if (const auto &tile = shape.sliding)
-    for (int64_t number : {tile->firstRow, tile->endRow, tile->before, tile->after, tile->stepsPerTrip,
-                           static_cast<int64_t>(tile->keepsWeights)})
-      keyStream << ' ' << number;
-  keyStream << epilogue.key();
-  func::FuncOp &function = functions[key];
-  if (function)
-    return function;
-  if (unsigned copies = names[name]++)
+  // Kernels of one name are few.
+  std::vector<Made> &namesakes = made[name];
+  for (const Made &other : namesakes)
+    if (other.shape == shape && other.epilogue == epilogue.key())
+      return other.function;
+  if (size_t copies = namesakes.size())
     name += "_" + std::to_string(copies);
 
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + epilogue.leaves().size() + 1;
-  function =
+  auto function =
       func::FuncOp::create(builder, loc, name, builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
+  namesakes.push_back({shape, std::string(epilogue.key()), function});
   function.setPrivate();
   // The plan proves operands disjoint, except for a leaf that is updated in place.
   bool anyInPlace = llvm::is_contained(shape.inPlace, true);

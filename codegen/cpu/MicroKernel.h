@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringMap.h"
 #include <compare>
 #include <optional>
+#include <vector>
 
 namespace nncc::cpu {
 
@@ -63,6 +64,9 @@ struct TileShape {
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
   bool prefetches() const { return body == TapBody::Product && isPadded && !byLane; }
+
+  /// Equal tiles share a function: whatever is added above is compared.
+  bool operator==(const TileShape &) const = default;
 };
 
 /// The runtime numbers of one call: 32-bit fields of a table in read-only data. Strides count elements, those of B
@@ -116,8 +120,12 @@ public:
 private:
   mlir::ModuleOp module;
   bool maskedStores;
-  llvm::StringMap<mlir::func::FuncOp> functions;
-  llvm::StringMap<unsigned> names;
+  struct Made {
+    TileShape shape;
+    std::string epilogue; ///< Epilogue::key()
+    mlir::func::FuncOp function;
+  };
+  llvm::StringMap<std::vector<Made>> made; ///< by what the name says of them
   llvm::StringMap<mlir::LLVM::GlobalOp> tables;
 };
 
