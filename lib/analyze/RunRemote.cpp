@@ -1,19 +1,18 @@
 // Runs a model of another architecture under an emulator: links it with the loader (runtime/loader) into a program
 // and talks to that over a socket, so that one start serves any number of inputs.
+#include "lib/analyze/ChildProcess.h"
 #include "lib/analyze/LoaderObject.h"
 #include "lib/analyze/RunModel.h"
+#include "lib/analyze/TemporaryFolder.h"
 #include "lib/support/InternalError.h"
 #include "lld/Common/CommonLinkerContext.h"
 #include "lld/Common/Driver.h"
 #include "nncc/abi.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,8 +23,6 @@ using namespace nncc;
 using llvm::Error;
 using llvm::StringRef;
 
-extern char **environ;
-
 // What runtime/loader/loader.c says and understands, by its names.
 static constexpr uint64_t loaderVersion = 1;
 enum class Command : uint64_t { Quit, Inputs, Run, Outputs, Start, Step, Read, Fill };
@@ -35,43 +32,6 @@ static Error failure(const llvm::Twine &message) {
 }
 
 namespace {
-/// A folder for the files of one run that goes with this object.
-class TemporaryFolder {
-public:
-  static llvm::Expected<TemporaryFolder> create() {
-    TemporaryFolder folder;
-    if (std::error_code code = llvm::sys::fs::createUniqueDirectory("nncc-run", folder.path))
-      return failure("cannot make a temporary folder: " + code.message());
-    return folder;
-  }
-  TemporaryFolder(TemporaryFolder &&other) : path(std::move(other.path)) { other.path.clear(); }
-  ~TemporaryFolder() {
-    if (!path.empty())
-      llvm::sys::fs::remove_directories(path);
-  }
-
-  /// Writes a file and returns its path.
-  llvm::Expected<std::string> write(StringRef name, StringRef contents) const {
-    llvm::SmallString<128> file(path);
-    llvm::sys::path::append(file, name);
-    std::error_code code;
-    llvm::raw_fd_ostream stream(file, code);
-    stream << contents;
-    stream.close();
-    if (code || stream.has_error()) {
-      std::string reason = code ? code.message() : stream.error().message();
-      stream.clear_error();
-      return failure("cannot write '" + file + "': " + reason);
-    }
-    return std::string(file);
-  }
-
-  llvm::SmallString<128> path;
-
-private:
-  TemporaryFolder() = default;
-};
-
 class RemoteModel : public RunnableModel {
 public:
   static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, const TargetSpec &target);
@@ -79,7 +39,7 @@ public:
     if (channel >= 0)
       ::close(channel); // the loader leaves at the end of its input
     if (process > 0)
-      ::waitpid(process, nullptr, 0);
+      waitForChild(process);
   }
 
   Error fillArena(uint8_t value) override { return send(Command::Fill, value); }
@@ -186,9 +146,7 @@ private:
   Error reportEnd() {
     ::close(channel);
     channel = -1;
-    int status = 0;
-    if (process > 0)
-      ::waitpid(process, &status, 0);
+    int status = process > 0 ? waitForChild(process) : 0;
     process = -1;
     if (WIFSIGNALED(status))
       return internalError("the model ended by signal " + llvm::Twine(WTERMSIG(status)) + " (" +
@@ -227,7 +185,7 @@ static llvm::Expected<std::string> linkProgram(const ModelObjects &objects, cons
                                     "-static",
                                     "--no-dynamic-linker",
                                     "-o",
-                                    (folder.path + "/program").str(),
+                                    folder.path() + "/program",
                                     *code,
                                     *loader,
                                     "--defsym=nncc_loaded_model=" + objects.name + "_model"};
@@ -254,19 +212,11 @@ Error RemoteModel::spawn(const std::string &program) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return failure("cannot open a socket: " + llvm::Twine(::strerror(errno)));
   channel = ends[0];
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 0);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-  const char *arguments[] = {emulator.c_str(), program.c_str(), nullptr};
-  int error =
-      ::posix_spawn(&process, emulator.c_str(), &actions, nullptr, const_cast<char *const *>(arguments), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
+  auto started = startChild({emulator, program}, ends[1]);
   ::close(ends[1]);
-  if (error != 0) {
-    process = -1;
-    return failure("cannot start '" + emulator + "': " + ::strerror(error));
-  }
+  if (!started)
+    return started.takeError();
+  process = *started;
   return Error::success();
 }
 
@@ -295,7 +245,7 @@ llvm::Expected<std::unique_ptr<RunnableModel>> RemoteModel::load(ModelObjects ob
   if (!emulator)
     return emulator.takeError();
   loaded->emulator = *emulator;
-  auto folder = TemporaryFolder::create();
+  auto folder = TemporaryFolder::create("nncc-run");
   if (!folder)
     return folder.takeError();
   auto program = linkProgram(objects, *folder);

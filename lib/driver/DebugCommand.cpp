@@ -1,4 +1,6 @@
 // nncc debug: runs a model kernel by kernel and compares every tensor with a reference, the first that diverges first.
+#include "lib/analyze/ChildProcess.h"
+#include "lib/analyze/TemporaryFolder.h"
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
@@ -38,19 +40,6 @@ struct DebugSettings {
   double rtol = 0;
   uint64_t seed = 1;
 } settings;
-
-/// A folder that is removed at the end.
-struct TemporaryFolder {
-  SmallString<128> path;
-  TemporaryFolder() {
-    if (sys::fs::createUniqueDirectory("nncc-debug", path))
-      path.clear();
-  }
-  ~TemporaryFolder() {
-    if (!path.empty())
-      sys::fs::remove_directories(path);
-  }
-};
 
 /// Where tensors of the reference lie, by ONNX name.
 using ReferenceFiles = std::map<std::string, std::string>;
@@ -147,14 +136,13 @@ bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, c
     arguments.push_back("--bind");
     arguments.push_back(name + "=" + value);
   }
-  std::vector<StringRef> views(arguments.begin(), arguments.end());
-  std::string message;
-  if (sys::ExecuteAndWait(*python, views, std::nullopt, {}, 0, 0, &message) != 0) {
-    reportError("onnxruntime gave no reference" + (message.empty() ? Twine() : ": " + Twine(message)) +
-                "\nnote: a folder of .npy files does as well: --reference=DIR");
-    return false;
-  }
-  return true;
+  auto child = startChild(arguments);
+  std::string message = child ? "" : ": " + toString(child.takeError());
+  if (child && waitForChild(*child) == 0)
+    return true;
+  reportError("onnxruntime gave no reference" + message +
+              "\nnote: a folder of .npy files does as well: --reference=DIR");
+  return false;
 }
 
 struct Comparison {
@@ -299,8 +287,10 @@ int debugModel() {
   if (!values)
     return 1;
 
-  TemporaryFolder temporary;
-  std::string folder = settings.reference == "onnxruntime" ? std::string(temporary.path) : settings.reference;
+  auto temporary = TemporaryFolder::create("nncc-debug");
+  if (!temporary)
+    return reportError(temporary.takeError());
+  std::string folder = settings.reference == "onnxruntime" ? temporary->path() : settings.reference;
   if (settings.reference == "onnxruntime" && !runOnnxruntime(plan, *values, options->import, options->model, folder))
     return 1;
   if (!sys::fs::is_directory(folder))
