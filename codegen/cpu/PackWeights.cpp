@@ -15,6 +15,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
+    if (hasHugeTensors())
+      return;
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
       std::string reason;
       auto contraction = cpu::Contraction::match(kernel, reason);
@@ -55,6 +57,21 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// Call tables of micro-kernels have 32 bits for a distance. Where views and concatenations will lie is not known
+  /// yet, so one tensor beyond that leaves all contractions of the model to loops, which take weights as they are.
+  bool hasHugeTensors() {
+    auto isHuge = [](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return tensor && !llvm::isInt<31>(tensor.getNumElements());
+    };
+    return getOperation()
+        .walk([&](Operation *op) {
+          bool any = llvm::any_of(op->getOperandTypes(), isHuge) || llvm::any_of(op->getResultTypes(), isHuge);
+          return any ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
   }
 };
 } // namespace

@@ -109,8 +109,7 @@ private:
       // The body of a kernel is of tensors at every stage.
       for (Type type : op->getResultTypes())
         if (kernel ? isHuge(type) : failed(checkType(op, type)))
-          return kernel ? WalkResult(complain(op, "may have no value of more than 2^40 elements"))
-                        : WalkResult::interrupt();
+          return kernel ? WalkResult(complain(op, "may have no value of so many elements")) : WalkResult::interrupt();
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
@@ -127,9 +126,10 @@ private:
     return known->second;
   }
 
-  /// More elements than any machine holds: what is computed from sizes fits 64 bits with room to spare.
+  /// More elements than any machine holds: what is computed from sizes fits 64 bits with room to spare. An arena has
+  /// the bytes of many tensors.
   static bool isHuge(Type type) {
-    constexpr int64_t maxElements = int64_t(1) << 40;
+    const int64_t maxElements = int64_t(1) << (isa<MemRefType>(type) ? 50 : 40);
     auto shaped = dyn_cast<ShapedType>(type);
     if (!shaped || !shaped.hasStaticShape())
       return false;
@@ -141,7 +141,7 @@ private:
 
   LogicalResult checkType(Operation *op, Type type) {
     if (isHuge(type))
-      return complain(op, "may have no value of more than 2^40 elements");
+      return complain(op, "may have no value of so many elements");
     bool isTensor = isa<TensorType>(type), isMemory = isa<BaseMemRefType>(type);
     if (!isTensor && !isMemory)
       return success();
