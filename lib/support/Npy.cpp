@@ -15,10 +15,11 @@ struct TypeName {
   const char *npy, *nn;
   size_t bytes;
 };
-// bf16 has no name in NumPy itself.
-constexpr TypeName kTypes[] = {{"f2", "f16", 2}, {"f4", "f32", 4},  {"f8", "f64", 8},  {"b1", "i1", 1},
-                               {"i1", "i8", 1},  {"i2", "i16", 2},  {"i4", "i32", 4},  {"i8", "i64", 8},
-                               {"u1", "ui8", 1}, {"u2", "ui16", 2}, {"u4", "ui32", 4}, {"u8", "ui64", 8}};
+// bf16 has no name in NumPy itself, which writes the values of the package ml_dtypes as two bytes of anything.
+constexpr TypeName kTypes[] = {{"f2", "f16", 2}, {"V2", "bf16", 2}, {"f4", "f32", 4},  {"f8", "f64", 8},
+                               {"b1", "i1", 1},  {"i1", "i8", 1},   {"i2", "i16", 2},  {"i4", "i32", 4},
+                               {"i8", "i64", 8}, {"u1", "ui8", 1},  {"u2", "ui16", 2}, {"u4", "ui32", 4},
+                               {"u8", "ui64", 8}};
 
 /// The text after `'key':` in the header's Python dictionary.
 StringRef valueOf(StringRef header, StringRef key) {
@@ -51,7 +52,7 @@ size_t nncc::bytesOfType(const std::string &type) {
   for (const TypeName &row : kTypes)
     if (type == row.nn)
       return row.bytes;
-  return type == "bf16" ? 2 : 0;
+  return 0;
 }
 
 std::optional<nncc::NpyArray> nncc::readNpy(const std::string &path, std::string &error) {

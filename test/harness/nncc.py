@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 import models
@@ -135,7 +136,8 @@ def read_outputs(folder: Path) -> dict[str, np.ndarray]:
     result = {}
     for index, entry in enumerate(entries):
         entry = {"name": entry} if isinstance(entry, str) else entry
-        result[entry["name"]] = np.load(folder / entry.get("file", f"{index}.npy"))
+        value = np.load(folder / entry.get("file", f"{index}.npy"))
+        result[entry["name"]] = value.view(ml_dtypes.bfloat16) if value.dtype == "V2" else value
     return result
 
 
