@@ -16,7 +16,7 @@ FLOORS = {"lib/support": 0, "dialects": 1, "passes": 2, "lib/import": 2, "codege
 TOP_LEVEL = {"lib", "include", "dialects", "passes", "codegen", "runtime", "test", "tools", "docs", ".ci",
              "CMakeLists.txt", "CMakePresets.json", ".clang-format", ".clang-tidy", ".gitignore", ".gitattributes",
              "README.md", "LICENSE", "NOTICE", "CHANGELOG.md"}
-FAMILIES = "Conv Pool MatMul Elementwise Reduce Norm Layout Slice Index Quant Resample Recurrent Control Detect Signal".split()
+FAMILIES = "Conv Pool MatMul Elementwise Reduce Norm Attention Layout Slice Index Quant Resample Recurrent Control Detect Signal".split()
 FORBIDDEN_NAMES = {"utils", "util", "common", "misc", "helpers", "conversion"}
 SOURCES = {".h", ".cpp", ".c", ".td", ".inc"}
 

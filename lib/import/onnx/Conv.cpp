@@ -1,4 +1,5 @@
 // Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1.
+#include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
@@ -100,18 +101,65 @@ bool checkGroups(Node &node, int64_t groups, int64_t channels, int64_t outputs, 
   return !node.failed();
 }
 
-void importConv(Node &node) {
+/// The convolution of inputs 0 to 2, as an image; null with an error when they do not fit.
+Value convolve(Node &node) {
   if (!node.requireFloat(0) || !node.requireFloat(1) || !checkRanks(node))
-    return;
+    return {};
   ArrayRef<int64_t> x = node.shape(0), w = node.shape(1);
   int64_t groups = node.integer("group", 1);
   if (!checkGroups(node, groups, x[1], w[0], w[1]))
-    return;
+    return {};
   Window window = readWindow(node, x.drop_front(2), w.drop_front(2));
   Value image = node.toImage(node.input(0));
-  Value result = node.make<Conv2DOp>(image, toFilter(node, node.input(1)), node.input(2), window.strides, window.pads,
-                                     window.dilations, groups);
-  node.set(0, node.fromImage(result, x.size(), 0));
+  return node.make<Conv2DOp>(image, toFilter(node, node.input(1)), node.input(2), window.strides, window.pads,
+                             window.dilations, groups);
+}
+
+void importConv(Node &node) {
+  if (Value result = convolve(node))
+    node.set(0, node.fromImage(result, node.rank(0), 0));
+}
+
+/// A convolution, a sum with another tensor, an activation. com.microsoft
+void importFusedConv(Node &node) {
+  Value result = convolve(node);
+  if (!result)
+    return;
+  if (node.hasInput(3)) {
+    if (!node.requireFloat(3) || !node.requireRank(3, node.rank(0), node.rank(0)))
+      return;
+    Value added = node.toImage(node.input(3));
+    if (added && shapeOf(added) != shapeOf(result))
+      return node.error("input 3 has the shape " + describeShape(node.shape(3)) + ", which is not the result's");
+    result = node.binary(BinaryKind::add, result, added);
+  }
+  node.set(0, node.fromImage(activateAsFused(node, result), node.rank(0), 0));
+}
+
+/// A depthwise convolution along time that begins with what the last call left behind, which is returned anew.
+void importCausalConvWithState(Node &node) {
+  std::string activation = node.text("activation", "none");
+  if (activation != "none" && activation != "silu" && activation != "swish")
+    return node.error("activation '" + activation + "' is not known", "it is none, silu or swish");
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 3, 3) || !node.requireRank(1, 3, 3))
+    return;
+  Value x = node.input(0);
+  int64_t batch = shapeOf(x)[0], channels = shapeOf(x)[1], length = shapeOf(x)[2], taps = node.shape(1)[2];
+  if (taps < 1 || node.shape(1) != ArrayRef<int64_t>{channels, 1, taps})
+    return node.error("weights " + describeShape(node.shape(1)) + " do not fit " + Twine(channels) + " channels");
+  SmallVector<int64_t> stateShape{batch, channels, taps - 1};
+  if (node.hasInput(3) && node.shape(3) != ArrayRef<int64_t>(stateShape))
+    return node.error("past_state has the shape " + describeShape(node.shape(3)) + ", must be " +
+                      describeShape(stateShape));
+  if (taps > 1)
+    x = node.concat({node.hasInput(3) ? node.input(3) : node.splat(0, stateShape, elementOf(x)), x}, 2);
+  Value result =
+      node.make<Conv2DOp>(node.toImage(x), toFilter(node, node.input(1)), node.input(2), ArrayRef<int64_t>{1, 1},
+                          ArrayRef<int64_t>{0, 0, 0, 0}, ArrayRef<int64_t>{1, 1}, channels);
+  if (activation != "none")
+    result = node.unary(UnaryKind::silu, result);
+  node.set(0, node.fromImage(result, 3, 0));
+  node.set(1, node.slice(x, 2, length, taps - 1));
 }
 
 /// [C, O/g, KH, KW] (1-D: [C, O/g, K]) -> [O, KH, KW, C/g]
@@ -208,7 +256,9 @@ void importConvInteger(Node &node) {
 
 const OpEntry kOps[] = {
     {"Conv", 2, 3, importConv},
+    {"FusedConv", 2, 4, importFusedConv, "com.microsoft"},
     {"ConvTranspose", 2, 3, importConvTranspose},
+    {"CausalConvWithState", 2, 4, importCausalConvWithState},
     {"ConvInteger", 2, 4, importConvInteger},
 };
 } // namespace

@@ -1,6 +1,8 @@
 // Elementwise operators: one row of a table for most, a function for those with attributes.
+#include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <limits>
 
@@ -8,6 +10,66 @@ using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc::import {
+
+//===-- Activations by name -----------------------------------------------===//
+
+unsigned parametersOf(StringRef name) {
+  std::string low = name.lower();
+  if (low == "hardsigmoid" || low == "affine" || low == "scaledtanh" || low == "clip")
+    return 2;
+  return low == "leakyrelu" || low == "elu" || low == "thresholdedrelu";
+}
+
+Activation withDefaults(StringRef name) {
+  std::string low = name.lower();
+  if (low == "hardsigmoid")
+    return {low, 0.2, 0.5};
+  if (low == "clip") // the largest floats
+    return {low, std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
+  return {low, low == "leakyrelu" ? 0.01 : 1.0, 0};
+}
+
+Value activate(Node &node, const Activation &f, Value x) {
+  struct Row {
+    const char *name;
+    UnaryKind kind;
+  };
+  static constexpr Row kRows[] = {
+      {"sigmoid", UnaryKind::sigmoid},   {"tanh", UnaryKind::tanh},
+      {"relu", UnaryKind::relu},         {"leakyrelu", UnaryKind::leaky_relu},
+      {"elu", UnaryKind::elu},           {"hardsigmoid", UnaryKind::hard_sigmoid},
+      {"softsign", UnaryKind::softsign}, {"softplus", UnaryKind::softplus},
+      {"clip", UnaryKind::clip},         {"thresholdedrelu", UnaryKind::thresholded_relu},
+  };
+  std::string name = StringRef(f.name).lower();
+  for (const Row &row : kRows)
+    if (name == row.name)
+      return node.unary(row.kind, x, parametersOf(name) > 0 ? f.alpha : 0, parametersOf(name) > 1 ? f.beta : 0);
+  auto mul = [&](Value a, double b) { return node.binary(BinaryKind::mul, a, node.scalar(b, a)); };
+  if (name == "affine" && x)
+    return node.binary(BinaryKind::add, mul(x, f.alpha), node.scalar(f.beta, x));
+  if (name == "scaledtanh" && x)
+    return mul(node.unary(UnaryKind::tanh, mul(x, f.beta)), f.alpha);
+  if (x)
+    node.error("activation '" + f.name + "' is not known");
+  return {};
+}
+
+Value activateAsFused(Node &node, Value x) {
+  std::string name = node.text("activation", "");
+  if (name.empty())
+    return x;
+  Activation f = withDefaults(name);
+  SmallVector<double> parameters = node.numbers("activation_params");
+  unsigned count = parametersOf(name);
+  if (parameters.size() > count)
+    node.error("activation '" + name + "' has " + Twine(parameters.size()) + " parameters, takes " + Twine(count));
+  f.alpha = parameters.size() > 0 ? parameters[0] : node.number("activation_alpha", f.alpha);
+  f.beta = parameters.size() > 1 ? parameters[1] : node.number("activation_beta", f.beta);
+  node.ignore({"activation_gamma"}); // of Selu alone, which is not among them
+  return activate(node, f, x);
+}
+
 namespace {
 
 //===-- Unary -------------------------------------------------------------===//
@@ -104,15 +166,43 @@ void importGelu(Node &node) {
     node.set(0, node.unary(approximate == "tanh" ? UnaryKind::gelu_tanh : UnaryKind::gelu, node.input(0)));
 }
 
+/// x * sigmoid(alpha * x)
+Value swish(Node &node, Value x, double alpha) {
+  if (alpha == 1)
+    return node.unary(UnaryKind::silu, x);
+  Value gate = node.unary(UnaryKind::sigmoid, node.binary(BinaryKind::mul, x, node.scalar(alpha, x)));
+  return node.binary(BinaryKind::mul, x, gate);
+}
+
 void importSwish(Node &node) {
   double alpha = node.number("alpha", 1);
-  if (!node.requireFloat(0))
+  if (node.requireFloat(0))
+    node.set(0, swish(node, node.input(0), alpha));
+}
+
+/// Gelu behind a bias that may be absent. com.microsoft
+void importBiasGelu(Node &node) {
+  if (!node.requireFloat(0) || !node.requireFloat(1))
     return;
-  Value x = node.input(0);
-  if (alpha == 1)
-    return node.set(0, node.unary(UnaryKind::silu, x));
-  Value gate = node.unary(UnaryKind::sigmoid, node.binary(BinaryKind::mul, x, node.scalar(alpha, x)));
-  node.set(0, node.binary(BinaryKind::mul, x, gate));
+  Value x = node.hasInput(1) ? node.binary(BinaryKind::add, node.input(0), node.input(1)) : node.input(0);
+  node.set(0, node.unary(node.op() == "FastGelu" ? UnaryKind::gelu_tanh : UnaryKind::gelu, x));
+}
+
+/// com.microsoft
+void importQuickGelu(Node &node) {
+  double alpha = node.number("alpha", 1.702);
+  if (node.requireFloat(0))
+    node.set(0, swish(node, node.input(0), alpha));
+}
+
+/// Swish of the first operand times the second.
+void importSwiGLU(Node &node) {
+  double alpha = node.number("alpha", 1);
+  if (!node.requireFloat(0) || !node.requireFloat(1))
+    return;
+  if (node.shape(0) != node.shape(1))
+    return node.error("the gate is " + describeShape(node.shape(0)) + ", the value " + describeShape(node.shape(1)));
+  node.set(0, node.binary(BinaryKind::mul, swish(node, node.input(0), alpha), node.input(1)));
 }
 
 void importIsInf(Node &node) {
@@ -240,18 +330,36 @@ void importMod(Node &node) {
   bool likeC = node.flag("fmod", false);
   if (!node.requireNumber(0) || !node.requireNumber(1))
     return;
-  if (!likeC && isa<FloatType>(node.type(0).getElementType()))
-    return node.error("floats need fmod = 1");
-  node.set(0, node.binary(likeC ? BinaryKind::fmod : BinaryKind::mod, node.input(0), node.input(1)));
+  Value x = node.input(0), y = node.input(1);
+  if (!isa<FloatType>(elementOf(x)))
+    return node.set(0, node.binary(likeC ? BinaryKind::fmod : BinaryKind::mod, x, y));
+  Value rest = node.binary(BinaryKind::fmod, x, y);
+  if (likeC || !rest)
+    return node.set(0, rest);
+  // The rest of the division that rounds down has the sign of the divisor, as a zero too.
+  Value zero = node.scalar(0, rest), isNegative = node.binary(BinaryKind::less, y, node.scalar(0, y));
+  Value differs = node.binary(BinaryKind::logical_xor, node.binary(BinaryKind::less, rest, zero), isNegative);
+  Value moved = node.select(differs, node.binary(BinaryKind::add, rest, y), rest);
+  Value signedZero = node.select(isNegative, node.scalar(-0.0, rest), zero);
+  node.set(0, node.select(node.binary(BinaryKind::equal, rest, zero), signedZero, moved));
 }
 
 void importBitShift(Node &node) {
   std::string direction = node.text("direction", "");
   if (direction != "LEFT" && direction != "RIGHT")
     return node.error("direction '" + direction + "' is not known", "it is LEFT or RIGHT");
-  if (node.requireInteger(0) && node.requireInteger(1))
-    node.set(0, node.binary(direction == "LEFT" ? BinaryKind::shift_left : BinaryKind::shift_right, node.input(0),
-                            node.input(1)));
+  if (!node.requireInteger(0) || !node.requireInteger(1))
+    return;
+  Value x = node.input(0), by = node.input(1);
+  if (direction == "LEFT")
+    return node.set(0, node.binary(BinaryKind::shift_left, x, by));
+  Type type = elementOf(by);
+  if (!type.isUnsignedInteger()) {
+    // Bits that leave are replaced by the sign, whatever the distance; a negative one is as good as one too long.
+    Value all = node.scalar(type.getIntOrFloatBitWidth() - 1, by);
+    by = node.select(node.binary(BinaryKind::less, by, node.scalar(0, by)), all, node.binary(BinaryKind::min, by, all));
+  }
+  node.set(0, node.binary(BinaryKind::shift_right, x, by));
 }
 
 void importPRelu(Node &node) {
@@ -329,7 +437,7 @@ void importCastLike(Node &node) {
 }
 
 /// The value itself: also Dropout, which does nothing in inference.
-void importIdentity(Node &node) { node.set(0, node.input(0)); }
+void importIdentity(Node &node) { node.set(0, node.item(0)); }
 
 void importDropout(Node &node) {
   node.ignore({"ratio", "seed", "is_test", "consumed_inputs"});
@@ -352,13 +460,31 @@ void importDropout(Node &node) {
 
 std::vector<OpEntry> makeTable() {
   std::vector<OpEntry> table = {
-      {"Selu", 1, 1, importSelu},         {"Gelu", 1, 1, importGelu},       {"Swish", 1, 1, importSwish},
-      {"IsInf", 1, 1, importIsInf},       {"Shrink", 1, 1, importShrink},   {"Clip", 1, 3, importClip},
-      {"Equal", 2, 2, importEqual},       {"Pow", 2, 2, importPow},         {"Mod", 2, 2, importMod},
-      {"BitShift", 2, 2, importBitShift}, {"PRelu", 2, 2, importPRelu},     {"Sum", 1, kAny, importSum},
-      {"Mean", 1, kAny, importMean},      {"Min", 1, kAny, importMin},      {"Max", 1, kAny, importMax},
-      {"Where", 3, 3, importWhere},       {"Cast", 1, 1, importCast},       {"CastLike", 2, 2, importCastLike},
-      {"Identity", 1, 1, importIdentity}, {"Dropout", 1, 3, importDropout},
+      {"Selu", 1, 1, importSelu},
+      {"Gelu", 1, 1, importGelu},
+      {"Swish", 1, 1, importSwish},
+      {"SwiGLU", 2, 2, importSwiGLU},
+      {"Gelu", 1, 1, importGelu, "com.microsoft"},
+      {"BiasGelu", 2, 2, importBiasGelu, "com.microsoft"},
+      {"FastGelu", 1, 2, importBiasGelu, "com.microsoft"},
+      {"QuickGelu", 1, 1, importQuickGelu, "com.microsoft"},
+      {"IsInf", 1, 1, importIsInf},
+      {"Shrink", 1, 1, importShrink},
+      {"Clip", 1, 3, importClip},
+      {"Equal", 2, 2, importEqual},
+      {"Pow", 2, 2, importPow},
+      {"Mod", 2, 2, importMod},
+      {"BitShift", 2, 2, importBitShift},
+      {"PRelu", 2, 2, importPRelu},
+      {"Sum", 1, kAny, importSum},
+      {"Mean", 1, kAny, importMean},
+      {"Min", 1, kAny, importMin},
+      {"Max", 1, kAny, importMax},
+      {"Where", 3, 3, importWhere},
+      {"Cast", 1, 1, importCast},
+      {"CastLike", 2, 2, importCastLike},
+      {"Identity", 1, 1, importIdentity},
+      {"Dropout", 1, 3, importDropout},
   };
   for (const UnaryRow &row : kUnaryRows)
     table.push_back({row.name, 1, 1, importUnary});

@@ -7,8 +7,9 @@ namespace nncc::import {
 const OpEntry *findOp(StringRef domain, StringRef name) {
   static const llvm::StringMap<const OpEntry *> all = [] {
     llvm::StringMap<const OpEntry *> map;
-    for (auto family : {convOps, poolOps, matMulOps, elementwiseOps, reduceOps, normOps, layoutOps, shapeOps, sliceOps,
-                        indexOps, quantOps, resampleOps, recurrentOps, controlOps})
+    for (auto family :
+         {convOps, poolOps, matMulOps, elementwiseOps, reduceOps, attentionOps, normOps, layoutOps, shapeOps, sliceOps,
+          indexOps, quantOps, resampleOps, recurrentOps, controlOps, sequenceOps, signalOps})
       for (const OpEntry &entry : family())
         map[(Twine(entry.domain) + ":" + entry.name).str()] = &entry;
     return map;

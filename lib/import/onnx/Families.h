@@ -20,6 +20,7 @@ ArrayRef<OpEntry> poolOps();
 ArrayRef<OpEntry> matMulOps();
 ArrayRef<OpEntry> elementwiseOps();
 ArrayRef<OpEntry> reduceOps();
+ArrayRef<OpEntry> attentionOps();
 ArrayRef<OpEntry> normOps();
 ArrayRef<OpEntry> layoutOps();
 ArrayRef<OpEntry> shapeOps();
@@ -29,6 +30,8 @@ ArrayRef<OpEntry> quantOps();
 ArrayRef<OpEntry> resampleOps();
 ArrayRef<OpEntry> recurrentOps();
 ArrayRef<OpEntry> controlOps();
+ArrayRef<OpEntry> sequenceOps();
+ArrayRef<OpEntry> signalOps();
 
 /// The entry of an operator, or null.
 const OpEntry *findOp(StringRef domain, StringRef name);

@@ -2,6 +2,7 @@
 // node.
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/Import.h"
 #include <functional>
 #include <queue>
 
@@ -70,6 +71,11 @@ void GraphImporter::report(const Mistake &mistake) {
     diagnostic.attachNote() << why;
 }
 
+void GraphImporter::warning(const Twine &reason, const Twine &note) {
+  InFlightDiagnostic diagnostic = emitWarning(fileLocation) << reason;
+  diagnostic.attachNote() << note.str();
+}
+
 void GraphImporter::finishErrors() {
   for (const Mistake &mistake : mistakes)
     report(mistake);
@@ -107,13 +113,45 @@ std::string GraphImporter::adviceToKnow(Value value) const {
   return "it depends on the value of an input: give that with " + llvm::join(deciding, " ");
 }
 
+Scope scopeInside(Scope &around, const std::string &prefix) {
+  Scope inside;
+  inside.parent = &around;
+  inside.opsets = around.opsets;
+  inside.depth = around.depth + 1;
+  inside.prefix = prefix;
+  return inside;
+}
+
 //===-- Names -------------------------------------------------------------===//
 
 bool GraphImporter::isDefined(const Scope &scope, StringRef name) {
   for (const Scope *at = &scope; at; at = at->parent)
-    if (at->values.contains(name) || at->weights.contains(name))
+    if (at->values.contains(name) || at->weights.contains(name) || at->sequences.contains(name))
       return true;
   return false;
+}
+
+void Scope::bind(StringRef name, Item item) {
+  if (item.sequence)
+    sequences[name] = std::move(*item.sequence);
+  else
+    values[name] = item.tensor;
+}
+
+const Sequence *GraphImporter::findSequence(const Scope &scope, StringRef name) {
+  for (const Scope *at = &scope; at; at = at->parent) {
+    if (auto found = at->sequences.find(name); found != at->sequences.end())
+      return &found->second;
+    if (at->values.contains(name) || at->weights.contains(name))
+      return nullptr;
+  }
+  return nullptr;
+}
+
+Item GraphImporter::lookupItem(Scope &scope, StringRef name) {
+  if (const Sequence *found = findSequence(scope, name))
+    return {{}, *found};
+  return {lookup(scope, name), std::nullopt};
 }
 
 Value GraphImporter::lookup(Scope &scope, StringRef name) {
@@ -194,7 +232,7 @@ bool GraphImporter::planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan)
     for (const std::string &name : node.output()) {
       if (name.empty())
         continue;
-      if (scope.values.contains(name) || scope.weights.contains(name))
+      if (scope.values.contains(name) || scope.weights.contains(name) || scope.sequences.contains(name))
         error(plan.refs[i], "output '" + name + "' already exists, as an input or initializer of the graph");
       else if (auto [at, isNew] = makers.try_emplace(name, i); !isNew)
         error(plan.refs[i], "output '" + name + "' already exists, made by " +
@@ -300,7 +338,8 @@ static std::string plural(unsigned count, StringRef what) {
 
 bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope) {
   if (int field = unknownFieldOf(node)) {
-    error(ref, "unknown field " + Twine(field), "the file is of a newer ONNX; export it again with opset 22 or lower");
+    error(ref, "unknown field " + Twine(field),
+          "the file is of a newer ONNX; export it again with opset_version=" + Twine(kAdvisedOpset));
     return false;
   }
   const OpEntry *entry = findOp(node.domain(), node.op_type());
@@ -362,7 +401,7 @@ LogicalResult GraphImporter::importGraph(onnx::GraphProto &graph, Scope &scope) 
     importNode(*graph.mutable_node(i), plan.refs[i], scope);
   bool isComplete = true;
   for (const auto &output : graph.output())
-    isComplete &= lookup(scope, output.name()) != nullptr;
+    isComplete &= (bool)lookupItem(scope, output.name());
   return success(isComplete);
 }
 
@@ -371,7 +410,7 @@ void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope
   bool canImport = true;
   // A node behind a failed one is not reported: it may be right.
   for (size_t i = 0; i < node.inputCount(); ++i)
-    canImport &= !node.hasInput(i) || node.input(i) != nullptr;
+    canImport &= !node.hasInput(i) || (bool)node.item(i);
   if (canImport) {
     if (const OpEntry *entry = findOp(proto.domain(), proto.op_type())) {
       entry->import(node);
@@ -381,7 +420,7 @@ void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope
       importFunction(node, proto, *functions.at({proto.domain(), proto.op_type()}));
     }
     for (size_t i = 0; i < node.outputCount() && !node.failed(); ++i)
-      if (node.wants(i) && !scope.values.contains(proto.output(i)))
+      if (node.wants(i) && !scope.values.contains(proto.output(i)) && !scope.sequences.contains(proto.output(i)))
         node.error("output " + Twine(i) + " ('" + proto.output(i) + "') is not supported");
     // Behind a mistake that a subgraph ran into, or that was reported before, there is nothing new to say.
     if (node.failed() && errors == 0)
@@ -423,10 +462,7 @@ void GraphImporter::importFunction(Node &node, onnx::NodeProto &proto, const onn
     return node.error("has more inputs or outputs than the function of this name");
   onnx::GraphProto body;
   for (int i = 0; i < function.input_size(); ++i)
-    if (node.hasInput(i))
-      inside.values[function.input(i)] = node.input(i);
-    else
-      inside.values[function.input(i)] = Value();
+    inside.bind(function.input(i), node.item(i)); // nothing where it is absent
 
   std::map<std::string, onnx::AttributeProto> arguments;
   // Defaults are FunctionProto.attribute_proto, field 11 (IR version 9): newer than the library's classes.
@@ -461,7 +497,7 @@ void GraphImporter::importFunction(Node &node, onnx::NodeProto &proto, const onn
     return node.set(0, Value()); // reported inside
   for (int i = 0; i < function.output_size() && i < proto.output_size(); ++i)
     if (node.wants(i))
-      node.set(i, lookup(inside, function.output(i)));
+      node.set(i, lookupItem(inside, function.output(i)));
 }
 
 } // namespace nncc::import

@@ -9,9 +9,14 @@ namespace nncc::import {
 
 /// Names of one graph. A subgraph sees the names around it too; a function does not.
 struct Scope {
+  /// Gives a name of this scope what it stands for.
+  void bind(StringRef name, Item item);
+
   Scope *parent = nullptr;
   /// Computed values, inputs, and weights once they were asked for. Null: the node that makes it failed.
   llvm::StringMap<Value> values;
+  /// Values that are no tensors.
+  llvm::StringMap<Sequence> sequences;
   /// Initializers that nobody asked for yet.
   llvm::StringMap<onnx::TensorProto *> weights;
   /// Names that live nodes and the graph's outputs read.
@@ -23,6 +28,9 @@ struct Scope {
   /// How many subgraphs and functions are around.
   unsigned depth = 0;
 };
+
+/// The scope of a subgraph, which sees the names of the scope around it.
+Scope scopeInside(Scope &around, const std::string &prefix);
 
 class GraphImporter {
 public:
@@ -36,12 +44,18 @@ public:
 
   /// The value of a name, made from its initializer on first use; null for what failed or does not exist.
   Value lookup(Scope &scope, StringRef name);
+  /// The same for names of sequences too.
+  Item lookupItem(Scope &scope, StringRef name);
+  /// The sequence of a name, or null.
+  static const Sequence *findSequence(const Scope &scope, StringRef name);
   /// True when a name has a value, even one that failed.
   static bool isDefined(const Scope &scope, StringRef name);
 
   /// Collects a mistake of the whole file, or of a node. Nodes of one operator with the same mistake are one error.
   void error(const Twine &reason, const Twine &whatToDo = "");
   void error(const NodeRef &node, const Twine &reason, const Twine &whatToDo = "");
+  /// Says what is odd about the file and changes nothing.
+  void warning(const Twine &reason, const Twine &note);
   /// Reports what was collected: at most kMaxErrors, the others are counted.
   void finishErrors();
   bool hasErrors() const { return errors > 0; }

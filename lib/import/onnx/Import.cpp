@@ -18,9 +18,6 @@ using namespace import;
 
 namespace {
 
-/// Opsets whose operators nncc reads. After 22 only what has not changed, which is every operator known here.
-constexpr int64_t kFirstOpset = 1, kLastOpset = 25;
-
 /// Reads an input's or output's declaration. `type` is empty for what is no tensor.
 OnnxValueInfo describe(const onnx::ValueInfoProto &value) {
   OnnxValueInfo info;
@@ -107,11 +104,14 @@ private:
           model.graph().node(), [](const auto &node) { return node.domain().empty() || node.domain() == "ai.onnx"; });
       if (needsOne)
         graph.error("the model does not say which opset of ONNX it uses");
-    } else if (own->second < kFirstOpset || own->second > kLastOpset) {
-      graph.error(
-          "opset " + Twine(own->second) + " is not supported",
-          "nncc reads opsets 7 to 22, older and newer ones as far as operators mean the same; export again with "
-          "opset_version=17");
+    } else if (own->second < kOldestOpset) {
+      graph.error("opset " + Twine(own->second) + " is not supported",
+                  "nncc reads opsets " + Twine(kOldestOpset) + " to " + Twine(kNewestOpset) +
+                      "; export again with opset_version=" + Twine(kAdvisedOpset));
+    } else if (own->second > kNewestOpset) {
+      graph.warning("opset " + Twine(own->second) + " is newer than the newest that nncc knows, " + Twine(kNewestOpset),
+                    "operators are read as of opset " + Twine(kNewestOpset) +
+                        "; compare the results, or export again with opset_version=" + Twine(kAdvisedOpset));
     }
     return !graph.hasErrors();
   }
@@ -221,7 +221,10 @@ private:
         if (declared.name() == input.name)
           proto = &declared.type();
       if (!proto->has_tensor_type()) {
-        graph.error("input '" + input.name + "' is a " + (input.type.empty() ? "value without a type" : input.type) +
+        graph.error("input '" + input.name + "' is " +
+                    (input.type.empty()         ? "a value without a type"
+                     : input.type == "optional" ? "an optional"
+                                                : "a " + input.type) +
                     ", only tensors are supported");
         continue;
       }
@@ -318,6 +321,11 @@ private:
     SmallVector<Value> results;
     SmallVector<std::string> outputNames;
     for (const auto &proto : model.graph().output()) {
+      if (GraphImporter::findSequence(scope, proto.name())) {
+        graph.error("output '" + Twine(proto.name()) + "' is a sequence, only tensors are supported",
+                    "make its tensors outputs of the graph, or join them by ConcatFromSequence");
+        continue;
+      }
       Value value = graph.lookup(scope, proto.name());
       auto type = cast<RankedTensorType>(value.getType());
       OnnxValueInfo declared = describe(proto);
@@ -330,8 +338,9 @@ private:
         fits &=
             !declared.dims[i].key.empty() || declared.dims[i].size <= 0 || declared.dims[i].size == type.getDimSize(i);
       if (!fits)
-        graph.error("output '" + declared.name + "' is declared as " + describeDims(declared.dims) +
-                    ", the graph computes " + describeShape(type.getShape()));
+        graph.warning("output '" + declared.name + "' is declared as " + describeDims(declared.dims) +
+                          ", the graph computes " + describeShape(type.getShape()),
+                      "the library has the computed shape");
       results.push_back(inMemory(proto.name(), value));
       outputNames.push_back(proto.name());
     }

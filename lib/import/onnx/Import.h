@@ -13,6 +13,14 @@
 
 namespace nncc {
 
+/// The opsets of ONNX's own domain that nncc knows: every operator that it reads was held against its definition in
+/// each of them, and differences are in the operator's import function. ONNX changes an operator by a new attribute,
+/// input or element type, which are refused where they are not known, so that newer opsets are read too, with a
+/// warning. test/harness/onnx_versions.py holds the newest one against ONNX's Python package.
+inline constexpr int64_t kOldestOpset = 1, kNewestOpset = 28;
+/// What messages tell people to export with: no field of its files is unknown to the protobuf classes.
+inline constexpr int64_t kAdvisedOpset = 17;
+
 /// What a model leaves open and the user decides.
 struct ImportOptions {
   /// Sizes of symbolic dims: `batch`, or `x.0` (input and position) for a dim without a name.
@@ -64,7 +72,7 @@ struct OnnxModelInfo {
 ///
 /// error   everything that is wrong with the file or the options is reported as MLIR diagnostics located at `path`
 ///         (FileLineColLoc, line 0): all nodes that cannot be compiled in one run, at most 20
-/// source  ONNX IR specification; operators of opsets 7 to 25
+/// source  ONNX IR specification; operators of opsets kOldestOpset to kNewestOpset
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importOnnx(llvm::StringRef path, const ImportOptions &options,
                                                               mlir::MLIRContext &context);
 

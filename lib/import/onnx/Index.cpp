@@ -210,7 +210,72 @@ void importCompress(Node &node) {
   node.set(0, node.make<GatherOp>(x, node.vector(at), axis));
 }
 
+/// Positions 0, 1, 2 ... along an axis, in the rank of a tensor.
+Value countAlong(Node &node, Value tensor, int64_t axis) {
+  SmallVector<int64_t> shape(rankOf(tensor), 1);
+  shape[axis] = shapeOf(tensor)[axis];
+  return node.constant(llvm::to_vector(llvm::seq<int64_t>(0, shape[axis])), shape, node.builder.getI64Type());
+}
+
+/// One number for each row of a batch, in the rank of a tensor.
+Value perRow(Node &node, size_t i, Value tensor, int64_t axis) {
+  Value value = node.cast(node.input(i), node.builder.getI64Type());
+  if (!node.requireInteger(i) || !value)
+    return {};
+  SmallVector<int64_t> shape(rankOf(tensor), 1);
+  shape[axis] = shapeOf(tensor)[axis];
+  return node.reshape(value, shape);
+}
+
+/// The first steps of each row of a batch come in reverse order, the others stay.
+void importReverseSequence(Node &node) {
+  int64_t rawBatch = node.integer("batch_axis", 1), rawTime = node.integer("time_axis", 0);
+  Value x = node.input(0);
+  if (!x || !node.requireRank(0, 2, kMaxRank))
+    return;
+  int64_t batch = node.axis(rawBatch, rankOf(x)), time = node.axis(rawTime, rankOf(x));
+  if (batch == time)
+    node.error("batch_axis and time_axis are one");
+  Value lengths = node.failed() ? Value() : perRow(node, 1, x, batch);
+  if (!lengths)
+    return;
+  Value step = countAlong(node, x, time);
+  Value mirrored = node.binary(BinaryKind::sub, node.binary(BinaryKind::sub, lengths, node.scalar(1, lengths)), step);
+  Value from = node.select(node.binary(BinaryKind::less, step, lengths), mirrored, step);
+  node.set(0, node.make<GatherElementsOp>(x, node.expand(from, shapeOf(x)), time));
+}
+
+/// Puts an update into a cache, from a position of each row on.
+void importTensorScatter(Node &node) {
+  std::string mode = node.text("mode", "linear");
+  int64_t raw = node.integer("axis", -2);
+  if (mode != "linear" && mode != "circular")
+    return node.error("mode '" + mode + "' is not known", "it is linear or circular");
+  Value cache = node.input(0), update = node.input(1);
+  if (!cache || !update || !node.requireRank(0, 2, kMaxRank))
+    return;
+  int64_t axis = node.axis(raw, rankOf(cache));
+  if (node.failed())
+    return;
+  SmallVector<int64_t> fits(shapeOf(update));
+  if (rankOf(update) == rankOf(cache))
+    fits[axis] = shapeOf(cache)[axis];
+  if (axis == 0 || ArrayRef<int64_t>(fits) != shapeOf(cache) || shapeOf(update)[axis] > shapeOf(cache)[axis])
+    return node.error("an update of shape " + describeShape(shapeOf(update)) + " does not fit a cache of shape " +
+                      describeShape(shapeOf(cache)) + " along axis " + Twine(axis));
+  Value at = countAlong(node, update, axis);
+  if (node.hasInput(2))
+    at = node.binary(BinaryKind::add, perRow(node, 2, cache, 0), at);
+  if (mode == "circular" && at)
+    at = node.binary(BinaryKind::mod, at, node.scalar(shapeOf(cache)[axis], at));
+  if (at)
+    node.set(0, node.makeTyped<ScatterElementsOp>(cache.getType(), ScatterReduction::replace, cache,
+                                                  node.expand(at, shapeOf(update)), update, axis));
+}
+
 const OpEntry kOps[] = {
+    {"ReverseSequence", 2, 2, importReverseSequence},
+    {"TensorScatter", 2, 3, importTensorScatter},
     {"Gather", 2, 2, importGather},
     {"GatherElements", 2, 2, importGatherElements},
     {"GatherND", 2, 2, importGatherND},

@@ -145,12 +145,17 @@ void importDepthToSpace(Node &node) {
 
 void importSpaceToDepth(Node &node) {
   int64_t b = node.requiredInteger("blocksize");
+  std::string mode = node.text("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD")
+    return node.error("mode '" + mode + "' is not known", "it is DCR or CRD");
   if (!checkBlock(node, b))
     return;
   ArrayRef<int64_t> x = node.shape(0);
   if (x[2] % b || x[3] % b)
     return node.error("blocksize " + Twine(b) + " does not divide an image of " + Twine(x[2]) + " x " + Twine(x[3]));
-  rearrange(node, {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 3, 5, 1, 2, 4}, {x[0], x[1] * b * b, x[2] / b, x[3] / b});
+  SmallVector<int64_t> perm =
+      mode == "DCR" ? SmallVector<int64_t>{0, 3, 5, 1, 2, 4} : SmallVector<int64_t>{0, 1, 3, 5, 2, 4};
+  rearrange(node, {x[0], x[1], x[2] / b, b, x[3] / b, b}, perm, {x[0], x[1] * b * b, x[2] / b, x[3] / b});
 }
 
 const OpEntry kOps[] = {

@@ -1,4 +1,5 @@
 // Matrix products: MatMul, Gemm, Einsum of two operands, integer products.
+#include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
@@ -50,24 +51,31 @@ void importMatMul(Node &node) {
     node.set(0, multiplyMatrices(node, node.input(0), node.input(1)));
 }
 
-void importGemm(Node &node) {
+/// alpha * A * B + beta * C; null with an error when they do not fit.
+Value gemm(Node &node) {
   double alpha = node.number("alpha", 1), beta = node.number("beta", 1);
   bool transA = node.flag("transA", false), transB = node.flag("transB", false);
   node.ignore({"broadcast"}); // opset 6 and older: C broadcasts as it does now
   if (!node.requireNumber(0) || !node.requireNumber(1) || !node.requireRank(0, 2, 2) || !node.requireRank(1, 2, 2))
-    return;
+    return {};
   Value a = node.input(0), b = node.input(1), c = node.input(2);
-  if (elementOf(a) != elementOf(b))
-    return node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(b)));
+  if (elementOf(a) != elementOf(b)) {
+    node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(b)));
+    return {};
+  }
   if (transA)
     a = node.transpose(a, {1, 0});
   int64_t inner = shapeOf(b)[transB ? 1 : 0], columns = shapeOf(b)[transB ? 0 : 1];
-  if (!a || shapeOf(a)[1] != inner)
-    return node.error("inner dims differ: " + Twine(a ? shapeOf(a)[1] : 0) + " and " + Twine(inner));
+  if (!a || shapeOf(a)[1] != inner) {
+    node.error("inner dims differ: " + Twine(a ? shapeOf(a)[1] : 0) + " and " + Twine(inner));
+    return {};
+  }
   if (c && beta == 0)
     c = {};
-  if (c && elementOf(c) != elementOf(a))
-    return node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(c)));
+  if (c && elementOf(c) != elementOf(a)) {
+    node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(c)));
+    return {};
+  }
   // Factors are floats of 32 bits, and so is what they make of halves.
   Type type = elementOf(a), wide = alpha == 1 && beta == 1 ? type : wideType(type);
   if (c && beta != 1) {
@@ -87,9 +95,42 @@ void importGemm(Node &node) {
   if (result && c)
     result = node.binary(BinaryKind::add, result, node.cast(c, wide));
   result = node.cast(result, type);
-  if (result && rankOf(result) != 2)
-    return node.error("C has more dims than the product");
-  node.set(0, result);
+  if (result && rankOf(result) != 2) {
+    node.error("C has more dims than the product");
+    return {};
+  }
+  return result;
+}
+
+void importGemm(Node &node) { node.set(0, gemm(node)); }
+void importFusedGemm(Node &node) { node.set(0, activateAsFused(node, gemm(node))); }
+
+/// A product of matrices that lie transposed, or between their batch dims, times alpha. com.microsoft
+void importFusedMatMul(Node &node) {
+  double alpha = node.number("alpha", 1);
+  bool isTransposed[] = {node.flag("transA", false), node.flag("transB", false)};
+  bool isOutside[] = {node.flag("transBatchA", false), node.flag("transBatchB", false)};
+  Value operands[2];
+  for (size_t i : {0, 1}) {
+    if (!node.requireFloat(i) || !node.requireRank(i, 1, kMaxRank))
+      return;
+    operands[i] = node.input(i);
+    int64_t rank = rankOf(operands[i]);
+    SmallVector<int64_t> perm = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    // [M, batch ..., K] becomes [batch ..., M, K].
+    if (isOutside[i] && rank > 2)
+      std::rotate(perm.begin(), perm.begin() + 1, perm.end() - 1);
+    if (isTransposed[i] && rank > 1)
+      std::swap(perm[rank - 1], perm[rank - 2]);
+    operands[i] = node.transpose(operands[i], perm);
+  }
+  Value product = multiplyMatrices(node, operands[0], operands[1]);
+  if (alpha != 1 && product) {
+    Type type = elementOf(product);
+    product = node.cast(product, wideType(type));
+    product = node.cast(node.binary(BinaryKind::mul, product, node.scalar(alpha, product)), type);
+  }
+  node.set(0, product);
 }
 
 void importMatMulInteger(Node &node) {
@@ -260,6 +301,8 @@ void importEinsum(Node &node) {
 const OpEntry kOps[] = {
     {"MatMul", 2, 2, importMatMul},
     {"Gemm", 2, 3, importGemm},
+    {"FusedGemm", 2, 3, importFusedGemm, "com.microsoft"},
+    {"FusedMatMul", 2, 2, importFusedMatMul, "com.microsoft"},
     {"MatMulInteger", 2, 4, importMatMulInteger},
     {"Einsum", 1, kAny, importEinsum},
 };

@@ -1,5 +1,6 @@
 // See ModelFile.h. The format is onnx.proto; newer fields than the library's classes know are in their unknown fields.
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Import.h"
 #include "lib/import/onnx/OtherFormats.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
@@ -275,7 +276,8 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
     return {};
   }
   if (int field = unknownFieldOf(tensor)) {
-    error("unknown field " + Twine(field), "the file is of a newer ONNX; export it again with opset 22 or lower");
+    error("unknown field " + Twine(field),
+          "the file is of a newer ONNX; export it again with opset_version=" + Twine(kAdvisedOpset));
     return {};
   }
   if (tensor.has_segment()) {

@@ -46,9 +46,29 @@ void Node::ignore(std::initializer_list<StringRef> names) {
 
 //===-- Inputs ------------------------------------------------------------===//
 
+Item Node::item(size_t i) {
+  if (!hasInput(i))
+    return {};
+  Item item = graph.lookupItem(scope, proto.input(i));
+  hasFailed |= !item; // reported where it went wrong
+  return item;
+}
+
+const Sequence *Node::sequence(size_t i) {
+  const Sequence *found = hasInput(i) ? GraphImporter::findSequence(scope, proto.input(i)) : nullptr;
+  if (!found || found->isAbsent)
+    error("input " + Twine(i) + (hasInput(i) ? " ('" + proto.input(i) + "')" : "") + " must be a sequence");
+  return found && !found->isAbsent ? found : nullptr;
+}
+
 Value Node::input(size_t i) {
   if (!hasInput(i))
     return {};
+  if (const Sequence *found = GraphImporter::findSequence(scope, proto.input(i))) {
+    error("input '" + proto.input(i) + "' is " + (found->isAbsent ? "an optional without a value" : "a sequence") +
+          ", must be a tensor");
+    return {};
+  }
   Value value = graph.lookup(scope, proto.input(i));
   if (!value)
     hasFailed = true; // reported where it went wrong
@@ -312,6 +332,13 @@ void Node::set(size_t i, Value value) {
   // Values that pass through keep the name they have; constants are nobody's kernel.
   if (value && value.getDefiningOp() && !value.getDefiningOp<ConstantOp>() && getOrigin(value).tensor.empty())
     setOrigin(value, {proto.output(i), {}});
+}
+
+void Node::set(size_t i, Item item) {
+  if (!item.sequence)
+    return set(i, item.tensor);
+  if (i < outputCount() && !proto.output(i).empty())
+    scope.sequences[proto.output(i)] = std::move(*item.sequence);
 }
 
 void Node::nameResult(size_t i, Value value, ArrayRef<int64_t> perm) {

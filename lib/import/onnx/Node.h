@@ -26,6 +26,20 @@ using mlir::Value;
 class GraphImporter;
 struct Scope;
 
+/// Tensors under one name, which the import knows by count and takes apart: no such value is in the IR.
+struct Sequence {
+  SmallVector<Value> parts;
+  bool isAbsent = false; ///< an optional without a value
+};
+
+/// What a name stands for: a tensor or a sequence; neither where the node that makes it failed.
+struct Item {
+  Value tensor;
+  std::optional<Sequence> sequence;
+
+  explicit operator bool() const { return tensor || sequence; }
+};
+
 class Node {
 public:
   Node(GraphImporter &graph, Scope &scope, onnx::NodeProto &proto, NodeRef ref);
@@ -45,7 +59,12 @@ public:
   size_t inputCount() const { return proto.input_size(); }
   bool hasInput(size_t i) const { return i < inputCount() && !proto.input(i).empty(); }
   /// Null when absent.
+  /// error   a sequence: "input 'x' is a sequence, must be a tensor"
   Value input(size_t i);
+  /// Like `input`, for operators that take sequences and optionals too.
+  Item item(size_t i);
+  /// The tensors of a sequence; null with an error for anything else.
+  const Sequence *sequence(size_t i);
   RankedTensorType type(size_t i);
   ArrayRef<int64_t> shape(size_t i) { return type(i).getShape(); }
   int64_t rank(size_t i) { return type(i).getRank(); }
@@ -94,6 +113,7 @@ public:
   bool wants(size_t i) const;
   /// Gives the node's output its value; `perm` when dims of the value are other dims of the ONNX tensor (see Origin.h).
   void set(size_t i, Value value);
+  void set(size_t i, Item item);
   /// Names a value that has an output's elements in another order, before it is brought into ONNX's order.
   void nameResult(size_t i, Value value, ArrayRef<int64_t> perm);
 

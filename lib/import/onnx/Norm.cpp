@@ -186,19 +186,51 @@ void importLayerNormalization(Node &node) {
   node.set(2, node.cast(node.unary(UnaryKind::reciprocal, deviation(node, of.variance, epsilon)), stashType));
 }
 
+/// x / sqrt(mean of squares over the dims from `axis` on + epsilon) * scale
+Value normalizeByRoot(Node &node, Value x, Value scale, int64_t axis, double epsilon) {
+  if (!x)
+    return {};
+  Type type = elementOf(x);
+  x = node.cast(x, wideType(type));
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
+  Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
+  Value normalized = node.binary(BinaryKind::div, x, deviation(node, square, epsilon));
+  return node.cast(node.binary(BinaryKind::mul, normalized, node.cast(scale, elementOf(x))), type);
+}
+
+/// Also SimplifiedLayerNormalization, the name that onnxruntime gave it before it was ONNX's.
 void importRMSNormalization(Node &node) {
   double epsilon = node.number("epsilon", kEpsilon);
   int64_t raw = node.integer("axis", -1);
   node.ignore({"stash_type"});
   if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 1, 32))
     return;
-  Value x = node.cast(node.input(0), wideType(node.type(0).getElementType())),
-        scale = node.cast(node.input(1), elementOf(x));
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(node.axis(raw, rankOf(x)), rankOf(x)));
-  Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
-  Value normalized = node.binary(BinaryKind::div, x, deviation(node, square, epsilon));
-  node.set(0, node.cast(node.binary(BinaryKind::mul, normalized, scale), node.type(0).getElementType()));
+  node.set(0, normalizeByRoot(node, node.input(0), node.input(1), node.axis(raw, node.rank(0)), epsilon));
 }
+
+/// Layer normalization, or its kind without a mean, of a sum of activations, skipped ones and a bias. com.microsoft
+void importSkipNormalization(Node &node, bool isSimple) {
+  double epsilon = node.number("epsilon", 1e-12);
+  for (size_t i : {0, 1, 2})
+    if (!node.requireFloat(i) || !node.requireRank(i, 1, 3))
+      return;
+  Value beta = isSimple ? Value() : node.input(3), bias = node.input(isSimple ? 3 : 4);
+  Value sum = node.binary(BinaryKind::add, node.input(0), node.input(1));
+  if (bias)
+    sum = node.binary(BinaryKind::add, sum, bias);
+  if (!sum)
+    return;
+  if (shapeOf(sum) != node.shape(0))
+    return node.error("what is skipped is " + describeShape(node.shape(1)) + ", the input " +
+                      describeShape(node.shape(0)));
+  int64_t axis = rankOf(sum) - 1;
+  node.set(3, sum);
+  node.set(0, isSimple ? normalizeByRoot(node, sum, node.input(2), axis, epsilon)
+                       : node.make<LayerNormOp>(sum, node.input(2), beta, axis, llvm::APFloat(epsilon)));
+}
+
+void importSkipLayerNormalization(Node &node) { importSkipNormalization(node, false); }
+void importSkipSimplifiedLayerNormalization(Node &node) { importSkipNormalization(node, true); }
 
 void importMeanVarianceNormalization(Node &node) {
   SmallVector<int64_t> raw = node.integers("axes", {0, 2, 3});
@@ -260,6 +292,10 @@ const OpEntry kOps[] = {
     {"GroupNormalization", 3, 3, importGroupNormalization},
     {"LayerNormalization", 2, 3, importLayerNormalization},
     {"RMSNormalization", 2, 2, importRMSNormalization},
+    {"SimplifiedLayerNormalization", 2, 2, importRMSNormalization},
+    {"SimplifiedLayerNormalization", 2, 2, importRMSNormalization, "com.microsoft"},
+    {"SkipLayerNormalization", 3, 5, importSkipLayerNormalization, "com.microsoft"},
+    {"SkipSimplifiedLayerNormalization", 3, 4, importSkipSimplifiedLayerNormalization, "com.microsoft"},
     {"MeanVarianceNormalization", 1, 1, importMeanVarianceNormalization},
     {"LRN", 1, 1, importLRN},
     {"LpNormalization", 1, 1, importLpNormalization},

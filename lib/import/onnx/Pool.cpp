@@ -97,11 +97,38 @@ void importAveragePool(Node &node) {
     importWindow(node, PoolKind::average);
 }
 
+/// (sum of |x|^p) ^ (1 / p): a mean that counts pads, times their number.
+void importPowerPool(Node &node, int64_t p) {
+  if (!node.requireRank(0, 3, 4))
+    return;
+  ArrayRef<int64_t> x = node.shape(0);
+  Window window = readWindow(node, x.drop_front(2), {}, /*hasDilations=*/true);
+  if (node.flag("ceil_mode", false))
+    roundUp(window, x.drop_front(2));
+  if (window.overhang != SmallVector<int64_t>{0, 0})
+    return node.error("p " + Twine(p) + " with windows that end behind the input (ceil_mode) is not supported",
+                      "nncc supports p = 2 there");
+  Value size = node.unary(UnaryKind::abs, node.toImage(node.input(0)));
+  if (p > 1 && size)
+    size = node.binary(BinaryKind::pow, size, node.scalar(p, size));
+  Value mean = node.make<Pool2DOp>(PoolKind::average, size, window.kernel, window.strides, window.pads,
+                                   window.dilations, window.overhang, /*countsPads=*/true);
+  if (!mean)
+    return;
+  Value sum = node.binary(BinaryKind::mul, mean, node.scalar(product(window.kernel), mean));
+  Value result = p > 1 ? node.binary(BinaryKind::pow, sum, node.scalar(1.0 / p, sum)) : sum;
+  node.set(0, node.fromImage(result, x.size(), 0));
+}
+
 void importLpPool(Node &node) {
-  if (node.integer("p", 2) != 2)
-    return node.error("p " + Twine(node.integer("p", 2)) + " is not supported", "nncc supports p = 2");
-  if (node.requireFloat(0))
-    importWindow(node, PoolKind::l2);
+  int64_t p = node.integer("p", 2);
+  if (p < 1)
+    return node.error("p " + Twine(p) + " must be positive");
+  if (!node.requireFloat(0))
+    return;
+  if (p == 2)
+    return importWindow(node, PoolKind::l2);
+  importPowerPool(node, p);
 }
 
 /// Over all spatial dims. Images are reduced in NHWC, where the neighbours' transposes meet.

@@ -62,6 +62,33 @@ Value requantize(Node &node, Value sums, Value xScale, Value wScale, Value yScal
   return quantize(node, scaled, node.scalar(1, scaled), yZeroPoint, elementOf(yZeroPoint));
 }
 
+DynamicSteps quantizeDynamically(Node &node, Value x) {
+  if (!x)
+    return {};
+  int64_t rank = rankOf(x);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  Value low = rank ? node.reduce(ReduceKind::min, x, axes) : x, high = rank ? node.reduce(ReduceKind::max, x, axes) : x;
+  if (!low || !high)
+    return {};
+  Value zero = node.scalar(0, low);
+  low = node.binary(BinaryKind::min, low, zero);
+  high = node.binary(BinaryKind::max, high, zero);
+  Value span = node.binary(BinaryKind::sub, high, low);
+  Value scale = node.binary(BinaryKind::div, span, node.scalar(255, low));
+  // Nothing but zeros has no range: any scale is right.
+  scale = node.select(node.binary(BinaryKind::equal, scale, zero), node.scalar(1, low), scale);
+  Value zeroPoint = node.binary(BinaryKind::sub, zero, node.binary(BinaryKind::div, low, scale));
+  zeroPoint = node.unary(UnaryKind::round, node.unary(UnaryKind::clip, zeroPoint, 0, 255));
+  Value steps = node.unary(UnaryKind::round, node.binary(BinaryKind::div, x, scale));
+  return {node.unary(UnaryKind::clip, node.binary(BinaryKind::add, steps, zeroPoint), 0, 255), scale, zeroPoint};
+}
+
+Value multiplyDynamically(Node &node, Value x, Value integers, Value scale) {
+  DynamicSteps of = quantizeDynamically(node, x);
+  Value product = multiplyMatrices(node, node.binary(BinaryKind::sub, of.steps, of.zeroPoint), integers);
+  return node.binary(BinaryKind::mul, product, node.binary(BinaryKind::mul, of.scale, scale));
+}
+
 namespace {
 
 void importQuantizeLinear(Node &node) {
@@ -116,29 +143,53 @@ void importDequantizeLinear(Node &node) {
     node.set(0, node.cast(dequantize(node, x, scale, zeroPoint), to));
 }
 
-/// Scale and zero point from the range of the values, which always contains 0.
 void importDynamicQuantizeLinear(Node &node) {
   if (!node.requireFloat(0))
     return;
-  Value x = node.input(0);
-  int64_t rank = rankOf(x);
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  Value low = rank ? node.reduce(ReduceKind::min, x, axes) : x, high = rank ? node.reduce(ReduceKind::max, x, axes) : x;
-  if (!low || !high)
-    return;
-  Value zero = node.scalar(0, low);
-  low = node.binary(BinaryKind::min, low, zero);
-  high = node.binary(BinaryKind::max, high, zero);
-  Value span = node.binary(BinaryKind::sub, high, low);
-  Value scale = node.binary(BinaryKind::div, span, node.scalar(255, low));
-  // Nothing but zeros has no range: any scale is right.
-  scale = node.select(node.binary(BinaryKind::equal, scale, zero), node.scalar(1, low), scale);
-  Value zeroPoint = node.binary(BinaryKind::sub, zero, node.binary(BinaryKind::div, low, scale));
-  zeroPoint = node.unary(UnaryKind::round, node.unary(UnaryKind::clip, zeroPoint, 0, 255));
+  DynamicSteps of = quantizeDynamically(node, node.input(0));
   Type ui8 = node.builder.getIntegerType(8, false);
-  node.set(0, quantize(node, x, scale, zeroPoint, ui8));
-  node.set(1, node.reshape(scale, {}));
-  node.set(2, node.reshape(node.cast(zeroPoint, ui8), {}));
+  node.set(0, node.cast(of.steps, ui8));
+  node.set(1, node.reshape(of.scale, {}));
+  node.set(2, node.reshape(node.cast(of.zeroPoint, ui8), {}));
+}
+
+/// The parameter of a matrix [..., K, N] that is one number, one per column, or has the matrix' rank.
+Value perColumn(Node &node, Value parameter, Value matrix) {
+  if (parameter && matrix && rankOf(parameter) == rankOf(matrix) && rankOf(matrix) > 1)
+    return parameter;
+  return alongAxis(node, parameter, -1, matrix);
+}
+
+/// Integers less their zero point, in floats.
+Value centeredReal(Node &node, Value x, Value zeroPoint) {
+  Type f32 = node.builder.getF32Type();
+  Value real = node.cast(x, f32);
+  return zeroPoint ? node.binary(BinaryKind::sub, real, node.cast(zeroPoint, f32)) : real;
+}
+
+Value withBias(Node &node, Value x, size_t i) {
+  return node.hasInput(i) ? node.binary(BinaryKind::add, x, node.input(i)) : x;
+}
+
+/// A product of integers less their zero points, scaled to floats, and a bias. com.microsoft
+void importMatMulIntegerToFloat(Node &node) {
+  if (!node.requireInteger(0) || !node.requireInteger(1) || !node.requireFloat(2) || !node.requireFloat(3))
+    return;
+  Value a = node.input(0), b = node.input(1);
+  a = centeredReal(node, a, node.hasInput(4) ? alongAxis(node, node.input(4), -2, a) : Value());
+  b = centeredReal(node, b, node.hasInput(5) ? perColumn(node, node.input(5), b) : Value());
+  Value product = multiplyMatrices(node, a, b);
+  Value scale = node.binary(BinaryKind::mul, alongAxis(node, node.input(2), -2, a), perColumn(node, node.input(3), b));
+  node.set(0, withBias(node, node.binary(BinaryKind::mul, product, scale), 6));
+}
+
+/// The same for floats that are quantized by their own range first. com.microsoft
+void importDynamicQuantizeMatMul(Node &node) {
+  if (!node.requireFloat(0) || !node.requireInteger(1) || !node.requireFloat(2))
+    return;
+  Value b = node.input(1), scale = perColumn(node, node.input(2), b);
+  b = centeredReal(node, b, node.hasInput(3) ? perColumn(node, node.input(3), b) : Value());
+  node.set(0, withBias(node, multiplyDynamically(node, node.input(0), b, scale), 4));
 }
 
 /// x less its zero point, in 32 bits.
@@ -158,9 +209,10 @@ void importQLinearMatMul(Node &node) {
                                 centered(node, b, alongAxis(node, node.input(5), last, b)));
   if (!sums)
     return;
-  Value aScale = alongAxis(node, node.input(1), rankOf(sums) - 2, sums);
-  Value bScale = alongAxis(node, node.input(4), rankOf(sums) - 1, sums);
-  Value yScale = alongAxis(node, node.input(6), rankOf(sums) - 2, sums);
+  Type f32 = node.builder.getF32Type();
+  Value aScale = alongAxis(node, node.cast(node.input(1), f32), rankOf(sums) - 2, sums);
+  Value bScale = alongAxis(node, node.cast(node.input(4), f32), rankOf(sums) - 1, sums);
+  Value yScale = alongAxis(node, node.cast(node.input(6), f32), rankOf(sums) - 2, sums);
   Value yZeroPoint = alongAxis(node, node.input(7), rankOf(sums) - 2, sums);
   node.set(0, requantize(node, sums, aScale, bScale, yScale, yZeroPoint));
 }
@@ -169,6 +221,10 @@ const OpEntry kOps[] = {
     {"QuantizeLinear", 2, 3, importQuantizeLinear},
     {"DequantizeLinear", 2, 3, importDequantizeLinear},
     {"DynamicQuantizeLinear", 1, 1, importDynamicQuantizeLinear},
+    {"QuantizeLinear", 2, 3, importQuantizeLinear, "com.microsoft"},
+    {"DequantizeLinear", 2, 3, importDequantizeLinear, "com.microsoft"},
+    {"MatMulIntegerToFloat", 4, 7, importMatMulIntegerToFloat, "com.microsoft"},
+    {"DynamicQuantizeMatMul", 3, 5, importDynamicQuantizeMatMul, "com.microsoft"},
     {"QLinearMatMul", 8, 8, importQLinearMatMul},
     {"QLinearConv", 8, 9, importQLinearConv},
 };

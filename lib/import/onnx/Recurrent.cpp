@@ -1,6 +1,9 @@
-// LSTM, GRU and RNN, unrolled: one matrix product for the inputs of all steps, then a product and gates per step.
+// LSTM, GRU and RNN, and the LSTM of onnxruntime that quantizes as it runs, unrolled: one matrix product for the inputs
+// of all steps, then a product and gates per step.
+#include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Quantize.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -12,17 +15,19 @@ namespace {
 /// More steps than this make more code than anybody wants.
 constexpr int64_t kMaxSteps = 1024;
 
-/// An activation function with its parameters.
-struct Activation {
-  std::string name;
-  double alpha, beta;
+/// A matrix that rows are multiplied with.
+struct Weights {
+  Value matrix; ///< [N, K]; of quantized weights [K, N], integers less their zero points, in floats
+  Value scale;  ///< of quantized weights: [1, 1] or [1, N]
 };
 
 /// What the three operators share. Weights are read per direction.
 class Recurrent {
 public:
-  /// gates   4 for LSTM, 3 for GRU, 1 for RNN
-  Recurrent(Node &node, int64_t gates, ArrayRef<std::string> functions) : node(node), gates(gates) {
+  /// gates        4 for LSTM, 3 for GRU, 1 for RNN
+  /// isQuantized  weights are integers, [K, N] for each direction; their scales and zero points are inputs 8 to 11
+  Recurrent(Node &node, int64_t gates, ArrayRef<std::string> functions, bool isQuantized = false)
+      : node(node), gates(gates), isQuantized(isQuantized) {
     readAttributes(functions);
   }
 
@@ -34,33 +39,7 @@ public:
   Value apply(const Activation &f, Value x) {
     if (clip > 0)
       x = node.unary(UnaryKind::clip, x, -clip, clip);
-    std::string name = llvm::StringRef(f.name).lower();
-    if (name == "sigmoid")
-      return node.unary(UnaryKind::sigmoid, x);
-    if (name == "tanh")
-      return node.unary(UnaryKind::tanh, x);
-    if (name == "relu")
-      return node.unary(UnaryKind::relu, x);
-    if (name == "leakyrelu")
-      return node.unary(UnaryKind::leaky_relu, x, f.alpha);
-    if (name == "hardsigmoid")
-      return node.unary(UnaryKind::hard_sigmoid, x, f.alpha, f.beta);
-    if (name == "elu")
-      return node.unary(UnaryKind::elu, x, f.alpha);
-    if (name == "softsign")
-      return node.unary(UnaryKind::softsign, x);
-    if (name == "softplus")
-      return node.unary(UnaryKind::softplus, x);
-    if (name == "thresholdedrelu")
-      return node.unary(UnaryKind::thresholded_relu, x, f.alpha);
-    if (name == "affine")
-      return add(mul(x, node.scalar(f.alpha, x)), node.scalar(f.beta, x));
-    if (name == "scaledtanh") {
-      Value inner = node.unary(UnaryKind::tanh, mul(x, node.scalar(f.beta, x)));
-      return mul(inner, node.scalar(f.alpha, x));
-    }
-    node.error("activation '" + f.name + "' is not known");
-    return {};
+    return activate(node, f, x);
   }
 
   Value add(Value a, Value b) { return node.binary(BinaryKind::add, a, b); }
@@ -69,8 +48,13 @@ public:
   Value one(Value like) { return node.scalar(1, like); }
   /// Columns of gate g: [B, gates * H] -> [B, H].
   Value gate(Value x, int64_t g) { return node.slice(x, 1, g * hidden, hidden); }
-  /// x [B, K] times w [N, K] transposed.
-  Value times(Value x, Value w, Value bias = {}) { return node.make<MatMulOp>(x, w, bias, true); }
+  /// x [B, K] times weights, and a bias [N] that may be null.
+  Value times(Value x, const Weights &w, Value bias = {}) {
+    if (!w.scale)
+      return node.make<MatMulOp>(x, w.matrix, bias, true);
+    Value product = multiplyDynamically(node, x, w.matrix, w.scale);
+    return bias ? add(product, bias) : product;
+  }
   /// Rows of direction `d`: [D, ...] -> [...].
   Value ofDirection(Value x, int64_t d) {
     if (!x)
@@ -82,9 +66,9 @@ public:
   int64_t gates, hidden = 0, directions = 1, steps = 0, batch = 0;
   double clip = 0;
   SmallVector<Activation> functions; ///< of all directions
-  bool batchFirst = false, isReverse = false;
+  bool batchFirst = false, isReverse = false, isQuantized;
   // Of the direction at work:
-  Value recurrent;                ///< [gates * H, H]
+  Weights recurrent;              ///< N = gates * H, K = H
   Value inputBias, recurrentBias; ///< [gates * H] each, or null
   Value peepholes;                ///< [3 * H], or null
 
@@ -109,32 +93,30 @@ private:
     // Parameters stand in the lists in the order of the functions that take any.
     size_t nextAlpha = 0, nextBeta = 0;
     for (const std::string &name : names) {
-      std::string low = StringRef(name).lower();
-      bool takesAlpha = low == "leakyrelu" || low == "hardsigmoid" || low == "elu" || low == "thresholdedrelu" ||
-                        low == "affine" || low == "scaledtanh";
-      bool takesBeta = low == "hardsigmoid" || low == "affine" || low == "scaledtanh";
-      double alpha = low == "leakyrelu"     ? 0.01
-                     : low == "hardsigmoid" ? 0.2
-                                            : 1.0,
-             beta = low == "hardsigmoid" ? 0.5 : 0;
-      if (takesAlpha && nextAlpha < alphas.size())
-        alpha = alphas[nextAlpha++];
-      if (takesBeta && nextBeta < betas.size())
-        beta = betas[nextBeta++];
-      functions.push_back({name, alpha, beta});
+      Activation f = withDefaults(name);
+      f.name = name;
+      if (parametersOf(name) > 0 && nextAlpha < alphas.size())
+        f.alpha = alphas[nextAlpha++];
+      if (parametersOf(name) > 1 && nextBeta < betas.size())
+        f.beta = betas[nextBeta++];
+      functions.push_back(f);
     }
     for (size_t i : {0, 1, 2})
-      if (!node.requireFloat(i) || !node.requireRank(i, 3, 3))
+      if (!(isQuantized && i > 0 ? node.requireInteger(i) : node.requireFloat(i)) || !node.requireRank(i, 3, 3))
         return;
     ArrayRef<int64_t> x = node.shape(0), w = node.shape(1), r = node.shape(2);
     steps = x[batchFirst ? 1 : 0];
     batch = x[batchFirst ? 0 : 1];
     if (hidden == 0)
-      hidden = r[2];
+      hidden = r[isQuantized ? 1 : 2];
     if (hidden < 1 || hidden > kMaxWindow)
       return node.error("hidden_size " + Twine(hidden) + " is out of range");
-    if (w != ArrayRef<int64_t>{directions, gates * hidden, x[2]} ||
-        r != ArrayRef<int64_t>{directions, gates * hidden, hidden})
+    SmallVector<int64_t> needed{directions, gates * hidden, x[2]}, neededState{directions, gates * hidden, hidden};
+    if (isQuantized) {
+      std::swap(needed[1], needed[2]);
+      std::swap(neededState[1], neededState[2]);
+    }
+    if (w != ArrayRef<int64_t>(needed) || r != ArrayRef<int64_t>(neededState))
       return node.error("weights of shapes " + describeShape(w) + " and " + describeShape(r) +
                         " do not fit an input of shape " + describeShape(x) + " and hidden_size " + Twine(hidden));
     if (steps > kMaxSteps || steps < 1)
@@ -152,6 +134,28 @@ private:
   }
 
 public:
+  /// The weights of input `i` for a direction. Those of quantized ones have the scale at input `scale`, the zero point
+  /// behind it: one for each direction, or for each column of it.
+  Weights weights(size_t i, size_t scale, int64_t d) {
+    Value matrix = ofDirection(node.input(i), d);
+    if (!isQuantized)
+      return {matrix, Value()};
+    Type f32 = node.builder.getF32Type();
+    auto parameter = [&](size_t at) -> Value {
+      Value value = node.input(at);
+      int64_t count = value ? product(shapeOf(value)) : 0;
+      if (!value || (count != directions && count != directions * gates * hidden)) {
+        node.error("input " + Twine(at) + " must have one value for each direction, or for each column of its weights");
+        return {};
+      }
+      return node.cast(node.slice(node.reshape(value, {directions, count / directions}), 0, d, 1), f32);
+    };
+    Value real = node.cast(matrix, f32);
+    if (node.hasInput(scale + 1))
+      real = sub(real, parameter(scale + 1));
+    return {real, parameter(scale)};
+  }
+
   /// An initial state [B, H] of a direction, zeros when there is none.
   Value initial(size_t i, int64_t d) {
     if (!node.hasInput(i))
@@ -181,8 +185,7 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
   x = node.reshape(x, {steps * batch, inputs});
   SmallVector<Value> allOutputs(steps * directions), lastHidden, lastCell;
   for (int64_t d = 0; d < directions && !node.failed(); ++d) {
-    Value weights = ofDirection(node.input(1), d);
-    recurrent = ofDirection(node.input(2), d);
+    recurrent = weights(2, 10, d);
     inputBias = recurrentBias = peepholes = Value();
     if (node.hasInput(3)) {
       Value both = ofDirection(node.input(3), d);
@@ -192,7 +195,7 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
     if (node.hasInput(7))
       peepholes = ofDirection(node.input(7), d);
     // GRU's recurrent bias of the last gate is not simply added; the others' go into one product with the input's.
-    Value projected = times(x, weights, inputBias);
+    Value projected = times(x, weights(1, 8, d), inputBias);
     Value h = initial(5, d), c = hasCell ? initial(6, d) : Value();
     bool backward = isReverse || d == 1;
     for (int64_t i = 0; i < steps && !node.failed(); ++i) {
@@ -240,9 +243,9 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
 using State = std::pair<Value, Value>;
 
 /// Gates i, o, f, c: ONNX LSTM-14.
-void importLSTM(Node &node) {
+void importLSTM(Node &node, bool isQuantized) {
   bool couples = node.flag("input_forget", false);
-  Recurrent net(node, 4, {"Sigmoid", "Tanh", "Tanh"});
+  Recurrent net(node, 4, {"Sigmoid", "Tanh", "Tanh"}, isQuantized);
   if (!net.isReady())
     return;
   if (node.hasInput(7) && node.shape(7) != ArrayRef<int64_t>{net.directions, 3 * net.hidden})
@@ -266,6 +269,11 @@ void importLSTM(Node &node) {
   });
 }
 
+void importFloatLSTM(Node &node) { importLSTM(node, false); }
+
+/// Inputs and states are quantized by their own range before each product. com.microsoft
+void importDynamicQuantizeLSTM(Node &node) { importLSTM(node, true); }
+
 /// Gates z, r, h: ONNX GRU-14.
 void importGRU(Node &node) {
   bool linearFirst = node.flag("linear_before_reset", false);
@@ -274,6 +282,7 @@ void importGRU(Node &node) {
     return;
   net.run(false, [&](Recurrent &r, Value x, Value h, Value, ArrayRef<Activation> f) -> State {
     int64_t size = r.hidden;
+    Value matrix = r.recurrent.matrix;
     auto rows = [&](Value w, int64_t first, int64_t count) {
       return w ? node.slice(w, 0, first * size, count * size) : w;
     };
@@ -284,10 +293,10 @@ void importGRU(Node &node) {
       reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(all, 1)));
       candidate = r.add(r.gate(x, 2), r.mul(reset, r.gate(all, 2)));
     } else {
-      Value two = r.times(h, rows(r.recurrent, 0, 2), rows(r.recurrentBias, 0, 2));
+      Value two = r.times(h, {rows(matrix, 0, 2), Value()}, rows(r.recurrentBias, 0, 2));
       z = r.apply(f[0], r.add(r.gate(x, 0), r.gate(two, 0)));
       reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(two, 1)));
-      Value third = r.times(r.mul(reset, h), rows(r.recurrent, 2, 1), rows(r.recurrentBias, 2, 1));
+      Value third = r.times(r.mul(reset, h), {rows(matrix, 2, 1), Value()}, rows(r.recurrentBias, 2, 1));
       candidate = r.add(r.gate(x, 2), third);
     }
     candidate = r.apply(f[1], candidate);
@@ -305,7 +314,8 @@ void importRNN(Node &node) {
 }
 
 const OpEntry kOps[] = {
-    {"LSTM", 3, 8, importLSTM},
+    {"LSTM", 3, 8, importFloatLSTM},
+    {"DynamicQuantizeLSTM", 3, 12, importDynamicQuantizeLSTM, "com.microsoft"},
     {"GRU", 3, 6, importGRU},
     {"RNN", 3, 6, importRNN},
 };

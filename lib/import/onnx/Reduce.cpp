@@ -1,5 +1,6 @@
 // Reductions, arg reductions, softmax, cumulative sums.
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/ModelFile.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -137,10 +138,102 @@ void importCumSum(Node &node) {
   node.set(0, node.make<CumSumOp>(node.input(0), node.axis(*raw, node.rank(0)), exclusive, reverse));
 }
 
+/// Products of 1, 2, 4 ... neighbours: after each round an element holds twice as many of those before it.
+void importCumProd(Node &node) {
+  bool exclusive = node.flag("exclusive", false), reverse = node.flag("reverse", false);
+  auto raw = node.integerOf(1, "axis");
+  if (!raw || !node.requireNumber(0))
+    return;
+  int64_t axis = node.axis(*raw, node.rank(0));
+  if (node.failed())
+    return;
+  Value x = node.input(0);
+  int64_t size = shapeOf(x)[axis];
+  // Moved along by `steps`, with ones behind.
+  auto moved = [&](Value x, int64_t steps) -> Value {
+    SmallVector<int64_t> shape(shapeOf(x));
+    shape[axis] = steps;
+    Value ones = node.splat(1, shape, elementOf(x)), rest = node.slice(x, axis, reverse ? steps : 0, size - steps);
+    return reverse ? node.concat({rest, ones}, axis) : node.concat({ones, rest}, axis);
+  };
+  if (exclusive && size > 0)
+    x = moved(x, 1);
+  for (int64_t steps = 1; steps < size && x; steps *= 2)
+    x = node.binary(BinaryKind::mul, x, moved(x, steps));
+  node.set(0, x);
+}
+
+//===-- Losses ------------------------------------------------------------===//
+
+/// Minus the log probability [N, C, ...] of each target [N, ...], weighed by its class, and reduced.
+Value lossOf(Node &node, Value logProbability) {
+  std::string reduction = node.text("reduction", "mean");
+  if (reduction != "none" && reduction != "sum" && reduction != "mean")
+    node.error("reduction '" + reduction + "' is not known", "it is none, sum or mean");
+  bool ignores = node.has("ignore_index");
+  int64_t ignored = node.integer("ignore_index", 0);
+  if (!logProbability || !node.requireInteger(1) || !node.requireRank(0, 2, 32))
+    return {};
+  SmallVector<int64_t> shape(node.shape(0));
+  int64_t classes = shape[1];
+  shape.erase(shape.begin() + 1);
+  if (node.shape(1) != ArrayRef<int64_t>(shape) || classes < 1 ||
+      (node.hasInput(2) && node.shape(2) != ArrayRef<int64_t>{classes})) {
+    node.error("targets " + describeShape(node.shape(1)) + " or weights do not fit scores " +
+               describeShape(node.shape(0)));
+    return {};
+  }
+  Value target = node.cast(node.input(1), node.builder.getI64Type()), counts;
+  if (ignores) {
+    counts = node.unary(UnaryKind::logical_not,
+                        node.binary(BinaryKind::equal, target, node.constant({ignored}, {}, elementOf(target))));
+    target = node.select(counts, target, node.scalar(0, target));
+  }
+  SmallVector<int64_t> column(shape);
+  column.insert(column.begin() + 1, 1);
+  Value picked = node.make<GatherElementsOp>(logProbability, node.reshape(target, column), 1);
+  Value loss = node.unary(UnaryKind::neg, node.reshape(picked, shape)), weight;
+  if (node.hasInput(2))
+    weight = node.make<GatherOp>(node.input(2), target, 0);
+  else if (ignores)
+    weight = node.splat(1, SmallVector<int64_t>(shape.size(), 1), elementOf(logProbability));
+  if (ignores && weight)
+    weight = node.select(counts, weight, node.scalar(0, weight));
+  if (weight)
+    loss = node.binary(BinaryKind::mul, loss, weight);
+  if (reduction == "none")
+    return loss;
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
+  Value total = node.reduce(weight || reduction == "sum" ? ReduceKind::sum : ReduceKind::mean, loss, all);
+  if (weight && reduction == "mean")
+    total = node.binary(BinaryKind::div, total, node.reduce(ReduceKind::sum, weight, all));
+  return node.reshape(total, {});
+}
+
+void importNegativeLogLikelihoodLoss(Node &node) {
+  if (node.requireFloat(0))
+    node.set(0, lossOf(node, node.input(0)));
+}
+
+void importSoftmaxCrossEntropyLoss(Node &node) {
+  if (!node.requireFloat(0) || !node.requireRank(0, 2, 32))
+    return;
+  Value logProbability = node.make<SoftmaxOp>(node.input(0), 1, /*log=*/true);
+  node.set(0, lossOf(node, logProbability));
+  node.set(1, logProbability);
+}
+
 std::vector<OpEntry> makeTable() {
   std::vector<OpEntry> table = {
-      {"ArgMax", 1, 1, importArg},         {"ArgMin", 1, 1, importArg},      {"Softmax", 1, 1, importSoftmax},
-      {"LogSoftmax", 1, 1, importSoftmax}, {"Hardmax", 1, 1, importHardmax}, {"CumSum", 2, 2, importCumSum},
+      {"ArgMax", 1, 1, importArg},
+      {"ArgMin", 1, 1, importArg},
+      {"Softmax", 1, 1, importSoftmax},
+      {"LogSoftmax", 1, 1, importSoftmax},
+      {"Hardmax", 1, 1, importHardmax},
+      {"CumSum", 2, 2, importCumSum},
+      {"CumProd", 2, 2, importCumProd},
+      {"NegativeLogLikelihoodLoss", 2, 3, importNegativeLogLikelihoodLoss},
+      {"SoftmaxCrossEntropyLoss", 2, 3, importSoftmaxCrossEntropyLoss},
   };
   for (const ReduceRow &row : kReduceRows)
     table.push_back({row.name, 1, 2, importReduce});

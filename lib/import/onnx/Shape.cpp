@@ -85,6 +85,8 @@ void importConstantOfShape(Node &node) {
 }
 
 void importRange(Node &node) {
+  if (node.integer("stash_type", 1) != 1)
+    return node.error("stash_type " + Twine(node.integer("stash_type", 1)) + " is not known", "it is 1");
   Type type = node.type(0).getElementType();
   Elements out;
   SmallVector<int64_t> ints;

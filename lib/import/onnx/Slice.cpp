@@ -265,9 +265,42 @@ void importTile(Node &node) {
   node.set(0, isBroadcast ? node.expand(x, shape) : node.make<TileOp>(x, *repeats));
 }
 
+/// Cuts off or pads with zeros on both sides; the odd one is at the end.
+void importCenterCropPad(Node &node) {
+  auto wanted = node.integersOf(1, "shape");
+  if (!wanted || !node.input(0))
+    return;
+  Value x = node.input(0);
+  int64_t rank = rankOf(x);
+  SmallVector<int64_t> axes = node.integers("axes", llvm::to_vector(llvm::seq<int64_t>(0, rank)));
+  if (axes.size() != wanted->size())
+    return node.error("shape " + describeShape(*wanted) + " must have " + Twine(axes.size()) + " values");
+  if (auto problem = checkShape(*wanted))
+    return node.error(*problem);
+  SmallVector<int64_t> low(rank, 0), high(rank, 0);
+  for (auto [raw, size] : llvm::zip(axes, *wanted)) {
+    int64_t axis = node.axis(raw, rank);
+    if (node.failed())
+      return;
+    int64_t dim = shapeOf(x)[axis];
+    low[axis] = std::max<int64_t>(0, size - dim) / 2;
+    high[axis] = std::max<int64_t>(0, size - dim) - low[axis];
+    if (dim > size)
+      x = node.slice(x, axis, (dim - size) / 2, size);
+  }
+  bool pads = llvm::any_of(low, [](int64_t n) { return n; }) || llvm::any_of(high, [](int64_t n) { return n; });
+  node.set(0, pads ? node.make<PadOp>(PadMode::constant, x, low, high, llvm::APFloat(0.0)) : x);
+}
+
 const OpEntry kOps[] = {
-    {"Slice", 1, 5, importSlice}, {"Split", 1, 2, importSplit},   {"Concat", 1, kAny, importConcat},
-    {"Pad", 1, 4, importPad},     {"Expand", 2, 2, importExpand}, {"Tile", 2, 3, importTile},
+    {"CenterCropPad", 2, 2, importCenterCropPad},
+
+    {"Slice", 1, 5, importSlice},
+    {"Split", 1, 2, importSplit},
+    {"Concat", 1, kAny, importConcat},
+    {"Pad", 1, 4, importPad},
+    {"Expand", 2, 2, importExpand},
+    {"Tile", 2, 3, importTile},
 };
 } // namespace
 

@@ -53,6 +53,9 @@ CASES = {
     # Graph
     "names": lambda: one("Relu", ["x"], 2, 3),
     "unsorted": lambda: model([node("Exp", ["y"], ["z"]), node("Neg", ["x"], ["y"])], [value_info("x", [2, 3])], [field(1, "z")]),
+    "wrong-output-shape": lambda: model([node("Relu", ["x"], ["y"])], [value_info("x", [2, 3])], [value_info("y", [3, 2])]),
+    "scalar-output": lambda: model([node("Relu", ["x"], ["y"])], [value_info("x", [2, 3])], [value_info("y", [])]),
+    "new-opset": lambda: one("Relu", ["x"], 2, 3, opset=99),
     "dead-node": lambda: model([node("Relu", ["x"], ["y"]), node("NoSuchOp", ["x"], ["dead"])], [value_info("x", [2, 3])], [field(1, "y")]),
     "unused-domain": lambda: model([node("Relu", ["x"], ["y"])], [value_info("x", [2, 3])], [field(1, "y")], domains=["com.example"]),
     "two-inputs": lambda: model([node("Add", ["x", "z"], ["y"])], [value_info("x", ["n", 3]), value_info("z", ["n", 3])], [field(1, "y")]),
@@ -103,6 +106,29 @@ CASES = {
     "matmul": lambda: one("MatMul", ["x", "w"], 2, 5, 16, weights=[ramp("w", 16, 8)]),
     "einsum": lambda: model([node("Einsum", ["q", "k"], ["y"], equation="bihd,bjhd->bhij")],
                             [value_info("q", [2, 5, 4, 3]), value_info("k", [2, 7, 4, 3])], [field(1, "y")]),
+    "fused-conv": lambda: model([node("FusedConv", ["x", "w", "", "x"], ["y"], "n", "com.microsoft", activation="Relu", pads=[1, 1, 1, 1])],
+                                [value_info("x", [1, 3, 8, 7])], [field(1, "y")], [ramp("w", 3, 3, 3, 3)], domains=["com.microsoft"]),
+    "attention": lambda: model([node("Attention", ["q", "k", "v"], ["y"], is_causal=1)],
+                               [value_info("q", [1, 6, 3, 4]), value_info("k", [1, 2, 5, 4]), value_info("v", [1, 2, 5, 7])], [field(1, "y")], opset=23),
+    "blind-attention": lambda: model([node("Attention", ["q", "k", "v"], ["y"], is_causal=1, left_window_size=1)],
+                                     [value_info("q", [1, 2, 5, 4]), value_info("k", [1, 2, 3, 4]), value_info("v", [1, 2, 3, 4])], [field(1, "y")], opset=25),
+    "sequence": lambda: model(
+        [node("SplitToSequence", ["x"], ["parts"], axis=1, keepdims=0), node("SequenceErase", ["parts", "second"], ["two"]),
+         node("SequenceInsert", ["two", "b", "first"], ["three"]), node("ConcatFromSequence", ["three"], ["y"], axis=-1, new_axis=1)],
+        [value_info("x", [2, 3])], [field(1, "y")], [floats("b", [5, 6]), scalar("second", 1), scalar("first", 0)]),
+    "sequence-output": lambda: model([node("SplitToSequence", ["x"], ["y"])], [value_info("x", [2, 3])], [field(1, "y")]),
+    "sequence-operand": lambda: model([node("SplitToSequence", ["x"], ["s"]), node("Relu", ["s"], ["y"], "r")], [value_info("x", [2, 3])], [field(1, "y")]),
+    "sequence-in-loop": lambda: model(
+        [node("SequenceEmpty", [], ["none"]),
+         node("Loop", ["count", "", "none"], ["all"], extra=graph_attribute("body", b"".join(
+             [field(1, node("Identity", ["go"], ["go_on"])), field(1, node("SequenceInsert", ["s", "x"], ["t"]))]
+             + [field(11, field(1, n)) for n in ("i", "go", "s")] + [field(12, field(1, n)) for n in ("go_on", "t")]))),
+         node("ConcatFromSequence", ["all"], ["y"], axis=0)],
+        [value_info("x", [2, 3])], [field(1, "y")], [scalar("count", 3)]),
+    "no-value": lambda: model(
+        [node("Optional", [], ["none"]), node("OptionalHasElement", ["none"], ["has"]),
+         node("If", ["has"], ["y"], extra=graph_attribute("then_branch", branch("Relu", "a")) + graph_attribute("else_branch", branch("Neg", "b")))],
+        [value_info("x", [2, 3])], [field(1, "y")], opset=18),
     "ranks": lambda: one("Add", ["x", "b"], 2, 3, 5, weights=[ramp("b", 5)]),
     "broadcast-6": lambda: one("Add", ["x", "b"], 2, 3, 5, 7, weights=[ramp("b", 3, 5)], opset=6, broadcast=1, axis=1),
     "clip-6": lambda: one("Clip", ["x"], 3, opset=6, min=0.0, max=6.0),
@@ -146,6 +172,7 @@ def main():
     done = subprocess.run(["nncc", "compile", f"{case}.onnx", "-o", case, "--emit=mlir", "--stop-after=N1", *sys.argv[3:]], cwd=folder, capture_output=True,
                           text=True, timeout=60)
     if done.returncode == 0:
+        print(done.stderr, end="")  # warnings
         print(re.sub(" +", " ", next((folder / case).glob("*.mlir")).read_text()))
     elif done.returncode == 1:
         print(done.stderr, end="")

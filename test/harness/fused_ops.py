@@ -1,0 +1,201 @@
+"""Operators that onnxruntime's tools write into files (domain com.microsoft), of transformers and signals, against onnxruntime.
+
+One model holds all of them, each with inputs and outputs of its own; a case is a line of `cases()`.
+"""
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+import compare
+import nncc
+import oracle
+
+MICROSOFT = "com.microsoft"
+
+
+class Model:
+    """Collects nodes. Operands are arrays: constants where `constant` says so, inputs of the model otherwise."""
+
+    def __init__(self):
+        self.random = np.random.default_rng(1)
+        self.nodes, self.ports, self.weights, self.outputs, self.values = [], [], [], [], {}
+
+    def floats(self, *shape, scale=1.0, dtype=np.float32):
+        return (self.random.standard_normal(shape) * scale).astype(dtype)
+
+    def bytes(self, dtype, *shape):
+        limits = np.iinfo(dtype)
+        return self.random.integers(limits.min, limits.max + 1, shape).astype(dtype)
+
+    def operand(self, value, constant: bool) -> str:
+        """The name of an operand; "" for one that is absent."""
+        if value is None:
+            return ""
+        name = f"t{len(self.ports) + len(self.weights)}"
+        if constant:
+            self.weights.append(numpy_helper.from_array(np.asarray(value), name))
+        else:
+            element = helper.np_dtype_to_tensor_dtype(value.dtype)
+            self.ports.append(helper.make_tensor_value_info(name, element, value.shape))
+            self.values[name] = value
+        return name
+
+    def add(self, op: str, inputs, constants=(), outputs=1, domain="", of=np.float32, **attributes):
+        """A node whose `constants` are positions of inputs; it is named by operator, place and attributes."""
+        words = ",".join(f"{key}={value}" for key, value in attributes.items() if not isinstance(value, list))
+        name = f"{op}#{len(self.nodes)} {words}".strip()
+        names = [f"{name} out {i}" for i in range(outputs)]
+        operands = [self.operand(value, i in constants) for i, value in enumerate(inputs)]
+        self.nodes.append(helper.make_node(op, operands, names, domain=domain, **attributes))
+        element = helper.np_dtype_to_tensor_dtype(np.dtype(of))
+        self.outputs += [helper.make_tensor_value_info(output, element, None) for output in names]
+
+    def save(self, path: Path):
+        graph = helper.make_graph(self.nodes, "fused", self.ports, self.outputs, self.weights)
+        opsets = [helper.make_opsetid("", 23), helper.make_opsetid(MICROSOFT, 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=11), path)
+
+
+def activations(m: Model):
+    x = m.floats(2, 3, 7)
+    m.add("Gelu", [x], domain=MICROSOFT)
+    m.add("BiasGelu", [x, m.floats(7)], domain=MICROSOFT)
+    m.add("FastGelu", [x], domain=MICROSOFT)
+    m.add("FastGelu", [x, m.floats(7)], domain=MICROSOFT)
+    m.add("QuickGelu", [x], domain=MICROSOFT)
+    m.add("QuickGelu", [x], domain=MICROSOFT, alpha=1.0)
+
+
+def norms(m: Model):
+    x, skip, gamma, beta, bias = m.floats(2, 3, 7), m.floats(2, 3, 7), m.floats(7), m.floats(7), m.floats(7)
+    m.add("SkipLayerNormalization", [x, skip, gamma, beta, bias], {2, 3, 4}, domain=MICROSOFT, epsilon=1e-5)
+    m.add("SkipLayerNormalization", [x, m.floats(3, 7), gamma], {2}, domain=MICROSOFT)
+    m.add("SkipSimplifiedLayerNormalization", [x, skip, gamma, bias], {2, 3}, domain=MICROSOFT, epsilon=1e-3)
+    m.add("SkipSimplifiedLayerNormalization", [x, m.floats(1, 3, 7), gamma], domain=MICROSOFT, epsilon=1e-5)
+    m.add("SimplifiedLayerNormalization", [x, gamma], {1}, epsilon=1e-3)
+    m.add("SimplifiedLayerNormalization", [x, m.floats(3, 7)], {1}, axis=1)
+    m.add("RMSNormalization", [x, gamma], {1}, epsilon=1e-3)
+
+
+def sums_beside_norms(m: Model):
+    """The sum that was normalized is the fourth output."""
+    x, skip, gamma = m.floats(2, 3, 7), m.floats(2, 3, 7), m.floats(7)
+    for op, rest in (("SkipLayerNormalization", [m.floats(7), m.floats(7)]), ("SkipSimplifiedLayerNormalization", [m.floats(7)])):
+        names = [f"{op} of sum", "", "", f"{op} sum"]
+        operands = [m.operand(value, i > 1) for i, value in enumerate([x, skip, gamma, *rest])]
+        m.nodes.append(helper.make_node(op, operands, names, domain=MICROSOFT, epsilon=1e-5))
+        m.outputs += [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name]
+
+
+def products(m: Model):
+    m.add("FusedMatMul", [m.floats(2, 3, 5), m.floats(2, 5, 7)], domain=MICROSOFT, alpha=0.5)
+    m.add("FusedMatMul", [m.floats(2, 5, 3), m.floats(2, 7, 5)], domain=MICROSOFT, transA=1, transB=1)
+    m.add("FusedMatMul", [m.floats(3, 2, 5), m.floats(5, 2, 7)], domain=MICROSOFT, transBatchA=1, transBatchB=1)
+    m.add("FusedMatMul", [m.floats(5, 2, 4, 3), m.floats(2, 4, 7, 5)], {1}, domain=MICROSOFT, transBatchA=1, transA=1, transB=1)
+    m.add("FusedGemm", [m.floats(3, 5), m.floats(5, 7), m.floats(7)], {1, 2}, domain=MICROSOFT, activation="Relu", alpha=0.5)
+    m.add("FusedGemm", [m.floats(5, 3), m.floats(7, 5), m.floats(3, 1)], domain=MICROSOFT, activation="LeakyRelu",
+          activation_alpha=0.3, transA=1, transB=1, beta=2.0)
+    m.add("FusedGemm", [m.floats(3, 5), m.floats(5, 7), m.floats(7)], {1}, domain=MICROSOFT, activation="Tanh")
+
+
+def convolutions(m: Model):
+    def conv(*rest, **attributes):
+        m.add("FusedConv", [m.floats(2, 3, 6, 5), m.floats(4, 3, 3, 2), *rest], {1}, domain=MICROSOFT, **attributes)
+    conv(m.floats(4), activation="Relu", pads=[1, 0, 1, 1], strides=[2, 1])
+    conv(activation="LeakyRelu", activation_params=[0.3])
+    conv(m.floats(4), m.floats(2, 4, 4, 4), activation="Clip", activation_params=[-0.5, 0.7])
+    conv(None, m.floats(2, 4, 4, 4), activation="Tanh")
+    conv(m.floats(4), activation="HardSigmoid", activation_params=[0.3, 0.4])
+    conv(m.floats(4), activation="Sigmoid", auto_pad="SAME_UPPER")
+
+
+def integers(m: Model):
+    for left, right in ((np.uint8, np.int8), (np.uint8, np.uint8), (np.int8, np.int8)):
+        a, b = m.bytes(left, 2, 3, 5), m.bytes(right, 5, 7)
+        scales = np.array(0.02, np.float32), (abs(m.floats(7)) + 0.01).astype(np.float32)
+        m.add("MatMulIntegerToFloat", [a, b, *scales, m.bytes(left), m.bytes(right, 7), m.floats(7)], {1, 3, 5, 6}, domain=MICROSOFT)
+        m.add("MatMulIntegerToFloat", [a, b, scales[0], np.float32([0.03])], {1}, domain=MICROSOFT)
+    for right in (np.int8, np.uint8):
+        b, scales = m.bytes(right, 5, 7), (abs(m.floats(7)) * 0.01 + 0.001).astype(np.float32)
+        m.add("DynamicQuantizeMatMul", [m.floats(2, 3, 5), b, scales, m.bytes(right, 7), m.floats(7)], {1, 2, 3, 4}, domain=MICROSOFT)
+        m.add("DynamicQuantizeMatMul", [m.floats(3, 5), b, np.float32([0.01])], {1, 2}, domain=MICROSOFT)
+
+
+def recurrent(m: Model):
+    steps, batch, inputs, hidden = 3, 2, 5, 4
+    for directions, direction, weight in ((1, "forward", np.int8), (1, "reverse", np.uint8), (2, "bidirectional", np.int8)):
+        columns = 4 * hidden
+        state = [m.floats(directions, batch, hidden, scale=0.5) for _ in range(2)]
+        shape = (directions, columns) if direction == "bidirectional" else (directions,)
+        scales = [(abs(m.floats(*shape)) * 0.002 + 0.002).astype(np.float32) for _ in range(2)]
+        zeros = [np.full(shape, 0 if weight == np.int8 else 128, weight)] * 2
+        m.add("DynamicQuantizeLSTM",
+              [m.floats(steps, batch, inputs), m.bytes(weight, directions, inputs, columns), m.bytes(weight, directions, hidden, columns),
+               m.floats(directions, 2 * columns), None, *(state if directions == 1 else [None, None]),
+               m.floats(directions, 3 * hidden) if direction == "reverse" else None, scales[0], zeros[0], scales[1], zeros[1]],
+              {1, 2, 3, 7, 8, 9, 10, 11}, outputs=3, domain=MICROSOFT, direction=direction, hidden_size=hidden)
+
+
+def attention(m: Model):
+    def unpacked(heads, keyHeads, queries=3, keys=5, size=4, valueSize=6):
+        return [m.floats(2, heads, queries, size), m.floats(2, keyHeads, keys, size), m.floats(2, keyHeads, keys, valueSize)]
+    m.add("Attention", unpacked(2, 2))
+    m.add("Attention", unpacked(4, 2), scale=0.7, softcap=2.0)
+    m.add("Attention", unpacked(2, 2, queries=5), is_causal=1)
+    m.add("Attention", [*unpacked(2, 2), m.floats(3, 5)])
+    m.add("Attention", [*unpacked(2, 2), m.random.random((2, 1, 3, 5)) < 0.6])
+    m.add("Attention", [*unpacked(6, 2), m.random.random((2, 6, 3, 5)) < 0.6], softcap=3.0)
+    m.add("Attention", [m.floats(2, 3, 8), m.floats(2, 5, 8), m.floats(2, 5, 6)], q_num_heads=2, kv_num_heads=2)
+    m.add("Attention", [m.floats(2, 3, 16), m.floats(2, 5, 8), m.floats(2, 5, 6)], q_num_heads=4, kv_num_heads=2, is_causal=1)
+    past = [m.floats(2, 2, 7, 4), m.floats(2, 2, 7, 6)]
+    m.add("Attention", [*unpacked(2, 2, keys=3), None, *past], outputs=3, is_causal=1)
+    for mode in (0, 1, 2, 3):
+        m.add("Attention", [*unpacked(2, 2, keys=3), m.floats(3, 10), *past], outputs=4, softcap=1.5, qk_matmul_output_mode=mode)
+    angles = [m.floats(9, 2), m.floats(9, 2)]
+    ids = m.random.integers(0, 9, (2, 5)).astype(np.int64)
+    for interleaved in (0, 1):
+        m.add("RotaryEmbedding", [m.floats(2, 3, 5, 4), *angles, ids], {1, 2}, interleaved=interleaved)
+        m.add("RotaryEmbedding", [m.floats(2, 5, 18), *angles, ids], {1, 2}, interleaved=interleaved, num_heads=3, rotary_embedding_dim=4)
+        m.add("RotaryEmbedding", [m.floats(2, 3, 5, 4), m.floats(2, 5, 2), m.floats(2, 5, 2)], interleaved=interleaved)
+
+
+def signals(m: Model):
+    m.add("DFT", [m.floats(2, 5, 3, 1), np.array(7, np.int64), np.array(1, np.int64)], {1, 2}, onesided=1)
+    m.add("DFT", [m.floats(2, 6, 2), np.array(4, np.int64)], {1}, inverse=1)
+    m.add("STFT", [m.floats(2, 23, 1), np.array(3, np.int64), m.floats(8)], {1, 2})
+    m.add("STFT", [m.floats(2, 23, 1), np.array(5, np.int64), None, np.array(7, np.int64)], {1, 3}, onesided=0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
+    parser.add_argument("--only", default="", metavar="NAME", help="one group of cases: activations, norms, ...")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    model = Model()
+    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, recurrent, attention, signals):
+        if options.only in ("", group.__name__):
+            group(model)
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="nncc-fused-") as scratch:
+        file = Path(scratch) / "fused.onnx"
+        model.save(file)
+        expected = oracle.run(str(file), model.values)
+        for target in nncc.targets_of(options.target):
+            got = nncc.Nncc(options.nncc, target).run(file, model.values).outputs
+            for name, reference in expected.items():
+                problem = compare.invalid_reference(reference) or compare.difference(got[name], reference)
+                if problem:
+                    wrong += 1
+                    print(f"FAIL {name} on {target}: {problem}")
+            print(f"{target}: {len(expected)} outputs of {len(model.nodes)} nodes compared")
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()
