@@ -85,6 +85,8 @@ def compare_all(repository, folder):
     claimed = (repository / "test/expected/onnx-suite-claimed.txt").read_text().split()
     tiers = [line.split("\t") for line in (repository / "test/expected/onnx-suite-tiers.tsv").read_text().splitlines()[1:]]
     must = {f"{row[0]}/{row[1]}" for row in tiers if row[2].startswith("A")}
+    newest = (repository / "test/expected/onnx-wheel-claimed.txt").read_text().split()
+    readme.expect(r"([\d,]+) of 2,027 cases pass, none is wrong", len(newest))
     readme.expect(r"(\d+) cases pass on both targets, (\d+) of the (\d+) that are in scope", len(claimed), len(must & set(claimed)), len(must))
 
 

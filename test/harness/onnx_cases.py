@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 from onnx import numpy_helper
@@ -77,7 +78,10 @@ def read_value(path: Path, value_type):
     """An `input_0.pb` or `output_0.pb` as an array. Raises ValueError for what is no tensor."""
     if value_type.WhichOneof("value") != "tensor_type":
         raise ValueError(f"{path.name} is a {value_type.WhichOneof('value')}")
-    return numpy_helper.to_array(onnx.load_tensor(path))
+    value = numpy_helper.to_array(onnx.load_tensor(path))
+    # ONNX 1.12 wrote bf16 as its bits.
+    is_bits = value_type.tensor_type.elem_type == onnx.TensorProto.BFLOAT16 and value.dtype == np.uint16
+    return value.view(ml_dtypes.bfloat16) if is_bits else value
 
 
 def debian_cases(data: Path) -> tuple[list[Case], list[str]]:
