@@ -42,6 +42,10 @@ class Facts:
         """Whether an optional operand is there."""
         return index < len(self.operands) and self.operands[index] is not None
 
+    def has_both_bounds(self) -> bool:
+        """Of Clip."""
+        return {"min", "max"} <= self.attributes.keys() if self.opset < 11 else self.has(1) and self.has(2)
+
     def rank(self) -> int:
         """Of the first operand."""
         return self.operands[0].ndim
@@ -163,7 +167,10 @@ VERDICTS = [
     Verdict(("RNN", "GRU", "LSTM"), lambda f: not f.is_plain_recurrence(), (ORT,), "the reference ignores activations, clip, lengths and directions"),
 ]
 
-KNOWN: list[Verdict] = []
+KNOWN = [
+    Verdict(("Clip",), lambda f: not f.finite() and not f.has_both_bounds(), (),
+            "a bound that is not given is infinite: the text says the largest number, which would make another function of relu, Clip(x, 0)"),
+]
 
 
 def find(table, facts: Facts) -> Verdict | None:
