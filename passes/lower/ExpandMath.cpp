@@ -150,6 +150,38 @@ template <typename Op> struct ConvertInTwoSteps : OpRewritePattern<Op> {
     return arith::SelectOp::create(builder, isShort, x, odd);
   }
 };
+
+/// f32 to bf16 by its bits, to the nearest and ties to even. NaN stays NaN by setting bits and not by a choice of bf16,
+/// for which LLVM calls a library on x86, where vectors are short.
+struct TruncateToBFloat : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getIn().getType()).isF32() || !getElementTypeOrSelf(op.getType()).isBF16())
+      return rewriter.notifyMatchFailure(op, "not from f32 to bf16");
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    auto withElement = [&](Type element) -> Type {
+      auto vector = dyn_cast<VectorType>(op.getType());
+      return vector ? vector.clone(element) : element;
+    };
+    Type word = withElement(rewriter.getI32Type());
+    auto number = [&](int32_t value) -> Value {
+      TypedAttr attribute = rewriter.getI32IntegerAttr(value);
+      if (auto vector = dyn_cast<VectorType>(word))
+        attribute = DenseElementsAttr::get(vector, attribute);
+      return arith::ConstantOp::create(builder, attribute);
+    };
+    Value bits = arith::BitcastOp::create(builder, word, op.getIn()), sixteen = number(16);
+    Value isOdd = arith::AndIOp::create(builder, arith::ShRUIOp::create(builder, bits, sixteen), number(1));
+    Value rounded = arith::AddIOp::create(builder, bits, arith::AddIOp::create(builder, isOdd, number((1 << 15) - 1)));
+    auto isNaN = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
+    Value quiet = arith::SelectOp::create(builder, isNaN, number(0x7FC0), number(0));
+    Value upper = arith::OrIOp::create(builder, arith::ShRUIOp::create(builder, rounded, sixteen), quiet);
+    Value half = arith::TruncIOp::create(builder, withElement(rewriter.getI16Type()), upper);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
+    return success();
+  }
+};
 } // namespace
 
 void nncc::populateExpandMathPatterns(RewritePatternSet &patterns) {
@@ -163,6 +195,7 @@ void nncc::populateExpandMathPatterns(RewritePatternSet &patterns) {
       ExpandFunction<math::AcoshOp, acoshOf>, ExpandFunction<math::AtanhOp, atanhOf>,
       ExpandFunction<math::PowFOp, powOf>, ExpandFunction<arith::RemFOp, fmodOf>, ExpandErf, TruncateInTwoSteps,
       ConvertInTwoSteps<arith::SIToFPOp>, ConvertInTwoSteps<arith::UIToFPOp>>(patterns.getContext());
+  patterns.add<TruncateToBFloat>(patterns.getContext(), /*benefit=*/2); // before upstream's
   populatePolynomialApproximateErfPattern(patterns);
   arith::populateExpandBFloat16Patterns(patterns);
 }

@@ -32,3 +32,15 @@ func.func @power_of_scalars_goes_through_f64(%x: f32, %y: f32) -> f32 {
   %0 = math.powf %x, %y : f32
   return %0 : f32
 }
+
+// NaN is kept without a choice between values of bf16.
+// CHECK-LABEL: func @rounds_to_bf16_by_bits
+// CHECK-NOT: arith.truncf
+// CHECK: arith.select %{{.*}} : vector<4xi1>, vector<4xi32>
+// CHECK: arith.ori
+// CHECK: arith.trunci %{{.*}} : vector<4xi32> to vector<4xi16>
+// CHECK-NEXT: arith.bitcast %{{.*}} : vector<4xi16> to vector<4xbf16>
+func.func @rounds_to_bf16_by_bits(%x: vector<4xf32>) -> vector<4xbf16> {
+  %0 = arith.truncf %x : vector<4xf32> to vector<4xbf16>
+  return %0 : vector<4xbf16>
+}
