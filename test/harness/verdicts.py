@@ -111,6 +111,7 @@ VERDICTS = [
             "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations"),
     Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and f.is_dilated(), (),
             "the same, and the reference's own windows lie elsewhere"),
+    Verdict(("LpPool",), lambda f: f.is_dilated(), (ORT,), "the reference forgets dilations in the extents of its result"),
     Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
     Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "
             "indices within a channel"),

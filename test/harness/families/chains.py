@@ -29,7 +29,8 @@ def quotient(random, node):
         node.result(then, [result, node.constant(multiples.astype(dtype))], BOOL)
     elif then == "Mod":
         whole = node.node("Floor", [result])
-        node.result("Sub", [x, node.node("Mul", [whole, c])], dtype)
+        # The product and the difference may round once together.
+        node.result("Sub", [x, node.node("Mul", [whole, c])], dtype, ROUNDED, float(np.abs(value).max()))
     elif then == "Sub":
         node.result(then, [result, node.node("Floor", [result])], dtype)
     else:
