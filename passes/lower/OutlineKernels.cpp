@@ -40,6 +40,18 @@ MemRefType parameterType(MemRefType type) {
 
 //===-- Which operands share memory -------------------------------------===//
 
+int64_t elementBytesOf(MemRefType type) {
+  return std::max<int64_t>(1, memoryType(type.getElementType()).getIntOrFloatBitWidth() / 8);
+}
+
+/// True when operands of these types that begin at one place have every element at one place. What its bits mean there
+/// is the kernel's affair: a cast may write integers over the floats that it reads.
+bool liesAlike(MemRefType a, MemRefType b) {
+  MemRefType x = parameterType(a), y = parameterType(b);
+  return x.getShape() == y.getShape() && x.getStridesAndOffset().first == y.getStridesAndOffset().first &&
+         elementBytesOf(x) == elementBytesOf(y);
+}
+
 enum class Overlap { None, Identical, Partial };
 
 /// The elements of a placed operand: those at `begin + sum(i[d] * strides[d])`, all in bytes.
@@ -55,7 +67,7 @@ struct Extent {
       base = place.getBase();
       begin = place.getByteOffset();
     }
-    elementBytes = std::max<int64_t>(1, memoryType(type.getElementType()).getIntOrFloatBitWidth() / 8);
+    elementBytes = elementBytesOf(type);
     SmallVector<int64_t> elementStrides;
     int64_t offset;
     (void)type.getStridesAndOffset(elementStrides, offset);
@@ -108,7 +120,7 @@ Overlap overlapOf(Value a, Value b) {
   if (x.base != y.base || x.isEmpty || y.isEmpty)
     return Overlap::None;
   auto typeA = cast<MemRefType>(a.getType()), typeB = cast<MemRefType>(b.getType());
-  if (a == b || (x.begin == y.begin && parameterType(typeA) == parameterType(typeB)))
+  if (a == b || (x.begin == y.begin && liesAlike(typeA, typeB)))
     return Overlap::Identical;
   if (x.end() <= y.begin || y.end() <= x.begin)
     return Overlap::None;

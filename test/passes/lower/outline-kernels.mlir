@@ -100,3 +100,38 @@ module {
     return
   }
 }
+
+// -----
+
+// Integers over floats of as many bits: every element lies where the other one lay.
+// CHECK-LABEL: func.func private @cast_in_place(
+// CHECK-SAME: memref<2x3xf32>, %{{[a-z0-9]*}}: memref<2x3xi32>)
+module {
+  func.func @main(%arena: memref<64xi8>) {
+    %0 = nn.place %arena at 0 : memref<64xi8> to memref<2x3xf32>
+    %1 = nn.place %arena at 0 : memref<64xi8> to memref<2x3xi32>
+    nn.kernel "cast_in_place" ins(%0 : memref<2x3xf32>) outs(%1 : memref<2x3xi32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.cast %a : tensor<2x3xf32> -> tensor<2x3xi32>
+      nn.yield %r : tensor<2x3xi32>
+    }
+    return
+  }
+}
+
+// -----
+
+// Narrower elements would overwrite what is still to be read.
+module {
+  func.func @main(%arena: memref<64xi8>) {
+    %0 = nn.place %arena at 0 : memref<64xi8> to memref<2x3xf32>
+    %1 = nn.place %arena at 0 : memref<64xi8> to memref<2x3xi16>
+    // expected-error @below {{operands 0 and 1 share a part of their memory; they must be apart or identical}}
+    nn.kernel "narrower" ins(%0 : memref<2x3xf32>) outs(%1 : memref<2x3xi16>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.cast %a : tensor<2x3xf32> -> tensor<2x3xi16>
+      nn.yield %r : tensor<2x3xi16>
+    }
+    return
+  }
+}
