@@ -170,7 +170,7 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     no view can replace becomes a copy kernel. Kernels run in another order where that makes the arena smaller; their
     names keep the numbers of the model's order. `@main` gets the arguments arena, weights, inputs and outputs, and the
     attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
-    index) and `nn.peak_tensors` (which they are).
+    index), `nn.peak_tensors` (which they are) and `nn.arena_tensors` (all tensors in the arena and when they live).
 
     ```mlir
     %y = nn.kernel "k0" ins(%x : tensor<4xf32>) {...} -> tensor<4xf32>

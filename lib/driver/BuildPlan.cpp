@@ -6,7 +6,6 @@
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "passes/lower/KernelCost.h"
-#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -46,13 +45,17 @@ public:
       auto text = [&](StringRef name) { return cast<StringAttr>(tensor.get(name)).str(); };
       plan.peakTensors.push_back({text("tensor"), text("kernel"), integer("offset"), integer("bytes")});
     }
+    for (Attribute attr : cast<ArrayAttr>(main->getAttr("nn.arena_tensors"))) {
+      auto tensor = cast<DictionaryAttr>(attr);
+      auto integer = [&](StringRef name) { return cast<IntegerAttr>(tensor.get(name)).getInt(); };
+      plan.arena.push_back({cast<StringAttr>(tensor.get("tensor")).str(), integer("offset"), integer("bytes"),
+                            unsigned(integer("first")), unsigned(integer("last"))});
+    }
     for (auto place : main.getOps<PlaceOp>())
       if (place.getValue())
         describeWeight(place);
     for (auto kernel : main.getOps<KernelOp>())
       describeKernel(kernel);
-    for (auto &[key, entry] : arena)
-      plan.arena.push_back(entry);
     return std::move(plan);
   }
 
@@ -108,8 +111,10 @@ private:
     return plan;
   }
 
+  /// A weight is its value in one packing: many places may show it, and one without elements begins where the next
+  /// does.
   void describeWeight(PlaceOp place) {
-    if (!seenWeights.insert(place.getByteOffset()).second)
+    if (!seenWeights.insert({*place.getValue(), place.getPackingAttr()}).second)
       return;
     WeightPlan weight;
     if (auto name = place->getAttrOfType<StringAttr>(kTensorAttr))
@@ -119,22 +124,6 @@ private:
     weight.byteOffset = place.getByteOffset();
     weight.bytes = extent(cast<MemRefType>(place.getType()));
     plan.weights.push_back(std::move(weight));
-  }
-
-  /// A tensor in the arena is alive from the first kernel that has it as operand to the last.
-  void live(const OperandPlan &operand, StringRef tensor) {
-    if (operand.memory != Memory::Arena)
-      return;
-    unsigned kernel = plan.kernels.size();
-    // A write to a place that was alive before begins a new tensor there, unless its name says otherwise.
-    auto key = std::make_pair(operand.byteOffset, operand.bytes);
-    auto known = current.find(key);
-    if (known == current.end() || operand.isOutput) {
-      current[key] = arena.size();
-      arena.insert({arena.size(), {tensor.str(), operand.byteOffset, operand.bytes, kernel, kernel}});
-      return;
-    }
-    arena[known->second].lastKernel = kernel;
   }
 
   void describeKernel(KernelOp kernel) {
@@ -153,7 +142,6 @@ private:
     for (Value input : kernel.getInputs()) {
       OperandPlan read = operand(input, false);
       (read.memory == Memory::Weights ? step.weightBytes : step.bytesRead) += read.bytes;
-      live(read, "");
       step.operands.push_back(read);
     }
     for (auto [output, value] : llvm::zip(kernel.getOutputs(), kernel.getYielded())) {
@@ -170,24 +158,18 @@ private:
       auto [strides, offset] = type.getStridesAndOffset();
       result.strides.assign(strides.begin(), strides.end());
       result.place = written;
-      live(written, result.tensor);
       step.results.push_back(std::move(result));
       step.operands.push_back(written);
     }
-    if (Value scratch = kernel.getScratch()) {
-      OperandPlan memory = operand(scratch, true);
-      live(memory, "(scratch)");
-      step.operands.push_back(memory);
-    }
+    if (Value scratch = kernel.getScratch())
+      step.operands.push_back(operand(scratch, true));
     plan.kernels.push_back(std::move(step));
   }
 
   func::FuncOp main;
   ModelPlan plan;
   DenseMap<Value, std::pair<Memory, unsigned>> memories;
-  DenseSet<int64_t> seenWeights;
-  llvm::MapVector<size_t, ArenaEntry> arena;
-  std::map<std::pair<int64_t, int64_t>, size_t> current;
+  DenseSet<std::pair<Attribute, Attribute>> seenWeights; ///< value and packing
 };
 
 } // namespace

@@ -190,6 +190,46 @@ ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b
   return b.getArrayAttr(tensors);
 }
 
+/// Bytes from the first to the last element of a tensor at a place, both included.
+int64_t extent(RankedTensorType type, const Place &place) {
+  int64_t last = 0;
+  for (auto [dim, stride] : llvm::zip(type.getShape(), place.strides))
+    last += (dim - 1) * stride;
+  return type.getNumElements() ? (last + 1) * elementBytes(type) : 0;
+}
+
+/// What the manifest says of the arena: every tensor there and the steps during which it is alive. A view has no entry:
+/// the tensors behind it live as long as it is read.
+ArrayAttr describeArena(const MemoryLayout &layout, Builder b) {
+  std::vector<unsigned> last(layout.tensors.size());
+  for (auto [index, step] : llvm::enumerate(layout.steps)) {
+    for (unsigned tensor : step.writes)
+      last[tensor] = index;
+    for (unsigned tensor : step.reads)
+      last[tensor] = index;
+  }
+  SmallVector<Attribute> entries;
+  auto add = [&](StringRef tensor, int64_t offset, int64_t bytes, int64_t first, int64_t last) {
+    entries.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("tensor", b.getStringAttr(tensor)), b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
+         b.getNamedAttr("bytes", b.getI64IntegerAttr(bytes)), b.getNamedAttr("first", b.getI64IntegerAttr(first)),
+         b.getNamedAttr("last", b.getI64IntegerAttr(last))}));
+  };
+  for (auto [index, step] : llvm::enumerate(layout.steps)) {
+    for (unsigned number : step.writes) {
+      const Tensor &tensor = layout.tensors[number];
+      const Place &place = step.kernel ? layout.places.find(tensor.value)->second : step.copyDestination;
+      const Buffer &buffer = layout.buffers[layout.root(place.buffer)];
+      if (buffer.kind == BufferKind::Arena)
+        add(tensorName(tensor.value), buffer.offset + place.byteOffset, extent(tensorOf(tensor.value), place), index,
+            last[number]);
+    }
+    if (step.scratch >= 0)
+      add("(scratch)", layout.buffers[step.scratch].offset, layout.buffers[step.scratch].bytes, index, index);
+  }
+  return b.getArrayAttr(entries);
+}
+
 void planMemory(func::FuncOp function, bool reuse) {
   Plan plan = *planInBestOrder(function, reuse);
   if (reuse)
@@ -200,11 +240,12 @@ void planMemory(func::FuncOp function, bool reuse) {
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
   Builder b(function.getContext());
-  ArrayAttr alive = describe(layout, load, b);
+  ArrayAttr alive = describe(layout, load, b), arena = describeArena(layout, b);
   rewriteToPlaces(function, layout, plan.arenaBytes);
   function->setAttr("nn.arena_lower_bound", b.getI64IntegerAttr(load.bytes));
   function->setAttr("nn.peak_kernel", b.getI64IntegerAttr(load.step));
   function->setAttr("nn.peak_tensors", alive);
+  function->setAttr("nn.arena_tensors", arena);
 }
 
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
