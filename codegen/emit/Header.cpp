@@ -55,7 +55,7 @@ static void writePorts(ArrayRef<PortPlan> ports, StringRef constness, raw_ostrea
     else if (type.id == NNCC_BF16)
       os << "; upper halves of floats";
     else if (type.id == NNCC_BOOL)
-      os << "; 0 or 1";
+      os << (constness.empty() ? "; 0 or 1" : "; 0 is false, all else is true");
     if (!port.format.empty())
       os << ";\n   * " << (constness.empty() ? "written as " : "read as ") << commentText(port.format);
     os << " */\n  " << constness << type.cType << " *" << port.identifier << ";\n";
@@ -129,7 +129,8 @@ typedef struct @m_context {
   uint64_t opaque[@context_words];
 } @m_context;
 
-/* What a run reads. The memory is the caller's, aligned to the element. */
+/* What a run reads. The memory is the caller's, aligned to the element; that of
+ * a tensor without elements may be NULL. */
 typedef struct @m_inputs {
 @inputs} @m_inputs;
 

@@ -59,7 +59,7 @@ typedef enum nncc_type {
   NNCC_F16 = 2,  /* uint16_t, the bits of an IEEE binary16 */
   NNCC_BF16 = 3, /* uint16_t, the upper half of a float */
   NNCC_F64 = 4,  /* double */
-  NNCC_BOOL = 5, /* uint8_t, 0 or 1 */
+  NNCC_BOOL = 5, /* uint8_t; read: 0 is false, all else is true; written: 0 or 1 */
   NNCC_I8 = 6,
   NNCC_I16 = 7,
   NNCC_I32 = 8,

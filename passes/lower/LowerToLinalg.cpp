@@ -127,8 +127,8 @@ private:
   void nest(Value value, Type element, Map map, Value output) {
     auto outputType = cast<MemRefType>(output.getType());
     unsigned rank = outputType.getRank();
-    // A mere copy needs no arithmetic, not even from and to booleans.
-    bool isCopy = true;
+    // A mere copy needs no arithmetic. Booleans are any bytes where the caller wrote them, and 0 or 1 in what is made.
+    bool isCopy = !element.isInteger(1);
     for (Value v = value; !isa<BlockArgument>(v); v = v.getDefiningOp()->getOperand(0))
       if (!isRearrangement(v.getDefiningOp())) {
         isCopy = false;
@@ -364,7 +364,11 @@ private:
     linalg::GenericOp::create(builder, loc, input, output, ArrayRef<AffineMap>{map, map},
                               SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
                               [&](OpBuilder &nested, Location, ValueRange arguments) {
-                                linalg::YieldOp::create(nested, loc, arguments.front());
+                                Type element = typeOf(reshape.getOutput()).getElementType();
+                                Value value = arguments.front();
+                                if (ScalarMath math(nested, loc); element.isInteger(1))
+                                  value = math.toMemory(math.fromMemory(value, element), element);
+                                linalg::YieldOp::create(nested, loc, value);
                               });
     return true;
   }

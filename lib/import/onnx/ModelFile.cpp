@@ -202,7 +202,18 @@ static ElementsAttr makeResource(RankedTensorType type, StringRef name, AsmResou
   return DenseResourceElementsAttr::get(type, name.empty() ? StringRef("weights") : name, std::move(blob));
 }
 
+/// True for booleans some of which are neither 0 nor 1.
+static bool needsBooleans(RankedTensorType type, ArrayRef<char> bytes) {
+  return type.getElementType().isInteger(1) && llvm::any_of(bytes, [](char c) { return c & ~1; });
+}
+
 ElementsAttr makeConstant(RankedTensorType type, ArrayRef<char> bytes, StringRef name) {
+  if (needsBooleans(type, bytes)) {
+    std::vector<char> booleans(bytes.begin(), bytes.end());
+    for (char &c : booleans)
+      c = c != 0;
+    return makeConstant(type, booleans, name);
+  }
   if (bytes.size() > kMaxInlineBytes)
     return makeResource(type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 16, /*dataIsMutable=*/false));
   if (type.getElementType().isInteger(1)) {
@@ -302,8 +313,9 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
   }
   if (!checkSize(tensor.raw_data().size()))
     return {};
-  if (expected <= kMaxInlineBytes)
-    return makeConstant(type, ArrayRef(tensor.raw_data().data(), expected), tensor.name());
+  ArrayRef<char> raw(tensor.raw_data().data(), expected);
+  if (expected <= kMaxInlineBytes || needsBooleans(type, raw))
+    return makeConstant(type, raw, tensor.name());
   // The attribute takes the parser's own string over: no copy of a weight is ever made.
   std::string *bytes = tensor.release_raw_data();
   auto release = [bytes](void *, size_t, size_t) { delete bytes; };
@@ -385,7 +397,7 @@ ElementsAttr WeightReader::readExternal(onnx::TensorProto &tensor, RankedTensorT
   }
   ArrayRef<char> bytes(file->getBufferStart() + offset, expected);
   bool isAligned = (uintptr_t)bytes.data() % bytesPerElement(type.getElementType()) == 0;
-  if (expected <= kMaxInlineBytes || !isAligned)
+  if (expected <= kMaxInlineBytes || !isAligned || needsBooleans(type, bytes))
     return makeConstant(type, bytes, tensor.name());
   auto keepOpen = [file](void *, size_t, size_t) mutable { file.reset(); };
   return makeResource(type, tensor.name(),

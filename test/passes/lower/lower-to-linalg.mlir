@@ -26,10 +26,24 @@ func.func @elementwise(%x: memref<2x3xf32>, %b: memref<1x3xf32>, %y: memref<2x3x
 // CHECK-NEXT: linalg.yield %[[IN]]
 func.func @transposed_slice(%x: memref<2x7xi8>, %y: memref<3x2xi8>) {
   nn.kernel "k" ins(%x : memref<2x7xi8>) outs(%y : memref<3x2xi8>) {
+  ^bb0(%0: tensor<2x7xi8>):
+    %1 = nn.slice %0 starts [0, 5] sizes [2, 3] steps [1, -2] : tensor<2x7xi8> -> tensor<2x3xi8>
+    %2 = nn.transpose %1 [1, 0] : tensor<2x3xi8> -> tensor<3x2xi8>
+    nn.yield %2 : tensor<3x2xi8>
+  }
+  return
+}
+
+// Booleans of the caller are any bytes; what is written is 0 or 1.
+// CHECK-LABEL: @copy_of_booleans
+// CHECK: %[[TRUE:.*]] = arith.cmpi ne
+// CHECK: %[[BYTE:.*]] = arith.extui %[[TRUE]] : i1 to i8
+// CHECK: linalg.yield %[[BYTE]]
+func.func @copy_of_booleans(%x: memref<2x7xi8>, %y: memref<7x2xi8>) {
+  nn.kernel "k" ins(%x : memref<2x7xi8>) outs(%y : memref<7x2xi8>) {
   ^bb0(%0: tensor<2x7xi1>):
-    %1 = nn.slice %0 starts [0, 5] sizes [2, 3] steps [1, -2] : tensor<2x7xi1> -> tensor<2x3xi1>
-    %2 = nn.transpose %1 [1, 0] : tensor<2x3xi1> -> tensor<3x2xi1>
-    nn.yield %2 : tensor<3x2xi1>
+    %1 = nn.transpose %0 [1, 0] : tensor<2x7xi1> -> tensor<7x2xi1>
+    nn.yield %1 : tensor<7x2xi1>
   }
   return
 }
