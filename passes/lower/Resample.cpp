@@ -11,6 +11,10 @@ using namespace mlir;
 namespace nncc {
 namespace {
 
+// Enlarging has 2 or 4 taps an axis. What shrinks with antialiasing has as many more as it is smaller: those are a
+// loop.
+constexpr int64_t kMostUnrolledTaps = 8;
+
 /// What one output position reads: the same number of taps for every position of an axis.
 struct AxisTaps {
   int64_t axis = 0, taps = 0;
@@ -159,7 +163,8 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
   for (unsigned number = 0; number < op.getAxes().size(); ++number)
     axes.push_back(tapsOf(op, number, input[op.getAxes()[number]], shape[op.getAxes()[number]]));
 
-  // Loops: the output's dims, then one that stands for the input position of each resampled axis.
+  // Loops: the output's dims, then one that stands for the input position of each resampled axis, then one that stands
+  // for its taps.
   Nest nest;
   nest.extents.assign(shape.begin(), shape.end());
   SmallVector<int> inputLoops = sameLoops(rank);
@@ -167,6 +172,9 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
     inputLoops[axis.axis] = rank + number;
     nest.extents.push_back(input[axis.axis]);
   }
+  size_t firstTap = nest.extents.size();
+  for (const AxisTaps &axis : axes)
+    nest.extents.push_back(axis.taps);
   size_t count = nest.extents.size();
   nest.isReduced.assign(count, false);
   nest.accesses.push_back(loops.input(op.getInput(), inputLoops, count));
@@ -216,10 +224,11 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
       outer.push_back(d);
   }
 
-  auto entry = [&](Access table, int64_t taps, int64_t tap, int64_t axis, const Cursor &at) {
+  auto entry = [&](Access table, unsigned number, int64_t tap, const Cursor &at) {
     // Tables have one stride per loop like everything else: the axis moves a row.
     table.strides.assign(count, 0);
-    table.strides[axis] = taps;
+    table.strides[axes[number].axis] = axes[number].taps;
+    table.strides[firstTap + number] = 1;
     table.offset += tap;
     Cursor scalar = at;
     scalar.vectorLoop = -1;
@@ -232,7 +241,13 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
     for (auto [number, table] : llvm::enumerate(tables)) {
       if (!table.hasOutside)
         continue;
-      Value isOutside = build.splat(entry(table.outside, 1, 0, axes[number].axis, at), at.lanes);
+      Access outside = table.outside;
+      outside.strides.assign(count, 0);
+      outside.strides[axes[number].axis] = 1;
+      Cursor scalar = at;
+      scalar.vectorLoop = -1;
+      scalar.lanes = 1;
+      Value isOutside = build.splat(build.load(outside, scalar), at.lanes);
       Value other = math.constant(element, op.getExtrapolation().convertToDouble(), at.splat());
       value = arith::SelectOp::create(b, loc, isOutside, other, value);
     }
@@ -246,15 +261,25 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
         return isInteger && !isNearest ? math.cast(value, element, weightType) : value;
       }
       const AxisTaps &axis = axes[number];
-      Value sum;
-      for (int64_t tap = 0; tap < axis.taps; ++tap) {
-        Value position = entry(tables[number].positions, axis.taps, tap, axis.axis, at);
+      // The value at tap `tap` beyond the one that the cursor is at, times its weight.
+      auto weighted = [&](Cursor here, int64_t tap) {
+        Value position = entry(tables[number].positions, number, tap, here);
+        Value weight = isNearest ? Value() : entry(tables[number].weights, number, tap, here);
         here.indices[rank + number] = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
         Value value = combine(number + 1, here);
-        if (isNearest)
-          return value;
-        Value weight = build.splat(entry(tables[number].weights, axis.taps, tap, axis.axis, at), at.lanes);
-        value = math.binary(Binary::mul, value, weight, weightType);
+        return isNearest ? value : math.binary(Binary::mul, value, build.splat(weight, at.lanes), weightType);
+      };
+      if (axis.taps > kMostUnrolledTaps)
+        return build.loop(build.index(0), build.index(axis.taps), 1, math.constant(weightType, 0.0, at.splat()),
+                          [&](Value tap, ValueRange sum) {
+                            Cursor inside = here;
+                            inside.indices[firstTap + number] = tap;
+                            return SmallVector<Value>{
+                                math.binary(Binary::add, sum[0], weighted(inside, 0), weightType)};
+                          })[0];
+      Value sum;
+      for (int64_t tap = 0; tap < axis.taps; ++tap) {
+        Value value = weighted(here, tap);
         sum = sum ? math.binary(Binary::add, sum, value, weightType) : value;
       }
       return sum;
@@ -268,11 +293,12 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
   int along = -1;
   int64_t group = 1; // elements of a pixel
   Periods periods;
+  bool hasLongTaps = llvm::any_of(axes, [](const AxisTaps &axis) { return axis.taps > kMostUnrolledTaps; });
   for (auto [number, axis] : llvm::enumerate(axes)) {
     int64_t step = y.strides[axis.axis];
     bool isImage = axis.axis == rank - 2 && step == shape[rank - 1] && y.strides[rank - 1] == 1 &&
                    x.strides[rank - 1] == 1 && nest.accesses.size() == 2;
-    if (vectorLoop >= 0 || x.strides[rank + number] != step || (step != 1 && !isImage) || step > 4)
+    if (hasLongTaps || vectorLoop >= 0 || x.strides[rank + number] != step || (step != 1 && !isImage) || step > 4)
       continue;
     if (Periods found = periodsOf(axis); found.steps >= 4)
       along = number, group = step, periods = found;
@@ -338,11 +364,10 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
                 here.indices[rank + number] = build.add(step, build.index(axis.positions[entry]));
                 weight = math.constant(weightType, axis.weights[entry], at.lanes);
               } else {
-                Value position = entry(tables[number].positions, axes[number].taps, tap, axes[number].axis, at);
+                Value position = entry(tables[number].positions, number, tap, at);
                 here.indices[rank + number] = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
                 if (!isNearest)
-                  weight = build.splat(entry(tables[number].weights, axes[number].taps, tap, axes[number].axis, at),
-                                       at.lanes);
+                  weight = build.splat(entry(tables[number].weights, number, tap, at), at.lanes);
               }
               Value value = combine(number + 1, here);
               if (isNearest)
