@@ -21,6 +21,23 @@ def Check : Pass<"nncc-check", "::mlir::ModuleOp"> {
 
 //===-- graph: N1 -> N2 -------------------------------------------------===//
 
+def DropEmptyTensors : Pass<"nncc-drop-empty-tensors", "::mlir::func::FuncOp"> {
+  let summary = "Takes tensors without elements out of the graph";
+  let description = [{
+    A tensor without elements is a constant of its shape, whatever computes it. Where an operand has no elements and the
+    result has some, the result is what nothing gives: a reduction its neutral element, a product 0 or the bias, a
+    concatenation the other pieces, a scatter its data, a pad its value. Afterwards only `func.return` reads tensors
+    without elements: constants, and arguments that are returned.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.reduce sum %x axes [1] : tensor<2x0xf32> -> tensor<2x1xf32>   // becomes nn.constant dense<0.0>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 def DropUnusedOps : Pass<"nncc-drop-unused-ops", "::mlir::func::FuncOp"> {
   let summary = "Erases ops without effects whose results nobody uses";
   let description = [{

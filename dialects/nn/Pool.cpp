@@ -22,6 +22,9 @@ LogicalResult Pool2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
                                op.getPads()[2 + i]);
     shape.push_back(*size);
   }
+  if (input.getDimSize(1) == 0 || input.getDimSize(2) == 0)
+    return emitOptionalError(location, "there is nothing under a window over ", input.getDimSize(1), " x ",
+                             input.getDimSize(2), " elements");
   shape.push_back(input.getDimSize(3));
   types.push_back(RankedTensorType::get(shape, input.getElementType()));
   return success();

@@ -35,6 +35,8 @@ LogicalResult ArgReduceOp::inferReturnTypes(MLIRContext *context, std::optional<
     return failure();
   SmallVector<int64_t> shape(input.getShape());
   shape[op.getAxis()] = 1;
+  if (input.getNumElements() == 0 && ShapedType::getNumElements(shape) != 0)
+    return emitOptionalError(location, "there is no extreme in dim ", op.getAxis(), " of 0 elements");
   types.push_back(RankedTensorType::get(shape, IntegerType::get(context, 64)));
   return success();
 }

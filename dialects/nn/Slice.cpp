@@ -65,6 +65,8 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
     int64_t low = op.getLow()[i], high = op.getHigh()[i], dim = input.getDimSize(i);
     if (low < 0 || high < 0)
       return emitOptionalError(location, "pads must not be negative");
+    if (op.getMode() != PadMode::constant && dim == 0 && (low || high))
+      return emitOptionalError(location, "there is nothing to repeat in dim ", i, " of 0 elements");
     if (op.getMode() == PadMode::reflect && (low >= dim || high >= dim) && (low || high))
       return emitOptionalError(location, "reflection needs pads below the ", dim, " elements of dim ", i);
     shape.push_back(low + dim + high);

@@ -119,6 +119,12 @@ private:
       good = false;
     }
     if (rules.needsDevice) {
+      for (Value value :
+           llvm::concat<Value>(llvm::to_vector(kernel->getOperands()), llvm::to_vector(kernel->getResults())))
+        if (cast<ShapedType>(value.getType()).getNumElements() == 0) {
+          kernel.emitOpError() << "works on a value without elements: " << value.getType();
+          good = false;
+        }
       if (!kernel.getDevice() || (!devices.empty() && !devices.contains(*kernel.getDevice()))) {
         kernel.emitOpError() << "names no device of the module";
         good = false;

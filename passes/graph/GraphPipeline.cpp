@@ -9,6 +9,8 @@ namespace nncc {
 
 void buildGraphPipeline(OpPassManager &manager) {
   OpPassManager &function = manager.nest<func::FuncOp>();
+  // No pass behind this one meets an op that reads or makes a tensor without elements.
+  function.addPass(createDropEmptyTensors());
   function.addPass(createDropUnusedOps());
   function.addPass(createFoldConstants());
   // Before the layout is chosen: fewer ops to carry transpositions through, products two-dimensional.

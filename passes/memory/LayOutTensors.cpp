@@ -74,13 +74,15 @@ private:
   }
 
   /// A returned value must be written by a kernel of its own into the caller's memory: not an input, a constant, or one
-  /// that is returned already.
+  /// that is returned already. Where there are no elements, there is nothing to write.
   void isolateReturns() {
     auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
     DenseSet<Value> seen;
     OpBuilder builder(ret);
     for (OpOperand &operand : ret->getOpOperands()) {
       Value source = operand.get();
+      if (tensorOf(source).getNumElements() == 0)
+        continue;
       while (auto reshape = source.getDefiningOp<ReshapeOp>())
         source = reshape.getInput();
       if (source.getDefiningOp<KernelOp>() && seen.insert(source).second)

@@ -121,16 +121,22 @@ private:
 
 /// Joins what iterations made, each a slice of the result along a new axis, and gives it to an output.
 ///
+/// like  a slice, for a loop that does not run
 /// axis  of the result; negative ones count from its end
-void setCollected(Node &node, size_t output, ArrayRef<Value> parts, int64_t axis) {
+void setCollected(Node &node, size_t output, ArrayRef<Value> parts, Value like, int64_t axis) {
   if (!node.wants(output))
     return;
-  if (parts.empty())
-    return node.error("the loop does not run: the shape of what it collects is not known");
+  if (!parts.empty())
+    like = parts[0];
   SmallVector<Value> slices;
-  int64_t at = parts[0] ? node.axis(axis, rankOf(parts[0]) + 1) : 0;
+  int64_t at = like ? node.axis(axis, rankOf(like) + 1) : 0;
   if (node.failed())
     return;
+  if (parts.empty()) {
+    SmallVector<int64_t> shape(shapeOf(like));
+    shape.insert(shape.begin() + at, 0);
+    return node.set(output, node.constant({}, shape, elementOf(like)));
+  }
   for (Value part : parts) {
     if (!part || rankOf(part) != rankOf(parts[0]))
       return node.error("the loop collects tensors of different ranks");
@@ -195,10 +201,21 @@ void importLoop(Node &node) {
     for (size_t j = 0; j < collected.size(); ++j)
       collected[j].push_back(tensorOf(node, (*outputs)[1 + carried + j]));
   }
+  // A loop that does not run would collect what one iteration makes: that says the shape.
+  SmallVector<Value> like(collected.size());
+  if (!collected.empty() && collected[0].empty()) {
+    inputs[0].tensor = node.constant({0}, {}, node.builder.getI64Type());
+    inputs[1].tensor = node.constant({1}, {}, node.builder.getI1Type());
+    auto outputs = body.run(0, inputs);
+    if (!outputs)
+      return;
+    for (size_t j = 0; j < like.size(); ++j)
+      like[j] = tensorOf(node, (*outputs)[1 + carried + j]);
+  }
   for (int i = 0; i < carried; ++i)
     node.set(i, inputs[2 + i]);
   for (auto [i, parts] : llvm::enumerate(collected))
-    setCollected(node, carried + i, parts, 0);
+    setCollected(node, carried + i, parts, like[i], 0);
 }
 
 //===-- Scan --------------------------------------------------------------===//
@@ -245,27 +262,35 @@ void importScan(Node &node) {
   for (size_t i = 0; i < node.inputCount(); ++i)
     inputs.push_back(node.item(i));
   SmallVector<SmallVector<Value>> collected(made);
-  for (int64_t t = 0; t < steps; ++t) {
+  SmallVector<Value> like(made);
+  // Where there are no slices, one iteration on zeros says the shapes of what would be collected.
+  for (int64_t t = 0; t < std::max<int64_t>(1, steps); ++t) {
     for (int64_t i = 0; i < scanned; ++i) {
-      Value slice = node.slice(node.input(states + i), axes[i], backward[i] ? steps - 1 - t : t, 1);
       SmallVector<int64_t> shape(node.shape(states + i));
       shape.erase(shape.begin() + axes[i]);
-      inputs[states + i].tensor = node.reshape(slice, shape);
+      Value x = node.input(states + i);
+      inputs[states + i].tensor = steps == 0
+                                      ? node.splat(0, shape, elementOf(x))
+                                      : node.reshape(node.slice(x, axes[i], backward[i] ? steps - 1 - t : t, 1), shape);
     }
     auto outputs = node.failed() ? std::nullopt : body.run(t, inputs);
     if (!outputs)
       return;
+    for (int64_t i = 0; i < made; ++i)
+      like[i] = tensorOf(node, (*outputs)[states + i]);
+    if (steps == 0)
+      break;
     for (int64_t i = 0; i < states; ++i)
       inputs[i] = (*outputs)[i];
     for (int64_t i = 0; i < made; ++i)
-      collected[i].push_back(tensorOf(node, (*outputs)[states + i]));
+      collected[i].push_back(like[i]);
   }
   for (int64_t i = 0; i < states; ++i)
     node.set(i, inputs[i]);
   for (int64_t i = 0; i < made; ++i) {
     if (outputBackward[i])
       std::reverse(collected[i].begin(), collected[i].end());
-    setCollected(node, states + i, collected[i], outputAxes[i]);
+    setCollected(node, states + i, collected[i], like[i], outputAxes[i]);
   }
 }
 

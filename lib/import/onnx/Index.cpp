@@ -17,10 +17,12 @@ Value indices(Node &node, size_t i) {
   return isIndex ? value : node.cast(value, node.builder.getI64Type());
 }
 
-/// Nothing can be read from a dim without elements.
-bool checkNotEmpty(Node &node, Value data, Value index) {
-  if (data && index && product(shapeOf(data)) == 0 && product(shapeOf(index)) != 0)
-    node.error("indexes a tensor of shape " + describeShape(shapeOf(data)) + ", which has no elements");
+/// Nothing can be read or written in dims without elements.
+///
+/// dims  those of the data that the indices address
+bool checkNotEmpty(Node &node, ArrayRef<int64_t> dims, Value index) {
+  if (llvm::is_contained(dims, 0) && product(shapeOf(index)) != 0)
+    node.error("indexes dims of " + describeShape(dims) + ", which have no elements");
   return !node.failed();
 }
 
@@ -29,7 +31,7 @@ void importGather(Node &node) {
   int64_t raw = node.integer("axis", 0);
   Value data = node.input(0), index = indices(node, 1);
   int64_t axis = node.axis(raw, node.rank(0));
-  if (node.failed() || !checkNotEmpty(node, data, index))
+  if (node.failed() || !checkNotEmpty(node, shapeOf(data)[axis], index))
     return;
   int64_t dim = shapeOf(data)[axis];
   auto known = readElements(getConstantValue(index), 4096);
@@ -65,7 +67,7 @@ bool checkElements(Node &node, Value data, Value index, int64_t axis) {
   if (!fits)
     node.error("indices of shape " + describeShape(shapeOf(index)) + " do not fit data of shape " +
                describeShape(shapeOf(data)));
-  return fits && checkNotEmpty(node, data, index);
+  return fits && checkNotEmpty(node, shapeOf(data)[axis], index);
 }
 
 void importGatherElements(Node &node) {
@@ -78,7 +80,7 @@ void importGatherElements(Node &node) {
 void importGatherND(Node &node) {
   int64_t batch = node.integer("batch_dims", 0);
   Value data = node.input(0), index = indices(node, 1);
-  if (!checkNotEmpty(node, data, index))
+  if (node.failed())
     return;
   if (batch < 0 || batch >= node.rank(0) || batch >= node.rank(1))
     return node.error("batch_dims " + Twine(batch) + " is out of range");
@@ -86,7 +88,11 @@ void importGatherND(Node &node) {
     if (node.shape(0)[i] != node.shape(1)[i])
       return node.error("batch dims of " + describeShape(node.shape(0)) + " and " + describeShape(node.shape(1)) +
                         " differ");
-  node.set(0, node.make<GatherNDOp>(data, index, batch));
+  int64_t tuple = shapeOf(index).back();
+  if (tuple < 1 || batch + tuple > rankOf(data))
+    return node.error("index tuples of " + Twine(tuple) + " do not fit rank " + Twine(rankOf(data)));
+  if (checkNotEmpty(node, shapeOf(data).slice(batch, tuple), index))
+    node.set(0, node.make<GatherNDOp>(data, index, batch));
 }
 
 std::optional<ScatterReduction> readReduction(Node &node) {
@@ -115,11 +121,13 @@ void importScatterElements(Node &node) {
 void importScatterND(Node &node) {
   auto reduction = readReduction(node);
   Value data = node.input(0), index = indices(node, 1), updates = node.input(2);
-  if (!reduction || !checkNotEmpty(node, data, index))
+  if (!reduction || node.failed())
     return;
   int64_t tuple = rankOf(index) ? shapeOf(index).back() : 0;
   if (tuple < 1 || tuple > rankOf(data))
     return node.error("index tuples of " + Twine(tuple) + " do not fit rank " + Twine(rankOf(data)));
+  if (!checkNotEmpty(node, shapeOf(data).take_front(tuple), index))
+    return;
   SmallVector<int64_t> expected(shapeOf(index).drop_back());
   llvm::append_range(expected, shapeOf(data).drop_front(tuple));
   if (shapeOf(updates) != ArrayRef(expected) || elementOf(updates) != elementOf(data))

@@ -110,6 +110,8 @@ void importConcat(Node &node) {
   if (node.failed() || parts.empty())
     return;
   int64_t axis = node.axis(raw, rankOf(parts[0]));
+  if (node.failed())
+    return;
   // Empty parts of rank 1 stand for nothing at all in some exported files.
   SmallVector<Value> full;
   for (Value part : parts)
@@ -117,8 +119,7 @@ void importConcat(Node &node) {
       continue;
     else
       full.push_back(part);
-  if (!node.failed())
-    node.set(0, node.concat(full.empty() ? ArrayRef<Value>(parts).take_front(1) : full, axis));
+  node.set(0, node.concat(full.empty() ? ArrayRef<Value>(parts).take_front(1) : full, axis));
 }
 
 /// True for the elements of a padded tensor that are not padding.
@@ -200,8 +201,6 @@ void importPad(Node &node) {
     x = node.make<SliceOp>(x, cutLow, sizes, SmallVector<int64_t>(rank, 1));
   bool extends =
       llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
-  if (x && extends && *kind != PadMode::constant && llvm::is_contained(sizes, 0))
-    return node.error("there is nothing to repeat in a tensor of shape " + describeShape(sizes));
   if (x && extends)
     x = node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value));
   // A value that the model computes is put where a mask says that the padding is.

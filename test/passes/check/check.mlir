@@ -44,3 +44,17 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, register
 // N2: error: device 'cpu0' is no #nn.machine
 module attributes {nn.machines = {cpu0 = 5 : i32}} {
 }
+
+// -----
+
+// N2: error: 'nn.kernel' op works on a value without elements: 'tensor<0x3xf32>'
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 0, l2_bytes = 0>}} {
+  func.func @main(%x: tensor<0x3xf32>, %y: tensor<2x3xf32>) -> tensor<2x3xf32> {
+    %0 = nn.kernel "k000" ins(%x, %y : tensor<0x3xf32>, tensor<2x3xf32>) {
+    ^bb0(%a: tensor<0x3xf32>, %b: tensor<2x3xf32>):
+      %1 = nn.concat %a, %b axis 0 : tensor<0x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %1 : tensor<2x3xf32>
+    } -> tensor<2x3xf32> attributes {device = "cpu0"}
+    return %0 : tensor<2x3xf32>
+  }
+}
