@@ -23,6 +23,10 @@ template <typename Adaptor> static LogicalResult checkConvolution(std::optional<
                              channels / groups);
   if (op.getBias() && typeOf(op.getBias()).getShape() != ArrayRef<int64_t>{outputs})
     return emitOptionalError(location, "bias must have one value per output channel (", outputs, ")");
+  for (Value parameter : {op.getFilter(), op.getBias()})
+    if (parameter && typeOf(parameter).getElementType() != input.getElementType())
+      return emitOptionalError(location, parameter == op.getBias() ? "bias" : "filter", " is ",
+                               typeOf(parameter).getElementType(), ", the input is ", input.getElementType());
   return success();
 }
 

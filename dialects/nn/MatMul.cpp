@@ -20,6 +20,10 @@ LogicalResult MatMulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
     return emitOptionalError(location, "batch dims do not broadcast");
   if (op.getBias() && cast<RankedTensorType>(op.getBias().getType()).getShape() != ArrayRef<int64_t>{n})
     return emitOptionalError(location, "bias must have one value per column (", n, ")");
+  for (Value other : {op.getRhs(), op.getBias()})
+    if (other && cast<RankedTensorType>(other.getType()).getElementType() != lhs.getElementType())
+      return emitOptionalError(location, "element types differ: ", lhs.getElementType(), " and ",
+                               cast<RankedTensorType>(other.getType()).getElementType());
   batch->push_back(lhs.getDimSize(rank - 2));
   batch->push_back(n);
   types.push_back(RankedTensorType::get(*batch, lhs.getElementType()));

@@ -3,6 +3,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 #include "dialects/nn/NNDialect.cpp.inc"
 #include "dialects/nn/NNEnums.cpp.inc"
@@ -47,10 +48,12 @@ FailureOr<SmallVector<int64_t>> broadcastShapes(ArrayRef<int64_t> a, ArrayRef<in
 
 FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64_t padAfter, int64_t kernel, int64_t dilation,
                                     int64_t stride) {
-  int64_t room = size + padBefore + padAfter - dilation * (kernel - 1) - 1;
-  if (room < 0 || stride < 1 || dilation < 1 || kernel < 1)
+  int64_t reach = 0, room = 0;
+  if (stride < 1 || dilation < 1 || kernel < 1 || llvm::MulOverflow(dilation, kernel - 1, reach) ||
+      llvm::AddOverflow(size, padBefore, room) || llvm::AddOverflow(room, padAfter, room) ||
+      llvm::SubOverflow(room, reach, room) || room < 1)
     return failure();
-  return room / stride + 1;
+  return (room - 1) / stride + 1;
 }
 
 ElementsAttr getConstantValue(Value value) {

@@ -13,6 +13,10 @@ LogicalResult LayerNormOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   for (Value parameter : {op.getScale(), op.getBias()})
     if (parameter && cast<RankedTensorType>(parameter.getType()).getShape() != input.getShape().drop_front(axis))
       return emitOptionalError(location, "scale and bias must have the shape of the normalized dims");
+  for (Value parameter : {op.getScale(), op.getBias()})
+    if (parameter && cast<RankedTensorType>(parameter.getType()).getElementType() != input.getElementType())
+      return emitOptionalError(location, "element types differ: ", input.getElementType(), " and ",
+                               cast<RankedTensorType>(parameter.getType()).getElementType());
   types.push_back(input);
   return success();
 }

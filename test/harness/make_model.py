@@ -320,6 +320,54 @@ def bad_dilations():
                  [value_info("x", [1, 3, 8, 8])], [value_info("y", [1, 4, 6, 6])], [weight])
 
 
+def conv(weight_nodes, inputs, weights, **attributes):
+    return model([*weight_nodes, node("Conv", inputs, ["y"], "conv", **attributes)], [value_info("x", [1, 3, 8, 7])], [value_info("y", [1, 4, "h", "w"])],
+                 weights)
+
+
+@case
+def huge_window():
+    """A window of 2^40 rows, each 2^24 below the one before."""
+    shape = tensor("s", [4], [4, 3, 1 << 36, 1], INT64)
+    return conv([node("ConstantOfShape", ["s"], ["w"], "fill")], ["x", "w"], [shape], dilations=[1 << 24, 1])
+
+
+@case
+def integer_bias():
+    return conv([], ["x", "w", "b"], [tensor("w", [4, 3, 1, 1], [0.5] * 12), tensor("b", [4], [1] * 4, INT64)])
+
+
+@case
+def concat_of_numbers():
+    return model([node("Concat", ["x", "x"], ["y"], "concat", axis=-1)], [value_info("x", [])], [value_info("y", [2])])
+
+
+@case
+def nan_in_roi():
+    roi = tensor("r", [4], [0.0, float("nan"), 1.0, 1.0])
+    return model([node("Resize", ["x", "r", "s"], ["y"], "resize", coordinate_transformation_mode="tf_crop_and_resize")], [X],
+                 [value_info("y", [4, 6])], [roi, tensor("s", [2], [2.0, 2.0])])
+
+
+@case
+def huge_pads_of_indices():
+    """MaxPool with positions, of an image that pads make 2^26 pixels large."""
+    return model([node("MaxPool", ["x"], ["v", "y"], "pool", kernel_shape=[2, 2], pads=[1 << 12] * 4)], [value_info("x", [1, 1, 8, 7])],
+                 [value_info("y", [1, 1, "h", "w"], INT64)])
+
+
+@case
+def initial_cell_of_numbers():
+    weights = [tensor("w", [1, 8, 3], [0.5] * 24), tensor("r", [1, 8, 2], [0.5] * 16), tensor("c", [], [1.0])]
+    return model([node("LSTM", ["x", "w", "r", "", "", "", "c"], ["y"], "lstm", hidden_size=2)], [value_info("x", [2, 1, 3])],
+                 [value_info("y", [2, 1, 1, 2])], weights)
+
+
+@case
+def extreme_of_nothing():
+    return model([node("ArgMax", ["x"], ["y"], "argmax", axis=0)], [value_info("x", [0, 3])], [value_info("y", [1, 3], INT64)])
+
+
 @case
 def bad_attribute_type():
     return model([node("Concat", ["x", "x"], ["y"], "concat", axis="first")], [X], [value_info("y", [4, 3])])

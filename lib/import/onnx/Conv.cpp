@@ -21,6 +21,8 @@ Window readWindow(Node &node, ArrayRef<int64_t> input, ArrayRef<int64_t> kernel,
   int64_t dims = input.size();
   Window window;
   SmallVector<int64_t> sizes(kernel);
+  if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kMaxWindow; }))
+    node.error("the window of the weights, " + describeShape(kernel) + ", is out of range");
   if (sizes.empty() && !node.has("kernel_shape"))
     node.error("attribute 'kernel_shape' is missing");
   if (sizes.empty() || node.has("kernel_shape"))
@@ -103,7 +105,7 @@ bool checkGroups(Node &node, int64_t groups, int64_t channels, int64_t outputs, 
 
 /// The convolution of inputs 0 to 2, as an image; null with an error when they do not fit.
 Value convolve(Node &node) {
-  if (!node.requireFloat(0) || !node.requireFloat(1) || !checkRanks(node))
+  if (!node.requireFloat(0) || !node.requireTypeOf(1, 0) || !node.requireTypeOf(2, 0) || !checkRanks(node))
     return {};
   ArrayRef<int64_t> x = node.shape(0), w = node.shape(1);
   int64_t groups = node.integer("group", 1);
@@ -177,7 +179,7 @@ Value toTransposedFilter(Node &node, Value weights, int64_t groups) {
 }
 
 void importConvTranspose(Node &node) {
-  if (!node.requireFloat(0) || !node.requireFloat(1) || !checkRanks(node))
+  if (!node.requireFloat(0) || !node.requireTypeOf(1, 0) || !node.requireTypeOf(2, 0) || !checkRanks(node))
     return;
   SmallVector<int64_t> x(node.shape(0)), w(node.shape(1));
   int64_t dims = x.size() - 2, groups = node.integer("group", 1);
@@ -185,6 +187,8 @@ void importConvTranspose(Node &node) {
     return node.error("group " + Twine(groups) + " does not fit " + Twine(x[1]) + " input channels and weights of " +
                       Twine(w[0]) + " channels");
   SmallVector<int64_t> kernel(ArrayRef(w).drop_front(2));
+  if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kMaxWindow; }))
+    return node.error("the window of the weights, " + describeShape(kernel) + ", is out of range");
   if (node.has("kernel_shape") && node.window("kernel_shape", dims, 1, 1) != kernel)
     return node.error("kernel_shape does not fit the weights, whose window is " + describeShape(kernel));
   SmallVector<int64_t> strides = node.window("strides", dims, 1, 1), dilations = node.window("dilations", dims, 1, 1);
@@ -239,6 +243,10 @@ Value convolveIntegers(Node &node, size_t xIndex, Value xZeroPoint, size_t wInde
     return {};
   Window window = readWindow(node, ArrayRef(xShape).drop_front(2), ArrayRef(wShape).drop_front(2));
   Type i32 = node.builder.getI32Type();
+  if (bias && elementOf(bias) != i32) {
+    node.error("the bias is " + nameOf(elementOf(bias)) + ", must be i32");
+    return {};
+  }
   x = node.cast(x, i32);
   w = node.cast(w, i32);
   if (xZeroPoint)

@@ -234,11 +234,11 @@ void importClip(Node &node) {
   bool hasLow = node.hasInput(1), hasHigh = node.hasInput(2);
   double low = -kInfinity, high = kInfinity;
   bool isConstant = true;
+  if (!node.requireNumber(0))
+    return;
   if (node.opset() < 11) {
     low = node.number("min", low);
     high = node.number("max", high);
-  } else if (!node.requireNumber(0)) {
-    return;
   } else {
     auto read = [&](size_t i, double &bound) {
       auto value = readElements(node.constant(i), 1);
@@ -297,7 +297,7 @@ Value secondOperand(Node &node) {
   bool broadcasts = node.flag("broadcast", false);
   node.ignore({"consumed_inputs"});
   int64_t axis = node.integer("axis", -1), rank = node.rank(0);
-  if (!y || !broadcasts || axis < 0 || axis + rankOf(y) > rank)
+  if (!y || !broadcasts || axis < 0 || axis > rank - rankOf(y))
     return y;
   SmallVector<int64_t> shape(shapeOf(y));
   shape.append(rank - axis - shape.size(), 1);

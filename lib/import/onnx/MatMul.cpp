@@ -85,7 +85,7 @@ Value gemm(Node &node) {
   // A bias per column belongs to the product; anything else is added behind it.
   Value bias;
   if (c && alpha == 1 && elementOf(c) == type && product(shapeOf(c)) == columns &&
-      (rankOf(c) == 1 || shapeOf(c).back() == columns)) {
+      (rankOf(c) <= 1 || shapeOf(c).back() == columns)) {
     bias = node.reshape(c, {columns});
     c = {};
   }

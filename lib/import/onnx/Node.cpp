@@ -163,6 +163,14 @@ bool Node::requireRank(size_t i, int64_t least, int64_t most) {
   return !hasFailed;
 }
 
+bool Node::requireTypeOf(size_t i, size_t other) {
+  Type element = type(i).getElementType(), expected = type(other).getElementType();
+  if (input(i) && input(other) && element != expected)
+    error("input '" + proto.input(i) + "' is " + nameOf(element) + ", input '" + proto.input(other) + "' is " +
+          nameOf(expected) + ": both must be one type");
+  return !hasFailed;
+}
+
 //===-- Attributes --------------------------------------------------------===//
 
 /// `an integer`, `a string`: what an attribute type is called in a message.

@@ -82,6 +82,8 @@ public:
   bool requireInteger(size_t i);
   bool requireBool(size_t i);
   bool requireRank(size_t i, int64_t least, int64_t most);
+  /// Requires the element type of another input. error   "input 'b' is i64, input 'x' is f32: both must be one type"
+  bool requireTypeOf(size_t i, size_t other);
 
   //===-- Attributes ------------------------------------------------------===//
   bool has(StringRef name) const { return attribute(name) != nullptr; }

@@ -246,7 +246,8 @@ void importMeanVarianceNormalization(Node &node) {
 
 /// x / (bias + alpha / size * (sum of squares over neighbouring channels)) ^ beta.
 ///
-/// The sum is an average pool along the channels, which lie in the H of an image [N, C, 1, pixels].
+/// The sum is an average pool along the channels, which lie in the H of an image [N, C, 1, pixels]. A window that
+/// reaches beyond all channels is cut there: more zeros add nothing.
 void importLRN(Node &node) {
   double alpha = node.number("alpha", 1e-4f), beta = node.number("beta", 0.75f), bias = node.number("bias", 1);
   int64_t size = node.requiredInteger("size");
@@ -258,12 +259,13 @@ void importLRN(Node &node) {
   SmallVector<int64_t> shape(shapeOf(x));
   Value square =
       node.reshape(node.binary(BinaryKind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
-  SmallVector<int64_t> pads{(size - 1) / 2, 0, size - 1 - (size - 1) / 2, 0};
-  SmallVector<int64_t> kernel{size, 1}, ones{1, 1}, none{0, 0};
+  int64_t before = (size - 1) / 2, after = size - 1 - before, most = std::max<int64_t>(0, shape[1] - 1);
+  SmallVector<int64_t> pads{std::min(before, most), 0, std::min(after, most), 0};
+  SmallVector<int64_t> kernel{pads[0] + 1 + pads[2], 1}, ones{1, 1}, none{0, 0};
   Value mean = node.make<Pool2DOp>(PoolKind::average, square, kernel, ones, pads, ones, none, true);
   if (!mean)
     return;
-  Value scaled = node.binary(BinaryKind::mul, mean, node.scalar(alpha, mean));
+  Value scaled = node.binary(BinaryKind::mul, mean, node.scalar(alpha * kernel[0] / size, mean));
   Value base = node.binary(BinaryKind::add, scaled, node.scalar(bias, mean));
   Value divisor = node.reshape(node.binary(BinaryKind::pow, base, node.scalar(beta, mean)), shape);
   node.set(0, node.cast(node.binary(BinaryKind::div, x, divisor), node.type(0).getElementType()));

@@ -28,7 +28,12 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
   Value input = node.reshape(node.input(0), x), padded = input;
   if (!isa<FloatType>(elementOf(input)))
     return node.error("indices are supported for floats only");
-  if (llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; }))
+  SmallVector<int64_t> paddedShape;
+  for (auto [size, before, after] : llvm::zip(x, low, high))
+    paddedShape.push_back(before + size + after);
+  if (auto problem = checkShape(paddedShape); problem || product(paddedShape) > kMaxFoldedInts)
+    return node.error("the indices of an input padded to " + describeShape(paddedShape) + " are not supported");
+  if (paddedShape != x)
     padded =
         node.make<PadOp>(PadMode::constant, input, low, high, llvm::APFloat::getInf(llvm::APFloat::IEEEdouble(), true));
   if (!padded)

@@ -119,12 +119,13 @@ private:
     if (w != ArrayRef<int64_t>(needed) || r != ArrayRef<int64_t>(neededState))
       return node.error("weights of shapes " + describeShape(w) + " and " + describeShape(r) +
                         " do not fit an input of shape " + describeShape(x) + " and hidden_size " + Twine(hidden));
-    if (steps > kMaxSteps || steps < 1)
+    if (steps > kMaxSteps)
       return node.error("a sequence of " + Twine(steps) + " steps is not supported",
-                        "nncc unrolls sequences of 1 to " + Twine(kMaxSteps) + " steps");
+                        "nncc unrolls sequences of up to " + Twine(kMaxSteps) + " steps");
     checkShape(3, {directions, 2 * gates * hidden});
-    checkShape(5, batchFirst ? SmallVector<int64_t>{batch, directions, hidden}
-                             : SmallVector<int64_t>{directions, batch, hidden});
+    for (size_t state : {5, 6})
+      checkShape(state, batchFirst ? SmallVector<int64_t>{batch, directions, hidden}
+                                   : SmallVector<int64_t>{directions, batch, hidden});
   }
 
   void checkShape(size_t i, ArrayRef<int64_t> expected) {
@@ -226,6 +227,8 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
     SmallVector<Value> rows;
     for (Value part : parts)
       rows.push_back(node.reshape(part, {1, batch, hidden}));
+    if (rows.empty())
+      return node.constant({}, shape, node.type(0).getElementType());
     return node.reshape(node.concat(rows, 0), shape);
   };
   if (node.wants(0)) {
@@ -251,8 +254,6 @@ void importLSTM(Node &node, bool isQuantized) {
   if (node.hasInput(7) && node.shape(7) != ArrayRef<int64_t>{net.directions, 3 * net.hidden})
     return node.error("input 7 has the shape " + describeShape(node.shape(7)) + ", must be " +
                       describeShape({net.directions, 3 * net.hidden}));
-  if (node.hasInput(6) && node.hasInput(5) && node.shape(6) != node.shape(5))
-    return node.error("initial_c has the shape " + describeShape(node.shape(6)));
   net.run(true, [&](Recurrent &r, Value x, Value h, Value c, ArrayRef<Activation> f) -> State {
     Value sum = r.add(x, r.times(h, r.recurrent, r.recurrentBias));
     auto withPeephole = [&](Value gate, int64_t which, Value cell) {

@@ -27,8 +27,10 @@ void makeResize(Node &node, const Resize &resize) {
   SmallVector<int64_t> shape(shapeOf(x));
   int64_t rank = shape.size();
   for (int64_t size : resize.sizes)
-    if (size < 1)
+    if (size < 0)
       return node.error("a size of " + describeShape(resize.sizes) + " is not possible");
+  if (product(resize.sizes) == 0)
+    return node.set(0, node.constant({}, resize.sizes, elementOf(x)));
   if (product(shape) == 0)
     return node.error("there is nothing to resize in a tensor of shape " + describeShape(shape));
   bool crops = resize.coordinate == "tf_crop_and_resize";
@@ -159,11 +161,12 @@ bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int6
   resize.scales.assign(shape.size(), 1);
   double common = 0;
   for (auto [size, axis] : llvm::zip(sizes, axes)) {
-    if (size < 1 || size > INT32_MAX || shape[axis] < 1) {
+    bool isEmpty = size == 0 && shape[axis] == 0;
+    if (!isEmpty && (size < 1 || size > INT32_MAX || shape[axis] < 1)) {
       node.error("size " + Twine(size) + " is out of range for a dim of " + Twine(shape[axis]) + " elements");
       return false;
     }
-    double scale = (double)size / shape[axis];
+    double scale = isEmpty ? 1 : (double)size / shape[axis];
     if (common == 0 || (policy == "not_larger" ? scale < common : scale > common))
       common = scale;
     resize.sizes[axis] = size;
@@ -223,6 +226,9 @@ void importResize(Node &node) {
       return;
     if (roi->size() != 2 * axes.size())
       return node.error("roi has " + Twine(roi->size()) + " values for " + Twine(axes.size()) + " dims");
+    for (double bound : *roi)
+      if (!(std::abs(bound) <= INT32_MAX))
+        return node.error("a bound of roi, " + Twine(std::to_string(bound)) + ", is out of range");
     resize.roi.assign(rank, 0);
     resize.roi.append(rank, 1);
     for (auto [i, axis] : llvm::enumerate(axes)) {
