@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/Stage.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <limits>
 
@@ -60,6 +61,8 @@ Attribute reductionOfNothing(ReduceKind kind, Type element) {
 
 struct DropEmptyTensors : impl::DropEmptyTensorsBase<DropEmptyTensors> {
   void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
     for (Block &block : getOperation().getBody()) {
       // Operands come before their users: one walk is enough.
       for (Operation &op : llvm::make_early_inc_range(block))

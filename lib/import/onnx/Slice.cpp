@@ -141,6 +141,35 @@ Value insideMask(Node &node, ArrayRef<int64_t> sizes, ArrayRef<int64_t> low, Arr
   return node.constant(makeConstant(RankedTensorType::get(shape, node.builder.getI1Type()), mask, "inside"));
 }
 
+/// Pads with elements of the tensor itself. Every combination of borders becomes code of its own, so more than two axes
+/// are padded one after the other, and a dim that is to be repeated several times is tiled and cut.
+Value padWithItself(Node &node, PadMode mode, Value x, ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
+  int64_t rank = low.size(), padded = 0;
+  bool wrapsOften = false;
+  for (int64_t axis = 0; x && axis < rank; ++axis) {
+    padded += low[axis] || high[axis];
+    wrapsOften |= mode == PadMode::wrap && std::max(low[axis], high[axis]) > shapeOf(x)[axis];
+  }
+  if (padded <= 2 && !wrapsOften)
+    return node.make<PadOp>(mode, x, low, high, llvm::APFloat(0.0));
+  for (int64_t axis = 0; x && axis < rank; ++axis) {
+    int64_t dim = shapeOf(x)[axis], size = low[axis] + dim + high[axis];
+    SmallVector<int64_t> before(rank, 0), after(rank, 0), repeats(rank, 1);
+    before[axis] = low[axis];
+    after[axis] = high[axis];
+    if (size == dim)
+      continue;
+    if (mode != PadMode::wrap || dim == 0) {
+      x = node.make<PadOp>(mode, x, before, after, llvm::APFloat(0.0));
+      continue;
+    }
+    int64_t start = (dim - low[axis] % dim) % dim;
+    repeats[axis] = (start + size + dim - 1) / dim;
+    x = node.slice(node.make<TileOp>(x, repeats), axis, start, size);
+  }
+  return x;
+}
+
 /// Negative pads cut off. Pads by attribute before opset 11; `axes` since 18.
 void importPad(Node &node) {
   std::string mode = node.text("mode", "constant");
@@ -202,7 +231,8 @@ void importPad(Node &node) {
   bool extends =
       llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
   if (x && extends)
-    x = node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value));
+    x = *kind == PadMode::constant ? Value(node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value)))
+                                   : padWithItself(node, *kind, x, low, high);
   // A value that the model computes is put where a mask says that the padding is.
   if (x && extends && computedValue)
     x = node.select(insideMask(node, sizes, low, high), x, computedValue);
