@@ -106,6 +106,8 @@ struct Sight {
   Value valid;  ///< [B]: how many keys of each row are there, or null
   int64_t queries, keys;
 
+  /// True when all see all.
+  bool isOpen() const { return !isCausal && left < 0 && right < 0 && !valid; }
   /// True when each query sees a key whatever the data is.
   bool isNeverEmpty() const {
     if (valid)
@@ -122,6 +124,13 @@ struct Sight {
 
 /// True where a query sees a key, [S, T] or [B, 1, S, T]; null when all see all.
 Value allowedKeys(Node &node, const Sight &sight) {
+  if (sight.isOpen())
+    return {};
+  if (std::max(sight.queries, sight.keys) > kMaxFoldedInts) {
+    node.error("masks of " + Twine(sight.queries) + " queries and " + Twine(sight.keys) + " keys are not supported",
+               "nncc counts up to " + Twine(kMaxFoldedInts));
+    return {};
+  }
   Type i32 = node.builder.getI32Type();
   auto count = [&](int64_t n, ArrayRef<int64_t> shape) {
     return node.constant(llvm::to_vector(llvm::seq<int64_t>(0, n)), shape, i32);
@@ -263,8 +272,8 @@ void importAttention(Node &node) {
   if (bias)
     scores = node.binary(BinaryKind::add, scores, bias);
   shown = mode == 2 ? scores : shown;
-  Value probabilities =
-      probabilitiesOf(node, node.cast(scores, precise), bias, !node.hasInput(3) && sight.isNeverEmpty());
+  Value probabilities = probabilitiesOf(node, node.cast(scores, precise), bias,
+                                        !node.hasInput(3) && !node.failed() && sight.isNeverEmpty());
   shown = mode == 3 ? probabilities : shown;
   if (mode < 0 || mode > 3)
     return node.error("qk_matmul_output_mode " + Twine(mode) + " is not known", "it is 0, 1, 2 or 3");
@@ -468,10 +477,8 @@ Value rotate(Node &node, Value x, const Rotation &by) {
 /// caches  [positions, R / 2] with position_ids [B, T], or [B, T, R / 2]
 void importRotaryEmbedding(Node &node) {
   for (size_t i : {0, 1, 2})
-    if (!node.requireFloat(i))
+    if (!node.requireFloat(i) || !node.requireRank(i, i == 0 ? 3 : 2, i == 0 ? 4 : 3))
       return;
-  if (!node.requireRank(0, 3, 4))
-    return;
   bool isPacked = node.rank(0) == 3;
   int64_t heads = isPacked ? node.requiredInteger("num_heads") : node.shape(0)[1];
   node.ignore({"num_heads"});
@@ -485,6 +492,10 @@ void importRotaryEmbedding(Node &node) {
     return node.error("rotary_embedding_dim " + Twine(by.dims) + " must be even and at most " + Twine(size));
   auto angles = [&](size_t i) -> Value {
     Value cache = node.input(i);
+    if (cache && node.hasInput(3) && shapeOf(cache)[0] == 0) {
+      node.error("a cache of shape " + describeShape(shapeOf(cache)) + " has no positions");
+      return {};
+    }
     if (node.hasInput(3) && node.requireInteger(3) && node.requireRank(i, 2, 2))
       cache = node.make<GatherOp>(cache, node.cast(node.input(3), node.builder.getI64Type()), 0);
     if (!cache)

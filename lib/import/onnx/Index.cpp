@@ -220,6 +220,11 @@ void importCompress(Node &node) {
 
 /// Positions 0, 1, 2 ... along an axis, in the rank of a tensor.
 Value countAlong(Node &node, Value tensor, int64_t axis) {
+  if (shapeOf(tensor)[axis] > kMaxFoldedInts) {
+    node.error("dim " + Twine(axis) + " of " + describeShape(shapeOf(tensor)) + " is too large, nncc counts up to " +
+               Twine(kMaxFoldedInts));
+    return {};
+  }
   SmallVector<int64_t> shape(rankOf(tensor), 1);
   shape[axis] = shapeOf(tensor)[axis];
   return node.constant(llvm::to_vector(llvm::seq<int64_t>(0, shape[axis])), shape, node.builder.getI64Type());
