@@ -66,6 +66,14 @@ class Facts:
         shape = np.array(self.operands[0].shape)
         return scales is not None and len(scales) == len(shape) and np.array_equal(np.floor(np.array(scales, np.float32) * shape), shape)
 
+    def rounds_to_one(self) -> bool:
+        """Whether a Resize by scales makes one pixel of more than one."""
+        if not self.has(2) or not self.operands[2].size:
+            return False
+        dims = len(self.operands[2])
+        extents = self.operands[2] * np.array(self.operands[0].shape[-dims:])
+        return bool(((extents > 1) & (extents < 2)).any())
+
     def keeps_an_extent(self) -> bool:
         """Whether a Resize leaves an extent of the image as it is."""
         dims = self.rank() - 2
@@ -152,6 +160,8 @@ VERDICTS = [
     Verdict(("Resize", "Upsample"), lambda f: f.keeps_all_extents() and f.opset < 11, (), "onnxruntime copies where no extent changes, whatever the scales"),
     Verdict(("Resize",), lambda f: f.keeps_all_extents(), (REFERENCE,), "the same"),
     Verdict(("Resize",), lambda f: f.opset == 10, (ORT,), "the reference takes the rules of opset 11; those of 10 are Upsample's"),
+    Verdict(("Resize",), lambda f: f.rule() == b"pytorch_half_pixel" and f.rounds_to_one(), (),
+            "'length_resized > 1' is of the rounded length by the text, and of the unrounded one by the rule of aligned corners"),
     Verdict(("Resize",), lambda f: (f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic") and f.rule() == b"align_corners", (),
             "onnxruntime takes a rounded length, and the reference loses a tap where a position is a whole number"),
     Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic", (ORT,),
@@ -159,8 +169,9 @@ VERDICTS = [
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize" and f.keeps_an_extent(), (),
             "onnxruntime crops no dim whose size stays, and the reference takes an unrounded length in the others"),
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize", (ORT,), "'length_resized is the length of the resized tensor', a whole number"),
-    Verdict(("Resize",), lambda f: f.rule() not in (b"half_pixel", b"asymmetric"), (REFERENCE,),
-            "in the other rules it is scale * extent, unrounded: so do ONNX's own test data have it"),
+    Verdict(("Resize",), lambda f: f.rule() == b"align_corners", (REFERENCE,),
+            "for aligned corners it is scale * extent, unrounded: so do ONNX's own test data have it"),
+    Verdict(("Resize",), lambda f: f.rule() == b"half_pixel_symmetric", (ORT,), "the reference loses a tap where a position is a whole number"),
     Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
             "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
     Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
