@@ -7,6 +7,7 @@ Libraries run in test/end-to-end/guarded.c: arena and outputs are NaN before, no
 touched, and memory placed in another way must give the same bits.
 """
 import argparse
+import itertools
 import re
 import sys
 import tempfile
@@ -117,8 +118,8 @@ class Runner:
         """Runs all cases of a family, given with their seeds, and reports; returns how many failed, and how many of those were refused."""
         failed, refused, reasons = 0, 0, {}
         seeds = {id(case): seed for seed, case in cases}
-        for at in range(0, len(cases), per_model):
-            for case, failure in self.faults([case for _, case in cases[at:at + per_model]], family):
+        for batch in batches([case for _, case in cases], per_model):
+            for case, failure in self.faults(batch, family):
                 failed += 1
                 refused += bool(REFUSAL.search(failure))
                 self.save(case, f"{family}-{seeds[id(case)]}")
@@ -130,6 +131,14 @@ class Runner:
             print(f"  FAIL {len(found)}x --family {family} --seed {seed} --cases 1 ({op}): {failure}"
                   + (f"; also seeds {', '.join(str(s) for s, _, _ in found[1:6])}" if len(found) > 1 else ""))
         return failed, refused
+
+
+def batches(cases, most: int):
+    """Neighbours that may share a model: of one opset, and no more than so many."""
+    for _, same in itertools.groupby(cases, lambda case: case[0].opset):
+        same = list(same)
+        for at in range(0, len(same), most):
+            yield same[at:at + most]
 
 
 def missing_tails(graphs) -> dict[str, list[int]]:

@@ -7,7 +7,6 @@ text of the operator, and why; a difference without a verdict fails the test. Em
 Cases whose seeds lie in one batch share an opset and a model. --report lists which operators, types and opsets came up.
 """
 import argparse
-import collections
 import sys
 import warnings
 from pathlib import Path
@@ -125,14 +124,6 @@ def make_cases(family: str, seeds) -> tuple[list, list[str]]:
         except Unsettled as difference:
             unsettled.append(f"--family {family} --seed {seed}: {difference}")
     return cases, unsettled
-
-
-def batches(cases) -> list[list]:
-    """The cases of one opset and model each."""
-    grouped = collections.defaultdict(list)
-    for seed, case in cases:
-        grouped[seed // PER_MODEL].append((seed, case))
-    return list(grouped.values())
 
 
 def main():
