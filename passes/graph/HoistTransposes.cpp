@@ -1,5 +1,5 @@
 // Moves transposes up through ops with one user, where that leaves fewer of them; then turns those that only move
-// dims of size 1 into reshapes. Every rewrite lowers the number of transpositions, so it ends.
+// dims of size 1 into reshapes. Every rewrite lowers the number of transpositions of values of run time, so it ends.
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
@@ -21,7 +21,8 @@ constexpr int kMaxDepth = 32;
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// Transpositions that more are run when `value` is needed permuted by `perm` instead of as it is.
+/// Transpositions of values of run time that more are run when `value` is needed permuted by `perm` instead of as it
+/// is.
 int cost(Value value, ArrayRef<int64_t> perm, int depth = 0) {
   if (isIdentityPerm(perm) || getConstantValue(value))
     return 0;
@@ -29,6 +30,8 @@ int cost(Value value, ArrayRef<int64_t> perm, int depth = 0) {
     return 0;
   Operation *op = value.getDefiningOp();
   if (auto transpose = dyn_cast_or_null<TransposeOp>(op)) {
+    if (getConstantValue(transpose.getInput()))
+      return 0;
     SmallVector<int64_t> both = composePerms(transpose.getPerm(), perm);
     bool vanishes = movesOnlyUnitDims(typeOf(transpose.getInput()).getShape(), both);
     return (vanishes ? 0 : 1) - (op->hasOneUse() ? 1 : 0);
