@@ -149,8 +149,8 @@ std::unique_ptr<llvm::TargetMachine> nncc::createTargetMachine(const TargetSpec 
   if (!generator)
     llvm::report_fatal_error(llvm::StringRef(error)); // LLVM was built without a target of Targets.def
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Fast; // or `mulf` + `addf` would not become `fmla`
-  options.EmitStackSizeSection = true;              // the stack bound is computed from it
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard; // only what has the flag `contract`, or is an fma already
+  options.EmitStackSizeSection = true;                  // the stack bound is computed from it
   options.FunctionSections = true; // a call between sections is a relocation: the static call graph can be read
   options.DataSections = true;     // linkers drop M_model where a program does not use it
   // Bare metal has no loader that would process relocations of constant data.

@@ -88,8 +88,8 @@ llvm::SmallVector<llvm::StringRef> targetNames();
 llvm::SmallVector<llvm::StringRef> cpuNames(const Architecture &architecture);
 
 /// LLVM's view of a target, set up as every object of nncc is generated:
-/// position independent (but on bare metal), contracting multiply-adds, with
-/// `.stack_sizes`.
+/// position independent (but on bare metal), with `.stack_sizes`; multiply-adds
+/// become one instruction where their flags say so.
 std::unique_ptr<llvm::TargetMachine> createTargetMachine(const TargetSpec &target);
 
 } // namespace nncc

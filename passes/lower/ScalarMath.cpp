@@ -78,7 +78,7 @@ namespace {
 struct Ops {
   OpBuilder &builder;
   Location loc;
-  // contract lets mul + add become one fma, which NEON and AVX2 have.
+  // contract lets mul + add become one fma, which NEON and AVX2 have: inside of a function, or of a sum.
   arith::FastMathFlagsAttr contract =
       arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
   // min and max may return either zero; with nsz they are one instruction against a constant.
@@ -336,16 +336,18 @@ Value ScalarMath::integerUnary(nn::UnaryKind kind, Value x, Type element, double
 
 //===-- binary ----------------------------------------------------------===//
 
-Value ScalarMath::binary(nn::BinaryKind kind, Value x, Value y, Type element) {
+Value ScalarMath::binary(nn::BinaryKind kind, Value x, Value y, Type element, bool fuses) {
   if (isa<FloatType>(element))
-    return floatBinary(kind, x, y);
+    return floatBinary(kind, x, y, fuses);
   return integerBinary(kind, x, y, element.isUnsignedInteger() || element.isInteger(1));
 }
 
-Value ScalarMath::floatBinary(nn::BinaryKind kind, Value x, Value y) {
+Value ScalarMath::floatBinary(nn::BinaryKind kind, Value x, Value y, bool fuses) {
   using K = nn::BinaryKind;
   using P = arith::CmpFPredicate;
   Ops o{builder, loc};
+  if (!fuses)
+    o.contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::none);
   switch (kind) {
   case K::add:
     return o.add(x, y);
@@ -646,8 +648,9 @@ Value ScalarMath::elementwise(Operation *op, ValueRange operands) {
   if (auto unaryOp = dyn_cast<nn::UnaryOp>(op))
     return unary(unaryOp.getKind(), operands[0], elementOf(unaryOp.getInput()), unaryOp.getAlpha().convertToDouble(),
                  unaryOp.getBeta().convertToDouble());
+  // Every op of a model rounds by itself: x - floor(x / c) * c is 0 where the rounded product is x.
   if (auto binaryOp = dyn_cast<nn::BinaryOp>(op))
-    return binary(binaryOp.getKind(), operands[0], operands[1], elementOf(binaryOp.getLhs()));
+    return binary(binaryOp.getKind(), operands[0], operands[1], elementOf(binaryOp.getLhs()), /*fuses=*/false);
   if (isa<nn::SelectOp>(op))
     return arith::SelectOp::create(builder, loc, operands[0], operands[1], operands[2]);
   if (auto castOp = dyn_cast<nn::CastOp>(op))

@@ -29,7 +29,8 @@ public:
   mlir::Value constant(mlir::Type element, mlir::Attribute value, int64_t lanes = 0);
 
   mlir::Value unary(nn::UnaryKind kind, mlir::Value x, mlir::Type element, double alpha = 0, double beta = 0);
-  mlir::Value binary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, mlir::Type element);
+  /// `fuses` lets a product and the addition that reads it round once, as one fma, where both may.
+  mlir::Value binary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, mlir::Type element, bool fuses = true);
   /// `saturate` is about integers: floats always saturate when they become integers.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to, bool saturate = false);
 
@@ -44,7 +45,7 @@ public:
 private:
   mlir::Value floatUnary(nn::UnaryKind kind, mlir::Value x, double alpha, double beta);
   mlir::Value integerUnary(nn::UnaryKind kind, mlir::Value x, mlir::Type element, double alpha, double beta);
-  mlir::Value floatBinary(nn::BinaryKind kind, mlir::Value x, mlir::Value y);
+  mlir::Value floatBinary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, bool fuses);
   mlir::Value integerBinary(nn::BinaryKind kind, mlir::Value x, mlir::Value y, bool isUnsigned);
   mlir::Value floatToInteger(mlir::Value x, mlir::Type target, bool isUnsigned);
   mlir::Value power(mlir::Value x, mlir::Value y);

@@ -54,6 +54,10 @@ def quotients(cases: Cases):
                   np.ceil(-quotient.reshape(-1, 3)))
         cases.add(f"cast of x / {number}", cases.op("Cast", cases.op("Div", x, c), to=TensorProto.INT64), np.trunc(quotient).astype(np.int64))
         cases.add(f"x / {number} = y", cases.op("Equal", cases.op("Div", x, c), np.round(quotient)), quotient == np.round(quotient))
+        whole = np.floor(quotient) * c
+        rest = cases.op("Sub", x, cases.op("Mul", cases.op("Floor", cases.op("Div", x, c)), c))
+        cases.add(f"x - floor(x / {number}) * {number} = 0", cases.op("Equal", rest, F32(0)), values - whole == 0)
+        cases.add(f"floor of x * {number} + 0.3", cases.op("Floor", cases.op("Add", cases.op("Mul", x, c), F32(0.3))), np.floor(values * c + F32(0.3)))
         ties = ((np.arange(-100, 100, dtype=F32) + F32(0.5)) * c).astype(F32)
         cases.add(f"quantized by {number}", cases.op("QuantizeLinear", cases.graph.input(ties), c, np.int8(0)),
                   np.clip(np.rint(ties / c), -128, 127).astype(np.int8))
