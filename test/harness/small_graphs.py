@@ -1,0 +1,283 @@
+"""Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
+
+    small_graphs.py [--group empty|booleans|quantized] [--graph NAME] [--target both]
+
+On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
+"""
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, shape_inference
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+import nncc
+import oracle
+import random_graphs
+from random_ops import Graph, numbers
+
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "quantized": {}}
+
+
+def graph(group: str):
+    """Registers a function that builds a graph: it takes a random number source and a Graph."""
+    def register(build):
+        GROUPS[group][build.__name__.replace("_", "-")] = build
+        return build
+    return register
+
+
+def integers(*values) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+# ---- Tensors without elements --------------------------------------------------------------------------------------------------
+
+
+@graph("empty")
+def constant_before_a_convolution(random, g):
+    """A constant without elements, and the weights behind it."""
+    x = g.input(numbers(random, [1, 3, 5, 4]))
+    g.output(g.node("Concat", [g.constant(numbers(random, [0, 2])), g.input(numbers(random, [3, 2]))], axis=0))
+    g.output(g.node("Conv", [x, g.constant(numbers(random, [4, 3, 3, 3]))]))
+
+
+@graph("empty")
+def slice_of_nothing(random, g):
+    """Rows behind the last one, multiplied, joined with what there is, reduced."""
+    x = g.input(numbers(random, [4, 3]))
+    none = g.node("Slice", [x, g.constant(integers(4)), g.constant(integers(9))])
+    product = g.node("Gemm", [none, g.constant(numbers(random, [3, 5])), g.constant(numbers(random, [5]))])
+    g.output(product)
+    g.output(g.node("Relu", [g.node("Concat", [none, x], axis=0)]))
+    g.output(g.node("ReduceSum", [product, g.constant(integers(0))]))
+
+
+@graph("empty")
+def split_with_empty_parts(random, g):
+    parts = g.node("Split", [g.input(numbers(random, [2, 7])), g.constant(integers(0, 4, 0, 3))], results=4, axis=1)
+    g.output(g.node("Tanh", [parts[0]]))
+    g.output(g.node("Concat", [parts[3], parts[2], parts[1]], axis=1))
+
+
+@graph("empty")
+def product_without_inner_dim(random, g):
+    """Zeros and a bias, whether the operands are constants or not."""
+    x = g.input(np.zeros([2, 0], np.float32))
+    for weight in (g.constant(np.zeros([0, 3], np.float32)), g.input(np.zeros([0, 3], np.float32))):
+        g.output(g.node("Exp", [g.node("Add", [g.node("MatMul", [x, weight]), g.constant(numbers(random, [3]))])]))
+
+
+@graph("empty")
+def nothing_in_the_batch(random, g):
+    """A small network, no image."""
+    x = g.input(np.zeros([0, 3, 8, 6], np.float32))
+    a = g.node("Relu", [g.node("Conv", [x, g.constant(numbers(random, [4, 3, 3, 3]))], pads=[1, 1, 1, 1])])
+    b = g.node("GlobalAveragePool", [g.node("MaxPool", [a], kernel_shape=[2, 2])])
+    g.output(g.node("Softmax", [g.node("Gemm", [g.node("Flatten", [b]), g.constant(numbers(random, [4, 5]))])]))
+
+
+@graph("empty")
+def nothing_to_scatter(random, g):
+    """No position is chosen: NonZero of zeros, and a Compress that takes none."""
+    x = g.node("Sigmoid", [g.input(numbers(random, [4, 3]))])
+    where = g.node("Transpose", [g.node("NonZero", [g.constant(np.zeros([4, 3], np.float32))])])
+    g.output(g.node("ScatterND", [x, where, g.input(np.zeros([0], np.float32))]))
+    g.output(g.node("GatherND", [x, where]))
+    g.output(g.node("Compress", [x, g.constant(np.zeros([4], bool))], axis=0))
+
+
+@graph("empty")
+def top_0(random, g):
+    values, positions = g.node("TopK", [g.input(numbers(random, [4, 3])), g.constant(integers(0))], results=2)
+    g.output(g.node("Cast", [values], to=TensorProto.INT32), np.int32)
+    g.output(positions, np.int64)
+
+
+@graph("empty")
+def padding_around_nothing(random, g):
+    x = g.input(np.zeros([2, 0], np.float32))
+    padded = g.node("Pad", [x, g.constant(integers(0, 1, 0, 2)), g.constant(np.float32(2.5))])
+    g.output(g.node("Mul", [padded, g.input(numbers(random, [2, 3]))]))
+
+
+@graph("empty")
+def input_returned(random, g):
+    """Nothing to compute: no kernel at all."""
+    x = g.input(np.zeros([2, 0, 3], np.float32))
+    g.output(g.node("Identity", [x]))
+    g.output(g.node("Transpose", [x]))
+
+
+# ---- Booleans ------------------------------------------------------------------------------------------------------------------
+
+
+def any_bytes(random, shape) -> np.ndarray:
+    """Booleans as a caller may write them: 0 is false, every other byte is true."""
+    return random.choice(np.array([0, 0, 1, 82, 128, 253], np.uint8), shape).view(np.bool_)
+
+
+@graph("booleans")
+def copied(random, g):
+    """Ops that only move elements."""
+    x = g.input(any_bytes(random, [5, 7]))
+    for moved in (g.node("Identity", [x]), g.node("Transpose", [x]), g.node("Reshape", [x, g.constant(integers(7, 5))]),
+                  g.node("Concat", [x, g.node("Slice", [x, g.constant(integers(1)), g.constant(integers(4))])], axis=0),
+                  g.node("Expand", [x, g.constant(integers(3, 5, 7))]), g.node("Tile", [x, g.constant(integers(1, 2))]),
+                  g.node("Gather", [x, g.constant(integers(3, 0, 3))], axis=1)):
+        g.output(moved, np.bool_)
+
+
+@graph("booleans")
+def computed(random, g):
+    """Ops that look at them."""
+    x, y = g.input(any_bytes(random, [5, 7])), g.input(any_bytes(random, [5, 7]))
+    for op in ("And", "Or", "Xor", "Equal"):
+        g.output(g.node(op, [x, y]), np.bool_)
+    g.output(g.node("Not", [x]), np.bool_)
+    g.output(g.node("Cast", [x], to=TensorProto.INT32), np.int32)
+
+
+# ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------
+
+
+def linear(random, g, x, inputs, outputs):
+    return g.node("Add", [g.node("MatMul", [x, g.constant(numbers(random, [inputs, outputs]))]), g.constant(numbers(random, [outputs]))])
+
+
+def heads(random, g, x, width, count, perm):
+    """[1, n, width] -> [1, count, n, width / count] in the order of `perm`."""
+    split = g.node("Reshape", [linear(random, g, x, width, width), g.constant(integers(1, -1, count, width // count))])
+    return g.node("Transpose", [split], perm=perm)
+
+
+def attend(random, g, x, width, count, bias):
+    """What all three projections read is quantized once, and shared."""
+    query, key, value = (heads(random, g, x, width, count, perm) for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]))
+    scores = g.node("Add", [g.node("MatMul", [query, key]), bias])
+    mixed = g.node("MatMul", [g.node("Softmax", [scores], axis=-1), value])
+    joined = g.node("Reshape", [g.node("Transpose", [mixed], perm=[0, 2, 1, 3]), g.constant(integers(1, -1, width))])
+    return g.node("Add", [x, linear(random, g, joined, width, width)])
+
+
+@graph("quantized")
+def bert_layer(random, g):
+    """Embeddings, attention under a mask, GELU by erf, layer normalization: a layer of MiniLM and DistilBERT."""
+    n, width = 9, 24
+    x = g.node("Gather", [g.constant(numbers(random, [50, width])), g.input(random.integers(0, 50, [1, n]))])
+    mask = g.node("Cast", [g.node("Unsqueeze", [g.input((np.arange(n) < 6).astype(np.int64)[None]), g.constant(integers(1, 2))])], to=1)
+    bias = g.node("Mul", [g.node("Sub", [g.constant(np.float32(1)), mask]), g.constant(np.float32(-10000))])
+    x = attend(random, g, x, width, 3, bias)
+    x = g.node("LayerNormalization", [x, g.constant(numbers(random, [width], 0.5, 1.5)), g.constant(numbers(random, [width]))])
+    h = linear(random, g, x, width, 40)
+    gate = g.node("Add", [g.node("Erf", [g.node("Div", [h, g.constant(np.float32(2 ** 0.5))])]), g.constant(np.float32(1))])
+    h = g.node("Mul", [g.node("Mul", [h, gate]), g.constant(np.float32(0.5))])
+    g.output(g.node("Add", [x, linear(random, g, h, 40, width)]))
+
+
+@graph("quantized")
+def t5_encoder_layer(random, g):
+    """Buckets of relative positions: integers to floats, logarithm, and back; normalization by the root of the mean square."""
+    n, width, buckets = 11, 24, 16
+    x = g.node("Gather", [g.constant(numbers(random, [50, width])), g.input(random.integers(0, 50, [1, n]))])
+    distance = g.input(np.arange(n)[None] - np.arange(n)[:, None])
+    far = g.node("Cast", [g.node("Greater", [distance, g.constant(np.int64(0))])], to=TensorProto.INT64)
+    size = g.node("Abs", [distance])
+    wide = g.node("Log", [g.node("Max", [g.node("Mul", [g.node("Cast", [size], to=1), g.constant(np.float32(0.25))]), g.constant(np.float32(0.01))])])
+    wide = g.node("Cast", [g.node("Mul", [wide, g.constant(np.float32(1.9))])], to=TensorProto.INT64)
+    wide = g.node("Min", [g.node("Add", [wide, g.constant(np.int64(4))]), g.constant(np.int64(buckets // 2 - 1))])
+    near = g.node("Where", [g.node("Less", [size, g.constant(np.int64(4))]), size, wide])
+    bucket = g.node("Add", [g.node("Mul", [far, g.constant(np.int64(buckets // 2))]), near])
+    bias = g.node("Transpose", [g.node("Gather", [g.constant(numbers(random, [buckets, 3])), bucket])], perm=[2, 0, 1])
+    square = g.node("ReduceMean", [g.node("Mul", [x, x])], axes=[-1])
+    root = g.node("Sqrt", [g.node("Add", [square, g.constant(np.float32(1e-6))])])
+    x = attend(random, g, g.node("Mul", [g.node("Div", [x, root]), g.constant(numbers(random, [width], 0.5, 1.5))]), width, 3, bias)
+    g.output(g.node("Add", [x, linear(random, g, g.node("Relu", [linear(random, g, x, width, 40)]), 40, width)]))
+
+
+@graph("quantized")
+def ds_cnn(random, g):
+    """Depthwise and 1x1 convolutions: keyword spotting."""
+    x = g.node("Relu", [g.node("Conv", [g.input(numbers(random, [1, 1, 21, 10])), g.constant(numbers(random, [16, 1, 5, 4], -0.4, 0.4))], strides=[2, 2])])
+    for _ in range(2):
+        depthwise = g.node("Conv", [x, g.constant(numbers(random, [16, 1, 3, 3])), g.constant(numbers(random, [16]))], group=16, pads=[1] * 4)
+        x = g.node("Relu", [g.node("Conv", [g.node("Relu", [depthwise]), g.constant(numbers(random, [16, 16, 1, 1], -0.5, 0.5))])])
+    flat = g.node("Flatten", [g.node("GlobalAveragePool", [x])])
+    g.output(g.node("Gemm", [flat, g.constant(numbers(random, [16, 12]))]))
+
+
+@graph("quantized")
+def detector_head(random, g):
+    """Boxes and classes of two scales, the best twenty of them: positions as integers of 64 and 32 bits and as floats."""
+    levels = [g.node("Reshape", [g.node("Conv", [g.input(numbers(random, [1, 8, s, s])), g.constant(numbers(random, [12, 8, 1, 1]))]),
+                                 g.constant(integers(1, 12, -1))]) for s in (6, 3)]
+    joined = g.node("Transpose", [g.node("Concat", levels, axis=2)], perm=[0, 2, 1])
+    boxes, scores = g.node("Split", [joined, g.constant(integers(4, 8))], results=2, axis=2)
+    scores = g.node("Reshape", [g.node("Sigmoid", [scores]), g.constant(integers(1, -1))])
+    best, at = g.node("TopK", [scores, g.constant(integers(20))], results=2)
+    row, label = g.node("Div", [at, g.constant(np.int64(8))]), g.node("Mod", [at, g.constant(np.int64(8))])
+    rows = g.node("Tile", [g.node("Unsqueeze", [row, g.constant(integers(2))]), g.constant(integers(1, 1, 4))])
+    label = g.node("Cast", [g.node("Cast", [label], to=TensorProto.INT32)], to=1)
+    columns = [g.node("Unsqueeze", [value, g.constant(integers(2))]) for value in (best, label)]
+    g.output(g.node("Concat", [g.node("GatherElements", [boxes, rows], axis=1), *columns], axis=2))
+
+
+# ---- Running -------------------------------------------------------------------------------------------------------------------
+
+
+def run_model(program: nncc.Nncc, path: Path, inputs: dict) -> str | None:
+    """What is wrong with a model, or None."""
+    honest = {name: value != 0 if value.dtype == np.bool_ else value for name, value in inputs.items()}
+    expected = oracle.run(path.read_bytes(), honest, oracle.NODE_BY_NODE)
+    try:
+        if program.target != nncc.X86_64:
+            return random_graphs.first_difference(program.run(path, inputs).outputs, expected)
+        with tempfile.TemporaryDirectory(prefix="nncc-small-") as scratch:
+            return random_graphs.run_in_process(program, path, Path(scratch), inputs, expected)
+    except (nncc.NnccError, RuntimeError) as error:
+        return str(error)
+
+
+def run_graph(program: nncc.Nncc, group: str, name: str, folder: Path) -> list[str]:
+    """What is wrong with a graph, and with what the quantizer makes of it."""
+    build = Graph()
+    GROUPS[group][name](np.random.default_rng(1), build)
+    path = folder / f"{name}.onnx"
+    onnx.save(shape_inference.infer_shapes(build.model()), path)
+    failures = [run_model(program, path, build.inputs)]
+    if group == "quantized":
+        for weights in (QuantType.QInt8, QuantType.QUInt8):
+            quantized = folder / f"{name}-{weights.name}.onnx"
+            quantize_dynamic(path, quantized, weight_type=weights, per_channel=weights is QuantType.QInt8)
+            failure = run_model(program, quantized, build.inputs)
+            failures.append(failure and f"{weights.name}: {failure}")
+    return [failure for failure in failures if failure]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--group", choices=list(GROUPS))
+    parser.add_argument("--graph")
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    failed = count = 0
+    with tempfile.TemporaryDirectory(prefix="nncc-small-") as folder:
+        for target in nncc.targets_of(options.target):
+            program = nncc.Nncc(options.nncc, target)
+            for group, graphs in GROUPS.items():
+                for name in graphs if options.group in (None, group) else ():
+                    if options.graph in (None, name):
+                        failures = run_graph(program, group, name, Path(folder))
+                        count, failed = count + 1, failed + bool(failures)
+                        for failure in failures:
+                            print(f"{target} {name}: {failure}", file=sys.stderr)
+    print(f"{count - failed} of {count} graphs are right")
+    sys.exit(failed > 0 or not count)
+
+
+if __name__ == "__main__":
+    main()
