@@ -287,6 +287,18 @@ private:
     outputRank = result.getRank();
     SmallVector<SmallVector<Run>> runs;
     for (unsigned d = 0; d < outputRank; ++d) {
+      int64_t low = pad.getLow()[d], size = type.getDimSize(d), high = pad.getHigh()[d];
+      if (pad.getMode() == nn::PadMode::constant) {
+        // As cutRuns() finds them, however many elements there are.
+        SmallVector<Run> &made = runs.emplace_back();
+        if (low)
+          made.push_back({0, low, -1, 0, /*isPadding=*/true});
+        if (size)
+          made.push_back({low, size, 0, size > 1, /*isPadding=*/false});
+        if (high)
+          made.push_back({low + size, high, -1, 0, /*isPadding=*/true});
+        continue;
+      }
       SmallVector<int64_t> sources;
       for (int64_t i = 0; i < result.getDimSize(d); ++i)
         sources.push_back(padSource(pad.getMode(), i - pad.getLow()[d], type.getDimSize(d)));

@@ -350,6 +350,13 @@ def nan_in_roi():
 
 
 @case
+def huge_resize():
+    """Twice as many rows: a table of 2^28 positions."""
+    return model([node("Resize", ["x", "", "s"], ["y"], "resize")], [value_info("x", [1 << 27, 3])], [value_info("y", [1 << 28, 3])],
+                 [tensor("s", [2], [2.0, 1.0])])
+
+
+@case
 def huge_pads_of_indices():
     """MaxPool with positions, of an image that pads make 2^26 pixels large."""
     return model([node("MaxPool", ["x"], ["v", "y"], "pool", kernel_shape=[2, 2], pads=[1 << 12] * 4)], [value_info("x", [1, 1, 8, 7])],

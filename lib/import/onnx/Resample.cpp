@@ -34,6 +34,11 @@ void makeResize(Node &node, const Resize &resize) {
   if (product(shape) == 0)
     return node.error("there is nothing to resize in a tensor of shape " + describeShape(shape));
   bool crops = resize.coordinate == "tf_crop_and_resize";
+  // Every position of an axis is a row of a table.
+  for (auto [size, dim] : llvm::zip(resize.sizes, shape))
+    if (size != dim && std::max(size, dim) > kMaxWindow)
+      return node.error("resizing " + Twine(dim) + " elements to " + Twine(size) + " is not supported",
+                        "nncc resizes dims of up to " + Twine(kMaxWindow) + " elements");
   SmallVector<int64_t> axes;
   for (int64_t i = 0; i < rank; ++i)
     if (resize.sizes[i] != shape[i] || resize.scales[i] != 1 ||
