@@ -76,12 +76,34 @@ static llvm::TargetLibraryInfoImpl callableLibrary(const llvm::Triple &triple) {
   return library;
 }
 
+/// Programs may insist on landing pads: that indirect calls end at BTI (Arm) or ENDBR (x86) and returns are those of
+/// calls (x86 shadow stacks). Code says that it does, with the note that linkers look for; only what has its address
+/// taken, the entry points above all, gets the instruction. Firmware has no loader that would ask.
+///
+/// source  ELF for the Arm 64-bit architecture, 6.2; x86-64 psABI, 13.2
+static void addLandingPads(llvm::Module &module, const TargetSpec &target) {
+  if (!target.isLinux())
+    return;
+  bool isArm = target.triple.isAArch64();
+  llvm::SmallVector<StringRef> flags{"cf-protection-branch", "cf-protection-return"};
+  if (isArm)
+    flags = {"branch-target-enforcement"};
+  for (StringRef flag : flags)
+    if (!module.getModuleFlag(flag))
+      module.addModuleFlag(llvm::Module::Min, flag, 1);
+  if (isArm)
+    for (llvm::Function &function : module)
+      if (!function.isDeclaration())
+        function.addFnAttr("branch-target-enforcement");
+}
+
 void nncc::prepareModule(llvm::Module &module, const TargetSpec &target) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
   module.setTargetTriple(target.triple);
   module.setDataLayout(machine->createDataLayout());
   if (machine->isPositionIndependent())
     module.setPICLevel(llvm::PICLevel::BigPIC);
+  addLandingPads(module, target);
   // The name and version of a compiler that made a part of the module would
   // become a `.comment`.
   for (StringRef name : {"llvm.ident", "llvm.commandline"})

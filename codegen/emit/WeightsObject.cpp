@@ -124,22 +124,46 @@ Error nncc::writeWeights(const ModelPlan &plan, const WeightWriter &pack, raw_os
 
 namespace {
 /// Numbers of the sections in the section header table.
-enum Section { Null, Weights, NoteStack, Symtab, Strtab, NumSections };
+enum Section { Null, Weights, NoteStack, NoteProperty, Symtab, Strtab, NumSections };
 constexpr uint64_t weightsAlign = 64;
+
+/// The note that allows landing pads (ObjectCode.cpp): a program has them only if all its objects say so, those without
+/// code too. Empty where no loader asks.
+std::string propertyNote(const Triple &triple) {
+  std::string note;
+  if (!triple.isOSLinux())
+    return note;
+  raw_string_ostream os(note);
+  support::endian::Writer out(os, endianness::little);
+  bool isArm = triple.isAArch64();
+  for (uint32_t word : {uint32_t(sizeof "GNU"), 16u, uint32_t(ELF::NT_GNU_PROPERTY_TYPE_0)})
+    out.write<uint32_t>(word);
+  os.write("GNU", sizeof "GNU");
+  for (uint32_t word :
+       {isArm ? uint32_t(ELF::GNU_PROPERTY_AARCH64_FEATURE_1_AND) : uint32_t(ELF::GNU_PROPERTY_X86_FEATURE_1_AND), 4u,
+        isArm ? uint32_t(ELF::GNU_PROPERTY_AARCH64_FEATURE_1_BTI)
+              : uint32_t(ELF::GNU_PROPERTY_X86_FEATURE_1_IBT | ELF::GNU_PROPERTY_X86_FEATURE_1_SHSTK),
+        0u})
+    out.write<uint32_t>(word);
+  return note;
+}
 
 /// Where everything lies in the object, in the order of the file. All sizes are known before anything is written.
 struct ObjectLayout {
   explicit ObjectLayout(const nncc::ModelPlan &plan)
       : symbolName(add(nncc::weightsSymbol(plan))), weightsName(add(nncc::weightsSection(plan))),
-        noteName(add(".note.GNU-stack")), symtabName(add(".symtab")), strtabName(add(".strtab")),
-        symtabAt(alignTo(weightsAt + plan.weightsBytes, 8)), strtabAt(symtabAt + symtabBytes),
-        sectionsAt(alignTo(strtabAt + strings.size(), 8)), end(sectionsAt + NumSections * sizeof(ELF::Elf64_Shdr)) {}
+        noteName(add(".note.GNU-stack")), propertyName(add(".note.gnu.property")), symtabName(add(".symtab")),
+        strtabName(add(".strtab")), property(propertyNote(Triple(Triple::normalize(plan.target)))),
+        propertyAt(alignTo(weightsAt + plan.weightsBytes, 8)), symtabAt(propertyAt + property.size()),
+        strtabAt(symtabAt + symtabBytes), sectionsAt(alignTo(strtabAt + strings.size(), 8)),
+        end(sectionsAt + NumSections * sizeof(ELF::Elf64_Shdr)) {}
 
   std::string strings = std::string(1, '\0'); ///< one table serves the symbol and the sections
-  uint32_t symbolName, weightsName, noteName, symtabName, strtabName;
+  uint32_t symbolName, weightsName, noteName, propertyName, symtabName, strtabName;
+  std::string property; ///< a multiple of 8 bytes
   static constexpr uint64_t weightsAt = 64;
   static constexpr uint64_t symtabBytes = 2 * sizeof(ELF::Elf64_Sym);
-  uint64_t symtabAt, strtabAt, sectionsAt, end;
+  uint64_t propertyAt, symtabAt, strtabAt, sectionsAt, end;
 
 private:
   uint32_t add(StringRef text) {
@@ -196,6 +220,8 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
   if (Error error = writeWeights(plan, pack, os))
     return error;
 
+  padTo(layout.propertyAt);
+  os << layout.property;
   padTo(layout.symtabAt);
   os.write_zeros(sizeof(ELF::Elf64_Sym));
   out.write<uint32_t>(layout.symbolName);
@@ -223,6 +249,9 @@ Error nncc::writeWeightsObject(const ModelPlan &plan, const WeightWriter &pack, 
   writeSection(layout.weightsName, ELF::SHT_PROGBITS, ELF::SHF_ALLOC, layout.weightsAt, plan.weightsBytes, 0, 0,
                weightsAlign, 0);
   writeSection(layout.noteName, ELF::SHT_PROGBITS, 0, layout.symtabAt, 0, 0, 0, 1, 0);
+  bool hasProperty = !layout.property.empty(); // else an empty section that nobody loads
+  writeSection(layout.propertyName, hasProperty ? ELF::SHT_NOTE : ELF::SHT_PROGBITS, hasProperty ? ELF::SHF_ALLOC : 0,
+               layout.propertyAt, layout.property.size(), 0, 0, 8, 0);
   writeSection(layout.symtabName, ELF::SHT_SYMTAB, 0, layout.symtabAt, layout.symtabBytes, Strtab,
                /*first global=*/1, 8, sizeof(ELF::Elf64_Sym));
   writeSection(layout.strtabName, ELF::SHT_STRTAB, 0, layout.strtabAt, layout.strings.size(), 0, 0, 1, 0);
