@@ -31,12 +31,18 @@ class Verdict:
 class Facts:
     """What verdicts ask of a case: its node, attributes, opset, and the types and values of its operands."""
 
-    def __init__(self, node, graph):
+    def __init__(self, node, graph, results=()):
+        self.results = [value for values in dict(results).values() for value in values]
+        self.runtime = [name for name in node.input if name in graph.inputs]
         self.node, self.op, self.opset = node, node.op_type, graph.opset
         self.attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute if not a.HasField("g")}
         known = graph.values()
         self.operands = [known.get(name) for name in node.input]
         self.types = {v.dtype for v in self.operands if v is not None} | {np.dtype(dtype) for _, dtype in graph.outputs}
+
+    def has_large_integers(self) -> bool:
+        """Whether a result has integers that f64 does not hold."""
+        return any(v.dtype.kind in "iu" and v.size and np.abs(v.astype(np.float64)).max() > 2**53 for v in self.results)
 
     def has(self, index: int) -> bool:
         """Whether an optional operand is there."""
@@ -63,8 +69,10 @@ class Facts:
         scales = self.attributes.get("scales", self.operands[-1] if self.has(1) else None)
         if self.op == "Resize" and self.opset > 10:
             scales = self.operands[2] if self.has(2) else None
-        shape = np.array(self.operands[0].shape)
-        return scales is not None and len(scales) == len(shape) and np.array_equal(np.floor(np.array(scales, np.float32) * shape), shape)
+        if scales is None or not len(scales):
+            return False
+        shape = np.array(self.operands[0].shape)[-len(scales):]
+        return np.array_equal(np.floor(np.array(scales, np.float32) * shape), shape)
 
     def rounds_to_one(self) -> bool:
         """Whether a Resize by scales makes one pixel of more than one."""
@@ -113,10 +121,8 @@ VERDICTS = [
     Verdict(("MaxPool",), lambda f: not f.finite() and f.rank() == 4 and len(f.node.output) == 1 and not f.attributes.keys() & {"auto_pad", "ceil_mode", "dilations"},
             (REFERENCE,), "the same"),
     Verdict(("MaxPool",), lambda f: not f.finite(), (), "the same, and the reference's windows are wrong for all but the plainest form"),
-    Verdict(("MaxPool",), lambda f: f.is_same() and f.is_dilated() and (f.attributes["auto_pad"] == b"SAME_LOWER" or len(f.node.output) > 1), (),
-            "onnxruntime forgets dilations where it pads by rule, and the reference pads at the end for SAME_LOWER, too"),
-    Verdict(("MaxPool",), lambda f: f.is_same() and f.is_dilated(), (REFERENCE,),
-            "'ceil(input_spatial_shape[i] / strides[i])' for SAME, whatever the dilations"),
+    Verdict(("MaxPool",), lambda f: f.is_same() and f.is_dilated(), (),
+            "onnxruntime forgets dilations where it pads by rule, and the reference puts windows elsewhere"),
     Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and f.is_dilated(), (),
             "the same, and the reference's own windows lie elsewhere"),
     Verdict(("LpPool",), lambda f: f.is_dilated(), (ORT,), "the reference forgets dilations in the extents of its result"),
@@ -172,6 +178,9 @@ VERDICTS = [
     Verdict(("Resize",), lambda f: f.rule() == b"align_corners", (REFERENCE,),
             "for aligned corners it is scale * extent, unrounded: so do ONNX's own test data have it"),
     Verdict(("Resize",), lambda f: f.rule() == b"half_pixel_symmetric", (ORT,), "the reference loses a tap where a position is a whole number"),
+    Verdict(("Resize",), lambda f: f.attributes.get("mode", b"nearest") == b"nearest" and f.has(3), (ORT, REFERENCE),
+            "sizes make scales that f32 does not hold: positions just below a whole number are rounded either way"),
+    Verdict(("Shape",), always, (ORT,), "'if the start axis is beyond the end axis, the result is empty', also where both are clamped"),
     Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
             "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
     Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
@@ -183,6 +192,8 @@ VERDICTS = [
 ]
 
 KNOWN = [
+    Verdict(("ReduceMax", "ReduceMin"), lambda f: not f.finite() and not f.runtime, (), "NaN is lost where a reduction is folded"),
+    Verdict(("Range", "ConstantOfShape", "Pad"), lambda f: f.has_large_integers(), (), "integers beyond 2^53 pass through f64 where they are folded"),
     Verdict(("Clip",), lambda f: not f.finite() and not f.has_both_bounds(), (),
             "a bound that is not given is infinite: the text says the largest number, which would make another function of relu, Clip(x, 0)"),
 ]
