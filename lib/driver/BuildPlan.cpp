@@ -174,6 +174,39 @@ private:
 
 } // namespace
 
+/// Code reaches what lies beside it in a program by 32 bits: weights in the library may not push it farther away.
+static constexpr int64_t kMaxWeightsInLibrary = (int64_t(1) << 31) - (int64_t(1) << 24);
+/// A number that a model writes once is never written out as often as this.
+static constexpr int64_t kMaxSplatBytes = int64_t(1) << 30;
+/// No machine that nncc compiles for has more memory than this, or can map a larger file.
+static constexpr int64_t kMaxMemoryBytes = int64_t(1) << 40;
+
+LogicalResult checkSizes(ModuleOp module, const ModelPlan &plan) {
+  auto fail = [&](const Twine &reason, StringRef whatToDo) {
+    InFlightDiagnostic diagnostic = emitError(module.getLoc()) << reason;
+    diagnostic.attachNote() << whatToDo;
+    return failure();
+  };
+  for (const WeightPlan &weight : plan.weights)
+    if (isa<SplatElementsAttr>(weight.value) && weight.bytes > kMaxSplatBytes)
+      return fail("a constant" + Twine(weight.name.empty() ? "" : " ('" + weight.name + "')") + " is one number in " +
+                      Twine(weight.value.getNumElements()) + " elements, which would be written out with " +
+                      Twine(weight.bytes) + " bytes",
+                  "the limit is " + std::to_string(kMaxSplatBytes) +
+                      " bytes; is a shape wrong, or a dim bound to too large a value?");
+  int64_t mostWeights = plan.externWeights ? kMaxMemoryBytes : kMaxWeightsInLibrary;
+  if (plan.weightsBytes > mostWeights)
+    return fail("the constants of the model have " + Twine(plan.weightsBytes) + " bytes, which is more than " +
+                    Twine(mostWeights) + (plan.externWeights ? "" : " in one library"),
+                plan.externWeights ? "is a shape wrong, or a dim bound to too large a value?"
+                                   : "--weights=extern writes them to a file of their own");
+  if (plan.arenaBytes > kMaxMemoryBytes)
+    return fail("the working memory would have " + Twine(plan.arenaBytes) + " bytes, which is more than " +
+                    Twine(kMaxMemoryBytes),
+                "is a shape wrong, or a dim bound to too large a value?");
+  return success();
+}
+
 ModelPlan buildPlan(ModuleOp module, std::string name) { return PlanBuilder(module, std::move(name)).build(); }
 
 void readParts(ModuleOp module, ModelPlan &plan) {

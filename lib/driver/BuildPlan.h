@@ -10,6 +10,9 @@ namespace nncc {
 /// The plan of a module at stage P; `function` of its kernels is empty yet.
 ModelPlan buildPlan(mlir::ModuleOp module, std::string name);
 
+/// error   weights or working memory beyond what a library can hold, or any machine: reported at the module
+mlir::LogicalResult checkSizes(mlir::ModuleOp module, const ModelPlan &plan);
+
 /// Fills in which function runs each kernel, from the launches of a module at L1.
 mlir::LogicalResult nameFunctions(mlir::ModuleOp module, ModelPlan &plan);
 

@@ -269,6 +269,33 @@ def too_big():
 
 
 @case
+def huge_splat():
+    """A number in 2^33 elements that a product reads from memory."""
+    shape = tensor("shape", [2], [65536, 131072], INT64)
+    nodes = [node("ConstantOfShape", ["shape"], ["w"], "fill"), node("MatMul", ["x", "w"], ["y"], "product")]
+    return model(nodes, [value_info("x", [2, 65536])], [value_info("y", [2, 131072])], [shape])
+
+
+@case
+def huge_arena():
+    """2^43 bytes between two nodes."""
+    shape = tensor("shape", [2], [1 << 20, 1 << 20], INT64)
+    nodes = [node("Expand", ["x", "shape"], ["t"], "expand"), node("Softmax", ["t"], ["u"], "softmax"),
+             node("ReduceMax", ["u"], ["y"], "reduce", axes=[0, 1])]
+    return model(nodes, [value_info("x", [1 << 20, 1])], [value_info("y", [1, 1])], [shape])
+
+
+@case
+def endless_arithmetic():
+    """500 additions of a constant of 2^18 - 1 integers."""
+    ends = [tensor(name, [], [value], INT64) for name, value in (("start", 0), ("limit", (1 << 18) - 1), ("delta", 1))]
+    nodes = [node("Range", ["start", "limit", "delta"], ["v0"], "range")]
+    nodes += [node("Add", [f"v{i}", "v0"], [f"v{i + 1}"], f"add{i}") for i in range(500)]
+    nodes.append(node("Identity", ["v500"], ["y"], "end"))
+    return model(nodes, [], [value_info("y", [(1 << 18) - 1], INT64)], ends)
+
+
+@case
 def negative_dim():
     return relu(value_info("x", [-2, 3]), value_info("y", [-2, 3]))
 

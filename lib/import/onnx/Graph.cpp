@@ -1,6 +1,7 @@
 // See Graph.h. A graph is first planned (names, order, every node's operator and input count), then imported node by
 // node.
 #include "lib/import/onnx/Graph.h"
+#include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Import.h"
 #include <functional>
@@ -14,6 +15,7 @@ GraphImporter::GraphImporter(onnx::ModelProto &model, const std::string &path, O
                              const std::function<void(StringRef)> &onFile)
     : builder(builder), weights(path, builder.getContext(), onFile),
       fileLocation(FileLineColLoc::get(builder.getContext(), path, 0, 0)) {
+  weights.share(model);
   for (const onnx::FunctionProto &function : model.functions())
     functions[{function.domain(), function.name()}] = &function;
 }
@@ -120,6 +122,16 @@ Scope scopeInside(Scope &around, const std::string &prefix) {
   inside.depth = around.depth + 1;
   inside.prefix = prefix;
   return inside;
+}
+
+bool GraphImporter::countFolded(Operation *op, ElementsAttr result) {
+  auto count = [&](ElementsAttr value) {
+    foldedBytes += isa<SplatElementsAttr>(value) ? 0 : nn::constantBytes(cast<RankedTensorType>(value.getType()));
+  };
+  count(result);
+  for (Value operand : op->getOperands())
+    count(nn::getConstantValue(operand));
+  return foldedBytes <= kMaxFoldedBytes;
 }
 
 //===-- Names -------------------------------------------------------------===//

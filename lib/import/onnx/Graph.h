@@ -76,6 +76,11 @@ public:
     GraphImporter &graph;
   };
 
+  /// Counts what evaluating an op on constants has read and written; false when that is too much for a model.
+  bool countFolded(mlir::Operation *op, mlir::ElementsAttr result);
+  /// A small file must not keep the compiler busy for ever: seconds of arithmetic, and what memory has room for.
+  static constexpr int64_t kMaxFoldedBytes = int64_t(1) << 31;
+
   mlir::OpBuilder &builder;
   WeightReader weights;
   mlir::Location fileLocation;
@@ -110,6 +115,7 @@ private:
   /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
   static constexpr size_t kMaxNodes = 100000;
   size_t nodes = 0;
+  int64_t foldedBytes = 0;
   bool isAborted = false;
 };
 

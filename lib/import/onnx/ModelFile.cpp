@@ -275,7 +275,69 @@ static std::vector<char> readTypedFields(const onnx::TensorProto &tensor) {
   }
 }
 
+/// The field of a TensorProto that refers to a shared tensor. ONNX has none of this number.
+constexpr int kReferenceField = 0x1fffff00;
+
+static const google::protobuf::UnknownField *referenceOf(const onnx::TensorProto &tensor) {
+  const auto &fields = tensor.unknown_fields();
+  for (int i = 0; i < fields.field_count(); ++i)
+    if (fields.field(i).number() == kReferenceField)
+      return &fields.field(i);
+  return nullptr;
+}
+
+/// Calls `visit(tensor, isRepeated)` for the tensors of a graph; what is inside of functions and subgraphs may be
+/// imported repeatedly.
+static void forEachTensor(google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes, bool isRepeated,
+                          function_ref<void(onnx::TensorProto &, bool)> visit);
+static void forEachTensor(onnx::GraphProto &graph, bool isRepeated,
+                          function_ref<void(onnx::TensorProto &, bool)> visit) {
+  for (onnx::TensorProto &tensor : *graph.mutable_initializer())
+    visit(tensor, isRepeated);
+  forEachTensor(*graph.mutable_node(), isRepeated, visit);
+}
+static void forEachTensor(google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes, bool isRepeated,
+                          function_ref<void(onnx::TensorProto &, bool)> visit) {
+  for (onnx::NodeProto &node : nodes)
+    for (onnx::AttributeProto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_t())
+        visit(*attribute.mutable_t(), isRepeated);
+      if (attribute.has_g())
+        forEachTensor(*attribute.mutable_g(), true, visit);
+      for (onnx::GraphProto &graph : *attribute.mutable_graphs())
+        forEachTensor(graph, true, visit);
+    }
+}
+
+void WeightReader::share(onnx::ModelProto &model) {
+  auto forEach = [&](function_ref<void(onnx::TensorProto &, bool)> visit) {
+    forEachTensor(*model.mutable_graph(), false, visit);
+    for (onnx::FunctionProto &function : *model.mutable_functions())
+      forEachTensor(*function.mutable_node(), true, visit);
+  };
+  // A file that uses the field itself refers to nothing.
+  forEach([](onnx::TensorProto &tensor, bool) {
+    if (referenceOf(tensor))
+      tensor.mutable_unknown_fields()->DeleteByNumber(kReferenceField);
+  });
+  forEach([&](onnx::TensorProto &tensor, bool isRepeated) {
+    if (!isRepeated)
+      return;
+    auto kept = std::make_unique<onnx::TensorProto>();
+    kept->Swap(&tensor);
+    tensor.set_name(kept->name());
+    tensor.mutable_unknown_fields()->AddVarint(kReferenceField, shared.size());
+    shared.push_back({std::move(kept), {}});
+  });
+}
+
 ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
+  if (const auto *reference = referenceOf(tensor)) {
+    Shared &entry = shared[reference->varint()];
+    if (!entry.value)
+      entry.value = read(*entry.tensor, error);
+    return entry.value;
+  }
   SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   if (auto problem = checkShape(shape)) {
     error(*problem, "");

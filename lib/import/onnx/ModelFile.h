@@ -60,17 +60,28 @@ public:
   WeightReader(const std::string &modelPath, mlir::MLIRContext *context,
                std::function<void(llvm::StringRef)> onFile = {});
 
-  /// The values of a tensor, whose bytes are taken out of it: each tensor can be read once. A file that cannot be read
-  /// is one error, however many tensors lie there.
+  /// Keeps the tensors of functions and subgraphs here, and leaves references in their place: what is imported many
+  /// times is copied cheaply, and read once. To be called before anything is read.
+  void share(onnx::ModelProto &model);
+
+  /// The values of a tensor, whose bytes are taken out of it: a tensor that is not shared can be read once. A
+  /// file that cannot be read is one error, however many tensors lie there.
   mlir::ElementsAttr read(onnx::TensorProto &tensor, ErrorSink error);
 
 private:
+  /// A tensor that copies of a node refer to, until it is read.
+  struct Shared {
+    std::unique_ptr<onnx::TensorProto> tensor;
+    mlir::ElementsAttr value;
+  };
+
   mlir::ElementsAttr readExternal(onnx::TensorProto &tensor, mlir::RankedTensorType type, ErrorSink error);
   std::shared_ptr<llvm::MemoryBuffer> openExternal(const std::string &location, ErrorSink error);
 
   mlir::MLIRContext *context;
   std::function<void(llvm::StringRef)> onFile;
   std::string folder;
+  std::vector<Shared> shared;
   std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> files;
 };
 

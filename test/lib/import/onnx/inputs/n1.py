@@ -88,6 +88,13 @@ CASES = {
         [node("Again", ["x"], ["y"], domain="local")], [value_info("x", [2, 3])], [field(1, "y")], domains=["local"],
         extra=field(25, field(1, "Again") + field(4, "a") + field(5, "b") + field(10, "local")
                     + field(7, field(1, "a") + field(2, "b") + field(4, "Again") + field(7, "local")))),
+    # y = (x + c) + c, each by a call of a function that holds c.
+    "constant-of-function": lambda: model(
+        [node("Shift", ["x"], ["t"], domain="local"), node("Shift", ["t"], ["y"], domain="local")], [value_info("x", [100, 3])],
+        [field(1, "y")], domains=["local"],
+        extra=field(25, field(1, "Shift") + field(4, "a") + field(5, "b") + field(9, field(1, "") + field(2, 13)) + field(10, "local")
+                    + field(7, field(2, "c") + field(4, "Constant") + field(5, field(1, "value") + field(20, 4) + field(5, ramp("c", 100, 3))))
+                    + field(7, field(1, "a") + field(1, "c") + field(2, "b") + field(4, "Add")))),
     # Weights
     "typed-fields": lambda: one("Add", ["x", "w"], 3, weights=[field(1, 3) + field(2, FLOAT) + field(8, "w") + field(4, struct.pack("<3f", 1.5, -2, 4))]),
     "bytes-in-int32": lambda: one("Add", ["x", "w"], 3, dtype=UINT8, weights=[field(1, 3) + field(2, UINT8) + field(8, "w") + b"".join(field(5, v) for v in (1, 200, 3))]),
