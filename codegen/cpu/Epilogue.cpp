@@ -1,6 +1,8 @@
 // Matching epilogues in kernel bodies, and their vector code; passes/lower/ScalarMath says what the functions mean.
 #include "codegen/cpu/Epilogue.h"
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/raw_ostream.h"

@@ -1,5 +1,6 @@
 // Accesses of micro-kernels to memory, and what they do with single vectors.
 #include "codegen/cpu/TileCode.h"
+#include "dialects/nn/BinaryKind.h"
 #include "lib/support/Assert.h"
 
 using namespace mlir;

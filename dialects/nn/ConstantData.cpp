@@ -2,8 +2,10 @@
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/Allocator.h"
 #include <cstring>
 
@@ -22,10 +24,30 @@ int64_t constantBytes(RankedTensorType type) {
   return type.getNumElements() * constantElementBytes(type.getElementType());
 }
 
+TypedAttr numberAs(TypedAttr number, Type element) {
+  auto floating = dyn_cast<FloatAttr>(number);
+  auto integer = dyn_cast<IntegerAttr>(number);
+  if (auto type = dyn_cast<FloatType>(element)) {
+    APFloat value = floating ? floating.getValue() : APFloat((double)integer.getInt());
+    bool losesInfo;
+    value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+    return FloatAttr::get(type, value);
+  }
+  unsigned width = element.getIntOrFloatBitWidth();
+  APSInt value(width, element.isUnsignedInteger() || element.isInteger(1));
+  bool isExact;
+  if (integer)
+    value = integer.getValue().zextOrTrunc(width); // its low bits
+  else if (!floating.getValue().isNaN())
+    floating.getValue().convertToInteger(value, APFloat::rmTowardZero, &isExact); // clamps
+  return IntegerAttr::get(element, value);
+}
+
 //===-- ConstantReader ---------------------------------------------------===//
 
 std::optional<ConstantReader> ConstantReader::get(ElementsAttr value) {
   ConstantReader reader;
+  reader.attr = value;
   reader.type = value ? dyn_cast<RankedTensorType>(value.getShapedType()) : RankedTensorType();
   if (!reader.type || !reader.type.hasStaticShape())
     return std::nullopt;
@@ -67,29 +89,33 @@ bool ConstantReader::isUniform() const {
   return std::memcmp(bytes.data(), bytes.data() + elementBytes, bytes.size() - elementBytes) == 0;
 }
 
-double ConstantReader::getFloat(int64_t index) const {
-  Type element = type.getElementType();
-  if (element.isF32())
-    return get<float>(index);
-  if (element.isF64())
-    return get<double>(index);
-  if (auto floatType = dyn_cast<FloatType>(element)) {
-    unsigned width = floatType.getWidth();
-    uint64_t bits = 0;
-    std::memcpy(&bits, at(index), elementBytes);
-    APFloat number(floatType.getFloatSemantics(), APInt(width, bits));
-    bool losesInfo;
-    number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &losesInfo);
-    return number.convertToDouble();
+double readFloat(const char *bytes, FloatType type) {
+  if (type.isF32()) {
+    float value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
   }
+  uint64_t bits = 0;
+  std::memcpy(&bits, bytes, constantElementBytes(type));
+  if (type.isF64())
+    return llvm::bit_cast<double>(bits);
+  APFloat number(type.getFloatSemantics(), APInt(type.getWidth(), bits));
+  bool losesInfo;
+  number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &losesInfo);
+  return number.convertToDouble();
+}
+
+double ConstantReader::getFloat(int64_t index) const {
+  if (auto floatType = dyn_cast<FloatType>(type.getElementType()))
+    return readFloat(at(index), floatType);
   int64_t integer = getInteger(index);
-  return element.isUnsignedInteger(64) ? (double)(uint64_t)integer : (double)integer;
+  return type.getElementType().isUnsignedInteger(64) ? (double)(uint64_t)integer : (double)integer;
 }
 
 int64_t ConstantReader::getInteger(int64_t index) const {
   Type element = type.getElementType();
   if (isa<FloatType>(element))
-    return (int64_t)getFloat(index);
+    return saturate<int64_t>(getFloat(index));
   bool isUnsigned = element.isUnsignedInteger();
   switch (elementBytes) {
   case 1:
@@ -103,15 +129,26 @@ int64_t ConstantReader::getInteger(int64_t index) const {
   }
 }
 
+TypedAttr ConstantReader::getNumber(int64_t index) const {
+  Builder b(type.getContext());
+  return isa<FloatType>(type.getElementType()) ? TypedAttr(b.getF64FloatAttr(getFloat(index)))
+                                               : b.getI64IntegerAttr(getInteger(index));
+}
+
 //===-- ConstantBuilder --------------------------------------------------===//
 
-ConstantBuilder::ConstantBuilder(RankedTensorType type)
-    : type(type), byteCount(constantBytes(type)), elementBytes(constantElementBytes(type.getElementType())),
+ConstantBuilder::ConstantBuilder(RankedTensorType type, bool isSplat)
+    : type(type), elementBytes(constantElementBytes(type.getElementType())),
+      byteCount(isSplat ? elementBytes : constantBytes(type)), splat(isSplat),
       data(static_cast<char *>(llvm::allocate_buffer(std::max<int64_t>(byteCount, 1), kBlobAlign))) {}
 
 ConstantBuilder::~ConstantBuilder() {
   if (data)
     llvm::deallocate_buffer(data, std::max<int64_t>(byteCount, 1), kBlobAlign);
+}
+
+SmallVector<int64_t> ConstantBuilder::getStoredShape() const {
+  return splat ? SmallVector<int64_t>(type.getRank(), 1) : SmallVector<int64_t>(type.getShape());
 }
 
 void ConstantBuilder::setFloat(int64_t index, double value) {
@@ -122,7 +159,8 @@ void ConstantBuilder::setFloat(int64_t index, double value) {
     return set<double>(index, value);
   auto floatType = dyn_cast<FloatType>(element);
   if (!floatType)
-    return setInteger(index, (int64_t)value);
+    return setInteger(index,
+                      element.isUnsignedInteger() ? (int64_t)saturate<uint64_t>(value) : saturate<int64_t>(value));
   APFloat number(value);
   bool losesInfo;
   number.convert(floatType.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
@@ -141,7 +179,7 @@ void ConstantBuilder::setInteger(int64_t index, int64_t value) {
 ElementsAttr ConstantBuilder::finish(StringRef name) {
   if (byteCount < kDenseBytes) {
     if (type.getElementType().isInteger(1))
-      return DenseElementsAttr::get(type, ArrayRef<bool>(reinterpret_cast<bool *>(data), byteCount));
+      return DenseElementsAttr::get(type, ArrayRef<bool>(reinterpret_cast<bool *>(data), byteCount)); // one: a splat
     return DenseElementsAttr::getFromRawBuffer(type, {data, (size_t)byteCount});
   }
   AsmResourceBlob blob(

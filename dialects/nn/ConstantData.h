@@ -5,6 +5,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -16,6 +17,21 @@ int64_t constantElementBytes(mlir::Type element);
 /// Bytes that a tensor of this type occupies as a constant.
 int64_t constantBytes(mlir::RankedTensorType type);
 
+/// A number (see NN_NumberAttr) as an element: rounded to a float type, clamped to an integer type (NaN is 0).
+mlir::TypedAttr numberAs(mlir::TypedAttr number, mlir::Type element);
+
+/// The number that begins at `bytes`, of a float of at most 64 bits.
+double readFloat(const char *bytes, mlir::FloatType type);
+
+/// A number of a float as an integer type holds it: toward zero, clamped to the type's range, NaN is 0.
+template <typename T> T saturate(double value) {
+  using Limits = std::numeric_limits<T>;
+  if (value != value)
+    return 0;
+  // The largest number of 64 bits is rounded up to a power of two: what is below that fits.
+  return value <= (double)Limits::min() ? Limits::min() : value >= (double)Limits::max() ? Limits::max() : (T)value;
+}
+
 /// Reads a constant without copying it (only dense `i1`, which MLIR packs into bits, is unpacked).
 /// The bytes live as long as the context.
 class ConstantReader {
@@ -25,7 +41,9 @@ public:
   /// The reader of an `nn.constant` result; nullopt for any other value.
   static std::optional<ConstantReader> get(mlir::Value value);
 
+  mlir::ElementsAttr getAttr() const { return attr; }
   mlir::RankedTensorType getType() const { return type; }
+  mlir::Type getElementType() const { return type.getElementType(); }
   int64_t size() const { return type.getNumElements(); }
   /// True when only one element is stored (every element has its value).
   bool isSplat() const { return splat; }
@@ -42,12 +60,15 @@ public:
   }
   /// Any float or integer element, converted.
   double getFloat(int64_t index) const;
-  /// Any integer element, sign- or zero-extended by its type; floats are truncated.
+  /// Any integer element, sign- or zero-extended by its type; floats are truncated, and clamped.
   int64_t getInteger(int64_t index) const;
+  /// Any element, exact: see NN_NumberAttr.
+  mlir::TypedAttr getNumber(int64_t index) const;
   /// Where element `index` begins.
   const char *at(int64_t index) const { return bytes.data() + (splat ? 0 : index * elementBytes); }
 
 private:
+  mlir::ElementsAttr attr;
   mlir::RankedTensorType type;
   llvm::ArrayRef<char> bytes;
   int64_t elementBytes = 0;
@@ -62,16 +83,21 @@ private:
 ///     ElementsAttr value = builder.finish("conv1.weight");
 class ConstantBuilder {
 public:
-  explicit ConstantBuilder(mlir::RankedTensorType type);
+  /// isSplat  one element is stored, which all elements are; the type must have elements
+  explicit ConstantBuilder(mlir::RankedTensorType type, bool isSplat = false);
   ~ConstantBuilder();
 
   mlir::RankedTensorType getType() const { return type; }
+  mlir::Type getElementType() const { return type.getElementType(); }
+  /// The dims of what is stored: all are 1 for a splat.
+  llvm::SmallVector<int64_t> getStoredShape() const;
+  int64_t getStoredCount() const { return byteCount / elementBytes; }
   llvm::MutableArrayRef<char> getBytes() { return {data, (size_t)byteCount}; }
   char *at(int64_t index) { return data + index * elementBytes; }
   template <typename T> void set(int64_t index, T value) {
     __builtin_memcpy(data + index * (int64_t)sizeof(T), &value, sizeof(T));
   }
-  /// Rounds to the element type; integers take the truncated value.
+  /// Rounds to the element type; integers take the truncated value, clamped.
   void setFloat(int64_t index, double value);
   /// Wraps to the element type; floats take the converted value.
   void setInteger(int64_t index, int64_t value);
@@ -82,7 +108,8 @@ public:
 
 private:
   mlir::RankedTensorType type;
-  int64_t byteCount, elementBytes;
+  int64_t elementBytes, byteCount;
+  bool splat;
   char *data;
 };
 

@@ -3,7 +3,7 @@
 #define NNCC_DIALECTS_NN_INDEX_TD
 include "dialects/nn/NNDialect.td"
 
-def NN_GatherOp : NN_InferredOp<"gather"> {
+def NN_GatherOp : NN_InferredOp<"gather", [NN_DeclareEvaluated]> {
   let summary = "slices of the data along one axis, chosen by indices";
   let description = [{
     | name    | shape                    |
@@ -23,7 +23,7 @@ def NN_GatherOp : NN_InferredOp<"gather"> {
   let assemblyFormat = "$data `,` $indices `axis` $axis attr-dict `:` type($data) `,` type($indices) `->` type($output)";
 }
 
-def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
+def NN_GatherElementsOp : NN_InferredOp<"gather_elements", [NN_DeclareEvaluated]> {
   let summary = "one element per index: along `axis` the position is the index, elsewhere its own";
   let description = [{
     The output has the shape of the indices. Negative indices count from the end. ONNX GatherElements.
@@ -37,7 +37,7 @@ def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
   let assemblyFormat = "$data `,` $indices `axis` $axis attr-dict `:` type($data) `,` type($indices) `->` type($output)";
 }
 
-def NN_GatherNDOp : NN_InferredOp<"gather_nd"> {
+def NN_GatherNDOp : NN_InferredOp<"gather_nd", [NN_DeclareEvaluated]> {
   let summary = "slices of the data at index tuples";
   let description = [{
     The last dim of the indices is a tuple that addresses the dims of the data after `batch_dims`. ONNX GatherND.
@@ -59,7 +59,7 @@ def NN_ScatterReduction : I32EnumAttr<"ScatterReduction", "what happens where so
 }
 def NN_ScatterReductionAttr : EnumAttr<NN_Dialect, NN_ScatterReduction, "scatter_reduction">;
 
-def NN_ScatterElementsOp : NN_Op<"scatter_elements", [Pure, AllTypesMatch<["data", "output"]>]> {
+def NN_ScatterElementsOp : NN_Op<"scatter_elements", [Pure, NN_DeclareEvaluated, AllTypesMatch<["data", "output"]>]> {
   let summary = "a copy of the data with single elements replaced or reduced";
   let description = [{
     The inverse of `nn.gather_elements`. ONNX ScatterElements, Scatter.
@@ -73,7 +73,7 @@ def NN_ScatterElementsOp : NN_Op<"scatter_elements", [Pure, AllTypesMatch<["data
   let assemblyFormat = "$reduction $data `,` $indices `,` $updates `axis` $axis attr-dict `:` type($data) `,` type($indices) `,` type($updates)";
 }
 
-def NN_ScatterNDOp : NN_Op<"scatter_nd", [Pure, AllTypesMatch<["data", "output"]>]> {
+def NN_ScatterNDOp : NN_Op<"scatter_nd", [Pure, NN_DeclareEvaluated, AllTypesMatch<["data", "output"]>]> {
   let summary = "a copy of the data with slices at index tuples replaced or reduced";
   let description = [{
     The inverse of `nn.gather_nd`. ONNX ScatterND.

@@ -1,4 +1,5 @@
-// Shapes and folds of layout ops.
+// Shapes, folds and values of layout ops.
+#include "dialects/nn/Evaluate.h"
 #include "dialects/nn/NN.h"
 
 using namespace mlir;
@@ -43,3 +44,18 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor) {
   }
   return {};
 }
+
+//===-- Values -----------------------------------------------------------===//
+
+ElementsAttr TransposeOp::evaluate(const Evaluation &in) {
+  ArrayRef<int64_t> shape = in[0].getType().getShape(), perm = getPerm();
+  // Moving dims of size 1 leaves the bytes as they are.
+  SmallVector<int64_t> moved;
+  llvm::copy_if(perm, std::back_inserter(moved), [&](int64_t dim) { return shape[dim] != 1; });
+  if (llvm::is_sorted(moved))
+    return in.view(0);
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  return in.rearrange([&](size_t d, int64_t i) { return i * strides[perm[d]]; });
+}
+
+ElementsAttr ReshapeOp::evaluate(const Evaluation &in) { return in.view(0); }

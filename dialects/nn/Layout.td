@@ -3,7 +3,7 @@
 #define NNCC_DIALECTS_NN_LAYOUT_TD
 include "dialects/nn/NNDialect.td"
 
-def NN_TransposeOp : NN_InferredOp<"transpose"> {
+def NN_TransposeOp : NN_InferredOp<"transpose", [NN_DeclareEvaluated]> {
   let summary = "permutes dims: output dim i is input dim perm[i]";
   let description = [{
     ONNX Transpose.
@@ -18,7 +18,7 @@ def NN_TransposeOp : NN_InferredOp<"transpose"> {
   let hasFolder = 1;
 }
 
-def NN_ReshapeOp : NN_Op<"reshape", [Pure]> {
+def NN_ReshapeOp : NN_Op<"reshape", [Pure, NN_DeclareEvaluated]> {
   let summary = "the same elements in row-major order under another shape";
   let description = [{
     ONNX Reshape, Flatten, Squeeze, Unsqueeze. A view unless the input is strided.

@@ -11,8 +11,20 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "dialects/nn/IndexEnums.h.inc"
 #include "dialects/nn/NNDialect.h.inc"
-#include "dialects/nn/NNEnums.h.inc"
+#include "dialects/nn/PoolEnums.h.inc"
+#include "dialects/nn/ReduceEnums.h.inc"
+#include "dialects/nn/ResampleEnums.h.inc"
+#include "dialects/nn/SliceEnums.h.inc"
+
+namespace nncc::nn {
+enum class UnaryKind : uint32_t;  ///< dialects/nn/UnaryKind.h has the rows
+enum class BinaryKind : uint32_t; ///< dialects/nn/BinaryKind.h has the rows
+class Evaluation;                 ///< dialects/nn/Evaluate.h
+} // namespace nncc::nn
+
+#include "dialects/nn/NNInterfaces.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/nn/NNAttributes.h.inc"
 #define GET_OP_CLASSES

@@ -1,12 +1,21 @@
 // Registers the ops and attributes of the nn dialect; shape helpers that several families share.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/NN.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
+#include "dialects/nn/BinaryKind.cpp.inc"
+#include "dialects/nn/IndexEnums.cpp.inc"
 #include "dialects/nn/NNDialect.cpp.inc"
-#include "dialects/nn/NNEnums.cpp.inc"
+#include "dialects/nn/NNInterfaces.cpp.inc"
+#include "dialects/nn/PoolEnums.cpp.inc"
+#include "dialects/nn/ReduceEnums.cpp.inc"
+#include "dialects/nn/ResampleEnums.cpp.inc"
+#include "dialects/nn/SliceEnums.cpp.inc"
+#include "dialects/nn/UnaryKind.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/nn/NNAttributes.cpp.inc"
 #define GET_OP_CLASSES

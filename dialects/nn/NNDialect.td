@@ -6,6 +6,7 @@ include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "dialects/nn/NNInterfaces.td"
 
 def NN_Dialect : Dialect {
   let name = "nn";
@@ -32,6 +33,17 @@ def NN_BoolTensor : AnyTypeOf<[StaticShapeTensorOf<[I1]>], "tensor of booleans",
 def NN_IndexTensor : AnyTypeOf<[StaticShapeTensorOf<[I32, I64]>], "tensor of i32 or i64 indices", "::mlir::RankedTensorType">;
 def NN_MemRef : AnyTypeOf<[StaticShapeMemRefOf<[AnyFloat, AnyInteger]>], "memref of static shape", "::mlir::MemRefType">;
 def NN_Value : AnyTypeOf<[NN_Tensor, NN_MemRef]>;
+
+/// A number for elements of any type, exact for each: an f64, or the bits of an integer of 64 bits. `numberAs` of
+/// ConstantData.h makes an element of it.
+def NN_NumberAttr : Attr<Or<[F64Attr.predicate, I64Attr.predicate]>, "f64 or 64-bit integer"> {
+  let storageType = "::mlir::TypedAttr";
+  let returnType = "::mlir::TypedAttr";
+  let convertFromStorage = "$_self";
+  let constBuilderCall = "::mlir::TypedAttr($_builder.getF64FloatAttr($0))";
+}
+
+def NN_DeclareEvaluated : DeclareOpInterfaceMethods<NN_Evaluated>;
 
 class NN_Op<string mnemonic, list<Trait> traits = []> : Op<NN_Dialect, mnemonic, traits>;
 

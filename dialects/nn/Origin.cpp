@@ -88,4 +88,12 @@ std::vector<std::string> getNodeNames(Location location) {
   return names;
 }
 
+std::string constantName(Value value) {
+  Origin origin = getOrigin(value);
+  if (!origin.tensor.empty())
+    return origin.tensor;
+  std::vector<std::string> nodes = getNodeNames(value.getLoc());
+  return nodes.empty() ? "constant" : nodes.front();
+}
+
 } // namespace nncc::nn

@@ -32,5 +32,8 @@ void carryOrigin(mlir::Value from, mlir::Value to, llvm::ArrayRef<int64_t> perm 
 /// The ONNX node names in a location (NameLoc leaves of fused locations), in order, without repeats.
 std::vector<std::string> getNodeNames(mlir::Location location);
 
+/// A name for a constant that has the values of `value`: its ONNX tensor, else its node, else "constant".
+std::string constantName(mlir::Value value);
+
 } // namespace nncc::nn
 #endif

@@ -12,7 +12,7 @@ def NN_ReduceKind : I32EnumAttr<"ReduceKind", "what a reduction computes",
 }
 def NN_ReduceKindAttr : EnumAttr<NN_Dialect, NN_ReduceKind, "reduce_kind">;
 
-def NN_ReduceOp : NN_InferredOp<"reduce"> {
+def NN_ReduceOp : NN_InferredOp<"reduce", [NN_DeclareEvaluated]> {
   let summary = "reduces some axes; they stay as dims of size 1";
   let description = [{
     Axes are distinct, ascending, in [0, rank). The importer reshapes where ONNX drops the dims. ONNX Reduce*,
@@ -62,7 +62,7 @@ def NN_SoftmaxOp : NN_InferredOp<"softmax"> {
   let assemblyFormat = "$input `axis` $axis (`log` $log^)? attr-dict `:` type($input) `->` type($output)";
 }
 
-def NN_CumSumOp : NN_InferredOp<"cumsum"> {
+def NN_CumSumOp : NN_InferredOp<"cumsum", [NN_DeclareEvaluated]> {
   let summary = "running sum along one axis";
   let description = [{
     `exclusive` leaves out the element itself, `reverse` runs from the end. ONNX CumSum.

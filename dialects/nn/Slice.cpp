@@ -1,5 +1,7 @@
-// Shapes and folds of slices, concatenations, pads and repeats.
+// Shapes, folds and values of slices, concatenations, pads and repeats.
+#include "dialects/nn/Evaluate.h"
 #include "dialects/nn/NN.h"
+#include <cstring>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -100,4 +102,80 @@ LogicalResult TileOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   }
   types.push_back(RankedTensorType::get(shape, input.getElementType()));
   return success();
+}
+
+int64_t PadOp::sourceOf(int64_t dim, int64_t i) {
+  int64_t size = cast<RankedTensorType>(getInput().getType()).getDimSize(dim);
+  i -= getLow()[dim];
+  if (i >= 0 && i < size)
+    return i;
+  switch (getMode()) {
+  case PadMode::constant:
+    return -1;
+  case PadMode::edge:
+    return i < 0 ? 0 : size - 1;
+  case PadMode::wrap:
+    return ((i % size) + size) % size;
+  case PadMode::reflect: {
+    if (size == 1)
+      return 0;
+    int64_t period = 2 * (size - 1), rest = ((i % period) + period) % period;
+    return rest < size ? rest : period - rest;
+  }
+  }
+  return -1;
+}
+
+//===-- Values -----------------------------------------------------------===//
+
+ElementsAttr SliceOp::evaluate(const Evaluation &in) {
+  SmallVector<int64_t> strides = rowMajorStrides(in[0].getType().getShape());
+  return in.rearrange([&](size_t d, int64_t i) { return (getStarts()[d] + i * getSteps()[d]) * strides[d]; });
+}
+
+ElementsAttr ExpandOp::evaluate(const Evaluation &in) {
+  SmallVector<int64_t> strides = broadcastStrides(in[0].getType().getShape());
+  return in.rearrange([&](size_t d, int64_t i) { return i * strides[d]; });
+}
+
+ElementsAttr TileOp::evaluate(const Evaluation &in) {
+  ArrayRef<int64_t> shape = in[0].getType().getShape();
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  return in.rearrange([&](size_t d, int64_t i) { return i % shape[d] * strides[d]; });
+}
+
+ElementsAttr PadOp::evaluate(const Evaluation &in) {
+  if (getMode() != PadMode::constant && in[0].size() == 0)
+    return {}; // nothing to repeat
+  SmallVector<int64_t> strides = rowMajorStrides(in[0].getType().getShape());
+  auto source = [&](size_t d, int64_t i) {
+    int64_t position = sourceOf(d, i);
+    return position < 0 ? -1 : position * strides[d];
+  };
+  return in.rearrange(source, getMode() == PadMode::constant ? numberAs(getValue(), in[0].getElementType()) : nullptr);
+}
+
+ElementsAttr ConcatOp::evaluate(const Evaluation &in) {
+  int64_t bytes = constantElementBytes(in[0].getElementType()), axis = getAxis();
+  bool isSplat = in.areAllSplats();
+  for (size_t i = 1; isSplat && i < in.size(); ++i)
+    isSplat = std::memcmp(in[i].at(0), in[0].at(0), bytes) == 0;
+  return in.make(isSplat, [&](ConstantBuilder &to) {
+    if (isSplat)
+      return std::memcpy(to.at(0), in[0].at(0), bytes), true;
+    ArrayRef<int64_t> shape = getType().getShape();
+    int64_t at = 0, outer = ShapedType::getNumElements(shape.take_front(axis));
+    for (int64_t o = 0; o < outer; ++o)
+      for (size_t i = 0; i < in.size(); ++i) {
+        // The operands' pieces of this row, one behind the other.
+        int64_t count = ShapedType::getNumElements(in[i].getType().getShape().drop_front(axis));
+        if (!in[i].isSplat())
+          std::memcpy(to.at(at), in[i].at(o * count), count * bytes);
+        else
+          for (int64_t k = 0; k < count; ++k)
+            std::memcpy(to.at(at + k), in[i].at(0), bytes);
+        at += count;
+      }
+    return true;
+  });
 }

@@ -3,7 +3,7 @@
 #define NNCC_DIALECTS_NN_SLICE_TD
 include "dialects/nn/NNDialect.td"
 
-def NN_SliceOp : NN_InferredOp<"slice"> {
+def NN_SliceOp : NN_InferredOp<"slice", [NN_DeclareEvaluated]> {
   let summary = "every step-th element from a start, in each dim";
   let description = [{
     Output element i of a dim is input element `start + i * step`; steps may be negative, all elements read lie inside
@@ -19,7 +19,7 @@ def NN_SliceOp : NN_InferredOp<"slice"> {
   let hasFolder = 1;
 }
 
-def NN_ConcatOp : NN_InferredOp<"concat"> {
+def NN_ConcatOp : NN_InferredOp<"concat", [NN_DeclareEvaluated]> {
   let summary = "joins tensors along one axis";
   let description = [{
     ONNX Concat.
@@ -41,22 +41,27 @@ def NN_PadMode : I32EnumAttr<"PadMode", "where padding takes its values from",
 }
 def NN_PadModeAttr : EnumAttr<NN_Dialect, NN_PadMode, "pad_mode">;
 
-def NN_PadOp : NN_InferredOp<"pad"> {
+def NN_PadOp : NN_InferredOp<"pad", [NN_DeclareEvaluated]> {
   let summary = "extends every dim before and after";
   let description = [{
-    `low` and `high` are >= 0 (the importer slices for negative ones). ONNX Pad.
+    `low` and `high` are >= 0 (the importer slices for negative ones). `value` fills where the mode is constant: an
+    f64, or an integer of 64 bits, as an element of the input (see `NN_NumberAttr`). ONNX Pad.
 
     ```mlir
     %y = nn.pad constant %x low [0, 1] high [0, 2] {value = 0.0} : tensor<2x3xf32> -> tensor<2x6xf32>
     ```
   }];
   let arguments = (ins NN_PadModeAttr:$mode, NN_Tensor:$input, DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high,
-                       DefaultValuedAttr<F64Attr, "0.0">:$value);
+                       DefaultValuedAttr<NN_NumberAttr, "0.0">:$value);
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = "$mode $input `low` $low `high` $high attr-dict `:` type($input) `->` type($output)";
+  let extraClassDeclaration = [{
+    /// The position in the input that position `i` of a dim of the result repeats; -1 where it is filled.
+    int64_t sourceOf(int64_t dim, int64_t i);
+  }];
 }
 
-def NN_ExpandOp : NN_Op<"expand", [Pure]> {
+def NN_ExpandOp : NN_Op<"expand", [Pure, NN_DeclareEvaluated]> {
   let summary = "repeats dims of size 1";
   let description = [{
     Ranks are equal; every input dim is the output's or 1. ONNX Expand.
@@ -72,7 +77,7 @@ def NN_ExpandOp : NN_Op<"expand", [Pure]> {
   let hasFolder = 1;
 }
 
-def NN_TileOp : NN_InferredOp<"tile"> {
+def NN_TileOp : NN_InferredOp<"tile", [NN_DeclareEvaluated]> {
   let summary = "repeats the whole tensor along its dims";
   let description = [{
     Output index i of a dim is input index i mod size. ONNX Tile.

@@ -1,4 +1,5 @@
 // Takes tensors without elements out of the graph: what is left reads and writes something.
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Builders.h"
@@ -116,12 +117,7 @@ struct DropEmptyTensors : impl::DropEmptyTensorsBase<DropEmptyTensors> {
           llvm::copy_if(concat.getInputs(), std::back_inserter(full), [](Value input) { return !isEmpty(input); });
           return full.size() == 1 ? full[0] : Value(ConcatOp::create(b, loc, type, full, concat.getAxis()));
         })
-        .Case([&](PadOp pad) {
-          Type element = type.getElementType();
-          double value = pad.getValue().convertToDouble();
-          return everywhere(isa<FloatType>(element) ? Attribute(b.getFloatAttr(element, value))
-                                                    : Attribute(b.getIntegerAttr(element, (int64_t)value)));
-        })
+        .Case([&](PadOp pad) { return everywhere(numberAs(pad.getValue(), type.getElementType())); })
         .Case([&](ReduceOp reduce) { return everywhere(reductionOfNothing(reduce.getKind(), type.getElementType())); })
         .Case<MatMulOp, Conv2DOp, ConvTranspose2DOp>([&](auto product) { return bias(product.getBias()); })
         .Case<ScatterElementsOp, ScatterNDOp>([](auto scatter) { return scatter.getData(); })

@@ -1,10 +1,9 @@
 // Evaluates ops whose operands are all constants.
-#include "dialects/nn/NN.h"
+#include "dialects/nn/Evaluate.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
-#include "passes/graph/Evaluate.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -32,7 +31,7 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     if (op->getNumOperands() == 0 || op->getNumResults() != 1 ||
         !llvm::all_of(op->getOperands(), [](Value v) { return getConstantValue(v); }))
       return;
-    ElementsAttr value = evaluate(op, constantName(op->getResult(0)), growthLimit);
+    ElementsAttr value = evaluate(op, constantName(op->getResult(0)), {.growth = growthLimit});
     if (!value)
       return;
     OpBuilder b(op);

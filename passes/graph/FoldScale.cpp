@@ -1,12 +1,12 @@
 // Folds per-channel multiplications and additions after a contraction into its weights and bias. Batch normalization
 // is such a pair from import on.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
-#include "passes/graph/Evaluate.h"
 #include "passes/graph/Precision.h"
 
 using namespace mlir;

@@ -1,7 +1,9 @@
 // Where roundings show, and what is known about the range of values.
 #include "passes/graph/Precision.h"
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
+#include "dialects/nn/UnaryKind.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/PointerIntPair.h"
 #include <cmath>

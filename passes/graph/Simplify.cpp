@@ -1,11 +1,10 @@
 // Rewrites ops as fewer or cheaper ones. The patterns are in Simplify*.cpp, one file per op family.
 #include "passes/graph/Simplify.h"
-#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Evaluate.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
-#include "passes/graph/Evaluate.h"
 #include <cmath>
 
 using namespace mlir;
@@ -22,6 +21,10 @@ std::optional<double> uniformValue(Value value) {
   return reader->getFloat(0);
 }
 
+TypedAttr uniformNumber(Value value) {
+  return uniformValue(value) ? ConstantReader::get(lookThroughExpand(value))->getNumber(0) : TypedAttr();
+}
+
 bool isUniform(Value value, double expected, double tolerance) {
   auto number = uniformValue(value);
   return number && std::fabs(*number - expected) <= tolerance * std::fabs(expected);
@@ -34,8 +37,11 @@ void replaceKeepingOrigin(PatternRewriter &rewriter, Operation *op, Value value)
   rewriter.replaceOp(op, value);
 }
 
+/// What a rewrite may make bigger.
+static constexpr EvaluationLimits kLimits = {.growth = 1 << 20};
+
 Value foldNew(PatternRewriter &rewriter, Operation *op) {
-  ElementsAttr attr = evaluate(op, constantName(op->getResult(0)));
+  ElementsAttr attr = evaluate(op, constantName(op->getResult(0)), kLimits);
   Value constant = attr ? Value(ConstantOp::create(rewriter, op->getLoc(), attr)) : Value();
   rewriter.eraseOp(op);
   return constant;
@@ -63,7 +69,7 @@ struct FoldConstantOperands : RewritePattern {
     if (op->getNumResults() != 1 || op->getNumOperands() == 0 ||
         !llvm::all_of(op->getOperands(), [](Value v) { return getConstantValue(v); }))
       return rewriter.notifyMatchFailure(op, "an operand is not constant");
-    ElementsAttr attr = evaluate(op, constantName(op->getResult(0)));
+    ElementsAttr attr = evaluate(op, constantName(op->getResult(0)), kLimits);
     if (!attr)
       return rewriter.notifyMatchFailure(op, "not evaluated at compile time");
     replaceKeepingOrigin(rewriter, op, ConstantOp::create(rewriter, op->getLoc(), attr));

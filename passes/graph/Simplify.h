@@ -55,6 +55,9 @@ struct Centered {
 /// The value of a constant whose elements are all equal; nullopt for everything else.
 std::optional<double> uniformValue(mlir::Value value);
 
+/// The same, exact for every element type (see NN_NumberAttr); null for everything else.
+mlir::TypedAttr uniformNumber(mlir::Value value);
+
 /// True when `value` is a constant whose elements are all `expected`, within `tolerance` relative to it.
 bool isUniform(mlir::Value value, double expected, double tolerance = 0);
 

@@ -1,5 +1,7 @@
 // Finds activations that exporters write out: products of x with a gate made from x.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <array>

@@ -1,6 +1,8 @@
 // Simplifies elementwise ops: identities, constants to one side, clips from comparisons, powers.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <cmath>

@@ -57,12 +57,12 @@ struct PadFromConcat : OpRewritePattern<ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConcatOp op, PatternRewriter &rewriter) const override {
     Value source;
-    std::optional<double> fill;
+    TypedAttr fill;
     int64_t axis = op.getAxis(), rank = op.getType().getRank();
     SmallVector<int64_t> low(rank, 0), high(rank, 0);
     for (Value input : op.getInputs()) {
-      auto number = uniformValue(input);
-      if (number && (!fill || *fill == *number)) {
+      TypedAttr number = uniformNumber(input);
+      if (number && (!fill || fill == number)) {
         fill = number;
         (source ? high : low)[axis] += typeOf(input).getDimSize(axis);
         continue;
@@ -73,8 +73,7 @@ struct PadFromConcat : OpRewritePattern<ConcatOp> {
     }
     if (!source || !fill)
       return rewriter.notifyMatchFailure(op, "nothing is filling");
-    auto made =
-        PadOp::create(rewriter, op.getLoc(), op.getType(), PadMode::constant, source, low, high, llvm::APFloat(*fill));
+    auto made = PadOp::create(rewriter, op.getLoc(), op.getType(), PadMode::constant, source, low, high, fill);
     replaceKeepingOrigin(rewriter, op, made);
     return success();
   }

@@ -1,5 +1,7 @@
 // Finds layer normalization that exporters write out: ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div (, Mul, Add).
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Simplify.h"
 
 using namespace mlir;

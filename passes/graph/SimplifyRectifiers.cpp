@@ -1,6 +1,8 @@
 // Finds leaky rectifiers that exporters write out: x where it is positive, and a multiple of x where it is negative.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <limits>

@@ -1,6 +1,9 @@
 // Merges what comes before windows into them (pads, and channels in the other order), and brings windows to forms that
 // have fast kernels.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 
@@ -21,6 +24,11 @@ PadOp imagePadOf(Value value) {
   return pad;
 }
 
+/// What a pad fills with.
+double fillOf(PadOp pad) {
+  return cast<FloatAttr>(numberAs(pad.getValue(), Float64Type::get(pad.getContext()))).getValueAsDouble();
+}
+
 /// [top, left, bottom, right] of both.
 SmallVector<int64_t> addPads(ArrayRef<int64_t> pads, PadOp pad) {
   return {pads[0] + pad.getLow()[1], pads[1] + pad.getLow()[2], pads[2] + pad.getHigh()[1], pads[3] + pad.getHigh()[2]};
@@ -31,7 +39,7 @@ struct PadIntoConvolution : OpRewritePattern<Conv2DOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
     PadOp pad = imagePadOf(op.getInput());
-    if (!pad || !pad.getValue().isZero())
+    if (!pad || !fillOf(pad) == 0)
       return rewriter.notifyMatchFailure(op, "no padding by zeros of H and W");
     rewriter.modifyOpInPlace(op, [&] {
       op.setPads(addPads(op.getPads(), pad));
@@ -71,7 +79,7 @@ struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
     if (!pad)
       return rewriter.notifyMatchFailure(op, "no padding of H and W");
     SmallVector<int64_t> pads = addPads(op.getPads(), pad);
-    double value = pad.getValue().convertToDouble();
+    double value = fillOf(pad);
     bool hadPads = llvm::any_of(op.getPads(), [](int64_t n) { return n != 0; });
     bool counts = op.getCountIncludePad();
     switch (op.getKind()) {

@@ -1,5 +1,6 @@
 // Loops of convolutions that no kernel generator takes: one output channel of single pixels, and plain loops for other
 // types and targets.
+#include "dialects/nn/BinaryKind.h"
 #include "passes/lower/DotProducts.h"
 #include "passes/lower/Window.h"
 

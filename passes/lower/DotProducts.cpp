@@ -1,5 +1,6 @@
 // Sums stay in registers, one vector for each of eight rows, until their lanes are added up in a tree.
 #include "passes/lower/DotProducts.h"
+#include "dialects/nn/BinaryKind.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;

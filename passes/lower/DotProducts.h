@@ -1,6 +1,7 @@
 // Dot products of rows that are contiguous on both sides.
 #ifndef NNCC_PASSES_LOWER_DOTPRODUCTS_H
 #define NNCC_PASSES_LOWER_DOTPRODUCTS_H
+#include "dialects/nn/BinaryKind.h"
 #include "passes/lower/KernelLoops.h"
 
 namespace nncc {

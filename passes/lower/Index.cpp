@@ -1,5 +1,6 @@
 // Loops of ops that read or write at indices found in a tensor.
 // An index is a loop without a loop: the last loops of a nest stand for it, and the cursor holds what was read.
+#include "dialects/nn/BinaryKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -1,5 +1,6 @@
 // Loops, indices, loads and stores; see LoopBuilder.h.
 #include "passes/lower/LoopBuilder.h"
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

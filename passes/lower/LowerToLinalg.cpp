@@ -1,5 +1,6 @@
 // Kernels that are perfect nests (elementwise DAGs, copies, transposes, slices, pads ...) become linalg.generic.
 // An element of the result is followed back through the body to the inputs; the way there is the indexing map.
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -59,27 +60,6 @@ SmallVector<Run> cutRuns(ArrayRef<int64_t> sources) {
     runs.push_back({(int64_t)position, 1, source, 0, source < 0});
   }
   return runs;
-}
-
-/// Position in a dim of `size` elements that position `i` (before or behind it too) of a padded one repeats.
-int64_t padSource(nn::PadMode mode, int64_t i, int64_t size) {
-  if (i >= 0 && i < size)
-    return i;
-  switch (mode) {
-  case nn::PadMode::constant:
-    return -1;
-  case nn::PadMode::edge:
-    return i < 0 ? 0 : size - 1;
-  case nn::PadMode::wrap:
-    return ((i % size) + size) % size;
-  case nn::PadMode::reflect: {
-    if (size == 1)
-      return 0;
-    int64_t period = 2 * (size - 1), rest = ((i % period) + period) % period;
-    return rest < size ? rest : period - rest;
-  }
-  }
-  return -1;
 }
 
 /// Lowers one kernel.
@@ -154,8 +134,8 @@ private:
         });
   }
 
-  /// A number everywhere.
-  void fill(Type element, double value, Value output) {
+  /// One element everywhere.
+  void fill(Type element, Attribute value, Value output) {
     unsigned rank = cast<MemRefType>(output.getType()).getRank();
     linalg::GenericOp::create(builder, loc, ValueRange(), output, builder.getMultiDimIdentityMap(rank),
                               SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
@@ -301,10 +281,11 @@ private:
       }
       SmallVector<int64_t> sources;
       for (int64_t i = 0; i < result.getDimSize(d); ++i)
-        sources.push_back(padSource(pad.getMode(), i - pad.getLow()[d], type.getDimSize(d)));
+        sources.push_back(pad.sourceOf(d, i));
       runs.push_back(cutRuns(sources));
     }
     SmallVector<int64_t> offsets(outputRank, 0), sizes(result.getShape());
+    Attribute value = nn::numberAs(pad.getValue(), type.getElementType());
     Map map(outputRank);
     std::function<void(unsigned)> piece = [&](unsigned d) {
       if (d == outputRank)
@@ -314,7 +295,7 @@ private:
         sizes[d] = run.length;
         if (run.isPadding) {
           // All of the inner dims at once.
-          fill(type.getElementType(), pad.getValue().convertToDouble(), subview(output, offsets, sizes));
+          fill(type.getElementType(), value, subview(output, offsets, sizes));
           continue;
         }
         map[d] = run.length == 1 ? number(run.source) : dim(d) * run.step + run.source;

@@ -1,5 +1,6 @@
 // Loops of matrix multiplication where no kernel generator has a tile for it: dot products of contiguous rows, and
 // plain loops for all other types and targets.
+#include "dialects/nn/BinaryKind.h"
 #include "passes/lower/DotProducts.h"
 
 using namespace mlir;

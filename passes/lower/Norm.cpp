@@ -1,4 +1,6 @@
 // Loops of layer normalization.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "passes/lower/KernelLoops.h"
 
 using namespace mlir;

@@ -1,4 +1,6 @@
 // Plain loops of pooling, for types and targets without a kernel generator.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/lower/Window.h"
 #include <limits>

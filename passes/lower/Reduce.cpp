@@ -1,4 +1,6 @@
 // Loops of reductions, arg max, softmax and running sums.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/lower/KernelLoops.h"

@@ -1,5 +1,7 @@
 // Loops of resizing. Positions and weights follow from the shapes: they are computed here, in double, and become
 // tables.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/lower/ConstantTable.h"

@@ -1,6 +1,8 @@
 // The functions of ScalarMath.h. Derived functions are written with those that codegen expands without libm:
 // exp, log, log1p, sqrt, sin ... erf, powf, floor, ceil, roundeven, trunc, absf, copysign.
 #include "passes/lower/ScalarMath.h"
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"

@@ -131,7 +131,7 @@ def check_places(root):
         top = path.parts[0]
         if path.suffix == ".cpp" and top in ("lib", "dialects", "passes", "codegen") and not (root / path.parent / "CMakeLists.txt").exists():
             yield f"{name}: no CMakeLists.txt beside it"
-        if top == "dialects" and path.suffix in (".cpp", ".td") and not re.match(rf"({'|'.join(FAMILIES)}|NN\w*|Machine|Kernel|Constant|Origin|Memory|Shape)", path.stem):
+        if top == "dialects" and path.suffix in (".cpp", ".td") and not re.match(rf"({'|'.join(FAMILIES)}|NN\w*|(Unary|Binary)Kind|Machine|Kernel|Constant|Evaluate|Origin|Memory|Shape)", path.stem):
             yield f"{name}: named after no op family"
         if path.suffix in SOURCES | {".py", ".sh"} and top != "test":
             text = (root / name).read_text(errors="replace")

@@ -1,5 +1,7 @@
 // Attention and what stands around it, written out: products, masks and softmax are ops of other families.
 // ONNX Attention-25, RotaryEmbedding-23, LinearAttention-27, FlexAttention-1 of ai.onnx.preview.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"

@@ -1,4 +1,6 @@
 // Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"

@@ -1,4 +1,6 @@
 // Elementwise operators: one row of a table for most, a function for those with attributes.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"

@@ -1,4 +1,5 @@
 // Operators that read or write where a tensor of indices says: gathers, scatters, OneHot, TopK.
+#include "dialects/nn/BinaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 

@@ -1,5 +1,6 @@
 // See InputFormat.h.
 #include "lib/import/onnx/InputFormat.h"
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/NN.h"
 #include "lib/import/onnx/Elements.h"
 #include "lib/import/onnx/ModelFile.h"

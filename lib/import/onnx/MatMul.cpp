@@ -1,4 +1,5 @@
 // Matrix products: MatMul, Gemm, Einsum of two operands, integer products.
+#include "dialects/nn/BinaryKind.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"

@@ -1,6 +1,6 @@
 // See Node.h.
 #include "lib/import/onnx/Node.h"
-#include "lib/import/onnx/Fold.h"
+#include "dialects/nn/Evaluate.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"
 
@@ -127,7 +127,9 @@ std::optional<SmallVector<double>> Node::numbersOf(size_t i, StringRef meaning) 
     return std::nullopt;
   }
   SmallVector<double> out(elements->floats.begin(), elements->floats.end());
-  out.append(elements->ints.begin(), elements->ints.end());
+  bool isUnsigned = elements->type.getElementType().isUnsignedInteger();
+  for (int64_t value : elements->ints)
+    out.push_back(isUnsigned ? (double)(uint64_t)value : (double)value);
   return out;
 }
 
@@ -405,15 +407,19 @@ Operation *Node::makeOp(OperationState &state) {
     op->erase();
     return nullptr;
   }
-  if (ElementsAttr folded = foldSmallConstants(op)) {
-    op->erase();
-    // Like all constants: what is too long to be read in a dump is a resource.
-    auto dense = cast<DenseElementsAttr>(folded);
-    if (!dense.isSplat() && !dense.getElementType().isInteger(1) && dense.getRawData().size() > kMaxInlineBytes)
-      folded = makeConstant(cast<RankedTensorType>(dense.getType()), dense.getRawData(), "folded");
-    return constant(folded).getDefiningOp();
+  // Longer constants are left to the graph passes: they fold once, when it is clear what is needed.
+  ElementsAttr folded = evaluate(op, "folded", {.floats = kMaxFoldedFloats, .integers = kMaxFoldedInts});
+  if (!folded)
+    return op;
+  bool fits = graph.countFolded(op, folded);
+  op->erase();
+  if (!fits) {
+    error("what is computed from constants has taken more than " + Twine(GraphImporter::kMaxFoldedBytes) +
+              " bytes up to here",
+          "store large constants as values, or bind fewer or smaller inputs");
+    return nullptr;
   }
-  return op;
+  return constant(folded).getDefiningOp();
 }
 
 Value Node::constant(ElementsAttr value) { return ConstantOp::create(builder, builder.getUnknownLoc(), value); }
@@ -432,22 +438,17 @@ Value Node::vector(ArrayRef<int64_t> values) {
   return constant(values, {(int64_t)values.size()}, builder.getI64Type());
 }
 
-Value Node::splat(double value, ArrayRef<int64_t> shape, Type elementType) {
+Value Node::splat(TypedAttr number, ArrayRef<int64_t> shape, Type elementType) {
   if (auto problem = checkShape(shape)) {
     error(*problem);
     return {};
   }
   auto type = RankedTensorType::get(shape, elementType);
-  Attribute element;
-  if (auto floatType = dyn_cast<FloatType>(elementType)) {
-    element = builder.getFloatAttr(floatType, roundToType(value, floatType));
-  } else {
-    unsigned width = elementType.getIntOrFloatBitWidth();
-    bool isUnsigned = elementType.isUnsignedInteger();
-    uint64_t bits = isUnsigned ? (uint64_t)value : (uint64_t)(int64_t)value;
-    element = builder.getIntegerAttr(elementType, llvm::APInt(64, bits).zextOrTrunc(width));
-  }
-  return constant(cast<ElementsAttr>(DenseElementsAttr::get(type, element)));
+  return constant(cast<ElementsAttr>(DenseElementsAttr::get(type, Attribute(numberAs(number, elementType)))));
+}
+
+Value Node::splat(double value, ArrayRef<int64_t> shape, Type elementType) {
+  return splat(builder.getF64FloatAttr(value), shape, elementType);
 }
 
 Value Node::scalar(double value, Value like) {

@@ -144,8 +144,9 @@ public:
   Value constant(mlir::ElementsAttr value);
   Value constant(ArrayRef<int64_t> values, ArrayRef<int64_t> shape, Type elementType);
   Value vector(ArrayRef<int64_t> values); ///< i64, rank 1
-  /// One number in every element of a tensor.
+  /// One number in every element of a tensor: rounded, or clamped to an integer type.
   Value splat(double value, ArrayRef<int64_t> shape, Type elementType);
+  Value splat(mlir::TypedAttr number, ArrayRef<int64_t> shape, Type elementType); ///< see NN_NumberAttr
   /// A number that broadcasts to `like`: shape [1, 1, ...], same element type.
   Value scalar(double value, Value like);
   Value unary(nn::UnaryKind kind, Value x, double alpha = 0, double beta = 0);

@@ -1,5 +1,7 @@
 // Normalizations, in f32 at least: squares and sums of halves leave their range. Those over a batch's statistics are
 // written out; layer normalization is an op of its own.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>

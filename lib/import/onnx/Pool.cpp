@@ -1,7 +1,10 @@
 // Pooling: windows become nn.pool2d on NHWC, global pools become reductions.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Window.h"
+#include <limits>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -34,8 +37,8 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
   if (auto problem = checkShape(paddedShape); problem || product(paddedShape) > kMaxFoldedInts)
     return node.error("the indices of an input padded to " + describeShape(paddedShape) + " are not supported");
   if (paddedShape != x)
-    padded =
-        node.make<PadOp>(PadMode::constant, input, low, high, llvm::APFloat::getInf(llvm::APFloat::IEEEdouble(), true));
+    padded = node.make<PadOp>(PadMode::constant, input, low, high,
+                              node.builder.getF64FloatAttr(-std::numeric_limits<double>::infinity()));
   if (!padded)
     return;
   SmallVector<int64_t> out{x[0], x[1], 0, 0}, steps{1, 1, window.strides[0], window.strides[1]};

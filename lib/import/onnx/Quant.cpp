@@ -1,4 +1,6 @@
 // Quantized operators, written out: rounding, zero points and saturation are elementwise ops, sums are 32-bit integers.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"

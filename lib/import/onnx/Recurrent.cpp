@@ -1,5 +1,7 @@
 // LSTM, GRU and RNN, and the LSTM of onnxruntime that quantizes as it runs, unrolled: one matrix product for the inputs
 // of all steps, then a product and gates per step.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"

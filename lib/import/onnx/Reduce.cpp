@@ -1,4 +1,6 @@
 // Reductions, arg reductions, softmax, cumulative sums.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 

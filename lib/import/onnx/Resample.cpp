@@ -1,4 +1,6 @@
 // Operators that compute values between pixels: Resize, Upsample, GridSample.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringExtras.h"

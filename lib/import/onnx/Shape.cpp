@@ -1,4 +1,5 @@
 // Operators that are constants once every shape is known.
+#include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>
@@ -71,14 +72,13 @@ std::optional<SmallVector<int64_t>> shapeOfInput(Node &node, size_t i) {
 
 void importConstantOfShape(Node &node) {
   Type type = node.builder.getF32Type();
-  double value = 0;
+  TypedAttr value = node.builder.getF64FloatAttr(0);
   if (node.has("value")) {
-    ElementsAttr attr = node.tensor("value");
-    auto elements = readElements(attr, 1);
-    if (!elements || elements->size() != 1)
+    auto given = ConstantReader::get(node.tensor("value"));
+    if (!given || given->size() != 1)
       return node.error("attribute 'value' must have one element");
-    type = elements->type.getElementType();
-    value = elements->isFloat() ? elements->floats[0] : (double)elements->ints[0];
+    type = given->getElementType();
+    value = given->getNumber(0);
   }
   if (auto shape = shapeOfInput(node, 0))
     node.set(0, node.splat(value, *shape, type));
@@ -112,8 +112,12 @@ void importRange(Node &node) {
         return;
       ints.push_back(*value);
     }
-    double count = ints[2] == 0 ? HUGE_VAL : std::ceil(((double)ints[1] - (double)ints[0]) / (double)ints[2]);
-    if (!(count < kMaxFoldedInts))
+    // Exact in 128 bits, whatever the ends are.
+    auto wide = [&](int64_t value) { return type.isUnsignedInteger() ? (__int128)(uint64_t)value : value; };
+    __int128 span = wide(ints[1]) - wide(ints[0]), step = wide(ints[2]);
+    bool isEmpty = step > 0 ? span <= 0 : span >= 0;
+    __int128 count = isEmpty || step == 0 ? 0 : (span + step - (step > 0 ? 1 : -1)) / step;
+    if (step == 0 || count >= kMaxFoldedInts)
       return node.error("a range from " + Twine(ints[0]) + " to " + Twine(ints[1]) + " by " + Twine(ints[2]) +
                         " is too long");
     for (int64_t i = 0; i < count; ++i)

@@ -1,5 +1,6 @@
 // Transforms of signals, as products with matrices of cosines and sines that are made here; windows, which are
 // constants. ONNX DFT-20, STFT-17, BlackmanWindow-17, HammingWindow-17, HannWindow-17, MelWeightMatrix-17.
+#include "dialects/nn/BinaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>

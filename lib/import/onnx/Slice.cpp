@@ -1,4 +1,5 @@
 // Operators that cut, join, extend and repeat: Slice, Split, Concat, Pad, Expand, Tile.
+#include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 
@@ -151,7 +152,7 @@ Value padWithItself(Node &node, PadMode mode, Value x, ArrayRef<int64_t> low, Ar
     wrapsOften |= mode == PadMode::wrap && std::max(low[axis], high[axis]) > shapeOf(x)[axis];
   }
   if (padded <= 2 && !wrapsOften)
-    return node.make<PadOp>(mode, x, low, high, llvm::APFloat(0.0));
+    return node.make<PadOp>(mode, x, low, high, node.builder.getF64FloatAttr(0));
   for (int64_t axis = 0; x && axis < rank; ++axis) {
     int64_t dim = shapeOf(x)[axis], size = low[axis] + dim + high[axis];
     SmallVector<int64_t> before(rank, 0), after(rank, 0), repeats(rank, 1);
@@ -160,7 +161,7 @@ Value padWithItself(Node &node, PadMode mode, Value x, ArrayRef<int64_t> low, Ar
     if (size == dim)
       continue;
     if (mode != PadMode::wrap || dim == 0) {
-      x = node.make<PadOp>(mode, x, before, after, llvm::APFloat(0.0));
+      x = node.make<PadOp>(mode, x, before, after, node.builder.getF64FloatAttr(0));
       continue;
     }
     int64_t start = (dim - low[axis] % dim) % dim;
@@ -174,13 +175,13 @@ Value padWithItself(Node &node, PadMode mode, Value x, ArrayRef<int64_t> low, Ar
 void importPad(Node &node) {
   std::string mode = node.text("mode", "constant");
   SmallVector<int64_t> pads, axes;
-  double value = 0;
+  TypedAttr value = node.builder.getF64FloatAttr(0);
   Value computedValue;
   ArrayRef<int64_t> shape = node.shape(0);
   int64_t rank = shape.size();
   if (node.opset() < 11) {
     pads = node.has("paddings") ? node.integers("paddings") : node.integers("pads");
-    value = node.number("value", 0);
+    value = node.builder.getF64FloatAttr(node.number("value", 0));
   } else {
     auto given = node.integersOf(1, "pads");
     if (!given)
@@ -191,8 +192,8 @@ void importPad(Node &node) {
         return node.error("the constant value is " + describeShape(node.shape(2)) + " of " +
                           nameOf(node.type(2).getElementType()) + ", must be one " +
                           nameOf(node.type(0).getElementType()));
-      if (auto fill = readElements(node.constant(2), 1))
-        value = fill->isFloat() ? fill->floats[0] : (double)fill->ints[0];
+      if (auto fill = ConstantReader::get(node.constant(2)))
+        value = fill->getNumber(0);
       else
         computedValue = node.input(2);
     }
@@ -231,7 +232,7 @@ void importPad(Node &node) {
   bool extends =
       llvm::any_of(low, [](int64_t pad) { return pad; }) || llvm::any_of(high, [](int64_t pad) { return pad; });
   if (x && extends)
-    x = *kind == PadMode::constant ? Value(node.make<PadOp>(*kind, x, low, high, llvm::APFloat(value)))
+    x = *kind == PadMode::constant ? Value(node.make<PadOp>(*kind, x, low, high, value))
                                    : padWithItself(node, *kind, x, low, high);
   // A value that the model computes is put where a mask says that the padding is.
   if (x && extends && computedValue)
@@ -318,7 +319,7 @@ void importCenterCropPad(Node &node) {
       x = node.slice(x, axis, (dim - size) / 2, size);
   }
   bool pads = llvm::any_of(low, [](int64_t n) { return n; }) || llvm::any_of(high, [](int64_t n) { return n; });
-  node.set(0, pads ? node.make<PadOp>(PadMode::constant, x, low, high, llvm::APFloat(0.0)) : x);
+  node.set(0, pads ? node.make<PadOp>(PadMode::constant, x, low, high, node.builder.getF64FloatAttr(0)) : x);
 }
 
 const OpEntry kOps[] = {

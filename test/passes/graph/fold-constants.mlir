@@ -124,3 +124,83 @@ func.func @resource_bytes() -> tensor<2x2xf32> {
     }
   }
 #-}
+
+// -----
+
+// 2^33 elements: nothing is written out.
+// CHECK-LABEL: @splats_stay_splats
+// CHECK-NEXT: %[[C:.*]] = nn.constant dense<7.000000e+00> : tensor<131072x65536xf32>
+// CHECK-NEXT: return %[[C]]
+func.func @splats_stay_splats() -> tensor<131072x65536xf32> {
+  %c = nn.constant dense<2.0> : tensor<65536x131072xf32>
+  %d = nn.constant dense<3.0> : tensor<1x131072xf32>
+  %e = nn.constant dense<1.0> : tensor<1x1xf32>
+  %0 = nn.binary mul %c, %d : tensor<65536x131072xf32>, tensor<1x131072xf32> -> tensor<65536x131072xf32>
+  %1 = nn.expand %e : tensor<1x1xf32> -> tensor<65536x131072xf32>
+  %2 = nn.binary add %0, %1 : tensor<65536x131072xf32>, tensor<65536x131072xf32> -> tensor<65536x131072xf32>
+  %3 = nn.transpose %2 [1, 0] : tensor<65536x131072xf32> -> tensor<131072x65536xf32>
+  return %3 : tensor<131072x65536xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @fills_with_64_bits
+// CHECK-NEXT: nn.constant dense<[9223372036854775807, 5, -9223372036854775807]> : tensor<3xi64>
+func.func @fills_with_64_bits() -> tensor<3xi64> {
+  %c = nn.constant dense<5> : tensor<1xi64>
+  %0 = nn.pad constant %c low [1] high [0] {value = 9223372036854775807} : tensor<1xi64> -> tensor<2xi64>
+  %1 = nn.pad constant %0 low [0] high [1] {value = -9223372036854775807} : tensor<2xi64> -> tensor<3xi64>
+  return %1 : tensor<3xi64>
+}
+
+// -----
+
+// CHECK-LABEL: @sign_of_unsigned
+// CHECK-NEXT: nn.constant dense<[1, 0, 1]> : tensor<3xui64>
+func.func @sign_of_unsigned() -> tensor<3xui64> {
+  %c = nn.constant dense<[18446744073709551615, 0, 3]> : tensor<3xui64>
+  %0 = nn.unary sign %c : tensor<3xui64> -> tensor<3xui64>
+  return %0 : tensor<3xui64>
+}
+
+// -----
+
+// CHECK-LABEL: @maximum_keeps_nan
+// CHECK-NEXT: nn.constant dense<{{\[\[}}0x7FC00000], [3.000000e+00]]> : tensor<2x1xf32>
+func.func @maximum_keeps_nan() -> tensor<2x1xf32> {
+  %c = nn.constant dense<[[1.0, 0x7FC00000], [3.0, 2.0]]> : tensor<2x2xf32>
+  %0 = nn.reduce max %c axes [1] : tensor<2x2xf32> -> tensor<2x1xf32>
+  return %0 : tensor<2x1xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @maximum_of_nothing
+// CHECK-DAG: nn.constant dense<false> : tensor<2x1xi1>
+// CHECK-DAG: nn.constant dense<-128> : tensor<2x1xi8>
+// CHECK-DAG: nn.constant dense<0xFF800000> : tensor<2x1xf32>
+func.func @maximum_of_nothing() -> (tensor<2x1xi1>, tensor<2x1xi8>, tensor<2x1xf32>) {
+  %a = nn.constant dense<> : tensor<2x0xi1>
+  %b = nn.constant dense<> : tensor<2x0xi8>
+  %c = nn.constant dense<> : tensor<2x0xf32>
+  %0 = nn.reduce max %a axes [1] : tensor<2x0xi1> -> tensor<2x1xi1>
+  %1 = nn.reduce max %b axes [1] : tensor<2x0xi8> -> tensor<2x1xi8>
+  %2 = nn.reduce max %c axes [1] : tensor<2x0xf32> -> tensor<2x1xf32>
+  return %0, %1, %2 : tensor<2x1xi1>, tensor<2x1xi8>, tensor<2x1xf32>
+}
+
+// -----
+
+// What has no meaning in integers runs as it does, without stopping: x / 0 is x, shifts beyond the width are 0.
+// CHECK-LABEL: @integers_without_a_result
+// CHECK-DAG: nn.constant dense<[7, -128]> : tensor<2xi8>
+// CHECK-DAG: nn.constant dense<0> : tensor<2xui8>
+func.func @integers_without_a_result() -> (tensor<2xi8>, tensor<2xui8>) {
+  %a = nn.constant dense<[7, -128]> : tensor<2xi8>
+  %b = nn.constant dense<[0, -1]> : tensor<2xi8>
+  %c = nn.constant dense<[1, 255]> : tensor<2xui8>
+  %d = nn.constant dense<[8, 200]> : tensor<2xui8>
+  %0 = nn.binary div %a, %b : tensor<2xi8>, tensor<2xi8> -> tensor<2xi8>
+  %1 = nn.binary shift_left %c, %d : tensor<2xui8>, tensor<2xui8> -> tensor<2xui8>
+  return %0, %1 : tensor<2xi8>, tensor<2xui8>
+}

@@ -286,6 +286,16 @@ func.func @merges_layout_ops(%x: tensor<2x7xf32>, %y: tensor<2x3xf32>) -> tensor
 
 // -----
 
+// CHECK-LABEL: @pad_from_concat_of_64_bits
+// CHECK: nn.pad constant %arg0 low [1] high [0] {value = 9223372036854775807 : i64}
+func.func @pad_from_concat_of_64_bits(%x: tensor<7xi64>) -> tensor<8xi64> {
+  %c = nn.constant dense<9223372036854775807> : tensor<1xi64>
+  %0 = nn.concat %c, %x axis 0 : tensor<1xi64>, tensor<7xi64> -> tensor<8xi64>
+  return %0 : tensor<8xi64>
+}
+
+// -----
+
 // CHECK-LABEL: @pad_from_concat
 // CHECK-NEXT: nn.pad constant %{{.*}} low [0, 0] high [0, 4]
 func.func @pad_from_concat(%x: tensor<2x7xf32>) -> tensor<2x11xf32> {
