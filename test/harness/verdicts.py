@@ -194,6 +194,7 @@ VERDICTS = [
 KNOWN = [
     Verdict(("ReduceMax", "ReduceMin"), lambda f: not f.finite() and not f.runtime, (), "NaN is lost where a reduction is folded"),
     Verdict(("Range", "ConstantOfShape", "Pad"), lambda f: f.has_large_integers(), (), "integers beyond 2^53 pass through f64 where they are folded"),
+    Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (), "positions of f64 are computed in f32"),
     Verdict(("Clip",), lambda f: not f.finite() and not f.has_both_bounds(), (),
             "a bound that is not given is infinite: the text says the largest number, which would make another function of relu, Clip(x, 0)"),
 ]
