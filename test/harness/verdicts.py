@@ -40,10 +40,6 @@ class Facts:
         self.operands = [known.get(name) for name in node.input]
         self.types = {v.dtype for v in self.operands if v is not None} | {np.dtype(dtype) for _, dtype in graph.outputs}
 
-    def has_large_integers(self) -> bool:
-        """Whether a result has integers that f64 does not hold."""
-        return any(v.dtype.kind in "iu" and v.size and np.abs(v.astype(np.float64)).max() > 2**53 for v in self.results)
-
     def has(self, index: int) -> bool:
         """Whether an optional operand is there."""
         return index < len(self.operands) and self.operands[index] is not None
@@ -192,8 +188,6 @@ VERDICTS = [
 ]
 
 KNOWN = [
-    Verdict(("ReduceMax", "ReduceMin"), lambda f: not f.finite() and not f.runtime, (), "NaN is lost where a reduction is folded"),
-    Verdict(("Range", "ConstantOfShape", "Pad"), lambda f: f.has_large_integers(), (), "integers beyond 2^53 pass through f64 where they are folded"),
     Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (), "positions of f64 are computed in f32"),
     Verdict(("Clip",), lambda f: not f.finite() and not f.has_both_bounds(), (),
             "a bound that is not given is infinite: the text says the largest number, which would make another function of relu, Clip(x, 0)"),
