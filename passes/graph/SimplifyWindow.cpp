@@ -39,7 +39,7 @@ struct PadIntoConvolution : OpRewritePattern<Conv2DOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
     PadOp pad = imagePadOf(op.getInput());
-    if (!pad || !fillOf(pad) == 0)
+    if (!pad || fillOf(pad) != 0)
       return rewriter.notifyMatchFailure(op, "no padding by zeros of H and W");
     rewriter.modifyOpInPlace(op, [&] {
       op.setPads(addPads(op.getPads(), pad));
