@@ -10,6 +10,9 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
+// Every region costs a table entry per tile size; signals with huge windows have a region per sample.
+constexpr size_t kMostRegions = 1024;
+
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 /// The kernel input that a value of the body is, if it is one.
@@ -102,7 +105,33 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     return std::nullopt;
   contraction.epilogue = std::move(*epilogue);
   contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
+  auto [lines, pixels] = contraction.regions();
+  if (!contraction.sliding && lines.size() * pixels.size() > kMostRegions) {
+    reason = "the border has too many kinds of pixels";
+    return std::nullopt;
+  }
   return contraction;
+}
+
+std::array<SmallVector<AxisRegion>, 2> Contraction::regions() const {
+  ArrayRef<int64_t> input = typeOf(root->getOperand(0)).getShape(), output = typeOf(root->getResult(0)).getShape();
+  std::array<SmallVector<AxisRegion>, 2> regions;
+  if (isa<nn::MatMulOp>(root))
+    return {windowRegions(1, 1, 1, 1, 1, 0, 0),
+            windowRegions(output[output.size() - 2], output[output.size() - 2], 1, 1, 1, 0, 0)};
+  for (int i : {0, 1}) {
+    int64_t in = input[1 + i], out = output[1 + i], taps = i ? tapsW : tapsH;
+    regions[i] =
+        llvm::TypeSwitch<Operation *, SmallVector<AxisRegion>>(root)
+            .Case<nn::Conv2DOp, nn::Pool2DOp>([&](auto op) {
+              return windowRegions(in, out, taps, op.getStrides()[i], op.getDilations()[i], op.getPads()[i],
+                                   op.getPads()[2 + i]);
+            })
+            .Case([&](nn::ConvTranspose2DOp op) {
+              return transposedRegions(in, out, taps, op.getStrides()[i], op.getDilations()[i], op.getPads()[i]);
+            });
+  }
+  return regions;
 }
 
 int64_t Contraction::lanes(nn::MachineAttr machine) const {

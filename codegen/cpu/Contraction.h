@@ -4,6 +4,7 @@
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Packing.h"
+#include "codegen/cpu/Regions.h"
 #include "codegen/cpu/SlidingWindow.h"
 
 namespace nncc::cpu {
@@ -27,6 +28,8 @@ struct Contraction {
   /// Finds out whether a kernel is one; `reason` says why not.
   static std::optional<Contraction> match(nn::KernelOp kernel, std::string &reason);
 
+  /// The output's lines (H) and the pixels of a line (W), cut where the taps inside of the input change.
+  std::array<mlir::SmallVector<AxisRegion>, 2> regions() const;
   /// The recipe for the right operand as a constant.
   PanelPacking panels(nn::MachineAttr machine) const;
   /// Filters of convolutions have to be packed: with scratch memory, if they are no constants.

@@ -1,7 +1,6 @@
 // The code of one layer: where its operands lie, which calls of micro-kernels cover its output, and loops over them.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/PackAtRunTime.h"
-#include "codegen/cpu/Regions.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Parts.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -50,8 +49,9 @@ public:
         code(kernel.getLoc(), builder, kernels.hasMaskedStores()) {}
 
   LogicalResult run() {
-    if (failed(describe()) || failed(findRegions()))
+    if (failed(describe()))
       return failure();
+    findRegions();
     for (auto [i, operand] : llvm::enumerate(operands))
       if (memories[i])
         operand.pointer = pointerTo(memories[i]);
@@ -254,48 +254,15 @@ private:
 
   //===-- which calls -----------------------------------------------------===//
 
-  LogicalResult findRegions() {
+  void findRegions() {
+    if (!contraction.sliding) {
+      auto pool = dyn_cast<nn::Pool2DOp>(contraction.root);
+      auto [rowsOf, columnsOf] = contraction.regions();
+      for (const AxisRegion &h : rowsOf)
+        for (const AxisRegion &w : columnsOf)
+          addRegion(h, w, pool && pool.getCountIncludePad());
+    }
     ArrayRef<int64_t> output = cast<MemRefType>(memories[C].getType()).getShape();
-    SmallVector<AxisRegion> rowsOf, columnsOf;
-    bool countsPads = false;
-    if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root)) {
-      ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
-      for (int i : {0, 1})
-        (i ? columnsOf : rowsOf) =
-            windowRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH, conv.getStrides()[i],
-                          conv.getDilations()[i], conv.getPads()[i], conv.getPads()[2 + i]);
-    } else if (auto conv = dyn_cast<nn::ConvTranspose2DOp>(contraction.root)) {
-      ArrayRef<int64_t> in = cast<RankedTensorType>(conv.getInput().getType()).getShape();
-      for (int i : {0, 1})
-        (i ? columnsOf : rowsOf) =
-            transposedRegions(in[1 + i], output[1 + i], i ? contraction.tapsW : contraction.tapsH, conv.getStrides()[i],
-                              conv.getDilations()[i], conv.getPads()[i]);
-    } else if (auto pool = dyn_cast<nn::Pool2DOp>(contraction.root)) {
-      ArrayRef<int64_t> in = cast<RankedTensorType>(pool.getInput().getType()).getShape();
-      for (int i : {0, 1})
-        (i ? columnsOf : rowsOf) = windowRegions(in[1 + i], output[1 + i], pool.getKernel()[i], pool.getStrides()[i],
-                                                 pool.getDilations()[i], pool.getPads()[i], pool.getPads()[2 + i]);
-      countsPads = pool.getCountIncludePad();
-    } else {
-      rowsOf = windowRegions(1, 1, 1, 1, 1, 0, 0);
-      columnsOf = windowRegions(output[output.size() - 2], output[output.size() - 2], 1, 1, 1, 0, 0);
-    }
-    if (contraction.sliding) {
-      addOuterAxes(output);
-      return success();
-    }
-    // Every region costs a table entry per tile size; signals with huge windows have a region per sample.
-    if (rowsOf.size() * columnsOf.size() > 1024)
-      return refuse("the border has too many kinds of pixels");
-    for (const AxisRegion &h : rowsOf)
-      for (const AxisRegion &w : columnsOf)
-        addRegion(h, w, countsPads);
-
-    addOuterAxes(output);
-    return success();
-  }
-
-  void addOuterAxes(ArrayRef<int64_t> output) {
     for (auto [i, size] : llvm::enumerate(output.take_front(operands[C].outer.size()))) {
       Axis axis{size, {}};
       for (const Operand &operand : operands)

@@ -54,4 +54,20 @@ func.func @activations_stay(%x: tensor<4x13xf32>, %w: tensor<13x7xf32>) -> tenso
   } -> tensor<4x7xf32>
   return %y : tensor<4x7xf32>
 }
+
+// Nearly every sample of a signal sees other taps of a window as long: such a filter is left to loops, as it is.
+// CHECK-LABEL: @window_as_long_as_the_signal
+// CHECK: nn.kernel "k"
+// CHECK-NOT: nn.packings
+// CHECK: return
+func.func @window_as_long_as_the_signal(%x: tensor<1x1x2000x3xf32>) -> tensor<1x1x2000x2xf32> {
+  %w = nn.constant dense<1.0> : tensor<2x1x2049x3xf32>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x1x2000x3xf32>, tensor<2x1x2049x3xf32>) {
+  ^bb0(%0: tensor<1x1x2000x3xf32>, %1: tensor<2x1x2049x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 1024, 0, 1024] dilations [1, 1] groups 1 : tensor<1x1x2000x3xf32>, tensor<2x1x2049x3xf32> -> tensor<1x1x2000x2xf32>
+    nn.yield %r : tensor<1x1x2000x2xf32>
+  } -> tensor<1x1x2000x2xf32>
+  return %y : tensor<1x1x2000x2xf32>
+}
+
 }
