@@ -64,17 +64,26 @@ static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Val
   // One channel per group (depthwise): vectors of groups. Else: vectors of channels, added up at the end.
   bool isDepthwise = perGroup == 1 && outputsPerGroup == 1;
   int64_t lanes = loops.lanes();
+  // Taps of large windows are added up in f64.
+  bool isLong = isa<FloatType>(element) && h.kernel * w.kernel > kLongestPlainSum;
+  auto zero = [&](Type type, int64_t splat) { return math.constant(type, 0.0, splat); };
   auto pixel = [&](const Cursor &row) {
-    auto through = [&](Value initial, function_ref<Value(const Cursor &, Value)> step) {
-      return walkWindow(build, h, w, row.indices[OH], row.indices[OW], initial,
-                        [&](Value ih, Value iw, Value kh, Value kw, ValueRange carried) {
-                          Cursor at = row;
-                          at.indices[IH] = ih;
-                          at.indices[IW] = iw;
-                          at.indices[KH] = kh;
-                          at.indices[KW] = kw;
-                          return Values{step(at, carried[0])};
-                        })[0];
+    // step(at, sum) adds the products of one tap to a sum.
+    auto through = [&](int64_t splat, function_ref<Value(const Cursor &, Value)> step) {
+      Value initial = zero(isLong ? Type(build.builder.getF64Type()) : element, splat);
+      Value sum = walkWindow(build, h, w, row.indices[OH], row.indices[OW], initial,
+                             [&](Value ih, Value iw, Value kh, Value kw, ValueRange carried) {
+                               Cursor at = row;
+                               at.indices[IH] = ih;
+                               at.indices[IW] = iw;
+                               at.indices[KH] = kh;
+                               at.indices[KW] = kw;
+                               if (!isLong)
+                                 return Values{step(at, carried[0])};
+                               Value ofTap = math.widenSum(step(at, zero(element, splat)), element);
+                               return Values{math.binary(Binary::add, carried[0], ofTap, element)};
+                             })[0];
+      return math.narrowSum(sum, element);
     };
     auto multiplyAdd = [&](const Cursor &at, Value sum) {
       Value product =
@@ -83,11 +92,11 @@ static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Val
     };
     Value sum;
     if (isDepthwise) {
-      sum = through(math.constant(element, 0.0, row.splat()), multiplyAdd);
+      sum = through(row.splat(), multiplyAdd);
     } else {
       for (TilePiece piece : cutTiles(perGroup, lanes)) {
         int64_t splat = piece.lanes > 1 ? piece.lanes : 0;
-        Value partial = through(math.constant(element, 0.0, splat), [&](const Cursor &at, Value carried) {
+        Value partial = through(splat, [&](const Cursor &at, Value carried) {
           return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,
                             carried, [&](Value c, ValueRange sum) {
                               Cursor here = at;

@@ -36,11 +36,14 @@ LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op) {
   WindowDim paddedW = dim(1, input[2] + op.getPads()[1] + op.getPads()[3], 0);
   bool isMax = op.getKind() == nn::PoolKind::max, isAverage = op.getKind() == nn::PoolKind::average;
 
+  // Long sums go on in f64.
+  bool isLong = !isMax && isa<FloatType>(element) && h.kernel * w.kernel > kLongestPlainSum;
+
   auto pixel = [&](const Cursor &row) {
     Value oh = row.indices[OH], ow = row.indices[OW];
     Value one = math.constant(element, 1.0);
     double start = isMax ? -std::numeric_limits<double>::infinity() : 0;
-    Values initial{math.constant(element, start, row.splat())};
+    Values initial{math.constant(isLong ? Type(build.builder.getF64Type()) : element, start, row.splat())};
     bool countsInside = isAverage && !op.getCountIncludePad();
     if (countsInside)
       initial.push_back(math.constant(element, 0.0));
@@ -51,12 +54,14 @@ LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op) {
       Value value = build.load(nest.accesses[0], at);
       if (op.getKind() == nn::PoolKind::l2)
         value = math.binary(Binary::mul, value, value, element);
+      if (isLong)
+        value = math.widenSum(value, element);
       Values next{math.binary(isMax ? Binary::max : Binary::add, carried[0], value, element)};
       if (countsInside)
         next.push_back(math.binary(Binary::add, carried[1], one, element));
       return next;
     });
-    Value value = result[0];
+    Value value = math.narrowSum(result[0], element);
     if (isAverage) {
       Value count = countsInside ? result[1]
                                  : walkWindow(build, paddedH, paddedW, oh, ow, math.constant(element, 0.0),

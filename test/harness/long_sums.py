@@ -64,6 +64,12 @@ def sums():
            lambda x: 0.7 * x.sum((1, 2, 3), keepdims=True).repeat(2, 1))
     yield ("Conv", (1, 4, 400, 625), {"group": 4, "strides": [100, 100]}, [np.full((4, 1, 61, 63), 0.7, np.float32)],
            lambda x: 0.7 * windows(x, (61, 63), (100, 100)).sum((-2, -1)))
+    # Windows of which no two see the same part of the signal: these have plain loops.
+    part = lambda x: np.lib.stride_tricks.sliding_window_view(np.pad(x, [(0, 0), (0, 0), (1024, 1024)]), 2049, 2)
+    yield ("AveragePool", (1, 3, 2000), {"kernel_shape": [2049], "pads": [1024, 1024], "count_include_pad": 1}, [],
+           lambda x: part(x).mean(-1))
+    yield ("Conv", (1, 3, 2000), {"pads": [1024, 1024]}, [np.full((2, 3, 2049), 0.7, np.float32)],
+           lambda x: 0.7 * part(x).sum((1, 3))[:, None].repeat(2, 1))
 
 
 def make_model(path: Path) -> dict:
@@ -72,12 +78,15 @@ def make_model(path: Path) -> dict:
     for number, (op, shape, attributes, operands, reference) in enumerate(sums()):
         name = f"{op} of {list(shape)} ({number})"
         constants.append(numpy_helper.from_array(np.array(shape, np.int64), f"shape{number}"))
-        nodes.append(helper.make_node("Reshape", ["x", f"shape{number}"], [f"x{number}"]))
+        count = int(np.prod(shape))
+        constants += [numpy_helper.from_array(np.array([n], np.int64), f"{what}{number}") for what, n in (("from", 0), ("to", count))]
+        nodes.append(helper.make_node("Slice", ["x", f"from{number}", f"to{number}"], [f"part{number}"]))
+        nodes.append(helper.make_node("Reshape", [f"part{number}", f"shape{number}"], [f"x{number}"]))
         for i, value in enumerate(operands):
             constants.append(numpy_helper.from_array(value, f"operand{number}_{i}"))
         nodes.append(helper.make_node(op, [f"x{number}", *(f"operand{number}_{i}" for i in range(len(operands)))], [name], **attributes))
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-        references[name] = lambda x, shape=shape, reference=reference: reference(x.reshape(shape))
+        references[name] = lambda x, shape=shape, reference=reference: reference(x[:np.prod(shape)].reshape(shape))
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [COUNT])]
     graph = helper.make_graph(nodes, "sums", inputs, outputs, constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)

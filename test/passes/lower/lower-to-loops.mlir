@@ -40,6 +40,24 @@ func.func @across_rows(%x: memref<3x8xf32>, %y: memref<1x8xf32>) {
   return
 }
 
+// A long sum runs in blocks of at most 32 steps, here of 30, which leave no rest; blocks are added up in f64.
+// CHECK-LABEL: @long_sum
+// CHECK: scf.for {{.*}} step %{{c30[_0-9]*}} iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (vector<8xf64>)
+// CHECK:   %[[BLOCK:.*]] = scf.for {{.*}} to %{{c30[_0-9]*}} step {{.*}} -> (vector<8xf32>)
+// CHECK:     vector.load {{.*}} vector<8xf32>
+// CHECK:     arith.addf {{.*}} vector<8xf32>
+// CHECK:   arith.extf %[[BLOCK]] : vector<8xf32> to vector<8xf64>
+// CHECK:   arith.addf %[[TOTAL]], {{.*}} vector<8xf64>
+// CHECK: arith.truncf {{.*}} vector<8xf64> to vector<8xf32>
+func.func @long_sum(%x: memref<240x8xf32>, %y: memref<1x8xf32>) {
+  nn.kernel "k" ins(%x : memref<240x8xf32>) outs(%y : memref<1x8xf32>) {
+  ^bb0(%0: tensor<240x8xf32>):
+    %1 = nn.reduce sum %0 axes [0] : tensor<240x8xf32> -> tensor<1x8xf32>
+    nn.yield %1 : tensor<1x8xf32>
+  }
+  return
+}
+
 // Slices are copied by vectors; the index is read once per slice, counted from the end and clamped.
 // CHECK-LABEL: @gather
 // CHECK: memref.load {{.*}} memref<5xi64>
