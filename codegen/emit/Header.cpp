@@ -194,10 +194,11 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
       {"arena_bytes", std::to_string(std::max<int64_t>(plan.arenaBytes, 1))},
       {"arena_align", std::to_string(plan.arenaAlign)},
       {"kernels", std::to_string(plan.kernels.size())},
-      {"stack", plan.stackBytes < 0 ? ""
-                                    : "/* Stack that a call uses at most, beside that of memcpy, memset, memmove (at\n"
-                                      " * their first call also of a dynamic linker that binds lazily) and on_kernel. */\n#define " +
-                                          upper + "_STACK_BYTES " + std::to_string(plan.stackBytes) + "\n"},
+      {"stack", plan.stackBytes < 0
+                    ? ""
+                    : "/* Stack that a call uses at most, beside that of memcpy, memset, memmove (at\n"
+                      " * their first call also of a dynamic linker that binds lazily) and on_kernel. */\n#define " +
+                          upper + "_STACK_BYTES " + std::to_string(plan.stackBytes) + "\n"},
       {"options", plan.externWeights
                       ? " *   nncc_options options = {sizeof options};\n"
                         " *   options.weights = ...; // the contents of " +

@@ -33,8 +33,7 @@ bool allows(llvm::ArrayRef<llvm::StringRef> list, mlir::Operation *op);
 /// stages (of several: each op of any of them).
 ///
 /// Cheap, since every pass asks: kinds of ops and types of values. `nncc-check` compares all that a contract says.
-mlir::LogicalResult requireStage(mlir::Pass &pass, mlir::Operation *root,
-                                 std::initializer_list<llvm::StringRef> names);
+mlir::LogicalResult requireStage(mlir::Pass &pass, mlir::Operation *root, std::initializer_list<llvm::StringRef> names);
 
 } // namespace nncc
 #endif

@@ -100,10 +100,11 @@ TEST_F(LibraryTest, HeaderHasATypeForEachElementType) {
                  {"d", "d", b.getIntegerType(8, /*isSigned=*/false), {5}}};
   plan.outputs = {};
   std::string text = header();
-  for (const char *line : {"  /* 'a': f16 [2, 3], row-major, 12 bytes; IEEE binary16 bits */\n  const uint16_t *a;\n",
-                           "  /* 'b': bool scalar, row-major, 1 bytes; 0 is false, all else is true */\n  const uint8_t *b;\n",
-                           "  /* 'c': i64 [0], row-major, 0 bytes */\n  const int64_t *c;\n", "const uint8_t *d;\n",
-                           "  void *none; /* there are none */\n", "uint64_t opaque[12];"})
+  for (const char *line :
+       {"  /* 'a': f16 [2, 3], row-major, 12 bytes; IEEE binary16 bits */\n  const uint16_t *a;\n",
+        "  /* 'b': bool scalar, row-major, 1 bytes; 0 is false, all else is true */\n  const uint8_t *b;\n",
+        "  /* 'c': i64 [0], row-major, 0 bytes */\n  const int64_t *c;\n", "const uint8_t *d;\n",
+        "  void *none; /* there are none */\n", "uint64_t opaque[12];"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 
