@@ -37,9 +37,17 @@ define internal void @k001_scale(ptr %x) noinline {
   store <16 x float> %sum, ptr %x, align 4
   ret void
 }
+define internal void @k002_contract(ptr %x) noinline {
+  %a = load <16 x float>, ptr %x, align 4
+  %product = fmul contract <16 x float> %a, %a
+  %sum = fadd contract <16 x float> %product, %a
+  store <16 x float> %sum, ptr %x, align 4
+  ret void
+}
 define void @m_run(ptr %x) {
   call void @k000_clear(ptr %x)
   call void @k001_scale(ptr %x)
+  call void @k002_contract(ptr %x)
   ret void
 }
 !llvm.ident = !{!0}
@@ -61,6 +69,13 @@ llvm::SmallVector<char, 0> compile(const char *target, const char *cpu, CodeForm
 }
 
 llvm::StringRef text(const llvm::SmallVector<char, 0> &bytes) { return {bytes.data(), bytes.size()}; }
+
+/// The assembly of one function of the module.
+std::string assembly(const char *target, const char *cpu, const char *function) {
+  auto bytes = compile(target, cpu, CodeForm::Assembly);
+  llvm::StringRef all = text(bytes), from = all.substr(all.find(std::string("\n") + function + ":"));
+  return from.take_front(from.find(".size")).str();
+}
 } // namespace
 
 TEST(ObjectCode, NeedsNothingButMemset) {
@@ -81,12 +96,13 @@ TEST(ObjectCode, KnowsTheStackOfEveryFunction) {
     auto object = compile(target, "");
     auto uses = readStackSizes(text(object));
     ASSERT_TRUE(bool(uses)) << llvm::toString(uses.takeError());
-    ASSERT_EQ(uses->size(), 3u);
+    ASSERT_EQ(uses->size(), 4u);
     EXPECT_EQ((*uses)[0].function, "k000_clear");
     EXPECT_EQ((*uses)[1].function, "k001_scale");
     EXPECT_GE((*uses)[1].bytes, 1024u);
     EXPECT_LE((*uses)[1].bytes, 1280u);
-    EXPECT_EQ((*uses)[2].function, "m_run");
+    EXPECT_EQ((*uses)[2].function, "k002_contract");
+    EXPECT_EQ((*uses)[3].function, "m_run");
   }
 }
 
@@ -103,9 +119,19 @@ TEST(ObjectCode, HasNoUnwindTablesAndNoCompilerVersion) {
   }
 }
 
-TEST(ObjectCode, FusesMultiplyAndAddInTheWidthOfTheMachine) {
-  EXPECT_TRUE(text(compile("x86_64-linux-gnu", "x86-64-v3", CodeForm::Assembly)).contains("vfmadd"));
+TEST(ObjectCode, FusesMultiplyAndAddWhereTheyMayContract) {
+  EXPECT_TRUE(llvm::StringRef(assembly("x86_64-linux-gnu", "x86-64-v3", "k002_contract")).contains("vfmadd"));
+  EXPECT_TRUE(llvm::StringRef(assembly("aarch64-linux-android", "", "k002_contract")).contains("fmla"));
+}
+
+TEST(ObjectCode, RoundsTwiceElsewhere) {
+  EXPECT_TRUE(llvm::StringRef(assembly("x86_64-linux-gnu", "x86-64-v3", "k001_scale")).contains("vmulps"));
+  EXPECT_FALSE(llvm::StringRef(assembly("x86_64-linux-gnu", "x86-64-v3", "k001_scale")).contains("vfmadd"));
+  EXPECT_TRUE(llvm::StringRef(assembly("aarch64-linux-android", "", "k001_scale")).contains("fmul"));
+  EXPECT_FALSE(llvm::StringRef(assembly("aarch64-linux-android", "", "k001_scale")).contains("fmla"));
+}
+
+TEST(ObjectCode, UsesTheWidthOfTheMachine) {
   EXPECT_FALSE(text(compile("x86_64-linux-gnu", "x86-64-v3", CodeForm::Assembly)).contains("zmm"));
   EXPECT_TRUE(text(compile("x86_64-linux-gnu", "x86-64-v4", CodeForm::Assembly)).contains("zmm"));
-  EXPECT_TRUE(text(compile("aarch64-linux-android", "", CodeForm::Assembly)).contains("fmla"));
 }
