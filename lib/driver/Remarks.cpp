@@ -21,9 +21,10 @@ struct Streamer : remark::detail::MLIRRemarkStreamerBase {
 };
 
 /// The passes that say what they did.
-constexpr llvm::StringLiteral kRemarking[] = {"nncc-cut-kernels",     "nncc-emit-contractions", "nncc-fold-constants",
-                                              "nncc-fold-scale",      "nncc-form-kernels",      "nncc-hoist-transposes",
-                                              "nncc-outline-kernels", "nncc-plan-memory",       "nncc-sink-transposes"};
+constexpr llvm::StringLiteral kRemarking[] = {
+    "nncc-cut-kernels", "nncc-drop-empty-tensors", "nncc-emit-contractions", "nncc-fold-constants",
+    "nncc-fold-scale",  "nncc-form-kernels",       "nncc-hoist-transposes",  "nncc-outline-kernels",
+    "nncc-plan-memory", "nncc-sink-transposes"};
 
 } // namespace
 
