@@ -79,7 +79,7 @@ def run_case(program: nncc.Nncc, case: Case, check_reads: bool) -> str | None:
             wrong = compare.difference(got[name], reference)
             if wrong:
                 return f"{WRONG}: output '{name}': {wrong}"
-        if check_reads:
+        if check_reads and any(np.size(reference) for reference in expected.values()):  # of nothing, nothing is computed
             must_read = [name for name, value in values.items() if value.size and not feeds_only_shapes(model.graph, name)]
             read = program.inspect(file, binds, dims_of(ports, values))["plan"]["inputs_read"]
             unread = [name for name in must_read if name not in read]
