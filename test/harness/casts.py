@@ -114,7 +114,7 @@ def make_model(path: Path) -> list[tuple[str, str]]:
 def needed(archive: Path) -> set[str]:
     """Functions of libraries that an archive calls."""
     defined, undefined = set(), set()
-    listing = subprocess.run(["llvm-nm", "--extern-only", "--format=posix", archive], capture_output=True, text=True, check=True)
+    listing = subprocess.run([nncc.LLVM / "llvm-nm", "--extern-only", "--format=posix", archive], capture_output=True, text=True, check=True)
     for line in listing.stdout.splitlines():
         parts = line.split()
         if len(parts) >= 2 and not line.endswith(":"):

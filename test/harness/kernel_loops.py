@@ -21,7 +21,6 @@ import make_network
 import models
 import nncc
 
-LLVM = Path("/usr/lib/llvm-22/bin")
 LEAST_SHARE = 0.88
 FMA_PER_CYCLE = 2  # Neoverse N1: two vector pipes (Arm Neoverse N1 Software Optimization Guide, 3.1)
 # Tiles with fewer accumulators than this are what is left at the borders, and cannot hide the latency of the loads.
@@ -88,7 +87,7 @@ def time_loops(loops: list[Loop]):
     text = "".join(f"# LLVM-MCA-BEGIN loop{i}\n" + "\n".join(loop.body) + f"\n# LLVM-MCA-END loop{i}\n" for i, loop in enumerate(loops))
     # Branch targets lie outside of the regions: any label does.
     text = re.sub(r"\.L\w+", "nowhere", text)
-    done = subprocess.run([LLVM / "llvm-mca", "-mtriple=aarch64-linux-gnu", "-mcpu=neoverse-n1", f"-iterations={iterations}",
+    done = subprocess.run([nncc.LLVM / "llvm-mca", "-mtriple=aarch64-linux-gnu", "-mcpu=neoverse-n1", f"-iterations={iterations}",
                            "-instruction-info=0", "-resource-pressure=0"], input=text, capture_output=True, text=True)
     found = re.findall(r"Code Region - loop(\d+)\n.*?Total Cycles:\s+(\d+)", done.stdout, re.S)
     if done.returncode or len(found) != len(loops):

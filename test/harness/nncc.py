@@ -16,6 +16,7 @@ from inner_words import inner_words
 
 X86_64, AARCH64 = "x86_64-linux-gnu", "aarch64-linux-gnu"
 TARGETS = (X86_64, AARCH64)
+LLVM = Path("/usr/lib/llvm-22/bin")  # its tools have no names without a version on the path
 
 
 def without_details(failure: str) -> str:
