@@ -6,6 +6,8 @@
 #include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -27,6 +29,17 @@ PadOp imagePadOf(Value value) {
 /// What a pad fills with.
 double fillOf(PadOp pad) {
   return cast<FloatAttr>(numberAs(pad.getValue(), Float64Type::get(pad.getContext()))).getValueAsDouble();
+}
+
+/// The least value of a type; -infinity where a double cannot tell it from its neighbours.
+double lowestOf(Type type) {
+  if (auto number = dyn_cast<FloatType>(type))
+    return llvm::APFloat::getLargest(number.getFloatSemantics(), /*Negative=*/true).convertToDouble();
+  auto integer = dyn_cast<IntegerType>(type);
+  if (integer && (integer.isUnsigned() || integer.getWidth() == 1))
+    return 0;
+  return integer && integer.getWidth() <= 53 ? -std::ldexp(1.0, integer.getWidth() - 1)
+                                             : -std::numeric_limits<double>::infinity();
 }
 
 /// [top, left, bottom, right] of both.
@@ -89,9 +102,7 @@ struct PadIntoPooling : OpRewritePattern<Pool2DOp> {
       for (int i : {0, 1})
         sees &= op.getDilations()[i] == 1 && op.getOverhang()[i] == 0 && pads[i] < op.getKernel()[i] &&
                 pads[2 + i] < op.getKernel()[i];
-      auto type = cast<FloatType>(typeOf(op).getElementType());
-      double lowest = llvm::APFloat::getLargest(type.getFloatSemantics(), /*Negative=*/true).convertToDouble();
-      bool loses = value <= lowest || (value == 0 && isNeverNegative(pad.getInput()));
+      bool loses = value <= lowestOf(typeOf(op).getElementType()) || (value == 0 && isNeverNegative(pad.getInput()));
       if (!sees || !loses)
         return rewriter.notifyMatchFailure(op, "the pad could be the maximum");
       break;

@@ -353,6 +353,21 @@ func.func @keeps_a_pad_that_can_win(%x: tensor<1x7x9x3xf32>) -> tensor<1x7x9x3xf
 
 // -----
 
+// Nothing is less than the least of the type, integers' too.
+// CHECK-LABEL: @pads_integers_into_windows
+// CHECK-NOT: nn.pad
+// CHECK: nn.pool2d max %{{.*}} pads [1, 1, 0, 0] {{.*}}xui8>
+// CHECK: nn.pool2d max %{{.*}} pads [1, 1, 0, 0] {{.*}}xi8>
+func.func @pads_integers_into_windows(%x: tensor<1x7x9x3xui8>, %y: tensor<1x7x9x3xi8>) -> (tensor<1x7x9x3xui8>, tensor<1x7x9x3xi8>) {
+  %0 = nn.pad constant %x low [0, 1, 1, 0] high [0, 0, 0, 0] {value = 0 : i64} : tensor<1x7x9x3xui8> -> tensor<1x8x10x3xui8>
+  %1 = nn.pool2d max %0 kernel [2, 2] strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x8x10x3xui8> -> tensor<1x7x9x3xui8>
+  %2 = nn.pad constant %y low [0, 1, 1, 0] high [0, 0, 0, 0] {value = -128 : i64} : tensor<1x7x9x3xi8> -> tensor<1x8x10x3xi8>
+  %3 = nn.pool2d max %2 kernel [2, 2] strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x8x10x3xi8> -> tensor<1x7x9x3xi8>
+  return %1, %3 : tensor<1x7x9x3xui8>, tensor<1x7x9x3xi8>
+}
+
+// -----
+
 // CHECK-LABEL: @two_dimensional_products
 // CHECK: %[[L:.*]] = nn.reshape %{{.*}} : tensor<2x5x3xf32> -> tensor<10x3xf32>
 // CHECK: %[[M:.*]] = nn.matmul %[[L]], %{{.*}} : tensor<10x3xf32>, tensor<3x7xf32> -> tensor<10x7xf32>
