@@ -3,6 +3,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Origin.h"
 #include "passes/lower/DotProducts.h"
+#include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -172,8 +173,7 @@ PadPacking Contraction::padding(nn::MachineAttr machine) const { return {groups,
 nn::MachineAttr cpu::getMachine(nn::KernelOp kernel) {
   auto module = kernel->getParentOfType<ModuleOp>();
   auto machines = module ? module->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr) : nullptr;
-  StringRef device = kernel.getDevice().value_or("cpu0");
-  return machines ? machines.getAs<nn::MachineAttr>(device) : nullptr;
+  return machines ? machines.getAs<nn::MachineAttr>(cpuFor(module, kernel.getDevice().value_or("cpu0"))) : nullptr;
 }
 
 nn::PackingAttr cpu::getPacking(nn::KernelOp kernel, unsigned input) {

@@ -71,13 +71,14 @@ def NN_LaunchOp : NN_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterfa
   let summary = "runs an outlined kernel";
   let description = [{
     Operands are the kernel's inputs, outputs and scratch in that order. A function with `nn.work` takes two numbers
-    more, the range of its work that is to be done; a launch means all of it.
+    more, the range of its work that is to be done; a launch means all of it. A kernel for a GPU is launched `on` a
+    function of that device's module, too, once there is one: `callee` is its code for the CPU.
 
     ```mlir
     nn.launch @k000_conv1(%x, %w, %y) {name = "k000_conv1"} : memref<1x8x8x3xf32>, memref<4x3x3x3xf32>, memref<1x6x6x4xf32>
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<NN_MemRef>:$operands_, StrAttr:$name);
-  let assemblyFormat = "$callee `(` $operands_ `)` attr-dict `:` type($operands_)";
+  let arguments = (ins FlatSymbolRefAttr:$callee, OptionalAttr<SymbolRefAttr>:$device_callee, Variadic<NN_MemRef>:$operands_, StrAttr:$name);
+  let assemblyFormat = "$callee (`on` $device_callee^)? `(` $operands_ `)` attr-dict `:` type($operands_)";
 }
 #endif

@@ -1,4 +1,4 @@
-// Attributes of the nn dialect: the numbers of a machine and the recipe of packed weights.
+// Attributes of the nn dialect: the numbers of machines and the recipe of packed weights.
 #ifndef NNCC_DIALECTS_NN_NNATTRIBUTES_TD
 #define NNCC_DIALECTS_NN_NNATTRIBUTES_TD
 include "dialects/nn/NNDialect.td"
@@ -9,18 +9,41 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
   let description = [{
     Passes read numbers from here and never ask for a target. `vectorBits` is the width of one vector register,
     `vectorRegisters` their count, `fmaLane` says that one FMA can take one lane of a vector as scalar operand,
-    `maskedStores` that a store under a mask costs one instruction; cache sizes are bytes per core.
+    `maskedStores` that a store under a mask costs one instruction; cache sizes are bytes per core. `mostLanes` bounds
+    the elements of a vector value; 0: code may hold a value in several registers.
 
     ```mlir
     module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>}} {}
     ```
   }];
   let parameters = (ins "int64_t":$vectorBits, "int64_t":$vectorRegisters, "bool":$fmaLane, "bool":$maskedStores,
-                        "int64_t":$l1Bytes, "int64_t":$l2Bytes);
+                        "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes);
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     /// How many elements of `bits` bits one vector register holds.
     int64_t lanes(int64_t bits = 32) const { return getVectorBits() / bits; }
+  }];
+}
+
+def NN_GpuAttr : AttrDef<NN_Dialect, "Gpu"> {
+  let mnemonic = "gpu";
+  let summary = "the numbers of one GPU that kernels are generated for";
+  let description = [{
+    What loops are cut by where an iteration is a thread. `vector_bits` is the widest load, and no value is wider;
+    `registers` are the 32-bit registers of a thread beyond which it spills, `warp` the threads that run in step.
+    A thread of a contraction makes a tile of `tile_rows` pixels by `tile_columns` channels.
+
+    ```mlir
+    module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>}} {}
+    ```
+  }];
+  let parameters = (ins "int64_t":$vector_bits, "int64_t":$registers, "int64_t":$warp, "int64_t":$tile_rows,
+                        "int64_t":$tile_columns);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// A thread as lowerings to loops over vectors see it.
+    MachineAttr getThread() const;
   }];
 }
 

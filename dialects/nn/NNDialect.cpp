@@ -75,7 +75,7 @@ bool isElementwise(Operation *op) { return isa<UnaryOp, BinaryOp, SelectOp, Cast
 //===-- #nn.machine ------------------------------------------------------===//
 
 Attribute MachineAttr::parse(AsmParser &parser, Type) {
-  int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0;
+  int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0, mostLanes = 0;
   bool fmaLane = false, maskedStores = false;
   auto parseField = [&]() -> ParseResult {
     StringRef key;
@@ -97,6 +97,8 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
       return parser.parseInteger(l1);
     if (key == "l2_bytes")
       return parser.parseInteger(l2);
+    if (key == "most_lanes")
+      return parser.parseInteger(mostLanes);
     if (key == "fma_lane")
       return parseBool(fmaLane);
     if (key == "masked_stores")
@@ -118,7 +120,11 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
                           << l1 << " and " << l2 << " bytes of cache";
     return {};
   }
-  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2);
+  if (mostLanes != 0 && (mostLanes < 4 || !llvm::isPowerOf2_64(mostLanes))) {
+    parser.emitError(loc) << "values of at most " << mostLanes << " lanes are no power of two from 4 on";
+    return {};
+  }
+  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2, mostLanes);
 }
 
 void MachineAttr::print(AsmPrinter &p) const {
@@ -127,7 +133,29 @@ void MachineAttr::print(AsmPrinter &p) const {
     p << ", fma_lane = true";
   if (getMaskedStores())
     p << ", masked_stores = true";
-  p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes() << ">";
+  p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes();
+  if (getMostLanes())
+    p << ", most_lanes = " << getMostLanes();
+  p << ">";
+}
+
+//===-- #nn.gpu ----------------------------------------------------------===//
+
+LogicalResult GpuAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t vectorBits, int64_t registers,
+                              int64_t warp, int64_t tileRows, int64_t tileColumns) {
+  if (vectorBits != 128)
+    return emitError() << "a GPU has loads of 128 bits, not of " << vectorBits;
+  // Tiles are unrolled: each element is a register, and beyond 256 no GPU has any.
+  if (registers < 32 || registers > 256 || warp < 1 || warp > 128 || !llvm::isPowerOf2_64(warp))
+    return emitError() << "no GPU has " << registers << " registers for each of " << warp << " threads of a warp";
+  if (tileRows < 1 || tileRows > 16 || tileColumns < 4 || tileColumns > 16 || tileColumns % 4)
+    return emitError() << "a thread makes no tile of " << tileRows << " pixels by " << tileColumns << " channels";
+  return success();
+}
+
+MachineAttr GpuAttr::getThread() const {
+  return MachineAttr::get(getContext(), getVectorBits(), getRegisters() / 4, /*fmaLane=*/true, /*maskedStores=*/false,
+                          /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32);
 }
 
 } // namespace nncc::nn

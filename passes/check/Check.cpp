@@ -30,23 +30,28 @@ struct Check : impl::CheckBase<Check> {
       getOperation().emitError() << "unknown stage '" << stage << "'; the stages are N1, N2, P, L1 and L2";
       return signalPassFailure();
     }
-    bool good = checkMachines(getOperation());
-    for (Operation &op : *getOperation().getBody()) {
-      auto function = dyn_cast<func::FuncOp>(op);
-      // Kernels may carry read-only tables, once they are functions.
-      if (isa<memref::GlobalOp>(op) && rules->memrefs && !rules->inFunction.empty())
-        continue;
-      if (function)
-        good &= checkFunction(*rules, function);
-      else if (!allows(rules->inModule, &op))
-        good = complain(*rules, &op, "in a module");
-    }
     markAllAnalysesPreserved();
-    if (!good)
+    if (!checkModule(*rules, getOperation()))
       signalPassFailure();
   }
 
 private:
+  bool checkModule(const StageRules &rules, ModuleOp module) {
+    bool good = checkMachines(module);
+    for (Operation &op : *module.getBody()) {
+      // Kernels may carry read-only tables, once they are functions.
+      if (isa<memref::GlobalOp>(op) && rules.memrefs && !rules.inFunction.empty())
+        continue;
+      if (auto function = dyn_cast<func::FuncOp>(op))
+        good &= checkFunction(rules, function);
+      else if (!allows(rules.inModule, &op))
+        good = complain(rules, &op, "in a module");
+      else if (auto nested = dyn_cast<ModuleOp>(op))
+        good &= checkModule(rules, nested);
+    }
+    return good;
+  }
+
   static bool complain(const StageRules &rules, Operation *op, const Twine &where) {
     op->emitOpError() << "may not be " << where << " at stage " << rules.name;
     return false;
@@ -57,12 +62,12 @@ private:
     Attribute attr = module->getAttr(kMachinesAttr);
     auto machines = dyn_cast_or_null<DictionaryAttr>(attr);
     if (attr && !machines) {
-      module.emitError() << kMachinesAttr << " must be a dictionary of #nn.machine";
+      module.emitError() << kMachinesAttr << " must be a dictionary of #nn.machine and #nn.gpu";
       return false;
     }
     for (NamedAttribute machine : machines ? machines : DictionaryAttr::get(&getContext())) {
-      if (!isa<MachineAttr>(machine.getValue())) {
-        module.emitError() << "device '" << machine.getName().getValue() << "' is no #nn.machine";
+      if (!isa<MachineAttr, GpuAttr>(machine.getValue())) {
+        module.emitError() << "device '" << machine.getName().getValue() << "' is neither #nn.machine nor #nn.gpu";
         return false;
       }
       devices.insert(machine.getName());

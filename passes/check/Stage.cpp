@@ -18,12 +18,14 @@ const std::vector<StageRules> &stages() {
   static const std::vector<StringRef> launches = {"nn.place", "nn.launch", "func.return"};
   // Tables that a kernel's code reads: resize positions, coefficients.
   static const std::vector<StringRef> globals = {"memref.global", "llvm.mlir.global"};
+  // What is for another device lies in a module of its own, until it is taken out to be lowered.
+  static const std::vector<StringRef> globalsAndDevices = {"memref.global", "llvm.mlir.global", "builtin.module"};
   static const std::vector<StageRules> table = {
       {"N1", {}, graphOps, {}, {}, true, false, false},
       {"N2", {}, {"nn.constant", "nn.reshape", "nn.kernel", "func.return"}, {}, bodyOps, true, false, true},
       {"P", {}, {"nn.place", "nn.kernel", "func.return"}, {}, bodyOps, false, true, true},
       {"L1",
-       globals,
+       globalsAndDevices,
        launches,
        {"nn.kernel", "linalg.*", "arith.*", "math.*", "memref.*", "scf.*", "vector.*", "affine.*", "func.return",
         "!memref.alloc", "!memref.realloc", "!memref.dealloc"},

@@ -10,8 +10,16 @@ namespace nncc {
 inline constexpr llvm::StringLiteral kDeviceAttr = "nn.device";
 
 /// The machine of `function`'s device (the only one of the module where it names none).
+/// Of a GPU that is a thread of it.
 /// error  a module without machines, or without that one: reported on the function
 mlir::FailureOr<nn::MachineAttr> machineOf(mlir::func::FuncOp function);
+
+/// The GPU that a function's code is for; null: it is for a CPU.
+nn::GpuAttr gpuOf(mlir::func::FuncOp function);
+
+/// The device whose code a kernel of `device` has in any case: that of a GPU also has code for the first CPU of the
+/// module, which runs where there is no such GPU.
+llvm::StringRef cpuFor(mlir::ModuleOp module, llvm::StringRef device);
 
 } // namespace nncc
 #endif

@@ -237,7 +237,7 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   static void launch(nn::KernelOp kernel, func::FuncOp function) {
     OpBuilder builder(kernel);
     auto launch = nn::LaunchOp::create(builder, kernel.getLoc(), FlatSymbolRefAttr::get(function.getNameAttr()),
-                                       kernel.getOperands(), kernel.getNameAttr());
+                                       SymbolRefAttr(), kernel.getOperands(), kernel.getNameAttr());
     for (NamedAttribute attr : kernel->getDiscardableAttrs())
       launch->setAttr(attr.getName(), attr.getValue());
     if (kernel.getDeviceAttr())

@@ -143,3 +143,36 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 8, registers 
 
 // expected-error@+1 {{unknown machine number 'cores'}}
 module attributes {nn.machines = {cpu0 = #nn.machine<cores = 8>}} {}
+
+// -----
+
+// expected-error@+1 {{values of at most 3 lanes are no power of two from 4 on}}
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, most_lanes = 3>}} {}
+
+// -----
+
+// expected-error@+1 {{no GPU has 8 registers for each of 16 threads of a warp}}
+module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 8, warp = 16, tile_rows = 4, tile_columns = 4>}} {}
+
+// -----
+
+// expected-error@+1 {{a thread makes no tile of 4 pixels by 6 channels}}
+module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 6>}} {}
+
+// -----
+
+module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>}} {
+  module @gpu0 {
+    func.func private @k000(%x: memref<2x3xf32>, %y: memref<2x3xf32>) {
+      return
+    }
+  }
+  func.func private @k000(%x: memref<2x3xf32>, %y: memref<2x3xf32>) {
+    return
+  }
+  func.func @main(%x: memref<2x3xf32>, %y: memref<2x3xf32>) {
+    // expected-error@+1 {{launches unknown function @gpu0::@k001}}
+    nn.launch @k000 on @gpu0::@k001(%x, %y) {name = "k000"} : memref<2x3xf32>, memref<2x3xf32>
+    return
+  }
+}

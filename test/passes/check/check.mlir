@@ -41,8 +41,17 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, register
 
 // -----
 
-// N2: error: device 'cpu0' is no #nn.machine
+// N2: error: device 'cpu0' is neither #nn.machine nor #nn.gpu
 module attributes {nn.machines = {cpu0 = 5 : i32}} {
+}
+
+// -----
+
+// N2: error: 'builtin.module' op may not be in a module at stage N2
+// L2: error: 'builtin.module' op may not be in a module at stage L2
+module @holds_a_module_of_another_device {
+  module @gpu0 attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>}} {
+  }
 }
 
 // -----
