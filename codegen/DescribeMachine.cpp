@@ -8,8 +8,23 @@ using namespace mlir;
 void nncc::describeMachine(ModuleOp module, const TargetSpec &target) {
   const MachineNumbers &numbers = target.cpu.machine;
   Builder builder(module.getContext());
+  auto typeOf = [&](DotInstruction::Factor factor) -> Type {
+    switch (factor) {
+    case DotInstruction::Factor::U8:
+      return builder.getIntegerType(8, /*isSigned=*/false);
+    case DotInstruction::Factor::S8:
+      return builder.getIntegerType(8, /*isSigned=*/true);
+    case DotInstruction::Factor::Word:
+      return builder.getIntegerType(16, /*isSigned=*/true);
+    }
+    return {};
+  };
+  SmallVector<nn::DotAttr> dots;
+  for (const DotInstruction &dot : numbers.dots)
+    dots.push_back(nn::DotAttr::get(module.getContext(), dot.intrinsic, dot.bits, dot.group, typeOf(dot.lhs),
+                                    typeOf(dot.rhs), dot.adds, dot.rows));
   auto machine = nn::MachineAttr::get(
       module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand, numbers.hasMaskedStores,
-      static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0);
+      static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0, dots);
   module->setAttr(nn::kMachinesAttr, builder.getDictionaryAttr(builder.getNamedAttr("cpu0", machine)));
 }

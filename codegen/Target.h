@@ -19,16 +19,30 @@ class TargetOptions;
 
 namespace nncc {
 
+/// An instruction that sums products of small integers, as `#nn.dot` says it; one width of vectors each.
+struct DotInstruction {
+  /// What it multiplies. Words are 16-bit integers, which 8-bit ones of either sign are widened to.
+  enum class Factor { U8, S8, Word };
+
+  const char *intrinsic; ///< LLVM's name
+  unsigned bits;         ///< width of its vectors
+  unsigned group;        ///< products for each lane
+  Factor lhs, rhs;
+  bool adds;     ///< to its first operand
+  unsigned rows; ///< 2: a product of two rows by two
+};
+
 /// The numbers of one CPU that passes are handed as `#nn.machine`; every value
 /// has its source beside it in codegen/<architecture>/Machines.cpp.
 struct MachineNumbers {
-  unsigned vectorBits;    ///< widest register that code should use
-  unsigned registers;     ///< vector registers
-  bool hasFmaLaneOperand; ///< a multiply-add can take one lane of a register as
-                          ///< its factor (`fmla v.4s, v.4s, v.s[i]`)
-  bool hasMaskedStores;   ///< masks cost nothing: tails may be masked
-  uint64_t l1Bytes;       ///< first-level data cache of one core
-  uint64_t l2Bytes;       ///< second-level cache that one core can count on
+  unsigned vectorBits;                 ///< widest register that code should use
+  unsigned registers;                  ///< vector registers
+  bool hasFmaLaneOperand;              ///< a multiply-add can take one lane of a register as
+                                       ///< its factor (`fmla v.4s, v.4s, v.s[i]`)
+  bool hasMaskedStores;                ///< masks cost nothing: tails may be masked
+  uint64_t l1Bytes;                    ///< first-level data cache of one core
+  uint64_t l2Bytes;                    ///< second-level cache that one core can count on
+  llvm::ArrayRef<DotInstruction> dots; ///< the fastest first
 };
 
 /// One value of `--cpu`.

@@ -5,35 +5,45 @@
 
 using namespace nncc;
 
-/// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane
-/// (C7.2, FMLA by element), no masks.
-static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB) {
+// Integer dots (Arm ARM, C7.2): SDOT and UDOT come with +dotprod, SMMLA, UMMLA, USMMLA and USDOT with +i8mm.
+using Factor = DotInstruction::Factor;
+static constexpr DotInstruction dotprod[] = {
+    {"llvm.aarch64.neon.sdot", 128, 4, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/1}};
+static constexpr DotInstruction i8mm[] = {
+    {"llvm.aarch64.neon.smmla", 128, 8, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/2},
+    {"llvm.aarch64.neon.usmmla", 128, 8, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/2}};
+
+/// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane (C7.2, FMLA by element), no masks.
+static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB, llvm::ArrayRef<DotInstruction> dots = {}) {
   return {/*vectorBits=*/128,         /*registers=*/32,
           /*hasFmaLaneOperand=*/true,
           /*hasMaskedStores=*/false,  /*l1Bytes=*/l1KiB << 10,
-          /*l2Bytes=*/l2KiB << 10};
+          /*l2Bytes=*/l2KiB << 10,    dots};
 }
 
-// Cache sizes are configurable on most cores; these are what common chips have,
-// from the core's technical reference manual (TRM). `generic` takes the
-// smallest. The cores up to A55 issue in order: LLVM's unroller makes big
-// register tiles spill there (docs/architecture.md, "Code").
+// Cache sizes are configurable on most cores; these are what common chips have, from the core's technical reference
+// manual (TRM). `generic` takes the smallest. The cores up to A55 issue in order: LLVM's unroller makes big register
+// tiles spill there (docs/architecture.md, "Code"). Cores that have SVE run NEON code: their vectors are no longer.
 static const CpuSpec cpus[] = {
     {"generic", "generic", "+neon", neon(32, 128), /*unrollsLoops=*/true},
     {"cortex-a53", "cortex-a53", "", neon(32, 512),
      /*unrollsLoops=*/false}, // TRM 2.1: 8-64 KiB, 128 KiB-2 MiB
-    {"cortex-a55", "cortex-a55", "", neon(32, 128),
+    {"cortex-a55", "cortex-a55", "", neon(32, 128, dotprod),
      /*unrollsLoops=*/false}, // TRM A1.1: 16-64 KiB, 64-256 KiB
     {"cortex-a72", "cortex-a72", "", neon(32, 1024),
      /*unrollsLoops=*/true}, // TRM 2.1: 32 KiB, 512 KiB-4 MiB
-    {"cortex-a76", "cortex-a76", "", neon(64, 256),
+    {"cortex-a76", "cortex-a76", "", neon(64, 256, dotprod),
      /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 128-512 KiB
-    {"cortex-a78", "cortex-a78", "", neon(32, 256),
+    {"cortex-a78", "cortex-a78", "", neon(32, 256, dotprod),
      /*unrollsLoops=*/true}, // TRM A1.3: 32 or 64 KiB, 256-512 KiB
-    {"cortex-x1", "cortex-x1", "", neon(64, 512),
+    {"cortex-a710", "cortex-a710", "-sve", neon(32, 256, i8mm),
+     /*unrollsLoops=*/true}, // TRM 2.3: 32 or 64 KiB, 256 or 512 KiB
+    {"cortex-x1", "cortex-x1", "", neon(64, 512, dotprod),
      /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 512 KiB-1 MiB
-    {"neoverse-n1", "neoverse-n1", "", neon(64, 1024),
+    {"neoverse-n1", "neoverse-n1", "", neon(64, 1024, dotprod),
      /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 256 KiB-1 MiB
+    {"neoverse-v1", "neoverse-v1", "-sve", neon(64, 1024, i8mm),
+     /*unrollsLoops=*/true}, // TRM 2.3: 64 KiB, 512 KiB or 1 MiB
 };
 
 /// The core of the list that this machine reports; every other 64-bit Arm core

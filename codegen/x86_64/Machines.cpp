@@ -1,6 +1,7 @@
 // The x86-64 CPUs: the micro-architecture levels of the x86-64 psABI,
 // version 1.0, section 3.1.1.
 #include "codegen/x86_64/Machines.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -13,46 +14,63 @@ using namespace nncc;
 // each level that are common. v3: Haswell, 32 KiB and 256 KiB (Intel
 // optimization manual, table 2-22); v4: Skylake-SP, 32 KiB and 1 MiB
 // (same, 2.6.1).
+// Integer dots: pairs of words everywhere (Intel SDM volume 2, PMADDWD); four bytes, unsigned by signed, without
+// saturation, where the CPU has VNNI (same, VPDPBUSD), which no level includes.
+using Factor = DotInstruction::Factor;
+static constexpr DotInstruction ofFour[] = {
+    {"llvm.x86.avx512.vpdpbusd.512", 512, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1},
+    {"llvm.x86.avx512.vpdpbusd.256", 256, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1},
+    {"llvm.x86.avx512.vpdpbusd.128", 128, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1}};
+static constexpr DotInstruction ofPairs[] = {
+    {"llvm.x86.avx512.pmaddw.d.512", 512, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1},
+    {"llvm.x86.avx2.pmadd.wd", 256, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1},
+    {"llvm.x86.sse2.pmadd.wd", 128, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1}};
+
+static constexpr MachineNumbers avx2(llvm::ArrayRef<DotInstruction> dots) {
+  return {/*vectorBits=*/256,          /*registers=*/16,
+          /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/false,
+          /*l1Bytes=*/32 << 10,        /*l2Bytes=*/256 << 10,     dots};
+}
+
+static constexpr MachineNumbers avx512(llvm::ArrayRef<DotInstruction> dots) {
+  return {/*vectorBits=*/512,          /*registers=*/32,
+          /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/true,
+          /*l1Bytes=*/32 << 10,        /*l2Bytes=*/1 << 20,      dots};
+}
+
+// Each level includes those before it; VNNI is beside them, so code for one is not what all that follow can run.
 static const CpuSpec cpus[] = {
-    {"x86-64-v3",
-     "x86-64-v3",
-     "",
-     {/*vectorBits=*/256, /*registers=*/16, /*hasFmaLaneOperand=*/false,
-      /*hasMaskedStores=*/false,
-      /*l1Bytes=*/32 << 10, /*l2Bytes=*/256 << 10},
-     /*unrollsLoops=*/true},
-    {"x86-64-v4",
-     "x86-64-v4",
-     "-prefer-256-bit",
-     {/*vectorBits=*/512, /*registers=*/32, /*hasFmaLaneOperand=*/false,
-      /*hasMaskedStores=*/true,
-      /*l1Bytes=*/32 << 10, /*l2Bytes=*/1 << 20},
-     /*unrollsLoops=*/true},
+    {"x86-64-v3", "x86-64-v3", "", avx2(llvm::ArrayRef(ofPairs).drop_front()), /*unrollsLoops=*/true},
+    {"x86-64-v3-vnni", "x86-64-v3", "+avxvnni", avx2(llvm::ArrayRef(ofFour).drop_front()), /*unrollsLoops=*/true},
+    {"x86-64-v4", "x86-64-v4", "-prefer-256-bit", avx512(ofPairs), /*unrollsLoops=*/true},
+    {"x86-64-v4-vnni", "x86-64-v4", "-prefer-256-bit,+avx512vnni", avx512(ofFour), /*unrollsLoops=*/true},
 };
 
-/// The highest level that this machine has, by CPUID and by what the operating
-/// system saves.
-static const CpuSpec *detectHost() {
+/// By CPUID and by what the operating system saves.
+static bool canRun(const CpuSpec &cpu) {
 #if defined(__x86_64__)
-  llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
+  static const llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
   auto hasAll = [&](std::initializer_list<const char *> features) {
-    for (const char *feature : features)
-      if (!has.lookup(feature))
-        return false;
-    return true;
+    return llvm::all_of(features, [&](const char *feature) { return has.lookup(feature); });
   };
   if (!hasAll({"avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"}))
-    return nullptr;
-  return &cpus[hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}) ? 1 : 0];
+    return false;
+  llvm::StringRef name = cpu.name;
+  if (name.starts_with("x86-64-v4") && !hasAll({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
+    return false;
+  return !name.ends_with("-vnni") || has.lookup(cpu.machine.vectorBits == 512 ? "avx512vnni" : "avxvnni");
 #else
-  return nullptr;
+  return false;
 #endif
 }
 
-/// Each level includes those before it.
-static bool canRun(const CpuSpec &cpu) {
-  const CpuSpec *host = detectHost();
-  return host && cpu.machine.vectorBits <= host->machine.vectorBits;
+/// The last of the list that this machine can run.
+static const CpuSpec *detectHost() {
+  const CpuSpec *last = nullptr;
+  for (const CpuSpec &cpu : cpus)
+    if (canRun(cpu))
+      last = &cpu;
+  return last;
 }
 
 const Architecture &nncc::x86_64Architecture() {

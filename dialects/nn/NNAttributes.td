@@ -3,6 +3,27 @@
 #define NNCC_DIALECTS_NN_NNATTRIBUTES_TD
 include "dialects/nn/NNDialect.td"
 
+def NN_DotAttr : AttrDef<NN_Dialect, "Dot"> {
+  let mnemonic = "dot";
+  let summary = "an instruction that sums products of small integers";
+  let description = [{
+    Every lane of 32 bits gets the sum of `group` products of integers that lie side by side in its lanes of `lhs` and
+    `rhs`. `bits` is the width of the vectors, `instruction` the name of LLVM's intrinsic; it adds to its first operand
+    unless `adds` is false.
+
+    `rows` = 2 is a product of matrices instead: of two rows of `lhs` and two of `rhs`, each as long as `group`; the
+    four sums lie row by row.
+
+    ```mlir
+    #nn.dot<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = si8, adds = true, rows = 1>
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"name of the intrinsic">:$instruction, "int64_t":$bits, "int64_t":$group,
+                        "::mlir::Type":$lhs, "::mlir::Type":$rhs, "bool":$adds, "int64_t":$rows);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
   let mnemonic = "machine";
   let summary = "the numbers of one device that kernels are generated for";
@@ -10,14 +31,16 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
     Passes read numbers from here and never ask for a target. `vectorBits` is the width of one vector register,
     `vectorRegisters` their count, `fmaLane` says that one FMA can take one lane of a vector as scalar operand,
     `maskedStores` that a store under a mask costs one instruction; cache sizes are bytes per core. `mostLanes` bounds
-    the elements of a vector value; 0: code may hold a value in several registers.
+    the elements of a vector value; 0: code may hold a value in several registers. `dots`
+    are the instructions that sum products of small integers, the fastest first.
 
     ```mlir
     module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>}} {}
     ```
   }];
   let parameters = (ins "int64_t":$vectorBits, "int64_t":$vectorRegisters, "bool":$fmaLane, "bool":$maskedStores,
-                        "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes);
+                        "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes,
+                        OptionalArrayRefParameter<"DotAttr">:$dots);
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     /// How many elements of `bits` bits one vector register holds.

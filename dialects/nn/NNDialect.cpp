@@ -76,6 +76,7 @@ bool isElementwise(Operation *op) { return isa<UnaryOp, BinaryOp, SelectOp, Cast
 
 Attribute MachineAttr::parse(AsmParser &parser, Type) {
   int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0, mostLanes = 0;
+  SmallVector<DotAttr> dots;
   bool fmaLane = false, maskedStores = false;
   auto parseField = [&]() -> ParseResult {
     StringRef key;
@@ -103,6 +104,9 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
       return parseBool(fmaLane);
     if (key == "masked_stores")
       return parseBool(maskedStores);
+    if (key == "dots")
+      return parser.parseCommaSeparatedList(
+          AsmParser::Delimiter::Square, [&] { return parser.parseCustomAttributeWithFallback(dots.emplace_back()); });
     return parser.emitError(loc) << "unknown machine number '" << key << "'";
   };
   auto loc = parser.getCurrentLocation();
@@ -124,7 +128,7 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
     parser.emitError(loc) << "values of at most " << mostLanes << " lanes are no power of two from 4 on";
     return {};
   }
-  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2, mostLanes);
+  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, l1, l2, mostLanes, dots);
 }
 
 void MachineAttr::print(AsmPrinter &p) const {
@@ -136,7 +140,26 @@ void MachineAttr::print(AsmPrinter &p) const {
   p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes();
   if (getMostLanes())
     p << ", most_lanes = " << getMostLanes();
+  if (!getDots().empty()) {
+    p << ", dots = [";
+    llvm::interleaveComma(getDots(), p, [&](DotAttr dot) { p.printStrippedAttrOrType(dot); });
+    p << "]";
+  }
   p << ">";
+}
+
+//===-- #nn.dot ----------------------------------------------------------===//
+
+LogicalResult DotAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef instruction, int64_t bits,
+                              int64_t group, Type lhs, Type rhs, bool adds, int64_t rows) {
+  auto isSmall = [](Type type) { return type.isInteger(8) || type.isInteger(16); };
+  if (instruction.empty() || !isSmall(lhs) || !isSmall(rhs))
+    return emitError() << "a dot names an instruction, and multiplies integers of 8 or 16 bits";
+  if (rows < 1 || rows > 2 || (group != 2 && group != 4 && group != 8))
+    return emitError() << "a dot takes 2, 4 or 8 products, of 1 or 2 rows";
+  if (bits < 128 || bits > 2048 || !llvm::isPowerOf2_64(bits))
+    return emitError() << "no dot has vectors of " << bits << " bits";
+  return success();
 }
 
 //===-- #nn.gpu ----------------------------------------------------------===//
@@ -155,7 +178,7 @@ LogicalResult GpuAttr::verify(function_ref<InFlightDiagnostic()> emitError, int6
 
 MachineAttr GpuAttr::getThread() const {
   return MachineAttr::get(getContext(), getVectorBits(), getRegisters() / 4, /*fmaLane=*/true, /*maskedStores=*/false,
-                          /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32);
+                          /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32, /*dots=*/{});
 }
 
 } // namespace nncc::nn

@@ -50,8 +50,8 @@ TEST(Target, AnUnknownTargetListsTheValidOnes) {
 TEST(Target, AnUnknownCpuListsThoseOfTheTarget) {
   EXPECT_EQ(errorOf("aarch64-linux-gnu", "x86-64-v3"),
             "--cpu=x86-64-v3 is unknown for aarch64-linux-gnu\n"
-            "note: its CPUs are generic, cortex-a53, cortex-a55, cortex-a72, cortex-a76, cortex-a78, cortex-x1, "
-            "neoverse-n1");
+            "note: its CPUs are generic, cortex-a53, cortex-a55, cortex-a72, cortex-a76, cortex-a78, cortex-a710, "
+            "cortex-x1, neoverse-n1, neoverse-v1");
 }
 
 TEST(Target, NonGoalsAreNamed) {
