@@ -37,6 +37,16 @@ const char *nncc_status_string(nncc_status status) {
     return "no weights file, or one that was written for other code";
   case NNCC_WEIGHTS_CORRUPT:
     return "the weights are damaged: their hash differs";
+  case NNCC_ARENA_NOT_OF_DEVICE:
+    return "the arena is no memory that the device allocated";
+  case NNCC_DEVICE_FAILED:
+    return "the device cannot run the model, or failed, and the CPU is not wanted";
+  case NNCC_DEVICE_LOST:
+    return "the device was lost, and with it an input in its memory";
+  case NNCC_DEVICE_HUNG:
+    return "the device did not finish in time";
+  case NNCC_CANCELLED:
+    return "the program cancelled it";
   }
   return "unknown status";
 }

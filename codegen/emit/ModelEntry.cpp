@@ -277,7 +277,7 @@ GlobalVariable *EntryBuilder::addDescription() {
                   makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
                   makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports"),
                   makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout),
-                  makeArray(parts, i32, "nncc_parts")}),
+                  makeArray(parts, i32, "nncc_parts"), ConstantPointerNull::get(ptr)}),
       "nncc_description");
 }
 
@@ -343,8 +343,9 @@ void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
                                      makeArray(kernels, kernelStruct, "nncc_kernels")};
   members.append(stubs.begin(), stubs.end());
   members.push_back(makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0));
+  members.push_back(ConstantPointerNull::get(ptr)); // device_program
   Constant *table = makeStruct(members);
-  static_assert(sizeof(nncc_model) == 152, "the members above follow nncc_model of nncc/abi.h");
+  static_assert(sizeof(nncc_model) == 160, "the members above follow nncc_model of nncc/abi.h");
   addConstant(table, plan.name + "_model")->setLinkage(GlobalValue::ExternalLinkage);
 }
 

@@ -50,7 +50,20 @@ typedef enum nncc_status {
   /* What lies there is no weights file, or one of other code. */
   NNCC_WEIGHTS_OF_ANOTHER_MODEL = 14,
   /* The weights are not those that were written: their hash differs. */
-  NNCC_WEIGHTS_CORRUPT = 15
+  NNCC_WEIGHTS_CORRUPT = 15,
+  /* The arena is no memory that options->device allocated. */
+  NNCC_ARENA_NOT_OF_DEVICE = 16,
+  /* The device cannot run this model, or failed while it did, and the program
+   * wants no answer of the CPU. */
+  NNCC_DEVICE_FAILED = 17,
+  /* The device was lost, and with it an input that lay in its memory. Written
+   * again, the CPU computes with it. */
+  NNCC_DEVICE_LOST = 18,
+  /* The device did not finish in time, and may yet write to arena and outputs.
+   * M_init makes the context usable again. */
+  NNCC_DEVICE_HUNG = 19,
+  /* M_init: the program's callback of progress said so. */
+  NNCC_CANCELLED = 20
 } nncc_status;
 
 /* Element types. The elements of a tensor lie in row-major order, no gaps. */
@@ -101,6 +114,13 @@ typedef void (*nncc_parallel_for)(void *user, uint32_t count, void (*body)(void 
  * that called M_run or M_step. */
 typedef void (*nncc_on_kernel)(void *user, uint32_t kernel, int begin);
 
+/* Runs kernels of a model that was compiled for such a device (--device=...):
+ * nncc_vulkan_device() of nncc/vulkan.h gives one. */
+typedef struct nncc_device nncc_device;
+
+/* The code and tables of such a model: nncc/abi.h has its members. */
+typedef struct nncc_device_program nncc_device_program;
+
 /* Options of M_init. Start from zero and set the size:
  *   nncc_options options = {sizeof(nncc_options)};
  * Later versions append fields. A library reads 0 for what the program does not
@@ -128,6 +148,11 @@ typedef struct nncc_options {
   /* 0: M_init reads all weights and compares their hash with the one in the
    * file. 1: it reads the file's first 64 bytes alone. */
   uint64_t trust_weights;
+  /* NULL: the CPU runs all kernels. Otherwise those that were compiled for this
+   * kind of device run there, and the arena has to be memory that it allocated.
+   * It stays in use until the device releases the context. A model without such
+   * kernels takes any arena and does not look at it. */
+  nncc_device *device;
 } nncc_options;
 
 /* The first bytes of M.weights; the weights follow. A program that wants those
@@ -182,6 +207,8 @@ typedef struct nncc_model {
   nncc_status (*start)(void *context, const void *const *inputs, void *const *outputs);
   nncc_status (*step)(void *context, uint32_t max_kernels);
   uint64_t weights_file_bytes; /* what options->weights has to point to; 0: the weights are in the library */
+  /* What options->device runs; NULL: all kernels are the CPU's. */
+  const nncc_device_program *device_program;
 } nncc_model;
 
 #ifdef __cplusplus
@@ -198,14 +225,187 @@ typedef struct nncc_model {
 extern "C" {
 #endif
 
-/* Inside a library: what the generic core (runtime/model) knows of its model.
- * codegen/emit writes one, constant and internal. It is no part of the ABI,
- * since both sides come out of the same compiler. Pointers are 8 bytes. */
+/* The device half of the ABI: what a library compiled with --device tells the
+ * device that runs it. Program and device may be of different versions, so all
+ * of this only grows at its end, and nncc_device_program.kind says what kind of
+ * code it is.
+ *
+ * Every kernel has code for the CPU as well. Which of them the device runs is
+ * the compiler's choice, once for all; a run may leave any of them to the CPU. */
+
+/* Kinds of programs. SPIR-V: modules for Vulkan 1.1, one entry point `main`
+ * each, that read and write storage buffers of descriptor set 0. */
+#define NNCC_PROGRAM_SPIRV 1
+
+/* Features of a GPU that a variant may need, beyond SPIR-V's capability Shader:
+ * Vulkan's name, and the capability that it stands for. */
+#define NNCC_GPU_FLOAT16 (UINT64_C(1) << 0)     /* shaderFloat16: Float16 */
+#define NNCC_GPU_STORAGE16 (UINT64_C(1) << 1)   /* storageBuffer16BitAccess: StorageBuffer16BitAccess */
+#define NNCC_GPU_INT16 (UINT64_C(1) << 2)       /* shaderInt16: Int16 */
+#define NNCC_GPU_INT8 (UINT64_C(1) << 3)        /* shaderInt8: Int8 */
+#define NNCC_GPU_STORAGE8 (UINT64_C(1) << 4)    /* storageBuffer8BitAccess: StorageBuffer8BitAccess */
+#define NNCC_GPU_INT64 (UINT64_C(1) << 5)       /* shaderInt64: Int64 */
+#define NNCC_GPU_DOT_PRODUCT (UINT64_C(1) << 6) /* shaderIntegerDotProduct: DotProduct*KHR */
+
+/* Where a binding lies. Arena, every input and every output are memories of
+ * their own. Constants are one memory, filled when the model is opened. */
+#define NNCC_DEVICE_ARENA 0
+#define NNCC_DEVICE_CONSTANTS 1
+#define NNCC_DEVICE_INPUT 2
+#define NNCC_DEVICE_OUTPUT 3
+
+/* Bytes [byte_offset, byte_offset + bytes) of a memory. */
+typedef struct nncc_device_range {
+  uint32_t memory; /* NNCC_DEVICE_ARENA ... */
+  uint32_t index;  /* which input or output; else 0 */
+  uint64_t byte_offset;
+  uint64_t bytes;
+} nncc_device_range;
+
+/* One form of a function. */
+typedef struct nncc_device_variant {
+  uint64_t features;   /* NNCC_GPU_* bits that it needs, all of them */
+  uint32_t first_word; /* of its module in nncc_device_program.words */
+  uint32_t num_words;
+} nncc_device_variant;
+
+/* A function: one pipeline of the device, whatever number of kernels share it. */
+typedef struct nncc_device_function {
+  uint32_t first_variant; /* best first; the first whose features are there is taken */
+  uint32_t num_variants;
+  uint32_t num_bindings;       /* at most NNCC_DEVICE_MAX_BINDINGS: binding 0, 1, ... of set 0 */
+  uint32_t num_push_constants; /* words of 32 bits, at most NNCC_DEVICE_MAX_PUSH_CONSTANTS */
+} nncc_device_function;
+
+/* What every Vulkan device has: VkPhysicalDeviceLimits, "Required Limits". */
+#define NNCC_DEVICE_MAX_BINDINGS 4
+#define NNCC_DEVICE_MAX_PUSH_CONSTANTS 32
+/* The largest minStorageBufferOffsetAlignment there is: bindings begin at
+ * multiples of this. */
+#define NNCC_DEVICE_OFFSET_ALIGN 256
+
+/* One call of a function. */
+typedef struct nncc_device_dispatch {
+  uint32_t function;
+  uint32_t flags;               /* NNCC_DISPATCH_* bits */
+  uint32_t groups[3];           /* workgroups, at most 65535 each */
+  uint32_t first_binding;       /* in nncc_device_program.bindings, as many as the function has */
+  uint32_t first_push_constant; /* in nncc_device_program.push_constants, likewise */
+  uint32_t reserved;            /* 0 */
+} nncc_device_dispatch;
+
+/* What earlier dispatches of the same segment write is complete and visible,
+ * and what they read is read, before this dispatch begins. Not needed by the
+ * first of a segment. */
+#define NNCC_DISPATCH_BARRIER 1u
+
+/* Consecutive kernels of the device, no CPU kernel between them: submitted as
+ * one, where nobody looks in between.
+ *
+ * The CPU hands over memory before it, and takes it back behind it. `give` are
+ * the ranges that the device reads or writes and that the CPU may have in its
+ * caches: those that CPU kernels or the program touched since the device had
+ * them last, and all of `take`. `take` are those that the device writes and
+ * that a CPU kernel or the program reads before the device writes them again.
+ * Of a port that does not lie in the device's memory the `give` ranges are
+ * copied there and the `take` ranges copied back: so outputs are in `take` to
+ * the byte, and an input is in `give` of the first segment that reads it. */
+typedef struct nncc_device_segment {
+  uint32_t first_kernel;
+  uint32_t num_kernels;
+  uint32_t first_range; /* in nncc_device_program.ranges: num_give of them, then num_take */
+  uint32_t num_give;
+  uint32_t num_take;
+  uint32_t reserved; /* 0 */
+} nncc_device_segment;
+
+/* A piece of the memory of constants, and where it comes from. */
+typedef struct nncc_device_upload {
+  uint32_t is_table; /* 0: from the weights; 1: from nncc_device_program.tables */
+  uint32_t reserved; /* 0 */
+  uint64_t source_offset;
+  uint64_t byte_offset; /* in the memory of constants */
+  uint64_t bytes;
+} nncc_device_upload;
+
+struct nncc_device_program {
+  uint32_t size;         /* sizeof(nncc_device_program) of the compiler that made it */
+  uint32_t kind;         /* NNCC_PROGRAM_SPIRV */
+  uint64_t features;     /* NNCC_GPU_* bits that some variant can make use of */
+  const uint32_t *words; /* all modules: section .rodata.nncc.M.spirv */
+  const void *weights;   /* in the library; NULL: they lie outside, the core knows where */
+  const void *tables;    /* constants that device code alone reads; may be NULL */
+  uint64_t constants_bytes;
+  uint32_t num_uploads;
+  uint32_t num_functions;
+  uint32_t num_variants;
+  uint32_t num_dispatches;
+  uint32_t num_bindings;
+  uint32_t num_push_constants;
+  uint32_t num_segments;
+  uint32_t num_ranges;
+  const nncc_device_upload *uploads;
+  const nncc_device_function *functions;
+  const nncc_device_variant *variants;
+  const nncc_device_dispatch *dispatches; /* in the order of kernels */
+  const nncc_device_range *bindings;
+  const uint32_t *push_constants;
+  const nncc_device_segment *segments; /* in the order of kernels; every kernel of the device is in one */
+  const nncc_device_range *ranges;
+  /* num_kernels + 1 numbers: kernel k is the device's and has the dispatches
+   * [first_dispatch[k], first_dispatch[k + 1]); the CPU's, if there is none. */
+  const uint32_t *first_dispatch;
+};
+
+/* An input or output. */
 typedef struct nncc_port {
   uint64_t bytes;
   uint64_t align; /* of one element, a power of two */
 } nncc_port;
 
+/* What a device is told of a model that it opens. The tables outlive it. */
+typedef struct nncc_device_model {
+  uint32_t size; /* sizeof(nncc_device_model) */
+  uint32_t num_kernels;
+  const nncc_device_program *program;
+  const void *context; /* M_context, by which the program names the model */
+  void *arena;
+  uint64_t arena_bytes;
+  const void *weights;    /* wherever they lie */
+  const nncc_port *ports; /* the inputs, then the outputs */
+  uint32_t num_inputs;
+  uint32_t num_outputs;
+  uint32_t state_words; /* of 64 bits: NNCC_DEVICE_STATE_WORDS of the program */
+  uint32_t reserved;    /* 0 */
+} nncc_device_model;
+
+/* Words of M_context that a device keeps its handles in: it has no heap. */
+#define NNCC_DEVICE_STATE_WORDS(functions, dispatches, segments, ports)                                                \
+  (64 + (functions) + (dispatches) + (segments) + 4 * (ports))
+
+/* A device. The core of a library calls it, on the threads that call M_init,
+ * M_run and M_step; models of several threads may share one. Both functions
+ * return NNCC_OK, or NNCC_MORE: the CPU has to do it, or a status for the
+ * program. */
+struct nncc_device {
+  uint32_t size; /* sizeof(nncc_device) */
+  uint32_t reserved;
+  /* M_init. `state` is uninitialized, or still in use by an earlier open of the
+   * same context, which ends here. It stays where it is until the device
+   * releases the context. */
+  nncc_status (*open)(nncc_device *device, const nncc_device_model *model, uint64_t *state);
+  /* Runs kernels [first, first + count), all of them the device's: a whole
+   * segment, or one kernel, behind which all memory is the CPU's to look at.
+   *
+   * ports    inputs, then outputs, checked
+   * returns  NNCC_MORE: nothing runs any more and the inputs are what they were;
+   *          the arena may be anything. The core begins again, on the CPU */
+  nncc_status (*run)(nncc_device *device, uint64_t *state, const void *const *ports, uint32_t first, uint32_t count);
+};
+
+/* Inside a library: what the generic core (runtime/model) knows of its model.
+ * codegen/emit writes one, constant and internal. It is no part of the ABI,
+ * since both sides come out of the same compiler. Pointers are 8 bytes. */
 typedef struct nncc_model_desc {
   uint64_t arena_bytes;
   uint64_t arena_align; /* a power of two */
@@ -220,6 +420,7 @@ typedef struct nncc_model_desc {
   /* Into how many parts each kernel may be cut at most, 1 for those that stay
    * whole; NULL: all do. */
   const uint32_t *parts;
+  const nncc_device_program *device_program; /* NULL: all kernels are the CPU's */
 } nncc_model_desc;
 
 #define NNCC_WEIGHTS_MAGIC "nnccwts1"
@@ -227,6 +428,9 @@ typedef struct nncc_model_desc {
 
 /* Words of M_context before the pointers that a run keeps there. */
 #define NNCC_CONTEXT_FIXED_WORDS 8
+/* Behind these pointers, where a model has kernels of a device: the core's own
+ * words, then NNCC_DEVICE_STATE_WORDS. */
+#define NNCC_CONTEXT_DEVICE_WORDS 2
 
 #ifdef __cplusplus
 }
