@@ -8,9 +8,16 @@ _Static_assert(offsetof(nncc_context, ports) == NNCC_CONTEXT_FIXED_WORDS * sizeo
 _Static_assert(sizeof(void *) == sizeof(uint64_t), "nncc targets are 64-bit");
 _Static_assert(sizeof(nncc_weights_header) == NNCC_WEIGHTS_ALIGN, "the weights behind it are as aligned as it is");
 
+_Static_assert(sizeof(nncc_device_context) == NNCC_CONTEXT_DEVICE_WORDS * sizeof(uint64_t),
+               "codegen/emit sizes M_context by this");
+
 /* Bytes of nncc_options in its first version. */
 #define FIRST_OPTIONS_BYTES offsetof(nncc_options, weights)
 _Static_assert(FIRST_OPTIONS_BYTES == 40, "programs of the first version exist");
+
+/* The functions for models with and without kernels of a device have this in
+ * common. Part of its caller: a library holds one of them. */
+#define SHARED static inline __attribute__((always_inline))
 
 /* Differs between models and from what uninitialized memory is likely to hold.
  */
@@ -67,16 +74,63 @@ static nncc_status nncc_core_prepare(const nncc_model_desc *model, nncc_context 
   return NNCC_OK;
 }
 
+SHARED nncc_status init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                        const nncc_options *options, nncc_options *known) {
+  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, known);
+  if (status == NNCC_OK && (known->weights || known->weights_bytes || known->trust_weights))
+    return NNCC_BAD_OPTIONS; /* there are weights inside */
+  return status;
+}
+
 nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                            const nncc_options *options) {
   nncc_options known;
-  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, &known);
-  if (status != NNCC_OK)
-    return status;
-  if (known.weights || known.weights_bytes || known.trust_weights)
-    return NNCC_BAD_OPTIONS; /* there are weights inside */
+  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  if (status == NNCC_OK)
+    context->owner = owner_of(model);
+  return status;
+}
+
+static nncc_device_context *device_context(const nncc_model_desc *model, nncc_context *context) {
+  return (nncc_device_context *)(uintptr_t)(context->ports + model->num_inputs + model->num_outputs);
+}
+
+/* The last of M_init: after it the context is the model's. */
+static nncc_status open_device(const nncc_model_desc *model, nncc_context *context, nncc_device *device) {
+  const nncc_device_program *program = model->device_program;
+  nncc_device_context *own = device_context(model, context);
+  uint32_t num_ports = model->num_inputs + model->num_outputs;
+  own->device = 0;
+  own->has_failed = 0;
+  if (device) {
+    nncc_device_model opened = {0};
+    opened.size = sizeof opened;
+    opened.num_kernels = model->num_kernels;
+    opened.program = program;
+    opened.context = context;
+    opened.arena = context->arena;
+    opened.arena_bytes = model->arena_bytes;
+    opened.weights = context->weights ? context->weights : program->weights;
+    opened.ports = model->ports;
+    opened.num_inputs = model->num_inputs;
+    opened.num_outputs = model->num_outputs;
+    opened.state_words =
+        NNCC_DEVICE_STATE_WORDS(program->num_functions, program->num_dispatches, program->num_segments, num_ports);
+    nncc_status status = device->open(device, &opened, own->state);
+    if (status == NNCC_OK)
+      own->device = device;
+    else if (status != NNCC_MORE)
+      return status;
+  }
   context->owner = owner_of(model);
   return NNCC_OK;
+}
+
+nncc_status nncc_core_init_device(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                                  const nncc_options *options) {
+  nncc_options known;
+  nncc_status status = init(model, context, arena, arena_bytes, options, &known);
+  return status == NNCC_OK ? open_device(model, context, known.device) : status;
 }
 
 static uint64_t rotate(uint64_t word, int bits) { return word << bits | word >> (64 - bits); }
@@ -91,7 +145,7 @@ static uint64_t add_lane(uint64_t hash, uint64_t lane) { return (hash ^ add_word
 
 /* XXH64 with seed 0 of `bytes` bytes, a multiple of 32, at an aligned address.
  * source  https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md */
-static uint64_t hash_of(const uint64_t *words, uint64_t bytes) {
+SHARED uint64_t hash_of(const uint64_t *words, uint64_t bytes) {
   uint64_t hash = prime5;
   if (bytes) {
     /* Written out: four chains of multiplications that the processor runs side by side. */
@@ -113,7 +167,7 @@ static uint64_t hash_of(const uint64_t *words, uint64_t bytes) {
 
 /* Checks the weights of a model that does not have them inside. Every bit of the
  * file counts: what is not covered by the hash is compared. */
-static nncc_status check_weights(const nncc_model_desc *model, const nncc_options *options) {
+SHARED nncc_status check_weights(const nncc_model_desc *model, const nncc_options *options) {
   if (options->trust_weights > 1)
     return NNCC_BAD_OPTIONS;
   if (!options->weights)
@@ -137,17 +191,30 @@ static nncc_status check_weights(const nncc_model_desc *model, const nncc_option
   return NNCC_OK;
 }
 
+SHARED nncc_status init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                               const nncc_options *options, nncc_options *known) {
+  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, known);
+  if (status == NNCC_OK)
+    status = check_weights(model, known); /* last, since it may take long */
+  if (status == NNCC_OK)
+    context->weights = (const uint8_t *)known->weights + sizeof(nncc_weights_header);
+  return status;
+}
+
 nncc_status nncc_core_init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                                   const nncc_options *options) {
   nncc_options known;
-  nncc_status status = nncc_core_prepare(model, context, arena, arena_bytes, options, &known);
+  nncc_status status = init_extern(model, context, arena, arena_bytes, options, &known);
   if (status == NNCC_OK)
-    status = check_weights(model, &known); /* last, since it may take long */
-  if (status != NNCC_OK)
-    return status;
-  context->weights = (const uint8_t *)known.weights + sizeof(nncc_weights_header);
-  context->owner = owner_of(model);
-  return NNCC_OK;
+    context->owner = owner_of(model);
+  return status;
+}
+
+nncc_status nncc_core_init_extern_device(const nncc_model_desc *model, nncc_context *context, void *arena,
+                                         size_t arena_bytes, const nncc_options *options) {
+  nncc_options known;
+  nncc_status status = init_extern(model, context, arena, arena_bytes, options, &known);
+  return status == NNCC_OK ? open_device(model, context, known.device) : status;
 }
 
 static int overlap(const void *a, uint64_t a_bytes, const void *b, uint64_t b_bytes) {
@@ -198,7 +265,7 @@ nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
-static void run_kernel(const nncc_model_desc *model, const nncc_context *context, uint32_t kernel) {
+SHARED void run_kernel(const nncc_model_desc *model, const nncc_context *context, uint32_t kernel) {
   nncc_job job = {kernel,
                   1,
                   context->arena,
@@ -213,13 +280,18 @@ static void run_kernel(const nncc_model_desc *model, const nncc_context *context
     nncc_core_dispatch(&job, 0);
 }
 
-nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+SHARED nncc_status check_step(const nncc_model_desc *model, const nncc_context *context) {
   if (!context)
     return NNCC_NULL_POINTER;
   if (context->owner != owner_of(model))
     return NNCC_NOT_INITIALIZED;
-  if (!context->is_running)
-    return NNCC_NOT_STARTED;
+  return context->is_running ? NNCC_OK : NNCC_NOT_STARTED;
+}
+
+nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+  nncc_status status = check_step(model, context);
+  if (status != NNCC_OK)
+    return status;
   for (; max_kernels && context->next_kernel < model->num_kernels; --max_kernels) {
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
@@ -238,4 +310,63 @@ nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, c
                           void *const *outputs) {
   nncc_status status = nncc_core_start(model, context, inputs, outputs);
   return status == NNCC_OK ? nncc_core_step(model, context, UINT32_MAX) : status;
+}
+
+/* How many kernels the device takes at once, from the next one on; 0: that one
+ * is the CPU's. */
+static uint32_t kernels_of_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+  const nncc_device_context *own = device_context(model, context);
+  const uint32_t *first = model->device_program->first_dispatch;
+  uint32_t begin = context->next_kernel, end = begin;
+  if (!own->device || own->has_failed)
+    return 0;
+  while (end < model->num_kernels && first[end] != first[end + 1])
+    ++end;
+  /* Whole segments, where nobody looks in between. */
+  int is_whole = !context->on_kernel && end - begin <= max_kernels && (!begin || first[begin - 1] == first[begin]);
+  return is_whole || begin == end ? end - begin : 1;
+}
+
+nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+  nncc_status status = check_step(model, context);
+  if (status != NNCC_OK)
+    return status;
+  nncc_device_context *own = device_context(model, context);
+  if (!context->next_kernel)
+    own->has_failed = 0;
+  while (max_kernels && context->next_kernel < model->num_kernels) {
+    uint32_t kernel = context->next_kernel, count = kernels_of_device(model, context, max_kernels);
+    if (context->on_kernel)
+      context->on_kernel(context->user, kernel, 1);
+    uint32_t first = kernel; /* of those that the CPU runs */
+    status = count ? own->device->run(own->device, own->state, context->ports, kernel, count) : NNCC_MORE;
+    if (status == NNCC_MORE) {
+      if (count) {
+        own->has_failed = 1;
+        first = 0;
+      }
+      for (uint32_t i = first; i <= kernel; ++i)
+        run_kernel(model, context, i);
+      status = NNCC_OK;
+      count = 1;
+    }
+    if (context->on_kernel)
+      context->on_kernel(context->user, kernel, 0);
+    if (status != NNCC_OK) {
+      context->is_running = 0;
+      return status;
+    }
+    context->next_kernel += count;
+    max_kernels -= count;
+  }
+  if (context->next_kernel < model->num_kernels)
+    return NNCC_MORE;
+  context->is_running = 0;
+  return NNCC_OK;
+}
+
+nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                                 void *const *outputs) {
+  nncc_status status = nncc_core_start(model, context, inputs, outputs);
+  return status == NNCC_OK ? nncc_core_step_device(model, context, UINT32_MAX) : status;
 }

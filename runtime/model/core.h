@@ -20,6 +20,14 @@ typedef struct nncc_context {
   const void *ports[]; /* inputs, then outputs, of the run that goes on */
 } nncc_context;
 
+/* What lies behind these pointers, where a model has kernels of a device. */
+typedef struct nncc_device_context {
+  nncc_device *device; /* NULL: the CPU runs all kernels */
+  uint32_t has_failed; /* the CPU finishes the run that goes on */
+  uint32_t reserved;
+  uint64_t state[]; /* the device's own: NNCC_DEVICE_STATE_WORDS */
+} nncc_device_context;
+
 /* What all parts of a running kernel share. codegen/emit knows the members. */
 typedef struct nncc_job {
   uint32_t kernel;
@@ -51,6 +59,18 @@ nncc_status nncc_core_init(const nncc_model_desc *model, nncc_context *context, 
 nncc_status nncc_core_init_extern(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
                                   const nncc_options *options);
 
+/* The same two for a model with kernels of a device, which options->device is
+ * given, if it is there: nncc_core_step_device and nncc_core_run_device run what
+ * was initialized so. Functions of their own, so that a library without such
+ * kernels does not carry them.
+ *
+ * context      NNCC_CONTEXT_DEVICE_WORDS and NNCC_DEVICE_STATE_WORDS more
+ */
+nncc_status nncc_core_init_device(const nncc_model_desc *model, nncc_context *context, void *arena, size_t arena_bytes,
+                                  const nncc_options *options);
+nncc_status nncc_core_init_extern_device(const nncc_model_desc *model, nncc_context *context, void *arena,
+                                         size_t arena_bytes, const nncc_options *options);
+
 /* Checks and copies the pointers; the next step begins with the first kernel.
  */
 nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
@@ -62,5 +82,12 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
 /* nncc_core_start, then every kernel. */
 nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
                           void *const *outputs);
+
+/* The same two where options->device takes a part: segments of its kernels at
+ * once, unless there is a hook or max_kernels ends within one. Where the device
+ * fails, all kernels of the run so far are repeated on the CPU, without hooks. */
+nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels);
+nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
+                                 void *const *outputs);
 
 #endif

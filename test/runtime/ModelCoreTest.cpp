@@ -35,8 +35,9 @@ extern "C" void nncc_core_dispatch(void *argument, uint32_t part) {
 namespace {
 /// Two inputs of 16 and 3 bytes, two outputs of 8 and 0 bytes, five kernels, an arena of 256 bytes.
 const nncc_port ports[] = {{16, 8}, {3, 1}, {8, 4}, {0, 4}};
-const nncc_model_desc model = {256, 64, NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, 0, 0, nullptr};
-const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, 0, 0, nullptr};
+const nncc_model_desc model = {256,     64,     NNCC_CPU_ARM_NEON | NNCC_CPU_ARM_DOTPROD, 2, 2, 5, 0, ports, 0, 0,
+                               nullptr, nullptr};
+const nncc_model_desc another = {0, 1, 0, 0, 0, 1, 0, nullptr, 0, 0, nullptr, nullptr};
 
 class ModelCore : public testing::Test {
 protected:
@@ -189,7 +190,7 @@ protected:
   nncc_status init() { return nncc_core_init_extern(&described, context(), nullptr, 0, &options); }
   nncc_context *context() { return reinterpret_cast<nncc_context *>(words); }
 
-  const nncc_model_desc described = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(File), 0x1234, nullptr};
+  const nncc_model_desc described = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(File), 0x1234, nullptr, nullptr};
   uint64_t words[NNCC_CONTEXT_FIXED_WORDS + 4] = {};
   File file = {};
   nncc_options options = {};
@@ -239,7 +240,7 @@ TEST_F(ExternWeights, AreTrustedOnDemand) {
 }
 
 TEST_F(ExternWeights, MayBeNone) {
-  const nncc_model_desc none = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(nncc_weights_header), 0x1234, nullptr};
+  const nncc_model_desc none = {0, 1, 0, 0, 0, 1, 0, nullptr, sizeof(nncc_weights_header), 0x1234, nullptr, nullptr};
   file.header.bytes = sizeof file.header;
   file.header.hash = llvm::xxHash64(llvm::ArrayRef<uint8_t>());
   EXPECT_EQ(nncc_core_init_extern(&none, context(), nullptr, 0, &options), NNCC_OK);
@@ -354,4 +355,137 @@ TEST_F(ModelCore, CutsKernelsIntoParts) {
   ASSERT_EQ(init(&options), NNCC_OK);
   ASSERT_EQ(run(), NNCC_OK);
 }
+/// Writes down what it is asked for, and answers as it is told.
+struct FakeDevice : nncc_device {
+  FakeDevice() : nncc_device{sizeof(nncc_device), 0, openIt, runIt} {}
+  static nncc_status openIt(nncc_device *device, const nncc_device_model *opened, uint64_t *state) {
+    auto *self = static_cast<FakeDevice *>(device);
+    self->opened = *opened;
+    state[opened->state_words - 1] = 7; // the last word is ours
+    return self->answer;
+  }
+  static nncc_status runIt(nncc_device *device, uint64_t *state, const void *const *ports, uint32_t first,
+                           uint32_t count) {
+    auto *self = static_cast<FakeDevice *>(device);
+    EXPECT_EQ(state[self->opened.state_words - 1], 7u);
+    self->lastPorts.assign(ports, ports + 4);
+    self->calls += std::to_string(first) + "+" + std::to_string(count) + " ";
+    return first == self->failsAt ? self->failure : NNCC_OK;
+  }
+  nncc_device_model opened = {};
+  nncc_status answer = NNCC_OK, failure = NNCC_MORE;
+  uint32_t failsAt = UINT32_MAX;
+  std::vector<const void *> lastPorts;
+  std::string calls;
+};
+
+/// Of five kernels, 1, 2 and 4 are the device's: segments of two kernels and of one.
+class DeviceKernels : public ModelCore {
+protected:
+  void SetUp() override {
+    ModelCore::SetUp();
+    program.size = sizeof program;
+    program.kind = NNCC_PROGRAM_SPIRV;
+    program.weights = weights;
+    program.num_functions = 3;
+    program.num_dispatches = 4;
+    program.num_segments = 2;
+    program.first_dispatch = first;
+    onDevice = model;
+    onDevice.device_program = &program;
+    options.size = sizeof options;
+    options.device = &device;
+  }
+  nncc_context *context() { return reinterpret_cast<nncc_context *>(words.data()); }
+  nncc_status init() { return nncc_core_init_device(&onDevice, context(), arena, sizeof arena, &options); }
+  nncc_status run() { return nncc_core_run_device(&onDevice, context(), inputs, outputs); }
+
+  const uint32_t first[6] = {0, 0, 2, 3, 3, 4};
+  const char weights[4] = {};
+  nncc_device_program program = {};
+  nncc_model_desc onDevice;
+  FakeDevice device;
+  nncc_options options = {};
+  std::vector<uint64_t> words = std::vector<uint64_t>(
+      NNCC_CONTEXT_FIXED_WORDS + 4 + NNCC_CONTEXT_DEVICE_WORDS + NNCC_DEVICE_STATE_WORDS(3, 4, 2, 4), 0x55);
+};
+
+TEST_F(DeviceKernels, AreTheCpusWithoutADevice) {
+  options.device = nullptr;
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 1, 2, 3, 4}));
+}
+
+TEST_F(DeviceKernels, GoToTheDeviceBySegments) {
+  ASSERT_EQ(init(), NNCC_OK);
+  EXPECT_EQ(device.opened.program, &program);
+  EXPECT_EQ(device.opened.arena, arena);
+  EXPECT_EQ(device.opened.weights, weights);
+  EXPECT_EQ(device.opened.context, context());
+  for (int i = 0; i < 2; ++i) {
+    device.calls.clear();
+    dispatched.clear();
+    ASSERT_EQ(run(), NNCC_OK);
+    EXPECT_EQ(device.calls, "1+2 4+1 ");
+    EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 3}));
+  }
+  EXPECT_EQ(device.lastPorts, (std::vector<const void *>{a, b, c, nullptr}));
+}
+
+TEST_F(DeviceKernels, GoOneByOneWhereSomebodyLooks) {
+  std::string calls;
+  options.user = &calls;
+  options.on_kernel = [](void *user, uint32_t kernel, int begin) {
+    *static_cast<std::string *>(user) += (begin ? "<" : ">") + std::to_string(kernel);
+  };
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(device.calls, "1+1 2+1 4+1 ");
+  EXPECT_EQ(calls, "<0>0<1>1<2>2<3>3<4>4");
+}
+
+TEST_F(DeviceKernels, GoOneByOneInSteps) {
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(nncc_core_start(&onDevice, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 2), NNCC_MORE); // ends within a segment
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 9), NNCC_OK);   // begins within it
+  EXPECT_EQ(device.calls, "1+1 2+1 4+1 ");
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 1), NNCC_NOT_STARTED);
+}
+
+TEST_F(DeviceKernels, AreRepeatedByTheCpuWhereTheDeviceFails) {
+  ASSERT_EQ(init(), NNCC_OK);
+  device.failsAt = 4;
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(device.calls, "1+2 4+1 ");
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 3, 0, 1, 2, 3, 4}));
+  // The next run is the device's again.
+  device.failsAt = UINT32_MAX;
+  dispatched.clear();
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(device.calls, "1+2 4+1 1+2 4+1 ");
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 3}));
+}
+
+TEST_F(DeviceKernels, EndTheRunWhereTheDeviceSaysSo) {
+  ASSERT_EQ(init(), NNCC_OK);
+  device.failsAt = 1;
+  device.failure = NNCC_DEVICE_HUNG;
+  EXPECT_EQ(run(), NNCC_DEVICE_HUNG);
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0}));
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 1), NNCC_NOT_STARTED);
+}
+
+TEST_F(DeviceKernels, AreTheCpusIfTheDeviceDoesNotWantThem) {
+  device.answer = NNCC_MORE;
+  ASSERT_EQ(init(), NNCC_OK);
+  ASSERT_EQ(run(), NNCC_OK);
+  EXPECT_EQ(device.calls, "");
+  EXPECT_EQ(dispatched.size(), 5u);
+  device.answer = NNCC_ARENA_NOT_OF_DEVICE;
+  EXPECT_EQ(init(), NNCC_ARENA_NOT_OF_DEVICE);
+  EXPECT_EQ(run(), NNCC_NOT_INITIALIZED);
+}
+
 } // namespace
