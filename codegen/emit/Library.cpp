@@ -1,9 +1,10 @@
-// The last step of a compile: from an LLVM module and a plan to libM.a, M.h and
-// M.json.
+// The last step of a compile: from an LLVM module and a plan to libM.a or libM.so,
+// M.h and M.json.
 #include "codegen/emit/Library.h"
 #include "codegen/emit/Archive.h"
 #include "codegen/emit/Header.h"
 #include "codegen/emit/ModelEntry.h"
+#include "codegen/emit/SharedLibrary.h"
 #include "codegen/emit/StackBound.h"
 #include "codegen/emit/WeightsFile.h"
 #include "lib/support/InternalError.h"
@@ -133,6 +134,33 @@ Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &fi
   });
 }
 
+/// Writes libM.a, or libM.so.
+static Error writeLibrary(const ModelPlan &plan, const EmitOptions &options, MemoryBufferRef code, LibraryFacts &facts,
+                          OutputFiles &files) {
+  bool hasWeights = plan.weightsBytes && !plan.externWeights;
+  if (hasWeights)
+    facts.sections.push_back({weightsSection(plan), uint64_t(plan.weightsBytes)});
+  auto writeWeights = [&](raw_ostream &os) -> Error {
+    HashingStream hash(os);
+    if (Error error = writeWeightsObject(plan, options.packWeight, hash))
+      return error;
+    facts.weightsHash = hash.hex();
+    return Error::success();
+  };
+  if (plan.isShared) {
+    OutputFiles::Writer writer = writeWeights;
+    return writeSharedLibrary(plan, code, hasWeights ? &writer : nullptr, files);
+  }
+  std::vector<ArchiveMember> members;
+  Expected<ArchiveMember> codeMember = objectMember(plan.name + ".o", code);
+  if (!codeMember)
+    return codeMember.takeError();
+  members.push_back(std::move(*codeMember));
+  if (hasWeights)
+    members.push_back({plan.name + "_weights.o", weightsObjectBytes(plan), {weightsSymbol(plan)}, writeWeights});
+  return files.write(libraryFileName(plan), [&](raw_ostream &os) { return writeArchive(members, os); });
+}
+
 Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPlan &plan, const EmitOptions &options,
                                    OutputFiles &files) {
   Expected<EmittedCode> code = emitCode(*module, plan, options);
@@ -140,24 +168,7 @@ Expected<LibraryFacts> emitLibrary(std::unique_ptr<llvm::Module> module, ModelPl
     return code.takeError();
   module.reset();
   LibraryFacts facts = std::move(code->facts);
-
-  std::vector<ArchiveMember> members;
-  Expected<ArchiveMember> codeMember = objectMember(plan.name + ".o", code->object->getMemBufferRef());
-  if (!codeMember)
-    return codeMember.takeError();
-  members.push_back(std::move(*codeMember));
-  if (plan.weightsBytes && !plan.externWeights) {
-    members.push_back(
-        {plan.name + "_weights.o", weightsObjectBytes(plan), {weightsSymbol(plan)}, [&](raw_ostream &os) -> Error {
-           HashingStream hash(os);
-           if (Error error = writeWeightsObject(plan, options.packWeight, hash))
-             return error;
-           facts.weightsHash = hash.hex();
-           return Error::success();
-         }});
-    facts.sections.push_back({weightsSection(plan), uint64_t(plan.weightsBytes)});
-  }
-  if (Error error = files.write("lib" + plan.name + ".a", [&](raw_ostream &os) { return writeArchive(members, os); }))
+  if (Error error = writeLibrary(plan, options, code->object->getMemBufferRef(), facts, files))
     return std::move(error);
   if (plan.externWeights)
     if (Error error = emitWeightsFile(plan, options.packWeight, files))

@@ -1,5 +1,5 @@
-// The last step of a compile: from an LLVM module and a plan to libM.a, M.h and
-// M.json, and M.weights where they lie outside. The façade of this folder.
+// The last step of a compile: from an LLVM module and a plan to libM.a or libM.so,
+// M.h and M.json, and M.weights where they lie outside. The façade of this folder.
 #ifndef NNCC_CODEGEN_EMIT_LIBRARY_H
 #define NNCC_CODEGEN_EMIT_LIBRARY_H
 #include "codegen/emit/Manifest.h"
@@ -46,7 +46,8 @@ llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, cons
 /// plan    weightsHash is set
 llvm::Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &files);
 
-/// Emits the files of a library: libM.a, M.h, M.json and, with externWeights, M.weights; the caller commits them.
+/// Emits the files of a library: libM.a (with isShared libM.so), M.h, M.json and, with externWeights, M.weights; the
+/// caller commits them.
 ///
 /// module  is destroyed as soon as its code is made
 /// error   a failed write ("cannot write 'out/libm.a': No space left on

@@ -177,7 +177,7 @@ void writeSizes(json::OStream &json, const ModelPlan &plan, const LibraryFacts &
 }
 
 void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
-  json.attribute("file", "lib" + plan.name + ".a");
+  json.attribute("file", libraryFileName(plan));
   json.attributeArray("sections", [&] {
     for (const LibraryFacts::Section &section : facts.sections)
       json.object([&] {
@@ -193,6 +193,8 @@ void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts
     json.attribute("weights_blake3", facts.weightsHash);
 }
 } // namespace
+
+std::string nncc::libraryFileName(const ModelPlan &plan) { return "lib" + plan.name + (plan.isShared ? ".so" : ".a"); }
 
 void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_ostream &os) {
   json::OStream json(os, /*IndentSize=*/1);

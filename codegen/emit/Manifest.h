@@ -20,6 +20,9 @@ struct LibraryFacts {
   std::string codeHash, weightsHash;  ///< BLAKE3 of the members, hex
 };
 
+/// libM.a, or libM.so.
+std::string libraryFileName(const ModelPlan &plan);
+
 /// Writes M.json: the same bytes for the same plan and facts.
 void writeManifest(const ModelPlan &plan, const LibraryFacts &facts, llvm::raw_ostream &os);
 

@@ -90,7 +90,8 @@ struct ModelPlan {
   unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
   std::vector<PeakTensor> peakTensors;
   int64_t stackBytes = -1;    ///< bound on the stack that M_run uses; -1 until computed
-  bool externWeights = false; ///< in M.weights instead of the archive
+  bool isShared = false;      ///< libM.so instead of libM.a
+  bool externWeights = false; ///< in M.weights instead of the library
   uint64_t weightsLayout = 0; ///< of the header of M.weights; set by addModelEntry()
   uint64_t weightsHash = 0;   ///< of the header of M.weights; set when it is written
 };

@@ -64,13 +64,23 @@ typedef struct nncc_compile_options {
   size_t num_inputs;
   /* 1: the weights go to NAME.weights and not into the library. */
   uint32_t extern_weights;
-  uint32_t reserved; /* 0 */
+  /* 1: libNAME.so instead of libNAME.a, for Linux and Android. */
+  uint32_t shared_library;
+  /* "NAME=nhwc": how outputs lie in the program's memory, as --output-layout of
+   * `nncc compile`. */
+  const char *const *output_layouts;
+  size_t num_output_layouts;
 } nncc_compile_options;
 
-/* Compiles a model to libNAME.a, NAME.h and NAME.json (and NAME.weights, with
- * extern_weights) in the output directory: all files, or none unless the result is NNCC_COMPILE_OK. May be called
- * from several threads at once. */
+/* Compiles a model to libNAME.a (libNAME.so, with shared_library), NAME.h and
+ * NAME.json (and NAME.weights, with extern_weights) in the output directory: all
+ * files, or none unless the result is NNCC_COMPILE_OK. May be called from several
+ * threads at once. */
 NNCC_COMPILER_API nncc_compile_status nncc_compile(const nncc_compile_options *options);
+
+/* What `cpu` is the best for the machine that calls: "x86-64-v4". The text lives
+ * as long as the program; NULL where nncc has no target for this machine. */
+NNCC_COMPILER_API const char *nncc_host_cpu(void);
 
 /* "0.1.0" */
 NNCC_COMPILER_API const char *nncc_version(void);

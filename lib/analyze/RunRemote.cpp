@@ -1,12 +1,11 @@
 // Runs a model of another architecture under an emulator: links it with the loader (runtime/loader) into a program
 // and talks to that over a socket, so that one start serves any number of inputs.
+#include "codegen/emit/SharedLibrary.h"
 #include "lib/analyze/ChildProcess.h"
 #include "lib/analyze/LoaderObject.h"
 #include "lib/analyze/RunModel.h"
 #include "lib/analyze/TemporaryFolder.h"
 #include "lib/support/InternalError.h"
-#include "lld/Common/CommonLinkerContext.h"
-#include "lld/Common/Driver.h"
 #include "nncc/abi.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
@@ -16,8 +15,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-LLD_HAS_DRIVER(elf)
 
 using namespace nncc;
 using llvm::Error;
@@ -195,14 +192,8 @@ static llvm::Expected<std::string> linkProgram(const ModelObjects &objects, cons
       return weights.takeError();
     words.push_back(*weights);
   }
-  std::vector<const char *> arguments;
-  for (const std::string &word : words)
-    arguments.push_back(word.c_str());
-  std::string output;
-  llvm::raw_string_ostream stream(output);
-  lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
-  if (result.retCode != 0)
-    return internalError("cannot link the model with its loader: " + output);
+  if (Error error = runLinker(words))
+    return internalError("cannot link the model with its loader: " + llvm::toString(std::move(error)));
   return words[4];
 }
 

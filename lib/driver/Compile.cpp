@@ -116,6 +116,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
   result.plan.externWeights = options.externWeights;
+  result.plan.isShared = options.isShared;
   if (failed(checkSizes(module, result.plan)))
     return failure();
   if (reached(Stage::P))

@@ -36,6 +36,7 @@ struct CompileOptions {
   Stage stopAfter = Stage::LLVM;
   bool lineInfo = false;           ///< `-g`
   bool externWeights = false;      ///< `--weights=extern`
+  bool isShared = false;           ///< `--emit=shared`
   bool reuseArena = true;          ///< off: every tensor keeps its memory, for the numeric debugger
   std::optional<int64_t> partWork; ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
   /// Sets up every pass manager: printing, timing, filters of the command line.

@@ -20,7 +20,7 @@ namespace nncc {
 
 namespace {
 
-enum class Emit { Library, Object, Assembly, LLVM, MLIR };
+enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR };
 
 cl::opt<std::string> output(
     "o",
@@ -31,6 +31,7 @@ cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (def
 cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
 cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
                    cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
+                              clEnumValN(Emit::Shared, "shared", "libNAME.so instead of libNAME.a"),
                               clEnumValN(Emit::Object, "obj", "NAME.o and its weights instead of the archive"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
                               clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after")),
@@ -91,8 +92,8 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
 
 int compileModel() {
   bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
-  if (!depfile.empty() && emit != Emit::Library)
-    return reportError("--depfile needs --emit=lib: its rule is that of libNAME.a");
+  if (!depfile.empty() && emit != Emit::Library && emit != Emit::Shared)
+    return reportError("--depfile needs --emit=lib or shared: its rule is that of the library");
   if (stopAfter.getNumOccurrences() && emit != Emit::MLIR)
     return reportError("--stop-after needs --emit=mlir");
   auto options = sharedOptions(NativeCpu::Refuse);
@@ -105,6 +106,7 @@ int compileModel() {
                        " is no C identifier that a library can use\nnote: for example --name=" + modelIdentifier(name));
   options->name = name;
   options->lineInfo = lineInfo;
+  options->isShared = emit == Emit::Shared;
   options->externWeights = weightsPlace == WeightsPlace::Extern;
   options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
 
@@ -118,6 +120,8 @@ int compileModel() {
   Progress progress;
   options->progress = std::ref(progress);
 
+  if (Error error = checkLibraryForm(*options))
+    return reportError(std::move(error));
   // An unusable folder is said before the work, not after.
   std::unique_ptr<OutputFiles> files;
   if (!isText) {
@@ -170,7 +174,7 @@ int compileModel() {
     return reportError(facts.takeError());
   std::unique_ptr<OutputFiles> rule;
   if (!depfile.empty()) {
-    std::vector<std::string> targets{files->pathOf("lib" + prefix + ".a")};
+    std::vector<std::string> targets{files->pathOf(libraryFileName(compilation->plan))};
     if (options->externWeights)
       targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
     auto written = writeDepfile(depfile, targets, filesRead);

@@ -47,7 +47,16 @@ public:
         return fail("input '" + Twine(options.inputs[i]) + "' is not NAME=FORMAT");
       compileOptions.import.inputFormats[name.str()] = format.str();
     }
+    for (size_t i = 0; i < options.num_output_layouts; ++i) {
+      auto [name, layout] = StringRef(options.output_layouts[i]).rsplit('=');
+      if (name.empty() || layout.empty())
+        return fail("output layout '" + Twine(options.output_layouts[i]) + "' is not NAME=nhwc or NAME=nchw");
+      compileOptions.import.outputLayouts[name.str()] = layout.str();
+    }
     compileOptions.externWeights = options.extern_weights != 0;
+    compileOptions.isShared = options.shared_library != 0;
+    if (Error error = nncc::checkLibraryForm(compileOptions))
+      return fail(toString(std::move(error)));
 
     auto context = nncc::makeContext();
     nncc::DiagnosticPrinter printer(*context, options.model, [this](nncc::Severity severity, const std::string &text) {
@@ -116,9 +125,18 @@ extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *given) {
   nncc_compile_options options = {};
   std::memcpy(&options, given, std::min<size_t>(given->size, sizeof options));
   if (!options.model || !options.output_directory || (options.num_dims && !options.dims) ||
-      (options.num_binds && !options.binds) || (options.num_inputs && !options.inputs))
+      (options.num_binds && !options.binds) || (options.num_inputs && !options.inputs) ||
+      (options.num_output_layouts && !options.output_layouts))
     return NNCC_COMPILE_BAD_ARGUMENT;
   return Request(options).run();
+}
+
+extern "C" const char *nncc_host_cpu(void) {
+  static const std::string name = [] {
+    auto target = nncc::parseTarget("", "native", nncc::NativeCpu::Detect);
+    return target ? std::string(target->cpu.name) : (consumeError(target.takeError()), std::string());
+  }();
+  return name.empty() ? nullptr : name.c_str();
 }
 
 extern "C" const char *nncc_version(void) { return NNCC_VERSION; }

@@ -42,4 +42,11 @@ Error checkLibraryName(const CompileOptions &options, StringRef folder) {
                            "' as well\nnote: give this one another name, for example --name=" + name + "_2");
 }
 
+Error checkLibraryForm(const CompileOptions &options) {
+  if (!options.isShared || options.target.isLinux())
+    return Error::success();
+  return createStringError("programs of " + options.target.name +
+                           " load no shared libraries\nnote: a static library, --emit=lib, is for every target");
+}
+
 } // namespace nncc

@@ -15,5 +15,8 @@ std::string libraryName(const CompileOptions &options);
 /// error  there is one, and no option said the name
 llvm::Error checkLibraryName(const CompileOptions &options, llvm::StringRef folder);
 
+/// Checks that the target can load a shared library, where one is to be made.
+llvm::Error checkLibraryForm(const CompileOptions &options);
+
 } // namespace nncc
 #endif

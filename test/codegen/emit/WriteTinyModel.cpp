@@ -1,5 +1,5 @@
 // Writes the library of the made-up model, for tests that link and run it.
-// Usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]
+// Usage: tiny-model [--shared] FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]
 #include "codegen/CpuFeatures.h"
 #include "codegen/emit/Identifiers.h"
 #include "codegen/emit/Library.h"
@@ -11,8 +11,11 @@ using namespace llvm;
 
 int main(int argc, char **argv) {
   std::vector<std::string> args(argv + 1, argv + argc);
+  bool isShared = !args.empty() && args[0] == "--shared";
+  if (isShared)
+    args.erase(args.begin());
   if (args.size() < 2) {
-    errs() << "usage: tiny-model FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]\n";
+    errs() << "usage: tiny-model [--shared] FOLDER TARGET [NAME] [EXTRA-WEIGHT-BYTES] [CPU]\n";
     return 2;
   }
   std::string name = args.size() > 2 ? args[2] : "tiny";
@@ -20,6 +23,7 @@ int main(int argc, char **argv) {
   mlir::MLIRContext mlirContext;
   LLVMContext llvmContext;
   nncc::ModelPlan plan = nncc::test::tinyPlan(mlirContext, nncc::modelIdentifier(name), args[1], extra);
+  plan.isShared = isShared;
   if (args.size() > 4)
     plan.cpu = args[4];
   auto fail = [](Error error) {

@@ -78,6 +78,19 @@ int main(int argc, char **argv) {
     options.num_inputs = 0;
   }
 
+  options.name = "loaded";
+  options.shared_library = 1;
+  EXPECT(nncc_host_cpu() != NULL);
+  options.cpu = nncc_host_cpu();
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+  EXPECT(file_exists(argv[2], "libloaded.so") && !file_exists(argv[2], "libloaded.a"));
+  options.cpu = NULL;
+  options.target = "aarch64-none-elf";
+  EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+  EXPECT(messages.errors == 1 && strstr(messages.first, "load no shared libraries") != NULL);
+  messages.errors = 0;
+  options.shared_library = 0;
+
   options.target = "armv7-linux-gnueabihf";
   options.name = "nothing";
   EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
