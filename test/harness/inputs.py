@@ -30,7 +30,7 @@ def make_inputs(path, seed: int, hint: dict) -> dict[str, np.ndarray]:
     for index, (name, (dtype, shape)) in enumerate(model_inputs(path, hint.get("shapes")).items()):
         random = np.random.default_rng([seed, index])
         if name in hint.get("values", {}):
-            result[name] = np.asarray(hint["values"][name], dtype).reshape(shape)
+            result[name] = np.full(shape, hint["values"][name], dtype)
             continue
         if dtype.kind != "f":
             high = 2 if dtype.kind == "b" else 100
