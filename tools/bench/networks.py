@@ -1,0 +1,127 @@
+"""The networks of the benchmark: found, fetched, made or quantized, with every dim a number, so that all engines read the same file."""
+import copy
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "test" / "harness"))
+import inputs as seeded  # noqa: E402
+import make_network  # noqa: E402
+import models  # noqa: E402
+import oracle  # noqa: E402
+
+GENERATED = ["mobilenet_v1", "mobilenet_v2", "squeezenet", "resnet50", "minilm"]
+QUANTIZED = "-int8"  # NAME-int8: NAME with 8-bit activations and weights, as onnxruntime's quantizer writes it
+_QUANTIZED_OPS = ("QuantizeLinear", "QLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
+
+
+@dataclass
+class Network:
+    """A model file without dynamic dims, an input for it and what onnxruntime says to that."""
+    name: str
+    path: Path
+    inputs: dict[str, np.ndarray]
+    reference: dict[str, np.ndarray]
+    is_quantized: bool
+
+    @property
+    def key(self) -> str:
+        """What results of this file are kept under."""
+        return f"{self.path.stem}"
+
+
+def default_names() -> list[str]:
+    """The generated networks, then those of the tests."""
+    return GENERATED + list(models.manifest())
+
+
+def folder(name: str) -> Path:
+    """A folder of the benchmark's own in the cache."""
+    path = models.cache_folder() / "bench" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def find(name: str) -> Network:
+    """A network by its name: generated, of models.json, `digits`, one of these with -int8 behind it, or a file. Raises MissingModel."""
+    path, hint = _original(name)
+    values = seeded.make_inputs(path, 0, hint["input"])
+    model = _fixed(onnx.load(path), values, hint.get("bind", []))
+    values = {key: value for key, value in values.items() if key not in hint.get("bind", [])}
+    reference = oracle.run(model.SerializeToString(), values)
+    for output in model.graph.output:
+        output.type.tensor_type.shape.CopyFrom(_shape(reference[output.name].shape))
+    return Network(Path(name).stem, _keep(Path(name).stem, model), values, reference,
+                   any(node.op_type.startswith(_QUANTIZED_OPS) for node in model.graph.node))
+
+
+def _original(name: str) -> tuple[Path, dict]:
+    """The file that a name stands for, and what models.json, or make_network.py, says of its inputs."""
+    if name.endswith(".onnx"):
+        return Path(name), {"input": {}}
+    if name.endswith(QUANTIZED):
+        return _quantized(name), _original(name.removesuffix(QUANTIZED))[1]
+    if name in make_network.NETWORKS:
+        path = folder("made") / f"{name}.onnx"
+        data = make_network.make_network(name).SerializeToString()
+        if not path.exists() or path.read_bytes() != data:
+            path.write_bytes(data)
+        return path, {"input": make_network.INPUTS.get(name, make_network.IMAGE)}
+    if name not in models.OWN_MODELS:
+        if name not in models.manifest():
+            raise models.MissingModel(f"{name}: no such network; known: {', '.join([*default_names(), *models.OWN_MODELS])}")
+        models.fetch([name])
+    return models.model_path(name), models.entry_of(name)
+
+
+def _fixed(model: onnx.ModelProto, values: dict[str, np.ndarray], binds: list[str]) -> onnx.ModelProto:
+    """A copy of a model whose inputs have the shapes of `values`; `binds` become constants."""
+    model = copy.deepcopy(model)
+    graph = model.graph
+    for value in list(graph.input):
+        if value.name in binds:
+            graph.initializer.append(onnx.numpy_helper.from_array(values[value.name], value.name))
+            graph.input.remove(value)
+        elif value.name in values:
+            value.type.tensor_type.shape.CopyFrom(_shape(values[value.name].shape))
+    del graph.value_info[:]  # may name the dims that are numbers now
+    return model
+
+
+def _shape(dims) -> onnx.TensorShapeProto:
+    return onnx.TensorShapeProto(dim=[onnx.TensorShapeProto.Dimension(dim_value=dim) for dim in dims])
+
+
+def _keep(name: str, model: onnx.ModelProto) -> Path:
+    """Writes a model into the cache, under its name and a hash of it."""
+    data = model.SerializeToString(deterministic=True)
+    path = folder("models") / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}.onnx"
+    if not path.exists():
+        temporary = path.with_suffix(".part")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    return path
+
+
+def _quantized(name: str) -> Path:
+    """NAME quantized by onnxruntime: QDQ, a scale for each channel, 7 bits of weights (8 overflow in onnxruntime on CPUs without VNNI)."""
+    from onnxruntime import quantization
+    path, hint = _original(name.removesuffix(QUANTIZED))
+    made = folder("made") / f"{name}-{models.hash_of(path)[:12]}.onnx"
+    if made.exists():
+        return made
+
+    class Reader(quantization.CalibrationDataReader):
+        """Four inputs to learn the ranges from."""
+        def __init__(self):
+            self.left = iter([seeded.make_inputs(path, seed, hint["input"]) for seed in range(4)])
+
+        def get_next(self):
+            return next(self.left, None)
+
+    quantization.quantize_static(str(path), str(made), Reader(), per_channel=True, reduce_range=True)
+    return made
