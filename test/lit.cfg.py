@@ -37,6 +37,10 @@ config.substitutions += [
 for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-system-aarch64"):
     if shutil.which(program):
         config.available_features.add(program)
+lavapipe = "/usr/share/vulkan/icd.d/lvp_icd.%s.json" % os.uname().machine  # Mesa's GPU in software
+if os.path.exists(lavapipe) and shutil.which("spirv-as"):
+    config.available_features.add("lavapipe")
+    config.substitutions.append(("%lavapipe", lavapipe))
 if subprocess.run(["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
     config.available_features.add("mount")
 if os.path.exists(os.path.join(config.nncc_tools_dir, "nncc")):

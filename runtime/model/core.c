@@ -312,19 +312,17 @@ nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, c
   return status == NNCC_OK ? nncc_core_step(model, context, UINT32_MAX) : status;
 }
 
-/* How many kernels the device takes at once, from the next one on; 0: that one
- * is the CPU's. */
+/* How many kernels the device takes at once, from the next one on, at most so
+ * many; 0: that one is the CPU's. */
 static uint32_t kernels_of_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
   const nncc_device_context *own = device_context(model, context);
-  const uint32_t *first = model->device_program->first_dispatch;
-  uint32_t begin = context->next_kernel, end = begin;
+  const uint32_t *first = model->device_program->first_dispatch + context->next_kernel;
+  uint32_t left = model->num_kernels - context->next_kernel, count = 0;
   if (!own->device || own->has_failed)
     return 0;
-  while (end < model->num_kernels && first[end] != first[end + 1])
-    ++end;
-  /* Whole segments, where nobody looks in between. */
-  int is_whole = !context->on_kernel && end - begin <= max_kernels && (!begin || first[begin - 1] == first[begin]);
-  return is_whole || begin == end ? end - begin : 1;
+  while (count < left && count < max_kernels && first[count] != first[count + 1])
+    ++count;
+  return count;
 }
 
 nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
@@ -332,14 +330,15 @@ nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *co
   if (status != NNCC_OK)
     return status;
   nncc_device_context *own = device_context(model, context);
+  uint32_t is_watched = context->on_kernel || max_kernels != UINT32_MAX;
   if (!context->next_kernel)
     own->has_failed = 0;
   while (max_kernels && context->next_kernel < model->num_kernels) {
-    uint32_t kernel = context->next_kernel, count = kernels_of_device(model, context, max_kernels);
+    uint32_t kernel = context->next_kernel, count = kernels_of_device(model, context, is_watched ? 1 : max_kernels);
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
     uint32_t first = kernel; /* of those that the CPU runs */
-    status = count ? own->device->run(own->device, own->state, context->ports, kernel, count) : NNCC_MORE;
+    status = count ? own->device->run(own->device, own->state, context->ports, kernel, count, is_watched) : NNCC_MORE;
     if (status == NNCC_MORE) {
       if (count) {
         own->has_failed = 1;

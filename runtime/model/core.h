@@ -84,7 +84,7 @@ nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, c
                           void *const *outputs);
 
 /* The same two where options->device takes a part: segments of its kernels at
- * once, unless there is a hook or max_kernels ends within one. Where the device
+ * once, unless there is a hook or max_kernels is not UINT32_MAX. Where the device
  * fails, all kernels of the run so far are repeated on the CPU, without hooks. */
 nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels);
 nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,

@@ -365,11 +365,11 @@ struct FakeDevice : nncc_device {
     return self->answer;
   }
   static nncc_status runIt(nncc_device *device, uint64_t *state, const void *const *ports, uint32_t first,
-                           uint32_t count) {
+                           uint32_t count, uint32_t isWatched) {
     auto *self = static_cast<FakeDevice *>(device);
     EXPECT_EQ(state[self->opened.state_words - 1], 7u);
     self->lastPorts.assign(ports, ports + 4);
-    self->calls += std::to_string(first) + "+" + std::to_string(count) + " ";
+    self->calls += std::to_string(first) + "+" + std::to_string(count) + (isWatched ? "! " : " ");
     return first == self->failsAt ? self->failure : NNCC_OK;
   }
   nncc_device_model opened = {};
@@ -441,16 +441,16 @@ TEST_F(DeviceKernels, GoOneByOneWhereSomebodyLooks) {
   };
   ASSERT_EQ(init(), NNCC_OK);
   ASSERT_EQ(run(), NNCC_OK);
-  EXPECT_EQ(device.calls, "1+1 2+1 4+1 ");
+  EXPECT_EQ(device.calls, "1+1! 2+1! 4+1! ");
   EXPECT_EQ(calls, "<0>0<1>1<2>2<3>3<4>4");
 }
 
 TEST_F(DeviceKernels, GoOneByOneInSteps) {
   ASSERT_EQ(init(), NNCC_OK);
   ASSERT_EQ(nncc_core_start(&onDevice, context(), inputs, outputs), NNCC_OK);
-  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 2), NNCC_MORE); // ends within a segment
-  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 9), NNCC_OK);   // begins within it
-  EXPECT_EQ(device.calls, "1+1 2+1 4+1 ");
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 2), NNCC_MORE);        // ends within a segment
+  EXPECT_EQ(nncc_core_step_device(&onDevice, context(), UINT32_MAX), NNCC_OK); // the rest at once
+  EXPECT_EQ(device.calls, "1+1! 2+1 4+1 ");
   EXPECT_EQ(nncc_core_step_device(&onDevice, context(), 1), NNCC_NOT_STARTED);
 }
 
