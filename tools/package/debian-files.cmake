@@ -34,6 +34,10 @@ License: Apache-2.0-with-LLVM-exceptions
 ")
 file(REMOVE "${doc}/LICENSE")
 
+# Where Debian's Python looks.
+file(MAKE_DIRECTORY "${usr}/lib/python3/dist-packages")
+file(CREATE_LINK ../../../share/nncc/python/nncc "${usr}/lib/python3/dist-packages/nncc" SYMBOLIC)
+
 # Policy 12.7 and 12.1: changelog and manual are compressed. Times are fixed, so that the same build gives the same package.
 if(DEFINED ENV{SOURCE_DATE_EPOCH})
   set(time $ENV{SOURCE_DATE_EPOCH})

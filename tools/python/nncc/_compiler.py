@@ -1,0 +1,196 @@
+"""Compiling: the C interface of include/nncc/compiler.h, which is loaded when it is first needed."""
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import os
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Union
+
+import numpy as np
+
+from nncc import _abi, _install, _model
+
+# A path of an ONNX file, its bytes, or an onnx.ModelProto.
+OnnxModel = Union[str, "os.PathLike[str]", bytes, Any]
+Texts = Mapping[str, str]
+
+
+class CompileError(Exception):
+    """A model or an option with which no library can be made; the text is that of `nncc compile`.
+
+    messages  (severity, text) of each: "error", "warning" or "note"
+    """
+
+    def __init__(self, messages: list[tuple[str, str]]):
+        self.messages = messages
+        super().__init__("\n".join(text for _, text in messages) or "the compiler gave no reason")
+
+
+class Recipe(NamedTuple):
+    """What a model was compiled from, to be compiled again for another target."""
+    model: Union[Path, bytes]
+    dims: dict[str, int]
+    bind: dict[str, Any]
+    inputs: dict[str, str]
+    output_layouts: dict[str, str]
+
+
+@functools.lru_cache(maxsize=None)
+def _library() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(_install.prefix() / "lib" / "libnncc-compiler.so"))
+    library.nncc_compile.argtypes = [ctypes.POINTER(_abi.CompileOptions)]
+    for function in (library.nncc_version, library.nncc_host_cpu):
+        function.argtypes, function.restype = [], ctypes.c_char_p
+    return library
+
+
+def version() -> str:
+    """The version of the compiler: "0.1.0"."""
+    return _library().nncc_version().decode()
+
+
+def host_cpu() -> str:
+    """What cpu="native" stands for on this machine: "x86-64-v4".
+
+    error  OSError: nncc has no target for this machine, or its CPU is older than every one that nncc knows
+    """
+    name = _library().nncc_host_cpu()
+    if name is None:
+        raise OSError("this machine's CPU is none that nncc compiles for")
+    return name.decode()
+
+
+def _strings(values: Iterable[str]) -> tuple[Any, int]:
+    encoded = [os.fsencode(value) for value in values]
+    return (ctypes.c_char_p * len(encoded))(*encoded), len(encoded)
+
+
+def _bound(name: str, value: Any, folder: Path, index: int) -> str:
+    """A value of `bind` in the words of --bind; arrays become files in a folder."""
+    if isinstance(value, str):
+        return f"{name}={value}"
+    if isinstance(value, (np.ndarray, np.generic)):
+        path = folder / f"bind{index}.npy"
+        np.save(path, value)
+        return f"{name}={path}"
+    if isinstance(value, (list, tuple)):
+        return f"{name}=[" + ",".join(str(element).lower() for element in value) + "]"
+    return f"{name}={str(value).lower()}"  # True is true
+
+
+def _model_file(model: Union[Path, bytes], folder: Path) -> Path:
+    if isinstance(model, Path):
+        return model
+    path = folder / "model.onnx"
+    path.write_bytes(model)
+    return path
+
+
+def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Optional[str], cpu: Optional[str], shared: bool,
+                debug_info: bool, extern_weights: bool) -> None:
+    """`nncc compile` into a folder. error: CompileError; warnings are Python's"""
+    messages: list[tuple[str, str]] = []
+
+    def on_message(_user: object, severity: int, text: bytes) -> None:
+        messages.append((_abi.SEVERITIES[severity], text.decode(errors="replace")))
+
+    with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
+        folder = Path(scratch)
+        options = _abi.CompileOptions(size=ctypes.sizeof(_abi.CompileOptions), debug_info=debug_info, extern_weights=extern_weights,
+                                      shared_library=shared, on_message=_abi.Message(on_message))
+        options.model = os.fsencode(_model_file(recipe.model, folder))
+        options.output_directory = os.fsencode(output)
+        for field, text in (("name", name), ("target", target), ("cpu", host_cpu() if cpu == "native" else cpu)):
+            setattr(options, field, None if text is None else text.encode())
+        options.dims, options.num_dims = _strings(f"{key}={size}" for key, size in recipe.dims.items())
+        options.binds, options.num_binds = _strings(_bound(key, value, folder, index) for index, (key, value) in enumerate(recipe.bind.items()))
+        options.inputs, options.num_inputs = _strings(f"{key}={text}" for key, text in recipe.inputs.items())
+        options.output_layouts, options.num_output_layouts = _strings(f"{key}={text}" for key, text in recipe.output_layouts.items())
+        status = _library().nncc_compile(options)
+    if status != 0:
+        raise CompileError(messages)
+    for severity, text in messages:
+        if severity == "warning":
+            warnings.warn(text, stacklevel=4)
+
+
+def _recipe(model: OnnxModel, dims: Optional[Mapping[str, int]], bind: Optional[Mapping[str, Any]], inputs: Optional[Texts],
+            output_layouts: Optional[Texts]) -> Recipe:
+    if hasattr(model, "SerializeToString"):
+        model = model.SerializeToString()
+    if not isinstance(model, bytes):
+        model = Path(model).absolute()
+    return Recipe(model, dict(dims or {}), dict(bind or {}), dict(inputs or {}), dict(output_layouts or {}))
+
+
+def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,  # noqa: A001
+            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, cpu: str = "native", threads: int = 1) -> "_model.Model":
+    """Compiles an ONNX model for this machine and loads it.
+
+    model           path of the file, its bytes, or an onnx.ModelProto (bytes: no external data)
+    dims            sizes of symbolic dims: {"batch": 1}
+    bind            inputs that become constants: {"sr": 16000}; a number, a list, an array of the input's type, or a text as of --bind
+    inputs          how inputs lie in memory: {"image": "u8,nhwc,mean=127.5,scale=0.0078125"}, as --input of `nncc compile`
+    output_layouts  {"mask": "nhwc"}, as --output-layout of `nncc compile`
+    cpu             "native", or a name of the list in `nncc compile --help`
+    threads         how many run a large kernel, this one included: 1 to 64; the bits of the results do not depend on it
+    error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads
+    """
+    _model.check_threads(threads)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
+        _compile_to(Path(folder), recipe, name=None, target=None, cpu=cpu, shared=True, debug_info=False, extern_weights=False)
+        # What is loaded stays there when its file is gone.
+        library, = Path(folder).glob("lib*.so")
+        return _model.load(library, threads=threads, _recipe=recipe)
+
+
+def save(recipe: Recipe, folder: Union[str, "os.PathLike[str]"], *, name: Optional[str], target: Optional[str], cpu: Optional[str],
+         shared: bool, debug_info: bool, extern_weights: bool) -> Path:
+    """See Model.save. Returns the path of the library."""
+    output = Path(folder)
+    before = _manifests(output)
+    _compile_to(output, recipe, name=name, target=target, cpu=cpu, shared=shared, debug_info=debug_info, extern_weights=extern_weights)
+    # Without `name` the compiler makes one of the file's: it is that of the manifest that is new.
+    manifest, = _manifests(output) - before
+    return output / json.loads(manifest.path.read_text())["library"]["file"]
+
+
+class _Manifest(NamedTuple):
+    path: Path
+    inode: int
+    time_ns: int
+
+
+def _manifests(folder: Path) -> set[_Manifest]:
+    found = ((path, path.stat()) for path in folder.glob("*.json"))
+    return {_Manifest(path, stat.st_ino, stat.st_mtime_ns) for path, stat in found}
+
+
+def inspect(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,
+            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, target: Optional[str] = None,
+            cpu: Optional[str] = None) -> dict[str, Any]:
+    """What a model needs, without generating code: the document of `nncc inspect --json`.
+
+    returns  "inputs" and "outputs" (name, type, shape: numbers and names of dims), "opsets", "ops", "to_bind" (the dims and inputs that
+             `compile` wants to know), and "plan" where nothing is left to bind: kernels, arena_bytes, weights_bytes, ...
+    error    CompileError: what is wrong with the model or an option
+    """
+    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
+        folder = Path(scratch)
+        command = [str(_install.prefix() / "bin" / "nncc"), "inspect", str(_model_file(recipe.model, folder)), "--json"]
+        command += [f"--dim={key}={size}" for key, size in recipe.dims.items()]
+        command += [f"--bind={_bound(key, value, folder, index)}" for index, (key, value) in enumerate(recipe.bind.items())]
+        command += [f"--input={key}={text}" for key, text in recipe.inputs.items()]
+        command += [f"--output-layout={key}={text}" for key, text in recipe.output_layouts.items()]
+        command += [f"--{key}={text}" for key, text in (("target", target), ("cpu", cpu)) if text]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode != 0:
+        raise CompileError([("note" if ": note: " in f": {line}" else "error", line) for line in done.stderr.splitlines()])
+    return json.loads(done.stdout)
