@@ -89,6 +89,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     llvm::raw_string_ostream(reason) << "elements of type " << contraction.element;
     return std::nullopt;
   }
+  if (typeOf(root->getResult(0)).getElementType() != contraction.element) {
+    reason = "sums of another type than the operands'";
+    return std::nullopt;
+  }
   for (Value value : {lhs, rhs, bias})
     if (value && (!inputOf(value) || typeOf(value).getElementType() != contraction.element)) {
       reason = "an operand of the root is computed in the kernel, or of another type";

@@ -6,6 +6,25 @@ using namespace nncc::nn;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// Zero points come in pairs, one of the input, and one or one for each output channel of the filter.
+template <typename Adaptor>
+static LogicalResult checkZeroPoints(std::optional<Location> location, Adaptor &op, int64_t outputs) {
+  Value ofInput = op.getInputZeroPoint(), ofFilter = op.getFilterZeroPoint();
+  if (!ofInput && !ofFilter)
+    return success();
+  if (!ofInput || !ofFilter)
+    return emitOptionalError(location, "has the zero point of one operand only");
+  for (auto [zero, operand] : {std::pair(ofInput, op.getInput()), std::pair(ofFilter, op.getFilter())})
+    if (typeOf(zero).getElementType() != typeOf(operand).getElementType())
+      return emitOptionalError(location, "a zero point is ", typeOf(zero).getElementType(), ", its operand is ",
+                               typeOf(operand).getElementType());
+  if (typeOf(ofInput).getShape() != ArrayRef<int64_t>{1} || (typeOf(ofFilter).getShape() != ArrayRef<int64_t>{1} &&
+                                                             typeOf(ofFilter).getShape() != ArrayRef<int64_t>{outputs}))
+    return emitOptionalError(location, "zero points are ", typeOf(ofInput), " and ", typeOf(ofFilter),
+                             ", must be one of the input, and one or ", outputs, " of the filter");
+  return success();
+}
+
 /// What conv2d and conv_transpose2d share: ranks, groups, list lengths, bias.
 template <typename Adaptor> static LogicalResult checkConvolution(std::optional<Location> location, Adaptor &op) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter());
@@ -23,11 +42,14 @@ template <typename Adaptor> static LogicalResult checkConvolution(std::optional<
                              channels / groups);
   if (op.getBias() && typeOf(op.getBias()).getShape() != ArrayRef<int64_t>{outputs})
     return emitOptionalError(location, "bias must have one value per output channel (", outputs, ")");
-  for (Value parameter : {op.getFilter(), op.getBias()})
-    if (parameter && typeOf(parameter).getElementType() != input.getElementType())
-      return emitOptionalError(location, parameter == op.getBias() ? "bias" : "filter", " is ",
-                               typeOf(parameter).getElementType(), ", the input is ", input.getElementType());
-  return success();
+  // Two tensors of 8 bits may differ in sign.
+  Type element = input.getElementType(), sum = sumType(element);
+  if (filter.getElementType() != element && (sum == element || sumType(filter.getElementType()) != sum ||
+                                             filter.getElementTypeBitWidth() != input.getElementTypeBitWidth()))
+    return emitOptionalError(location, "filter is ", filter.getElementType(), ", the input is ", element);
+  if (op.getBias() && typeOf(op.getBias()).getElementType() != sum)
+    return emitOptionalError(location, "bias is ", typeOf(op.getBias()).getElementType(), ", the sum is ", sum);
+  return checkZeroPoints(location, op, outputs);
 }
 
 bool Conv2DOp::isDepthwise() {
@@ -52,7 +74,7 @@ LogicalResult Conv2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
     shape.push_back(*size);
   }
   shape.push_back(filter.getDimSize(0));
-  types.push_back(RankedTensorType::get(shape, input.getElementType()));
+  types.push_back(RankedTensorType::get(shape, sumType(input.getElementType())));
   return success();
 }
 
@@ -74,6 +96,6 @@ LogicalResult ConvTranspose2DOp::inferReturnTypes(MLIRContext *, std::optional<L
     shape.push_back(size);
   }
   shape.push_back(filter.getDimSize(0));
-  types.push_back(RankedTensorType::get(shape, input.getElementType()));
+  types.push_back(RankedTensorType::get(shape, sumType(input.getElementType())));
   return success();
 }

@@ -22,7 +22,7 @@ def NN_ConstantOp : NN_Op<"constant", [Pure, ConstantLike, AllTypesMatch<["value
 
 def NN_UnaryKindAttr : EnumAttr<NN_Dialect, NN_UnaryKind, "unary_kind">;
 
-def NN_UnaryOp : NN_InferredOp<"unary", [NN_DeclareEvaluated]> {
+def NN_UnaryOp : NN_InferredOp<"unary", [NN_Elementwise, NN_DeclareEvaluated]> {
   let summary = "a function of every element";
   let description = [{
     The functions are the rows of `UnaryKind`; `alpha` and `beta` are the parameters a and b of those that have any.
@@ -40,7 +40,7 @@ def NN_UnaryOp : NN_InferredOp<"unary", [NN_DeclareEvaluated]> {
 
 def NN_BinaryKindAttr : EnumAttr<NN_Dialect, NN_BinaryKind, "binary_kind">;
 
-def NN_BinaryOp : NN_InferredOp<"binary", [NN_DeclareEvaluated]> {
+def NN_BinaryOp : NN_InferredOp<"binary", [NN_Elementwise, NN_DeclareEvaluated]> {
   let summary = "a function of the elements of two tensors, broadcast";
   let description = [{
     Operands have one element type and one rank; each dim is equal or 1. Integer arithmetic wraps. Every binary
@@ -55,7 +55,7 @@ def NN_BinaryOp : NN_InferredOp<"binary", [NN_DeclareEvaluated]> {
   let assemblyFormat = "$kind $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
 }
 
-def NN_SelectOp : NN_InferredOp<"select", [NN_DeclareEvaluated]> {
+def NN_SelectOp : NN_InferredOp<"select", [NN_Elementwise, NN_DeclareEvaluated]> {
   let summary = "condition ? a : b, elementwise, broadcast";
   let description = [{
     ONNX Where, opsets 9 to 22.
@@ -69,7 +69,7 @@ def NN_SelectOp : NN_InferredOp<"select", [NN_DeclareEvaluated]> {
   let assemblyFormat = "$condition `,` $if_true `,` $if_false attr-dict `:` type($condition) `,` type($if_true) `,` type($if_false) `->` type($output)";
 }
 
-def NN_CastOp : NN_Op<"cast", [Pure, NN_DeclareEvaluated, SameOperandsAndResultShape]> {
+def NN_CastOp : NN_Op<"cast", [Pure, NN_Elementwise, NN_DeclareEvaluated, SameOperandsAndResultShape]> {
   let summary = "converts every element to another type";
   let description = [{
     Float to integer truncates toward zero; what is out of range becomes the end of the range, NaN becomes 0. Integer to

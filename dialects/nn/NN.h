@@ -22,6 +22,10 @@ namespace nncc::nn {
 enum class UnaryKind : uint32_t;  ///< dialects/nn/UnaryKind.h has the rows
 enum class BinaryKind : uint32_t; ///< dialects/nn/BinaryKind.h has the rows
 class Evaluation;                 ///< dialects/nn/Evaluate.h
+
+/// See NN_Elementwise.
+template <typename ConcreteOp>
+class ElementwiseFunction : public mlir::OpTrait::TraitBase<ConcreteOp, ElementwiseFunction> {};
 } // namespace nncc::nn
 
 #include "dialects/nn/NNInterfaces.h.inc"
@@ -42,7 +46,10 @@ mlir::FailureOr<int64_t> windowOutputSize(int64_t size, int64_t padBefore, int64
 /// The ElementsAttr of a value that is an `nn.constant`, or null.
 mlir::ElementsAttr getConstantValue(mlir::Value value);
 
-/// True for unary, binary, select and cast: one output element reads one element of each operand.
+/// The element type of sums of products: `i32` for operands of 8 bits, the operands' own for all others.
+mlir::Type sumType(mlir::Type element);
+
+/// One output element reads one element of each operand: see NN_Elementwise.
 bool isElementwise(mlir::Operation *op);
 } // namespace nncc::nn
 #endif

@@ -70,7 +70,12 @@ ElementsAttr getConstantValue(Value value) {
   return constant ? constant.getValue() : ElementsAttr();
 }
 
-bool isElementwise(Operation *op) { return isa<UnaryOp, BinaryOp, SelectOp, CastOp>(op); }
+Type sumType(Type element) {
+  auto integer = dyn_cast<IntegerType>(element);
+  return integer && integer.getWidth() == 8 ? IntegerType::get(element.getContext(), 32) : element;
+}
+
+bool isElementwise(Operation *op) { return op->hasTrait<ElementwiseFunction>(); }
 
 //===-- #nn.machine ------------------------------------------------------===//
 

@@ -31,6 +31,10 @@ def NN_Tensor : AnyTypeOf<[StaticShapeTensorOf<[AnyFloat, AnyInteger]>], "tensor
 def NN_FloatTensor : AnyTypeOf<[StaticShapeTensorOf<[AnyFloat]>], "float tensor of static shape", "::mlir::RankedTensorType">;
 def NN_BoolTensor : AnyTypeOf<[StaticShapeTensorOf<[I1]>], "tensor of booleans", "::mlir::RankedTensorType">;
 def NN_IndexTensor : AnyTypeOf<[StaticShapeTensorOf<[I32, I64]>], "tensor of i32 or i64 indices", "::mlir::RankedTensorType">;
+def NN_ByteTensor : AnyTypeOf<[StaticShapeTensorOf<[I8, UI8]>], "tensor of integers of 8 bits", "::mlir::RankedTensorType">;
+def NN_QuantizedTensor : AnyTypeOf<[StaticShapeTensorOf<[I8, UI8, I16, UI16]>], "tensor of integers of 8 or 16 bits", "::mlir::RankedTensorType">;
+def NN_F32Tensor : AnyTypeOf<[StaticShapeTensorOf<[F32]>], "f32 tensor of static shape", "::mlir::RankedTensorType">;
+def NN_I32Tensor : AnyTypeOf<[StaticShapeTensorOf<[I32]>], "i32 tensor of static shape", "::mlir::RankedTensorType">;
 def NN_MemRef : AnyTypeOf<[StaticShapeMemRefOf<[AnyFloat, AnyInteger]>], "memref of static shape", "::mlir::MemRefType">;
 def NN_Value : AnyTypeOf<[NN_Tensor, NN_MemRef]>;
 
@@ -41,6 +45,12 @@ def NN_NumberAttr : Attr<Or<[F64Attr.predicate, I64Attr.predicate]>, "f64 or 64-
   let returnType = "::mlir::TypedAttr";
   let convertFromStorage = "$_self";
   let constBuilderCall = "::mlir::TypedAttr($_builder.getF64FloatAttr($0))";
+}
+
+/// One element of the result reads one element of each operand, which broadcast; no side effects. What knows such ops
+/// by the trait alone (kernels, epilogues, loops, layouts) takes a new one as it is.
+def NN_Elementwise : NativeOpTrait<"ElementwiseFunction"> {
+  let cppNamespace = "::nncc::nn";
 }
 
 def NN_DeclareEvaluated : DeclareOpInterfaceMethods<NN_Evaluated>;

@@ -29,24 +29,33 @@ RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getTy
 
 /// A contraction as the pass sees it: the weights, and their dim that numbers the output channels.
 struct Contraction {
-  OpOperand *weights = nullptr;
-  Value bias;
+  Value weights, bias;
   int64_t channelDim = 0;
 
   static std::optional<Contraction> of(Operation *op) {
     Contraction found;
+    found.bias = biasOf(op);
     if (isa<Conv2DOp, ConvTranspose2DOp>(op)) {
-      found.weights = &op->getOpOperand(1);
-      found.bias = op->getNumOperands() > 2 ? op->getOperand(2) : Value();
+      found.weights = op->getOperand(1);
       return found;
     }
     auto matmul = dyn_cast<MatMulOp>(op);
     if (!matmul)
       return std::nullopt;
-    found.weights = &op->getOpOperand(1);
-    found.bias = matmul.getBias();
+    found.weights = matmul.getRhs();
     found.channelDim = typeOf(matmul.getRhs()).getRank() - (matmul.getTransposeB() ? 2 : 1);
     return found;
+  }
+
+  static Value biasOf(Operation *op) {
+    return llvm::TypeSwitch<Operation *, Value>(op)
+        .Case<Conv2DOp, ConvTranspose2DOp, MatMulOp>([](auto contraction) { return contraction.getBias(); })
+        .Default(Value());
+  }
+
+  static void setBias(Operation *op, Value bias) {
+    llvm::TypeSwitch<Operation *>(op).Case<Conv2DOp, ConvTranspose2DOp, MatMulOp>(
+        [&](auto contraction) { contraction.getBiasMutable().assign(bias); });
   }
 };
 
@@ -155,7 +164,7 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     auto bias = contraction.bias ? ConstantReader::get(contraction.bias) : std::nullopt;
     if (contraction.bias && !bias)
       return;
-    auto weights = ConstantReader::get(contraction.weights->get());
+    auto weights = ConstantReader::get(contraction.weights);
     bool mayScale = weights && (int64_t)weights->getBytes().size() <= kMaxScaledBytes;
     int64_t channels = output.getShape().back();
     std::optional<Norms> norms;
@@ -171,22 +180,20 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     Affine &affine = *best;
 
     OpBuilder b(op);
-    SmallVector<Value> operands(op->getOperands());
+    Operation *folded = op->clone();
     if (affine.scales)
-      operands[1] = scaleWeights(b, contraction, *weights, affine.scale);
+      folded->setOperand(1, scaleWeights(b, contraction, *weights, affine.scale));
     if (bias || affine.shifts) {
       ConstantBuilder sum(RankedTensorType::get({channels}, type));
       for (int64_t c = 0; c < channels; ++c)
         sum.setFloat(c, affine.shift[c]);
       std::string name = contraction.bias ? constantName(contraction.bias) : constantName(op->getResult(0)) + ".bias";
       Value constant = ConstantOp::create(b, op->getLoc(), sum.finish(name));
-      operands.resize(2);
-      operands.push_back(constant);
+      Contraction::setBias(folded, constant);
     }
     affine.locations.insert(affine.locations.begin(), op->getLoc());
-    OperationState state(b.getFusedLoc(affine.locations), op->getName().getStringRef(), operands,
-                         affine.last->getResultTypes(), op->getAttrs());
-    Operation *folded = b.create(state);
+    folded->setLoc(b.getFusedLoc(affine.locations));
+    b.insert(folded);
     setOrigin(folded->getResult(0), {});
     carryOrigin(affine.last->getResult(0), folded->getResult(0));
     remark::passed(op->getLoc(), remark::RemarkOpts::name("FoldScale").category("nncc-fold-scale"))
@@ -256,7 +263,7 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     ConstantBuilder scaled(weights.getType());
     forEachWeight(contraction, weights,
                   [&](int64_t channel, int64_t i) { scaled.setFloat(i, weights.getFloat(i) * scale[channel]); });
-    Value old = contraction.weights->get();
+    Value old = contraction.weights;
     return ConstantOp::create(b, old.getLoc(), scaled.finish(constantName(old)));
   }
 };

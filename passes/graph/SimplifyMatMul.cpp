@@ -9,6 +9,13 @@ using namespace nncc::nn;
 namespace nncc {
 namespace {
 
+/// A zero point of the left side, [1...] or one for each row, as it goes with [B * M, K]; null where it is neither.
+Value collapsedRows(PatternRewriter &rewriter, Value zero, int64_t rows) {
+  int64_t count = typeOf(zero).getNumElements();
+  auto type = RankedTensorType::get({count, 1}, typeOf(zero).getElementType());
+  return count == 1 || count == rows ? Value(ReshapeOp::create(rewriter, zero.getLoc(), type, zero)) : Value();
+}
+
 /// [B..., M, K] x one [K, N] -> [B * M, K] x [K, N] between reshapes: more rows for the tiles, one kernel shape.
 struct CollapseBatch : OpRewritePattern<MatMulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -20,13 +27,22 @@ struct CollapseBatch : OpRewritePattern<MatMulOp> {
     for (int64_t dim : lhs.getShape().drop_back())
       rows *= dim;
     Type element = lhs.getElementType();
+    Value lhsZero, rhsZero;
+    if (op.getLhsZeroPoint()) {
+      lhsZero = collapsedRows(rewriter, op.getLhsZeroPoint(), rows);
+      if (!lhsZero)
+        return rewriter.notifyMatchFailure(op, "zero points of batches");
+      auto zero = typeOf(op.getRhsZeroPoint());
+      rhsZero =
+          ReshapeOp::create(rewriter, op.getLoc(), zero.clone(zero.getShape().take_back(2)), op.getRhsZeroPoint());
+    }
     Value flat = ReshapeOp::create(rewriter, op.getLoc(), RankedTensorType::get({rows, inner}, element), op.getLhs());
-    auto matrixType = RankedTensorType::get(rhs.getShape().take_back(2), element);
+    auto matrixType = rhs.clone(rhs.getShape().take_back(2));
     Value matrix = reshapedConstant(rewriter, op.getRhs(), matrixType.getShape());
     if (!matrix)
       matrix = ReshapeOp::create(rewriter, op.getRhs().getLoc(), matrixType, op.getRhs());
-    auto product = MatMulOp::create(rewriter, op.getLoc(), RankedTensorType::get({rows, columns}, element), flat,
-                                    matrix, op.getBias(), op.getTransposeB());
+    auto product = MatMulOp::create(rewriter, op.getLoc(), op.getType().clone({rows, columns}), flat, matrix,
+                                    op.getBias(), lhsZero, rhsZero, op.getTransposeB());
     setOrigin(product, getOrigin(op).perm.empty() ? getOrigin(op) : Origin());
     replaceKeepingOrigin(rewriter, op, ReshapeOp::create(rewriter, op.getLoc(), op.getType(), product));
     return success();
@@ -40,6 +56,11 @@ SmallVector<int64_t> swapLastTwo(int64_t rank) {
   return perm;
 }
 
+/// True when one zero point, or none, belongs to all of the right side: it may be transposed without it.
+bool hasOneRightZero(MatMulOp op) {
+  return !op.getRhsZeroPoint() || typeOf(op.getRhsZeroPoint()).getNumElements() == 1;
+}
+
 /// So many rows gain nothing from a transposed copy of the right side: dot products read it once for each.
 constexpr int64_t kFewRows = 3;
 
@@ -49,6 +70,8 @@ struct TransposeDynamicRight : OpRewritePattern<MatMulOp> {
   LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
     if (!op.getTransposeB() || getConstantValue(op.getRhs()))
       return rewriter.notifyMatchFailure(op, "not transposed, or constant and packed in any order");
+    if (!hasOneRightZero(op))
+      return rewriter.notifyMatchFailure(op, "zero points of columns");
     if (typeOf(op.getLhs()).getDimSize(typeOf(op.getLhs()).getRank() - 2) <= kFewRows)
       return rewriter.notifyMatchFailure(op, "few rows");
     // A constant that is still behind layout ops becomes one by itself.
@@ -73,6 +96,8 @@ struct KeepTransposedRight : OpRewritePattern<MatMulOp> {
     int64_t rank = typeOf(op.getLhs()).getRank();
     if (!transpose || op.getTransposeB() || typeOf(op.getLhs()).getDimSize(rank - 2) > kFewRows)
       return rewriter.notifyMatchFailure(op, "no transposed right side of a few rows");
+    if (!hasOneRightZero(op))
+      return rewriter.notifyMatchFailure(op, "zero points of columns");
     if (getConstantValue(transpose.getInput()) || transpose.getPerm() != ArrayRef<int64_t>(swapLastTwo(rank)))
       return rewriter.notifyMatchFailure(op, "constant after folding, or other dims are swapped");
     rewriter.modifyOpInPlace(op, [&] {

@@ -47,12 +47,20 @@ SmallVector<int64_t> addPads(ArrayRef<int64_t> pads, PadOp pad) {
   return {pads[0] + pad.getLow()[1], pads[1] + pad.getLow()[2], pads[2] + pad.getHigh()[1], pads[3] + pad.getHigh()[2]};
 }
 
+/// True when `fill` is what a convolution takes its own padding to be.
+bool isPaddingOf(Conv2DOp op, double fill) {
+  if (!op.getInputZeroPoint())
+    return fill == 0;
+  auto zero = ConstantReader::get(op.getInputZeroPoint());
+  return zero && zero->getInteger(0) == fill;
+}
+
 /// conv2d(pad(x)) with zeros -> conv2d(x) with more pads.
 struct PadIntoConvolution : OpRewritePattern<Conv2DOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
     PadOp pad = imagePadOf(op.getInput());
-    if (!pad || fillOf(pad) != 0)
+    if (!pad || !isPaddingOf(op, fillOf(pad)))
       return rewriter.notifyMatchFailure(op, "no padding by zeros of H and W");
     rewriter.modifyOpInPlace(op, [&] {
       op.setPads(addPads(op.getPads(), pad));
@@ -138,6 +146,8 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
             depth = filter.getDimSize(3);
     if (outputs > kFewChannels || op.getGroups() != 1 || !getConstantValue(op.getFilter()))
       return rewriter.notifyMatchFailure(op, "many channels, groups, or a filter that is not constant");
+    if (op.getType().getElementType() != input.getElementType())
+      return rewriter.notifyMatchFailure(op, "sums of another type");
     if (op.getStrides() != ArrayRef<int64_t>{kh, kw} || kh * kw == 1 || !llvm::all_equal(op.getDilations()) ||
         op.getDilations()[0] != 1 || llvm::any_of(op.getPads(), [](int64_t n) { return n != 0; }) ||
         llvm::any_of(op.getOutputPadding(), [](int64_t n) { return n != 0; }))

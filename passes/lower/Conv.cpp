@@ -14,8 +14,10 @@ using Values = SmallVector<Value>;
 /// Both kinds of convolution; they differ in which input pixel a tap falls on.
 ///
 /// input  N x H x W x C, filter O x KH x KW x C/groups, output N x H' x W' x O
-static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Value bias, Value output,
-                              const WindowDim &h, const WindowDim &w, int64_t groups) {
+template <typename ConvOp>
+static LogicalResult convolve(KernelLoops &loops, ConvOp op, const WindowDim &h, const WindowDim &w) {
+  Value input = op.getInput(), filter = op.getFilter(), bias = op.getBias(), output = op.getOutput();
+  int64_t groups = op.getGroups();
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   Type element = loops.elementOf(output);
@@ -47,12 +49,19 @@ static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Val
   nest.accesses.push_back(strided(build.flatten(f, loops.elementOf(filter)),
                                   {{G, fs[0] * outputsPerGroup}, {O, fs[0]}, {KH, fs[1]}, {KW, fs[2]}, {C, fs[3]}}));
   bool hasBias = bias != nullptr;
-  if (hasBias) {
-    Value memory = loops.memory(bias);
-    int64_t stride = stridesOf(memory)[0];
+  // One number, or one for each output channel.
+  auto perChannel = [&](Value operand) {
+    Value memory = loops.memory(operand);
+    int64_t stride = loops.typeOf(operand).getNumElements() == 1 ? 0 : stridesOf(memory)[0];
     nest.accesses.push_back(
-        strided(build.flatten(memory, loops.elementOf(bias)), {{G, stride * outputsPerGroup}, {O, stride}}));
-  }
+        strided(build.flatten(memory, loops.elementOf(operand)), {{G, stride * outputsPerGroup}, {O, stride}}));
+    return nest.accesses.size() - 1;
+  };
+  if (hasBias)
+    perChannel(bias);
+  auto zeroPoint = [&](Value zero) { return zero ? std::optional(perChannel(zero)) : std::nullopt; };
+  Factor pixels(build, nest, 0, zeroPoint(op.getInputZeroPoint()));
+  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()));
   // The result and what the epilogue reads: the last dim is two loops.
   size_t firstResult = nest.accesses.size();
   loops.addResult(nest, {N, OH, OW, O});
@@ -86,8 +95,7 @@ static LogicalResult convolve(KernelLoops &loops, Value input, Value filter, Val
       return math.narrowSum(sum, element);
     };
     auto multiplyAdd = [&](const Cursor &at, Value sum) {
-      Value product =
-          math.binary(Binary::mul, build.load(nest.accesses[0], at), build.load(nest.accesses[1], at), element);
+      Value product = math.binary(Binary::mul, pixels.load(at), weights.load(at), element);
       return math.binary(Binary::add, sum, product, element);
     };
     Value sum;
@@ -146,9 +154,17 @@ static bool dotProducts(KernelLoops &loops, nn::Conv2DOp op) {
   nest.accesses.push_back(loops.input(op.getFilter(), {-1, -1, -1, 3}, 4));
   if (op.getBias())
     nest.accesses.push_back(loops.input(op.getBias(), {-1}, 4));
+  auto zeroPoint = [&](Value zero) -> std::optional<size_t> {
+    if (!zero)
+      return std::nullopt;
+    nest.accesses.push_back(loops.input(zero, {-1}, 4));
+    return nest.accesses.size() - 1;
+  };
+  Factor pixels(build, nest, 0, zeroPoint(op.getInputZeroPoint()));
+  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()));
   loops.addResult(nest, {0, 1, 2, -1});
   nest.simplify();
-  DotProducts dots(build, nest, element, loops.lanes());
+  DotProducts dots(build, nest, {pixels, weights}, element, loops.lanes());
   if (!dots.fits())
     return false;
   dots.forEach([&](const Cursor &at, Value sums) {
@@ -166,7 +182,7 @@ LogicalResult lowerConv2D(KernelLoops &loops, nn::Conv2DOp op) {
   auto dim = [&](int d) {
     return WindowDim{input[1 + d], filter[1 + d], op.getStrides()[d], op.getPads()[d], op.getDilations()[d]};
   };
-  return convolve(loops, op.getInput(), op.getFilter(), op.getBias(), op.getOutput(), dim(0), dim(1), op.getGroups());
+  return convolve(loops, op, dim(0), dim(1));
 }
 
 LogicalResult lowerConvTranspose2D(KernelLoops &loops, nn::ConvTranspose2DOp op) {
@@ -174,7 +190,7 @@ LogicalResult lowerConvTranspose2D(KernelLoops &loops, nn::ConvTranspose2DOp op)
   auto dim = [&](int d) {
     return WindowDim{input[1 + d], filter[1 + d], op.getStrides()[d], op.getPads()[d], op.getDilations()[d], true};
   };
-  return convolve(loops, op.getInput(), op.getFilter(), op.getBias(), op.getOutput(), dim(0), dim(1), op.getGroups());
+  return convolve(loops, op, dim(0), dim(1));
 }
 
 } // namespace nncc

@@ -14,8 +14,9 @@ static constexpr int64_t kRows = 8;
 /// Fewer rows, or shorter ones, are not worth it.
 static constexpr int64_t kLeast = 4;
 
-DotProducts::DotProducts(LoopBuilder &build, const Nest &nest, Type element, int64_t lanes)
-    : build(build), nest(nest), element(element), lanes(lanes), depth(nest.extents.size() - 1) {
+DotProducts::DotProducts(LoopBuilder &build, const Nest &nest, std::array<Factor, 2> factors, Type element,
+                         int64_t lanes)
+    : build(build), nest(nest), factors(factors), element(element), lanes(lanes), depth(nest.extents.size() - 1) {
   if (nest.extents.empty() || !nest.isReduced[depth] || nest.extents[depth] < kLeast ||
       nest.accesses[0].strides[depth] != 1 || nest.accesses[1].strides[depth] != 1)
     return;
@@ -58,11 +59,10 @@ Value DotProducts::sumRows(const Cursor &first, int64_t rows) {
           at.vectorLoop = depth;
           at.lanes = width;
           Values next;
-          Value factor = build.load(nest.accesses[one], at);
+          Value factor = factors[one].load(at);
           for (int64_t row = 0; row < rows; ++row) {
             at.indices[along] = build.add(first.indices[along], build.index(row));
-            Value product =
-                build.math.binary(nn::BinaryKind::mul, build.load(nest.accesses[many], at), factor, element);
+            Value product = build.math.binary(nn::BinaryKind::mul, factors[many].load(at), factor, element);
             next.push_back(add(carried[row], product));
           }
           return next;

@@ -2,6 +2,7 @@
 #ifndef NNCC_PASSES_LOWER_DOTPRODUCTS_H
 #define NNCC_PASSES_LOWER_DOTPRODUCTS_H
 #include "dialects/nn/BinaryKind.h"
+#include "passes/lower/Factor.h"
 #include "passes/lower/KernelLoops.h"
 
 namespace nncc {
@@ -10,8 +11,10 @@ namespace nncc {
 /// rows share the loads of the one; their sums become one vector.
 class DotProducts {
 public:
-  /// nest  accesses 0 and 1 are the factors, the last one is the result; the last loop is the reduced one
-  DotProducts(LoopBuilder &build, const Nest &nest, mlir::Type element, int64_t lanes);
+  /// nest     accesses 0 and 1 are the factors, the last one is the result; the last loop is the reduced one
+  /// factors  how those are loaded
+  /// element  the type of the sums
+  DotProducts(LoopBuilder &build, const Nest &nest, std::array<Factor, 2> factors, mlir::Type element, int64_t lanes);
 
   /// False when the factors do not lie like that.
   bool fits() const { return along >= 0; }
@@ -22,6 +25,7 @@ public:
 private:
   LoopBuilder &build;
   const Nest &nest;
+  std::array<Factor, 2> factors;
   mlir::Type element;
   int64_t lanes;
   int depth, along = -1;

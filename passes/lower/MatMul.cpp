@@ -33,10 +33,18 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   bool hasBias = op.getBias() != nullptr;
   if (hasBias)
     nest.accesses.push_back(loops.input(op.getBias(), {n}, rank + 1));
+  auto zeroPoint = [&](Value zero, ArrayRef<int> loopOfDim) -> std::optional<size_t> {
+    if (!zero)
+      return std::nullopt;
+    nest.accesses.push_back(loops.input(zero, loopOfDim, rank + 1));
+    return nest.accesses.size() - 1;
+  };
+  Factor right(build, nest, 0, zeroPoint(op.getRhsZeroPoint(), rhs));
+  Factor left(build, nest, 1, zeroPoint(op.getLhsZeroPoint(), lhs));
   loops.addResult(nest, result);
   nest.simplify();
 
-  DotProducts dots(build, nest, element, loops.lanes());
+  DotProducts dots(build, nest, {right, left}, element, loops.lanes());
   if (dots.fits()) {
     dots.forEach([&](const Cursor &at, Value sums) {
       if (hasBias)
@@ -49,7 +57,7 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
     Value sum = rows.sum(row, element, [&](const Cursor &at) {
-      return math.binary(Binary::mul, build.load(nest.accesses[1], at), build.load(nest.accesses[0], at), element);
+      return math.binary(Binary::mul, left.load(at), right.load(at), element);
     });
     if (hasBias)
       sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);

@@ -657,7 +657,7 @@ Value ScalarMath::elementwise(Operation *op, ValueRange operands) {
     return arith::SelectOp::create(builder, loc, operands[0], operands[1], operands[2]);
   if (auto castOp = dyn_cast<nn::CastOp>(op))
     return cast(operands[0], elementOf(castOp.getInput()), elementOf(castOp.getOutput()), castOp.getSaturate());
-  return {};
+  return quantized(op, operands);
 }
 
 } // namespace nncc

@@ -34,12 +34,17 @@ public:
   /// `saturate` is about integers: floats always saturate when they become integers.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to, bool saturate = false);
 
+  /// A float with an integral value as an integer of 8 or 16 bits: clamped to its range, NaN is the lowest.
+  mlir::Value narrow(mlir::Value steps, mlir::Type to);
+  /// What the ops of Quant.td compute (Quant.cpp).
+  mlir::Value quantized(mlir::Operation *op, mlir::ValueRange operands);
+
   /// A float of `element`'s compute type as f64, in which the blocks of a long sum are added up; and back. Integers,
   /// whose sums are exact, stay.
   mlir::Value widenSum(mlir::Value sum, mlir::Type element);
   mlir::Value narrowSum(mlir::Value sum, mlir::Type element);
 
-  /// What an nn.unary, nn.binary, nn.select or nn.cast computes from one element of each operand.
+  /// What an elementwise op computes from one element of each operand.
   mlir::Value elementwise(mlir::Operation *op, mlir::ValueRange operands);
 
 private:

@@ -135,12 +135,28 @@ private:
         mapping.map(constant.getResult(), arith::ConstantOp::create(builder, inner.getLoc(), splat).getResult());
         continue;
       }
+      if (auto load = dyn_cast<memref::LoadOp>(inner); load && lanes > 1) {
+        mapping.map(load.getResult(), lookUp(load, mapping, lanes));
+        continue;
+      }
       Operation *clone = builder.clone(inner, mapping);
-      if (lanes > 1)
+      if (lanes > 1 && !isa<memref::GetGlobalOp>(clone))
         for (Value result : clone->getResults())
           result.setType(VectorType::get({lanes}, result.getType()));
     }
     return build.splat(mapping.lookupOrDefault(body.getTerminator()->getOperand(0)), lanes);
+  }
+
+  /// Elements of a table at computed positions: a load for each lane.
+  Value lookUp(memref::LoadOp load, const IRMapping &mapping, int64_t lanes) {
+    Value table = mapping.lookupOrDefault(load.getMemRef()), positions = mapping.lookup(load.getIndices().front());
+    SmallVector<Value> elements;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      Value position = vector::ExtractOp::create(builder, load.getLoc(), positions, lane);
+      elements.push_back(memref::LoadOp::create(builder, load.getLoc(), table, position));
+    }
+    auto type = VectorType::get({lanes}, load.getType());
+    return vector::FromElementsOp::create(builder, load.getLoc(), type, elements);
   }
 
   SmallVector<Value> loadAll(const Cursor &cursor) {
@@ -172,8 +188,8 @@ private:
   int64_t widestBits() {
     int64_t bits = 8;
     auto see = [&](Type type) {
-      if (!type.isInteger(1) && type.isIntOrFloat())
-        bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
+      if (!type.isInteger(1) && type.isIntOrIndexOrFloat())
+        bits = std::max<int64_t>(bits, type.isIndex() ? 64 : type.getIntOrFloatBitWidth());
     };
     for (Type type : op.getBody()->getArgumentTypes())
       see(type);

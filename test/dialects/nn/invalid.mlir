@@ -181,3 +181,65 @@ module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 
     return
   }
 }
+
+// -----
+
+func.func @quantize_broadcast(%x: tensor<2x3xf32>, %s: tensor<2x2xf32>, %z: tensor<1x1xui8>) {
+  // expected-error@+2 {{shapes 'tensor<2x3xf32>' and 'tensor<2x2xf32>' do not broadcast}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.quantize %x, %s, %z : tensor<2x3xf32>, tensor<2x2xf32>, tensor<1x1xui8> -> tensor<2x3xui8>
+  return
+}
+
+// -----
+
+func.func @dequantize_zero_point(%x: tensor<2x3xi8>, %s: tensor<1x1xf32>, %z: tensor<1x1xui8>) {
+  // expected-error@+2 {{the zero point is 'ui8', the input 'i8'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.dequantize %x, %s, %z : tensor<2x3xi8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @requantize_sum_shape(%a: tensor<2x3xi8>, %m: tensor<1x1xf32>) {
+  // expected-error@+1 {{operands broadcast to another shape than that of the result, 'tensor<2x4xi8>'}}
+  %0 = nn.requantize_sum %a * %m, %a * %m, %m : tensor<2x3xi8> * tensor<1x1xf32>, tensor<2x3xi8> * tensor<1x1xf32>, tensor<1x1xf32> -> tensor<2x4xi8>
+  return
+}
+
+// -----
+
+func.func @lookup_table(%x: tensor<2x3xi8>) {
+  // expected-error@+2 {{the table is 'tensor<128xi8>', must be 256 integers of 8 bits}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.lookup %x dense<7> : tensor<128xi8> : tensor<2x3xi8> -> tensor<2x3xi8>
+  return
+}
+
+// -----
+
+func.func @conv2d_zero_points(%x: tensor<1x5x7x3xui8>, %w: tensor<4x1x1x3xi8>, %zx: tensor<1xui8>, %zw: tensor<3xi8>) {
+  // expected-error@+2 {{zero points are 'tensor<1xui8>' and 'tensor<3xi8>', must be one of the input, and one or 4 of the filter}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.conv2d %x, %w zero_points (%zx, %zw) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xui8>, tensor<4x1x1x3xi8> zero_points (tensor<1xui8>, tensor<3xi8>) -> tensor<1x5x7x4xi32>
+  return
+}
+
+// -----
+
+func.func @conv2d_widths(%x: tensor<1x5x7x3xui8>, %w: tensor<4x1x1x3xi32>) {
+  // expected-error@+2 {{filter is 'i32', the input is 'ui8'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x7x3xui8>, tensor<4x1x1x3xi32> -> tensor<1x5x7x4xi32>
+  return
+}
+
+// -----
+
+func.func @matmul_zero_point_along_inner_dim(%x: tensor<2x3xui8>, %y: tensor<3x5xi8>, %zx: tensor<1x3xui8>, %zy: tensor<1x1xi8>) {
+  // expected-error@+2 {{a zero point of type 'tensor<1x3xui8>' does not fit an operand of type 'tensor<2x3xui8>'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.matmul %x, %y zero_points (%zx, %zy) : tensor<2x3xui8>, tensor<3x5xi8> zero_points (tensor<1x3xui8>, tensor<1x1xi8>) -> tensor<2x5xi32>
+  return
+}

@@ -1,0 +1,82 @@
+// The code of quantized values: one element or a vector of them. Nothing here may be contracted or reassociated: what a
+// step is rounded to is part of the op's meaning, on every machine.
+#include "dialects/nn/BinaryKind.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/lower/ConstantTable.h"
+#include "passes/lower/ScalarMath.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()); }
+
+Value ScalarMath::narrow(Value steps, Type to) {
+  bool isUnsigned = to.isUnsignedInteger();
+  unsigned bits = to.getIntOrFloatBitWidth();
+  double low = isUnsigned ? 0 : -(double)(1 << (bits - 1)), high = (double)((1 << (isUnsigned ? bits : bits - 1)) - 1);
+  // The maximum of NaN and a number is the number: behind it there is no NaN.
+  Value clamped = arith::MaxNumFOp::create(builder, loc, steps, like(steps, low));
+  clamped = arith::MinNumFOp::create(builder, loc, clamped, like(steps, high));
+  auto shaped = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(steps.getType());
+    return vector ? Type(vector.clone(element)) : element;
+  };
+  Value wide = arith::FPToSIOp::create(builder, loc, shaped(builder.getI32Type()), clamped);
+  return arith::TruncIOp::create(builder, loc, shaped(computeType(to)), wide);
+}
+
+/// The element of the table at each of the positions, which are bytes.
+static Value lookUp(OpBuilder &builder, Location loc, Value table, Value bytes) {
+  auto one = [&](Value byte) -> Value {
+    Value at = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), byte);
+    return memref::LoadOp::create(builder, loc, table, at);
+  };
+  auto vector = dyn_cast<VectorType>(bytes.getType());
+  if (!vector)
+    return one(bytes);
+  SmallVector<Value> lanes;
+  for (int64_t lane = 0; lane < vector.getNumElements(); ++lane)
+    lanes.push_back(one(vector::ExtractOp::create(builder, loc, bytes, lane)));
+  return vector::FromElementsOp::create(builder, loc, vector, lanes);
+}
+
+Value ScalarMath::quantized(Operation *op, ValueRange in) {
+  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
+  auto real = [&](Value value, Value operand) { return cast(value, elementOf(operand), f32); };
+  // Steps from zero, and then from the zero point; both are integers.
+  auto round = [&](Value steps, Value zeroPoint, Value zeroOperand) {
+    steps = math::RoundEvenOp::create(builder, loc, steps);
+    steps = arith::AddFOp::create(builder, loc, steps, real(zeroPoint, zeroOperand));
+    return narrow(steps, elementOf(zeroOperand));
+  };
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](nn::QuantizeOp quantize) {
+        return round(arith::DivFOp::create(builder, loc, in[0], in[1]), in[2], quantize.getZeroPoint());
+      })
+      .Case([&](nn::DequantizeOp dequantize) -> Value {
+        Type element = elementOf(dequantize.getInput());
+        Value difference =
+            binary(nn::BinaryKind::sub, cast(in[0], element, i32), cast(in[2], element, i32), i32, /*fuses=*/false);
+        return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);
+      })
+      .Case([&](nn::RequantizeOp requantize) {
+        return round(arith::MulFOp::create(builder, loc, cast(in[0], i32, f32), in[1]), in[2],
+                     requantize.getZeroPoint());
+      })
+      .Case([&](nn::RequantizeSumOp sum) {
+        Value steps = math::FmaOp::create(builder, loc, real(in[2], sum.getB()), in[3], in[4]);
+        steps = math::FmaOp::create(builder, loc, real(in[0], sum.getA()), in[1], steps);
+        return narrow(math::RoundEvenOp::create(builder, loc, steps), elementOf(sum.getOutput()));
+      })
+      .Case([&](nn::LookupOp lookup) {
+        return lookUp(builder, loc, makeConstantTable(builder, lookup.getTable()), in[0]);
+      })
+      .Default(Value());
+}
+
+} // namespace nncc
