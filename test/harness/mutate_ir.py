@@ -5,29 +5,28 @@ refused by MLIR; whatever verifies has to be transformed, or refused by the pass
 or takes more than 10 s of processor time or 4 GB.
 """
 import argparse
-import collections
 import random
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import models
-import nncc
-from mutate_models import WALL_SECONDS, limits, valid_model
+import mutations
+from mutate_models import valid_model
+from mutations import WALL_SECONDS, limits
 
 NUMBERS = ("0", "1", "-1", "2", "3", "5", "16", "1000", "65536", "2147483647", "4294967297", "9223372036854775807", "-9223372036854775808")
 KINDS = ("add", "div", "max", "less", "logical_and", "relu", "clip", "exp", "is_nan", "sum", "mean", "log_sum_exp", "average", "lp")
 TYPES = ("f32", "f16", "bf16", "f64", "i1", "i8", "i16", "i32", "i64", "ui8", "ui32", "ui64", "index", "si8", "i7", "f8E4M3FN")
 
 
-def seeds(program: Path, folder: Path, count: int) -> list[str]:
-    """A pipeline and a text each: the tests of passes, and random models at all stages, with passes of any stage."""
+def seeds(program: Path, folder: Path, count: int) -> dict[str, str]:
+    """Texts by name, each behind a line with a pipeline: the tests of passes, and random models at all stages, for passes of any stage."""
     maker = models.REPOSITORY / "tools" / "fuzz" / "make-seeds.py"
     subprocess.run([sys.executable, maker, folder, "passes"], check=True)
-    texts = [path.read_text() for path in sorted((folder / "passes").iterdir())]
-    pipelines = sorted({text.split("\n", 1)[0] for text in texts})
+    texts = {path.name: path.read_text() for path in sorted((folder / "passes").iterdir())}
+    pipelines = pipelines_of(texts)
     for seed in range(count):
         rng = random.Random(seed)
         (folder / "model.onnx").write_bytes(valid_model(rng, seed).SerializeToString())
@@ -36,9 +35,15 @@ def seeds(program: Path, folder: Path, count: int) -> list[str]:
             for path in (folder / stage).glob("*.mlir"):
                 text = path.read_text()
                 if "__elided__" not in text:
-                    texts.append(f"{rng.choice(pipelines)}\n{text}")
+                    name = f"model {seed} {stage}"
+                    texts[name] = f"{mutations.chosen(name, pipelines)}\n{text}"
                 path.unlink()
     return texts
+
+
+def pipelines_of(texts: dict[str, str]) -> list[str]:
+    """All that stand in front of some texts."""
+    return sorted({text.split("\n", 1)[0] for text in texts.values()})
 
 
 def replaced(rng, text: str, pattern: str, options) -> str:
@@ -67,9 +72,10 @@ def everywhere(rng, text: str) -> str:
     return re.sub(rf"(?<=x){rng.choice(kinds)}\b", rng.choice(TYPES), text) if kinds else text
 
 
-def mutated(rng, text: str, pipelines: list[str]) -> tuple[str, str]:
-    """A pipeline, and a text with one to three changes."""
-    pipeline, code = text.split("\n", 1)
+def mutated(seed: int, texts: dict[str, str]) -> bytes:
+    """The text of a seed with one to three changes, behind a comment with its pipeline or another."""
+    rng = random.Random(seed)
+    pipeline, code = texts[mutations.chosen(seed, texts)].split("\n", 1)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         how = rng.random()
         if how < 0.35:
@@ -85,11 +91,14 @@ def mutated(rng, text: str, pipelines: list[str]) -> tuple[str, str]:
             code = replaced(rng, code, r"(?<!array<)\b(?:f|bf|ui|si|i)\d+\b", TYPES)
         else:
             code = without_line(rng, code)
-    return (rng.choice(pipelines) if rng.random() < 0.4 else pipeline), code
+    if rng.random() < 0.4:
+        pipeline = mutations.chosen(seed, pipelines_of(texts))
+    return f"// {pipeline}\n{code}".encode()
 
 
-def complaint(program: Path, pipeline: str, path: Path) -> str | None:
-    """What is wrong with how nncc-opt takes a text, or None."""
+def complaint(program: Path, path: Path) -> str | None:
+    """What is wrong with how nncc-opt takes a text by the passes of its first line, or None."""
+    pipeline = path.read_text().split("\n", 1)[0]
     passes = [f"--{name}={options}" if options else f"--{name}" for name, options in re.findall(r"([\w-]+)(?:\{([^}]*)\})?,?", pipeline)]
     try:
         done = subprocess.run([program, path, *passes, "-o", "/dev/null"], capture_output=True, text=True, errors="replace", timeout=WALL_SECONDS,
@@ -106,32 +115,16 @@ def complaint(program: Path, pipeline: str, path: Path) -> str | None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1, help="seed of the first text; the others count up")
     parser.add_argument("--models", type=int, default=20, help="random models whose IR is changed, too")
-    parser.add_argument("--keep", type=Path, help="folder for texts that fail")
-    nncc.add_arguments(parser)
+    mutations.add_arguments(parser)
     options = parser.parse_args()
-    found = collections.defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="nncc-mutated-") as scratch:
-        texts = seeds(options.nncc, Path(scratch), options.models)
-        pipelines = sorted({text.split("\n", 1)[0] for text in texts})
-        for seed in range(options.seed, options.seed + options.count):
-            rng = random.Random(seed)
-            pipeline, code = mutated(rng, rng.choice(texts), pipelines)
-            path = Path(scratch) / "text.mlir"
-            path.write_text(code)
-            wrong = complaint(options.nncc.with_name("nncc-opt"), pipeline, path)
-            if wrong:
-                found[nncc.without_details(wrong)].append((seed, f"{pipeline}: {wrong}"))
-                if options.keep:
-                    options.keep.mkdir(parents=True, exist_ok=True)
-                    (options.keep / f"text-{seed}.mlir").write_text(f"// {pipeline}\n{code}")
-    for cases in sorted(found.values(), key=len, reverse=True):
-        print(f"  FAIL {len(cases)}x --seed {cases[0][0]} --count 1: {cases[0][1]}; also {[seed for seed, _ in cases[1:6]]}")
-    bad = sum(map(len, found.values()))
-    print(f"{options.count} mutated texts: {bad} bad")
-    sys.exit(1 if bad else 0)
+
+    def prepare(folder: Path):
+        """Of a seed: one of all texts, changed, behind a line with its passes."""
+        texts = seeds(options.nncc, folder, options.models)
+        return lambda seed: ("text.mlir", mutated(seed, texts))
+
+    mutations.run(options, "texts", prepare, lambda path: complaint(options.nncc.with_name("nncc-opt"), path))
 
 
 if __name__ == "__main__":

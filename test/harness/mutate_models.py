@@ -5,26 +5,23 @@ or 4 GB, refuses without a message, or with words of the compiler's own, or leav
 only changed are broken in one place, so that everything behind the first check is reached, too.
 """
 import argparse
-import collections
 import random
-import resource
+import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-import nncc
+import mutations
 from families import FAMILIES
 from families.node import Node
 from inner_words import inner_words
+from mutations import WALL_SECONDS, limits
 from random_graphs import GraphBuilder
 from random_nodes import OPSETS, is_valid
 
-PROCESSOR_SECONDS, WALL_SECONDS, BYTES = 10, 120, 4 << 30
 INTEGERS = (0, 1, -1, 2, 3, 7, 64, 1000, 65536, 2**31 - 1, 2**31, -2**31, 2**32 + 1, 2**40, 2**62, 2**63 - 1, -2**63)
 NUMBERS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-45, 1e30, -1e38, float("inf"), float("-inf"), float("nan"))
 WORDS = (b"", b"SAME_UPPER", b"VALID", b"NOTSET", b"linear", b"nearest", b"cubic", b"reflect", b"wrap", b"reverse", b"bidirectional", b"ij,jk->ik",
@@ -43,11 +40,11 @@ def valid_model(rng: random.Random, seed: int) -> onnx.ModelProto:
         builder = GraphBuilder(numbers, rng.randrange(2, 9))
         if builder.graph.outputs:
             return builder.graph.model()
-    opset, graphs = rng.choice(OPSETS), []
+    opset, graphs = mutations.chosen(seed, OPSETS), []
     while len(graphs) < rng.choice((1, 1, 2, 3)):
         graph = Node(f"n{len(graphs)}_", numbers, opset)
         try:
-            FAMILIES[rng.choice(list(FAMILIES))](numbers, graph)
+            FAMILIES[mutations.chosen(f"{seed} {rng.random()}", FAMILIES)](numbers, graph)
         except ValueError:
             continue
         if is_valid(graph):
@@ -220,15 +217,10 @@ def mutated(seed: int) -> onnx.ModelProto:
     return model
 
 
-def limits():
-    """Of the compiler's process."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-
-
-def complaint(program: Path, path: Path, out: Path) -> str | None:
+def complaint(program: Path, path: Path) -> str | None:
     """What is wrong with how nncc takes a model, or None."""
+    out = path.with_suffix("")
+    shutil.rmtree(out, ignore_errors=True)
     try:
         done = subprocess.run([program, "compile", path, "-o", out], capture_output=True, text=True, errors="replace", timeout=WALL_SECONDS, preexec_fn=limits)
     except subprocess.TimeoutExpired:
@@ -247,27 +239,10 @@ def complaint(program: Path, path: Path, out: Path) -> str | None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1, help="seed of the first model; the others count up")
-    parser.add_argument("--keep", type=Path, help="folder for models that fail")
-    nncc.add_arguments(parser)
+    mutations.add_arguments(parser)
     options = parser.parse_args()
-    found = collections.defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="nncc-mutated-") as scratch:
-        for seed in range(options.seed, options.seed + options.count):
-            path, out = Path(scratch) / "model.onnx", Path(scratch) / str(seed)
-            path.write_bytes(mutated(seed).SerializeToString())
-            wrong = complaint(options.nncc, path, out)
-            if wrong:
-                found[nncc.without_details(wrong)].append((seed, wrong))
-                if options.keep:
-                    options.keep.mkdir(parents=True, exist_ok=True)
-                    (options.keep / f"mutated-{seed}.onnx").write_bytes(path.read_bytes())
-    for cases in sorted(found.values(), key=len, reverse=True):
-        print(f"  FAIL {len(cases)}x --seed {cases[0][0]} --count 1: {cases[0][1]}; also {[seed for seed, _ in cases[1:6]]}")
-    bad = sum(map(len, found.values()))
-    print(f"{options.count} mutated models: {bad} bad")
-    sys.exit(1 if bad else 0)
+    mutations.run(options, "models", lambda _: lambda seed: ("model.onnx", mutated(seed).SerializeToString()),
+                  lambda path: complaint(options.nncc, path))
 
 
 if __name__ == "__main__":
