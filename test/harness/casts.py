@@ -124,9 +124,7 @@ def needed(archive: Path) -> set[str]:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    parser.add_argument("--cpu", help="of x86_64")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
     random = np.random.default_rng(1)
     values = {source: values_of(source, random) for source in TYPES}
@@ -135,12 +133,11 @@ def main():
         model = Path(scratch) / "casts.onnx"
         pairs = make_model(model)
         inputs = {f"in_{source}": np.array(values[source], carrier(source)) for source in TYPES}
-        for target in nncc.targets_of(options.target):
-            program = nncc.Nncc(options.nncc, target, flags=[f"--cpu={options.cpu}"] if options.cpu else [])
+        for program in nncc.machines(options):
             program.compile(model, Path(scratch))
             if calls := needed(Path(scratch) / "libcasts.a"):
                 failures += 1
-                print(f"FAIL {target}: the library calls {', '.join(sorted(calls))}")
+                print(f"FAIL {program.target}: the library calls {', '.join(sorted(calls))}")
             got = program.run(model, inputs).outputs
             for source, result in pairs:
                 want = np.array([cast(v, result) for v in values[source]], carrier(result))
@@ -148,7 +145,7 @@ def main():
                 wrong = np.flatnonzero(~((have == want) | ((have != have) & (want != want))))
                 failures += len(wrong) > 0
                 for i in wrong[:2]:
-                    print(f"FAIL {target}: {source} to {result}: element {i}, {values[source][i]!r}, becomes {have[i]}, should be {want[i]}")
+                    print(f"FAIL {program.target}: {source} to {result}: element {i}, {values[source][i]!r}, becomes {have[i]}, should be {want[i]}")
     print(f"{failures} casts are wrong")
     sys.exit(failures > 0)
 

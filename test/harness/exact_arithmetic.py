@@ -134,8 +134,7 @@ def difference(got: np.ndarray, expected: np.ndarray) -> str | None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
     cases = Cases()
     for family in (quotients, means, chains, halves):
@@ -144,12 +143,12 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nncc-exact-") as scratch:
         model = Path(scratch) / "exact.onnx"
         onnx.save(cases.graph.model(), model)
-        for target in nncc.targets_of(options.target):
-            outputs = nncc.Nncc(options.nncc, target).run(model, cases.graph.inputs).outputs
+        for program in nncc.machines(options):
+            outputs = program.run(model, cases.graph.inputs).outputs
             for idea, expected in cases.expected.items():
                 if problem := difference(outputs[idea], expected):
                     wrong += 1
-                    print(f"FAIL {target} {idea}: {problem}")
+                    print(f"FAIL {program.target} {idea}: {problem}")
     print(f"{len(cases.expected)} ideas, {wrong} wrong")
     sys.exit(wrong > 0)
 

@@ -159,21 +159,20 @@ def statistics_of_halves(graph):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     made = collections.defaultdict(list)
     for opset, function in CASES:
         graph = Node(f"{function.__name__}_", np.random.default_rng(0), opset)
         made[opset].append((graph, {name: [value] for name, value in function(graph).items()}))
     wrong = 0
-    for target in nncc.targets_of(options.target):
-        runner = Runner(nncc.Nncc(options.nncc, target), None)
+    for program in nncc.machines(options):
+        runner = Runner(program, None)
         found = [fault for cases in made.values() for fault in runner.faults(cases, "cases")]
         for (graph, _), why in found:
-            print(f"  FAIL {target.split('-')[0]} {graph.prefix.rstrip('_')}: {why}")
+            print(f"  FAIL {program.target.split('-')[0]} {graph.prefix.rstrip('_')}: {why}")
         wrong += len(found)
-        print(f"exact values {target.split('-')[0]}: {len(CASES) - len(found)} of {len(CASES)} right", flush=True)
+        print(f"exact values {program.target.split('-')[0]}: {len(CASES) - len(found)} of {len(CASES)} right", flush=True)
     sys.exit(1 if wrong else 0)
 
 

@@ -234,16 +234,15 @@ def others() -> Cases:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    nncc.add_arguments(parser)
-    parser.add_argument("--target", choices=("x86_64", "aarch64", "both"), default="both")
+    nncc.add_machine_arguments(parser, "both")
     parser.add_argument("--family", choices=("unary", "binary", "casts", "others"), help="one family only")
     options = parser.parse_args()
     wrong = count = 0
     for family in (unary, binary, casts, others):
         if options.family in (None, family.__name__):
             cases = family()
-            for target in nncc.targets_of(options.target):
-                wrong += cases.run(nncc.Nncc(options.nncc, target))
+            for program in nncc.machines(options):
+                wrong += cases.run(program)
                 count += len(cases.rules)
     print(f"{count - wrong} of {count} pairs alike")
     sys.exit(wrong > 0)

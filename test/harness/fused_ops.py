@@ -173,9 +173,8 @@ def signals(m: Model):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
     parser.add_argument("--only", default="", metavar="NAME", help="one group of cases: activations, norms, ...")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     model = Model()
     for group in (activations, norms, sums_beside_norms, products, convolutions, integers, recurrent, attention, signals):
@@ -186,14 +185,14 @@ def main():
         file = Path(scratch) / "fused.onnx"
         model.save(file)
         expected = oracle.run(str(file), model.values)
-        for target in nncc.targets_of(options.target):
-            got = nncc.Nncc(options.nncc, target).run(file, model.values).outputs
+        for program in nncc.machines(options):
+            got = program.run(file, model.values).outputs
             for name, reference in expected.items():
                 problem = compare.invalid_reference(reference) or compare.difference(got[name], reference)
                 if problem:
                     wrong += 1
-                    print(f"FAIL {name} on {target}: {problem}")
-            print(f"{target}: {len(expected)} outputs of {len(model.nodes)} nodes compared")
+                    print(f"FAIL {name} on {program.target}: {problem}")
+            print(f"{program.target}: {len(expected)} outputs of {len(model.nodes)} nodes compared")
     sys.exit(wrong > 0)
 
 

@@ -95,17 +95,13 @@ def make_model(path: Path) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    parser.add_argument("--cpu", help="of x86_64")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
     failures = 0
     with tempfile.TemporaryDirectory(prefix="nncc-sums-") as scratch:
         model = Path(scratch) / "sums.onnx"
         references = make_model(model)
-        for target in nncc.targets_of(options.target):
-            flags = [f"--cpu={options.cpu}"] if options.cpu else []
-            program = nncc.Nncc(options.nncc, target, flags=flags)
+        for program in nncc.machines(options):
             for what, x in (("random", np.random.default_rng(1).random(COUNT, np.float32)), ("equal", np.full(COUNT, 0.1, np.float32))):
                 got = program.run(model, {"x": x}).outputs
                 for name, reference in references.items():
@@ -117,7 +113,7 @@ def main():
                     error = np.abs(got[name] - want).max() if isNormalized else np.abs(got[name] / want - 1).max()
                     if error > LIMIT or not np.isfinite(error):
                         failures += 1
-                        print(f"FAIL {target}, {what} numbers: {name}: error {error:.2e}, at most {LIMIT:g}")
+                        print(f"FAIL {program.target}, {what} numbers: {name}: error {error:.2e}, at most {LIMIT:g}")
     print(f"{failures} sums are wrong")
     sys.exit(failures > 0)
 

@@ -150,3 +150,20 @@ def add_arguments(parser):
 def targets_of(option: str) -> list[str]:
     """`x86_64`, `aarch64` or `both` as target triples."""
     return {"x86_64": [X86_64], "aarch64": [AARCH64], "both": list(TARGETS)}[option]
+
+
+def add_machine_arguments(parser, target: str = "x86_64"):
+    """The arguments of a test that runs on any machine: `machines` makes programs of them."""
+    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default=target)
+    parser.add_argument("--cpu", help="of the target, instead of its generic one")
+    add_arguments(parser)
+
+
+def machines(options) -> list[Nncc]:
+    """The program under test, for each machine that the arguments name; ends a test whose code this machine cannot run."""
+    features = Path("/proc/cpuinfo").read_text()
+    if options.cpu == "x86-64-v4" and not all(f" {name} " in features for name in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")):
+        print("SKIPPED: this machine has no AVX-512")
+        sys.exit(models.SKIPPED)
+    flags = [f"--cpu={options.cpu}"] if options.cpu else []
+    return [Nncc(options.nncc, target, flags=flags) for target in targets_of(options.target)]

@@ -17,7 +17,6 @@ import numpy as np
 import onnx
 
 import compare
-import models
 import nncc
 import oracle
 import programs
@@ -147,32 +146,20 @@ def missing_tails(graphs) -> dict[str, list[int]]:
     return {size: sorted(set(range(tile)) - seen[size]) for size, tile in TILES.items()}
 
 
-def skip_without_avx512(cpus: list[str]):
-    """Ends a test whose code this machine cannot run."""
-    flags = Path("/proc/cpuinfo").read_text()
-    if "x86-64-v4" in cpus and not all(f" {flag} " in flags for flag in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")):
-        print("SKIPPED: this machine has no AVX-512")
-        sys.exit(models.SKIPPED)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", default="all", help="comma-separated families or groups of them: "
                         + ", ".join(GROUPS) + "; " + ", ".join(FAMILIES))
     parser.add_argument("--cases", type=int, default=24, help="ops of each family")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first op; the others count up")
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    parser.add_argument("--cpu", help="of the target, instead of its generic one")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
     parser.add_argument("--all-tails", action="store_true", help="fail unless tails of all sizes came up in M, N and K")
     parser.add_argument("--most-refused", type=int, default=0, metavar="N",
                         help="ops that may end in the error 'not supported' (%(default)s); a wrong result is never allowed")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
-    skip_without_avx512([options.cpu])
     families = [family for name in options.family.split(",") for family in GROUPS.get(name, [name])]
-    flags = [f"--cpu={options.cpu}"] if options.cpu else []
-    runners = [Runner(nncc.Nncc(options.nncc, target, flags=flags), options.keep) for target in nncc.targets_of(options.target)]
+    runners = [Runner(program, options.keep) for program in nncc.machines(options)]
     failures = total = refused = 0
     graphs = []
     for family in families:

@@ -20,7 +20,7 @@ import oracle
 import verdicts
 from families import FAMILIES
 from families.node import Node
-from random_geometry import Runner, skip_without_avx512
+from random_geometry import Runner
 from random_ops import pick
 
 PER_MODEL = 25
@@ -129,15 +129,11 @@ def main():
     parser.add_argument("--family", default="all", help="comma-separated, or all: " + ", ".join(FAMILIES))
     parser.add_argument("--cases", type=int, default=50, help="nodes of each family")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first node; the others count up")
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    parser.add_argument("--cpu", help="of the target, instead of its generic one")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
     parser.add_argument("--oracles", action="store_true", help="only compare the oracles with each other")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
-    skip_without_avx512([options.cpu])
-    flags = [f"--cpu={options.cpu}"] if options.cpu else []
-    runners = [Runner(nncc.Nncc(options.nncc, target, flags=flags), options.keep) for target in nncc.targets_of(options.target)]
+    runners = [Runner(program, options.keep) for program in nncc.machines(options)]
     wrong = refused = total = 0
     for family in FAMILIES if options.family == "all" else options.family.split(","):
         cases, unsettled = make_cases(family, range(options.seed, options.seed + options.cases))

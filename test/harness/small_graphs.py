@@ -261,20 +261,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--group", choices=list(GROUPS))
     parser.add_argument("--graph")
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
     failed = count = 0
     with tempfile.TemporaryDirectory(prefix="nncc-small-") as folder:
-        for target in nncc.targets_of(options.target):
-            program = nncc.Nncc(options.nncc, target)
+        for program in nncc.machines(options):
             for group, graphs in GROUPS.items():
                 for name in graphs if options.group in (None, group) else ():
                     if options.graph in (None, name):
                         failures = run_graph(program, group, name, Path(folder))
                         count, failed = count + 1, failed + bool(failures)
                         for failure in failures:
-                            print(f"{target} {name}: {failure}", file=sys.stderr)
+                            print(f"{program.target} {name}: {failure}", file=sys.stderr)
     print(f"{count - failed} of {count} graphs are right")
     sys.exit(failed > 0 or not count)
 

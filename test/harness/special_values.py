@@ -127,16 +127,13 @@ def make_model(path: Path) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="x86_64")
-    parser.add_argument("--cpu", help="of x86_64")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser)
     options = parser.parse_args()
     failures = 0
     with tempfile.TemporaryDirectory(prefix="nncc-special-") as scratch:
         model = Path(scratch) / "special.onnx"
         values, expected = make_model(model)
-        for target in nncc.targets_of(options.target):
-            program = nncc.Nncc(options.nncc, target, flags=[f"--cpu={options.cpu}"] if options.cpu else [])
+        for program in nncc.machines(options):
             got = program.run(model, values).outputs
             for name, (want, tolerance) in expected.items():
                 have, want = (v if v.dtype.kind in "iu" else v.astype(np.float64) for v in (got[name], want))
@@ -145,7 +142,7 @@ def main():
                 if len(wrong):
                     failures += 1
                     at = tuple(wrong[0])
-                    print(f"FAIL {target}: {name}: {len(wrong)} elements, first at {list(map(int, at))}: {have[at]!r}, should be {want[at]!r}")
+                    print(f"FAIL {program.target}: {name}: {len(wrong)} elements, first at {list(map(int, at))}: {have[at]!r}, should be {want[at]!r}")
     print(f"{len(expected)} ops, {failures} wrong")
     sys.exit(failures > 0)
 
