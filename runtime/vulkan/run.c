@@ -167,16 +167,15 @@ nncc_status nncc_vulkan_run_model(nncc_device *device, uint64_t *words, const vo
   if (result == VK_SUCCESS)
     return NNCC_OK;
   vulkan->failures++;
-  if (!model->knows_loss) /* said once */
+  /* The first run that notices a loss: what is written from now on stays. */
+  int is_lost = result == VK_ERROR_DEVICE_LOST, is_news = is_lost && !model->knows_loss;
+  if (is_news || !is_lost)
     nncc_vulkan_say(vulkan, "M_run", "", result);
+  if (is_lost)
+    vulkan->is_lost = model->knows_loss = 1;
   if (model->is_pending)
     return NNCC_DEVICE_HUNG;
   if (vulkan->options.gpu_only)
     return NNCC_DEVICE_FAILED;
-  if (result != VK_ERROR_DEVICE_LOST)
-    return NNCC_MORE;
-  /* The first run that notices: what is written from now on stays. */
-  int is_news = !model->knows_loss;
-  vulkan->is_lost = model->knows_loss = 1;
   return is_news && has_lost_input(vulkan, model, ports) ? NNCC_DEVICE_LOST : NNCC_MORE;
 }

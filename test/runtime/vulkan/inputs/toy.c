@@ -2,7 +2,7 @@
 #include "runtime/model/core.h"
 #include <string.h>
 
-uint32_t toy_cpu_kernels;
+_Atomic uint32_t toy_cpu_kernels;
 
 /* Of the constants, the first 256 are weights, the rest a table of the device's. */
 static float weights[256], table[TOY_WEIGHTS - 256];

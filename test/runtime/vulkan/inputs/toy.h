@@ -26,7 +26,7 @@ void toy_set_code(const uint32_t *mul, uint32_t mul_words, const uint32_t *add, 
 
 extern nncc_device_program toy_program; /* tests change it */
 extern const nncc_model toy_model;
-extern uint32_t toy_cpu_kernels; /* counts what the CPU ran */
+extern _Atomic uint32_t toy_cpu_kernels; /* counts what the CPU ran */
 
 nncc_status toy_init(toy_context *context, void *arena, size_t arena_bytes, const nncc_options *options);
 nncc_status toy_run(toy_context *context, const float *x, float *y, float *s, float *t);
