@@ -31,7 +31,12 @@ exec 9>"$cache/bench.lock"
 flock 9
 make_environment peers
 # Only LiteRT needs this one, which is large.
-make_environment converter || echo "compare: the converter for LiteRT cannot be had" >&2
+case " $* " in
+  *\ --peers=*litert*|*\ --peers\ *litert*) wants_litert=1 ;;
+  *\ --peers*|*\ --only-aarch64\ *) wants_litert= ;;
+  *) wants_litert=1 ;;
+esac
+[ -z "$wants_litert" ] || make_environment converter || echo "compare: the converter for LiteRT cannot be had" >&2
 exec 9>&-
 
 exec "$(folder_of peers)/bin/python3" "$here/compare_engines.py" --converter="$(folder_of converter)/bin" "$@"

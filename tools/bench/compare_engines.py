@@ -36,7 +36,8 @@ def arguments():
     parser.add_argument("--only-aarch64", action="store_true", help="nothing but that")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results as JSON, too")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
-    parser.add_argument("--from", metavar="FILE", type=Path, dest="source", help="measure nothing: print and write what --json wrote")
+    parser.add_argument("--from", metavar="FILE", type=Path, dest="sources", action="append", help="measure nothing: print and write what "
+                        "--json wrote; repeatable, for runs that measured other networks")
     parser.add_argument("--converter", metavar="FOLDER", type=Path, help="programs that convert models for LiteRT")
     parser.add_argument("--self-test", action="store_true", help="seconds: the demo network, onnxruntime only; for the tests")
     return parser.parse_args()
@@ -90,7 +91,7 @@ def measure_network(name: str, builds: list, peers: list[str], options) -> dict:
             worker.stop()
     macs = max((fact.macs for fact in facts.values()), default=0)
     peaks = [max(answer) for answer in answers.pop("peak")]
-    entry = {"name": network.name, "macs": macs, "quantized": network.is_quantized, "peak_gflops": max(peaks), "refused": refused,
+    entry = {"name": network.name, "macs": macs, "group": network.group, "peak_gflops": max(peaks), "refused": refused,
              "engines": {engine: summary(answers[engine], peaks, macs, facts[engine]) for engine in answers}}
     ratio = report.lead(entry, builds[0][0])
     if ratio and ratio < 1:
@@ -134,7 +135,7 @@ def versions(peers: list[str]) -> dict[str, str]:
 
 
 def run(options) -> dict:
-    """Measures what the options ask for."""
+    """Measures what the options ask for; --json is up to date after each network."""
     import aarch64
     import models
     import report
@@ -145,20 +146,35 @@ def run(options) -> dict:
     results = {"machine": machine(), "versions": versions(peers), "rounds": options.rounds, "slice_ms": options.slice,
                "first": builds[0][0], "networks": [], "missing": {}, "aarch64": []}
     print(", ".join(f"{peer} {version}" for peer, version in results["versions"].items()), flush=True)
-    if not options.only_aarch64:
-        for name in network_names(options.models):
-            try:
-                results["networks"].append(measure_network(name, builds, peers, options))
-                print(report.network_text(results["networks"][-1]), flush=True)
-            except models.MissingModel as missing:
-                results["missing"][name] = str(missing)
-                print(f"{name}: {missing}", flush=True)
-        print(report.summary_text(results))
-    if options.aarch64 or options.only_aarch64:
-        for name in network_names(options.models or "generated"):
-            results["aarch64"].append(aarch64.count(name, builds[0][1].program, options.flag))
-            print(report.aarch64_text(results["aarch64"][-1]), flush=True)
+
+    def take(part: str, entry: dict, text: str):
+        results[part].append(entry)
+        print(text, flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+    for name in [] if options.only_aarch64 else network_names(options.models):
+        try:
+            entry = measure_network(name, builds, peers, options)
+            take("networks", entry, report.network_text(entry))
+        except models.MissingModel as missing:
+            results["missing"][name] = str(missing)
+            print(f"{name}: {missing}", flush=True)
+    print(report.summary_text(results))
+    for name in network_names(options.models or "generated") if options.aarch64 or options.only_aarch64 else []:
+        entry = aarch64.count(name, builds[0][1].program, options.flag)
+        take("aarch64", entry, report.aarch64_text(entry))
     return results
+
+
+def merged(files: list[Path]) -> dict:
+    """The results of several runs; of a network that several measured, the last."""
+    runs = [json.loads(file.read_text()) for file in files]
+    result = runs[-1] | {"missing": {name: why for run in runs for name, why in run["missing"].items()},
+                         "versions": {peer: version for run in runs for peer, version in run["versions"].items()}}
+    for part in ("networks", "aarch64"):
+        result[part] = list({entry["name"]: entry for run in runs for entry in run[part]}.values())
+    return result
 
 
 def self_test(options):
@@ -179,13 +195,10 @@ def main():
     if options.self_test:
         return self_test(options)
     import report
-    results = json.loads(options.source.read_text()) if options.source else run(options)
-    if options.source:
-        for entry in results["networks"]:
-            print(report.network_text(entry))
-        print(report.summary_text(results))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    results = merged(options.sources) if options.sources else run(options)
+    if options.sources:
+        print("\n".join([*map(report.network_text, results["networks"]), report.summary_text(results),
+                         *map(report.aarch64_text, results["aarch64"])]))
     if options.write:
         docs = HERE.parents[1] / "docs"
         (docs / "benchmarks.md").write_text(report.markdown(results))

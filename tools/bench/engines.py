@@ -23,9 +23,9 @@ HERE = Path(__file__).resolve().parent
 # Peers, with the packages of peers.txt whose versions decide what they do.
 PEERS = {"onnxruntime": ["onnxruntime"], "openvino": ["openvino"], "ncnn": ["ncnn", "pnnx"], "mnn": ["MNN"], "litert": ["ai-edge-litert"]}
 # Other engines sum in other orders and by Winograd's algorithm, and quantized ones round elsewhere: what a result may be off,
-# relative to the largest element of the reference.
-PEER_ERROR, QUANTIZED_ERROR = 1e-3, 0.15
-QUANTIZED_COSINE = 0.98
+# relative to the largest element of the reference. A step of 8 bits is a fifth of the largest element of an almost flat distribution.
+PEER_ERROR, QUANTIZED_ERROR = 1e-3, 0.25
+QUANTIZED_COSINE = 0.95
 PATIENCE = 1800  # seconds for a conversion or a load: onnx2tf takes minutes on a busy machine
 
 

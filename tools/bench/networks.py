@@ -29,6 +29,11 @@ class Network:
     is_quantized: bool
 
     @property
+    def group(self) -> str:
+        """What it is counted with in a mean."""
+        return "quantized" if self.is_quantized else "generated" if self.name in GENERATED else "trained"
+
+    @property
     def key(self) -> str:
         """What results of this file are kept under."""
         return f"{self.path.stem}"
@@ -51,7 +56,7 @@ def find(name: str) -> Network:
     path, hint = _original(name)
     values = seeded.make_inputs(path, 0, hint["input"])
     model = _fixed(onnx.load(path), values, hint.get("bind", []))
-    values = {key: value for key, value in values.items() if key not in hint.get("bind", [])}
+    values = {key: np.ascontiguousarray(value) for key, value in values.items() if key not in hint.get("bind", [])}
     reference = oracle.run(model.SerializeToString(), values)
     for output in model.graph.output:
         output.type.tensor_type.shape.CopyFrom(_shape(reference[output.name].shape))

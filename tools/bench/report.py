@@ -28,10 +28,13 @@ def geometric_mean(values: list[float]) -> float:
     return exp(sum(map(log, values)) / len(values)) if values else 0
 
 
-def leads_of(results: dict, engine: str) -> dict[str, float]:
-    """Network -> lead of an engine, where both ran."""
-    found = {entry["name"]: lead(entry, engine) for entry in results["networks"]}
-    return {name: value for name, value in found.items() if value}
+def leads_of(results: dict, engine: str) -> dict[str, dict[str, float]]:
+    """Group of networks -> network -> lead of an engine, where both ran."""
+    groups: dict[str, dict[str, float]] = {}
+    for entry in results["networks"]:
+        if value := lead(entry, engine):
+            groups.setdefault(entry["group"], {})[entry["name"]] = value
+    return groups
 
 
 def builds_of(results: dict) -> list[str]:
@@ -43,24 +46,23 @@ def builds_of(results: dict) -> list[str]:
 def network_text(entry: dict) -> str:
     """The lines of one network."""
     lines = [f"{entry['name']}: {entry['macs'] / 1e6:.1f} MMAC, multiply-add peak {entry['peak_gflops']:.0f} GFLOP/s",
-             f"  {'':16}  least ms (middle half)            best peer / it  of peak  resident     load      disk  error"]
+             f"  {'':20}  least ms (middle half)            best peer / it  of peak  resident     load      disk  error"]
     for engine, row in entry["engines"].items():
         spread = f"({row['low_ms']:.3f} to {row['high_ms']:.3f})"
         ratio = lead(entry, engine)
-        lines.append(f"  {engine:16} {row['least_ms']:9.3f} {spread:24} {f'{ratio:.2f}' if ratio else '':>14} {100 * row['share']:6.0f} % "
+        lines.append(f"  {engine:20} {row['least_ms']:9.3f} {spread:24} {f'{ratio:.2f}' if ratio else '':>14} {100 * row['share']:6.0f} % "
                      f"{row['resident_bytes'] / 1e6:6.1f} MB {1e3 * row['load_seconds']:6.2f} ms {row['disk_bytes'] / 1e6:6.2f} MB  "
                      f"{row['error']:.0e}")
-    return "\n".join(lines + [f"  {engine:16} - {why}" for engine, why in entry["refused"].items()])
+    return "\n".join(lines + [f"  {engine:20} - {why}" for engine, why in entry["refused"].items()])
 
 
 def summary_text(results: dict) -> str:
-    """How far each build is ahead over all networks, and where it is behind."""
+    """How far each build is ahead, in the geometric mean of each group of networks, and where it is behind."""
     lines = []
     for build in builds_of(results):
-        leads = leads_of(results, build)
-        if leads:
+        for group, leads in leads_of(results, build).items():
             behind = ", ".join(f"{name} {value:.2f}" for name, value in sorted(leads.items(), key=lambda item: item[1]) if value < 1)
-            lines.append(f"{build}: best peer / nncc {geometric_mean(list(leads.values())):.2f} in geometric mean over {len(leads)} networks; "
+            lines.append(f"{build}, {len(leads)} {group}: best peer / nncc {geometric_mean(list(leads.values())):.2f}; "
                          f"behind: {behind or 'nowhere'}")
     return "\n".join(lines)
 
@@ -69,7 +71,7 @@ def aarch64_text(entry: dict) -> str:
     """The lines of one network's instructions."""
     lines = [f"{entry['name']}: {entry['macs'] / 1e6:.1f} MMAC"]
     for cpu, row in entry["cores"].items():
-        lines.append(f"  {cpu:16} {row['instructions'] / 1e6:9.2f} M instructions, {4 * row['instructions'] / entry['macs']:.2f} for each least "
+        lines.append(f"  {cpu:12} {row['instructions'] / 1e6:9.2f} M instructions, {4 * row['instructions'] / entry['macs']:.2f} for each least "
                      f"multiply-add, {row['cycles'] / 1e6:9.2f} M cycles (at least {row['least_cycles'] / 1e6:.2f}), code {row['code_bytes']}, "
                      f"constants {row['constant_bytes']}, arena {row['arena_bytes']} bytes")
     return "\n".join(lines)
@@ -110,6 +112,10 @@ def _memory(results: dict) -> str:
                        if known else "-")
         rows.append(row)
     return _table(["network", *engines], rows)
+
+
+def _bullets(text: str) -> str:
+    return "\n".join(f"- {line}." for line in text.splitlines())
 
 
 def _losses(results: dict) -> str:
@@ -168,9 +174,10 @@ Peers: {versions}. An engine's time counts only if its result is that of onnxrun
 
 {_times(results)}
 
-{summary_text(results)}
+The share of the peak counts direct multiplications and is one of this core's widest registers. Peers take the widest registers that the
+machine has, builds of nncc those of their CPU. In geometric mean:
 
-The share of the peak counts direct multiplications and is one of this core's widest registers.
+{_bullets(summary_text(results))}
 
 ## Where nncc loses
 
