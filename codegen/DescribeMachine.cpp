@@ -13,9 +13,9 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target) {
     case DotInstruction::Factor::U8:
       return builder.getIntegerType(8, /*isSigned=*/false);
     case DotInstruction::Factor::S8:
-      return builder.getIntegerType(8, /*isSigned=*/true);
+      return builder.getIntegerType(8);
     case DotInstruction::Factor::Word:
-      return builder.getIntegerType(16, /*isSigned=*/true);
+      return builder.getIntegerType(16);
     }
     return {};
   };

@@ -74,7 +74,9 @@ void Code::storePart(Value value, Value address, int64_t count) {
   auto type = cast<VectorType>(value.getType());
   if (count == type.getNumElements())
     return store(value, address);
-  if (maskedStores) {
+  // LLVM 22 (X86, reduceMaskedStoreToScalarStore) makes a store of the wide element where one narrowed element is
+  // stored under a mask.
+  if (maskedStores && count > 1) {
     LLVM::MaskedStoreOp::create(b, value, address, mask(type, count), alignmentOf(type));
     return;
   }

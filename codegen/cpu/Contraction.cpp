@@ -13,6 +13,8 @@ using namespace nncc::cpu;
 
 // Every region costs a table entry per tile size; signals with huge windows have a region per sample.
 constexpr size_t kMostRegions = 1024;
+// Each set of taps costs four bytes for every output channel where A has a zero point.
+constexpr size_t kMostTapSets = 64;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
@@ -39,6 +41,30 @@ template <typename Conv> static void readConvolution(Conv op, Contraction &contr
     contraction.outputs = contraction.groups;
     contraction.groups = 1;
   }
+}
+
+/// Zero points of bytes; false (and a reason) for what instructions for bytes do not compute.
+static bool readBytes(Operation *root, Contraction &contraction, std::string &reason) {
+  auto refuse = [&](StringRef why) {
+    reason = why.str();
+    return false;
+  };
+  auto [zero, rhsZero] =
+      llvm::TypeSwitch<Operation *, std::pair<Value, Value>>(root)
+          .Case<nn::Conv2DOp, nn::ConvTranspose2DOp>(
+              [](auto op) { return std::pair(op.getInputZeroPoint(), op.getFilterZeroPoint()); })
+          .Case([](nn::MatMulOp op) { return std::pair(op.getLhsZeroPoint(), op.getRhsZeroPoint()); })
+          .Default(std::pair<Value, Value>());
+  if (contraction.body != TapBody::Product)
+    return refuse("bytes of channels that stay apart");
+  if (!contraction.sum.isInteger(32) || !contraction.element.isInteger(8) ||
+      !contraction.rhsElement.isSignlessInteger(8))
+    return refuse("integers that are not bytes, or weights without a sign");
+  contraction.zero = inputOf(zero);
+  contraction.rhsZero = inputOf(rhsZero);
+  if ((zero && !contraction.zero) || (rhsZero && !contraction.rhsZero) || (zero && typeOf(zero).getNumElements() != 1))
+    return refuse("zero points that are computed in the kernel, or differ from row to row");
+  return true;
 }
 
 std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
@@ -89,15 +115,18 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     llvm::raw_string_ostream(reason) << "elements of type " << contraction.element;
     return std::nullopt;
   }
-  if (typeOf(root->getResult(0)).getElementType() != contraction.element) {
-    reason = "sums of another type than the operands'";
+  contraction.sum = typeOf(root->getResult(0)).getElementType();
+  contraction.rhsElement = rhs ? typeOf(rhs).getElementType() : contraction.element;
+  auto isOf = [&](Value value, Type type) {
+    return !value || (inputOf(value) && typeOf(value).getElementType() == type);
+  };
+  if (!isOf(lhs, contraction.element) || !isOf(rhs, contraction.rhsElement) || !isOf(bias, contraction.sum) ||
+      (contraction.rhsElement != contraction.element && !contraction.isOfBytes())) {
+    reason = "an operand of the root is computed in the kernel, or of another type";
     return std::nullopt;
   }
-  for (Value value : {lhs, rhs, bias})
-    if (value && (!inputOf(value) || typeOf(value).getElementType() != contraction.element)) {
-      reason = "an operand of the root is computed in the kernel, or of another type";
-      return std::nullopt;
-    }
+  if (contraction.isOfBytes() && !readBytes(root, contraction, reason))
+    return std::nullopt;
   contraction.lhs = *inputOf(lhs);
   contraction.rhs = inputOf(rhs);
   contraction.bias = inputOf(bias);
@@ -113,6 +142,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   auto [lines, pixels] = contraction.regions();
   if (!contraction.sliding && lines.size() * pixels.size() > kMostRegions) {
     reason = "the border has too many kinds of pixels";
+    return std::nullopt;
+  }
+  if (contraction.isOfBytes() && contraction.tapSets().size() > kMostTapSets) {
+    reason = "the border has too many kinds of pixels for sums of bytes";
     return std::nullopt;
   }
   return contraction;
@@ -141,7 +174,7 @@ std::array<SmallVector<AxisRegion>, 2> Contraction::regions() const {
 
 int64_t Contraction::lanes(nn::MachineAttr machine) const {
   // Channels that fill less than half a register get a narrower one: no work on zeros.
-  unsigned bits = computeType(element).getIntOrFloatBitWidth();
+  unsigned bits = computeType(sum).getIntOrFloatBitWidth();
   int64_t lanes = machine.lanes(bits), least = 128 / bits;
   while (lanes > least && lanes / 2 >= outputs)
     lanes /= 2;
@@ -168,6 +201,35 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
     packing.outputsInnermost = !matmul.getTransposeB();
   }
   return packing;
+}
+
+MacForm Contraction::mac(nn::MachineAttr machine) const {
+  return MacForm::choose(machine, element, rhsElement, sum, lanes(machine));
+}
+
+SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
+  SmallVector<std::array<TapRange, 2>> sets;
+  auto [rowsOf, columnsOf] = regions();
+  for (const AxisRegion &h : rowsOf)
+    for (const AxisRegion &w : columnsOf) {
+      std::array<TapRange, 2> taps = tapsOf(h, w);
+      if (!llvm::is_contained(sets, taps))
+        sets.push_back(taps);
+    }
+  return sets;
+}
+
+BytePacking Contraction::bytes(nn::MachineAttr machine, bool isCorrected) const {
+  BytePacking packing{panels(machine), mac(machine).group(), depth, tapsW, {}};
+  if (isCorrected)
+    packing.sums = tapSets();
+  return packing;
+}
+
+std::array<TapRange, 2> cpu::tapsOf(const AxisRegion &h, const AxisRegion &w) {
+  if (h.taps == 0 || w.taps == 0)
+    return {{{0, 0, 0}, {0, 0, 0}}};
+  return {{{h.tapStart, h.taps > 1 ? h.tapStep : 1, h.taps}, {w.tapStart, w.taps > 1 ? w.tapStep : 1, w.taps}}};
 }
 
 bool Contraction::needsPacking() const { return isa<nn::Conv2DOp, nn::ConvTranspose2DOp>(root); }

@@ -13,7 +13,7 @@ namespace nncc::cpu {
 struct Contraction {
   mlir::Operation *root = nullptr;
   TapBody body = TapBody::Product;
-  mlir::Type element;
+  mlir::Type element, rhsElement, sum; ///< of the operands (the input alone where there is one), and of their sums
   /// Output channels per group, values of k per tap, and the window. One group when channels are not grouped.
   int64_t groups = 1, outputs = 0, depth = 1, tapsH = 1, tapsW = 1;
   /// Output pixels that can follow each other in the rows of one tile.
@@ -21,6 +21,7 @@ struct Contraction {
   /// Kernel inputs that the root reads.
   unsigned lhs = 0;
   std::optional<unsigned> rhs, bias;
+  std::optional<unsigned> zero, rhsZero; ///< the zero points of bytes
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
@@ -30,8 +31,15 @@ struct Contraction {
 
   /// The output's lines (H) and the pixels of a line (W), cut where the taps inside of the input change.
   std::array<mlir::SmallVector<AxisRegion>, 2> regions() const;
+  /// True for products of bytes: their right operand is constant and packed as `bytes` says, or others run them.
+  bool isOfBytes() const { return element != sum; }
+  MacForm mac(nn::MachineAttr machine) const;
+  /// Sets of taps that exist in some region of the output, each once: ranges of rows and of columns.
+  llvm::SmallVector<std::array<TapRange, 2>> tapSets() const;
   /// The recipe for the right operand as a constant.
   PanelPacking panels(nn::MachineAttr machine) const;
+  /// The same for bytes; `isCorrected`: with the sums of taps.
+  BytePacking bytes(nn::MachineAttr machine, bool isCorrected) const;
   /// Filters of convolutions have to be packed: with scratch memory, if they are no constants.
   bool needsPacking() const;
   /// The recipe for the bias as a constant.
@@ -42,6 +50,9 @@ struct Contraction {
   /// Width of panels where the right operand is not packed (or there is none).
   int64_t panel(nn::MachineAttr machine) const;
 };
+
+/// The taps that pixels have where these two regions meet.
+std::array<TapRange, 2> tapsOf(const AxisRegion &h, const AxisRegion &w);
 
 /// The numbers of the device that a kernel runs on, from `nn.machines` of its module; null when there are none.
 nn::MachineAttr getMachine(nn::KernelOp kernel);

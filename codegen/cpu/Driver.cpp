@@ -16,7 +16,7 @@ using namespace nncc::cpu;
 namespace {
 
 /// The operands of micro-kernels; leaves of the epilogue follow.
-enum Stream : unsigned { A, B, C, Bias, FirstLeaf };
+enum Stream : unsigned { A, B, C, Bias, Zero, FirstLeaf };
 
 /// One operand as all loops see it; strides count elements. An absent one has no pointer.
 struct Operand {
@@ -38,6 +38,7 @@ struct Region {
   SmallVector<int64_t> offsets; ///< per stream; that of B counts rows
   Axis lines, pixels;
   int64_t depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B, divisor;
+  int64_t sums; ///< of products of bytes: where their sums lie, in rows of B
 };
 
 class Driver {
@@ -82,6 +83,7 @@ private:
   SmallVector<Value> memories; ///< memref per stream, or null
   int64_t panel = 0, lanes = 0;
   bool isPadded = false, isBiasPadded = false;
+  std::optional<BytePacking> bytes;    ///< how bytes are packed
   std::optional<PanelPacking> packing; ///< of a filter that the kernel packs itself
   SmallVector<int64_t> filterStrides;
   int64_t unpackedRow = 0; ///< row length of a right operand that is not packed
@@ -156,9 +158,12 @@ private:
       memories[B] = kernel.getInputs()[*contraction.rhs];
       std::optional<PanelPacking> recipe;
       if (auto packed = getPacking(kernel, *contraction.rhs)) {
-        recipe = PanelPacking::from(packed);
+        bytes = BytePacking::from(packed);
+        recipe = bytes ? bytes->panels : PanelPacking::from(packed);
         if (!recipe || recipe->outputs != outputs)
           return refuse("the weights are packed in another way");
+      } else if (contraction.isOfBytes()) {
+        return refuse("bytes are multiplied by constants without a zero point only");
       } else if (contraction.needsPacking()) {
         recipe = packing = contraction.panels(machine);
         if (failed(stridesOf(memories[B], filterStrides)))
@@ -172,8 +177,8 @@ private:
         isPadded = true;
         panel = recipe->panel;
         lanes = recipe->lanes;
-        right.group = recipe->batchSize();
-        right.panel = recipe->depth * panel;
+        right.group = bytes ? bytes->batchSize() : recipe->batchSize();
+        right.panel = (bytes ? bytes->columnSize() : recipe->depth) * panel;
       }
       if (auto matmul = dyn_cast<nn::MatMulOp>(contraction.root)) {
         if (!isPadded) {
@@ -214,6 +219,8 @@ private:
       operands[Bias].group = recipe ? recipe->batchSize() : outputs;
       operands[Bias].panel = panel;
     }
+    if (hasZero())
+      memories[Zero] = kernel.getInputs()[*contraction.zero];
 
     // What lies along pixels.
     if (failed(placePixels(operands[A], memories[A], false)) || failed(placePixels(operands[C], memories[C], false)))
@@ -240,6 +247,7 @@ private:
       operand.element = memoryType(contraction.element);
       operand.outer.resize(operands[C].outer.size(), 0);
     }
+    operands[Bias].element = memoryType(contraction.sum);
     operands[C].element = epilogue.storedElement();
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       operands[FirstLeaf + i].element = leaf.memoryElement();
@@ -273,12 +281,14 @@ private:
 
   void addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads) {
     Region region;
-    int64_t depth = contraction.depth, tapRow = contraction.tapsW * depth;
+    // Bytes of a tap are filled up to whole groups in B.
+    int64_t depth = contraction.depth, group = bytes ? bytes->group : 1;
+    int64_t depthB = llvm::alignTo(depth, group), tapRow = contraction.tapsW * depthB;
     region.offsets.assign(operands.size(), 0);
     region.lines = {h.count, SmallVector<int64_t>(operands.size(), 0)};
     region.pixels = {w.count, SmallVector<int64_t>(operands.size(), 0)};
     for (auto [i, operand] : llvm::enumerate(operands)) {
-      if (i == B || i == Bias)
+      if (i == B || i == Bias || i == Zero)
         continue;
       bool isInput = i == A;
       region.offsets[i] =
@@ -286,17 +296,21 @@ private:
       region.lines.strides[i] = (isInput ? h.inPerOut : h.outStep) * operand.h;
       region.pixels.strides[i] = (isInput ? w.inPerOut : w.outStep) * operand.w;
     }
-    region.offsets[B] = h.tapStart * tapRow + w.tapStart * depth;
+    region.offsets[B] = h.tapStart * tapRow + w.tapStart * depthB;
     region.depth = depth;
     region.taps0 = w.taps;
     region.tap0A = w.inPerTap * operands[A].w;
-    region.tap0B = w.tapStep * depth;
+    region.tap0B = w.tapStep * depthB;
     region.taps1 = h.taps;
     region.tap1A = h.inPerTap * operands[A].h;
     region.tap1B = h.tapStep * tapRow;
     region.divisor = countsPads ? (h.taps + h.inPads) * (w.taps + w.inPads) : h.taps * w.taps;
     if (h.taps == 0 || w.taps == 0)
       region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;
+    if (bytes) {
+      region.offsets[B] += bytes->sumBytes();
+      region.sums = 4 * (llvm::find(bytes->sums, tapsOf(h, w)) - bytes->sums.begin()) - region.offsets[B];
+    }
     if (contraction.body == TapBody::Product) {
       // Taps whose values follow each other in A and in B are one longer run.
       if (region.taps0 > 1 && region.tap0A == region.depth && region.tap0B == region.depth) {
@@ -470,7 +484,7 @@ private:
     f[CallEntry::Tap1A] = region.tap1A;
     f[CallEntry::Tap1B] = region.tap1B;
     f[CallEntry::RowB] = unpackedRow;
-    f[CallEntry::Divisor] = region.divisor;
+    f[CallEntry::Divisor] = bytes ? region.sums : region.divisor;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i) {
       f[CallEntry::leafField(i, 0)] = offset(FirstLeaf + i);
       f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
@@ -685,7 +699,9 @@ private:
   TileShape shapeOf(const Variant &variant, int64_t channels) {
     TileShape shape;
     shape.body = contraction.body;
-    shape.element = contraction.element;
+    shape.mac = bytes ? MacForm::choose(machine, contraction.element, contraction.rhsElement, contraction.sum, lanes)
+                      : MacForm{contraction.element, contraction.rhsElement, contraction.sum, {}};
+    shape.rest = contraction.depth % shape.mac.group();
     shape.lanes = lanes;
     shape.rows = variant.rows;
     shape.columnTaps = variant.columnTaps;
@@ -693,16 +709,21 @@ private:
     shape.sliding = variant.sliding;
     shape.vectors = panelVectors(channels);
     shape.tail = channels - (shape.vectors - 1) * lanes;
-    shape.byLane = machine.getFmaLane() && computeType(contraction.element).getIntOrFloatBitWidth() == 32 &&
+    shape.byLane = machine.getFmaLane() && computeType(contraction.sum).getIntOrFloatBitWidth() == 32 &&
                    contraction.body == TapBody::Product;
     shape.block = blockOfSums();
     shape.hasBias = contraction.bias.has_value();
+    shape.hasSums = bytes && !bytes->sums.empty();
+    shape.hasZero = hasZero();
     shape.isPadded = isPadded;
     shape.isBiasPadded = isBiasPadded;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
       shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
     return shape;
   }
+
+  /// True when a zero point is read: sums of bytes correct it.
+  bool hasZero() const { return contraction.zero && bytes && !bytes->sums.empty(); }
 
   /// The size of the blocks of long sums (TileShape::block); 0 where sums are short, or no sums of floats.
   int64_t blockOfSums() const {

@@ -1,8 +1,8 @@
 // The loop nest of a micro-kernel, outermost first: lines, tiles of a line, outer taps, inner taps, depth. Goto and
 // van de Geijn 2008 for the register tile; Georganas et al. 2018 for convolution as a direct loop around it.
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/ProductCode.h"
 #include "codegen/cpu/SlidingWindow.h"
-#include "codegen/cpu/TileCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/LoopBuilder.h"
@@ -31,10 +31,10 @@ StringRef nameOf(TapBody body) {
   return "";
 }
 
-class TileEmitter : TileCode {
+class TileEmitter : ProductCode {
 public:
   TileEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-      : TileCode(code, shape, epilogue, arguments) {}
+      : ProductCode(code, shape, epilogue, arguments) {}
 
   void run() {
     readEntry();
@@ -83,6 +83,7 @@ private:
     tap0B = code.mul(field(CallEntry::Tap0B), rowB);
     tap1B = code.mul(field(CallEntry::Tap1B), rowB);
     depth = field(CallEntry::Depth);
+    readSums(rowB);
     if (shape.prefetches())
       aheadStep = field(CallEntry::AheadStep);
   }
@@ -97,6 +98,7 @@ private:
       for (int64_t i = 0; i < shape.rows; ++i)
         carried[i * shape.vectors + j] = first;
     }
+    carried = toSteps(carried);
     unsigned count = carried.size();
     carried.push_back(a);
     if (matrix)
@@ -130,21 +132,21 @@ private:
     if (ahead)
       ahead = sums.back();
     sums.truncate(count);
-    return sums;
+    return fromSteps(sums);
   }
 
   /// The same sums in blocks: each begins at zero, and is added to a total in f64.
   SmallVector<Value> accumulateInBlocks(Value a, Value &ahead) {
     SmallVector<Value> totals(shape.rows * shape.vectors);
     for (int64_t j = 0; j < shape.vectors; ++j) {
-      Value first = math.widenSum(initial(j), shape.element);
+      Value first = math.widenSum(initial(j), shape.mac.sum);
       for (int64_t i = 0; i < shape.rows; ++i)
         totals[i * shape.vectors + j] = first;
     }
     unsigned count = totals.size();
     auto add = [&](SmallVector<Value> sums, ValueRange before) {
       for (unsigned i = 0; i < count; ++i)
-        sums[i] = arith::AddFOp::create(b, before[i], math.widenSum(sums[i], shape.element));
+        sums[i] = arith::AddFOp::create(b, before[i], math.widenSum(sums[i], shape.mac.sum));
       return sums;
     };
     SmallVector<Value> zeros(count, code.zero(vector));
@@ -182,7 +184,7 @@ private:
     if (ahead)
       ahead = totals.pop_back_val();
     for (Value &total : totals)
-      total = math.narrowSum(total, shape.element);
+      total = math.narrowSum(total, shape.mac.sum);
     return totals;
   }
 
@@ -214,20 +216,6 @@ private:
     return rows;
   }
 
-  /// One step of k: a column of A (as scalars, or lanes of vectors) times a row of B.
-  void step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> scalarOfA) {
-    SmallVector<Value> columns;
-    for (int64_t j = 0; j < shape.vectors; ++j)
-      columns.push_back(loadChannels(rowOfB, j, shape.isPadded));
-    for (int64_t i = 0; i < shape.rows; ++i) {
-      Value factor = code.broadcast(scalarOfA(i), vector);
-      for (int64_t j = 0; j < shape.vectors; ++j) {
-        Value &sum = sums[i * shape.vectors + j];
-        sum = multiplyAdd(factor, columns[j], sum);
-      }
-    }
-  }
-
   /// Fetches a line and moves the place to prefetch, the last of `values`, on.
   void prefetchNext(SmallVectorImpl<Value> &values, Value ahead) {
     if (!ahead)
@@ -243,37 +231,41 @@ private:
     if (ahead)
       sums.push_back(ahead);
     Value done = first;
+    const int64_t group = shape.mac.group();
     if (shape.isUnrolled()) {
-      // Four values of k per trip; by lane, one vector of A per row.
-      const int64_t unroll = shape.tripDepth();
-      auto quad = VectorType::get(unroll, memory);
-      done = arith::AndIOp::create(b, end, code.constant(-unroll));
-      sums = code.loop(first, done, unroll, sums, [&](Value k, ValueRange carried) {
-        SmallVector<Value> values = llvm::to_vector(carried), quads;
+      // By lane, one vector of A per row serves all steps of a trip.
+      const int64_t trip = shape.tripDepth();
+      done = arith::AndIOp::create(b, end, code.constant(-trip));
+      sums = code.loop(first, done, trip, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> values = llvm::to_vector(carried), lanes;
         if (shape.byLane)
-          for (Value row : rows)
-            quads.push_back(math.fromMemory(code.load(code.at(row, k, memory), quad), shape.element));
+          lanes = lanesOfA(rows, k);
         Value block = code.at(matrixRow, code.mul(k, rowB), memory);
-        for (int64_t u = 0; u < unroll; ++u) {
-          step(values, block, [&](int64_t i) -> Value {
-            if (shape.byLane)
-              return vector::ExtractOp::create(b, quads[i], ArrayRef<int64_t>{u});
-            return math.fromMemory(code.load(code.at(code.at(rows[i], k, memory), u, memory), memory), shape.element);
+        for (int64_t u = 0; u < shape.tripSteps(); ++u) {
+          step(values, block, [&](int64_t i) {
+            return shape.byLane ? factorOfLane(lanes, i, u) : factorAt(rows, i, k, u * group, group);
           });
-          block = code.at(block, rowB, memory);
+          block = code.at(block, code.mul(rowB, group), memory);
         }
         prefetchNext(values, ahead);
         return values;
       });
     }
-    return code.loop(done, end, 1, sums, [&](Value k, ValueRange carried) {
-      SmallVector<Value> values = llvm::to_vector(carried);
+    auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, int64_t count) {
       step(values, code.at(matrixRow, code.mul(k, rowB), memory),
-           [&](int64_t i) { return math.fromMemory(code.load(code.at(rows[i], k, memory), memory), shape.element); });
+           [&](int64_t i) { return factorAt(rows, i, k, 0, count); });
+    };
+    Value wholeGroups = shape.rest ? code.add(end, code.constant(-shape.rest)) : end;
+    sums = code.loop(done, wholeGroups, group, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> values = llvm::to_vector(carried);
+      stepAt(values, k, group);
       if (!shape.isUnrolled())
         prefetchNext(values, ahead);
       return values;
     });
+    if (shape.rest)
+      stepAt(sums, wholeGroups, shape.rest);
+    return sums;
   }
 
   /// One tap of a window whose channels stay apart.
@@ -328,33 +320,57 @@ private:
     }
   }
 
+  /// What is computed and stored at once: vectors; whole rows of them where results are narrow integers, since several
+  /// vectors of sums fill one of these.
+  SmallVector<Span> spansOfRow() const {
+    if (shape.mac.isOfBytes() && epilogue.storedElement().getIntOrFloatBitWidth() < 32)
+      return {{0, shape.width(), shape.width() - shape.lanes + shape.tail}};
+    SmallVector<Span> spans;
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      spans.push_back(span(j));
+    return spans;
+  }
+
+  /// The sums of row i of a tile in one value.
+  Value sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
+    ArrayRef<Value> row = sums.slice(i * shape.vectors + span.first / shape.lanes, span.lanes / shape.lanes);
+    if (row.size() == 1)
+      return row.front();
+    Value all = code.zero(VectorType::get(span.lanes, sumType));
+    for (auto [j, part] : llvm::enumerate(row))
+      all = vector::InsertStridedSliceOp::create(b, part, all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes},
+                                                 ArrayRef<int64_t>{1});
+    return all;
+  }
+
   /// Applies the epilogue to the accumulators and stores them, column after column of the tile.
   void storeTile(SmallVector<Value> sums, const TilePlace &place) {
     finish(sums);
     ArrayRef<Leaf> leaves = epilogue.leaves();
+    SmallVector<Span> spans = spansOfRow();
     if (stack) {
       for (auto [i, sum] : llvm::enumerate(sums))
         code.store(sum, code.at(stack, i * shape.lanes, sumType));
       TilePlace first = place;
       code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
         TilePlace at = TilePlace::from(row);
-        for (int64_t j = 0; j < shape.vectors; ++j) {
-          Value offset = code.add(code.mul(i, shape.width()), code.constant(j * shape.lanes));
-          Value sum = code.load(code.at(stack, offset, sumType), vector);
+        for (Span span : spans) {
+          Value offset = code.add(code.mul(i, shape.width()), code.constant(span.first));
+          Value sum = code.load(code.at(stack, offset, sumType), VectorType::get(span.lanes, sumType));
           SmallVector<Value> values;
           for (auto [leaf, address] : llvm::zip(leaves, at.leaves))
-            values.push_back(loadLeaf(leaf, address, j));
-          storeOne(sum, values, at.c, j);
+            values.push_back(loadLeaf(leaf, address, span));
+          storeOne(sum, values, at.c, span);
         }
         return advance(at, zero, rowC, 1, 2);
       });
       return;
     }
-    for (int64_t j = 0; j < shape.vectors; ++j) {
+    for (Span span : spans) {
       SmallVector<Value> values(leaves.size());
       for (auto [k, leaf] : llvm::enumerate(leaves))
         if (!leaf.variesByPixel)
-          values[k] = loadLeaf(leaf, place.leaves[k], j);
+          values[k] = loadLeaf(leaf, place.leaves[k], span);
       SmallVector<Value> rows = place.leaves;
       Value c = place.c;
       for (int64_t i = 0; i < shape.rows; ++i) {
@@ -362,11 +378,11 @@ private:
           if (leaf.variesByPixel) {
             if (i)
               rows[k] = code.at(rows[k], field(CallEntry::leafField(k, 2)), leaf.memoryElement());
-            values[k] = loadLeaf(leaf, rows[k], j);
+            values[k] = loadLeaf(leaf, rows[k], span);
           }
         if (i)
           c = code.at(c, rowC, epilogue.storedElement());
-        storeOne(sums[i * shape.vectors + j], values, c, j);
+        storeOne(sumsOf(sums, i, span), values, c, span);
       }
     }
   }
@@ -376,7 +392,7 @@ private:
 
 func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
   std::string name;
-  llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.element << '_' << shape.rows << 'x'
+  llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.mac.lhs << '_' << shape.rows << 'x'
                                  << (shape.width() - shape.lanes + shape.tail);
   if (shape.columnTaps)
     name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
@@ -395,7 +411,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  unsigned arguments = 2 + shape.hasB() + shape.hasBias + epilogue.leaves().size() + 1;
+  unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + epilogue.leaves().size() + 1;
   auto function =
       func::FuncOp::create(builder, loc, name, builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
   namesakes.push_back({shape, std::string(epilogue.key()), function});

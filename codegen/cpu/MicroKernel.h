@@ -3,6 +3,7 @@
 #ifndef NNCC_CODEGEN_CPU_MICROKERNEL_H
 #define NNCC_CODEGEN_CPU_MICROKERNEL_H
 #include "codegen/cpu/Epilogue.h"
+#include "codegen/cpu/MacForm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
@@ -36,12 +37,13 @@ struct SlidingTile {
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
-  mlir::Type element;  ///< of A and B, as an nn element type; accumulators have its compute type
+  MacForm mac;         ///< the types of A, B and the sums; accumulators have the compute type of these
   int64_t lanes = 0;   ///< elements per vector
   int64_t rows = 0;    ///< output pixels per tile
   int64_t vectors = 0; ///< vectors of output channels
   int64_t tail = 0;    ///< output channels that exist in the last vector; `lanes` when all do
-  bool byLane = false; ///< multiply by lanes of A, four values of k at a time
+  bool byLane = false; ///< multiply by lanes of A, a vector of values of k at a time
+  int64_t rest = 0;    ///< values of k in the last group of a run, where it is not whole
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
   int64_t columnTaps = 0, columnStep = 0;
@@ -49,6 +51,8 @@ struct TileShape {
   int64_t block = 0;
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   bool hasBias = false;
+  bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
+  bool hasZero = false;            ///< A has a zero point, which is not 0
   bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide
   bool isBiasPadded = false;       ///< the tail of the bias may be read
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
@@ -59,8 +63,15 @@ struct TileShape {
   /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
   /// their addresses, and wide vectors leave time to compute them.
   bool isUnrolled() const { return body == TapBody::Product && (byLane || rows <= 8); }
-  /// Values of k in one trip of the inner loop of a product.
-  int64_t tripDepth() const { return isUnrolled() ? 4 : 1; }
+  /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
+  /// widened are a half vector.
+  int64_t tripSteps() const {
+    if (!isUnrolled())
+      return 1;
+    return byLane && mac.isOfBytes() ? (mac.dot ? 16 / mac.group() : 8) : 4;
+  }
+  /// Values of k in one trip.
+  int64_t tripDepth() const { return tripSteps() * mac.group(); }
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
   bool prefetches() const { return body == TapBody::Product && isPadded && !byLane; }
@@ -95,6 +106,9 @@ struct CallEntry {
     AheadStep, // and how much in a trip of the inner loop
     FirstLeaf, // then per leaf: offset, line stride, row stride, and in sweeps the stride of output rows
 
+    // A product of bytes: the way from B to the sums that correct it, in rows of B.
+    Sums = Divisor,
+
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
     InputRow = Tap1A,
     OutputRow = Tap1B,
@@ -109,7 +123,7 @@ class MicroKernels {
 public:
   MicroKernels(mlir::ModuleOp module, bool maskedStores) : module(module), maskedStores(maskedStores) {}
 
-  /// The function for a tile: (A, [B,] C, [bias,] leaves..., entry) -> ().
+  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] leaves..., entry) -> ().
   mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
 
   /// The symbol of a constant table with these entries, which all have one number of fields.

@@ -1,6 +1,7 @@
 // Chooses packing recipes before memory is planned; they are executed when the weights are written.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
 #include "passes/check/Stage.h"
 
@@ -38,19 +39,35 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
                llvm::any_of(contraction->epilogue->leaves(),
                             [&](const cpu::Leaf &leaf) { return leaf.input == input; });
       };
+      auto readerOf = [&](std::optional<unsigned> input) {
+        return input ? nn::ConstantReader::get(kernel.getInputs()[*input]) : std::nullopt;
+      };
+      if (contraction->isOfBytes() && contraction->rhsZero) {
+        auto zero = readerOf(contraction->rhsZero);
+        if (!zero || !zero->isUniform() || zero->getInteger(0) != 0)
+          return WalkResult::advance();
+      }
       Builder builder(kernel.getContext());
       SmallVector<Attribute> packings(kernel.getInputs().size(), builder.getUnitAttr());
-      nn::PackingAttr panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
+      nn::PackingAttr panels;
+      if (contraction->isOfBytes()) {
+        int64_t offset = contraction->mac(machine).offset();
+        auto zero = readerOf(contraction->zero);
+        bool isCorrected = contraction->zero ? !zero || zero->getInteger(0) != offset : offset != 0;
+        panels = contraction->bytes(machine, isCorrected).getAttr(kernel.getContext());
+      } else {
+        panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
+      }
       bool isPacked = isConstant(contraction->rhs) && !isReadTwice(contraction->rhs);
       if (isPacked)
         packings[*contraction->rhs] = panels;
-      else if (!contraction->needsPacking())
+      else if (contraction->isOfBytes() || !contraction->needsPacking())
         return WalkResult::advance();
       else
         kernel->setAttr("nn.scratch_bytes", builder.getI64IntegerAttr(cpu::packedBytes(panels)));
       // A bias that is only known at run time has no readable tail; its weights may be packed all the same.
       if (contraction->bias && isConstant(contraction->bias) && !isReadTwice(contraction->bias))
-        packings[*contraction->bias] = contraction->padding(machine).getAttr(kernel.getContext(), contraction->element);
+        packings[*contraction->bias] = contraction->padding(machine).getAttr(kernel.getContext(), contraction->sum);
       if (!llvm::all_of(packings, llvm::IsaPred<UnitAttr>))
         kernel->setAttr(cpu::kPackingsAttr, builder.getArrayAttr(packings));
       return WalkResult::advance();

@@ -3,6 +3,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/support/InternalError.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
 
@@ -10,10 +11,15 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-int64_t PanelPacking::batchSize() const {
-  int64_t full = outputs / panel, size = full * panel * depth;
-  return outputs % panel ? size + depth * panelWidth(outputs, panel, lanes, full) : size;
+/// The sizes of all panels of a batch whose columns are `columnSize` long.
+static int64_t sizeOfBatch(const PanelPacking &panels, int64_t columnSize) {
+  int64_t full = panels.outputs / panels.panel, width = full * panels.panel;
+  if (panels.outputs % panels.panel)
+    width += panelWidth(panels.outputs, panels.panel, panels.lanes, full);
+  return width * columnSize;
 }
+
+int64_t PanelPacking::batchSize() const { return sizeOfBatch(*this, depth); }
 
 nn::PackingAttr PanelPacking::getAttr(MLIRContext *context, Type element) const {
   return nn::PackingAttr::get(context, kind,
@@ -26,6 +32,49 @@ std::optional<PanelPacking> PanelPacking::from(nn::PackingAttr packing) {
   if (packing.getKind() != kind || n.size() != 7 || llvm::any_of(n.drop_back(), [](int64_t x) { return x < 1; }))
     return std::nullopt;
   return PanelPacking{n[1], n[2], n[3], n[4], n[5], n[6] != 0};
+}
+
+int64_t BytePacking::columnSize() const {
+  return sumBytes() + panels.depth / run * static_cast<int64_t>(llvm::alignTo(run, group));
+}
+
+int64_t BytePacking::batchSize() const { return sizeOfBatch(panels, columnSize()); }
+
+nn::PackingAttr BytePacking::getAttr(MLIRContext *context) const {
+  SmallVector<int64_t> numbers{panels.batches * batchSize(),
+                               panels.batches,
+                               panels.outputs,
+                               panels.depth,
+                               panels.panel,
+                               panels.lanes,
+                               panels.outputsInnermost,
+                               group,
+                               run,
+                               tapsW};
+  for (const auto &taps : sums)
+    for (const TapRange &range : taps)
+      numbers.append({range.start, range.step, range.count});
+  return nn::PackingAttr::get(context, kind, numbers);
+}
+
+std::optional<BytePacking> BytePacking::from(nn::PackingAttr packing) {
+  ArrayRef<int64_t> n = packing.getNumbers();
+  constexpr size_t fixed = 10;
+  if (packing.getKind() != kind || n.size() < fixed || (n.size() - fixed) % 6 != 0 ||
+      llvm::any_of(n.take_front(6), [](int64_t x) { return x < 1; }) ||
+      llvm::any_of(n.slice(7, 3), [](int64_t x) { return x < 1; }) ||
+      llvm::any_of(n, [](int64_t x) { return x < 0; }) || n[3] % n[8] != 0 || n[3] / n[8] % n[9] != 0)
+    return std::nullopt;
+  BytePacking bytes{{n[1], n[2], n[3], n[4], n[5], n[6] != 0}, n[7], n[8], n[9], {}};
+  int64_t tapsH = n[3] / n[8] / n[9];
+  for (n = n.drop_front(fixed); !n.empty(); n = n.drop_front(6)) {
+    std::array<TapRange, 2> taps{{{n[0], n[1], n[2]}, {n[3], n[4], n[5]}}};
+    for (auto [range, end] : llvm::zip(taps, std::array<int64_t, 2>{tapsH, bytes.tapsW}))
+      if (range.count > end || (range.count && range.start + (range.count - 1) * range.step >= end))
+        return std::nullopt;
+    bytes.sums.push_back(taps);
+  }
+  return bytes;
 }
 
 int64_t PadPacking::batchSize() const { return llvm::alignTo(count, lanes); }
@@ -43,6 +92,46 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
 }
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
+
+/// Writes the panels of a constant of bytes; false where its size is not what the recipe says.
+static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &recipe, raw_ostream &os) {
+  const PanelPacking &panels = recipe.panels;
+  int64_t outputs = panels.outputs, depth = panels.depth, run = recipe.run, group = recipe.group;
+  if (panels.batches * outputs * depth != reader.size() || reader.getType().getElementTypeBitWidth() != 8)
+    return false;
+  int64_t runGroups = llvm::divideCeil(run, group);
+  SmallVector<char, 0> block;
+  for (int64_t batch = 0; batch < panels.batches; ++batch) {
+    int64_t first = batch * outputs * depth;
+    for (int64_t output = 0, index = 0; output < outputs; output += panels.panel, ++index) {
+      int64_t width = panelWidth(outputs, panels.panel, panels.lanes, index);
+      int64_t exists = std::min(panels.panel, outputs - output);
+      auto byte = [&](int64_t o, int64_t k) {
+        return *reader.at(panels.outputsInnermost ? first + k * outputs + output + o
+                                                  : first + (output + o) * depth + k);
+      };
+      block.assign(recipe.columnSize() * width, 0);
+      for (int64_t o = 0; o < exists; ++o) {
+        for (auto [set, taps] : llvm::enumerate(recipe.sums)) {
+          int32_t sum = 0;
+          for (int64_t h = 0; h < taps[0].count; ++h)
+            for (int64_t w = 0; w < taps[1].count; ++w) {
+              int64_t tap = (taps[0].start + h * taps[0].step) * recipe.tapsW + taps[1].start + w * taps[1].step;
+              for (int64_t k = tap * run; k < (tap + 1) * run; ++k)
+                sum += static_cast<int8_t>(byte(o, k));
+            }
+          llvm::support::endian::write32le(block.data() + (set * width + o) * 4, sum);
+        }
+        char *column = block.data() + recipe.sumBytes() * width + o * group;
+        for (int64_t tap = 0; tap < depth / run; ++tap)
+          for (int64_t k = 0; k < run; ++k)
+            column[(tap * runGroups + k / group) * width * group + k % group] = byte(o, tap * run + k);
+      }
+      os.write(block.data(), block.size());
+    }
+  }
+  return true;
+}
 
 llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_ostream &os) {
   auto fail = [&](const Twine &reason) { return internalError("packing '" + packing.getKind() + "': " + reason); };
@@ -63,6 +152,8 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
     return llvm::Error::success();
   }
 
+  if (auto recipe = BytePacking::from(packing))
+    return writeBytes(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
   auto panels = PanelPacking::from(packing);
   if (!panels)
     return fail("unknown recipe");

@@ -4,6 +4,7 @@
 #include "dialects/nn/NN.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
+#include <array>
 
 namespace nncc::cpu {
 
@@ -26,6 +27,34 @@ struct PanelPacking {
   nn::PackingAttr getAttr(mlir::MLIRContext *context, mlir::Type element) const;
   /// The recipe of an attribute of this kind; nothing for another one.
   static std::optional<PanelPacking> from(nn::PackingAttr packing);
+};
+
+/// Taps of a window that exist in a part of its output: every `step`-th from `start` on, `count` of them.
+struct TapRange {
+  int64_t start, step, count;
+  bool operator==(const TapRange &) const = default;
+};
+
+/// `#nn.packing<"bytes", [bytes, batches, outputs, depth, panel, lanes, outputsInnermost, group, run, tapsW, (start,
+/// step, count of rows of taps, the same of columns)...]>`: panels as above for instructions that sum `group` products
+/// of bytes. `group` values of k lie side by side; runs of `run` values (the channels of a tap) are filled up with
+/// zeros to whole groups. A panel begins with a row of i32 for each pair of ranges of taps: the sums of the bytes of
+/// these taps, for each output channel.
+///
+/// packed  [batches][outputs / panel]( [sets][panel] i32, [runs of groups][panel][group] i8 )
+struct BytePacking {
+  static constexpr llvm::StringLiteral kind = "bytes";
+  PanelPacking panels;
+  int64_t group = 1, run = 1, tapsW = 1;
+  llvm::SmallVector<std::array<TapRange, 2>> sums;
+
+  /// Bytes of the sums above a column of a panel.
+  int64_t sumBytes() const { return 4 * sums.size(); }
+  /// Bytes of a column of a panel.
+  int64_t columnSize() const;
+  int64_t batchSize() const;
+  nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
+  static std::optional<BytePacking> from(nn::PackingAttr packing);
 };
 
 /// `#nn.packing<"pad", [bytes, batches, count, lanes]>`: every batch of `count` values is filled up with zeros to

@@ -311,7 +311,7 @@ private:
         if (epilogue.isHeavy())
           code.storePart(sum, code.at(row, j * shape.lanes, sumType), extent(j));
         else
-          storeOne(sum, leafValues(i, j, state), row, j);
+          storeOne(sum, leafValues(i, j, state), row, span(j));
       }
     }
   }
@@ -320,9 +320,10 @@ private:
     SmallVector<Value> values;
     unsigned next = 0;
     for (auto [k, leaf] : llvm::enumerate(epilogue.leaves()))
-      values.push_back(loadLeaf(
-          leaf,
-          leaf.variesByPixel ? code.at(leaves[k][i], state.leaf[next++], leaf.memoryElement()) : leaves[k].front(), j));
+      values.push_back(loadLeaf(leaf,
+                                leaf.variesByPixel ? code.at(leaves[k][i], state.leaf[next++], leaf.memoryElement())
+                                                   : leaves[k].front(),
+                                span(j)));
     return values;
   }
 
@@ -334,7 +335,7 @@ private:
       code.loop(zero, width, 1, line, [&](Value, ValueRange pixel) -> SmallVector<Value> {
         for (int64_t j = 0; j < shape.vectors; ++j)
           storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, sumType), vector, extent(j)),
-                   leafValues(0, j, State()), pixel[0], j);
+                   leafValues(0, j, State()), pixel[0], span(j));
         return {code.at(pixel[0], pixelC, sumType)};
       });
       return {code.at(line[0], outputRow, sumType)};

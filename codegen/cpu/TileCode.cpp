@@ -8,8 +8,8 @@ using namespace nncc;
 using namespace nncc::cpu;
 
 TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-    : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.element)),
-      sumType(computeType(shape.element)), vector(VectorType::get(shape.lanes, sumType)) {
+    : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.mac.lhs)),
+      sumType(computeType(shape.mac.sum)), vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;
   start.a = arguments[next++];
   if (shape.hasB())
@@ -17,6 +17,8 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
   start.c = arguments[next++];
   if (shape.hasBias)
     bias = arguments[next++];
+  if (shape.hasZero)
+    zeroPoint = arguments[next++];
   for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
     start.leaves.push_back(arguments[next++]);
   entry = arguments[next];
@@ -38,10 +40,10 @@ SmallVector<Value> TileCode::advance(TilePlace place, Value a, Value c, int64_t 
   return place.list();
 }
 
-Value TileCode::loadChannels(Value address, int64_t j, bool isPadded) {
-  Value place = code.at(address, j * shape.lanes, memory);
-  auto type = VectorType::get(shape.lanes, memory);
-  return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), shape.element);
+Value TileCode::loadChannels(Value address, int64_t j, bool isPadded, Type element) {
+  Value place = code.at(address, j * shape.lanes, memoryType(element));
+  auto type = VectorType::get(shape.lanes, memoryType(element));
+  return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), element);
 }
 
 Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
@@ -52,14 +54,14 @@ Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
 
 Value TileCode::initial(int64_t j) {
   if (shape.hasBias)
-    return loadChannels(bias, j, shape.isBiasPadded);
+    return loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum);
   if (shape.body != TapBody::Maximum)
     return code.zero(vector);
   Attribute lowest;
   if (auto real = dyn_cast<FloatType>(sumType))
     lowest = b.getFloatAttr(real, APFloat::getInf(real.getFloatSemantics(), /*Negative=*/true));
   else
-    lowest = b.getIntegerAttr(sumType, shape.element.isUnsignedInteger()
+    lowest = b.getIntegerAttr(sumType, shape.mac.lhs.isUnsignedInteger()
                                            ? APInt::getMinValue(sumType.getIntOrFloatBitWidth())
                                            : APInt::getSignedMinValue(sumType.getIntOrFloatBitWidth()));
   return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, lowest));
@@ -77,23 +79,23 @@ void TileCode::addTap(Value &sum, Value x, Value factor) {
     sum = arith::AddFOp::create(b, x, sum);
     break;
   case TapBody::Maximum:
-    sum = math.binary(nn::BinaryKind::max, x, sum, shape.element);
+    sum = math.binary(nn::BinaryKind::max, x, sum, shape.mac.lhs);
     break;
   case TapBody::Product:
     break;
   }
 }
 
-Value TileCode::loadLeaf(const Leaf &leaf, Value row, int64_t j) {
+Value TileCode::loadLeaf(const Leaf &leaf, Value row, Span span) {
   Type element = leaf.memoryElement();
-  auto type = VectorType::get(shape.lanes, element);
+  auto type = VectorType::get(span.lanes, element);
   if (!leaf.variesByChannel)
     return code.broadcast(code.load(row, element), type);
-  return code.loadPart(code.at(row, j * shape.lanes, element), type, extent(j));
+  return code.loadPart(code.at(row, span.first, element), type, span.exists);
 }
 
-void TileCode::storeOne(Value sum, ArrayRef<Value> leafValues, Value row, int64_t j) {
+void TileCode::storeOne(Value sum, ArrayRef<Value> leafValues, Value row, Span span) {
   Value result = epilogue.emit(code, sum, leafValues);
   NNCC_ASSERT(result, "the epilogue was matched, but cannot be emitted");
-  code.storePart(result, code.at(row, j * shape.lanes, epilogue.storedElement()), extent(j));
+  code.storePart(result, code.at(row, span.first, epilogue.storedElement()), span.exists);
 }

@@ -21,6 +21,11 @@ struct TilePlace {
   }
 };
 
+/// Channels of a pixel that are computed in one value.
+struct Span {
+  int64_t first, lanes, exists; ///< `exists` of them are channels
+};
+
 /// The body of one micro-kernel, without its loops: those are what the two kinds of emitters differ in.
 class TileCode {
 protected:
@@ -33,17 +38,21 @@ protected:
 
   /// How many elements of vector `j` exist.
   int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
+  Span span(int64_t j) const { return {j * shape.lanes, shape.lanes, extent(j)}; }
   /// Vector `j` of the channels at an address, as it is computed with.
-  mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded);
+  mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded) {
+    return loadChannels(address, j, isPadded, shape.mac.lhs);
+  }
+  mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded, mlir::Type element);
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
   /// What the sums of vector `j` of the channels begin with.
   mlir::Value initial(int64_t j);
   /// Puts one value of the input into a sum (or maximum) of a window.
   void addTap(mlir::Value &sum, mlir::Value x, mlir::Value factor);
 
-  mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, int64_t j);
-  /// Applies the epilogue to vector `j` of the channels of one pixel and stores it.
-  void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, int64_t j);
+  mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, Span span);
+  /// Applies the epilogue to channels of one pixel and stores them.
+  void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
 
   Code &code;
   mlir::ImplicitLocOpBuilder &b;
@@ -54,6 +63,7 @@ protected:
   mlir::VectorType vector;    ///< of sums
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
+  mlir::Value zeroPoint; ///< address of A's, or null
 };
 
 } // namespace nncc::cpu

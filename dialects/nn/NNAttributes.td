@@ -15,7 +15,7 @@ def NN_DotAttr : AttrDef<NN_Dialect, "Dot"> {
     four sums lie row by row.
 
     ```mlir
-    #nn.dot<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = si8, adds = true, rows = 1>
+    #nn.dot<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>
     ```
   }];
   let parameters = (ins StringRefParameter<"name of the intrinsic">:$instruction, "int64_t":$bits, "int64_t":$group,

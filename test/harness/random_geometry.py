@@ -20,12 +20,14 @@ import compare
 import nncc
 import oracle
 import programs
+import random_bytes
 import random_contractions
 import random_ops
 
 PER_MODEL = 12
-FAMILIES = {**random_contractions.FAMILIES, **random_ops.FAMILIES}
-GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "others": random_ops.FAMILIES}
+FAMILIES = {**random_contractions.FAMILIES, **random_bytes.FAMILIES, **random_ops.FAMILIES}
+GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes": random_bytes.FAMILIES,
+          "others": random_ops.FAMILIES}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.

@@ -49,6 +49,20 @@ public:
     return c;
   }
 
+  /// A convolution or product of bytes, and often what makes bytes of its sums.
+  KernelCase nextOfBytes() {
+    do {
+      KernelCase c;
+      c.machine = machine;
+      c.seed = ++seed;
+      bytes = chance(50) ? "ui8" : "i8";
+      chance(30) ? matmul(c) : chance(20) ? convTranspose(c) : conv(c);
+      // What are dot products of rows, or channels that stay apart, others run.
+      if (!isDepthwise)
+        return c;
+    } while (true);
+  }
+
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
   bool chance(int64_t percent) { return pick(1, 100) <= percent; }
 
@@ -62,9 +76,11 @@ public:
     if (chance(15))
       h = kh = sh = dh = 1, pt = pb = 0;
     int64_t groups = 1, perGroup = pick(1, 20), outputs = chance(20) ? pick(1, 70) : pick(1, 24);
+    isDepthwise = false;
     switch (pick(0, 5)) {
     case 0: // depthwise
       groups = pick(2, 40), perGroup = 1, outputs = 1;
+      isDepthwise = true;
       break;
     case 1:
       groups = pick(2, 4), perGroup = pick(1, 9), outputs = pick(1, 20);
@@ -84,7 +100,8 @@ public:
             sw = pick(1, 3), dh = chance(80) ? 1 : 2, dw = chance(80) ? 1 : 2;
     int64_t ph = pick(0, 1), pw = pick(0, 1), extra = pick(0, 1);
     int64_t groups = chance(80) ? 1 : 2, perGroup = pick(1, 9), outputs = pick(1, 20);
-    if (chance(25)) // depthwise
+    isDepthwise = chance(25);
+    if (isDepthwise)
       groups = pick(2, 40), perGroup = outputs = 1;
     int64_t oh = (h - 1) * sh + dh * (kh - 1) + 1 + extra - ph, ow = (w - 1) * sw + dw * (kw - 1) + 1 + extra - pw;
     if (oh < 1 || ow < 1)
@@ -97,39 +114,44 @@ public:
 
   void window(KernelCase &c, const std::string &op, std::initializer_list<int64_t> x,
               std::initializer_list<int64_t> filter, std::initializer_list<int64_t> y, const std::string &numbers) {
-    std::string xType = tensor(x), fType = tensor(filter), bType = tensor({*filter.begin()});
+    std::string xType = tensor(x, typeOfA()), fType = tensor(filter, typeOfB()),
+                bType = tensor({*filter.begin()}, typeOfC());
     bool hasBias = chance(70);
     c.inputs = {xType, fType};
-    c.constants = {false, chance(85)};
+    c.constants = {false, !bytes.empty() || chance(85)};
     if (hasBias) {
       c.inputs.push_back(bType);
       c.constants.push_back(chance(85));
     }
-    c.outputType = tensor(y);
-    c.body = "%r = " + op + " %0, %1" + (hasBias ? " bias %2" : "") + numbers + " : " + xType + ", " + fType +
-             (hasBias ? ", " + bType : "") + " -> " + c.outputType + "\n";
-    finish(c, y);
+    auto [zeros, types] = zeroPoints(c, {1}, {1});
+    c.outputType = tensor(y, typeOfC());
+    c.body = "%r = " + op + " %0, %1" + (hasBias ? " bias %2" : "") + zeros + numbers + " : " + xType + ", " + fType +
+             (hasBias ? ", " + bType : "") + types + " -> " + c.outputType + "\n";
+    bytes.empty() ? finish(c, y) : quantize(c, y);
   }
 
   void matmul(KernelCase &c) {
     int64_t m = chance(30) ? pick(1, 3) : pick(1, 40), k = pick(1, 40), n = chance(30) ? pick(40, 150) : pick(2, 40);
-    bool isConstant = chance(60), transposed = isConstant && chance(50), hasBias = chance(50);
+    isDepthwise = false;
+    bool isConstant = !bytes.empty() || chance(60), transposed = isConstant && chance(50), hasBias = chance(50);
     int64_t batch = chance(40) ? pick(2, 3) : 1, heads = chance(40) ? pick(2, 3) : 1;
     int64_t aBatch = chance(80) ? batch : 1, bHeads = chance(70) ? heads : 1, bBatch = chance(50) ? batch : 1;
     if (aBatch == 1)
       bBatch = batch;
-    std::string a = tensor({aBatch, heads, m, k});
-    std::string b = transposed ? tensor({bBatch, bHeads, n, k}) : tensor({bBatch, bHeads, k, n});
+    std::string a = tensor({aBatch, heads, m, k}, typeOfA());
+    std::string b = transposed ? tensor({bBatch, bHeads, n, k}, typeOfB()) : tensor({bBatch, bHeads, k, n}, typeOfB());
+    std::string bias = tensor({n}, typeOfC());
     c.inputs = {a, b};
     c.constants = {false, isConstant};
     if (hasBias) {
-      c.inputs.push_back(tensor({n}));
+      c.inputs.push_back(bias);
       c.constants.push_back(chance(80));
     }
-    c.outputType = tensor({batch, heads, m, n});
+    auto [zeros, types] = zeroPoints(c, {1, 1, 1, 1}, {1, 1, 1, 1});
+    c.outputType = tensor({batch, heads, m, n}, typeOfC());
     c.body = std::string("%r = nn.matmul %0, %1") + (transposed ? " transpose_b" : "") + (hasBias ? " bias %2" : "") +
-             " : " + a + ", " + b + (hasBias ? ", " + tensor({n}) : "") + " -> " + c.outputType + "\n";
-    finish(c, {batch, heads, m, n});
+             zeros + " : " + a + ", " + b + (hasBias ? ", " + bias : "") + types + " -> " + c.outputType + "\n";
+    bytes.empty() ? finish(c, {batch, heads, m, n}) : quantize(c, {batch, heads, m, n});
   }
 
   void pool(KernelCase &c) {
@@ -159,6 +181,42 @@ public:
              list({sh, sw}) + " pads " + list({pt, pl, pb, pr}) + " dilations " + list({dh, dw}) + " overhang " +
              list({overH, overW}) + (chance(50) ? " count_include_pad" : "") + " : " + x + " -> " + c.outputType + "\n";
     finish(c, {n, oh, ow, channels});
+  }
+
+  std::string typeOfA() const { return bytes.empty() ? "f32" : bytes; }
+  std::string typeOfB() const { return bytes.empty() ? "f32" : "i8"; }
+  std::string typeOfC() const { return bytes.empty() ? "f32" : "i32"; }
+
+  /// Maybe the zero points of a product of bytes, as new inputs: the words of the op, and their types.
+  std::pair<std::string, std::string> zeroPoints(KernelCase &c, std::initializer_list<int64_t> ofA,
+                                                 std::initializer_list<int64_t> ofB) {
+    if (bytes.empty() || chance(30))
+      return {};
+    std::string a = tensor(ofA, typeOfA()), b = tensor(ofB, typeOfB()), first = std::to_string(c.inputs.size());
+    c.inputs.insert(c.inputs.end(), {a, b});
+    c.constants.insert(c.constants.end(), {chance(70), true});
+    if (chance(30))
+      c.zeros.push_back(c.inputs.size() - 2);
+    c.zeros.push_back(c.inputs.size() - 1);
+    return {" zero_points (%" + first + ", %" + std::to_string(c.inputs.size() - 1) + ")",
+            " zero_points (" + a + ", " + b + ")"};
+  }
+
+  /// Maybe makes bytes of the sums; pitches.
+  void quantize(KernelCase &c, std::initializer_list<int64_t> shape) {
+    c.yielded = "%r";
+    if (chance(75)) {
+      std::string sums = c.outputType, multiplier = tensor({1, 1, 1, chance(60) ? SmallShape(shape).dims[3] : 1});
+      std::string zero = tensor({1, 1, 1, 1}, bytes), input = "%" + std::to_string(c.inputs.size());
+      c.inputs.push_back(multiplier);
+      c.constants.push_back(true);
+      c.outputType = tensor(shape, bytes);
+      c.body += "%z = nn.constant dense<3> : " + zero + "\n%scaled = nn.requantize %r, " + input + ", %z : " + sums +
+                ", " + multiplier + ", " + zero + " -> " + c.outputType + "\n";
+      c.yielded = "%scaled";
+    }
+    for (size_t i = 0; i <= c.inputs.size(); ++i)
+      c.pitch.push_back(i != 1 && chance(25) ? pick(1, 9) : 0);
   }
 
   /// Adds up to three elementwise ops, pitches, and a result in the place of a residual.
@@ -233,18 +291,23 @@ private:
   };
   std::mt19937_64 random;
   const char *machine;
+  std::string bytes; ///< the type of A; empty for floats
+  bool isDepthwise = false;
   uint64_t seed;
 };
 
 /// Runs `count` random cases; NNCC_TEST_CASES runs more of them, NNCC_TEST_SEED other ones.
-void runRandomCases(const char *machine, int count) {
+void runRandomCases(const char *machine, int count, bool ofBytes = false, const char *cpu = "x86-64-v3") {
+  if (!canRun(cpu))
+    GTEST_SKIP() << "this machine is no " << cpu;
   if (const char *more = std::getenv("NNCC_TEST_CASES"))
     count = std::atoi(more);
   const char *seed = std::getenv("NNCC_TEST_SEED");
   RandomCases cases(seed ? std::atoll(seed) : 1, machine);
   int refused = 0;
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    KernelCase kernel = cases.next();
+    KernelCase kernel = ofBytes ? cases.nextOfBytes() : cases.next();
+    kernel.cpu = cpu;
     Outcome outcome = runKernel(kernel);
     refused += outcome.isRefused;
     EXPECT_EQ(outcome.error, "") << "case " << i;
@@ -257,3 +320,6 @@ void runRandomCases(const char *machine, int count) {
 TEST(Contractions, RandomOnAvx2Tiles) { runRandomCases(kAvx2, 20); }
 TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 20); }
 TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }
+TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, true); }
+TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, true, "x86-64-v4-vnni"); }
+TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, true); }

@@ -14,6 +14,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/lower/ScalarMath.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LLVMContext.h"
@@ -141,13 +142,13 @@ private:
       for (int64_t i = 0; i < (int64_t)out.data.size(); ++i)
         out.data[i] = reader->getFloat(i);
     } else if (auto conv = dyn_cast<nn::Conv2DOp>(op)) {
-      convolve(conv, get(conv.getInput()), get(conv.getFilter()), out);
+      convolve(conv, centered(conv.getInput(), conv.getInputZeroPoint()), get(conv.getFilter()), out);
       addBias(conv.getBias(), out);
     } else if (auto conv = dyn_cast<nn::ConvTranspose2DOp>(op)) {
-      scatter(conv, get(conv.getInput()), get(conv.getFilter()), out);
+      scatter(conv, centered(conv.getInput(), conv.getInputZeroPoint()), get(conv.getFilter()), out);
       addBias(conv.getBias(), out);
     } else if (auto matmul = dyn_cast<nn::MatMulOp>(op)) {
-      multiply(matmul, get(matmul.getLhs()), get(matmul.getRhs()), out);
+      multiply(matmul, centered(matmul.getLhs(), matmul.getLhsZeroPoint()), get(matmul.getRhs()), out);
       addBias(matmul.getBias(), out);
     } else if (auto pool = dyn_cast<nn::Pool2DOp>(op)) {
       slide(pool, get(pool.getInput()), out);
@@ -158,6 +159,8 @@ private:
           out.data[i] = unary(unaryOp, x(0));
         else if (auto binaryOp = dyn_cast<nn::BinaryOp>(op))
           out.data[i] = binary(binaryOp.getKind(), x(0), x(1));
+        else if (auto requantize = dyn_cast<nn::RequantizeOp>(op))
+          out.data[i] = quantized(float(x(0)) * float(x(1)), x(2), requantize.getType().getElementType());
         else if (isa<nn::CastOp>(op))
           out.data[i] = x(0);
         else
@@ -165,6 +168,20 @@ private:
       }
     }
     return out;
+  }
+
+  /// An operand less its zero point. That of weights is 0.
+  Tensor centered(Value value, Value zero) {
+    Tensor tensor = values[value];
+    if (zero)
+      for (double &number : tensor.data)
+        number -= values[zero].data[0];
+    return tensor;
+  }
+
+  static double quantized(float steps, double zero, Type type) {
+    double low = type.isUnsignedInteger() ? 0 : -128;
+    return std::clamp(std::nearbyint(steps) + zero, low, low + 255);
   }
 
   void addBias(Value bias, Tensor &out) {
@@ -307,8 +324,6 @@ void forEachElement(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides,
   }
 }
 
-Type memoryTypeOf(Type element) { return element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element; }
-
 double tolerance(Type element) {
   if (isa<IntegerType>(element))
     return 0;
@@ -317,6 +332,15 @@ double tolerance(Type element) {
 }
 
 } // namespace
+
+bool nncc::test::canRun(const std::string &cpu) {
+  auto target = parseTarget("", cpu);
+  if (!target) {
+    llvm::consumeError(target.takeError());
+    return false;
+  }
+  return target->architecture->canRun(target->cpu);
+}
 
 Outcome nncc::test::runKernel(const KernelCase &kernelCase,
                               llvm::function_ref<void(llvm::function_ref<void()>)> measure) {
@@ -355,7 +379,10 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     nn::ConstantBuilder values(type);
     bool isInteger = isa<IntegerType>(type.getElementType());
     for (int64_t j = 0; j < type.getNumElements(); ++j)
-      isInteger ? values.setInteger(j, type.getElementType().isInteger(1) ? random() % 2 : random() % 100)
+      isInteger ? values.setInteger(j, llvm::is_contained(kernelCase.zeros, i) ? 0
+                                       : type.getElementType().isInteger(1)    ? random() % 2
+                                       : type.getElementType().isInteger(8)    ? random() % 256
+                                                                               : random() % 100)
                 : values.setFloat(j, uniform(random));
     elements.push_back(values.finish("w"));
     auto reader = nn::ConstantReader::get(elements.back());
@@ -383,7 +410,7 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
   auto pitchOf = [&](size_t i) { return i < kernelCase.pitch.size() ? kernelCase.pitch[i] : 0; };
   auto addMemory = [&](RankedTensorType type, size_t i) {
     strides.push_back(stridesOf(type.getShape(), pitchOf(i)));
-    memories.push_back(MemRefType::get(type.getShape(), memoryTypeOf(type.getElementType()),
+    memories.push_back(MemRefType::get(type.getShape(), memoryType(type.getElementType()),
                                        StridedLayoutAttr::get(&context, 0, strides.back())));
   };
   for (auto [i, input] : llvm::enumerate(kernel.getInputs())) {
@@ -432,7 +459,7 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
   if (dumps)
     module->dump();
 
-  auto target = parseTarget("", "x86-64-v3");
+  auto target = parseTarget("", kernelCase.cpu);
   if (!target)
     return fail(llvm::toString(target.takeError()));
   llvm::LLVMContext llvmContext;

@@ -14,11 +14,13 @@ namespace nncc::test {
 
 /// A kernel and how its operands lie in memory.
 struct KernelCase {
-  /// `#nn.machine<...>`
-  std::string machine;
+  /// `#nn.machine<...>`, and the CPU that the code is generated for.
+  std::string machine, cpu = "x86-64-v3";
   /// Types of the inputs, in order: `tensor<1x8x8x3xf32>`; those in `constants` are nn.constant outside the kernel.
   std::vector<std::string> inputs;
   std::vector<bool> constants;
+  /// Inputs that are 0 instead of random.
+  std::vector<unsigned> zeros;
   /// The body, on %0, %1, ... for the inputs; it ends with the value to yield.
   std::string body, yielded, outputType;
   /// Elements between pixels beyond the channels, per input and (last) for the output: views into wider buffers.
@@ -37,10 +39,24 @@ struct Outcome {
 };
 
 /// `measure` gets a function that runs the kernel once more, after its numbers were found right.
+/// True where this machine executes code for a CPU of its own architecture.
+bool canRun(const std::string &cpu);
+
 Outcome runKernel(const KernelCase &kernel, llvm::function_ref<void(llvm::function_ref<void()>)> measure = nullptr);
 
 inline constexpr const char *kAvx2 =
     "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>";
+inline constexpr const char *kAvx2Pairs =
+    "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "
+    "\"llvm.x86.avx2.pmadd.wd\", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>, <instruction = "
+    "\"llvm.x86.sse2.pmadd.wd\", bits = 128, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>";
+inline constexpr const char *kVnni =
+    "#nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576, dots = "
+    "[<instruction = \"llvm.x86.avx512.vpdpbusd.512\", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = "
+    "1>, <instruction = \"llvm.x86.avx512.vpdpbusd.256\", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = true, "
+    "rows "
+    "= 1>, <instruction = \"llvm.x86.avx512.vpdpbusd.128\", bits = 128, group = 4, lhs = ui8, rhs = i8, adds = true, "
+    "rows = 1>]>";
 inline constexpr const char *kAvx512 =
     "#nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576>";
 inline constexpr const char *kNeon =

@@ -1,4 +1,4 @@
-// RUN: nncc-opt %s --nncc-pack-weights | FileCheck %s
+// RUN: nncc-opt %s --nncc-pack-weights --split-input-file | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
@@ -70,4 +70,40 @@ func.func @window_as_long_as_the_signal(%x: tensor<1x1x2000x3xf32>) -> tensor<1x
   return %y : tensor<1x1x2000x2xf32>
 }
 
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+
+// Bytes in pairs: the 5 channels of each of 6 taps are filled up to 6, below the sums of 4 sets of taps: of the corner, of
+// the first row, of the first column, of all others. (16 + 16 + 8) * (6 * 6 + 4 * 4) bytes.
+// CHECK-LABEL: @panels_of_bytes
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [2080, 1, 37, 30, 16, 8, 0, 2, 5, 3, 1, 1, 1, 1, 1, 2, 1, 1, 1, 0, 1, 3, 0, 1, 2, 1, 1, 2, 0, 1, 2, 0, 1, 3]>, unit, unit]
+func.func @panels_of_bytes(%x: tensor<1x7x9x5xui8>) -> tensor<1x7x8x37xi32> {
+  %w = nn.constant dense<1> : tensor<37x2x3x5xi8>
+  %zx = nn.constant dense<7> : tensor<1xui8>
+  %zw = nn.constant dense<0> : tensor<1xi8>
+  %y = nn.kernel "k" ins(%x, %w, %zx, %zw : tensor<1x7x9x5xui8>, tensor<37x2x3x5xi8>, tensor<1xui8>, tensor<1xi8>) {
+  ^bb0(%0: tensor<1x7x9x5xui8>, %1: tensor<37x2x3x5xi8>, %2: tensor<1xui8>, %3: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %3) strides [1, 1] pads [1, 1, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x5xui8>, tensor<37x2x3x5xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x7x8x37xi32>
+    nn.yield %r : tensor<1x7x8x37xi32>
+  } -> tensor<1x7x8x37xi32>
+  return %y : tensor<1x7x8x37xi32>
+}
+
+// Zero points of weights are no business of instructions: loops multiply these.
+// CHECK-LABEL: @weights_with_a_zero_point
+// CHECK-NOT: nn.packings
+func.func @weights_with_a_zero_point(%x: tensor<4x13xui8>) -> tensor<4x7xi32> {
+  %w = nn.constant dense<1> : tensor<13x7xi8>
+  %zx = nn.constant dense<0> : tensor<1x1xui8>
+  %zw = nn.constant dense<5> : tensor<1x1xi8>
+  %y = nn.kernel "k" ins(%x, %w, %zx, %zw : tensor<4x13xui8>, tensor<13x7xi8>, tensor<1x1xui8>, tensor<1x1xi8>) {
+  ^bb0(%0: tensor<4x13xui8>, %1: tensor<13x7xi8>, %2: tensor<1x1xui8>, %3: tensor<1x1xi8>):
+    %r = nn.matmul %0, %1 zero_points (%2, %3) : tensor<4x13xui8>, tensor<13x7xi8> zero_points (tensor<1x1xui8>, tensor<1x1xi8>) -> tensor<4x7xi32>
+    nn.yield %r : tensor<4x7xi32>
+  } -> tensor<4x7xi32>
+  return %y : tensor<4x7xi32>
+}
 }

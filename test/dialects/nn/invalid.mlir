@@ -142,7 +142,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 8, registers 
 // -----
 
 // expected-error@+1 {{a dot takes 2, 4 or 8 products, of 1 or 2 rows}}
-module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 16, dots = [<instruction = "x", bits = 128, group = 3, lhs = si8, rhs = si8, adds = true, rows = 1>]>}} {}
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 16, dots = [<instruction = "x", bits = 128, group = 3, lhs = i8, rhs = i8, adds = true, rows = 1>]>}} {}
 
 // -----
 

@@ -1,0 +1,28 @@
+// The choice among the instructions of a machine.
+#include "codegen/cpu/MacForm.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
+  MacForm form{lhs, rhs, sum, {}};
+  if (!lhs.isInteger(8) || !sum.isInteger(32))
+    return form;
+  auto fits = [&](nn::DotAttr dot) {
+    return dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16));
+  };
+  for (nn::DotAttr dot : machine.getDots())
+    if (fits(dot) && (dot.getLhs() == lhs || dot.getLhs().isInteger(16))) {
+      form.dot = dot;
+      return form;
+    }
+  // One of the other sign, before none.
+  for (nn::DotAttr dot : machine.getDots())
+    if (fits(dot)) {
+      form.dot = dot;
+      form.flipsSign = true;
+      return form;
+    }
+  return form;
+}

@@ -1,0 +1,34 @@
+// How one step of a product is computed: one multiply-add, or an instruction of the machine that sums several products.
+#ifndef NNCC_CODEGEN_CPU_MACFORM_H
+#define NNCC_CODEGEN_CPU_MACFORM_H
+#include "dialects/nn/NN.h"
+
+namespace nncc::cpu {
+
+/// What is fixed in a step of k for one lane of sums.
+struct MacForm {
+  mlir::Type lhs, rhs; ///< nn element types of A and B
+  mlir::Type sum;      ///< nn element type of their sums
+  nn::DotAttr dot;     ///< null: one multiply-add
+  /// The instruction reads bytes of A with the other sign: they are multiplied as a - 128 where they are unsigned, as
+  /// a + 128 where they are not.
+  bool flipsSign = false;
+
+  /// The fastest form of a machine for vectors of `lanes` sums.
+  static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);
+
+  /// Values of k in a step: they lie side by side in A, and for each output channel in packed B.
+  int64_t group() const { return dot ? dot.getGroup() : 1; }
+  /// Rows of A in a step.
+  int64_t rows() const { return dot ? dot.getRows() : 1; }
+  /// Integers that are multiplied wider than they lie in memory.
+  bool isWidened() const { return lhs != sum && (!dot || dot.getLhs().isInteger(16)); }
+  bool isOfBytes() const { return lhs != sum; }
+  /// What the bytes of A are less when they are multiplied.
+  int64_t offset() const { return !flipsSign ? 0 : lhs.isUnsignedInteger() ? 128 : -128; }
+
+  bool operator==(const MacForm &) const = default;
+};
+
+} // namespace nncc::cpu
+#endif

@@ -1,0 +1,199 @@
+// Floats are broadcast and multiplied as they lie; bytes go to an instruction in groups, or are widened to 16 bits.
+#include "codegen/cpu/ProductCode.h"
+#include "lib/support/Assert.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+/// Integers of 8 bits, or vectors of them, in `to` bits.
+Value ProductCode::widen(Value value, Type element, Type to) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  Type wide = vector ? Type(vector.clone(to)) : to;
+  if (element.isUnsignedInteger())
+    return arith::ExtUIOp::create(b, wide, value);
+  return arith::ExtSIOp::create(b, wide, value);
+}
+
+Value ProductCode::bitcast(Value value, Type type) {
+  return value.getType() == type ? value : LLVM::BitcastOp::create(b, type, value).getResult();
+}
+
+/// One half of each of two vectors.
+Value ProductCode::half(Value first, Value second, int64_t which) {
+  int64_t count = cast<VectorType>(first.getType()).getNumElements();
+  SmallVector<int64_t> from;
+  for (int64_t i = 0; i < count; ++i)
+    from.push_back(which * count / 2 + i % (count / 2) + i / (count / 2) * count);
+  return vector::ShuffleOp::create(b, first, second, from);
+}
+
+/// Bytes of A with the sign that the instruction reads.
+Value ProductCode::withSign(Value value) {
+  if (!shape.mac.flipsSign)
+    return value;
+  auto type = cast<VectorType>(value.getType());
+  unsigned bits = type.getElementTypeBitWidth();
+  auto mask = DenseElementsAttr::get(type, APInt::getSplat(bits, APInt(8, 0x80)));
+  return arith::XOrIOp::create(b, value, arith::ConstantOp::create(b, mask));
+}
+
+/// `count` values of a group, from memory, in one integer; zeros behind them. Reads nothing else.
+Value ProductCode::wordAt(Value address, int64_t count) {
+  const MacForm &mac = shape.mac;
+  int64_t bits = mac.isWidened() ? 16 : 8;
+  Type wordType = b.getIntegerType(mac.group() * bits);
+  if (mac.isWidened() && count == mac.group())
+    return bitcast(widen(code.load(address, bytes(count)), mac.lhs, b.getI16Type()), wordType);
+  Value word;
+  for (int64_t from = 0; from < count;) {
+    int64_t size = mac.isWidened() ? 1 : llvm::bit_floor(static_cast<uint64_t>(count - from));
+    Value piece = LLVM::LoadOp::create(b, b.getIntegerType(size * 8), code.at(address, from, memory), /*alignment=*/1);
+    if (mac.isWidened())
+      piece = widen(piece, mac.lhs, b.getI16Type());
+    if (piece.getType() != wordType)
+      piece = arith::ExtUIOp::create(b, wordType, piece);
+    if (from)
+      piece = arith::ShLIOp::create(
+          b, piece, arith::ConstantOp::create(b, b.getIntegerAttr(wordType, static_cast<int64_t>(from * bits))));
+    word = word ? Value(arith::OrIOp::create(b, word, piece)) : piece;
+    from += size;
+  }
+  return word;
+}
+
+void ProductCode::readSums(Value rowOfB) {
+  if (!shape.hasSums)
+    return;
+  Value less = arith::ConstantIntOp::create(b, -shape.mac.offset(), 32);
+  if (shape.hasZero)
+    less = code.add(less, widen(code.load(zeroPoint, memory), shape.mac.lhs, b.getI32Type()));
+  less = code.broadcast(less, vector);
+  Value sums = code.at(matrix, code.mul(field(CallEntry::Sums), rowOfB), memory);
+  for (int64_t j = 0; j < shape.vectors; ++j)
+    corrections.push_back(code.mul(less, code.load(code.at(sums, j * shape.lanes, sumType), vector)));
+}
+
+Value ProductCode::initial(int64_t j) {
+  Value first = TileCode::initial(j);
+  return corrections.empty() ? first : arith::SubIOp::create(b, first, corrections[j]);
+}
+
+SmallVector<Value> ProductCode::toSteps(SmallVector<Value> sums) {
+  if (shape.mac.rows() == 1)
+    return sums;
+  SmallVector<Value> squares;
+  for (int64_t i = 0; i < shape.rows; i += 2)
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      for (int64_t h : {0, 1})
+        squares.push_back(
+            half(sums[i * shape.vectors + j], sums[std::min(i + 1, shape.rows - 1) * shape.vectors + j], h));
+  return squares;
+}
+
+SmallVector<Value> ProductCode::fromSteps(SmallVector<Value> squares) {
+  if (shape.mac.rows() == 1)
+    return squares;
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < shape.rows; ++i)
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      size_t at = (i / 2 * shape.vectors + j) * 2;
+      sums.push_back(half(squares[at], squares[at + 1], i % 2));
+    }
+  return sums;
+}
+
+SmallVector<Value> ProductCode::columns(Value rowOfB) {
+  const MacForm &mac = shape.mac;
+  SmallVector<Value> columns;
+  if (!mac.isOfBytes()) {
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      columns.push_back(loadChannels(rowOfB, j, shape.isPadded));
+    return columns;
+  }
+  Type wide = b.getI16Type();
+  if (!mac.dot) {
+    // All channels at once: half vectors are widened as well as whole ones.
+    Value all = widen(code.load(rowOfB, bytes(shape.width())), mac.rhs, wide);
+    for (int64_t j = 0; j < shape.vectors; ++j)
+      columns.push_back(vector::ExtractStridedSliceOp::create(b, all, ArrayRef<int64_t>{j * shape.lanes},
+                                                              ArrayRef<int64_t>{shape.lanes}, ArrayRef<int64_t>{1}));
+    return columns;
+  }
+  int64_t each = shape.lanes * mac.group() / mac.rows();
+  for (int64_t j = 0; j < shape.vectors * mac.rows(); ++j) {
+    Value column = code.load(code.at(rowOfB, j * each, memory), bytes(each));
+    columns.push_back(mac.isWidened() ? widen(column, mac.rhs, wide) : column);
+  }
+  return columns;
+}
+
+void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
+  SmallVector<Value> all = columns(rowOfB);
+  for (int64_t row = 0; row < shape.rows; row += shape.mac.rows()) {
+    int64_t i = row / shape.mac.rows();
+    Value factor = factorOf(i);
+    for (auto [j, column] : llvm::enumerate(all)) {
+      Value &sum = sums[i * all.size() + j];
+      sum = multiplyStep(factor, column, sum);
+    }
+  }
+}
+
+Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
+  const MacForm &mac = shape.mac;
+  if (!mac.isOfBytes())
+    return multiplyAdd(factor, column, sum);
+  if (!mac.dot)
+    return multiplyAdd(widen(factor, b.getI16Type(), sumType), widen(column, b.getI16Type(), sumType), sum);
+  factor = bitcast(factor, column.getType());
+  SmallVector<Value> arguments{factor, column};
+  if (mac.dot.getAdds())
+    arguments.insert(arguments.begin(), sum);
+  Value result =
+      LLVM::CallIntrinsicOp::create(b, vector, b.getStringAttr(mac.dot.getInstruction()), arguments).getResult(0);
+  return mac.dot.getAdds() ? result : code.add(sum, result);
+}
+
+SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k) {
+  const MacForm &mac = shape.mac;
+  SmallVector<Value> lanes;
+  for (Value row : rows) {
+    Value values = code.load(code.at(row, k, memory), VectorType::get(shape.tripDepth(), memory));
+    if (!mac.isOfBytes())
+      lanes.push_back(math.fromMemory(values, mac.lhs));
+    else
+      lanes.push_back(mac.dot ? withSign(values) : widen(values, mac.lhs, b.getI16Type()));
+  }
+  return lanes;
+}
+
+Value ProductCode::factorOfLane(ArrayRef<Value> lanes, int64_t i, int64_t step) {
+  const MacForm &mac = shape.mac;
+  if (mac.rows() == 2)
+    return half(lanes[2 * i], lanes[std::min<int64_t>(2 * i + 1, shape.rows - 1)], step);
+  Value all = lanes[i];
+  if (mac.dot)
+    all = bitcast(all, VectorType::get(shape.tripSteps(), sumType));
+  Value lane = vector::ExtractOp::create(b, all, ArrayRef<int64_t>{step});
+  return code.broadcast(lane, VectorType::get(shape.lanes, lane.getType()));
+}
+
+Value ProductCode::factorAt(ArrayRef<Value> rows, int64_t i, Value k, int64_t offset, int64_t count) {
+  const MacForm &mac = shape.mac;
+  auto place = [&](int64_t row) { return code.at(code.at(rows[row], k, memory), offset, memory); };
+  if (!mac.dot) {
+    Value scalar = code.load(place(i), memory);
+    if (mac.isOfBytes())
+      return code.broadcast(widen(scalar, mac.lhs, b.getI16Type()), VectorType::get(shape.lanes, b.getI16Type()));
+    return code.broadcast(math.fromMemory(scalar, mac.lhs), vector);
+  }
+  if (mac.rows() == 1)
+    return withSign(code.broadcast(wordAt(place(i), count), vector));
+  auto wordType = b.getIntegerType(mac.group() * 8);
+  Value pair = code.zero(VectorType::get(2, wordType));
+  for (int64_t row : {0, 1})
+    pair = vector::InsertOp::create(b, wordAt(place(std::min(2 * i + row, shape.rows - 1)), count), pair,
+                                    ArrayRef<int64_t>{row});
+  return withSign(bitcast(pair, bytes(2 * mac.group())));
+}

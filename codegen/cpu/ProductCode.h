@@ -1,0 +1,50 @@
+// One step of k of a product: what a tile multiplies by what, as the machine's instructions take it.
+#ifndef NNCC_CODEGEN_CPU_PRODUCTCODE_H
+#define NNCC_CODEGEN_CPU_PRODUCTCODE_H
+#include "codegen/cpu/TileCode.h"
+
+namespace nncc::cpu {
+
+/// The steps of a product. A step is one value of k; for bytes a group of them, side by side in A and in packed B.
+///
+/// Sums are rows x vectors of the tile. An instruction that multiplies matrices has them in another order while steps
+/// are added: pairs of rows x pairs of columns (`toSteps`, `fromSteps`).
+class ProductCode : protected TileCode {
+protected:
+  using TileCode::TileCode;
+
+  /// What sums of bytes begin with besides the bias, for every vector of channels: less the zero point of A, and what
+  /// the instruction reads in bytes of another sign, times the sums of B. Nulls where nothing is to be corrected.
+  void readSums(mlir::Value rowOfB);
+  /// What the sums of vector `j` of the channels begin with.
+  mlir::Value initial(int64_t j);
+
+  llvm::SmallVector<mlir::Value> toSteps(llvm::SmallVector<mlir::Value> sums);
+  llvm::SmallVector<mlir::Value> fromSteps(llvm::SmallVector<mlir::Value> sums);
+
+  /// Adds one step at k: a column of A times a row of B. `factorOf` gives what each row of A (or pair of rows) is
+  /// multiplied by.
+  void step(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
+            llvm::function_ref<mlir::Value(int64_t)> factorOf);
+  /// A vector of values of k from each row of A, for as many steps as a trip has.
+  llvm::SmallVector<mlir::Value> lanesOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k);
+  /// The factor of row i in step `step` of these vectors.
+  mlir::Value factorOfLane(llvm::ArrayRef<mlir::Value> lanes, int64_t i, int64_t step);
+  /// The factor of row i from memory: `count` values of k, zeros behind them.
+  mlir::Value factorAt(llvm::ArrayRef<mlir::Value> rows, int64_t i, mlir::Value k, int64_t offset, int64_t count);
+
+private:
+  llvm::SmallVector<mlir::Value> corrections;
+
+  mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
+  mlir::Value widen(mlir::Value value, mlir::Type element, mlir::Type to);
+  mlir::Value bitcast(mlir::Value value, mlir::Type type);
+  mlir::Value half(mlir::Value first, mlir::Value second, int64_t which);
+  mlir::Value withSign(mlir::Value bytes);
+  mlir::Value wordAt(mlir::Value address, int64_t count);
+  llvm::SmallVector<mlir::Value> columns(mlir::Value rowOfB);
+  mlir::Value multiplyStep(mlir::Value factor, mlir::Value column, mlir::Value sum);
+};
+
+} // namespace nncc::cpu
+#endif

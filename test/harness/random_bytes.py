@@ -1,0 +1,103 @@
+"""Random convolutions and matrix products of bytes: both signs, zero points that are constants or known at run time, one for each
+channel, sums that are results themselves or are quantized again.
+
+Weights with a sign are of 7 bits, since onnxruntime's kernels for machines without VNNI saturate sums of two products; those of 8 bits are
+tested by ContractionsTest. Generators as in random_ops.py.
+"""
+import numpy as np
+
+from random_contractions import MOST_MACS, extent, output_extents, window, window_attributes
+from random_ops import Graph, distinct, pick
+
+
+def integers(random, shape, dtype) -> np.ndarray:
+    """Values of the whole range, its ends included."""
+    limits = np.iinfo(dtype)
+    low, high = (-64, 63) if dtype is np.int8 else (limits.min, limits.max)
+    return random.integers(low, high + 1, shape).astype(dtype)
+
+
+def activations(random, shape, dtype) -> np.ndarray:
+    """Values of the whole range."""
+    limits = np.iinfo(dtype)
+    return random.integers(limits.min, limits.max + 1, shape).astype(dtype)
+
+
+def zero_point(random, graph: Graph, dtype, may_vary: bool) -> str:
+    """Of activations: any byte, often the one that is 0; at times known only at run time."""
+    value = np.array(pick(random, [0, 128 if dtype is np.uint8 else -128, extent(random, 1, 100)]), dtype)
+    return graph.input(value) if may_vary and random.random() < 0.3 else graph.constant(value)
+
+
+def scale(random, low: float, high: float) -> np.ndarray:
+    """A positive number."""
+    return np.float32(random.uniform(low, high))
+
+
+def quantized_operands(random, graph: Graph, value: np.ndarray, weights: np.ndarray, channel_axis: int, taps: int) -> list[str]:
+    """x, its scale and zero point, w, its scale (one, or one for each output) and zero point, those of the result."""
+    outputs = weights.shape[channel_axis]
+    per_channel = random.random() < 0.5 and weights.dtype == np.int8
+    of_weights = random.uniform(0.002, 0.01, outputs if per_channel else ()).astype(np.float32)
+    zero_of_weights = np.full(of_weights.shape, 128 if weights.dtype == np.uint8 else 0, weights.dtype)
+    # Results that use their range, and saturate at times.
+    of_result = np.float32(0.02 * 0.006 * taps**0.5 * pick(random, [20, 50, 200]))
+    return [graph.input(value), graph.constant(scale(random, 0.01, 0.03)), zero_point(random, graph, value.dtype.type, False),
+            graph.constant(weights), graph.constant(of_weights), graph.constant(zero_of_weights),
+            graph.constant(of_result), zero_point(random, graph, value.dtype.type, False)]
+
+
+def conv_of_bytes(random, graph: Graph):
+    """ConvInteger and QLinearConv: dense, pointwise, grouped, depthwise."""
+    kind = pick(random, ["dense", "dense", "pointwise", "pointwise", "image", "grouped", "depthwise"])
+    groups, per_group, out_per_group = 1, extent(random, 1, 40), extent(random, 1, 70)
+    if kind == "image":
+        per_group = 3
+    elif kind == "grouped":
+        groups, per_group, out_per_group = extent(random, 2, 4), extent(random, 1, 12), extent(random, 1, 20)
+    elif kind == "depthwise":
+        groups, per_group, out_per_group = extent(random, 2, 70), 1, pick(random, [1, 1, 1, 2])
+    kernel, dilations, extents = window(random, 2)
+    if kind == "pointwise":
+        kernel, dilations = [1, 1], [1, 1]
+    attributes = window_attributes(random, 2, kernel, dilations)
+    pixels, batch, outputs = output_extents(attributes, kernel, extents), pick(random, [1, 1, 2]), out_per_group * groups
+    taps = per_group * int(np.prod(kernel))
+    if min(pixels) < 1 or batch * np.prod(pixels) * outputs * taps > MOST_MACS:
+        raise ValueError("empty, or too expensive")
+    graph.sizes = dict(M=int(np.prod(pixels)) if kind == "pointwise" else pixels[-1], N=out_per_group, K=per_group)
+    shape = [batch, per_group * groups, *extents]
+    if random.random() < 0.4:
+        value = activations(random, shape, np.uint8)
+        operands = [graph.input(value), graph.constant(integers(random, [outputs, per_group, *kernel], pick(random, [np.int8, np.int8, np.uint8])))]
+        if random.random() < 0.7:
+            operands.append(zero_point(random, graph, np.uint8, True))
+        graph.output(graph.node("ConvInteger", operands, group=groups, **attributes), np.int32)
+        return
+    dtype = pick(random, [np.uint8, np.int8])
+    of_weights = np.uint8 if dtype is np.uint8 and random.random() < 0.2 else np.int8
+    value, weights = activations(random, shape, dtype), integers(random, [outputs, per_group, *kernel], of_weights)
+    operands = quantized_operands(random, graph, value, weights, 0, taps)
+    if random.random() < 0.7:
+        operands.append(graph.constant(random.integers(-9000, 9000, outputs).astype(np.int32)))
+    graph.output(graph.node("QLinearConv", operands, group=groups, **attributes), dtype)
+
+
+def matmul_of_bytes(random, graph: Graph):
+    """MatMulInteger and QLinearMatMul: constant and runtime weights, batches, one row as in classifiers."""
+    m, n, k = pick(random, [1, 2, 3, extent(random, 4, 45)]), extent(random, 1, 70), pick(random, [extent(random, 1, 100), 515])
+    graph.sizes = dict(M=m, N=n, K=k)
+    shape = [*distinct(random, extent(random, 0, 2), 2, 5), m, k]
+    dtype = pick(random, [np.uint8, np.int8])
+    value, weights = activations(random, shape, dtype), integers(random, [k, n], np.int8)
+    if random.random() < 0.6:
+        operands = [graph.input(value), graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
+        if random.random() < 0.7:
+            operands.append(zero_point(random, graph, dtype, True))
+        graph.output(graph.node("MatMulInteger", operands), np.int32)
+        return
+    operands = quantized_operands(random, graph, value, weights, 1, k)
+    graph.output(graph.node("QLinearMatMul", operands), dtype)
+
+
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, matmul_of_bytes)}
