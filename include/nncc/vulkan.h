@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 typedef struct nncc_vulkan {
-  uint64_t opaque[512];
+  uint64_t opaque[1024];
 } nncc_vulkan;
 
 /* The most memories that nncc_vulkan_allocate hands out at a time. */
@@ -131,6 +131,7 @@ typedef struct nncc_vulkan_counters {
   uint64_t submissions; /* of all contexts */
   uint64_t copied;      /* bytes of inputs and outputs that were not in place */
   uint64_t failures;    /* runs and M_inits that the CPU took over, or that ended with a status */
+  uint64_t memory;      /* bytes of the GPU's memory now: arenas, constants, inputs and outputs; not the driver's own */
 } nncc_vulkan_counters;
 
 nncc_vulkan_counters nncc_vulkan_count(nncc_vulkan *vulkan);

@@ -127,6 +127,7 @@ static nncc_status make_instance(vk_state *vulkan, PFN_vkGetInstanceProcAddr ent
   VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                    .pEngineName = "nncc",
                                    .apiVersion = version < VK_API_VERSION_1_3 ? version : VK_API_VERSION_1_3};
+  vulkan->instance_version = application.apiVersion;
   VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
   result = create(&info, NULL, &vulkan->instance);
   if (result != VK_SUCCESS) {
@@ -373,5 +374,6 @@ nncc_device *nncc_vulkan_device(nncc_vulkan *vulkan) {
 
 nncc_vulkan_counters nncc_vulkan_count(nncc_vulkan *memory) {
   vk_state *vulkan = state_of(memory);
-  return (nncc_vulkan_counters){vulkan->num_models, vulkan->submissions, vulkan->copied, vulkan->failures};
+  return (nncc_vulkan_counters){vulkan->num_models, vulkan->submissions, vulkan->copied, vulkan->failures,
+                                vulkan->memory_bytes};
 }

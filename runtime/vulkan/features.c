@@ -58,7 +58,9 @@ uint64_t nncc_vulkan_features(vk_state *vulkan, VkPhysicalDevice device, uint64_
     return 0;
   VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
   vulkan->vk.vkGetPhysicalDeviceProperties2(device, &all);
-  const VkPhysicalDeviceProperties *properties = &all.properties;
+  VkPhysicalDeviceProperties *properties = &all.properties;
+  if (properties->apiVersion > vulkan->instance_version)
+    properties->apiVersion = vulkan->instance_version;
   for (uint32_t i = 0; i < NUM_DRIVERS; ++i)
     if (is_driver(i, properties->vendorID, properties->deviceID))
       wanted &= ~drivers[i].avoid;

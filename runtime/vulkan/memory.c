@@ -51,6 +51,8 @@ static VkResult allocate(vk_state *vulkan, vk_use use, vk_allocation *allocation
                                  .memoryTypeIndex = type};
     result = vk->vkAllocateMemory(device, &info, NULL, &allocation->memory);
     if (result == VK_SUCCESS) {
+      allocation->memory_bytes = info.allocationSize;
+      vulkan->memory_bytes += info.allocationSize;
       if (use == USE_SHARED &&
           !(vulkan->memories.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT))
         vulkan->needs_flush = 1;
@@ -106,9 +108,10 @@ VkResult nncc_vulkan_map(vk_state *vulkan, vk_use use, uint64_t bytes, vk_alloca
 void nncc_vulkan_unmap(vk_state *vulkan, vk_allocation *allocation) {
   if (allocation->buffer)
     vulkan->vk.vkDestroyBuffer(vulkan->logical_device, allocation->buffer, NULL);
-  if (allocation->memory) /* freed memory is unmapped */
+  if (allocation->memory) { /* freed memory is unmapped */
     vulkan->vk.vkFreeMemory(vulkan->logical_device, allocation->memory, NULL);
-  else if (allocation->address)
+    vulkan->memory_bytes -= allocation->memory_bytes;
+  } else if (allocation->address)
     munmap(allocation->address, allocation->bytes);
   *allocation = (vk_allocation){0};
 }

@@ -78,7 +78,8 @@ typedef struct vk_allocation {
   VkDeviceMemory memory;
   VkBuffer buffer;
   uint8_t *address; /* NULL: none */
-  uint64_t bytes;   /* a multiple of ALLOCATION_ALIGN */
+  uint64_t bytes;   /* of the buffer, a multiple of ALLOCATION_ALIGN */
+  uint64_t memory_bytes;
 } vk_allocation;
 
 /* The largest nonCoherentAtomSize there is: ranges rounded to it stay within. */
@@ -105,6 +106,7 @@ typedef struct vk_state {
   uint64_t atom;         /* nonCoherentAtomSize */
   uint64_t max_range;    /* maxStorageBufferRange */
   uint32_t queue_family;
+  uint32_t instance_version; /* no feature is newer */
   VkPhysicalDeviceMemoryProperties memories;
   /* Who the cache belongs to. */
   uint32_t vendor_id, device_id, driver_version, api_version;
@@ -114,7 +116,7 @@ typedef struct vk_state {
   struct vk_model *models;     /* list of those that are open */
   vk_allocation allocations[NNCC_VULKAN_MAX_ALLOCATIONS];
   _Atomic uint64_t generation; /* counts changes of allocations: addresses may come back with other handles */
-  _Atomic uint64_t submissions, copied, failures, num_models;
+  _Atomic uint64_t submissions, copied, failures, num_models, memory_bytes;
   _Atomic uint32_t is_lost;
   _Atomic uint32_t needs_flush; /* some memory that CPU and GPU share is not coherent */
   char message[256 + 64];

@@ -188,15 +188,20 @@ add_custom_target(image ALL DEPENDS copy.weights)
 
 
 @case
-def links_runtime_and_pool(options):
+def links_runtime_pool_and_vulkan(options):
     """The same targets installed and from a subdirectory; pkg-config names the same archives."""
     main = """
 #include "digits.h"
 #include "nncc/pool.h"
 #include "nncc/runtime.h"
+#include "nncc/vulkan.h"
 int main(void) {
   static nncc_pool pool;
+  static nncc_vulkan vulkan;
   int failed = nncc_pool_create(&pool, 2) != 0 || nncc_status_string(NNCC_OK) == 0 || digits_model.num_kernels == 0;
+  nncc_vulkan_create(&vulkan, 0); /* there may be no GPU */
+  failed |= !nncc_vulkan_allocate(&vulkan, 1);
+  nncc_vulkan_destroy(&vulkan);
   nncc_pool_destroy(&pool);
   return failed;
 }
@@ -204,7 +209,7 @@ int main(void) {
     rest = f"""
 nncc_add_model(digits MODEL {options.model})
 add_executable(program main.c)
-target_link_libraries(program PRIVATE digits nncc::pool nncc::runtime)
+target_link_libraries(program PRIVATE digits nncc::pool nncc::vulkan nncc::runtime)
 """
     for name, find in (("installed", "find_package(nncc REQUIRED)"),
                        ("subdirectory", f"set(NNCC_EXECUTABLE {options.prefix}/bin/nncc)\nadd_subdirectory({options.source} nncc EXCLUDE_FROM_ALL)")):
@@ -214,7 +219,7 @@ target_link_libraries(program PRIVATE digits nncc::pool nncc::runtime)
         project.configure()
         project.make()
         project.run(project.build / "program")
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "nncc-pool"], check=True, capture_output=True, text=True,
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "nncc-pool", "nncc-vulkan"], check=True, capture_output=True, text=True,
                            env={**os.environ, "PKG_CONFIG_PATH": f"{options.prefix}/share/pkgconfig"}).stdout.split()
     models = project.build / "nncc_models/digits"
     project.run("cc", project.source / "main.c", "-I", models, models / "libdigits.a", *flags, "-o", project.build / "by-pkg-config")

@@ -179,7 +179,7 @@ static void plain(void) {
   /* Coherent memory is not flushed. */
   REQUIRE(!driver_count("vkFlushMappedMemoryRanges") && !driver_count("vkInvalidateMappedMemoryRanges"));
   /* Weights, arena and ports, rounded up to 256 bytes each. */
-  REQUIRE(driver_bytes() == 1792 + 2304 + 4096);
+  REQUIRE(driver_bytes() == 1792 + 2304 + 4096 && nncc_vulkan_count(&vulkan).memory == driver_bytes());
 
   /* Other ports: recorded again, once. Of outputs, copied back is what the device wrote; s it reads. */
   snprintf(doing, sizeof doing, "moved ports");

@@ -36,8 +36,13 @@ int main(int argc, char **argv) {
   toy_set_code(mul, mul_words, add, add_words);
 
   static nncc_vulkan vulkan;
-  nncc_vulkan_options wanted = {
-      .size = sizeof wanted, .device_number = (uint32_t)atoi(argv[1]), .on_message = on_message};
+  static const nncc_model *const models[] = {&toy_model};
+  toy_program.features = UINT64_C(0x7f); /* all that there are: enabled, though nothing here makes use of them */
+  nncc_vulkan_options wanted = {.size = sizeof wanted,
+                                .device_number = (uint32_t)atoi(argv[1]),
+                                .models = models,
+                                .num_models = 1,
+                                .on_message = on_message};
   nncc_status status = nncc_vulkan_create(&vulkan, &wanted);
   puts(nncc_vulkan_message(&vulkan));
   REQUIRE(status == NNCC_OK);
