@@ -2,6 +2,8 @@
 # What people do first, on a clean system: bootstraps this machine's Debian release and works inside of it.
 # Usage: clean-chroot.sh PACKAGE.deb [BASE]   installs the package by apt with nothing else, then compilers, and builds and runs all of
 #                                             docs/examples, for the host and cross, as an unprivileged user; removes it again
+#        clean-chroot.sh WHEEL.whl [BASE]    the wheel, and the tarball beside it, where there is nothing but Python: three commands from
+#                                             pip to a prediction of a downloaded network, in a minute
 #        clean-chroot.sh --readme [BASE]      the two commands of the README, one after the other, in a clone of this commit
 #        clean-chroot.sh --possible           says whether this machine can do so, by its exit status and a reason
 # BASE: a bootstrapped system to copy; made there if it does not exist. Needs root, debootstrap and the package sources of this
@@ -12,7 +14,7 @@ say() { printf '\nclean-chroot: %s\n' "$*"; }
 fail() { printf 'clean-chroot: %s\n' "$@" >&2; exit 1; }
 
 what=${1-} base=${2-}
-[ "$what" = --readme ] || [ "$what" = --possible ] || [ -f "$what" ] || { sed -n '2,8s/^# //p' "$0"; exit 2; }
+[ "$what" = --readme ] || [ "$what" = --possible ] || [ -f "$what" ] || { sed -n '2,10s/^# //p' "$0"; exit 2; }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
 command -v debootstrap >/dev/null || fail "needs debootstrap: apt-get install debootstrap"
 . /etc/os-release
@@ -78,6 +80,31 @@ if [ "$what" = --readme ]; then
     say "$command on a clean $PRETTY_NAME"
     inside "${network[@]}" ${NNCC_REQUIRE_MODELS:+NNCC_REQUIRE_MODELS="$NNCC_REQUIRE_MODELS"} sh -c "cd /root/nncc && exec $command"
   done
+  exit
+fi
+
+if [[ $what == *.whl ]]; then
+  inside apt-get install -y -q python3 python3-pip >"$log" 2>&1 || { cat "$log"; exit 1; }
+  cp "$what" "$here/../../../docs/examples/python/file_type.py" "$here/inputs/wheel.py" "$root/root"
+  wheel=$(basename "$what")
+  pip=(pip install -q --break-system-packages --root-user-action=ignore)
+  SECONDS=0
+  for command in "${pip[*]} ./$wheel" "${pip[*]} --no-deps magika==1.0.3" "python3 file_type.py file_type.py /bin/ls"; do
+    say "$command"
+    inside "${network[@]}" sh -c "cd && exec $command" | tee "$work/said"
+    say "after $SECONDS s"
+  done
+  seconds=$SECONDS
+  grep -q '^file_type.py: python, ' "$work/said" || fail "this is no prediction"
+  say "from pip to a prediction: $seconds s"
+  [ "$seconds" -le 60 ] || fail "more than a minute"
+  inside sh -c "cd && python3 wheel.py" || fail "the installed package does not do what it should"
+  say "the tarball"
+  mkdir "$root/opt/nncc"
+  tar xzf "$(dirname "$what")"/nncc-*-linux-*.tar.gz -C "$root/opt/nncc" --strip-components=1
+  inside /opt/nncc/bin/nncc run /opt/nncc/share/doc/nncc/examples/digits.onnx >/dev/null
+  inside env PYTHONPATH=/opt/nncc/share/nncc/python sh -c "cd && python3 wheel.py"
+  say "the wheel works on a clean $PRETTY_NAME"
   exit
 fi
 
