@@ -5,7 +5,7 @@
 
 using namespace mlir;
 
-void nncc::describeMachine(ModuleOp module, const TargetSpec &target) {
+void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu) {
   const MachineNumbers &numbers = target.cpu.machine;
   Builder builder(module.getContext());
   auto typeOf = [&](DotInstruction::Factor factor) -> Type {
@@ -26,5 +26,10 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target) {
   auto machine = nn::MachineAttr::get(
       module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand, numbers.hasMaskedStores,
       static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0, dots);
-  module->setAttr(nn::kMachinesAttr, builder.getDictionaryAttr(builder.getNamedAttr("cpu0", machine)));
+  SmallVector<NamedAttribute> machines = {builder.getNamedAttr("cpu0", machine)};
+  if (gpu)
+    machines.push_back(
+        builder.getNamedAttr("gpu0", nn::GpuAttr::get(module.getContext(), /*vector_bits=*/128, gpu->registers,
+                                                      gpu->warp, gpu->tileRows, gpu->tileColumns)));
+  module->setAttr(nn::kMachinesAttr, builder.getDictionaryAttr(machines));
 }

@@ -2,12 +2,13 @@
 #ifndef NNCC_CODEGEN_DESCRIBEMACHINE_H
 #define NNCC_CODEGEN_DESCRIBEMACHINE_H
 #include "codegen/Target.h"
+#include "codegen/mali/Gpus.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace nncc {
 
-/// Sets `nn.machines = {cpu0 = #nn.machine<...>}` on a module.
-void describeMachine(mlir::ModuleOp module, const TargetSpec &target);
+/// Sets `nn.machines = {cpu0 = #nn.machine<...>}` on a module, with `gpu0 = #nn.gpu<...>` where there is a GPU.
+void describeMachine(mlir::ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu = {});
 
 } // namespace nncc
 #endif
