@@ -177,6 +177,26 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 
+//===-- place: N2 --------------------------------------------------------===//
+
+def Place : Pass<"nncc-place", "::mlir::ModuleOp"> {
+  let summary = "Says on which device each kernel runs, and why";
+  let description = [{
+    For modules that describe a GPU. All kernels go where `where` says: `gpu`, `cpu`, or `auto`, the GPU as far as it has
+    code; single ones where `kernels` says, as `NAME:gpu` or `NAME:cpu`. What is found out later, when code for the GPU
+    is made, can bring a kernel back to the CPU: it has code for that in any case.
+
+    Requires N2, guarantees N2.
+
+    ```mlir
+    nn.kernel "k000" ... {device = "cpu0"}   // becomes {device = "gpu0", nn.placed = "as asked for"}
+    ```
+  }];
+  let options = [Option<"where", "where", "std::string", /*default=*/"\"auto\"", "auto, gpu or cpu">,
+                 ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:gpu or NAME:cpu">];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 //===-- memory: N2 -> P --------------------------------------------------===//
 
 def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
@@ -207,7 +227,8 @@ def OutlineKernels : Pass<"nncc-outline-kernels", "::mlir::ModuleOp"> {
     The function's arguments are the operands (inputs, outputs, scratch) at their pointers, `llvm.noalias` where
     nothing else touches the memory that is written. Kernels are equal when bodies, types, strides, device and the
     pattern of in-place operands are; names and origins do not count. `nn.launch` keeps what reports need: name,
-    nodes, device, op, macs, and the numbers of inputs and outputs.
+    nodes, device, op, macs, and the numbers of inputs and outputs. All of them are functions for the CPU; a kernel of
+    a GPU becomes a second one in the module of that device, which the launch names, too.
 
     Requires P, guarantees P in functions.
 

@@ -24,7 +24,7 @@ struct Streamer : remark::detail::MLIRRemarkStreamerBase {
 constexpr llvm::StringLiteral kRemarking[] = {
     "nncc-cut-kernels", "nncc-drop-empty-tensors", "nncc-emit-contractions", "nncc-fold-constants",
     "nncc-fold-scale",  "nncc-form-kernels",       "nncc-hoist-transposes",  "nncc-outline-kernels",
-    "nncc-plan-memory", "nncc-sink-transposes"};
+    "nncc-place",       "nncc-plan-memory",        "nncc-sink-transposes"};
 
 } // namespace
 

@@ -11,6 +11,7 @@
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/ADT/StringMap.h"
+#include <map>
 
 using namespace mlir;
 
@@ -142,13 +143,42 @@ Overlap overlapOf(Value a, Value b) {
 
 //===-- Functions -------------------------------------------------------===//
 
+/// The functions of one device's module, each with what is equal code.
+class Functions {
+public:
+  explicit Functions(ModuleOp module) : symbols(module) {}
+
+  /// Adds a function, which was detached, under a name, or returns the one that it equals.
+  func::FuncOp share(func::FuncOp function, StringRef name, bool &isNew) {
+    // Equal text is equal code: names and origins are not part of it.
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    OpPrintingFlags flags;
+    function->print(stream, flags.printGenericOpForm().useLocalScope());
+    func::FuncOp &shared = functions[text];
+    isNew = !shared;
+    if (isNew) {
+      function.setName(name);
+      shared = function;
+      symbols.insert(shared);
+    } else {
+      function->erase();
+    }
+    return shared;
+  }
+
+private:
+  SymbolTable symbols;
+  llvm::StringMap<func::FuncOp> functions;
+};
+
 struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"P"})))
       return signalPassFailure();
-    SymbolTable symbols(getOperation());
-    llvm::StringMap<func::FuncOp> functions;
-    auto main = symbols.lookup<func::FuncOp>("main");
+    Functions functions(getOperation());
+    std::map<StringRef, Functions> ofDevice; // those that are not the CPU
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
     if (!main)
       return;
     for (auto kernel : llvm::make_early_inc_range(main.getOps<nn::KernelOp>())) {
@@ -156,40 +186,49 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
         kernel.emitOpError() << "has no memory yet: plan it before it is outlined";
         return signalPassFailure();
       }
-      FailureOr<func::FuncOp> function = makeFunction(kernel);
+      StringRef device = kernel.getDevice().value_or(""), cpu = cpuFor(getOperation(), device);
+      FailureOr<func::FuncOp> function = makeFunction(kernel, cpu);
       if (failed(function))
         return signalPassFailure();
-      // Equal text is equal code: names and origins are not part of it.
-      std::string text;
-      llvm::raw_string_ostream stream(text);
-      OpPrintingFlags flags;
-      function->print(stream, flags.printGenericOpForm().useLocalScope());
-      func::FuncOp &shared = functions[text];
-      bool isNew = !shared;
-      if (isNew) {
-        function->setName(kernel.getName());
-        shared = *function;
-        symbols.insert(shared);
-      } else {
-        function->erase();
+      SymbolRefAttr deviceFunction;
+      if (device != cpu) {
+        auto module = ofDevice.find(device);
+        if (module == ofDevice.end())
+          module = ofDevice.emplace(device, addModule(device)).first;
+        // What has failed for neither device fails for none.
+        bool isNew;
+        func::FuncOp shared = module->second.share(*makeFunction(kernel, device), kernel.getName(), isNew);
+        deviceFunction = SymbolRefAttr::get(kernel.getContext(), device, FlatSymbolRefAttr::get(shared.getNameAttr()));
       }
+      bool isNew;
+      func::FuncOp shared = functions.share(*function, kernel.getName(), isNew);
       remark::passed(kernel.getLoc(), remark::RemarkOpts::name("OutlineKernels").category("nncc-outline-kernels"))
           << kernel.getName().str() << (isNew ? " has its own function" : " shares a function");
-      launch(kernel, shared);
+      launch(kernel, shared, deviceFunction);
       kernel.erase();
     }
   }
 
-  /// A detached function with the kernel in it, without anything that says where it came from.
-  static FailureOr<func::FuncOp> makeFunction(nn::KernelOp kernel) {
+  /// The module of what runs on a device, with its numbers.
+  ModuleOp addModule(StringRef device) {
+    OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
+    auto module = ModuleOp::create(builder, getOperation().getLoc(), device);
+    Attribute machine = getOperation()->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr).get(device);
+    module->setAttr(nn::kMachinesAttr, builder.getDictionaryAttr(builder.getNamedAttr(device, machine)));
+    return module;
+  }
+
+  /// A detached function for a device (empty: for none in particular) with the kernel in it, without anything that says
+  /// where it came from.
+  static FailureOr<func::FuncOp> makeFunction(nn::KernelOp kernel, StringRef device) {
     OpBuilder builder(kernel.getContext());
     SmallVector<Type> types;
     for (Value operand : kernel.getOperands())
       types.push_back(parameterType(cast<MemRefType>(operand.getType())));
     auto function = func::FuncOp::create(kernel.getLoc(), "kernel", builder.getFunctionType(types, {}));
     function.setPrivate();
-    if (kernel.getDeviceAttr())
-      function->setAttr(kDeviceAttr, kernel.getDeviceAttr());
+    if (!device.empty())
+      function->setAttr(kDeviceAttr, builder.getStringAttr(device));
     Block *entry = function.addEntryBlock();
     builder.setInsertionPointToStart(entry);
 
@@ -200,6 +239,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     for (auto [operand, argument] : llvm::zip(inner->getOpOperands(), entry->getArguments()))
       operand.set(argument);
     inner.setName("kernel");
+    if (!device.empty())
+      inner.setDevice(device);
     inner.removeNodesAttr();
     for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
       if (attr.getName() != "nn.packings") // how its operands are to be read
@@ -234,10 +275,10 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   }
 
   /// Replaces the kernel in @main by a launch, which keeps everything that reports need.
-  static void launch(nn::KernelOp kernel, func::FuncOp function) {
+  static void launch(nn::KernelOp kernel, func::FuncOp function, SymbolRefAttr deviceFunction) {
     OpBuilder builder(kernel);
     auto launch = nn::LaunchOp::create(builder, kernel.getLoc(), FlatSymbolRefAttr::get(function.getNameAttr()),
-                                       SymbolRefAttr(), kernel.getOperands(), kernel.getNameAttr());
+                                       deviceFunction, kernel.getOperands(), kernel.getNameAttr());
     for (NamedAttribute attr : kernel->getDiscardableAttrs())
       launch->setAttr(attr.getName(), attr.getValue());
     if (kernel.getDeviceAttr())

@@ -39,6 +39,18 @@ bool isContiguous(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
   return true;
 }
 
+StringAttr deviceBeside(Value value) {
+  Value source = value;
+  while (auto reshape = source.getDefiningOp<ReshapeOp>())
+    source = reshape.getInput();
+  if (auto maker = source.getDefiningOp<KernelOp>(); maker && maker.getDeviceAttr())
+    return maker.getDeviceAttr();
+  for (Operation *user : value.getUsers())
+    if (auto reader = dyn_cast<KernelOp>(user); reader && reader.getDeviceAttr())
+      return reader.getDeviceAttr();
+  return StringAttr::get(value.getContext(), "cpu0");
+}
+
 namespace {
 
 /// The only op in a kernel's body besides the yield, when it is a T on the kernel's inputs that is yielded.
@@ -90,7 +102,7 @@ private:
       std::string name = "copy_to_output_" + std::to_string(operand.getOperandNumber());
       auto kernel = KernelOp::create(builder, ret.getLoc(), TypeRange{operand.get().getType()},
                                      builder.getStringAttr(name), ValueRange{operand.get()}, ValueRange{}, Value(),
-                                     builder.getStringAttr("cpu0"), builder.getStrArrayAttr({}));
+                                     deviceBeside(operand.get()), builder.getStrArrayAttr({}));
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(operand.get().getType(), ret.getLoc());
       OpBuilder inner = OpBuilder::atBlockBegin(&body);

@@ -52,6 +52,9 @@ struct Step {
   llvm::SmallVector<unsigned> reads, writes; ///< tensors
 };
 
+/// The device of the kernel that computes `value`, else of one that reads it: a copy runs where its neighbours do.
+mlir::StringAttr deviceBeside(mlir::Value value);
+
 struct MemoryLayout {
   std::vector<Buffer> buffers;
   std::vector<Tensor> tensors;

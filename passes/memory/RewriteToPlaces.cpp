@@ -171,7 +171,7 @@ private:
       SmallVector<StringRef> nodeNames(nodes.begin(), nodes.end());
       auto kernel =
           KernelOp::create(builder, loc, TypeRange{}, builder.getStringAttr(step.copyName), ValueRange{from},
-                           ValueRange{to}, Value(), builder.getStringAttr("cpu0"), builder.getStrArrayAttr(nodeNames));
+                           ValueRange{to}, Value(), deviceBeside(step.copySource), builder.getStrArrayAttr(nodeNames));
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(type, loc);
       OpBuilder inner = OpBuilder::atBlockBegin(&body);

@@ -135,3 +135,37 @@ module {
     return
   }
 }
+
+// -----
+
+// A kernel of a GPU has code for the CPU and, in a module of its own, for the GPU; equal code is shared on each.
+// CHECK-LABEL: module attributes {nn.machines = {cpu0 = #nn.machine<{{.*}}>, gpu0 = #nn.gpu<{{.*}}>}}
+// CHECK: nn.launch @k0_gpu on @gpu0::@k0_gpu({{.*}}device = "gpu0"
+// CHECK: nn.launch @k0_gpu({{.*}}device = "cpu0"
+// CHECK: nn.launch @k0_gpu on @gpu0::@k0_gpu({{.*}}device = "gpu0"
+// CHECK: module @gpu0 attributes {nn.machines = {gpu0 = #nn.gpu<{{.*}}>}} {
+// CHECK-NEXT: func.func private @k0_gpu({{.*}}) attributes {nn.device = "gpu0"}
+// CHECK: device = "gpu0"
+// CHECK: func.func private @k0_gpu({{.*}}) attributes {nn.device = "cpu0"}
+// CHECK: device = "cpu0"
+// CHECK-NOT: func.func
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>, gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>}} {
+  func.func @main(%x: memref<2x3xf32>, %y: memref<2x3xf32>, %z: memref<2x3xf32>, %t: memref<2x3xf32>) {
+    nn.kernel "k0_gpu" ins(%x : memref<2x3xf32>) outs(%y : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "gpu0"}
+    nn.kernel "k1_cpu" ins(%y : memref<2x3xf32>) outs(%z : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "cpu0"}
+    nn.kernel "k2_gpu" ins(%z : memref<2x3xf32>) outs(%t : memref<2x3xf32>) {
+    ^bb0(%a: tensor<2x3xf32>):
+      %r = nn.unary relu %a : tensor<2x3xf32> -> tensor<2x3xf32>
+      nn.yield %r : tensor<2x3xf32>
+    } attributes {device = "gpu0"}
+    return
+  }
+}

@@ -1,0 +1,90 @@
+// Says of every kernel on which device it runs, and why.
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/Passes.h"
+#include "passes/check/Stage.h"
+#include "passes/lower/Machine.h"
+#include "passes/place/Placed.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_PLACE
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// Where kernels go, and the words for it in the reason.
+struct Choice {
+  bool onGpu;
+  StringRef why;
+};
+
+struct Place : impl::PlaceBase<Place> {
+  using PlaceBase::PlaceBase;
+
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N2"})))
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+    StringAttr gpu = findGpu();
+    auto everything = parse(where);
+    llvm::StringMap<Choice> single;
+    if (!gpu || !everything || failed(readKernels(single)))
+      return signalPassFailure();
+    getOperation().walk([&](nn::KernelOp kernel) {
+      auto own = single.find(kernel.getName());
+      const Choice &choice = own != single.end() ? own->second : *everything;
+      StringRef device = choice.onGpu ? gpu.getValue() : cpuFor(getOperation(), gpu);
+      kernel.setDevice(device);
+      kernel->setDiscardableAttr(kPlacedAttr, StringAttr::get(&getContext(), choice.why));
+      remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Place").category("nncc-place"))
+          << kernel.getName().str() << " runs on " << device.str() << ": " << choice.why.str();
+    });
+  }
+
+private:
+  /// The first GPU that the module describes.
+  StringAttr findGpu() {
+    auto machines = getOperation()->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr);
+    for (NamedAttribute machine : machines ? machines : DictionaryAttr::get(&getContext()))
+      if (isa<nn::GpuAttr>(machine.getValue()))
+        return machine.getName();
+    getOperation().emitError() << "the module describes no GPU that kernels could run on (" << nn::kMachinesAttr << ")";
+    return {};
+  }
+
+  std::optional<Choice> parse(StringRef word) {
+    if (word == "auto")
+      return Choice{true, "the GPU takes what it has code for"};
+    if (word == "gpu" || word == "cpu")
+      return Choice{word == "gpu", "as asked for"};
+    getOperation().emitError() << "'" << word << "' is no place for kernels: auto, gpu or cpu";
+    return std::nullopt;
+  }
+
+  /// Reads the option that places single kernels, each of which has to exist.
+  LogicalResult readKernels(llvm::StringMap<Choice> &single) {
+    SmallVector<StringRef> names;
+    getOperation().walk([&](nn::KernelOp kernel) { names.push_back(kernel.getName()); });
+    for (StringRef text : kernels) {
+      auto [name, word] = text.rsplit(':');
+      if (!llvm::is_contained(names, name)) {
+        InFlightDiagnostic diagnostic = emitError(getOperation().getLoc())
+                                        << "kernel '" << name << "' is to be placed, but there is none";
+        diagnostic.attachNote() << "the kernels are " << llvm::join(names, ", ");
+        return failure();
+      }
+      auto choice = parse(word);
+      if (!choice)
+        return failure();
+      single.insert_or_assign(name, *choice);
+    }
+    return success();
+  }
+};
+} // namespace
+} // namespace nncc
