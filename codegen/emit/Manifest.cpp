@@ -85,6 +85,8 @@ void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("op", text(kernel.op));
   writeStrings(json, "nodes", kernel.nodes);
   json.attribute("device", kernel.device);
+  if (!kernel.placed.empty())
+    json.attribute("placed", text(kernel.placed));
   json.attribute("variant", text(kernel.function));
   json.attribute("macs", kernel.macs);
   json.attribute("parts", kernel.parts);
@@ -206,6 +208,8 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
     json.attribute("abi_version", NNCC_ABI_VERSION);
     json.attribute("target", text(plan.target));
     json.attribute("cpu", text(plan.cpu));
+    if (!plan.gpu.empty())
+      json.attribute("gpu", text(plan.gpu));
     json.attribute("model_sha256", text(plan.sourceHash));
     json.attributeObject("sizes", [&] { writeSizes(json, plan, facts); });
     writePorts(json, "inputs", plan.inputs);

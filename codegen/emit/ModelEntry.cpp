@@ -1,6 +1,7 @@
 // Makes a model callable: adds the dispatcher, the tables, the public functions
 // and the runtime core to the LLVM module that holds its kernels.
 #include "codegen/emit/ModelEntry.h"
+#include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/PortType.h"
 #include "codegen/emit/WeightsFile.h"
@@ -28,7 +29,7 @@ public:
   EntryBuilder(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired)
       : module(module), plan(plan), cpuRequired(cpuRequired), context(module.getContext()),
         ptr(PointerType::get(context, 0)), i8(Type::getInt8Ty(context)), i32(Type::getInt32Ty(context)),
-        i64(Type::getInt64Ty(context)) {}
+        i64(Type::getInt64Ty(context)), deviceProgram(ConstantPointerNull::get(ptr)) {}
 
   Error build();
 
@@ -58,6 +59,7 @@ private:
   PointerType *ptr;
   Type *i8, *i32, *i64;
   Function *anyKernel = nullptr; ///< whose target attributes all others get
+  Constant *deviceProgram;       ///< null pointer: all kernels are the CPU's
 };
 } // namespace
 
@@ -69,7 +71,7 @@ std::vector<std::string> nncc::publicSymbols(const ModelPlan &plan) {
 }
 
 uint64_t nncc::contextWords(const ModelPlan &plan) {
-  return NNCC_CONTEXT_FIXED_WORDS + plan.inputs.size() + plan.outputs.size();
+  return NNCC_CONTEXT_FIXED_WORDS + plan.inputs.size() + plan.outputs.size() + deviceContextWords(plan);
 }
 
 int64_t EntryBuilder::memoryBytes(const OperandPlan &operand) const {
@@ -277,7 +279,7 @@ GlobalVariable *EntryBuilder::addDescription() {
                   makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
                   makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports"),
                   makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout),
-                  makeArray(parts, i32, "nncc_parts"), ConstantPointerNull::get(ptr)}),
+                  makeArray(parts, i32, "nncc_parts"), deviceProgram}),
       "nncc_description");
 }
 
@@ -343,7 +345,7 @@ void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
                                      makeArray(kernels, kernelStruct, "nncc_kernels")};
   members.append(stubs.begin(), stubs.end());
   members.push_back(makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0));
-  members.push_back(ConstantPointerNull::get(ptr)); // device_program
+  members.push_back(deviceProgram);
   Constant *table = makeStruct(members);
   static_assert(sizeof(nncc_model) == 160, "the members above follow nncc_model of nncc/abi.h");
   addConstant(table, plan.name + "_model")->setLinkage(GlobalValue::ExternalLinkage);
@@ -371,12 +373,17 @@ Error EntryBuilder::build() {
   addDispatch();
   if (Error error = linkCore())
     return error;
+  if (plan.device)
+    deviceProgram = addDeviceProgram(module, plan, module.getNamedGlobal(weightsSymbol(plan)));
   GlobalVariable *description = addDescription();
   SmallVector<Function *> stubs;
-  const char *init = plan.externWeights ? "nncc_core_init_extern" : "nncc_core_init";
-  for (auto [suffix, core] : {std::pair("_init", init), std::pair("_run", "nncc_core_run"),
-                              std::pair("_start", "nncc_core_start"), std::pair("_step", "nncc_core_step")})
-    stubs.push_back(addStub(suffix, core, description));
+  // Libraries whose kernels are all the CPU's carry no code for anything else.
+  std::string init = plan.externWeights ? "nncc_core_init_extern" : "nncc_core_init",
+              suffixOfCore = plan.device ? "_device" : "";
+  stubs.push_back(addStub("_init", init + suffixOfCore, description));
+  stubs.push_back(addStub("_run", "nncc_core_run" + suffixOfCore, description));
+  stubs.push_back(addStub("_start", "nncc_core_start", description));
+  stubs.push_back(addStub("_step", "nncc_core_step" + suffixOfCore, description));
   addTable(stubs);
   internalize();
   std::string complaint;

@@ -3,10 +3,13 @@
 #define NNCC_CODEGEN_EMIT_MODELPLAN_H
 #include "mlir/IR/BuiltinAttributes.h"
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace nncc {
+
+struct DeviceProgram;
 
 /// Which of the memories of a model an operand lies in. The numbers are not part of any file format.
 enum class Memory { Arena, Weights, Input, Output };
@@ -46,7 +49,9 @@ struct KernelPlan {
   std::vector<std::string> nodes; ///< ONNX node names it came from
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";
-  uint64_t macs = 0; ///< multiply-accumulates
+  std::string placed;         ///< why it runs there; empty: there is one device alone
+  std::string deviceFunction; ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
+  uint64_t macs = 0;          ///< multiply-accumulates
   uint64_t work =
       0; ///< the function takes the range of its work, [0, work), to run as two more arguments; 0: it does not
   unsigned parts = 1; ///< into how many ranges it may be cut at most
@@ -82,6 +87,8 @@ struct ModelPlan {
   std::string sourceHash; ///< SHA-256 of the model file, hex
   std::string namedAfter; ///< file name of the model, without folder and ending, that `name` was made of; may be empty
   std::string target, cpu;
+  std::string gpu;                             ///< `--device`; empty: none
+  std::shared_ptr<const DeviceProgram> device; ///< what kernels with a `deviceFunction` run; null where none has
   std::vector<PortPlan> inputs, outputs;
   std::vector<KernelPlan> kernels;
   std::vector<WeightPlan> weights;

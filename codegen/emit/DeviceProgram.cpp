@@ -1,0 +1,364 @@
+// What a library tells the GPU that runs some of its kernels; see DeviceProgram.h.
+#include "codegen/emit/DeviceProgram.h"
+#include "codegen/emit/PortType.h"
+#include "lib/support/Assert.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/Module.h"
+#include <map>
+
+using namespace llvm;
+
+namespace nncc {
+
+namespace {
+
+/// Every Vulkan device binds as much at once: VkPhysicalDeviceLimits, maxStorageBufferRange.
+constexpr int64_t kMaxBindingBytes = int64_t(1) << 27;
+
+/// A memory of the device: its kind, and which of that kind.
+using MemoryId = std::pair<uint32_t, uint32_t>;
+
+MemoryId memoryOf(const OperandPlan &operand) {
+  switch (operand.memory) {
+  case Memory::Arena:
+    return {NNCC_DEVICE_ARENA, 0};
+  case Memory::Weights:
+    return {NNCC_DEVICE_CONSTANTS, 0};
+  case Memory::Input:
+    return {NNCC_DEVICE_INPUT, operand.index};
+  case Memory::Output:
+    return {NNCC_DEVICE_OUTPUT, operand.index};
+  }
+  llvm_unreachable("no such memory");
+}
+
+/// Bytes [begin, end) of one memory.
+struct Span {
+  int64_t begin, end;
+  bool meets(const Span &other) const { return begin < other.end && other.begin < end; }
+};
+
+/// Bytes of the memories of a model, as disjoint spans in order.
+class Bytes {
+public:
+  void add(MemoryId memory, Span span) {
+    if (span.begin >= span.end)
+      return;
+    std::vector<Span> &spans = of[memory], merged;
+    for (const Span &other : spans)
+      if (other.end < span.begin || span.end < other.begin)
+        merged.push_back(other);
+      else
+        span = {std::min(span.begin, other.begin), std::max(span.end, other.end)};
+    merged.insert(llvm::upper_bound(merged, span, [](const Span &a, const Span &b) { return a.begin < b.begin; }),
+                  span);
+    spans = std::move(merged);
+  }
+  void add(const OperandPlan &operand) {
+    add(memoryOf(operand), {operand.byteOffset, operand.byteOffset + operand.bytes});
+  }
+  void add(const Bytes &other) {
+    for (const auto &[memory, spans] : other.of)
+      for (const Span &span : spans)
+        add(memory, span);
+  }
+
+  bool meets(const OperandPlan &operand) const {
+    Span span{operand.byteOffset, operand.byteOffset + operand.bytes};
+    auto spans = of.find(memoryOf(operand));
+    return spans != of.end() && llvm::any_of(spans->second, [&](const Span &other) { return span.meets(other); });
+  }
+
+  /// The bytes of a kind of memory that are in both.
+  Bytes meetIn(uint32_t kind, const Bytes &other) const {
+    Bytes both;
+    for (const auto &[memory, spans] : of)
+      if (auto others = other.of.find(memory); memory.first == kind && others != other.of.end())
+        for (const Span &a : spans)
+          for (const Span &b : others->second)
+            both.add(memory, {std::max(a.begin, b.begin), std::min(a.end, b.end)});
+    return both;
+  }
+  Bytes only(uint32_t kind) const {
+    Bytes part;
+    for (const auto &[memory, spans] : of)
+      if (memory.first == kind)
+        part.of[memory] = spans;
+    return part;
+  }
+
+  void writeTo(std::vector<nncc_device_range> &ranges) const {
+    for (const auto &[memory, spans] : of)
+      for (const Span &span : spans)
+        ranges.push_back({memory.first, memory.second, uint64_t(span.begin), uint64_t(span.end - span.begin)});
+  }
+
+private:
+  std::map<MemoryId, std::vector<Span>> of;
+};
+
+bool isOnDevice(const KernelPlan &kernel) { return !kernel.deviceFunction.empty(); }
+
+/// Where tables of device code begin in the memory of constants: behind the weights.
+int64_t tablesBegin(const ModelPlan &plan) { return alignTo(plan.weightsBytes, NNCC_DEVICE_OFFSET_ALIGN); }
+
+/// The range that a binding of a function is given for one kernel.
+nncc_device_range rangeOf(const ModelPlan &plan, const KernelPlan &kernel, const GpuBinding &binding,
+                          const GpuCode &code) {
+  std::optional<MemoryId> memory;
+  Span span{INT64_MAX, 0};
+  auto cover = [&](MemoryId in, int64_t begin, int64_t bytes) {
+    NNCC_ASSERT(!memory || *memory == in, "a binding lies in one memory");
+    memory = in;
+    span = {std::min(span.begin, begin), std::max(span.end, begin + bytes)};
+  };
+  for (unsigned operand : binding.operands) {
+    const OperandPlan &place = kernel.operands[operand];
+    cover(memoryOf(place), place.byteOffset, place.bytes);
+  }
+  for (unsigned table : binding.tables)
+    cover({NNCC_DEVICE_CONSTANTS, 0}, tablesBegin(plan) + code.tables[table].byteOffset, code.tables[table].bytes);
+  NNCC_ASSERT(memory, "a binding binds something");
+  span.begin = alignDown(span.begin, NNCC_DEVICE_OFFSET_ALIGN);
+  return {memory->first, memory->second, uint64_t(span.begin), uint64_t(span.end - span.begin)};
+}
+
+class ProgramBuilder {
+public:
+  ProgramBuilder(const ModelPlan &plan, const GpuCode &code) : plan(plan), code(code) {}
+
+  DeviceProgram build() {
+    addConstants();
+    for (const GpuFunction &function : code.functions)
+      if (llvm::any_of(plan.kernels, [&](const KernelPlan &k) { return k.deviceFunction == function.name; }))
+        addFunction(function);
+    for (const KernelPlan &kernel : plan.kernels) {
+      program.firstDispatch.push_back(program.dispatches.size());
+      if (isOnDevice(kernel))
+        addDispatch(kernel);
+    }
+    program.firstDispatch.push_back(program.dispatches.size());
+    addSegments();
+    return std::move(program);
+  }
+
+private:
+  void addConstants() {
+    program.tables = code.tableBytes;
+    bool readsWeights = llvm::any_of(plan.kernels, [](const KernelPlan &kernel) {
+      return isOnDevice(kernel) && llvm::any_of(kernel.operands, [](const OperandPlan &operand) {
+               return operand.memory == Memory::Weights;
+             });
+    });
+    if (readsWeights)
+      program.uploads.push_back({/*is_table=*/0, 0, 0, 0, uint64_t(plan.weightsBytes)});
+    if (!program.tables.empty())
+      program.uploads.push_back({/*is_table=*/1, 0, 0, uint64_t(tablesBegin(plan)), program.tables.size()});
+    if (!program.uploads.empty())
+      program.constantsBytes = program.uploads.back().byte_offset + program.uploads.back().bytes;
+  }
+
+  void addFunction(const GpuFunction &function) {
+    functions[function.name] = {&function, program.functions.size()};
+    program.functionNames.push_back(function.name);
+    program.functions.push_back({uint32_t(program.variants.size()), 1, uint32_t(function.bindings.size()),
+                                 uint32_t(function.pushConstants.size())});
+    program.variants.push_back({/*features=*/0, uint32_t(program.words.size()), uint32_t(function.words.size())});
+    llvm::append_range(program.words, function.words);
+  }
+
+  void addDispatch(const KernelPlan &kernel) {
+    auto [function, number] = functions.lookup(kernel.deviceFunction);
+    NNCC_ASSERT(function, "every kernel of the GPU has a function");
+    nncc_device_dispatch dispatch{};
+    dispatch.function = number;
+    llvm::copy(function->grid, dispatch.groups);
+    dispatch.first_binding = program.bindings.size();
+    dispatch.first_push_constant = program.pushConstants.size();
+    for (const GpuBinding &binding : function->bindings)
+      program.bindings.push_back(rangeOf(plan, kernel, binding, code));
+    for (const GpuPushConstant &constant : function->pushConstants)
+      program.pushConstants.push_back(pushed(kernel, *function, constant, dispatch.first_binding));
+    program.dispatches.push_back(dispatch);
+  }
+
+  /// How far behind the start of its binding's range an operand or table begins.
+  uint32_t pushed(const KernelPlan &kernel, const GpuFunction &function, const GpuPushConstant &constant,
+                  uint32_t firstBinding) const {
+    int64_t begin = constant.isTable ? tablesBegin(plan) + code.tables[constant.number].byteOffset
+                                     : kernel.operands[constant.number].byteOffset;
+    for (auto [number, binding] : llvm::enumerate(function.bindings))
+      if (llvm::is_contained(constant.isTable ? binding.tables : binding.operands, constant.number)) {
+        int64_t distance = begin - int64_t(program.bindings[firstBinding + number].byte_offset);
+        NNCC_ASSERT(distance % constant.unitBytes == 0, "a push constant counts whole units");
+        return distance / constant.unitBytes;
+      }
+    llvm_unreachable("a push constant is of something that is bound");
+  }
+
+  /// Segments, and what is handed over for each.
+  void addSegments() {
+    // Caches know lines, not tensors: what lies beside what the CPU touches is handed over, too.
+    Bytes touchedByCpu;
+    for (const KernelPlan &kernel : plan.kernels)
+      if (!isOnDevice(kernel))
+        for (const OperandPlan &operand : kernel.operands)
+          touchedByCpu.add(memoryOf(operand),
+                           {int64_t(alignDown(operand.byteOffset, NNCC_DEVICE_OFFSET_ALIGN)),
+                            int64_t(alignTo(operand.byteOffset + operand.bytes, NNCC_DEVICE_OFFSET_ALIGN))});
+    Bytes inputsGiven;
+    for (size_t first = 0; first < plan.kernels.size();) {
+      size_t last = first;
+      while (last < plan.kernels.size() && isOnDevice(plan.kernels[last]))
+        ++last;
+      if (last > first)
+        addSegment(first, last, touchedByCpu, inputsGiven);
+      first = std::max(last, first + 1);
+    }
+  }
+
+  void addSegment(size_t first, size_t last, const Bytes &touchedByCpu, Bytes &inputsGiven) {
+    addBarriers(first, last);
+    Bytes touched, written;
+    for (const KernelPlan &kernel : ArrayRef(plan.kernels).slice(first, last - first))
+      for (const OperandPlan &operand : kernel.operands) {
+        if (operand.memory == Memory::Input) { // the whole port, once
+          if (!inputsGiven.meets(operand))
+            touched.add({NNCC_DEVICE_INPUT, operand.index}, {0, portBytes(plan.inputs[operand.index])});
+          continue;
+        }
+        touched.add(operand);
+        if (operand.isOutput)
+          written.add(operand);
+      }
+    // What the CPU touched in an earlier run may be in its caches, too.
+    Bytes take = written.meetIn(NNCC_DEVICE_ARENA, touchedByCpu);
+    take.add(written.only(NNCC_DEVICE_OUTPUT));
+    // What the CPU touched in an earlier run may be in its caches, too, and be written back over what the device
+    // writes.
+    Bytes give = touched.meetIn(NNCC_DEVICE_ARENA, touchedByCpu);
+    give.add(touched.only(NNCC_DEVICE_INPUT));
+    give.add(touched.only(NNCC_DEVICE_OUTPUT));
+    give.add(take);
+    inputsGiven.add(touched.only(NNCC_DEVICE_INPUT));
+
+    nncc_device_segment segment{};
+    segment.first_kernel = first;
+    segment.num_kernels = last - first;
+    segment.first_range = program.ranges.size();
+    give.writeTo(program.ranges);
+    segment.num_give = program.ranges.size() - segment.first_range;
+    take.writeTo(program.ranges);
+    segment.num_take = program.ranges.size() - segment.first_range - segment.num_give;
+    program.segments.push_back(segment);
+  }
+
+  void addBarriers(size_t first, size_t last) {
+    Bytes read, written; // since the last barrier
+    for (size_t number = first; number < last; ++number) {
+      const KernelPlan &kernel = plan.kernels[number];
+      bool waits = llvm::any_of(kernel.operands, [&](const OperandPlan &operand) {
+        return written.meets(operand) || (operand.isOutput && read.meets(operand));
+      });
+      if (waits) {
+        program.dispatches[program.firstDispatch[number]].flags |= NNCC_DISPATCH_BARRIER;
+        read = written = Bytes();
+      }
+      for (const OperandPlan &operand : kernel.operands)
+        (operand.isOutput ? written : read).add(operand);
+    }
+  }
+
+  const ModelPlan &plan;
+  const GpuCode &code;
+  DeviceProgram program;
+  llvm::StringMap<std::pair<const GpuFunction *, uint32_t>> functions;
+};
+
+//===-- In LLVM IR --------------------------------------------------------===//
+
+/// A table of the ABI has the same bytes here and on the device: both are little-endian, with 64 bits.
+template <typename T> GlobalVariable *addBytes(Module &module, ArrayRef<T> elements, const Twine &name) {
+  if (elements.empty())
+    return nullptr;
+  StringRef bytes(reinterpret_cast<const char *>(elements.data()), elements.size() * sizeof(T));
+  Constant *value = ConstantDataArray::getString(module.getContext(), bytes, /*AddNull=*/false);
+  auto *variable =
+      new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
+  variable->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  variable->setAlignment(Align(std::max<size_t>(alignof(T), sizeof(uint32_t))));
+  return variable;
+}
+
+} // namespace
+
+DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code) {
+  return ProgramBuilder(plan, code).build();
+}
+
+std::string whyNotBindable(const ModelPlan &plan, const KernelPlan &kernel, const GpuFunction &function,
+                           const GpuCode &code) {
+  for (const GpuBinding &binding : function.bindings)
+    if (uint64_t bytes = rangeOf(plan, kernel, binding, code).bytes; bytes > kMaxBindingBytes)
+      return "it would bind " + std::to_string(bytes) + " bytes at once, a GPU need not bind more than " +
+             std::to_string(kMaxBindingBytes);
+  return "";
+}
+
+GlobalVariable *addDeviceProgram(Module &module, const ModelPlan &plan, GlobalVariable *weights) {
+  const DeviceProgram &program = *plan.device;
+  LLVMContext &context = module.getContext();
+  auto *ptr = PointerType::get(context, 0);
+  auto pointer = [&](GlobalVariable *variable) -> Constant * {
+    return variable ? static_cast<Constant *>(variable) : ConstantPointerNull::get(ptr);
+  };
+  auto table = [&](auto &elements, const char *name) {
+    using T = typename std::decay_t<decltype(elements)>::value_type;
+    return pointer(addBytes(module, ArrayRef<T>(elements), Twine("nncc_device_") + name));
+  };
+  auto u32 = [&](uint64_t value) { return ConstantInt::get(Type::getInt32Ty(context), value); };
+  auto u64 = [&](uint64_t value) { return ConstantInt::get(Type::getInt64Ty(context), value); };
+
+  GlobalVariable *words = addBytes(module, ArrayRef(program.words), "nncc_device_words");
+  NNCC_ASSERT(words, "a program has code");
+  words->setSection(".rodata.nncc." + plan.name + ".spirv");
+  Constant *value = ConstantStruct::getAnon(context, {u32(sizeof(nncc_device_program)),
+                                                      u32(NNCC_PROGRAM_SPIRV),
+                                                      u64(/*features=*/0),
+                                                      words,
+                                                      pointer(plan.externWeights ? nullptr : weights),
+                                                      table(program.tables, "tables"),
+                                                      u64(program.constantsBytes),
+                                                      u32(program.uploads.size()),
+                                                      u32(program.functions.size()),
+                                                      u32(program.variants.size()),
+                                                      u32(program.dispatches.size()),
+                                                      u32(program.bindings.size()),
+                                                      u32(program.pushConstants.size()),
+                                                      u32(program.segments.size()),
+                                                      u32(program.ranges.size()),
+                                                      table(program.uploads, "uploads"),
+                                                      table(program.functions, "functions"),
+                                                      table(program.variants, "variants"),
+                                                      table(program.dispatches, "dispatches"),
+                                                      table(program.bindings, "bindings"),
+                                                      table(program.pushConstants, "push_constants"),
+                                                      table(program.segments, "segments"),
+                                                      table(program.ranges, "ranges"),
+                                                      table(program.firstDispatch, "first_dispatch")});
+  static_assert(sizeof(nncc_device_program) == 152, "the members above follow nncc_device_program of nncc/abi.h");
+  return new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value,
+                            "nncc_device_program");
+}
+
+uint64_t deviceContextWords(const ModelPlan &plan) {
+  if (!plan.device)
+    return 0;
+  return NNCC_CONTEXT_DEVICE_WORDS +
+         NNCC_DEVICE_STATE_WORDS(plan.device->functions.size(), plan.device->dispatches.size(),
+                                 plan.device->segments.size(), plan.inputs.size() + plan.outputs.size());
+}
+
+} // namespace nncc

@@ -1,0 +1,52 @@
+// What a library tells the GPU that runs some of its kernels: the tables of nncc/abi.h and the modules that they name.
+#ifndef NNCC_CODEGEN_EMIT_DEVICEPROGRAM_H
+#define NNCC_CODEGEN_EMIT_DEVICEPROGRAM_H
+#include "codegen/emit/ModelPlan.h"
+#include "codegen/gpu/GpuCode.h"
+#include "nncc/abi.h"
+
+namespace llvm {
+class GlobalVariable;
+class Module;
+} // namespace llvm
+
+namespace nncc {
+
+/// The tables of nncc_device_program, in its order.
+struct DeviceProgram {
+  std::vector<std::string> functionNames; ///< of `functions`: those of the kernels that they were made of
+  std::vector<uint32_t> words;
+  std::vector<char> tables;
+  uint64_t constantsBytes = 0;
+  std::vector<nncc_device_upload> uploads;
+  std::vector<nncc_device_function> functions;
+  std::vector<nncc_device_variant> variants;
+  std::vector<nncc_device_dispatch> dispatches;
+  std::vector<nncc_device_range> bindings;
+  std::vector<uint32_t> pushConstants;
+  std::vector<nncc_device_segment> segments;
+  std::vector<nncc_device_range> ranges;
+  std::vector<uint32_t> firstDispatch;
+};
+
+/// Makes the tables for the kernels of a plan that have a `deviceFunction`.
+///
+/// Dispatches that read or write what an earlier one of their segment writes, or write what it reads, come behind a
+/// barrier, unless there is one already: hazards of places, not of tensors, since tensors share memory.
+DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code);
+
+/// Why no GPU can be counted on to run a kernel by this function: its operands lie farther apart than one binding
+/// reaches. Empty: it can.
+std::string whyNotBindable(const ModelPlan &plan, const KernelPlan &kernel, const GpuFunction &function,
+                           const GpuCode &code);
+
+/// Adds the nncc_device_program of a plan to its module: its modules in the section .rodata.nncc.M.spirv.
+///
+/// weights  where they lie in the library; null: outside
+llvm::GlobalVariable *addDeviceProgram(llvm::Module &module, const ModelPlan &plan, llvm::GlobalVariable *weights);
+
+/// 64-bit words that the context of a model has for its device; 0: none of its kernels runs on one.
+uint64_t deviceContextWords(const ModelPlan &plan);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,166 @@
+// The tables that a library hands to a GPU: bindings, push constants, barriers, what is handed over.
+#include "codegen/emit/DeviceProgram.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/MLIRContext.h"
+#include "gtest/gtest.h"
+
+using namespace nncc;
+
+namespace {
+
+/// A model of kernels that each read one place of the arena and write another.
+struct Model {
+  ModelPlan plan;
+  GpuCode code;
+  mlir::MLIRContext context;
+
+  Model() {
+    plan.name = "m";
+    plan.arenaBytes = 4096;
+    plan.weightsBytes = 1000;
+    mlir::Type f32 = mlir::Builder(&context).getF32Type();
+    plan.inputs.push_back({"x", "x", f32, {16}});
+    plan.outputs.push_back({"y", "y", f32, {16}});
+    GpuFunction function;
+    function.name = "f";
+    function.words = {1, 2, 3};
+    function.grid = {5, 1, 1};
+    function.bindings = {{{0}, {}, false}, {{1}, {}, true}};
+    code.functions.push_back(function);
+  }
+
+  static OperandPlan arena(int64_t offset, bool isOutput = false) { return {Memory::Arena, 0, offset, 64, isOutput}; }
+  static OperandPlan input() { return {Memory::Input, 0, 0, 64, false}; }
+  static OperandPlan output() { return {Memory::Output, 0, 0, 64, true}; }
+
+  void add(OperandPlan from, OperandPlan to, bool onGpu = true) {
+    KernelPlan kernel;
+    kernel.name = "k" + std::to_string(plan.kernels.size());
+    kernel.operands = {from, to};
+    if (onGpu)
+      kernel.deviceFunction = "f";
+    plan.kernels.push_back(kernel);
+  }
+
+  DeviceProgram make() { return makeDeviceProgram(plan, code); }
+
+  /// Which dispatches come behind a barrier: "-B-".
+  static std::string barriers(const DeviceProgram &program) {
+    std::string text;
+    for (const nncc_device_dispatch &dispatch : program.dispatches)
+      text += dispatch.flags & NNCC_DISPATCH_BARRIER ? 'B' : '-';
+    return text;
+  }
+
+  static std::string describe(const DeviceProgram &program, uint32_t first, uint32_t count) {
+    std::string text;
+    for (const nncc_device_range &range : llvm::ArrayRef(program.ranges).slice(first, count))
+      text += std::string(1, "ACIO"[range.memory]) + std::to_string(range.byte_offset) + "+" +
+              std::to_string(range.bytes) + " ";
+    return text;
+  }
+  static std::string given(const DeviceProgram &program, unsigned segment) {
+    const nncc_device_segment &it = program.segments[segment];
+    return describe(program, it.first_range, it.num_give);
+  }
+  static std::string taken(const DeviceProgram &program, unsigned segment) {
+    const nncc_device_segment &it = program.segments[segment];
+    return describe(program, it.first_range + it.num_give, it.num_take);
+  }
+};
+
+} // namespace
+
+TEST(DeviceProgram, WaitsForWhatIsReadAndForWhatIsOverwritten) {
+  Model model;
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::input(), Model::arena(256, true));      // reads and writes other memory
+  model.add(Model::arena(0), Model::arena(512, true));     // read behind a write
+  model.add(Model::arena(256), Model::arena(768, true));   // all that was written is complete already
+  model.add(Model::arena(1024), Model::arena(512, true));  // write behind a write
+  model.add(Model::arena(1280), Model::arena(1024, true)); // write behind a read
+  EXPECT_EQ(Model::barriers(model.make()), "--B-BB");
+}
+
+TEST(DeviceProgram, WaitsWithinASegmentAlone) {
+  Model model;
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::arena(0), Model::arena(256, true), /*onGpu=*/false);
+  model.add(Model::arena(0), Model::output());
+  DeviceProgram program = model.make();
+  EXPECT_EQ(Model::barriers(program), "--");
+  EXPECT_EQ(program.firstDispatch, (std::vector<uint32_t>{0, 1, 1, 2}));
+  ASSERT_EQ(program.segments.size(), 2u);
+  EXPECT_EQ(program.segments[1].first_kernel, 2u);
+}
+
+TEST(DeviceProgram, HandsOverWhatTheOtherSideTouches) {
+  Model model;
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::arena(0), Model::arena(256, true));
+  model.add(Model::arena(256), Model::arena(512, true), /*onGpu=*/false);
+  model.add(Model::arena(512), Model::output());
+  DeviceProgram program = model.make();
+  // Bytes 0 to 64 stay on the GPU.
+  EXPECT_EQ(Model::given(program, 0), "A256+64 I0+64 ");
+  EXPECT_EQ(Model::taken(program, 0), "A256+64 ");
+  EXPECT_EQ(Model::given(program, 1), "A512+64 O0+64 ");
+  EXPECT_EQ(Model::taken(program, 1), "O0+64 ");
+}
+
+TEST(DeviceProgram, HandsOverPortsAloneWhereTheGpuRunsEverything) {
+  Model model;
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::arena(0), Model::output());
+  DeviceProgram program = model.make();
+  EXPECT_EQ(Model::given(program, 0), "I0+64 O0+64 ");
+  EXPECT_EQ(Model::taken(program, 0), "O0+64 ");
+}
+
+TEST(DeviceProgram, BindsSeveralOperandsByOneRange) {
+  Model model;
+  GpuFunction &function = model.code.functions[0];
+  function.bindings = {{{0, 1}, {}, true}, {{2}, {0}, false}};
+  function.pushConstants = {{false, 0, 4}, {false, 1, 16}, {false, 2, 4}, {true, 0, 4}};
+  model.code.tables = {{16, 32}};
+  model.code.tableBytes.resize(48);
+  model.add(Model::arena(1040), Model::arena(608, true));
+  model.plan.kernels[0].operands.push_back({Memory::Weights, 0, 320, 64, false});
+  DeviceProgram program = model.make();
+  ASSERT_EQ(program.bindings.size(), 2u);
+  // From a multiple of 256 on: 512 to 1104 of the arena; of the constants 256, in front of the operand, to the table's
+  // end, behind weights that are filled up to 1024.
+  EXPECT_EQ(program.bindings[0].byte_offset, 512u);
+  EXPECT_EQ(program.bindings[0].bytes, 592u);
+  EXPECT_EQ(program.bindings[1].memory, uint32_t(NNCC_DEVICE_CONSTANTS));
+  EXPECT_EQ(program.bindings[1].byte_offset, 256u);
+  EXPECT_EQ(program.bindings[1].bytes, 1024u + 48 - 256);
+  EXPECT_EQ(program.pushConstants, (std::vector<uint32_t>{132, 6, 16, 196}));
+  EXPECT_EQ(program.constantsBytes, 1024u + 48);
+  ASSERT_EQ(program.uploads.size(), 2u);
+  EXPECT_EQ(program.uploads[0].bytes, 1000u);
+  EXPECT_EQ(program.uploads[1].byte_offset, 1024u);
+}
+
+TEST(DeviceProgram, LeavesOutFunctionsThatNoKernelHas) {
+  Model model;
+  GpuFunction other = model.code.functions[0];
+  other.name = "refused";
+  model.code.functions.insert(model.code.functions.begin(), other);
+  model.add(Model::input(), Model::output());
+  DeviceProgram program = model.make();
+  EXPECT_EQ(program.functionNames, std::vector<std::string>{"f"});
+  EXPECT_EQ(program.words.size(), 3u);
+  EXPECT_EQ(program.dispatches[0].function, 0u);
+  EXPECT_EQ(program.dispatches[0].groups[0], 5u);
+}
+
+TEST(DeviceProgram, BindsNoMoreThanEveryGpuDoes) {
+  Model model;
+  model.code.functions[0].bindings = {{{0, 1}, {}, true}};
+  model.add(Model::arena(0), Model::arena((int64_t(1) << 27) - 64, true));
+  EXPECT_EQ(whyNotBindable(model.plan, model.plan.kernels[0], model.code.functions[0], model.code), "");
+  model.add(Model::arena(0), Model::arena(int64_t(1) << 27, true));
+  EXPECT_EQ(whyNotBindable(model.plan, model.plan.kernels[1], model.code.functions[0], model.code),
+            "it would bind 134217792 bytes at once, a GPU need not bind more than 134217728");
+}
