@@ -3,6 +3,7 @@
 #include "lib/support/InternalError.h"
 #include "nncc/abi.h"
 #include "nncc/pool.h"
+#include "nncc/vulkan.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/MapperJITLinkMemoryManager.h"
 #include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
@@ -24,11 +25,15 @@ static uint64_t nowNs() {
 namespace {
 class InProcessModel : public RunnableModel {
 public:
-  static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, unsigned threads);
+  static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, unsigned threads,
+                                                             std::optional<uint32_t> vulkanDevice);
   ~InProcessModel() override {
     if (hasPool)
       nncc_pool_destroy(&pool);
-    std::free(arenaMemory);
+    if (vulkan)
+      nncc_vulkan_destroy(vulkan.get()); // the arena, too
+    else
+      std::free(arenaMemory);
     if (session)
       llvm::consumeError(session->endSession());
   }
@@ -74,6 +79,9 @@ private:
     return llvm::SmallVector<char, 0>(begin, begin + bytes);
   }
 
+  /// Opens a device of Vulkan and takes the arena from it.
+  Error openDevice(uint32_t number, nncc_options &options);
+
   /// The model works on the caller's memory. An empty tensor has no memory, but no null pointer either.
   void bind(Inputs inputs, Outputs outputs) {
     static uint64_t nothing;
@@ -90,6 +98,7 @@ private:
   const nncc_model *model = nullptr;
   nncc_pool pool;
   bool hasPool = false;
+  std::unique_ptr<nncc_vulkan> vulkan; ///< null: the CPU runs everything
   std::vector<uint64_t> context;
   void *arenaMemory = nullptr;
   std::vector<const void *> inputPointers;
@@ -97,7 +106,32 @@ private:
 };
 } // namespace
 
-llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects objects, unsigned threads) {
+Error InProcessModel::openDevice(uint32_t number, nncc_options &options) {
+  nncc_vulkan_options wanted = {};
+  wanted.size = sizeof wanted;
+  wanted.device_number = number;
+  wanted.models = &model;
+  wanted.num_models = 1;
+  wanted.gpu_only = 1;
+  // Software renderers take their time, and the first run of a model compiles its code there.
+  wanted.timeout_ms = 10 * 60 * 1000;
+  vulkan = std::make_unique<nncc_vulkan>();
+  if (nncc_vulkan_create(vulkan.get(), &wanted) != NNCC_OK) {
+    Error error = llvm::createStringError(std::string(nncc_vulkan_message(vulkan.get())) +
+                                          "\nnote: vulkan:0, vulkan:1 ... are all devices of this machine, in the "
+                                          "order of vulkaninfo --summary");
+    nncc_vulkan_destroy(vulkan.get());
+    vulkan.reset();
+    return error;
+  }
+  gpu = nncc_vulkan_message(vulkan.get());
+  options.device = nncc_vulkan_device(vulkan.get());
+  arenaMemory = nncc_vulkan_allocate(vulkan.get(), std::max<uint64_t>(arena, 1));
+  return Error::success();
+}
+
+llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects objects, unsigned threads,
+                                                                    std::optional<uint32_t> vulkanDevice) {
   using namespace llvm::orc;
   auto loaded = std::make_unique<InProcessModel>();
   auto process = SelfExecutorProcessControl::Create();
@@ -144,12 +178,17 @@ llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects
   for (uint32_t i = 0; i < model->num_outputs; ++i)
     loaded->outputSizes.push_back(model->outputs[i].bytes);
   loaded->context.resize(llvm::divideCeil(model->context_bytes, sizeof(uint64_t)));
-  loaded->arenaMemory = std::aligned_alloc(model->arena_align, llvm::alignTo(model->arena_bytes, model->arena_align));
+  nncc_options options = {};
+  options.size = sizeof options;
+  if (vulkanDevice) {
+    if (Error error = loaded->openDevice(*vulkanDevice, options))
+      return std::move(error);
+  } else {
+    loaded->arenaMemory = std::aligned_alloc(model->arena_align, llvm::alignTo(model->arena_bytes, model->arena_align));
+  }
   if (!loaded->arenaMemory && model->arena_bytes)
     return llvm::createStringError(llvm::inconvertibleErrorCode(), "no memory for an arena of %llu bytes",
                                    static_cast<unsigned long long>(model->arena_bytes));
-  nncc_options options = {};
-  options.size = sizeof options;
   if (threads > 1) {
     if (int error = nncc_pool_create(&loaded->pool, threads))
       return llvm::createStringError(std::error_code(error, std::generic_category()), "cannot start %u threads: %s",
@@ -165,6 +204,7 @@ llvm::Expected<std::unique_ptr<RunnableModel>> InProcessModel::load(ModelObjects
   return loaded;
 }
 
-llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadInProcess(ModelObjects objects, unsigned threads) {
-  return InProcessModel::load(std::move(objects), threads);
+llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadInProcess(ModelObjects objects, unsigned threads,
+                                                                   std::optional<uint32_t> vulkan) {
+  return InProcessModel::load(std::move(objects), threads, vulkan);
 }

@@ -67,7 +67,7 @@ Error RunnableModel::step(Inputs inputs, Outputs outputs,
 }
 
 llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects objects, const TargetSpec &target,
-                                                               unsigned threads) {
+                                                               unsigned threads, std::optional<uint32_t> vulkan) {
   if (!target.isHost() && threads > 1)
     return llvm::createStringError(target.name +
                                    " code runs on one thread here, under an emulator\nnote: leave out --threads");
@@ -76,5 +76,5 @@ llvm::Expected<std::unique_ptr<RunnableModel>> nncc::loadModel(ModelObjects obje
   if (!target.architecture->canRun(target.cpu))
     return llvm::createStringError("this machine cannot run code for " + llvm::Twine(target.cpu.name) +
                                    "\nnote: --cpu=native is what it can run");
-  return loadInProcess(std::move(objects), threads);
+  return loadInProcess(std::move(objects), threads, vulkan);
 }

@@ -56,6 +56,9 @@ public:
   /// Overwrites the arena with one byte, so that what a kernel reads without having written it shows.
   virtual llvm::Error fillArena(uint8_t value) = 0;
 
+  /// The GPU that runs what was compiled for one, as its driver names it; empty: the CPU runs everything.
+  llvm::StringRef gpuName() const { return gpu; }
+
 protected:
   struct StepResult {
     bool isLast;
@@ -69,6 +72,7 @@ protected:
   virtual llvm::Expected<llvm::SmallVector<char, 0>> readArena(uint64_t byteOffset, uint64_t bytes) = 0;
 
   uint64_t arena = 0;
+  std::string gpu;
   unsigned kernelCount = 0;
   std::vector<uint64_t> inputSizes, outputSizes;
 
@@ -82,11 +86,14 @@ private:
 /// error  a target or CPU that cannot be run here; no emulator in PATH, with the package that has it
 ///
 /// threads  how many run its kernels, with the pool of nncc/pool.h; more than one in process only
+/// vulkan   the device that runs what was compiled for one: nncc_vulkan_options.device_number; none: the CPU does. The
+///          CPU takes over nothing from it: that would be measured as the GPU, and compared with itself
 llvm::Expected<std::unique_ptr<RunnableModel>> loadModel(ModelObjects objects, const TargetSpec &target,
-                                                         unsigned threads = 1);
+                                                         unsigned threads = 1, std::optional<uint32_t> vulkan = {});
 
 /// The two ways of loadModel(), for tests.
-llvm::Expected<std::unique_ptr<RunnableModel>> loadInProcess(ModelObjects objects, unsigned threads = 1);
+llvm::Expected<std::unique_ptr<RunnableModel>> loadInProcess(ModelObjects objects, unsigned threads = 1,
+                                                             std::optional<uint32_t> vulkan = {});
 llvm::Expected<std::unique_ptr<RunnableModel>> loadUnderEmulator(ModelObjects objects, const TargetSpec &target);
 
 /// A status of the runtime as an error; success for NNCC_OK.

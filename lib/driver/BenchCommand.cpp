@@ -70,6 +70,7 @@ int benchModel() {
 
   // Peak and model in turn: a machine that others use as well slows both. The share is one of processor time, or a run
   // that was interrupted would count against the model.
+  StringRef gpu = loaded->runnable->gpuName();
   unsigned bits = options->target.cpu.machine.vectorBits;
   std::vector<double> times, busyTimes, shares, peaks;
   double macs = 0;
@@ -79,13 +80,13 @@ int benchModel() {
     if (auto warm = loaded->runnable->run(inputs, outputs, settings.warmup); !warm)
       return reportError(warm.takeError());
   for (unsigned round = 0; round < settings.rounds; ++round) {
-    double peak = measurePeakGflops(bits), start = threadSeconds();
+    double peak = gpu.empty() ? measurePeakGflops(bits) : 0, start = threadSeconds();
     auto time = loaded->runnable->run(inputs, outputs, 1);
     double busy = std::max((threadSeconds() - start) * 1e9, 1.0);
     if (!time)
       return reportError(time.takeError());
-    if (*threads > 1)
-      busy = std::max<double>(time->front(), 1); // threads that wait are busy, too
+    if (*threads > 1 || !gpu.empty())
+      busy = std::max<double>(time->front(), 1); // threads that wait are busy, too, and so is a GPU
     times.push_back(std::max<double>(time->front(), 1) * 1e-6);
     busyTimes.push_back(busy * 1e-6);
     peaks.push_back(peak);
@@ -116,6 +117,8 @@ int benchModel() {
                      {"rounds", settings.rounds}, {"ms", time.median},          {"ms_low", time.low},
                      {"ms_high", time.high},      {"ms_busy", busy.median},     {"macs", int64_t(macs)},
                      {"gflops", gflops},          {"peak_gflops", peak.median}, {"peak_share", share.median}};
+    if (!gpu.empty())
+      top["gpu"] = gpu;
     if (settings.perKernel)
       top["kernels"] = std::move(kernels);
     outs() << formatv("{0:2}\n", json::Value(std::move(top)));
@@ -124,9 +127,15 @@ int benchModel() {
   std::string howMany = *threads == 1 ? "one thread" : std::to_string(*threads) + " threads";
   outs() << plan.name << " on " << plan.cpu << ", " << howMany << ", " << settings.rounds << " runs\n"
          << format("  time   %.3f ms (middle half %.3f to %.3f)\n", time.median, time.low, time.high);
+  if (!gpu.empty()) {
+    size_t onGpu = count_if(plan.kernels, [](const KernelPlan &kernel) { return !kernel.deviceFunction.empty(); });
+    outs() << "  gpu    " << gpu << ": " << onGpu << " of " << plan.kernels.size() << " kernels\n";
+  }
   if (busy.median < 0.9 * time.median)
     outs() << format("  busy   %.3f ms of processor time: other work had the core for the rest\n", busy.median);
-  if (macs > 0)
+  if (macs > 0 && !gpu.empty())
+    outs() << format("  speed  %.1f GFLOP/s\n", gflops);
+  else if (macs > 0)
     outs() << format("  speed  %.1f GFLOP/s, %.0f %% of %s %.0f (middle half %.0f to %.0f %%)\n", gflops,
                      100 * share.median, *threads == 1 ? "this core's" : "that many times this core's", peak.median,
                      100 * share.low, 100 * share.high);

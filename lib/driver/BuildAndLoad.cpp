@@ -83,7 +83,7 @@ static Expected<LoadedModel> load(Compilation &compilation, const CompileOptions
   objects.name = compilation.plan.name;
   objects.code = std::move(code->object);
   objects.weights = std::move(*weights);
-  auto runnable = loadModel(std::move(objects), options.target, threads);
+  auto runnable = loadModel(std::move(objects), options.target, threads, options.vulkanDevice);
   if (!runnable)
     return runnable.takeError();
   return LoadedModel{std::move(compilation.plan), std::move(*runnable)};

@@ -6,6 +6,7 @@
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "passes/lower/KernelCost.h"
+#include "passes/place/Placed.h"
 
 using namespace mlir;
 
@@ -131,6 +132,8 @@ private:
     step.name = kernel.getName().str();
     if (kernel.getDevice())
       step.device = kernel.getDevice()->str();
+    if (auto why = kernel->getAttrOfType<StringAttr>(kPlacedAttr))
+      step.placed = why.str();
     if (auto nodes = kernel.getNodes())
       for (Attribute node : *nodes)
         step.nodes.push_back(cast<StringAttr>(node).str());
@@ -225,7 +228,10 @@ LogicalResult nameFunctions(ModuleOp module, ModelPlan &plan) {
   for (auto launch : main.getOps<LaunchOp>()) {
     if (index >= plan.kernels.size() || plan.kernels[index].operands.size() != launch.getOperands_().size())
       return launch.emitOpError() << "does not match kernel " << index << " of the plan";
-    plan.kernels[index++].function = launch.getCallee().str();
+    KernelPlan &kernel = plan.kernels[index++];
+    kernel.function = launch.getCallee().str();
+    if (auto device = launch.getDeviceCallee())
+      kernel.deviceFunction = device->getLeafReference().str();
   }
   if (index != plan.kernels.size())
     return main.emitOpError() << "launches " << index << " kernels, the plan has " << plan.kernels.size();

@@ -77,6 +77,17 @@ cl::opt<std::string> targetName("target", cl::desc("What the code runs on (defau
                                 cl::value_desc("TARGET"), everywhere);
 cl::opt<std::string> cpuName("cpu", cl::desc("CPU of the target (default: x86-64-v3, generic)"), cl::value_desc("CPU"),
                              everywhere);
+cl::opt<std::string> deviceName(
+    "device",
+    cl::desc(
+        "A GPU that kernels may run on, by Vulkan: mali, mali-g610, ... or FILE.json with the numbers of one. run, "
+        "bench, debug: vulkan, the first GPU of this machine, or vulkan:N, number N of all its devices"),
+    cl::value_desc("GPU"), everywhere);
+cl::list<std::string>
+    places("place",
+           cl::desc("With --device: where kernels run: auto (default), gpu, cpu, KERNEL=gpu|cpu, or a "
+                    "FILE with such lines. May be repeated"),
+           cl::value_desc("WHERE"), everywhere);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
                            everywhere);
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
@@ -120,6 +131,42 @@ bool splitFormat(StringRef text, std::string &name, std::string &format) {
       return true;
     }
   return false;
+}
+
+/// Reads --device and --place.
+///
+/// runsHere  what is compiled for a GPU runs on the first of this machine, unless another is named
+Error readDevice(CompileOptions &options, bool runsHere) {
+  if (deviceName.empty())
+    return places.empty() ? Error::success()
+                          : createStringError("--place needs --device\nnote: without a GPU all kernels run on the CPU");
+  StringRef name = deviceName;
+  bool isHere = name.consume_front("vulkan") && (name.empty() || name.starts_with(":"));
+  if (isHere) {
+    uint32_t number = 0;
+    if (!name.empty() && (name.drop_front().getAsInteger(10, number) || number == UINT32_MAX))
+      return createStringError("--device=" + deviceName +
+                               " does not say which device of Vulkan\n"
+                               "note: vulkan is the first GPU, vulkan:0 the first of all devices");
+    if (!options.target.isHost())
+      return createStringError("--device=" + deviceName + " is a GPU of this machine, not of " + options.target.name);
+    options.vulkanDevice = name.empty() ? 0 : number + 1;
+  }
+  auto gpu = parseGpu(isHere ? StringRef("mali") : StringRef(deviceName));
+  if (!gpu)
+    return gpu.takeError();
+  if (!options.target.isLinux())
+    return createStringError("--device=" + deviceName + " does not go with --target=" + options.target.name +
+                             ": a GPU is driven by Vulkan, which needs an operating system\n"
+                             "note: targets with one are x86_64-linux-gnu, aarch64-linux-gnu, aarch64-linux-android");
+  auto placement = readPlacement(places);
+  if (!placement)
+    return placement.takeError();
+  if (runsHere && !isHere)
+    options.vulkanDevice = 0;
+  options.gpu = std::move(*gpu);
+  options.placement = std::move(*placement);
+  return Error::success();
 }
 
 void printOverview(raw_ostream &os) {
@@ -207,6 +254,10 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
     return std::nullopt;
   }
   options.target = *target;
+  if (Error error = readDevice(options, native == NativeCpu::Detect)) {
+    reportError(std::move(error));
+    return std::nullopt;
+  }
   for (const std::string &text : dims) {
     std::string name, value;
     int64_t size = 0;

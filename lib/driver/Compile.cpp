@@ -9,6 +9,7 @@
 #include "codegen/cpu/Packing.h"
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
+#include "lib/driver/DeviceModule.h"
 #include "lib/driver/OutputName.h"
 #include "lib/driver/Registry.h"
 #include "lib/import/onnx/InputFormat.h"
@@ -68,6 +69,14 @@ LogicalResult checkLowered(ModuleOp module) {
   return success(isLowered);
 }
 
+PlaceOptions placeOptions(const Placement &placement) {
+  PlaceOptions options;
+  options.where = placement.where;
+  for (const auto &[kernel, where] : placement.kernels)
+    options.kernels.push_back(kernel + ":" + where);
+  return options;
+}
+
 } // namespace
 
 FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &context) {
@@ -83,14 +92,17 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   result.module = std::move(*imported);
   ModuleOp module = *result.module;
   // From here on passes know the machine by its numbers alone.
-  describeMachine(module, options.target);
+  describeMachine(module, options.target, options.gpu);
   Steps steps(options, module);
   if (reached(Stage::N1))
     return result;
 
-  // N1 -> N2: constants folded, channels innermost, ops fused into kernels; then the weights' layout is chosen.
-  if (failed(steps.run("fusing", [](PassManager &passes) {
+  // N1 -> N2: constants folded, channels innermost, ops fused into kernels, each for a device; then the weights' layout
+  // is chosen, for the CPU, whose code every kernel has.
+  if (failed(steps.run("fusing", [&](PassManager &passes) {
         buildGraphPipeline(passes);
+        if (options.gpu)
+          passes.addPass(createPlace(placeOptions(options.placement)));
         passes.addPass(createPackWeights());
       })))
     return failure();
@@ -115,6 +127,8 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
       output.format = layout->second;
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
+  if (options.gpu)
+    result.plan.gpu = options.gpu->name;
   result.plan.externWeights = options.externWeights;
   result.plan.isShared = options.isShared;
   if (failed(checkSizes(module, result.plan)))
@@ -130,6 +144,15 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (reached(Stage::L1))
     return result;
 
+  // What runs on the GPU lies in a module of its own, which goes its own way to SPIR-V.
+  OwningOpRef<ModuleOp> deviceModule = takeDeviceModule(module);
+  if (deviceModule) {
+    if (options.progress)
+      options.progress("generating code for the GPU");
+    if (failed(compileDeviceModule(*deviceModule, result.plan, options.configure)))
+      return failure();
+  }
+
   // L1 -> L2: contractions become calls of micro-kernels, the rest is tiled and vectorized; large ones run in parts.
   if (failed(steps.run("generating loops", [&](PassManager &passes) {
         passes.addPass(createEmitContractions());
@@ -139,8 +162,11 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (failed(checkLowered(module)))
     return failure();
   readParts(module, result.plan);
-  if (reached(Stage::L2))
+  if (reached(Stage::L2)) {
+    if (deviceModule)
+      module.push_back(deviceModule.release());
     return result;
+  }
 
   // L2 -> LLVM IR. @main was the plan; the entry points are made from the plan by codegen/emit.
   module.lookupSymbol("main")->erase();

@@ -5,6 +5,8 @@
 #include "codegen/Target.h"
 #include "codegen/emit/Library.h"
 #include "codegen/emit/ModelPlan.h"
+#include "codegen/mali/Gpus.h"
+#include "lib/driver/Placement.h"
 #include "lib/import/onnx/Import.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -34,9 +36,13 @@ struct CompileOptions {
   TargetSpec target;
   ImportOptions import;
   Stage stopAfter = Stage::LLVM;
-  bool lineInfo = false;           ///< `-g`
-  bool externWeights = false;      ///< `--weights=extern`
-  bool isShared = false;           ///< `--emit=shared`
+  bool lineInfo = false;      ///< `-g`
+  bool externWeights = false; ///< `--weights=extern`
+  bool isShared = false;      ///< `--emit=shared`
+  std::optional<GpuSpec> gpu; ///< `--device`: kernels may run on it
+  Placement placement;        ///< `--place`
+  /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.
+  std::optional<uint32_t> vulkanDevice;
   bool reuseArena = true;          ///< off: every tensor keeps its memory, for the numeric debugger
   std::optional<int64_t> partWork; ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
   /// Sets up every pass manager: printing, timing, filters of the command line.

@@ -1,5 +1,6 @@
 // nncc compile: the library, or the IR at a stage.
 #include "codegen/ObjectCode.h"
+#include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/Identifiers.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/OutputFiles.h"
@@ -20,7 +21,7 @@ namespace nncc {
 
 namespace {
 
-enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR };
+enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR, Spirv };
 
 cl::opt<std::string> output(
     "o",
@@ -34,7 +35,8 @@ cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
                               clEnumValN(Emit::Shared, "shared", "libNAME.so instead of libNAME.a"),
                               clEnumValN(Emit::Object, "obj", "NAME.o and its weights instead of the archive"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
-                              clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after")),
+                              clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after"),
+                              clEnumValN(Emit::Spirv, "spirv", "with --device: FUNCTION.spv, what the GPU runs")),
                    cl::cat(compileCategory()));
 cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=mlir"), cl::init(Stage::LLVM),
                          cl::values(clEnumValN(Stage::N1, "N1", "nn ops as imported"),
@@ -90,6 +92,34 @@ int emitObjects(Compilation &compilation, const CompileOptions &options, OutputF
   return error ? reportError(std::move(error)) : 0;
 }
 
+/// Writes a module for each function that the GPU runs, and says how Arm's offline compiler is asked about them.
+int emitModules(const ModelPlan &plan, OutputFiles &files) {
+  if (!plan.device) {
+    std::string reasons;
+    for (const KernelPlan &kernel : plan.kernels)
+      reasons += "\nnote: " + kernel.name + ": " + kernel.placed;
+    return reportError("no kernel of the model runs on the GPU" + reasons);
+  }
+  const DeviceProgram &program = *plan.device;
+  for (auto [name, function] : zip(program.functionNames, program.functions))
+    for (const nncc_device_variant &variant :
+         ArrayRef(program.variants).slice(function.first_variant, function.num_variants))
+      if (Error error = files.write(name + ".spv", [&](raw_ostream &os) {
+            auto words = ArrayRef(program.words).slice(variant.first_word, variant.num_words);
+            os.write(reinterpret_cast<const char *>(words.data()), words.size() * sizeof(uint32_t));
+            return Error::success();
+          }))
+        return reportError(std::move(error));
+  if (Error error = files.commit())
+    return reportError(std::move(error));
+  StringRef gpu = plan.gpu;
+  bool isArms = gpu.consume_front("mali-g");
+  outs() << program.functions.size() << " modules; Arm's offline compiler on one of them:\n  malioc --vulkan --spirv "
+         << "--compute --core Mali-G" << (isArms ? gpu : "610") << " "
+         << files.pathOf(program.functionNames.front() + ".spv") << "\n";
+  return 0;
+}
+
 int compileModel() {
   bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
   if (!depfile.empty() && emit != Emit::Library && emit != Emit::Shared)
@@ -99,6 +129,11 @@ int compileModel() {
   auto options = sharedOptions(NativeCpu::Refuse);
   if (!options)
     return 1;
+  if (emit == Emit::Spirv && !options->gpu)
+    return reportError("--emit=spirv needs --device\nnote: for example --device=mali-g610");
+  if (options->vulkanDevice)
+    return reportError("--device=vulkan names no GPU to compile for: it is for run, bench and debug, on this machine\n"
+                       "note: for example --device=mali");
   if (output.empty() && !isText)
     return reportError("no output folder given\nnote: nncc compile " + modelArgument() + " -o out");
   if (!name.empty() && modelIdentifier(name) != name)
@@ -108,7 +143,8 @@ int compileModel() {
   options->lineInfo = lineInfo;
   options->isShared = emit == Emit::Shared;
   options->externWeights = weightsPlace == WeightsPlace::Extern;
-  options->stopAfter = emit == Emit::MLIR && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
+  bool needsNoCode = emit == Emit::MLIR || emit == Emit::Spirv;
+  options->stopAfter = needsNoCode && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
 
   std::vector<std::string> filesRead = {options->model};
   options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
@@ -142,6 +178,8 @@ int compileModel() {
       flags.elideLargeElementsAttrs(32).elideLargeResourceString(32);
       compilation->module->print(os, flags);
     });
+  if (emit == Emit::Spirv)
+    return emitModules(compilation->plan, *files);
   if (emit == Emit::Assembly || emit == Emit::LLVM) {
     // The entry points too: without them nothing would call the kernels.
     if (Error error = addModelEntry(*compilation->llvmModule, compilation->plan, emitOptions(*options).cpuRequired))

@@ -175,6 +175,8 @@ void printPlan(const ModelPlan &plan) {
     outs() << "\n";
     if (!kernel.nodes.empty())
       outs() << "        nodes: " << join(kernel.nodes, ", ") << "\n";
+    if (!kernel.placed.empty())
+      outs() << "        on " << kernel.device << ": " << kernel.placed << "\n";
   }
   outs() << "\narena   " << plan.arenaBytes << " bytes, lower bound " << plan.arenaLowerBound;
   if (plan.arenaLowerBound > 0)
@@ -212,6 +214,7 @@ json::Value planJson(const ModelPlan &plan) {
     kernels.push_back(json::Object{{"name", kernel.name},
                                    {"op", kernel.op},
                                    {"device", kernel.device},
+                                   {"placed", json::fixUTF8(kernel.placed)},
                                    {"nodes", std::move(nodes)},
                                    {"results", std::move(results)},
                                    {"macs", kernel.macs},
@@ -276,7 +279,8 @@ int inspectModel() {
   if (failed(enableRemarks(*context)))
     return 1;
   auto info = readOnnxModelInfo(options->model, *context);
-  options->stopAfter = Stage::P;
+  // Making code for a GPU says which kernels there is none for.
+  options->stopAfter = options->gpu ? Stage::L2 : Stage::P;
   auto compilation = failed(info) ? FailureOr<Compilation>(failure()) : compile(*options, *context);
   int status = failed(compilation) ? printer.exitStatus() : 0;
   if (failed(info)) {

@@ -99,6 +99,14 @@ void printTime(raw_ostream &os, std::vector<uint64_t> times, unsigned threads) {
   os << "\n";
 }
 
+/// What ran on the GPU, and which it is.
+void printGpu(raw_ostream &os, const ModelPlan &plan, StringRef gpu) {
+  if (gpu.empty())
+    return;
+  size_t onGpu = count_if(plan.kernels, [](const KernelPlan &kernel) { return !kernel.deviceFunction.empty(); });
+  os << "  " << onGpu << " of " << plan.kernels.size() << " kernels on " << gpu << "\n";
+}
+
 int writeOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> buffers) {
   if (std::error_code code = sys::fs::create_directories(settings.output))
     return reportError("cannot make the folder '" + settings.output + "': " + code.message());
@@ -207,6 +215,7 @@ int runModel() {
 
   outs() << plan.name << ": " << plan.kernels.size() << " kernels, arena " << plan.arenaBytes << " bytes, weights "
          << plan.weightsBytes << " bytes, " << plan.target << " " << plan.cpu << "\n";
+  printGpu(outs(), plan, loaded->runnable->gpuName());
   for (auto [port, bytes] : zip(plan.inputs, *values))
     printTensor(outs(), "input", port, bytes);
   for (auto [port, bytes] : zip(plan.outputs, results))

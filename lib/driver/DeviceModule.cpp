@@ -1,0 +1,99 @@
+// See DeviceModule.h.
+#include "lib/driver/DeviceModule.h"
+#include "codegen/emit/DeviceProgram.h"
+#include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
+#include "lib/support/Assert.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+/// What the numbers of a GPU say of the code for it. A workgroup has 64 threads: the baseline of Arm's best practices
+/// for Mali GPUs, whole warps on all of them.
+static GpuNumbers numbersOf(nn::GpuAttr gpu) {
+  GpuNumbers numbers;
+  numbers.tileRows = gpu.getTileRows();
+  numbers.tileVectors = gpu.getTileColumns() / 4;
+  numbers.blockThreads = 64;
+  return numbers;
+}
+
+static GpuMemory memoryOf(Memory memory) {
+  switch (memory) {
+  case Memory::Arena:
+    return GpuMemory::Arena;
+  case Memory::Weights:
+    return GpuMemory::Constants;
+  case Memory::Input:
+    return GpuMemory::Input;
+  case Memory::Output:
+    return GpuMemory::Output;
+  }
+  llvm_unreachable("no such memory");
+}
+
+static std::vector<GpuLaunch> launchesOf(const ModelPlan &plan) {
+  std::vector<GpuLaunch> launches;
+  for (const KernelPlan &kernel : plan.kernels) {
+    if (kernel.deviceFunction.empty())
+      continue;
+    GpuLaunch launch{kernel.deviceFunction, {}};
+    for (const OperandPlan &operand : kernel.operands)
+      launch.operands.push_back({memoryOf(operand.memory), operand.index, operand.byteOffset});
+    launches.push_back(std::move(launch));
+  }
+  return launches;
+}
+
+/// The attribute of the only GPU that a device's module is for.
+static nn::GpuAttr gpuOfModule(ModuleOp module) {
+  auto machines = module->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr);
+  return machines && machines.size() == 1 ? dyn_cast<nn::GpuAttr>(machines.begin()->getValue()) : nn::GpuAttr();
+}
+
+OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
+  for (auto nested : module.getOps<ModuleOp>()) {
+    nested->remove();
+    return OwningOpRef<ModuleOp>(nested);
+  }
+  return nullptr;
+}
+
+LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan,
+                                  const std::function<LogicalResult(PassManager &)> &configure) {
+  nn::GpuAttr gpu = gpuOfModule(module);
+  NNCC_ASSERT(gpu, "a device's module describes its GPU");
+  std::vector<GpuLaunch> launches = launchesOf(plan);
+  llvm::function_ref<LogicalResult(PassManager &)> setUp;
+  if (configure)
+    setUp = configure;
+  auto code = compileForGpu(module, launches, numbersOf(gpu), setUp);
+  if (failed(code))
+    return failure();
+  llvm::StringMap<const GpuFunction *> functions;
+  for (const GpuFunction &function : code->functions)
+    functions[function.name] = &function;
+  bool isUsed = false;
+  for (KernelPlan &kernel : plan.kernels) {
+    if (kernel.deviceFunction.empty())
+      continue;
+    const GpuFunction *function = functions.lookup(kernel.deviceFunction);
+    NNCC_ASSERT(function, "every function of the module was compiled, or has a reason");
+    std::string reason = function->reason.empty() ? whyNotBindable(plan, kernel, *function, *code) : function->reason;
+    isUsed |= reason.empty();
+    if (!reason.empty()) {
+      kernel.device = "cpu0";
+      kernel.placed = "the GPU has no code for it: " + reason;
+      kernel.deviceFunction.clear();
+    }
+  }
+  if (isUsed) {
+    plan.device = std::make_shared<const DeviceProgram>(makeDeviceProgram(plan, *code));
+    plan.arenaAlign = NNCC_DEVICE_OFFSET_ALIGN;
+  }
+  return success();
+}
+
+} // namespace nncc
