@@ -1,0 +1,125 @@
+/* Runs a model whose kernels a GPU runs, in every way that there is: at once, a
+ * second time, with inputs and outputs in the GPU's memory, in portions, and
+ * with a hook. All of them must give the same bits, and the CPU must not have
+ * had to help. Arena and outputs are NaN before each run. Arguments: the number
+ * of Vulkan's device, then folders of inputs and outputs. */
+#include "job.h"
+#include "nncc/vulkan.h"
+
+typedef struct {
+  uint32_t begun, ended;
+} counts;
+
+static void count(void *user, uint32_t kernel, int begin) {
+  counts *seen = user;
+  REQUIRE(kernel == seen->ended && seen->begun - seen->ended == (begin ? 0u : 1u));
+  if (begin)
+    ++seen->begun;
+  else
+    ++seen->ended;
+}
+
+static void say(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "%s\n", text);
+}
+
+/* NaN wherever a run writes. */
+static void forget(const job *of) {
+  uint32_t i;
+  memset(of->arena, 0xff, of->model->arena_bytes);
+  for (i = 0; i < of->model->num_outputs; ++i)
+    memset(of->outputs[i], 0xff, of->model->outputs[i].bytes);
+}
+
+/* Runs in portions of so many kernels; 0: at once. */
+static void run_in(const job *todo, uint32_t portion) {
+  nncc_status status;
+  forget(todo);
+  if (!portion) {
+    REQUIRE(run_job(todo) == NNCC_OK);
+    return;
+  }
+  REQUIRE(todo->model->start(todo->context, todo->inputs, todo->outputs) == NNCC_OK);
+  while ((status = todo->model->step(todo->context, portion)) == NNCC_MORE)
+    ;
+  REQUIRE(status == NNCC_OK);
+}
+
+/* The same job with its inputs and outputs in the GPU's memory. */
+static job in_gpu_memory(const job *other, nncc_vulkan *vulkan) {
+  job made = *other;
+  uint32_t i;
+  for (i = 0; i < made.model->num_inputs; ++i) {
+    void *input = nncc_vulkan_allocate(vulkan, made.model->inputs[i].bytes);
+    REQUIRE(input);
+    memcpy(input, other->inputs[i], made.model->inputs[i].bytes);
+    made.inputs[i] = input;
+  }
+  for (i = 0; i < made.model->num_outputs; ++i)
+    REQUIRE((made.outputs[i] = nncc_vulkan_allocate(vulkan, made.model->outputs[i].bytes)));
+  return made;
+}
+
+static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan *vulkan, void *arena) {
+  nncc_options options = {sizeof options};
+  counts seen = {0, 0};
+  job first, other;
+  uint32_t portion, i;
+  options.device = nncc_vulkan_device(vulkan);
+  /* Its arena is not the GPU's, so this job is only opened for its inputs. */
+  first = make_job_with(model, folder, NULL, NNCC_OK);
+  first.arena = arena;
+  REQUIRE(model->init(first.context, arena, model->arena_bytes, &options) == NNCC_OK);
+  other = first;
+  for (i = 0; i < model->num_outputs; ++i)
+    other.outputs[i] = allocate(model->outputs[i].bytes, 8);
+  run_in(&first, 0);
+  write_outputs(&first, folder);
+  for (portion = 0; portion < 4; ++portion) {
+    run_in(&other, portion);
+    REQUIRE(same_outputs(&first, &other));
+  }
+  other = in_gpu_memory(&first, vulkan);
+  for (portion = 0; portion < 2; ++portion) {
+    run_in(&other, portion);
+    REQUIRE(same_outputs(&first, &other));
+  }
+  options.on_kernel = count;
+  options.user = &seen;
+  REQUIRE(model->init(other.context, arena, model->arena_bytes, &options) == NNCC_OK);
+  run_in(&other, 0);
+  REQUIRE(same_outputs(&first, &other));
+  REQUIRE(seen.begun == model->num_kernels && seen.ended == model->num_kernels);
+  nncc_vulkan_release(vulkan, first.context);
+  for (i = 0; i < model->num_inputs; ++i)
+    nncc_vulkan_free(vulkan, (void *)other.inputs[i]);
+  for (i = 0; i < model->num_outputs; ++i)
+    nncc_vulkan_free(vulkan, other.outputs[i]);
+}
+
+int main(int argc, char **argv) {
+  const nncc_model *model = &first_model;
+  static nncc_vulkan vulkan;
+  nncc_vulkan_options options = {sizeof options};
+  void *arena;
+  int folder;
+  REQUIRE(argc >= 3);
+  options.device_number = (uint32_t)atoi(argv[1]);
+  options.models = &model;
+  options.num_models = 1;
+  options.timeout_ms = 600000; /* software that compiles, and then emulates */
+  options.gpu_only = 1;
+  options.on_message = say;
+  if (nncc_vulkan_create(&vulkan, &options) != NNCC_OK) {
+    fprintf(stderr, "%s\n", nncc_vulkan_message(&vulkan));
+    return 1;
+  }
+  arena = nncc_vulkan_allocate(&vulkan, model->arena_bytes ? model->arena_bytes : 1);
+  REQUIRE(arena);
+  for (folder = 2; folder < argc; ++folder)
+    run_folder(model, argv[folder], &vulkan, arena);
+  REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);
+  nncc_vulkan_destroy(&vulkan);
+  return 0;
+}

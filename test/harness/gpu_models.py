@@ -1,0 +1,147 @@
+"""Networks on a GPU of Vulkan against onnxruntime, through the library that `nncc compile` wrote: test/end-to-end/vulkan.c.
+
+    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate]
+
+Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
+second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come.
+Ends with 77 where there is no lavapipe, or a network is missing.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import compare
+import inputs
+import make_network
+import models
+import nncc
+import oracle
+import programs
+
+DRIVER = Path("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json")
+LAYER = "VK_LAYER_KHRONOS_validation"
+SYNCHRONIZATION = "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT"
+
+
+def find_network(name: str) -> tuple[Path, dict]:
+    """The file of a network and its entry, as in models.json."""
+    if name not in make_network.NETWORKS:
+        entry = models.entry_of(name)
+        return models.model_path(name), entry
+    path = models.cache_folder() / "bench" / f"gpu-{name}.onnx"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.part")
+        onnx.save(make_network.make_network(name), temporary)
+        temporary.replace(path)
+    return path, {"input": make_network.INPUTS.get(name, make_network.IMAGE)}
+
+
+def environment(width: int | None, validate: bool) -> dict[str, str]:
+    """What makes Vulkan see lavapipe alone, as its first device, with subgroups of so many bits."""
+    variables = dict(os.environ, VK_ICD_FILENAMES=str(DRIVER), VK_DRIVER_FILES=str(DRIVER))
+    if width:
+        variables["LP_NATIVE_VECTOR_WIDTH"] = str(width)
+    if validate:
+        variables.update(VK_INSTANCE_LAYERS=LAYER, VK_LAYER_ENABLES=SYNCHRONIZATION)
+    return variables
+
+
+def placement(compiler: nncc.Nncc, path: Path, where: str, folder: Path, dims, binds) -> list[str]:
+    """The flags that place the kernels: all on the GPU, or every second."""
+    if where != "alternating":
+        return [f"--place={where}"]
+    done = compiler.call("compile", path, "--device=mali", "--emit=mlir", "--stop-after=N2", "-o", "-", *compiler._common(binds, folder),
+                         *nncc.dim_flags(dims))
+    kernels = re.findall(r'nn\.kernel "([^"]+)"', done.stdout)
+    (folder / "place").write_text("gpu\n" + "".join(f"{name}=cpu\n" for name in kernels[1::2]))
+    return [f"--place={folder}/place"]
+
+
+def run(program: Path, arguments, variables: dict[str, str], timeout: float) -> str:
+    """Runs the program; returns what it wrote. error: ProgramError"""
+    try:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=timeout, env=variables)
+    except subprocess.TimeoutExpired:
+        raise programs.ProgramError(f"the C program ran longer than {timeout:.0f} s") from None
+    if done.returncode:
+        raise programs.ProgramError(f"the C program ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout + done.stderr
+
+
+def check(compiler: nncc.Nncc, name: str, options) -> bool:
+    """Runs one network and reports; returns whether it is right and all on the GPU."""
+    path, entry = find_network(name)
+    values = inputs.make_inputs(path, 0, entry["input"])
+    binds = {key: values[key] for key in entry.get("bind", [])}
+    reference = oracle.reference(path, 0, values)
+    archive = Path(compiler.program).resolve().parent.parent / "lib" / "nncc" / compiler.target / "libnncc_vulkan.a"
+    with tempfile.TemporaryDirectory(prefix="nncc-gpu-") as scratch:
+        folder = Path(scratch)
+        flags = placement(compiler, path, options.place, folder, entry.get("dims"), binds)
+        compiled = compiler.compile(path, folder, "--name=first", "--device=mali", *flags, dims=entry.get("dims"), binds=binds)
+        kernels = compiled.manifest["kernels"]
+        on_cpu = [kernel for kernel in kernels if kernel["device"] == "cpu0"]
+        where = folder / "use0"
+        where.mkdir()
+        for number, port in enumerate(compiled.manifest["inputs"]):
+            (where / f"input{number}").write_bytes(np.ascontiguousarray(values[port["name"]]).tobytes())
+        built = programs.build("vulkan", folder, ["first"], compiler.target,
+                               [f"-I{models.REPOSITORY / 'include'}", archive, "-ldl"])
+        good = True
+        for width in options.width or [None]:
+            start = time.monotonic()
+            said = run(built, ["1", where], environment(width, options.validate), options.timeout)
+            seconds = time.monotonic() - start
+            if options.validate and (messages := re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)):
+                print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")
+                good = False
+            for number, port in enumerate(compiled.manifest["outputs"]):
+                got, expected = programs.read_port(where / f"output{number}", port), reference[port["name"]]
+                wrong = compare.invalid_reference(expected) or compare.difference(got, expected)
+                good &= wrong is None
+                verdict = f"FAIL {wrong}" if wrong else f"ok   {compare.summary(got, expected)}"
+                print(f"{name} on the GPU, {options.place}, width {width or 'default'}, {seconds:.1f} s, output '{port['name']}': {verdict}")
+    refused = [kernel for kernel in on_cpu if kernel["placed"] != "as asked for"]
+    print(f"{name}: {len(kernels) - len(on_cpu)} of {len(kernels)} kernels on the GPU, compiled in {compiled.seconds:.1f} s")
+    for kernel in refused:
+        print(f"{name}: {kernel['name']} on the CPU: {kernel['placed']}")
+    return good and len(refused) <= options.refused
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="+")
+    parser.add_argument("--place", choices=["gpu", "auto", "alternating"], default="gpu")
+    parser.add_argument("--width", type=int, action="append", help="LP_NATIVE_VECTOR_WIDTH; may be repeated")
+    parser.add_argument("--validate", action="store_true", help="under the validation layer")
+    parser.add_argument("--refused", type=int, default=0, help="so many kernels may run on the CPU since the GPU has no code for them")
+    parser.add_argument("--timeout", type=float, default=900)
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    if not DRIVER.exists():
+        print(f"SKIPPED: there is no {DRIVER}; tools/setup.sh installs it")
+        sys.exit(models.SKIPPED)
+    compiler = nncc.Nncc(options.nncc, nncc.X86_64)
+    good = True
+    for name in options.networks:
+        try:
+            good &= check(compiler, name, options)
+        except models.MissingModel as missing:
+            models.skip_or_fail(missing)
+        except (nncc.NnccError, programs.ProgramError) as error:
+            print(f"FAIL {name}: {error}")
+            good = False
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
