@@ -47,6 +47,8 @@ Value Code::loadPart(Value address, VectorType type, int64_t count) {
     return load(address, type);
   if (maskedStores)
     return LLVM::MaskedLoadOp::create(b, type, address, mask(type, count), zero(type), alignmentOf(type));
+  if (element.isBF16()) // LLVM 22 calls a library to put one into a vector on x86 (__truncsfbf2)
+    return vector::BitCastOp::create(b, type, loadPart(address, type.clone(b.getI16Type()), count));
   Value whole = zero(type);
   for (int64_t from = 0; from < count;) {
     int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - from));
@@ -80,6 +82,8 @@ void Code::storePart(Value value, Value address, int64_t count) {
     LLVM::MaskedStoreOp::create(b, value, address, mask(type, count), alignmentOf(type));
     return;
   }
+  if (type.getElementType().isBF16()) // as in loadPart
+    return storePart(vector::BitCastOp::create(b, type.clone(b.getI16Type()), value), address, count);
   for (int64_t from = 0; from < count;) {
     int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - from));
     Value place = at(address, from, type.getElementType());

@@ -140,7 +140,8 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   contraction.epilogue = std::move(*epilogue);
   contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
   auto [lines, pixels] = contraction.regions();
-  if (!contraction.sliding && lines.size() * pixels.size() > kMostRegions) {
+  bool isCut = lines.size() > kMostAxisRegions || pixels.size() > kMostAxisRegions;
+  if (isCut || (!contraction.sliding && lines.size() * pixels.size() > kMostRegions)) {
     reason = "the border has too many kinds of pixels";
     return std::nullopt;
   }

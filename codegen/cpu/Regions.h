@@ -3,6 +3,7 @@
 #ifndef NNCC_CODEGEN_CPU_REGIONS_H
 #define NNCC_CODEGEN_CPU_REGIONS_H
 #include "llvm/ADT/SmallVector.h"
+#include <cstddef>
 #include <cstdint>
 
 namespace nncc::cpu {
@@ -15,6 +16,9 @@ struct AxisRegion {
   int64_t inStart, inPerOut, inPerTap;
   int64_t inPads = 0; ///< taps that lie outside of the input, but inside its padding (for averages that count them)
 };
+
+/// Nothing has code for more regions along one axis: cutting ends where there are more.
+constexpr size_t kMostAxisRegions = 1024;
 
 /// Cuts one axis of a convolution or pooling window.
 ///
