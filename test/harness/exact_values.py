@@ -5,13 +5,14 @@ constant must not take the weight that lies behind it. Integers are exact, float
 """
 import argparse
 import collections
+import math
 import sys
 
 import numpy as np
 from onnx import numpy_helper
 
 import nncc
-from families.node import FUNCTION, ROUNDED, Node
+from families.node import BF16, FUNCTION, ROUNDED, Node
 from random_geometry import Runner
 
 CASES = []
@@ -131,6 +132,51 @@ def part_without_elements(graph):
 def slice_of_nothing(graph):
     x = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
     return one(graph, graph.node("Slice", [graph.input(x), *(graph.constant(np.array([v])) for v in (6, 2, -1))]), x[:, :, :0])
+
+
+@case()
+def slice_backwards_from_before_the_start(graph):
+    """'start values are clamped to [0, dims[axes[i]] - 1]' where steps are negative: one element, not none."""
+    x = f32(1, 2, 3)
+    return one(graph, graph.node("Slice", [graph.input(x), *(graph.constant(np.array([v])) for v in (-5, -4, 0, -2))]), x[:1])
+
+
+@case()
+def error_function_of_doubles(graph):
+    graph.slack = FUNCTION
+    x = np.array([-1.5, 0.25, 3])
+    return one(graph, graph.node("Erf", [graph.input(x)]), np.array([math.erf(v) for v in x]))
+
+
+@case(15)
+def crop_that_keeps_the_extent(graph):
+    """The first and the last position are those of the region, also where as many pixels come out as go in."""
+    graph.slack = ROUNDED
+    operands = [graph.constant(v) for v in (f32(0, 0.25, 1, 0.75), f32(), np.array([1, 3]))]
+    resized = graph.node("Resize", [graph.input(f32(0, 4, 6).reshape(1, 3)), *operands], mode="linear",
+                         coordinate_transformation_mode="tf_crop_and_resize")
+    return one(graph, resized, f32(2, 4, 5).reshape(1, 3))
+
+
+@case(10)
+def bytes_of_a_single_channel(graph):
+    """Nothing is written behind the last of them, where vectors end in the middle."""
+    x, w = np.arange(27, dtype=np.uint8).reshape(1, 3, 9), np.ones([1, 3, 2], np.int8)
+    scale, zero = graph.constant(np.float32(1)), graph.constant(np.uint8(0))
+    operands = [graph.input(x), scale, zero, graph.constant(w), scale, graph.constant(np.int8(0)), graph.constant(np.float32(2)), zero,
+                graph.constant(np.zeros([1], np.int32) + 2)]
+    sums = np.pad(x.sum(1, keepdims=True), [(0, 0), (0, 0), (1, 0)])
+    return one(graph, graph.node("QLinearConv", operands, pads=[1, 0]), np.round((sums[..., 1:] + sums[..., :-1]) / 2 + 1).astype(np.uint8))
+
+
+@case(22)
+def brain_floats_of_three_channels(graph):
+    """Vectors of them are filled and stored in parts."""
+    x, w, bias = np.arange(8).reshape(1, 2, 4), np.array([1, 2, 3, 4, 5, 6]).reshape(2, 3, 1), np.array([1, 2, 3])
+    sums = (w[:, :, 0].T @ x[0] + bias[:, None])[None].astype(BF16)
+    product = graph.node("ConvTranspose", [graph.input(v.astype(BF16)) for v in (x, w, bias)])
+    graph.slack = ROUNDED
+    return one(graph, product, sums)
 
 
 @case()

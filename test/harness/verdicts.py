@@ -85,6 +85,14 @@ class Facts:
             return bool((self.operands[2][-dims:] == 1).any())
         return bool((self.operands[3][-dims:] == np.array(self.operands[0].shape[-dims:])).any())
 
+    def starts_before(self) -> bool:
+        """Whether a Slice goes backwards from a place before the first element."""
+        if not self.has(4):
+            return False
+        starts, steps, shape = self.operands[1], self.operands[4], self.operands[0].shape
+        axes = self.operands[3] if self.has(3) else range(len(starts))
+        return any(step < 0 and start + shape[axis] < 0 for start, axis, step in zip(starts.tolist(), axes, steps))
+
     def is_same(self) -> bool:
         """Whether windows are padded by rule to keep the extents."""
         return self.attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
@@ -141,6 +149,7 @@ VERDICTS = [
     Verdict(("Mod",), lambda f: f.attributes.get("fmod", 0) and f.operands[0].dtype.itemsize == 8, (REFERENCE,), "onnxruntime takes the remainder in f64"),
     Verdict(("Shrink",), always, (REFERENCE,), "'y = x - bias' in the type of x; onnxruntime computes f64 in f32, and compares unsigned with -lambd"),
     Verdict(("Sigmoid",), always, (REFERENCE,), "onnxruntime's approximation is 0 below -18 and less exact than its other functions"),
+    Verdict(("Erf",), lambda f: np.dtype(np.float64) in f.types, (), "onnxruntime has no kernel of it, and the reference computes it in f32"),
     Verdict(("PRelu",), lambda f: not f.finite(), (ORT,), "'f(x) = x for x >= 0', whatever the slope"),
     Verdict(("Clip",), lambda f: not f.finite(), (ORT,), "the bounds 'default to numeric_limits::lowest() and numeric_limits::max()'"),
     Verdict(("Softmax", "LogSoftmax", "Hardmax"), lambda f: f.opset < 13, (ORT,), "up to opset 12 all dims from the axis on are one, which the reference does not know"),
@@ -153,13 +162,15 @@ VERDICTS = [
     Verdict(("LpNormalization",), lambda f: f.attributes.get("p", 2) == 1, (ORT,), "a norm is of absolute values, which the reference forgets for p = 1"),
     Verdict(("MeanVarianceNormalization",), always, (REFERENCE,), "the function's body adds 1e-9 to the standard deviation"),
     Verdict(("Unsqueeze",), lambda f: f.opset < 13, (ORT,), "'axes' count the dims of the result, negative ones from its end"),
+    Verdict(("Slice",), lambda f: f.opset >= 10 and f.starts_before(), (), "'clamped to [0, dims[axes[i]]-1] for negative stepping', as onnxruntime has it: "
+            "Python, and so the reference, begins before the first element; onnxruntime has other mistakes"),
     Verdict(("Slice",), lambda f: f.opset >= 10, (REFERENCE,), "'end values are clamped to [-1, dims[axes[i]]-1] for negative stepping': INT_MAX is no "
             "start of a dim"),
     Verdict(("Range",), always, (REFERENCE,), "onnxruntime counts the elements of 64-bit ranges in f64"),
     Verdict(("NonZero",), lambda f: f.rank() == 0, (REFERENCE,), "'for scalar input, NonZero produces output shape (0, N)'"),
     Verdict(("OneHot",), always, (ORT,), "the reference computes the values from their difference, which rounds"),
     Verdict(("QuantizeLinear",), always, (ORT,), "'y = saturate((x / y_scale) + y_zero_point)': the reference casts to int32 before it saturates"),
-    Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize" and f.keeps_an_extent(), (),
+    Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize" and (f.keeps_an_extent() or f.keeps_all_extents()), (),
             "onnxruntime crops no dim whose size stays, and the reference takes an unrounded length in the others"),
     Verdict(("Resize", "Upsample"), lambda f: f.keeps_all_extents() and f.opset < 11, (), "onnxruntime copies where no extent changes, whatever the scales"),
     Verdict(("Resize",), lambda f: f.keeps_all_extents(), (REFERENCE,), "the same"),
