@@ -241,13 +241,13 @@ template <typename T> static std::optional<T> floatBinary(BinaryKind kind, T x, 
   }
 }
 
-/// x^y by squaring, wrapping; y counts in [0, 63], a negative y gives 1 / x^-y toward zero.
+/// x^y by squaring, wrapping; a negative y gives 1 / x^-y toward zero.
 template <typename T> static T integerPower(T x, T y) {
   if (y < 0)
     return x == 1 ? 1 : x == (T)-1 ? (y & 1 ? x : T(1)) : T(0);
   T result = 1;
-  for (int bit = 0; bit < 6; ++bit, x = productOf(x, x))
-    if ((uint64_t)y >> bit & 1)
+  for (uint64_t rest = (uint64_t)y; rest; rest >>= 1, x = productOf(x, x))
+    if (rest & 1)
       result = productOf(result, x);
   return result;
 }

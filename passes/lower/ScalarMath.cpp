@@ -492,16 +492,19 @@ Value ScalarMath::power(Value x, Value y) {
   return o.make<math::PowFOp>(x, y);
 }
 
-/// x^y by squaring, wrapping; y counts in [0, 63], a negative y gives 1 / x^-y toward zero.
+/// x^y by squaring, wrapping: all bits of y count, since those of 2 vanish but those of 3 do not. A negative y gives
+/// 1 / x^-y toward zero.
 Value ScalarMath::integerPower(Value x, Value y, bool isUnsigned) {
   using P = arith::CmpIPredicate;
   Ops o{builder, loc};
   Value zero = o.number(x, 0), one = o.number(x, 1);
-  Value result = one, square = x;
-  for (int bit = 0; bit < 6; ++bit) {
-    Value isSet = o.compare(P::ne, o.make<arith::AndIOp>(y, o.number(y, double(1 << bit))), zero);
+  Value result = one, square = x, rest = y;
+  unsigned bits = getElementTypeOrSelf(y.getType()).getIntOrFloatBitWidth();
+  for (unsigned bit = 0; bit < (isUnsigned ? bits : bits - 1); ++bit) {
+    Value isSet = o.compare(P::ne, o.make<arith::AndIOp>(rest, one), zero);
     result = o.select(isSet, o.make<arith::MulIOp>(result, square), result);
     square = o.make<arith::MulIOp>(square, square);
+    rest = o.make<arith::ShRUIOp>(rest, one);
   }
   if (isUnsigned)
     return result;

@@ -148,6 +148,16 @@ def error_function_of_doubles(graph):
     return one(graph, graph.node("Erf", [graph.input(x)]), np.array([math.erf(v) for v in x]))
 
 
+@case()
+def powers_by_large_exponents(graph):
+    """All bits of an exponent count, of constants and inputs."""
+    x, y = np.array([0, 2, 3, -3, 1], np.int32), np.array([64, 128, 2**30 + 1, 67, -2**31], np.int32)
+    want = np.array([(pow(int(a), int(b), 2**32) + 2**31) % 2**32 - 2**31 if b > 0 else 1 for a, b in zip(x, y)], np.int32)
+    folded = graph.node("Pow", [graph.constant(x), graph.constant(y)])
+    graph.output(folded, np.int32)
+    return {folded: want, **one(graph, graph.node("Pow", [graph.input(x), graph.input(y)]), want)}
+
+
 @case(15)
 def crop_that_keeps_the_extent(graph):
     """The first and the last position are those of the region, also where as many pixels come out as go in."""

@@ -479,6 +479,13 @@ def big_gemm():
 
 
 @case
+def half_of_integers():
+    """A Gemm whose alpha no integer holds."""
+    return model([node("Gemm", ["x", "w"], ["y"], "gemm", alpha=0.5)], [value_info("x", [2, 3], INT64)], [value_info("y", [2, 5], INT64)],
+                 [tensor("w", [3, 5], list(range(15)), INT64)])
+
+
+@case
 def no_outputs():
     return model([node("Relu", ["x"], ["y"], "relu")], [X], [])
 

@@ -4,6 +4,8 @@
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
+#include "llvm/Support/Format.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -77,6 +79,14 @@ Value gemm(Node &node) {
     node.error("element types differ: " + nameOf(elementOf(a)) + " and " + nameOf(elementOf(c)));
     return {};
   }
+  for (auto [name, factor] : {std::pair("alpha", alpha), std::pair("beta", beta)})
+    if (isa<IntegerType>(elementOf(a)) && factor != std::trunc(factor)) {
+      std::string text;
+      llvm::raw_string_ostream(text) << llvm::format("%g", factor);
+      node.error(Twine(name) + " " + text + " of integers is not supported",
+                 "nncc supports whole factors of integers; cast them to floats first");
+      return {};
+    }
   // Factors are floats of 32 bits, and so is what they make of halves.
   Type type = elementOf(a), wide = alpha == 1 && beta == 1 ? type : wideType(type);
   if (c && beta != 1) {
