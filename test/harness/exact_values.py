@@ -190,6 +190,11 @@ def brain_floats_of_three_channels(graph):
 
 
 @case()
+def hardmax_of_nothing(graph):
+    return one(graph, graph.node("Hardmax", [graph.input(np.zeros([3, 0], np.float32))]), np.zeros([3, 0], np.float32))
+
+
+@case()
 def product_of_no_terms(graph):
     product = graph.node("MatMul", [graph.input(np.zeros([2, 0], np.float32)), graph.constant(np.zeros([0, 3], np.float32))])
     return one(graph, product, np.zeros([2, 3], np.float32))

@@ -97,6 +97,11 @@ class Facts:
         """Whether windows are padded by rule to keep the extents."""
         return self.attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
 
+    def jumps_over_elements(self) -> bool:
+        """Whether windows are smaller than the steps between them."""
+        kernel = self.attributes.get("kernel_shape") or (self.operands[1].shape[2:] if self.has(1) else ())
+        return any(k < s for k, s in zip(kernel, self.attributes.get("strides", ())))
+
     def is_dilated(self) -> bool:
         """Whether windows have holes."""
         return any(d > 1 for d in self.attributes.get("dilations", ()))
@@ -129,6 +134,8 @@ VERDICTS = [
             "onnxruntime forgets dilations where it pads by rule, and the reference puts windows elsewhere"),
     Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and f.is_dilated(), (),
             "the same, and the reference's own windows lie elsewhere"),
+    Verdict(("MaxPool", "AveragePool", "LpPool", "Conv"), lambda f: f.is_same() and f.jumps_over_elements(), (),
+            "by the formula fewer than no elements may be padded: onnxruntime crops, others pad by none"),
     Verdict(("LpPool",), lambda f: f.is_dilated(), (ORT,), "the reference forgets dilations in the extents of its result"),
     Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
     Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "

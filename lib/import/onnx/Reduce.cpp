@@ -123,6 +123,8 @@ void importHardmax(Node &node) {
   if (!x)
     return;
   SmallVector<int64_t> shape(shapeOf(x)), without;
+  if (product(shape) == 0) // what has no elements has no first largest one
+    return node.set(0, node.input(0));
   for (auto [i, dim] : llvm::enumerate(shape))
     if ((int64_t)i != axis)
       without.push_back(dim);
