@@ -304,8 +304,9 @@ typedef struct nncc_device_dispatch {
  *
  * The CPU hands over memory before it, and takes it back behind it. `give` are
  * the ranges that the device reads or writes and that the CPU may have in its
- * caches: those that CPU kernels or the program touched since the device had
- * them last, and all of `take`. `take` are those that the device writes, save
+ * caches: those that CPU kernels, or of ports the program, touched since the
+ * device had them last, and all of `take`; before the first segment the device
+ * takes all of the arena over by itself. `take` are those that the device writes, save
  * what no CPU kernel and not the program touches before the device writes it
  * again, nor anything in the same NNCC_DEVICE_OFFSET_ALIGN bytes: caches know
  * lines, not tensors. More than that is right, too.

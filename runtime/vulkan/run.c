@@ -50,10 +50,13 @@ static void copy(vk_state *vulkan, vk_model *model, const nncc_device_range *ran
   vulkan->copied += range->bytes;
 }
 
+/* Before the first segment, all of the arena: programs and other models may have
+ * written there, and caches would write that back over what the device writes. */
 static VkResult give(vk_state *vulkan, vk_model *model, const nncc_device_segment *segment, int is_first,
                      uint32_t is_watched) {
   vk_ranges ranges = {.call = vulkan->vk.vkFlushMappedMemoryRanges};
-  VkResult result = is_watched ? add_arena(vulkan, &ranges, model) : VK_SUCCESS;
+  int is_all = is_watched || segment == model->model.program->segments;
+  VkResult result = is_all ? add_arena(vulkan, &ranges, model) : VK_SUCCESS;
   const nncc_device_range *range = model->model.program->ranges + segment->first_range;
   for (uint32_t i = 0; is_first && i < segment->num_give && result == VK_SUCCESS; ++i, ++range) {
     copy(vulkan, model, range, 0);
