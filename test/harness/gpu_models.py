@@ -1,9 +1,10 @@
 """Networks on a GPU of Vulkan against onnxruntime, through the library that `nncc compile` wrote: test/end-to-end/vulkan.c.
 
-    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate]
+    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent]
 
 Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
 second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come.
+`--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is handed over.
 Ends with 77 where there is no lavapipe, or a network is missing.
 """
 import argparse
@@ -45,13 +46,22 @@ def find_network(name: str) -> tuple[Path, dict]:
     return path, {"input": make_network.INPUTS.get(name, make_network.IMAGE)}
 
 
-def environment(width: int | None, validate: bool) -> dict[str, str]:
+def build_layer(folder: Path):
+    """Puts the layer whose memory is not coherent into a folder, for VK_LAYER_PATH."""
+    sources = models.REPOSITORY / "test/runtime/vulkan/inputs"
+    subprocess.run(["cc", "-std=c11", "-O1", "-shared", "-fPIC", sources / "layer.c", "-o", folder / "layer.so"], check=True)
+    (folder / "VkLayer_hard.json").write_text((sources / "VkLayer_hard.json").read_text())
+
+
+def environment(width: int | None, validate: bool, layer: Path | None = None) -> dict[str, str]:
     """What makes Vulkan see lavapipe alone, as its first device, with subgroups of so many bits."""
     variables = dict(os.environ, VK_ICD_FILENAMES=str(DRIVER), VK_DRIVER_FILES=str(DRIVER))
     if width:
         variables["LP_NATIVE_VECTOR_WIDTH"] = str(width)
     if validate:
         variables.update(VK_INSTANCE_LAYERS=LAYER, VK_LAYER_ENABLES=SYNCHRONIZATION)
+    if layer:
+        variables.update(VK_INSTANCE_LAYERS="VK_LAYER_NNCC_hard", VK_LAYER_PATH=str(layer))
     return variables
 
 
@@ -96,10 +106,12 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
             (where / f"input{number}").write_bytes(np.ascontiguousarray(values[port["name"]]).tobytes())
         built = programs.build("vulkan", folder, ["first"], compiler.target,
                                [f"-I{models.REPOSITORY / 'include'}", archive, "-ldl"])
+        if options.incoherent:
+            build_layer(folder)
         good = True
         for width in options.width or [None]:
             start = time.monotonic()
-            said = run(built, ["1", where], environment(width, options.validate), options.timeout)
+            said = run(built, ["1", where], environment(width, options.validate, folder if options.incoherent else None), options.timeout)
             seconds = time.monotonic() - start
             if options.validate and (messages := re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)):
                 print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")
@@ -123,6 +135,7 @@ def main():
     parser.add_argument("--place", choices=["gpu", "auto", "alternating"], default="gpu")
     parser.add_argument("--width", type=int, action="append", help="LP_NATIVE_VECTOR_WIDTH; may be repeated")
     parser.add_argument("--validate", action="store_true", help="under the validation layer")
+    parser.add_argument("--incoherent", action="store_true", help="with memory of which CPU and GPU have a copy each")
     parser.add_argument("--refused", type=int, default=0, help="so many kernels may run on the CPU since the GPU has no code for them")
     parser.add_argument("--timeout", type=float, default=900)
     nncc.add_arguments(parser)
