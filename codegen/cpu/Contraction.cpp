@@ -55,8 +55,9 @@ static bool readBytes(Operation *root, Contraction &contraction, std::string &re
               [](auto op) { return std::pair(op.getInputZeroPoint(), op.getFilterZeroPoint()); })
           .Case([](nn::MatMulOp op) { return std::pair(op.getLhsZeroPoint(), op.getRhsZeroPoint()); })
           .Default(std::pair<Value, Value>());
-  if (contraction.body != TapBody::Product)
-    return refuse("bytes of channels that stay apart");
+  // Their sums are floats while they are added up.
+  if (contraction.body == TapBody::Channelwise && contraction.tapsH * contraction.tapsW * 255 * 128 >= 1 << 24)
+    return refuse("sums of bytes that no float holds exactly");
   if (!contraction.sum.isInteger(32) || !contraction.element.isInteger(8) ||
       !contraction.rhsElement.isSignlessInteger(8))
     return refuse("integers that are not bytes, or weights without a sign");
@@ -204,8 +205,9 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
   return packing;
 }
 
-MacForm Contraction::mac(nn::MachineAttr machine) const {
-  return MacForm::choose(machine, element, rhsElement, sum, lanes(machine));
+MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
+  return body == TapBody::Product ? MacForm::choose(machine, element, rhsElement, sum, lanes)
+                                  : MacForm{element, rhsElement, sum, {}};
 }
 
 SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
@@ -221,7 +223,7 @@ SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
 }
 
 BytePacking Contraction::bytes(nn::MachineAttr machine, bool isCorrected) const {
-  BytePacking packing{panels(machine), mac(machine).group(), depth, tapsW, {}};
+  BytePacking packing{panels(machine), mac(machine, lanes(machine)).group(), depth, tapsW, {}};
   if (isCorrected)
     packing.sums = tapSets();
   return packing;

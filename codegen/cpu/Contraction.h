@@ -33,7 +33,7 @@ struct Contraction {
   std::array<mlir::SmallVector<AxisRegion>, 2> regions() const;
   /// True for products of bytes: their right operand is constant and packed as `bytes` says, or others run them.
   bool isOfBytes() const { return element != sum; }
-  MacForm mac(nn::MachineAttr machine) const;
+  MacForm mac(nn::MachineAttr machine, int64_t lanes) const;
   /// Sets of taps that exist in some region of the output, each once: ranges of rows and of columns.
   llvm::SmallVector<std::array<TapRange, 2>> tapSets() const;
   /// The recipe for the right operand as a constant.

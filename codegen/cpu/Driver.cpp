@@ -699,8 +699,7 @@ private:
   TileShape shapeOf(const Variant &variant, int64_t channels) {
     TileShape shape;
     shape.body = contraction.body;
-    shape.mac = bytes ? MacForm::choose(machine, contraction.element, contraction.rhsElement, contraction.sum, lanes)
-                      : MacForm{contraction.element, contraction.rhsElement, contraction.sum, {}};
+    shape.mac = contraction.mac(machine, lanes);
     shape.rest = contraction.depth % shape.mac.group();
     shape.lanes = lanes;
     shape.rows = variant.rows;
@@ -722,8 +721,10 @@ private:
     return shape;
   }
 
-  /// True when a zero point is read: sums of bytes correct it.
-  bool hasZero() const { return contraction.zero && bytes && !bytes->sums.empty(); }
+  /// True when a zero point is read: the sums of products are corrected by it, other bytes are less it.
+  bool hasZero() const {
+    return contraction.zero && bytes && (contraction.body == TapBody::Channelwise || !bytes->sums.empty());
+  }
 
   /// The size of the blocks of long sums (TileShape::block); 0 where sums are short, or no sums of floats.
   int64_t blockOfSums() const {

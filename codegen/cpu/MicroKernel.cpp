@@ -40,7 +40,7 @@ public:
     readEntry();
     if (epilogue.isHeavy()) {
       Value count = code.constant(shape.rows * shape.vectors);
-      stack = LLVM::AllocaOp::create(b, code.pointer(), vector, count, 64);
+      stack = LLVM::AllocaOp::create(b, code.pointer(), VectorType::get(shape.lanes, resultType), count, 64);
     }
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
     // What is prefetched goes on from tile to tile.
@@ -273,10 +273,10 @@ private:
     SmallVector<Value> sums = llvm::to_vector(before), factors;
     if (weights)
       for (int64_t j = 0; j < shape.vectors; ++j)
-        factors.push_back(loadChannels(weights, j, shape.isPadded));
+        factors.push_back(loadFactor(weights, j));
     for (int64_t i = 0; i < shape.rows; ++i)
       for (int64_t j = 0; j < shape.vectors; ++j) {
-        Value x = loadChannels(rows[i], j, /*isPadded=*/false);
+        Value x = loadInput(rows[i], j);
         addTap(sums[i * shape.vectors + j], x, weights ? factors[j] : Value());
       }
     return sums;
@@ -287,7 +287,7 @@ private:
     SmallVector<Value> sums = llvm::to_vector(before), factors;
     for (int64_t tap = 0; weights && tap < shape.columnTaps; ++tap) {
       for (int64_t j = 0; j < shape.vectors; ++j)
-        factors.push_back(loadChannels(weights, j, shape.isPadded));
+        factors.push_back(loadFactor(weights, j));
       weights = code.at(weights, tap0B, memory);
     }
     for (int64_t at = 0; at < (shape.rows - 1) * shape.columnStep + shape.columnTaps; ++at) {
@@ -298,7 +298,7 @@ private:
           if (tap < 0 || tap >= shape.columnTaps)
             continue;
           if (!x)
-            x = loadChannels(column, j, /*isPadded=*/false);
+            x = loadInput(column, j);
           addTap(sums[i * shape.vectors + j], x, matrix ? factors[tap * shape.vectors + j] : Value());
         }
       }
@@ -309,6 +309,8 @@ private:
 
   /// What a window does once, after its last tap.
   void finish(SmallVectorImpl<Value> &sums) {
+    for (auto [i, sum] : llvm::enumerate(sums))
+      sum = complete(sum, i % shape.vectors);
     if (shape.body == TapBody::Sum) {
       Value divisor = code.load(code.at(entry, CallEntry::Divisor, b.getI32Type()), b.getI32Type());
       Value divisors = code.broadcast(arith::SIToFPOp::create(b, sumType, divisor), vector);
@@ -320,29 +322,6 @@ private:
     }
   }
 
-  /// What is computed and stored at once: vectors; whole rows of them where results are narrow integers, since several
-  /// vectors of sums fill one of these.
-  SmallVector<Span> spansOfRow() const {
-    if (shape.mac.isOfBytes() && epilogue.storedElement().getIntOrFloatBitWidth() < 32)
-      return {{0, shape.width(), shape.width() - shape.lanes + shape.tail}};
-    SmallVector<Span> spans;
-    for (int64_t j = 0; j < shape.vectors; ++j)
-      spans.push_back(span(j));
-    return spans;
-  }
-
-  /// The sums of row i of a tile in one value.
-  Value sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
-    ArrayRef<Value> row = sums.slice(i * shape.vectors + span.first / shape.lanes, span.lanes / shape.lanes);
-    if (row.size() == 1)
-      return row.front();
-    Value all = code.zero(VectorType::get(span.lanes, sumType));
-    for (auto [j, part] : llvm::enumerate(row))
-      all = vector::InsertStridedSliceOp::create(b, part, all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes},
-                                                 ArrayRef<int64_t>{1});
-    return all;
-  }
-
   /// Applies the epilogue to the accumulators and stores them, column after column of the tile.
   void storeTile(SmallVector<Value> sums, const TilePlace &place) {
     finish(sums);
@@ -350,13 +329,13 @@ private:
     SmallVector<Span> spans = spansOfRow();
     if (stack) {
       for (auto [i, sum] : llvm::enumerate(sums))
-        code.store(sum, code.at(stack, i * shape.lanes, sumType));
+        code.store(sum, code.at(stack, i * shape.lanes, resultType));
       TilePlace first = place;
       code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
         TilePlace at = TilePlace::from(row);
         for (Span span : spans) {
           Value offset = code.add(code.mul(i, shape.width()), code.constant(span.first));
-          Value sum = code.load(code.at(stack, offset, sumType), VectorType::get(span.lanes, sumType));
+          Value sum = code.load(code.at(stack, offset, resultType), VectorType::get(span.lanes, resultType));
           SmallVector<Value> values;
           for (auto [leaf, address] : llvm::zip(leaves, at.leaves))
             values.push_back(loadLeaf(leaf, address, span));

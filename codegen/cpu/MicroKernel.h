@@ -58,6 +58,8 @@ struct TileShape {
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }
+  /// Bytes of channels that stay apart are multiplied and added up as floats, exactly: their sums are below 2^24.
+  bool isOfFloatedBytes() const { return body == TapBody::Channelwise && mac.isOfBytes(); }
   bool hasB() const { return body == TapBody::Product || body == TapBody::Channelwise; }
 
   /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for

@@ -193,7 +193,7 @@ private:
   }
 
   Value loadWeights(Value from, int64_t tap, int64_t j) {
-    return loadChannels(code.at(from, tap * shape.width(), memory), j, shape.isPadded);
+    return loadFactor(code.at(from, tap * shape.width(), memory), j);
   }
 
   /// The rows of a block that begins at `base`, `count` of them.
@@ -272,7 +272,7 @@ private:
               if (r < tile.firstRow || r >= tile.endRow)
                 continue;
               if (!column[r])
-                column[r] = loadChannels(code.at(inputs[r - tile.firstRow], offset, memory), j, /*isPadded=*/false);
+                column[r] = loadInput(code.at(inputs[r - tile.firstRow], offset, memory), j);
               if (matrix && !factor)
                 factor = weights ? loadWeights(weights, tap, j) : factors[tap * shape.vectors + j];
               addTap(byAge[age][i * shape.vectors + j], column[r], factor);
@@ -304,26 +304,28 @@ private:
       for (Value &sum : sums)
         sum = math::SqrtOp::create(b, sum);
     }
+    for (auto [i, sum] : llvm::enumerate(sums))
+      sum = complete(sum, i % shape.vectors);
     for (int64_t i = 0; i < tile.rows; ++i) {
       Value row = code.at(outputs[i], state.output, epilogue.storedElement());
-      for (int64_t j = 0; j < shape.vectors; ++j) {
-        Value sum = sums[i * shape.vectors + j];
+      for (Span span : spansOfRow()) {
+        Value sum = sumsOf(sums, i, span);
         if (epilogue.isHeavy())
-          code.storePart(sum, code.at(row, j * shape.lanes, sumType), extent(j));
+          code.storePart(sum, code.at(row, span.first, resultType), span.exists);
         else
-          storeOne(sum, leafValues(i, j, state), row, span(j));
+          storeOne(sum, leafValues(i, span, state), row, span);
       }
     }
   }
 
-  SmallVector<Value> leafValues(int64_t i, int64_t j, const State &state) {
+  SmallVector<Value> leafValues(int64_t i, Span span, const State &state) {
     SmallVector<Value> values;
     unsigned next = 0;
     for (auto [k, leaf] : llvm::enumerate(epilogue.leaves()))
       values.push_back(loadLeaf(leaf,
                                 leaf.variesByPixel ? code.at(leaves[k][i], state.leaf[next++], leaf.memoryElement())
                                                    : leaves[k].front(),
-                                span(j)));
+                                span));
     return values;
   }
 
@@ -334,11 +336,12 @@ private:
     code.loop(zero, code.constant(tile.rows), 1, outputs.front(), [&](Value, ValueRange line) -> SmallVector<Value> {
       code.loop(zero, width, 1, line, [&](Value, ValueRange pixel) -> SmallVector<Value> {
         for (int64_t j = 0; j < shape.vectors; ++j)
-          storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, sumType), vector, extent(j)),
-                   leafValues(0, j, State()), pixel[0], span(j));
-        return {code.at(pixel[0], pixelC, sumType)};
+          storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, resultType),
+                                 VectorType::get(shape.lanes, resultType), extent(j)),
+                   leafValues(0, span(j), State()), pixel[0], span(j));
+        return {code.at(pixel[0], pixelC, resultType)};
       });
-      return {code.at(line[0], outputRow, sumType)};
+      return {code.at(line[0], outputRow, resultType)};
     });
   }
 };

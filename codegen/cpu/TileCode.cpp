@@ -9,7 +9,8 @@ using namespace nncc::cpu;
 
 TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
     : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.mac.lhs)),
-      sumType(computeType(shape.mac.sum)), vector(VectorType::get(shape.lanes, sumType)) {
+      sumType(shape.isOfFloatedBytes() ? b.getF32Type() : computeType(shape.mac.sum)),
+      resultType(computeType(shape.mac.sum)), vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;
   start.a = arguments[next++];
   if (shape.hasB())
@@ -23,6 +24,9 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     start.leaves.push_back(arguments[next++]);
   entry = arguments[next];
   zero = code.constant(0);
+  if (shape.isOfFloatedBytes() && zeroPoint)
+    zeroOfWindow =
+        floated(code.broadcast(code.load(zeroPoint, memory), VectorType::get(shape.lanes, memory)), shape.mac.lhs);
 }
 
 Value TileCode::field(unsigned index) {
@@ -46,6 +50,30 @@ Value TileCode::loadChannels(Value address, int64_t j, bool isPadded, Type eleme
   return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), element);
 }
 
+Value TileCode::floated(Value bytes, Type element) {
+  return math.cast(math.fromMemory(bytes, element), element, sumType);
+}
+
+Value TileCode::loadInput(Value address, int64_t j) {
+  Value value = loadChannels(address, j, /*isPadded=*/false);
+  if (!shape.isOfFloatedBytes())
+    return value;
+  value = floated(value, shape.mac.lhs);
+  return zeroOfWindow ? arith::SubFOp::create(b, value, zeroOfWindow).getResult() : value;
+}
+
+Value TileCode::loadFactor(Value address, int64_t j) {
+  Value value = loadChannels(address, j, shape.isPadded, shape.mac.rhs);
+  return shape.isOfFloatedBytes() ? floated(value, shape.mac.rhs) : value;
+}
+
+Value TileCode::complete(Value sum, int64_t j) {
+  if (!shape.isOfFloatedBytes())
+    return sum;
+  sum = arith::FPToSIOp::create(b, VectorType::get(shape.lanes, resultType), sum);
+  return shape.hasBias ? code.add(sum, loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum)) : sum;
+}
+
 Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
   if (isa<FloatType>(sumType))
     return vector::FMAOp::create(b, x, y, sum);
@@ -53,7 +81,7 @@ Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
 }
 
 Value TileCode::initial(int64_t j) {
-  if (shape.hasBias)
+  if (shape.hasBias && !shape.isOfFloatedBytes())
     return loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum);
   if (shape.body != TapBody::Maximum)
     return code.zero(vector);
@@ -84,6 +112,28 @@ void TileCode::addTap(Value &sum, Value x, Value factor) {
   case TapBody::Product:
     break;
   }
+}
+
+SmallVector<Span> TileCode::spansOfRow() const {
+  bool isNarrowed = shape.mac.isOfBytes() && epilogue.storedElement().getIntOrFloatBitWidth() < 32;
+  SmallVector<Span> spans;
+  for (int64_t j = 0; j < shape.vectors;) {
+    int64_t count = isNarrowed ? llvm::bit_floor(static_cast<uint64_t>(shape.vectors - j)) : 1;
+    spans.push_back({j * shape.lanes, count * shape.lanes, (count - 1) * shape.lanes + extent(j + count - 1)});
+    j += count;
+  }
+  return spans;
+}
+
+Value TileCode::sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
+  ArrayRef<Value> row = sums.slice(i * shape.vectors + span.first / shape.lanes, span.lanes / shape.lanes);
+  if (row.size() == 1)
+    return row.front();
+  Value all = code.zero(VectorType::get(span.lanes, resultType));
+  for (auto [j, part] : llvm::enumerate(row))
+    all = vector::InsertStridedSliceOp::create(b, part, all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes},
+                                               ArrayRef<int64_t>{1});
+  return all;
 }
 
 Value TileCode::loadLeaf(const Leaf &leaf, Value row, Span span) {

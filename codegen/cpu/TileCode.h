@@ -44,12 +44,22 @@ protected:
     return loadChannels(address, j, isPadded, shape.mac.lhs);
   }
   mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded, mlir::Type element);
+  /// Vector `j` of the channels of a pixel, and of the weights of a tap, as windows compute with them.
+  mlir::Value loadInput(mlir::Value address, int64_t j);
+  mlir::Value loadFactor(mlir::Value address, int64_t j);
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
   /// What the sums of vector `j` of the channels begin with.
   mlir::Value initial(int64_t j);
+  /// Sums of vector `j` that are computed otherwise as what they are, with what they could not begin with.
+  mlir::Value complete(mlir::Value sum, int64_t j);
   /// Puts one value of the input into a sum (or maximum) of a window.
   void addTap(mlir::Value &sum, mlir::Value x, mlir::Value factor);
 
+  /// What is computed and stored at once: a vector; 2^n of them where results are narrow integers, since several
+  /// vectors of sums fill one of these (and LLVM takes vectors of other sizes apart).
+  llvm::SmallVector<Span> spansOfRow() const;
+  /// The sums of row i of a tile in one value.
+  mlir::Value sumsOf(llvm::ArrayRef<mlir::Value> sums, int64_t i, Span span);
   mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, Span span);
   /// Applies the epilogue to channels of one pixel and stores them.
   void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
@@ -60,10 +70,16 @@ protected:
   const Epilogue &epilogue;
   ScalarMath math;
   mlir::Type memory, sumType; ///< elements as they lie in A and B, and as they are summed
+  mlir::Type resultType;      ///< of sums that are complete
   mlir::VectorType vector;    ///< of sums
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
   mlir::Value zeroPoint; ///< address of A's, or null
+
+private:
+  mlir::Value floated(mlir::Value bytes, mlir::Type element);
+
+  mlir::Value zeroOfWindow; ///< the zero point as windows subtract it
 };
 
 } // namespace nncc::cpu

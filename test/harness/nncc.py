@@ -161,9 +161,10 @@ def add_machine_arguments(parser, target: str = "x86_64"):
 
 def machines(options) -> list[Nncc]:
     """The program under test, for each machine that the arguments name; ends a test whose code this machine cannot run."""
-    features = Path("/proc/cpuinfo").read_text()
-    if options.cpu == "x86-64-v4" and not all(f" {name} " in features for name in ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")):
-        print("SKIPPED: this machine has no AVX-512")
+    avx512 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+    needed = {"x86-64-v3-vnni": {"avx_vnni"}, "x86-64-v4": avx512, "x86-64-v4-vnni": avx512 | {"avx512_vnni"}}
+    if missing := needed.get(options.cpu, set()) - set(Path("/proc/cpuinfo").read_text().split()):
+        print(f"SKIPPED: this machine lacks {', '.join(sorted(missing))}")
         sys.exit(models.SKIPPED)
     flags = [f"--cpu={options.cpu}"] if options.cpu else []
     return [Nncc(options.nncc, target, flags=flags) for target in targets_of(options.target)]

@@ -51,16 +51,12 @@ public:
 
   /// A convolution or product of bytes, and often what makes bytes of its sums.
   KernelCase nextOfBytes() {
-    do {
-      KernelCase c;
-      c.machine = machine;
-      c.seed = ++seed;
-      bytes = chance(50) ? "ui8" : "i8";
-      chance(30) ? matmul(c) : chance(20) ? convTranspose(c) : conv(c);
-      // What are dot products of rows, or channels that stay apart, others run.
-      if (!isDepthwise)
-        return c;
-    } while (true);
+    KernelCase c;
+    c.machine = machine;
+    c.seed = ++seed;
+    bytes = chance(50) ? "ui8" : "i8";
+    chance(30) ? matmul(c) : chance(20) ? convTranspose(c) : conv(c);
+    return c;
   }
 
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
@@ -76,11 +72,9 @@ public:
     if (chance(15))
       h = kh = sh = dh = 1, pt = pb = 0;
     int64_t groups = 1, perGroup = pick(1, 20), outputs = chance(20) ? pick(1, 70) : pick(1, 24);
-    isDepthwise = false;
     switch (pick(0, 5)) {
     case 0: // depthwise
       groups = pick(2, 40), perGroup = 1, outputs = 1;
-      isDepthwise = true;
       break;
     case 1:
       groups = pick(2, 4), perGroup = pick(1, 9), outputs = pick(1, 20);
@@ -100,8 +94,7 @@ public:
             sw = pick(1, 3), dh = chance(80) ? 1 : 2, dw = chance(80) ? 1 : 2;
     int64_t ph = pick(0, 1), pw = pick(0, 1), extra = pick(0, 1);
     int64_t groups = chance(80) ? 1 : 2, perGroup = pick(1, 9), outputs = pick(1, 20);
-    isDepthwise = chance(25);
-    if (isDepthwise)
+    if (chance(25)) // depthwise
       groups = pick(2, 40), perGroup = outputs = 1;
     int64_t oh = (h - 1) * sh + dh * (kh - 1) + 1 + extra - ph, ow = (w - 1) * sw + dw * (kw - 1) + 1 + extra - pw;
     if (oh < 1 || ow < 1)
@@ -132,7 +125,6 @@ public:
 
   void matmul(KernelCase &c) {
     int64_t m = chance(30) ? pick(1, 3) : pick(1, 40), k = pick(1, 40), n = chance(30) ? pick(40, 150) : pick(2, 40);
-    isDepthwise = false;
     bool isConstant = !bytes.empty() || chance(60), transposed = isConstant && chance(50), hasBias = chance(50);
     int64_t batch = chance(40) ? pick(2, 3) : 1, heads = chance(40) ? pick(2, 3) : 1;
     int64_t aBatch = chance(80) ? batch : 1, bHeads = chance(70) ? heads : 1, bBatch = chance(50) ? batch : 1;
@@ -292,7 +284,6 @@ private:
   std::mt19937_64 random;
   const char *machine;
   std::string bytes; ///< the type of A; empty for floats
-  bool isDepthwise = false;
   uint64_t seed;
 };
 
