@@ -7,7 +7,7 @@ include "mlir/Pass/PassBase.td"
 //===-- between all phases ----------------------------------------------===//
 
 def Check : Pass<"nncc-check", "::mlir::ModuleOp"> {
-  let summary = "Fails unless the module keeps the contract of a stage: N1, N2, P, L1 or L2";
+  let summary = "Fails unless the module keeps the contract of a stage: N1, N2, P, L1, L2 or G";
   let description = [{
     `--nncc-check=N2` on the command line. The contracts are the table in `passes/check/Stage.cpp`.
 
@@ -16,7 +16,7 @@ def Check : Pass<"nncc-check", "::mlir::ModuleOp"> {
     %0 = memref.alloc() : memref<4xf32>   // error: 'memref.alloc' op may not be in a kernel's function at stage L2
     ```
   }];
-  let options = [Option<"stage", "stage", "std::string", /*default=*/"\"\"", "N1, N2, P, L1 or L2">];
+  let options = [Option<"stage", "stage", "std::string", /*default=*/"\"\"", "N1, N2, P, L1, L2 or G">];
 }
 
 //===-- graph: N1 -> N2 -------------------------------------------------===//

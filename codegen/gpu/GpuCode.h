@@ -12,11 +12,10 @@
 
 namespace nncc {
 
-/// The numbers of a GPU that its code is made with.
+/// What code of a GPU is made with, beside the numbers in `nn.machines`.
 struct GpuNumbers {
-  int64_t tileRows = 4;      ///< pixels, or rows of a product, that one thread computes at once
-  int64_t tileVectors = 1;   ///< vectors of four output channels that it computes of each
-  int64_t blockThreads = 64; ///< threads of a workgroup
+  /// Threads of a workgroup. 64 is the baseline of Arm's best practices for Mali GPUs: whole warps on all of them.
+  int64_t blockThreads = 64;
 };
 
 /// Which memories the operands of a function lie in. Several may share a binding where they are in one of these; each
@@ -71,7 +70,7 @@ struct GpuFunction {
 /// Constants that the code itself brings: positions of resampling and their like. They lie in the memory of constants,
 /// behind the weights, from a multiple of 256 bytes on.
 struct GpuTable {
-  int64_t byteOffset = 0; ///< in GpuCode::tableBytes, a multiple of 16
+  int64_t byteOffset = 0; ///< in GpuCode::tableBytes, a multiple of 256
   int64_t bytes = 0;
 };
 

@@ -10,16 +10,6 @@ using namespace mlir;
 
 namespace nncc {
 
-/// What the numbers of a GPU say of the code for it. A workgroup has 64 threads: the baseline of Arm's best practices
-/// for Mali GPUs, whole warps on all of them.
-static GpuNumbers numbersOf(nn::GpuAttr gpu) {
-  GpuNumbers numbers;
-  numbers.tileRows = gpu.getTileRows();
-  numbers.tileVectors = gpu.getTileColumns() / 4;
-  numbers.blockThreads = 64;
-  return numbers;
-}
-
 static GpuMemory memoryOf(Memory memory) {
   switch (memory) {
   case Memory::Arena:
@@ -47,10 +37,9 @@ static std::vector<GpuLaunch> launchesOf(const ModelPlan &plan) {
   return launches;
 }
 
-/// The attribute of the only GPU that a device's module is for.
-static nn::GpuAttr gpuOfModule(ModuleOp module) {
+static bool describesGpu(ModuleOp module) {
   auto machines = module->getAttrOfType<DictionaryAttr>(nn::kMachinesAttr);
-  return machines && machines.size() == 1 ? dyn_cast<nn::GpuAttr>(machines.begin()->getValue()) : nn::GpuAttr();
+  return machines && machines.size() == 1 && isa<nn::GpuAttr>(machines.begin()->getValue());
 }
 
 OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
@@ -63,13 +52,12 @@ OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
 
 LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan,
                                   const std::function<LogicalResult(PassManager &)> &configure) {
-  nn::GpuAttr gpu = gpuOfModule(module);
-  NNCC_ASSERT(gpu, "a device's module describes its GPU");
+  NNCC_ASSERT(describesGpu(module), "a device's module describes its GPU");
   std::vector<GpuLaunch> launches = launchesOf(plan);
   llvm::function_ref<LogicalResult(PassManager &)> setUp;
   if (configure)
     setUp = configure;
-  auto code = compileForGpu(module, launches, numbersOf(gpu), setUp);
+  auto code = compileForGpu(module, launches, GpuNumbers(), setUp);
   if (failed(code))
     return failure();
   llvm::StringMap<const GpuFunction *> functions;

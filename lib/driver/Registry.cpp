@@ -2,6 +2,8 @@
 #include "lib/driver/Registry.h"
 #include "codegen/LowerToLLVM.h"
 #include "codegen/cpu/CpuPasses.h"
+#include "codegen/gpu/GpuPasses.h"
+#include "codegen/spirv/SpirvPasses.h"
 #include "dialects/nn/NN.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -18,8 +20,8 @@ using namespace mlir;
 
 void nncc::registerDialects(DialectRegistry &registry) {
   registry.insert<nn::NNDialect, affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, DLTIDialect,
-                  func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-                  scf::SCFDialect, ub::UBDialect, vector::VectorDialect>();
+                  func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
+                  memref::MemRefDialect, scf::SCFDialect, spirv::SPIRVDialect, ub::UBDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }
@@ -28,6 +30,8 @@ void nncc::registerPasses() {
   registerNnccPasses();
   PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2", buildGraphPipeline);
   registerNnccCpuPasses();
+  registerNnccGpuPasses();
+  registerNnccSpirvPasses();
   registerLowerToLLVMPasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();

@@ -2,6 +2,10 @@
 // input.
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/Threads.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
 #include "llvm/ADT/StringSet.h"
@@ -27,7 +31,7 @@ struct Check : impl::CheckBase<Check> {
   void runOnOperation() override {
     const StageRules *rules = llvm::find_if(stages(), [&](const StageRules &s) { return s.name == stage; }).base();
     if (rules == stages().data() + stages().size()) {
-      getOperation().emitError() << "unknown stage '" << stage << "'; the stages are N1, N2, P, L1 and L2";
+      getOperation().emitError() << "unknown stage '" << stage << "'; the stages are N1, N2, P, L1, L2 and G";
       return signalPassFailure();
     }
     markAllAnalysesPreserved();
@@ -152,6 +156,70 @@ private:
       root = &op;
     }
     return good;
+  }
+
+  //===-- Kernels of a GPU ------------------------------------------------===//
+
+  bool checkGpuModule(const StageRules &rules, gpu::GPUModuleOp kernels) {
+    bool good = true;
+    for (Operation &op : *kernels.getBody()) {
+      auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
+      good &= kernel ? checkGpuKernel(rules, kernel) : complain(rules, &op, "in a gpu.module");
+    }
+    if (llvm::range_size(kernels.getOps<gpu::GPUFuncOp>()) == 1)
+      return good;
+    kernels.emitOpError() << "must have one kernel";
+    return false;
+  }
+
+  bool checkGpuKernel(const StageRules &rules, gpu::GPUFuncOp kernel) {
+    bool good = true;
+    auto fail = [&](Operation *op, const Twine &what) {
+      op->emitOpError() << what << " at stage " << rules.name;
+      good = false;
+    };
+    auto atMost = [&](StringRef name, int64_t most) {
+      auto number = kernel->getAttrOfType<IntegerAttr>(name);
+      if (!number || number.getInt() > most)
+        fail(kernel, "must say " + name + ", at most " + Twine(most) + ",");
+    };
+    atMost(kBlockAttr, kMostBlockThreads);
+    atMost(kIterationsAttr, kMostThreadIterations);
+    llvm::SmallDenseSet<int64_t> bindings;
+    for (BlockArgument argument : kernel.getArguments()) {
+      if (argument.getType().isIndex())
+        continue;
+      auto binding = kernel.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), kBindingAttr);
+      if (!binding || !isBuffer(argument.getType()))
+        fail(kernel, "argument " + Twine(argument.getArgNumber()) + " must be a flat buffer of words with a binding");
+      else
+        bindings.insert(binding.getInt());
+    }
+    if (static_cast<int64_t>(bindings.size()) > kMostBindings)
+      fail(kernel, "may have no more than " + Twine(kMostBindings) + " bindings");
+    kernel.getBody().walk([&](Operation *op) {
+      if (!allows(rules.inFunction, op))
+        good = complain(rules, op, "in a kernel of a GPU");
+      if (auto loop = dyn_cast<scf::ForOp>(op))
+        for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
+          if (!getConstantIntValue(bound))
+            fail(op, "must have constant bounds");
+      for (Type type : op->getResultTypes())
+        if (auto vector = dyn_cast<VectorType>(type); vector && (vector.getRank() != 1 || vector.getNumElements() > 4))
+          fail(op, "may have no vector of more than 4 lanes");
+    });
+    return good;
+  }
+
+  /// memref<N x T> or memref<N x vector<4xT>>, T of 32 bits.
+  static bool isBuffer(Type type) {
+    auto memory = dyn_cast<MemRefType>(type);
+    if (!memory || memory.getRank() != 1 || !memory.getLayout().isIdentity())
+      return false;
+    Type element = memory.getElementType();
+    if (auto vector = dyn_cast<VectorType>(element))
+      element = vector.getShape() == ArrayRef<int64_t>{4} ? vector.getElementType() : Type();
+    return element && element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 32;
   }
 
   llvm::StringSet<> devices, kernelNames;

@@ -1,5 +1,5 @@
-// The contracts of the stages N1, N2, P, L1 and L2. A new op of the nn dialect needs no row here; a new kind of op at a
-// stage does.
+// The contracts of the stages N1, N2, P, L1, L2 and G. A new op of the nn dialect needs no row here; a new kind of op
+// at a stage does.
 #include "passes/check/Stage.h"
 #include "dialects/nn/NN.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -38,6 +38,17 @@ const std::vector<StageRules> &stages() {
        launches,
        {"arith.*", "math.*", "memref.*", "scf.*", "cf.*", "vector.*", "affine.*", "llvm.*", "ub.*", "index.*",
         "func.return", "func.call", "!memref.alloc", "!memref.realloc", "!memref.dealloc"},
+       {},
+       false,
+       true,
+       false},
+      {"G",
+       {"memref.global", "gpu.module"},
+       {},
+       {"arith.*",       "math.fma",    "math.sqrt",  "math.absf",      "math.copysign", "math.floor",
+        "math.ceil",     "math.trunc",  "math.round", "math.roundeven", "memref.load",   "memref.store",
+        "memref.alloc",  "vector.*",    "scf.for",    "scf.if",         "scf.yield",     "gpu.block_id",
+        "gpu.thread_id", "gpu.barrier", "gpu.return", "ub.poison"},
        {},
        false,
        true,

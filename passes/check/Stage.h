@@ -14,7 +14,7 @@ struct StageRules {
   llvm::StringRef name;
   /// Beside functions, in the module.
   std::vector<llvm::StringRef> inModule;
-  /// In @main. At every other place of a function in `inFunction` (kernels that were outlined).
+  /// In @main. At every other place of a function in `inFunction` (kernels that were outlined, and those of a GPU).
   std::vector<llvm::StringRef> inMain, inFunction;
   /// In the body of an nn.kernel; empty: there may be none.
   std::vector<llvm::StringRef> inKernel;
@@ -23,7 +23,7 @@ struct StageRules {
   bool needsDevice; ///< kernels name a device
 };
 
-/// N1, N2, P, L1 and L2.
+/// N1, N2, P, L1, L2 and G.
 const std::vector<StageRules> &stages();
 
 /// True when a list of StageRules has the name of an op.

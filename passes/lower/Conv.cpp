@@ -102,7 +102,7 @@ static LogicalResult convolve(KernelLoops &loops, ConvOp op, const WindowDim &h,
     if (isDepthwise) {
       sum = through(row.splat(), multiplyAdd);
     } else {
-      for (TilePiece piece : cutTiles(perGroup, lanes)) {
+      for (TilePiece piece : build.cutTiles(perGroup, lanes)) {
         int64_t splat = piece.lanes > 1 ? piece.lanes : 0;
         Value partial = through(splat, [&](const Cursor &at, Value carried) {
           return build.loop(build.index(piece.begin), build.index(piece.begin + piece.count * piece.lanes), piece.lanes,

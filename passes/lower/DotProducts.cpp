@@ -70,7 +70,7 @@ Value DotProducts::sumRows(const Cursor &first, int64_t rows) {
     return join(sums, width);
   };
   // One row alone has several sums, too.
-  SmallVector<TilePiece> pieces = cutTiles(nest.extents[depth], rows == 1 ? 4 * lanes : lanes);
+  SmallVector<TilePiece> pieces = build.cutTiles(nest.extents[depth], rows == 1 ? 4 * lanes : lanes);
   bool isLong = isa<FloatType>(element) && pieces.front().count > kLongestPlainSum;
   Value total;
   auto addBlock = [&](Value begin, int64_t count, int64_t width) {

@@ -223,10 +223,12 @@ SmallVector<Value> LoopBuilder::loop(Value begin, Value end, int64_t step, Value
   return llvm::to_vector(ValueRange(loop.getResults()));
 }
 
-SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes) {
+SmallVector<TilePiece> LoopBuilder::cutTiles(int64_t extent, int64_t lanes) const {
   // The smallest vector that is worth its own code.
   constexpr int64_t kSmallestTile = 4;
   SmallVector<TilePiece> pieces;
+  if (mostLanes > 0)
+    lanes = std::min(lanes, mostLanes);
   int64_t begin = 0;
   for (; lanes > 1; lanes /= 2) {
     if (lanes < kSmallestTile)
@@ -383,7 +385,7 @@ SmallVector<Rows::Part> Rows::partsOf(const Cursor &row) const {
   if (!alongRow)
     return {{row, around}};
   SmallVector<Part> parts;
-  for (TilePiece piece : cutTiles(nest.extents[vectorLoop], lanes * chains)) {
+  for (TilePiece piece : build.cutTiles(nest.extents[vectorLoop], lanes * chains)) {
     Part part{row, around};
     part.levels.push_back({vectorLoop, piece.begin, piece.lanes, piece.count});
     part.cursor.vectorLoop = vectorLoop;

@@ -37,10 +37,17 @@ struct Cursor {
   int64_t splat() const { return lanes > 1 ? lanes : 0; }
 };
 
+/// A part of [0, extent): `count` tiles of `lanes` from `begin` on.
+struct TilePiece {
+  int64_t begin, count, lanes;
+};
+
 /// Writes loops, indices, loads and stores.
 class LoopBuilder {
 public:
-  LoopBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc), math(builder, loc) {}
+  /// mostLanes  of the vectors that tiles are; 0: as many as asked for
+  LoopBuilder(mlir::OpBuilder &builder, mlir::Location loc, int64_t mostLanes = 0)
+      : builder(builder), loc(loc), math(builder, loc), mostLanes(mostLanes) {}
 
   mlir::OpBuilder &builder;
   mlir::Location loc;
@@ -83,6 +90,8 @@ public:
   /// body(i) for i = begin, begin + step ... in any order, on any thread: an iteration reads and writes nothing that
   /// another one, or anything else in the function, writes (nn.parallel). One trip is a loop, too.
   void parallelLoop(int64_t begin, int64_t end, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+  /// The pieces that `tiles` cuts [0, extent) into.
+  llvm::SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes) const;
   /// body(begin, lanes) so that every element of [0, extent) is in one tile: whole tiles of `lanes`, then smaller
   /// powers of two down to 4, then single elements. Tiles never overlap, so kernels may work in place.
   ///
@@ -105,13 +114,8 @@ public:
 
 private:
   llvm::DenseMap<mlir::Value, mlir::Value> flat;
+  int64_t mostLanes;
 };
-
-/// The pieces that `LoopBuilder::tiles` cuts [0, extent) into: `count` tiles of `lanes` from `begin` on.
-struct TilePiece {
-  int64_t begin, count, lanes;
-};
-llvm::SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes);
 
 /// Sums of floats of more additions than this run in blocks: each is summed up in the compute type, and the blocks in
 /// f64. A sum of numbers of one sign is then off by at most one rounding for each addition of a block, however long it

@@ -64,7 +64,7 @@ struct LowerToLoops : impl::LowerToLoopsBase<LowerToLoops> {
       if (failed(machine))
         return signalPassFailure();
       OpBuilder builder(kernel);
-      LoopBuilder build(builder, kernel.getLoc());
+      LoopBuilder build(builder, kernel.getLoc(), machine->getMostLanes());
       KernelLoops loops(build, kernel, *machine);
       if (!readsInputs(loops.root) || failed(lowerRoot(loops))) {
         kernel.emitOpError() << "has no lowering to loops: its root is "

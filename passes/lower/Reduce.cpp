@@ -332,7 +332,7 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
   auto scan = [&](const Cursor &row) {
     Value sum = math.constant(total, 0.0);
     // More lanes would only make more steps.
-    for (TilePiece piece : cutTiles(extent, std::min<int64_t>(loops.lanes(), 8))) {
+    for (TilePiece piece : build.cutTiles(extent, std::min<int64_t>(loops.lanes(), 8))) {
       int64_t lanes = piece.lanes, end = piece.begin + piece.count * lanes;
       sum = build.loop(build.index(piece.begin), build.index(end), lanes, sum, [&](Value i, ValueRange before) {
         Cursor at = row;

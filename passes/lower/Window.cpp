@@ -9,8 +9,7 @@ namespace nncc {
 
 using Values = SmallVector<Value>;
 
-/// The input position of a tap and whether it is inside the input (null: always).
-static std::pair<Value, Value> tap(LoopBuilder &build, const WindowDim &dim, Value output, Value tap) {
+std::pair<Value, Value> tapPosition(LoopBuilder &build, const WindowDim &dim, Value output, Value tap) {
   OpBuilder &b = build.builder;
   Location loc = build.loc;
   auto compare = [&](arith::CmpIPredicate predicate, Value x, int64_t y) -> Value {
@@ -46,10 +45,10 @@ Values walkWindow(LoopBuilder &build, const WindowDim &h, const WindowDim &w, Va
   };
   Value zero = build.index(0);
   return build.loop(zero, build.index(h.kernel), 1, initial, [&](Value kh, ValueRange carried) {
-    auto [ih, isRowInside] = tap(build, h, oh, kh);
+    auto [ih, isRowInside] = tapPosition(build, h, oh, kh);
     return guarded(isRowInside, carried, [&, ih = ih] {
       return build.loop(zero, build.index(w.kernel), 1, carried, [&](Value kw, ValueRange carried) {
-        auto [iw, isInside] = tap(build, w, ow, kw);
+        auto [iw, isInside] = tapPosition(build, w, ow, kw);
         return guarded(isInside, carried, [&, iw = iw] { return body(ih, iw, kh, kw, carried); });
       });
     });

@@ -12,6 +12,10 @@ struct WindowDim {
   bool isTransposed = false;
 };
 
+/// The input position of a tap, and whether it is inside the input.
+std::pair<mlir::Value, mlir::Value> tapPosition(LoopBuilder &build, const WindowDim &dim, mlir::Value output,
+                                                mlir::Value tap);
+
 /// Carries values through the taps (kh, kw) of the window at output pixel (oh, ow), row by row.
 /// body(ih, iw, kh, kw, carried) runs for taps inside the input only.
 llvm::SmallVector<mlir::Value>

@@ -48,7 +48,7 @@ LogicalResult linear(AffineExpr expr, int64_t factor, MutableArrayRef<int64_t> c
 class Vectorizer {
 public:
   Vectorizer(linalg::GenericOp op, const nn::MachineAttr &machine)
-      : op(op), builder(op), build(builder, op.getLoc()), machine(machine) {}
+      : op(op), builder(op), build(builder, op.getLoc(), machine.getMostLanes()), machine(machine) {}
 
   LogicalResult run() {
     SmallVector<int64_t> extents = op.getStaticLoopRanges();

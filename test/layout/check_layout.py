@@ -37,7 +37,7 @@ def floor_of(path):
 
 
 def target_of(path):
-    match = re.match(r"codegen/(?!emit/|cpu/)(\w+)/", path)
+    match = re.match(r"codegen/(?!emit/|cpu/|gpu/|spirv/)(\w+)/", path)
     return match.group(1) if match else None
 
 
@@ -63,8 +63,8 @@ def include_complaint(me, them):
         return f"{mine} is floor {FLOORS[mine]}, {theirs} is floor {FLOORS[theirs]}"
     if target_of(me) and target_of(them) and target_of(me) != target_of(them):
         return "targets may not include each other"
-    if me.startswith("codegen/cpu/") and target_of(them):
-        return "codegen/cpu knows no target"
+    if me.startswith(("codegen/cpu/", "codegen/gpu/", "codegen/spirv/")) and target_of(them):
+        return "/".join(me.split("/")[:2]) + " knows no target"
     return None
 
 

@@ -288,7 +288,8 @@ private:
 };
 
 /// Runs `count` random cases; NNCC_TEST_CASES runs more of them, NNCC_TEST_SEED other ones.
-void runRandomCases(const char *machine, int count, bool ofBytes = false, const char *cpu = "x86-64-v3") {
+void runRandomCases(const char *machine, int count, bool ofBytes = false, const char *cpu = "x86-64-v3",
+                    const char *gpu = "") {
   if (!canRun(cpu))
     GTEST_SKIP() << "this machine is no " << cpu;
   if (const char *more = std::getenv("NNCC_TEST_CASES"))
@@ -299,6 +300,7 @@ void runRandomCases(const char *machine, int count, bool ofBytes = false, const 
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
     KernelCase kernel = ofBytes ? cases.nextOfBytes() : cases.next();
     kernel.cpu = cpu;
+    kernel.gpu = gpu;
     Outcome outcome = runKernel(kernel);
     refused += outcome.isRefused;
     EXPECT_EQ(outcome.error, "") << "case " << i;
@@ -314,3 +316,6 @@ TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }
 TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, true); }
 TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, true, "x86-64-v4-vnni"); }
 TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, true); }
+// The tiles of a GPU read what is packed for a CPU: panels of one or two vectors of 4, 8 or 16.
+TEST(Contractions, RandomAsTilesOfThreads) { runRandomCases(kNeon, 20, false, "x86-64-v3", kGpu4x4); }
+TEST(Contractions, RandomAsWideTilesOfThreads) { runRandomCases(kAvx512, 20, false, "x86-64-v3", kGpu2x8); }

@@ -4,16 +4,20 @@
 #include "codegen/ObjectCode.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/Packing.h"
+#include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
 #include "dialects/nn/UnaryKind.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/Passes.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -331,6 +335,16 @@ double tolerance(Type element) {
   return element.isF16() ? 2e-3 : element.isBF16() ? 2e-2 : 2e-5;
 }
 
+/// What a GPU runs in threads, as loops: its L2.
+void addGpuLowering(PassManager &passes) {
+  passes.addPass(createEmitTiles());
+  passes.addPass(createLowerToLoops());
+  OpPassManager &functions = passes.nest<func::FuncOp>();
+  functions.addPass(createVectorizeLoops());
+  functions.addPass(createNarrowVectors());
+  functions.addPass(createPairDoubles());
+}
+
 } // namespace
 
 bool nncc::test::canRun(const std::string &cpu) {
@@ -448,9 +462,20 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     return fail("the planned kernel is not valid");
 
   PassManager emit(&context);
-  emit.addPass(createEmitContractions());
+  if (kernelCase.gpu.empty()) {
+    emit.addPass(createEmitContractions());
+  } else {
+    Attribute gpu = parseAttribute(kernelCase.gpu, &context);
+    module->getOperation()->setAttr(nn::kMachinesAttr, builder.getDictionaryAttr(builder.getNamedAttr("gpu0", gpu)));
+    planned.removeDeviceAttr();
+    addGpuLowering(emit);
+  }
   if (failed(emit.run(*module)))
     return fail("emission failed");
+  if (function->hasAttr(nn::kRefusedAttr)) {
+    outcome.isRefused = true;
+    return outcome;
+  }
   if (!function.getOps<nn::KernelOp>().empty()) {
     outcome.isRefused = true;
     return outcome;

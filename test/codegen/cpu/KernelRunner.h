@@ -16,6 +16,9 @@ namespace nncc::test {
 struct KernelCase {
   /// `#nn.machine<...>`, and the CPU that the code is generated for.
   std::string machine, cpu = "x86-64-v3";
+  /// `#nn.gpu<...>`: with weights as they are packed for the machine, the kernel is written as tiles of its threads,
+  /// and run one thread after the other; empty: it is for the machine.
+  std::string gpu = "";
   /// Types of the inputs, in order: `tensor<1x8x8x3xf32>`; those in `constants` are nn.constant outside the kernel.
   std::vector<std::string> inputs;
   std::vector<bool> constants;
@@ -44,6 +47,10 @@ bool canRun(const std::string &cpu);
 
 Outcome runKernel(const KernelCase &kernel, llvm::function_ref<void(llvm::function_ref<void()>)> measure = nullptr);
 
+inline constexpr const char *kGpu4x4 =
+    "#nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>";
+inline constexpr const char *kGpu2x8 =
+    "#nn.gpu<vector_bits = 128, registers = 64, warp = 8, tile_rows = 2, tile_columns = 8>";
 inline constexpr const char *kAvx2 =
     "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>";
 inline constexpr const char *kAvx2Pairs =

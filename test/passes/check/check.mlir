@@ -2,7 +2,7 @@
 // RUN: not nncc-opt %s --nncc-check=L2 --split-input-file 2>&1 | FileCheck %s --check-prefix=L2
 // RUN: not nncc-opt %s --nncc-check=N7 --split-input-file 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
-// UNKNOWN: error: unknown stage 'N7'; the stages are N1, N2, P, L1 and L2
+// UNKNOWN: error: unknown stage 'N7'; the stages are N1, N2, P, L1, L2 and G
 
 // N2: error: 'nn.unary' op may not be in @main at stage N2
 // L2: error: 'func.func' op has a value of type 'tensor<2x7xf32>': stage L2 has no tensors

@@ -1,0 +1,161 @@
+// The passes that make kernels code of a GPU: in the order in which compileForGpu runs them, with passes of passes/lower
+// and passes/tile between them. They are handed numbers and know no GPU.
+#ifndef NNCC_CODEGEN_GPU_GPUPASSES_TD
+#define NNCC_CODEGEN_GPU_GPUPASSES_TD
+include "mlir/Pass/PassBase.td"
+
+def EmitTiles : Pass<"nncc-emit-tiles", "::mlir::ModuleOp"> {
+  let summary = "Writes convolutions and matrix products as one register tile for each thread";
+  let description = [{
+    A thread computes `tile_rows` pixels of `tile_columns` output channels, with the epilogue, and reads the weights
+    from the panels that are packed for the CPU: rows of the panels are rows of vectors of four. Depthwise convolutions
+    have a tile of pixels of a line, of four channels. Kernels that no tile takes are left to `nncc-lower-to-loops`, but
+    those whose weights are packed: they are refused (`nn.refused`).
+
+    Requires L1, guarantees L1. Needs the numbers of the GPU: `nn.machines`.
+
+    ```mlir
+    func.func @k0(%x: memref<1x8x8x16xf32>, %w: memref<1024xi8>, %y: memref<1x8x8x16xf32>) { nn.kernel ... }
+    // becomes
+    func.func @k0(%x: ..., %w: memref<256xf32>, ...) {
+      scf.for %tile = %c0 to %c16 step %c1 { scf.for %o = %c0 to %c16 step %c4 {...} {nn.parallel} } {nn.parallel}
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def NarrowVectors : Pass<"nncc-narrow-vectors", "::mlir::func::FuncOp"> {
+  let summary = "Cuts vectors of more than four lanes into pieces of at most four";
+  let description = [{
+    A thread of a GPU has vectors of two to four lanes. Wider ones come from groups of elements that are loaded, stored
+    or interleaved at once.
+
+    Requires L2, guarantees L2. What is carried through loops has at most four lanes already.
+
+    ```mlir
+    %0 = vector.load %x[%i] : memref<32xf32>, vector<8xf32>
+    %1 = vector.shuffle %0, %0 [0, 2, 4, 6] : vector<8xf32>, vector<8xf32>
+    // becomes two loads of vector<4xf32>, and a vector of their elements 0, 2, 0 and 2
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::vector::VectorDialect"];
+}
+
+def ShareReductions : Pass<"nncc-share-reductions", "::mlir::func::FuncOp"> {
+  let summary = "Lets the threads of a workgroup share long reductions that few threads would run";
+  let description = [{
+    A loop that only joins what its iterations find (sums, products, maxima) is run by a team: each thread takes every
+    `team`th iteration, and all of them join the partial results, in the order of the threads. Loops of a team are
+    marked `nn.team`; partial results lie in memory of the workgroup (memref.alloca).
+
+    Requires L2, guarantees L2, and code of the same meaning: the team's loop may run one thread after the other.
+
+    ```mlir
+    %sum = scf.for %i = %c0 to %c25600 step %c1 iter_args(%s = %zero) { ... arith.addf %s, %x ... }
+    // becomes
+    scf.for %t = %c0 to %c64 step %c1 { %p = scf.for ... ; memref.store %p, %partial[%t] } {nn.team}
+    %sum = scf.for %t = %c0 to %c64 step %c1 iter_args(%s = %zero) { ... memref.load %partial[%t] ... }
+    ```
+  }];
+  let options = [Option<"team", "team", "int64_t", /*default=*/"64", "Threads of a workgroup">,
+                 Option<"leastIterations", "least-iterations", "int64_t", /*default=*/"1024",
+                        "The least iterations of a loop, with those in it, that is worth sharing">,
+                 Option<"mostThreads", "most-threads", "int64_t", /*default=*/"512",
+                        "The most threads that would run the loop">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def PairDoubles : Pass<"nncc-pair-doubles", "::mlir::func::FuncOp"> {
+  let summary = "Computes f64 as unevaluated sums of two f32";
+  let description = [{
+    GPUs have no f64, but long sums of f32 go on in it. The sum of two f32 has 48 significant bits, enough for that:
+    addition, subtraction, multiplication and conversions are written with error-free transformations (Dekker 1971;
+    Knuth, TAOCP 2, 4.2.2), which no compiler may contract or reorder. Other ops on f64 stay.
+
+    Requires L2, guarantees L2.
+
+    ```mlir
+    %0 = arith.extf %x : f32 to f64
+    %1 = arith.addf %sum, %0 : f64
+    // becomes
+    %high, %low = ... six additions of the parts of %sum and %x
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def MapThreads : Pass<"nncc-map-threads", "::mlir::ModuleOp"> {
+  let summary = "Makes every independent iteration a thread: L2 becomes G";
+  let description = [{
+    Perfectly nested parallel loops become one linear number, the innermost loop fastest; a body is a thread. Parallel
+    loops beside each other, or beside other work, take consecutive ranges of threads: nothing that they read or write
+    is written elsewhere. Each function becomes a gpu.module with one gpu.func, `main`, whose arguments are its operands
+    and then the tables that it reads (`nn.table`), flat. `nn.grid`, `nn.block` and `nn.iterations` (those of all loops
+    of the longest thread) say how it is to be dispatched.
+
+    A nest with loops of a team (`nn.team`) has a workgroup for each iteration: such a loop is a thread's iteration and a
+    barrier, and what else has effects is left to the first thread.
+
+    A function that threads cannot run stays, with the reason in `nn.refused`.
+
+    Requires L2 functions of vectors of at most four lanes, guarantees G but for the refused ones.
+
+    ```mlir
+    func.func @k0(%x: memref<8x4xf32>) { scf.for %i = %c0 to %c8 step %c1 { ... } {nn.parallel} }
+    // becomes
+    gpu.module @k0 { gpu.func @main(%x: memref<32xf32>) kernel attributes {nn.grid = ..., nn.block = ...} {
+      %id = ...
+      scf.if %id < 8 { ... }
+    } }
+    ```
+  }];
+  let options = [Option<"blockThreads", "block-threads", "int64_t", /*default=*/"64", "Threads of a workgroup">,
+                 Option<"mostIterations", "most-iterations", "int64_t", /*default=*/"16384",
+                        "The most iterations of all loops of one thread">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def PairIntegers : Pass<"nncc-pair-integers", "::mlir::ModuleOp"> {
+  let summary = "Moves i64 as two words of 32 bits";
+  let description = [{
+    GPUs need not have i64; indices and token numbers in memory are. A buffer of i64 becomes one of twice as many words,
+    a value its low and its high word. What only moves, widens, narrows or becomes f32 is done with the words; a kernel
+    with arithmetic on i64 stays as it is.
+
+    Requires G, guarantees G.
+
+    ```mlir
+    %0 = memref.load %x[%i] : memref<8xi64>
+    %1 = arith.index_cast %0 : i64 to index
+    // becomes
+    %0 = memref.load %x[2 * %i] : memref<16xi32>
+    %1 = arith.index_cast %0 : i32 to index
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ShapeBuffers : Pass<"nncc-shape-buffers", "::mlir::ModuleOp"> {
+  let summary = "Gives buffers the element types that a GPU loads, and operands their offsets";
+  let description = [{
+    A buffer whose accesses are all vectors of four at multiples of four becomes one of `vector<4xT>`; of others, single
+    elements are loaded and stored. An argument with `nn.offset_multiple` begins somewhere behind the start of its
+    binding, at a multiple of so many bytes: it gets an argument of type index, its offset in elements of the buffer.
+
+    Requires G, guarantees G.
+
+    ```mlir
+    %v = vector.load %x[%i] : memref<32xf32>, vector<4xf32>   // %i = 4 * %j
+    // becomes
+    %v = memref.load %x[%j] : memref<8xvector<4xf32>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+#endif

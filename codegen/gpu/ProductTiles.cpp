@@ -1,0 +1,377 @@
+// Products and convolutions that sum up channels, as register tiles; see Tiles.h.
+#include "codegen/cpu/Tiling.h"
+#include "codegen/gpu/Tiles.h"
+#include "dialects/nn/BinaryKind.h"
+
+using namespace mlir;
+
+namespace nncc {
+
+using Values = SmallVector<Value>;
+
+namespace {
+
+/// Columns of the result whose weights lie alike.
+struct ColumnRange {
+  int64_t begin, end;
+  int64_t pitch; ///< elements from one step of k to the next
+};
+
+/// The columns of one tile.
+struct Columns {
+  int64_t pitch; ///< as of their range
+  int64_t vectors, lanes;
+  int64_t stored; ///< lanes of a vector that exist
+
+  int64_t splat() const { return lanes > 1 ? lanes : 0; }
+};
+
+class ProductTiles {
+public:
+  ProductTiles(KernelLoops &loops, const Weights &weights, TileSize tile)
+      : loops(loops), build(loops.build), b(build.builder), weights(weights), tile(tile) {}
+
+  LogicalResult product(nn::MatMulOp op);
+  LogicalResult convolution(Operation *op, int64_t groups, const TileWindow &window, int64_t biasPitch);
+
+private:
+  //===-- The nest ------------------------------------------------------===//
+  // Loops over rows come first: the batch and the lines and pixels of an image, or the batches and rows of a matrix.
+  // Then those that every contraction has, which Nest::simplify keeps.
+
+  enum Kept { G, O, IH, IW, W, K, C, I, NumKept };
+  int at(Kept loop) const { return nest.extents.size() - NumKept + loop; }
+
+  /// strides  of the row loops, then those of the kept loops that move the access
+  Access strided(Value memory, Type element, ArrayRef<int64_t> rows,
+                 std::initializer_list<std::pair<Kept, int64_t>> strides) {
+    Access access = build.flatten(memory, element);
+    access.strides.assign(nest.extents.size(), 0);
+    llvm::copy(rows, access.strides.begin());
+    for (auto [loop, stride] : strides)
+      access.strides[at(loop)] = stride;
+    return access;
+  }
+
+  static SmallVector<int64_t> stridesOf(Value memory) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    (void)cast<MemRefType>(memory.getType()).getStridesAndOffset(strides, offset);
+    return strides;
+  }
+
+  void makeNest(ArrayRef<int64_t> rowExtents, int64_t groups, int64_t columns) {
+    rowLoops = rowExtents.size();
+    nest.extents.assign(rowExtents.begin(), rowExtents.end());
+    nest.extents.append({groups, columns});
+    nest.extents.append(NumKept - 2, 1);
+    nest.isReduced.assign(nest.extents.size(), false);
+  }
+
+  /// The weights: element (k, o) of a group lies at W + k * pitch, where W is where column o begins.
+  void addWeights(ArrayRef<int64_t> rowStrides, int64_t groupPitch) {
+    nest.accesses.push_back(
+        strided(weights.memory, element, rowStrides, {{G, groupPitch}, {W, 1}, {K, 0}, {C, 0}, {I, 0}}));
+  }
+
+  //===-- Tiles ---------------------------------------------------------===//
+
+  SmallVector<ColumnRange> columnRanges() const;
+  void write();
+  void writeTile(ArrayRef<TileRow> rows, Value column, const Columns &columns);
+  Value columnStart(Value column);
+  Values walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
+                  Values sums);
+  Values addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts, const Access &right,
+                  Value firstK, const Columns &columns, Values sums);
+  void store(const Cursor &row, Value column, const Columns &columns, Value sum);
+
+  Value multiplyAdd(Value a, Value c, Value sum) {
+    if (isa<VectorType>(sum.getType()))
+      return vector::FMAOp::create(b, build.loc, a, c, sum);
+    return math::FmaOp::create(b, build.loc, a, c, sum);
+  }
+
+  KernelLoops &loops;
+  LoopBuilder &build;
+  OpBuilder &b;
+  const Weights &weights;
+  TileSize tile;
+  Type element;
+  Nest nest; ///< accesses: left, right, perhaps the bias, then what KernelLoops adds
+  size_t rowLoops = 0;
+  SmallVector<int> tileLoops; ///< those of the row loops that tiles go along
+  bool hasBias = false;
+  int64_t columns = 0, depth = 0;
+  int64_t rowPitch = 1; ///< of weights that are not packed
+  std::optional<TileWindow> window;
+};
+
+LogicalResult ProductTiles::product(nn::MatMulOp op) {
+  element = loops.elementOf(op.getOutput());
+  ArrayRef<int64_t> shape = loops.typeOf(op.getOutput()).getShape(), right = loops.typeOf(op.getRhs()).getShape();
+  size_t rank = shape.size();
+  depth = loops.typeOf(op.getLhs()).getShape().back();
+  columns = shape.back();
+  makeNest(shape.drop_back(), 1, columns);
+
+  Value lhs = loops.memory(op.getLhs());
+  Access left = build.access(lhs, element, sameLoops(rank - 1), nest.extents.size());
+  left.strides[at(C)] = stridesOf(lhs).back();
+  nest.accesses.push_back(left);
+  // Batches of the right operand that are broadcast do not move it.
+  SmallVector<int64_t> batchStrides(rank - 1, 0);
+  if (weights.panels) {
+    int64_t pitch = weights.panels->batchSize();
+    for (size_t dim = rank - 2; dim-- > 0; pitch *= right[dim])
+      batchStrides[dim] = right[dim] == 1 ? 0 : pitch;
+  } else {
+    SmallVector<int64_t> strides = stridesOf(weights.memory);
+    if (columns == 1 || op.getTransposeB() || strides.back() != 1)
+      return failure(); // its columns are contiguous, or there is one: dot products
+    for (size_t dim = 0; dim < rank - 2; ++dim)
+      batchStrides[dim] = right[dim] == 1 ? 0 : strides[dim];
+    rowPitch = strides[rank - 2];
+  }
+  addWeights(batchStrides, 0);
+  hasBias = op.getBias() != nullptr;
+  if (hasBias)
+    nest.accesses.push_back(strided(loops.memory(op.getBias()), element, {}, {{O, 1}}));
+  SmallVector<int> result = sameLoops(rank - 1);
+  result.push_back(at(O));
+  loops.addResult(nest, result);
+  if (nest.isEmpty())
+    return success();
+  nest.simplify(NumKept);
+  rowLoops = nest.extents.size() - NumKept;
+  write();
+  return success();
+}
+
+LogicalResult ProductTiles::convolution(Operation *op, int64_t groups, const TileWindow &taps, int64_t biasPitch) {
+  Value input = op->getOperand(0), filter = op->getOperand(1),
+        bias = op->getNumOperands() > 2 ? op->getOperand(2) : Value();
+  element = loops.elementOf(op->getResult(0));
+  ArrayRef<int64_t> shape = loops.typeOf(op->getResult(0)).getShape();
+  depth = loops.typeOf(filter).getDimSize(3);
+  columns = shape[3] / groups;
+  makeNest(shape.drop_back(), groups, columns);
+
+  Value memory = loops.memory(input);
+  SmallVector<int64_t> xs = stridesOf(memory);
+  // A window of one pixel that never leaves the input is a product: its rows may be joined.
+  bool isPixel = taps.h.kernel * taps.w.kernel == 1 && !taps.leavesInput();
+  SmallVector<int64_t> rowStrides{xs[0]};
+  if (isPixel)
+    rowStrides.append({xs[1] * taps.h.stride, xs[2] * taps.w.stride});
+  nest.accesses.push_back(
+      strided(memory, element, rowStrides, {{IH, xs[1]}, {IW, xs[2]}, {G, xs[3] * depth}, {C, xs[3]}}));
+  addWeights({}, weights.panels->batchSize());
+  hasBias = bias != nullptr;
+  if (hasBias)
+    nest.accesses.push_back(strided(loops.memory(bias), element, {}, {{G, biasPitch}, {O, 1}}));
+  // The result and what the epilogue reads: the last dim is two loops.
+  size_t firstResult = nest.accesses.size();
+  loops.addResult(nest, {0, 1, 2, at(O)});
+  for (Access &access : MutableArrayRef<Access>(nest.accesses).drop_front(firstResult))
+    access.strides[at(G)] = access.strides[at(O)] * columns;
+  if (nest.isEmpty())
+    return success();
+  if (isPixel) {
+    nest.simplify(NumKept);
+    rowLoops = nest.extents.size() - NumKept;
+  } else {
+    window = taps;
+  }
+  write();
+  return success();
+}
+
+/// Panels of one width, and a last one that may be narrower.
+SmallVector<ColumnRange> ProductTiles::columnRanges() const {
+  if (!weights.panels)
+    return {{0, columns, rowPitch}};
+  int64_t panel = weights.panels->panel, whole = columns / panel * panel;
+  SmallVector<ColumnRange> ranges;
+  if (whole > 0)
+    ranges.push_back({0, whole, panel});
+  if (whole < columns)
+    ranges.push_back({whole, columns, cpu::panelWidth(columns, panel, weights.panels->lanes, columns / panel)});
+  return ranges;
+}
+
+void ProductTiles::write() {
+  // Groups, and batches with weights of their own, are loops around tiles.
+  SmallVector<int> outer;
+  int64_t all = 1;
+  for (size_t loop = 0; loop < rowLoops; ++loop) {
+    if (nest.accesses[1].strides[loop] != 0) {
+      outer.push_back(loop);
+      continue;
+    }
+    tileLoops.push_back(loop);
+    all *= nest.extents[loop];
+  }
+  if (nest.extents[at(G)] > 1)
+    outer.push_back(at(G));
+  int64_t rows = std::min(tile.rows, all);
+  Cursor start;
+  start.indices.resize(nest.extents.size());
+  build.loops(nest, outer, start, [&](const Cursor &around) {
+    build.parallelLoop(0, llvm::divideCeilSigned(all, rows), 1, [&](Value rowTile) {
+      auto tiles = [&](int64_t begin, int64_t end, const Columns &columns) {
+        build.parallelLoop(begin, end, columns.vectors * columns.stored, [&](Value column) {
+          writeTile(findRows(build, nest, tileLoops, around, rowTile, rows), column, columns);
+        });
+      };
+      for (const ColumnRange &range : columnRanges()) {
+        int64_t count = range.end - range.begin, rest = count % kGpuLanes, step = tile.vectors * kGpuLanes;
+        int64_t whole = range.begin + count / step * step, last = range.end - rest;
+        tiles(range.begin, whole, {range.pitch, tile.vectors, kGpuLanes, kGpuLanes});
+        tiles(whole, last, {range.pitch, 1, kGpuLanes, kGpuLanes});
+        // Panels are filled up with zeros.
+        if (weights.panels)
+          tiles(last, range.end, {range.pitch, 1, kGpuLanes, rest});
+        else
+          tiles(last, range.end, {range.pitch, 1, 1, 1});
+      }
+    });
+  });
+}
+
+/// Where the column begins in the weights of its group: in the row of its panel for k = 0.
+Value ProductTiles::columnStart(Value column) {
+  if (!weights.panels)
+    return column;
+  Value panel = build.index(weights.panels->panel);
+  Value number = b.createOrFold<arith::DivUIOp>(build.loc, column, panel);
+  Value within = b.createOrFold<arith::RemUIOp>(build.loc, column, panel);
+  return build.add(build.mul(number, weights.panels->panel * weights.panels->depth), within);
+}
+
+void ProductTiles::writeTile(ArrayRef<TileRow> rows, Value column, const Columns &columns) {
+  Values starts;
+  for (int64_t vector = 0; vector < columns.vectors; ++vector)
+    starts.push_back(columnStart(build.add(column, build.index(vector * columns.lanes))));
+  Access right = nest.accesses[1];
+  for (Kept loop : {K, C, I})
+    right.strides[at(loop)] = columns.pitch;
+  Values sums(rows.size() * columns.vectors, build.math.constant(element, 0.0, columns.splat()));
+  sums = window ? walkTaps(rows, starts, right, columns, sums)
+                : addDepth(llvm::map_to_vector(rows, [](const TileRow &row) { return row.cursor; }), {}, starts, right,
+                           build.index(0), columns, sums);
+  for (auto [number, row] : llvm::enumerate(rows))
+    guarded(build, row.exists, [&, number = number, &row = row] {
+      for (int64_t vector = 0; vector < columns.vectors; ++vector)
+        store(row.cursor, build.add(column, build.index(vector * columns.lanes)), columns,
+              sums[number * columns.vectors + vector]);
+    });
+}
+
+/// Adds the products of all taps. Where a row has no pixel for a tap, it reads the first and multiplies by 0.
+Values ProductTiles::walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right,
+                              const Columns &columns, Values sums) {
+  const WindowDim &h = window->h, &w = window->w;
+  Value zero = build.index(0);
+  return build.loop(zero, build.index(h.kernel), 1, sums, [&](Value kh, ValueRange ofLine) {
+    SmallVector<TapPosition> lines;
+    for (const TileRow &row : rows)
+      lines.push_back(clampedTap(build, h, window->outputH, row.cursor.indices[1], kh));
+    return build.loop(zero, build.index(w.kernel), 1, ofLine, [&](Value kw, ValueRange ofTap) {
+      SmallVector<Cursor> pixels;
+      Values inside;
+      for (auto [row, line] : llvm::zip(rows, lines)) {
+        TapPosition pixel = clampedTap(build, w, window->outputW, row.cursor.indices[2], kw);
+        Cursor cursor = row.cursor;
+        cursor.indices[at(IH)] = line.position;
+        cursor.indices[at(IW)] = pixel.position;
+        pixels.push_back(cursor);
+        inside.push_back(both(build, line.isInside, pixel.isInside));
+      }
+      Value tap = build.add(build.mul(kh, w.kernel), kw);
+      return addDepth(pixels, inside, starts, right, build.mul(tap, depth), columns, llvm::to_vector(ofTap));
+    });
+  });
+}
+
+/// Adds the products of all channels at one tap, four at a time: a vector of the left side is four steps of k.
+Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts,
+                              const Access &right, Value firstK, const Columns &columns, Values sums) {
+  const Access &left = nest.accesses[0];
+  auto step = [&](Value channel, int64_t steps, Values sums) {
+    Values factors;
+    for (auto [number, row] : llvm::enumerate(rows)) {
+      Cursor at = row;
+      at.indices[this->at(C)] = channel;
+      at.vectorLoop = this->at(C);
+      at.lanes = steps;
+      Value factor = build.load(left, at);
+      if (!inside.empty() && inside[number])
+        factor = arith::SelectOp::create(b, build.loc, build.splat(inside[number], steps), factor,
+                                         build.math.constant(element, 0.0, steps > 1 ? steps : 0));
+      factors.push_back(factor);
+    }
+    for (int64_t i = 0; i < steps; ++i) {
+      Values panel;
+      for (Value start : starts) {
+        Cursor at = rows.front();
+        at.indices[this->at(W)] = start;
+        at.indices[this->at(K)] = firstK;
+        at.indices[this->at(C)] = channel;
+        at.indices[this->at(I)] = build.index(i);
+        at.vectorLoop = this->at(W);
+        at.lanes = columns.lanes;
+        panel.push_back(build.load(right, at));
+      }
+      for (auto [number, factor] : llvm::enumerate(factors)) {
+        Value one = build.splat(steps > 1 ? build.lanes(factor, i, 1) : factor, columns.lanes);
+        for (auto [vector, weight] : llvm::enumerate(panel)) {
+          Value &sum = sums[number * panel.size() + vector];
+          sum = multiplyAdd(one, weight, sum);
+        }
+      }
+    }
+    return sums;
+  };
+  int64_t whole = left.strides[at(C)] == 1 ? depth / kGpuLanes : 0;
+  sums = build.loop(build.index(0), build.index(whole), 1, sums, [&](Value number, ValueRange carried) {
+    return step(build.mul(number, kGpuLanes), kGpuLanes, llvm::to_vector(carried));
+  });
+  // What is left of few channels is written out.
+  int64_t rest = depth - whole * kGpuLanes;
+  if (rest < kGpuLanes) {
+    for (int64_t channel = whole * kGpuLanes; channel < depth; ++channel)
+      sums = step(build.index(channel), 1, sums);
+    return sums;
+  }
+  return build.loop(build.index(0), build.index(depth), 1, sums,
+                    [&](Value channel, ValueRange carried) { return step(channel, 1, llvm::to_vector(carried)); });
+}
+
+void ProductTiles::store(const Cursor &row, Value column, const Columns &columns, Value sum) {
+  // The lanes that exist, where a panel is filled up.
+  int64_t lanes = columns.stored == columns.lanes ? columns.lanes : 1;
+  for (int64_t lane = 0; lane < columns.stored; lane += lanes) {
+    Cursor at = row;
+    at.indices[this->at(O)] = build.add(column, build.index(lane));
+    at.vectorLoop = this->at(O);
+    at.lanes = lanes;
+    Value value = lanes == columns.lanes ? sum : build.lanes(sum, lane, 1);
+    if (hasBias)
+      value = build.math.binary(nn::BinaryKind::add, value, build.load(nest.accesses[2], at), element);
+    loops.finish(nest, at, value);
+  }
+}
+
+} // namespace
+
+LogicalResult writeProduct(KernelLoops &loops, nn::MatMulOp op, const Weights &weights, TileSize tile) {
+  return ProductTiles(loops, weights, tile).product(op);
+}
+
+LogicalResult writeConvolution(KernelLoops &loops, Operation *op, int64_t groups, const TileWindow &window,
+                               const Weights &weights, int64_t biasPitch, TileSize tile) {
+  return ProductTiles(loops, weights, tile).convolution(op, groups, window, biasPitch);
+}
+
+} // namespace nncc

@@ -1,0 +1,238 @@
+// Long reductions of few threads, shared by the threads of a workgroup; see GpuPasses.td.
+#include "codegen/gpu/GpuPasses.h"
+#include "dialects/nn/Parts.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/check/Stage.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_SHAREREDUCTIONS
+#include "codegen/gpu/GpuPasses.h.inc"
+
+namespace {
+
+int64_t constantOf(Value bound) { return *getConstantIntValue(bound); }
+bool hasConstantBounds(scf::ForOp loop) {
+  return getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getUpperBound()) &&
+         getConstantIntValue(loop.getStep());
+}
+int64_t tripsOf(scf::ForOp loop) {
+  return std::max<int64_t>(llvm::divideCeilSigned(constantOf(loop.getUpperBound()) - constantOf(loop.getLowerBound()),
+                                                  constantOf(loop.getStep())),
+                           0);
+}
+
+/// Iterations of a loop and of all in it; 0 where they are no constant.
+int64_t iterationsOf(scf::ForOp loop) {
+  int64_t inside = 1;
+  bool isConstant = hasConstantBounds(loop);
+  for (Operation &op : loop.getBody()->without_terminator())
+    op.walk<WalkOrder::PreOrder>([&](scf::ForOp inner) {
+      int64_t iterations = iterationsOf(inner);
+      isConstant &= iterations > 0;
+      inside += iterations;
+      return WalkResult::skip();
+    });
+  return isConstant ? tripsOf(loop) * inside : 0;
+}
+
+/// How an op joins two values; nothing for one that is not known to be associative.
+std::optional<arith::AtomicRMWKind> kindOf(Operation *op) {
+  using Kind = arith::AtomicRMWKind;
+  return TypeSwitch<Operation *, std::optional<Kind>>(op)
+      .Case([](arith::AddFOp) { return Kind::addf; })
+      .Case([](arith::MulFOp) { return Kind::mulf; })
+      .Case([](arith::MaximumFOp) { return Kind::maximumf; })
+      .Case([](arith::MinimumFOp) { return Kind::minimumf; })
+      .Case([](arith::AddIOp) { return Kind::addi; })
+      .Case([](arith::MulIOp) { return Kind::muli; })
+      .Case([](arith::MaxSIOp) { return Kind::maxs; })
+      .Case([](arith::MinSIOp) { return Kind::mins; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// The op that joins a carried value with what an iteration finds, which does not depend on it; null if there is none.
+Operation *combinerOf(scf::ForOp loop, unsigned number) {
+  BlockArgument carried = loop.getRegionIterArg(number);
+  Operation *op = loop.getYieldedValues()[number].getDefiningOp();
+  if (!op || op->getBlock() != loop.getBody() || !kindOf(op) || !carried.hasOneUse() || *carried.user_begin() != op ||
+      !op->hasOneUse())
+    return nullptr;
+  return op;
+}
+
+/// How partial results lie in memory: f64 as f32, since what is left to be added up is short.
+Type storedType(Type type) {
+  if (!getElementTypeOrSelf(type).isF64())
+    return type;
+  Type single = Float32Type::get(type.getContext());
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? vector.clone(single) : single;
+}
+
+bool onlyReads(Operation *op) {
+  auto effects = getEffectsRecursively(op);
+  return effects && llvm::all_of(*effects, [](const MemoryEffects::EffectInstance &effect) {
+           return isa<MemoryEffects::Read>(effect.getEffect());
+         });
+}
+
+bool canBeShared(scf::ForOp loop) {
+  // Every element is read by one thread, and none is written.
+  if (loop.getNumResults() == 0 || !onlyReads(loop))
+    return false;
+  // What writes memory beside the loop is left to one thread, whose results no other one has.
+  if (llvm::any_of(*loop->getBlock(), [](Operation &op) { return op.getNumResults() > 0 && !onlyReads(&op); }))
+    return false;
+  for (unsigned number = 0; number < loop.getNumResults(); ++number) {
+    Type element = getElementTypeOrSelf(storedType(loop.getResult(number).getType()));
+    if (!combinerOf(loop, number) || !(element.isF32() || element.isInteger(32)))
+      return false;
+  }
+  return true;
+}
+
+class Sharer {
+public:
+  Sharer(scf::ForOp loop, int64_t team) : loop(loop), team(team), builder(loop), loc(loop.getLoc()) {}
+
+  void run() {
+    for (unsigned number = 0; number < loop.getNumResults(); ++number) {
+      combiners.push_back(combinerOf(loop, number));
+      auto type = MemRefType::get({team}, storedType(loop.getResult(number).getType()));
+      partials.push_back(memref::AllocaOp::create(builder, loc, type));
+    }
+    writePartials();
+    joinPartials();
+    loop.erase();
+  }
+
+private:
+  Value index(int64_t number) { return arith::ConstantIndexOp::create(builder, loc, number); }
+
+  Value neutral(unsigned number) {
+    Type type = loop.getResult(number).getType();
+    TypedAttr value = arith::getIdentityValueAttr(*kindOf(combiners[number]), getElementTypeOrSelf(type), builder, loc);
+    if (auto vector = dyn_cast<VectorType>(type))
+      value = DenseElementsAttr::get(vector, Attribute(value));
+    return arith::ConstantOp::create(builder, loc, value);
+  }
+
+  /// A thread takes every `team`th iteration.
+  void writePartials() {
+    auto threads = scf::ForOp::create(builder, loc, index(0), index(team), index(1));
+    threads->setAttr(nn::kTeamAttr, builder.getUnitAttr());
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(threads.getBody());
+    SmallVector<Value> initial;
+    for (unsigned number = 0; number < loop.getNumResults(); ++number)
+      initial.push_back(neutral(number));
+    int64_t trips = tripsOf(loop), rounds = llvm::divideCeilSigned(trips, team);
+    auto round = scf::ForOp::create(builder, loc, index(0), index(rounds), index(1), initial,
+                                    [&](OpBuilder &, Location, Value, ValueRange) {});
+    {
+      OpBuilder::InsertionGuard inner(builder);
+      builder.setInsertionPointToStart(round.getBody());
+      Value trip = arith::AddIOp::create(builder, loc, threads.getInductionVar(),
+                                         arith::MulIOp::create(builder, loc, round.getInductionVar(), index(team)));
+      ValueRange carried = round.getRegionIterArgs();
+      SmallVector<Value> results =
+          trips % team == 0
+              ? iteration(trip, carried)
+              : ifInside(arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, trip, index(trips)), trip,
+                         carried);
+      scf::YieldOp::create(builder, loc, results);
+    }
+    builder.setInsertionPointAfter(round);
+    for (auto [partial, value] : llvm::zip(partials, round.getResults())) {
+      Value stored = value;
+      if (Type type = storedType(value.getType()); type != value.getType())
+        stored = arith::TruncFOp::create(builder, loc, type, value);
+      memref::StoreOp::create(builder, loc, stored, partial, threads.getInductionVar());
+    }
+  }
+
+  SmallVector<Value> ifInside(Value condition, Value trip, ValueRange carried) {
+    auto branch = scf::IfOp::create(builder, loc, carried.getTypes(), condition, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(builder, loc, iteration(trip, carried));
+    builder.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(builder, loc, carried);
+    return llvm::to_vector(ValueRange(branch.getResults()));
+  }
+
+  SmallVector<Value> iteration(Value trip, ValueRange carried) {
+    IRMapping mapping;
+    mapping.map(loop.getInductionVar(),
+                arith::AddIOp::create(builder, loc, arith::MulIOp::create(builder, loc, trip, loop.getStep()),
+                                      loop.getLowerBound())
+                    .getResult());
+    mapping.map(loop.getRegionIterArgs(), carried);
+    for (Operation &op : loop.getBody()->without_terminator())
+      builder.clone(op, mapping);
+    return llvm::map_to_vector(loop.getYieldedValues(), [&](Value value) { return mapping.lookup(value); });
+  }
+
+  /// All threads join all partial results, in the order of the threads.
+  void joinPartials() {
+    auto join = scf::ForOp::create(builder, loc, index(0), index(team), index(1), loop.getInitArgs(),
+                                   [&](OpBuilder &, Location, Value, ValueRange) {});
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(join.getBody());
+    SmallVector<Value> joined;
+    for (auto [number, carried] : llvm::enumerate(join.getRegionIterArgs())) {
+      Value partial = memref::LoadOp::create(builder, loc, partials[number], join.getInductionVar());
+      if (partial.getType() != carried.getType())
+        partial = arith::ExtFOp::create(builder, loc, carried.getType(), partial);
+      Operation *combiner = builder.clone(*combiners[number]);
+      combiner->setOperands({carried, partial});
+      joined.push_back(combiner->getResult(0));
+    }
+    scf::YieldOp::create(builder, loc, joined);
+    loop.replaceAllUsesWith(join.getResults());
+  }
+
+  scf::ForOp loop;
+  int64_t team;
+  OpBuilder builder;
+  Location loc;
+  SmallVector<Operation *> combiners;
+  SmallVector<Value> partials;
+};
+
+struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
+  using ShareReductionsBase::ShareReductionsBase;
+
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"L2"})))
+      return signalPassFailure();
+    SmallVector<scf::ForOp> shared;
+    getOperation().walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {
+      if (loop->hasAttr(nn::kParallelAttr))
+        return WalkResult::advance();
+      std::optional<int64_t> threads = threadsAround(loop);
+      if (threads && *threads <= mostThreads && iterationsOf(loop) >= leastIterations && canBeShared(loop))
+        shared.push_back(loop);
+      return WalkResult::skip();
+    });
+    for (scf::ForOp loop : shared)
+      Sharer(loop, team).run();
+  }
+
+  /// How many threads would run the loop, by the parallel loops around it; nothing where it is in something else.
+  static std::optional<int64_t> threadsAround(scf::ForOp loop) {
+    int64_t threads = 1;
+    for (Operation *around = loop->getParentOp(); !isa<func::FuncOp>(around); around = around->getParentOp()) {
+      auto parallel = dyn_cast<scf::ForOp>(around);
+      if (!parallel || !parallel->hasAttr(nn::kParallelAttr) || !hasConstantBounds(parallel))
+        return std::nullopt;
+      threads *= tripsOf(parallel);
+    }
+    return threads;
+  }
+};
+} // namespace
+} // namespace nncc

@@ -1,0 +1,66 @@
+// Contractions as tiles of a thread: some rows (pixels) of some vectors of output channels stay in registers while the
+// thread goes through taps and channels. They read the panels that the CPU's micro-kernels read.
+#ifndef NNCC_CODEGEN_GPU_TILES_H
+#define NNCC_CODEGEN_GPU_TILES_H
+#include "codegen/cpu/Packing.h"
+#include "codegen/gpu/GpuPasses.h"
+#include "passes/lower/KernelLoops.h"
+#include "passes/lower/Window.h"
+
+namespace nncc {
+
+/// How much of its result one thread computes.
+struct TileSize {
+  int64_t rows;    ///< pixels, or rows of a product
+  int64_t vectors; ///< vectors of output channels
+};
+
+/// Where the filter or the right operand lies: in panels, or row-major where nothing packed it.
+struct Weights {
+  mlir::Value memory;
+  std::optional<cpu::PanelPacking> panels;
+};
+
+/// A window over an image: what tells a convolution from a product.
+struct TileWindow {
+  WindowDim h, w;
+  int64_t outputH, outputW;
+
+  /// True when some tap of some pixel falls outside of the input.
+  bool leavesInput() const;
+};
+
+/// Writes products, and convolutions whose channels are summed up, dense or grouped. Fails without a trace on operands
+/// that do not lie for vectors.
+///
+/// biasPitch  elements from the bias of one group to that of the next
+mlir::LogicalResult writeProduct(KernelLoops &loops, nn::MatMulOp op, const Weights &weights, TileSize tile);
+mlir::LogicalResult writeConvolution(KernelLoops &loops, mlir::Operation *op, int64_t groups, const TileWindow &window,
+                                     const Weights &weights, int64_t biasPitch, TileSize tile);
+
+/// Writes convolutions of each channel by itself: pixels beside each other share what they load.
+void writeDepthwise(KernelLoops &loops, mlir::Operation *op, const TileWindow &window, const cpu::PanelPacking &panels,
+                    mlir::Value weights, TileSize tile);
+
+/// Rows of a tile, found from their number in some loops, the innermost fastest.
+struct TileRow {
+  Cursor cursor;
+  mlir::Value exists; ///< null: always. A row that does not exist stands at the last one
+};
+llvm::SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, llvm::ArrayRef<int> loops,
+                                    const Cursor &around, mlir::Value tile, int64_t rows);
+
+/// body() inside of a branch on `condition`, or without one where it is null.
+void guarded(LoopBuilder &build, mlir::Value condition, llvm::function_ref<void()> body);
+
+/// The input position of a tap and whether it is inside (null: it always is); outside, the position is 0.
+struct TapPosition {
+  mlir::Value position, isInside;
+};
+TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, mlir::Value output, mlir::Value tap);
+
+/// Both conditions; null stands for what is always true.
+mlir::Value both(LoopBuilder &build, mlir::Value a, mlir::Value b);
+
+} // namespace nncc
+#endif

@@ -1,0 +1,192 @@
+// gpu.module to spirv.module by upstream's patterns, and the few that they lack; see SpirvPasses.td.
+#include "codegen/gpu/GpuPasses.h"
+#include "codegen/spirv/SpirvPasses.h"
+#include "mlir/Conversion/ArithToSPIRV/ArithToSPIRV.h"
+#include "mlir/Conversion/FuncToSPIRV/FuncToSPIRV.h"
+#include "mlir/Conversion/GPUToSPIRV/GPUToSPIRV.h"
+#include "mlir/Conversion/MathToSPIRV/MathToSPIRV.h"
+#include "mlir/Conversion/MemRefToSPIRV/MemRefToSPIRV.h"
+#include "mlir/Conversion/SCFToSPIRV/SCFToSPIRV.h"
+#include "mlir/Conversion/UBToSPIRV/UBToSPIRV.h"
+#include "mlir/Conversion/VectorToSPIRV/VectorToSPIRV.h"
+#include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/Dialect/SPIRV/Transforms/SPIRVConversion.h"
+#include "mlir/Dialect/SPIRV/Utils/LayoutUtils.h"
+#include "passes/check/Stage.h"
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_CONVERTTOSPIRV
+#include "codegen/spirv/SpirvPasses.h.inc"
+
+namespace {
+
+/// Between the steps of this file: the push constant that a value is, of how many.
+constexpr llvm::StringLiteral kPushConstant = "nncc.push_constant";
+
+/// What Vulkan 1.1 guarantees: no features, no extensions beyond what it has taken in.
+spirv::TargetEnvAttr vulkan11(MLIRContext *context) {
+  auto triple = spirv::VerCapExtAttr::get(spirv::Version::V_1_3, {spirv::Capability::Shader},
+                                          {spirv::Extension::SPV_KHR_storage_buffer_storage_class}, context);
+  return spirv::TargetEnvAttr::get(triple, spirv::getDefaultResourceLimits(context), spirv::ClientAPI::Vulkan,
+                                   spirv::Vendor::Unknown, spirv::DeviceType::Unknown,
+                                   spirv::TargetEnvAttr::kUnknownDeviceID);
+}
+
+//===-- Patterns --------------------------------------------------------===//
+
+struct LowerPushConstant : OpConversionPattern<UnrealizedConversionCastOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(UnrealizedConversionCastOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    auto numbers = op->getAttrOfType<DenseI64ArrayAttr>(kPushConstant);
+    if (!numbers)
+      return rewriter.notifyMatchFailure(op, "a cast of another kind");
+    Value value = spirv::getPushConstantValue(op, numbers[1], numbers[0], rewriter.getI32Type(), rewriter);
+    if (!value)
+      return rewriter.notifyMatchFailure(op, "no push constant can be made");
+    rewriter.replaceOp(op, value);
+    return success();
+  }
+};
+
+/// Formulas that rely on how an operation rounds leave out `contract`: SPIR-V says that by a decoration.
+template <typename From, typename To> struct ExactArithmetic : OpConversionPattern<From> {
+  using OpConversionPattern<From>::OpConversionPattern;
+  LogicalResult matchAndRewrite(From op, typename From::Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::contract | arith::FastMathFlags::reassoc))
+      return rewriter.notifyMatchFailure(op, "may be contracted");
+    auto exact = To::create(rewriter, op.getLoc(), this->getTypeConverter()->convertType(op.getType()),
+                            adaptor.getLhs(), adaptor.getRhs());
+    exact->setAttr("no_contraction", rewriter.getUnitAttr());
+    rewriter.replaceOp(op, exact.getResult());
+    return success();
+  }
+};
+
+/// Before SPIR-V 1.4 a choice between vectors needs a vector of conditions.
+struct BroadcastCondition : OpConversionPattern<arith::SelectOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(arith::SelectOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (!vector || isa<VectorType>(op.getCondition().getType()))
+      return rewriter.notifyMatchFailure(op, "no scalar condition of vectors");
+    SmallVector<Value> lanes(vector.getNumElements(), adaptor.getCondition());
+    Value condition =
+        spirv::CompositeConstructOp::create(rewriter, op.getLoc(), vector.clone(rewriter.getI1Type()), lanes);
+    rewriter.replaceOpWithNewOp<spirv::SelectOp>(op, adaptor.getTrueValue().getType(), condition,
+                                                 adaptor.getTrueValue(), adaptor.getFalseValue());
+    return success();
+  }
+};
+
+/// Toward zero: down without the sign, and the sign back, which keeps -0.
+struct Truncate : OpConversionPattern<math::TruncOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(math::TruncOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value down = math::FloorOp::create(rewriter, loc, math::AbsFOp::create(rewriter, loc, op.getOperand()));
+    rewriter.replaceOpWithNewOp<math::CopySignOp>(op, down, op.getOperand());
+    return success();
+  }
+};
+
+//===-- Functions -------------------------------------------------------===//
+
+/// Says how the arguments of a kernel are bound, and makes its offsets push constants.
+void setInterface(gpu::GPUFuncOp kernel) {
+  MLIRContext *context = kernel.getContext();
+  int64_t block = kernel->getAttrOfType<IntegerAttr>(nn::kBlockAttr).getInt();
+  kernel->setAttr(spirv::getEntryPointABIAttrName(), spirv::getEntryPointABIAttr(context, {(int)block, 1, 1}));
+  SmallVector<BlockArgument> offsets;
+  for (BlockArgument argument : kernel.getArguments()) {
+    if (!isa<MemRefType>(argument.getType())) {
+      offsets.push_back(argument);
+      continue;
+    }
+    auto binding = kernel.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), nn::kBindingAttr);
+    kernel.setArgAttr(
+        argument.getArgNumber(), spirv::getInterfaceVarABIAttrName(),
+        spirv::getInterfaceVarABIAttr(0, binding ? binding.getInt() : argument.getArgNumber(), {}, context));
+  }
+  OpBuilder builder = OpBuilder::atBlockBegin(&kernel.getBody().front());
+  for (auto [number, argument] : llvm::enumerate(offsets)) {
+    auto value =
+        UnrealizedConversionCastOp::create(builder, kernel.getLoc(), TypeRange{builder.getIndexType()}, ValueRange());
+    value->setAttr(kPushConstant, builder.getDenseI64ArrayAttr({(int64_t)number, (int64_t)offsets.size()}));
+    argument.replaceAllUsesWith(value.getResult(0));
+  }
+  for (BlockArgument argument : llvm::reverse(offsets))
+    (void)kernel.eraseArgument(argument.getArgNumber());
+}
+
+/// The bindings whose memory another argument may touch, too.
+SmallVector<int64_t> aliasedBindings(gpu::GPUFuncOp kernel) {
+  llvm::SmallSet<unsigned, 4> seen;
+  SmallVector<int64_t> aliased;
+  for (unsigned number = 0; number < kernel.getNumArguments(); ++number) {
+    auto abi = kernel.getArgAttrOfType<spirv::InterfaceVarABIAttr>(number, spirv::getInterfaceVarABIAttrName());
+    bool isAlone = kernel.getArgAttr(number, "llvm.noalias") || kernel.getArgAttr(number, nn::kTableAttr);
+    if (!seen.insert(abi.getBinding()).second || !isAlone)
+      aliased.push_back(abi.getBinding());
+  }
+  return aliased;
+}
+
+struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"G"})))
+      return signalPassFailure();
+    getOperation()->setAttr(spirv::getTargetEnvAttrName(), vulkan11(&getContext()));
+    for (auto module : llvm::make_early_inc_range(getOperation().getOps<gpu::GPUModuleOp>()))
+      if (failed(convert(module)))
+        return signalPassFailure();
+  }
+
+  LogicalResult convert(gpu::GPUModuleOp module) {
+    MLIRContext *context = &getContext();
+    gpu::GPUFuncOp kernel = *module.getOps<gpu::GPUFuncOp>().begin();
+    setInterface(kernel);
+    SmallVector<int64_t> aliased = aliasedBindings(kernel);
+    std::string name = module.getName().str();
+    spirv::MemorySpaceToStorageClassConverter spaces(spirv::mapMemorySpaceToVulkanStorageClass);
+    spirv::convertMemRefTypesAndAttrs(module, spaces);
+
+    spirv::TargetEnvAttr environment = vulkan11(context);
+    SPIRVConversionOptions options;
+    options.use64bitIndex = false;
+    // Memory of other widths than 32 bits must not become wider in silence.
+    options.emulateLT32BitScalarTypes = false;
+    options.emulateUnsupportedFloatTypes = false;
+    SPIRVTypeConverter types(environment, options);
+    auto target = SPIRVConversionTarget::get(environment);
+    target->addDynamicallyLegalOp<UnrealizedConversionCastOp>(
+        [](Operation *op) { return !op->hasAttr(kPushConstant); });
+    ScfToSPIRVContext loops;
+    RewritePatternSet patterns(context);
+    populateGPUToSPIRVPatterns(types, patterns);
+    arith::populateArithToSPIRVPatterns(types, patterns);
+    populateMathToSPIRVPatterns(types, patterns);
+    populateMemRefToSPIRVPatterns(types, patterns);
+    populateVectorToSPIRVPatterns(types, patterns);
+    populateSCFToSPIRVPatterns(types, loops, patterns);
+    populateBuiltinFuncToSPIRVPatterns(types, patterns);
+    ub::populateUBToSPIRVConversionPatterns(types, patterns);
+    patterns.add<LowerPushConstant, BroadcastCondition, Truncate, ExactArithmetic<arith::AddFOp, spirv::FAddOp>,
+                 ExactArithmetic<arith::SubFOp, spirv::FSubOp>, ExactArithmetic<arith::MulFOp, spirv::FMulOp>>(
+        types, context, PatternBenefit(10));
+    if (failed(applyFullConversion(module, *target, std::move(patterns))))
+      return failure();
+    // Upstream's pattern gives the new module a name of its own making.
+    auto converted = SymbolTable(getOperation()).lookup<spirv::ModuleOp>(("__spv__" + name));
+    converted.setName(name);
+    converted->setAttr(kAliasedAttr, Builder(context).getDenseI64ArrayAttr(aliased));
+    return success();
+  }
+};
+} // namespace
+} // namespace nncc

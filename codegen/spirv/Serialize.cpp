@@ -1,0 +1,44 @@
+// The passes and the writer around ConvertToSpirv; see SpirvPasses.h.
+#include "codegen/spirv/SpirvPasses.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Target/SPIRV/Serialization.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void nncc::buildSpirvPipeline(OpPassManager &manager) {
+  manager.addPass(createConvertToSpirv());
+  auto &modules = manager.nest<spirv::ModuleOp>();
+  modules.addPass(spirv::createSPIRVLowerABIAttributesPass());
+  modules.addPass(createDecorateBuffers());
+  modules.addPass(createCanonicalizerPass());
+  modules.addPass(createCSEPass());
+  modules.addPass(spirv::createSPIRVRewriteInsertsPass());
+  modules.addPass(spirv::createSPIRVCanonicalizeGLPass());
+  modules.addPass(spirv::createSPIRVUpdateVCEPass());
+}
+
+/// A module lists what it needs; what that brings with it (Shader: Matrix) is not listed again.
+static void dropImpliedCapabilities(spirv::ModuleOp module) {
+  spirv::VerCapExtAttr triple = *module.getVceTriple();
+  SmallVector<spirv::Capability> all = llvm::to_vector(triple.getCapabilities()), needed;
+  auto isImplied = [&](spirv::Capability capability) {
+    return llvm::any_of(all, [&](spirv::Capability other) {
+      return other != capability && llvm::is_contained(spirv::getRecursiveImpliedCapabilities(other), capability);
+    });
+  };
+  llvm::copy_if(all, std::back_inserter(needed), [&](spirv::Capability c) { return !isImplied(c); });
+  module.setVceTripleAttr(spirv::VerCapExtAttr::get(triple.getVersion(), needed,
+                                                    llvm::to_vector(triple.getExtensions()), module.getContext()));
+}
+
+FailureOr<std::vector<uint32_t>> nncc::serializeSpirv(spirv::ModuleOp module) {
+  dropImpliedCapabilities(module);
+  // Names would only make modules larger.
+  spirv::SerializationOptions options;
+  options.emitSymbolName = false;
+  SmallVector<uint32_t> words;
+  if (failed(spirv::serialize(module, words, options)))
+    return failure();
+  return std::vector<uint32_t>(words.begin(), words.end());
+}

@@ -1,0 +1,102 @@
+// RUN: nncc-opt %s --nncc-emit-tiles --canonicalize --cse | FileCheck %s
+// RUN: nncc-opt %s --nncc-emit-tiles --nncc-check=L1
+
+module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 2, tile_columns = 4>}} {
+
+// Panels of 8 columns, and one of 4 behind them, whose threads are others (here one, so that its loop is gone). A step of four channels is
+// four rows of the panel.
+// CHECK-LABEL: func.func private @product
+// CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<6x8xf32>, %[[W:[a-z0-9]+]]: memref<160xf32>
+// CHECK:         scf.for %{{.*}} = %c0 to %c3 step %c1
+// CHECK:           scf.for %{{.*}} = %c0 to %c16 step %c4
+// CHECK:             scf.for {{.*}} iter_args
+// CHECK-COUNT-2:       vector.load {{.*}} : memref<48xf32>, vector<4xf32>
+// CHECK-COUNT-4:       vector.load %[[W]]{{.*}} : memref<160xf32>, vector<4xf32>
+// CHECK:             } {nn.parallel}
+// CHECK:             scf.for {{.*}} iter_args
+// CHECK-COUNT-4:       vector.load %[[W]]{{.*}} : memref<160xf32>, vector<4xf32>
+// CHECK:         } {nn.parallel}
+func.func private @product(%x: memref<6x8xf32>, %w: memref<640xi8>, %y: memref<6x20xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<6x8xf32>, memref<640xi8>) outs(%y : memref<6x20xf32>) {
+  ^bb0(%0: tensor<6x8xf32>, %1: tensor<8x20xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x8xf32>, tensor<8x20xf32> -> tensor<6x20xf32>
+    nn.yield %r : tensor<6x20xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [640, 1, 20, 8, 8, 4, 1]>]}
+  return
+}
+
+// Five pixels in tiles of two: the second pixel of the last tile does not exist. Of four lanes of the only panel two
+// are stored. Taps outside of the image are multiplied by zeros, without a branch.
+// CHECK-LABEL: func.func private @convolution
+// CHECK-SAME:    memref<1x5x1x3xf32>, %[[W:[a-z0-9]+]]: memref<36xf32>
+// CHECK:         scf.for %[[TILE:.*]] = %c0 to %c3 step %c1
+// CHECK:           %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %c5 : index
+// CHECK-NOT:       scf.if
+// CHECK:             arith.select {{.*}} : f32
+// CHECK:             vector.fma
+// CHECK:           memref.store
+// CHECK:           memref.store
+// CHECK:           scf.if %[[EXISTS]]
+// CHECK-COUNT-2:     memref.store
+// CHECK-NOT:       memref.store
+// CHECK:         } {nn.parallel}
+func.func private @convolution(%x: memref<1x5x1x3xf32>, %w: memref<144xi8>, %y: memref<1x5x1x2xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x5x1x3xf32>, memref<144xi8>) outs(%y : memref<1x5x1x2xf32>) {
+  ^bb0(%0: tensor<1x5x1x3xf32>, %1: tensor<2x3x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 0, 1, 0] dilations [1, 1] groups 1 : tensor<1x5x1x3xf32>, tensor<2x3x1x3xf32> -> tensor<1x5x1x2xf32>
+    nn.yield %r : tensor<1x5x1x2xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 2, 9, 4, 4, 0]>]}
+  return
+}
+
+// Two pixels beside each other have four columns of the input between them, not six.
+// CHECK-LABEL: func.func private @depthwise
+// CHECK:         scf.for {{.*}} iter_args
+// CHECK-COUNT-7:   vector.load
+// CHECK-NOT:       vector.load
+// CHECK:           scf.yield
+func.func private @depthwise(%x: memref<1x6x8x4xf32>, %w: memref<144xi8>, %b: memref<16xi8>, %y: memref<1x4x6x4xf32>) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x6x8x4xf32>, memref<144xi8>, memref<16xi8>) outs(%y : memref<1x4x6x4xf32>) {
+  ^bb0(%0: tensor<1x6x8x4xf32>, %1: tensor<4x3x3x1xf32>, %2: tensor<4xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 4 : tensor<1x6x8x4xf32>, tensor<4x3x3x1xf32>, tensor<4xf32> -> tensor<1x4x6x4xf32>
+    nn.yield %r : tensor<1x4x6x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>, #nn.packing<"pad", [16, 1, 4, 4]>]}
+  return
+}
+
+// A right operand of run time lies as it is; one that is transposed is left to dot products.
+// CHECK-LABEL: func.func private @unpacked
+// CHECK-NOT:     nn.kernel
+// CHECK:         vector.fma
+// CHECK-LABEL: func.func private @transposed
+// CHECK:         nn.kernel
+func.func private @unpacked(%x: memref<6x8xf32>, %w: memref<8x20xf32>, %y: memref<6x20xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<6x8xf32>, memref<8x20xf32>) outs(%y : memref<6x20xf32>) {
+  ^bb0(%0: tensor<6x8xf32>, %1: tensor<8x20xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x8xf32>, tensor<8x20xf32> -> tensor<6x20xf32>
+    nn.yield %r : tensor<6x20xf32>
+  }
+  return
+}
+func.func private @transposed(%x: memref<6x8xf32>, %w: memref<20x8xf32>, %y: memref<6x20xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<6x8xf32>, memref<20x8xf32>) outs(%y : memref<6x20xf32>) {
+  ^bb0(%0: tensor<6x8xf32>, %1: tensor<20x8xf32>):
+    %r = nn.matmul %0, %1 transpose_b : tensor<6x8xf32>, tensor<20x8xf32> -> tensor<6x20xf32>
+    nn.yield %r : tensor<6x20xf32>
+  }
+  return
+}
+
+// Weights of halves are packed for the CPU: no tile reads them.
+// CHECK-LABEL: func.func private @halves
+// CHECK-SAME:    nn.refused = "no tile reads its weights as they are packed for the CPU"
+// CHECK-NOT:     nn.kernel
+func.func private @halves(%x: memref<6x8xf16>, %w: memref<384xi8>, %y: memref<6x20xf16>) {
+  nn.kernel "k" ins(%x, %w : memref<6x8xf16>, memref<384xi8>) outs(%y : memref<6x20xf16>) {
+  ^bb0(%0: tensor<6x8xf16>, %1: tensor<8x20xf16>):
+    %r = nn.matmul %0, %1 : tensor<6x8xf16>, tensor<8x20xf16> -> tensor<6x20xf16>
+    nn.yield %r : tensor<6x20xf16>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [384, 1, 20, 8, 8, 8, 1]>]}
+  return
+}
+}

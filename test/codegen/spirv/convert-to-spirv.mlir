@@ -1,0 +1,62 @@
+// RUN: nncc-opt %s --nncc-convert-to-spirv --split-input-file | FileCheck %s
+
+// What may not contract says so; the offset is a push constant; the buffer of vectors stays one.
+// CHECK-LABEL: spirv.module @k
+// CHECK:         spirv.GlobalVariable @{{.*}}push_constant
+// CHECK:         spirv.Load "PushConstant"
+// CHECK:         spirv.FAdd %{{.*}} {no_contraction} : vector<4xf32>
+// CHECK:         spirv.FMul %[[A:.*]], %[[A]] : vector<4xf32>
+module {
+  gpu.module @k {
+    gpu.func @main(%x: memref<8xvector<4xf32>> {nn.operand = 0 : i64, llvm.noalias}, %offset: index {nn.offset_of = 0 : i64})
+        kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %v = memref.load %x[%offset] : memref<8xvector<4xf32>>
+      %exact = arith.addf %v, %v : vector<4xf32>
+      %free = arith.mulf %exact, %exact fastmath<contract> : vector<4xf32>
+      memref.store %free, %x[%offset] : memref<8xvector<4xf32>>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+// A choice between vectors has a vector of conditions; nothing rounds toward zero by itself.
+// CHECK-LABEL: spirv.module @choices
+// CHECK:         spirv.GL.Floor
+// CHECK:         %[[C:.*]] = spirv.CompositeConstruct %{{.*}} : (i1, i1, i1, i1) -> vector<4xi1>
+// CHECK:         spirv.Select %[[C]]
+module {
+  gpu.module @choices {
+    gpu.func @main(%x: memref<8xvector<4xf32>>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %id = gpu.thread_id x
+      %c3 = arith.constant 3 : index
+      %is = arith.cmpi ult, %id, %c3 : index
+      %v = memref.load %x[%id] : memref<8xvector<4xf32>>
+      %t = math.trunc %v : vector<4xf32>
+      %chosen = arith.select %is, %t, %v : vector<4xf32>
+      memref.store %chosen, %x[%id] : memref<8xvector<4xf32>>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+// Two operands in one buffer, and one that another may touch, are aliased; one alone is not.
+// CHECK-LABEL: spirv.module @shared
+// CHECK-SAME:    nn.aliased = array<i64: 0, 2>
+module {
+  gpu.module @shared {
+    gpu.func @main(%a: memref<8xf32> {nn.binding = 0 : i64, llvm.noalias}, %b: memref<8xf32> {nn.binding = 0 : i64, llvm.noalias},
+                   %c: memref<8xf32> {nn.binding = 1 : i64, llvm.noalias}, %d: memref<8xf32> {nn.binding = 2 : i64})
+        kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %c0 = arith.constant 0 : index
+      %v = memref.load %a[%c0] : memref<8xf32>
+      memref.store %v, %b[%c0] : memref<8xf32>
+      memref.store %v, %c[%c0] : memref<8xf32>
+      memref.store %v, %d[%c0] : memref<8xf32>
+      gpu.return
+    }
+  }
+}
