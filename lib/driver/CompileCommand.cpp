@@ -207,15 +207,16 @@ int compileModel() {
     return reportError(hash.takeError());
   compilation->plan.sourceHash = std::move(*hash);
   EmitOptions emitting = emitOptions(*options);
+  const std::string rulePath = depfile; // LLD, which links shared libraries, resets all options of LLVM's command line
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(facts.takeError());
   std::unique_ptr<OutputFiles> rule;
-  if (!depfile.empty()) {
+  if (!rulePath.empty()) {
     std::vector<std::string> targets{files->pathOf(libraryFileName(compilation->plan))};
     if (options->externWeights)
       targets.push_back(files->pathOf(weightsFileName(compilation->plan)));
-    auto written = writeDepfile(depfile, targets, filesRead);
+    auto written = writeDepfile(rulePath, targets, filesRead);
     if (!written)
       return reportError(written.takeError());
     rule = std::move(*written);
