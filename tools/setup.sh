@@ -12,7 +12,7 @@ esac
 build=(
   cmake ninja-build ccache git ca-certificates
   clang-22 lld-22 llvm-22-dev libmlir-22-dev mlir-22-tools  # mlir-22-tools: mlir-tblgen
-  liblld-22-dev                                             # links AArch64 programs in process for `nncc run`
+  liblld-22-dev                                             # links shared libraries, and programs for qemu, in process
   zlib1g-dev libzstd-dev                                    # LLVM's CMake files ask for them
   protobuf-compiler libprotobuf-dev libonnx-dev             # reads ONNX files
   libgtest-dev                                              # found at configuration
@@ -28,9 +28,20 @@ test=(
   mesa-vulkan-drivers vulkan-validationlayers spirv-tools   # a GPU in software, and what checks its use
   python3 python3-venv
 )
-command -v npm >/dev/null || test+=(npm)                      # fetches networks for the tests; Node's own packages bring it too
 packages=("${build[@]}")
 [ "${1-}" = --build ] || packages+=("${test[@]}")
+
+# Shows what a command says only if it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
@@ -51,8 +62,7 @@ if [ ${#missing[@]} -gt 0 ]; then
       "  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     as_root=(sudo)
   fi
-  say "installing ${#missing[@]} packages: ${missing[*]}"
-  "${as_root[@]}" apt-get update -q
+  quietly "${as_root[@]}" apt-get update -q
   unknown=()
   for package in "${missing[@]}"; do
     [ -n "$(apt-cache policy "$package" | sed -n 's/^ *Candidate: *//p' | grep -v '(none)')" ] || unknown+=("$package")
@@ -63,7 +73,11 @@ if [ ${#missing[@]} -gt 0 ]; then
          "on Debian 12 LLVM 22 comes from its security archive; /etc/apt/sources.list needs the line" \
          "  deb http://deb.debian.org/debian-security bookworm-security main"
   fi
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+  install=(env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get install -q --no-install-recommends "${missing[@]}")
+  say "installing ${#missing[@]} packages: ${missing[*]}"
+  { "${as_root[@]}" "${install[@]}" --assume-no 2>/dev/null || true; } |
+    sed -nE 's/^([0-9]+ upgraded, [0-9]+ newly installed).*/setup: \1/p; s/^(Need to get .* of archives|After this operation.*will be used)\.?$/setup: \1/p'
+  quietly "${as_root[@]}" "${install[@]}" -y
 fi
 [ "${1-}" != --build ] || { say "everything for building is here"; exit 0; }
 

@@ -104,7 +104,8 @@ def _download(package: str, folder: Path) -> Path:
     """Fetches `npm:NAME@VERSION` or `pypi:NAME@VERSION` into a folder and returns the package's file."""
     registry, specification = package.split(":", 1)
     if registry == "npm":
-        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), specification]
+        beside = Path(sys.executable).with_name("npm")  # of the Python environment of the tests
+        command = [str(beside) if beside.exists() else "npm", "pack", "--silent", "--pack-destination", str(folder), specification]
     else:
         name, version = specification.rsplit("@", 1)
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), f"{name}=={version}"]
