@@ -206,6 +206,13 @@ def check_threads(nncc, folder: Path):
     worker.join()
     assert ticks > 5, f"{ticks} steps of the interpreter during five runs"
     assert np.array_equal(large(nncc, folder, threads=3)[0](x, w), expected)
+    compiled: list = []
+    workers = [threading.Thread(target=lambda: compiled.append(nncc.compile(DIGITS)(image(6)))) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(compiled) == 3 and all(np.array_equal(result, compiled[0]) for result in compiled)
     clone, results = m.clone(), []
     workers = [threading.Thread(target=lambda model=model: results.append(model(x, w))) for model in (m, m, clone, clone)]
     for worker in workers:

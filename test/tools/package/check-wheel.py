@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the wheel and the tarball of a build and checks them without a clean system: size, tag, records, nothing of the build machine, and
-that the wheel works in an environment of its own. Usage: check-wheel.py BUILD WORK      leaves WORK/nncc-*.whl and WORK/nncc-*.tar.gz
+that the wheel works in an environment of its own, for CMake too. Usage: check-wheel.py BUILD WORK      leaves WORK/nncc-*.whl and WORK/nncc-*.tar.gz
 """
 import base64
 import hashlib
@@ -49,6 +49,12 @@ def main(build: Path, work: Path):
     subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel], check=True)
     path = f"{work}/venv/bin:/usr/bin:/bin"
     subprocess.run([python, SOURCE / "test" / "tools" / "package" / "inputs" / "wheel.py"], check=True, cwd=work, env={"PATH": path})
+    consumer = SOURCE / "test" / "tools" / "install" / "consumer"
+    found = subprocess.run([python, "-m", "nncc", "--cmake-dir"], check=True, capture_output=True, text=True).stdout.strip()
+    for command in (["cmake", "-S", consumer, "-B", work / "consumer", f"-Dnncc_DIR={found}", f"-DDEMO={SOURCE}/tools/demo"],
+                    ["cmake", "--build", work / "consumer"], [work / "consumer" / "program"], [work / "consumer" / "version"]):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(work / "consumer")
     shutil.rmtree(work / "venv")
 
 
