@@ -64,7 +64,32 @@ def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
     ```
   }];
   let options = [Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"1 << 20",
-                        "How many bytes a result may have more than its operands">];
+                        "How many bytes a result may have more than its operands">,
+                 Option<"keepQuantized", "keep-quantized", "bool", /*default=*/"false",
+                        "Leave nn.dequantize of constants for nncc-form-integers">];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
+def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
+  let summary = "Computes on integers what lies between dequantize and quantize";
+  let description = [{
+    Dequantize moves below, quantize above what only moves elements. Contractions of quantized tensors become sums of
+    products of bytes with a requantize, or a dequantize where floats are read; functions of one tensor become tables;
+    sums, products and means have forms of their own; limits that saturation sets anyway vanish. Constant weights
+    become `i8` without a zero point where they fit. A contraction whose sums could pass 2^31, by its weights, stays
+    float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit.
+
+    Requires N1 with nn.dequantize of constants unfolded, guarantees N1.
+
+    ```mlir
+    %0 = nn.dequantize %x, %sx, %zx : ...   %1 = nn.dequantize %w, %sw, %zw : ...
+    %2 = nn.matmul %0, %1 : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+    %3 = nn.quantize %2, %sy, %zy : ... -> tensor<2x5xui8>
+    // becomes
+    %2 = nn.matmul %x, %w zero_points (%zx, %zw) : tensor<2x3xui8>, tensor<3x5xi8> ... -> tensor<2x5xi32>
+    %3 = nn.requantize %2, %m, %zy : tensor<2x5xi32>, ... -> tensor<2x5xui8>
+    ```
+  }];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 

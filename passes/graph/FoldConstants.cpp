@@ -22,7 +22,7 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     for (Block &block : getOperation().getBody())
       // Operands come before their users: one walk folds whole chains.
       for (Operation &op : llvm::make_early_inc_range(block))
-        if (!isa<ConstantOp>(op))
+        if (!isa<ConstantOp>(op) && !(keepQuantized && isa<DequantizeOp>(op)))
           fold(&op);
   }
 

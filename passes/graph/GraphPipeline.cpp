@@ -12,6 +12,9 @@ void buildGraphPipeline(OpPassManager &manager) {
   // No pass behind this one meets an op that reads or makes a tensor without elements.
   function.addPass(createDropEmptyTensors());
   function.addPass(createDropUnusedOps());
+  function.addPass(createFoldConstants({.keepQuantized = true}));
+  // Before the layout is chosen: what is moved from here on is bytes. What stays float gets its constants as floats.
+  function.addPass(createFormIntegers());
   function.addPass(createFoldConstants());
   // Before the layout is chosen: fewer ops to carry transpositions through, products two-dimensional.
   function.addPass(createSimplify());

@@ -125,9 +125,10 @@ private:
     }
     maps.push_back(builder.getMultiDimIdentityMap(rank));
     SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+    OpBuilder outside(kernel); // `builder` itself is in the body while that is made
     linalg::GenericOp::create(
         builder, loc, inputs, output, maps, iterators, [&](OpBuilder &nested, Location, ValueRange arguments) {
-          ScalarMath math(nested, loc);
+          ScalarMath math(nested, loc, &outside);
           computed.clear();
           Value result = isCopy ? arguments.front() : math.toMemory(evaluate(math, value, map, arguments), element);
           linalg::YieldOp::create(nested, loc, result);

@@ -154,6 +154,8 @@ public:
     std::string text;
     llvm::raw_string_ostream stream(text);
     OpPrintingFlags flags;
+    // Tables are part of the code: none may be left out of the text for its length.
+    flags.elideLargeElementsAttrs(std::numeric_limits<int64_t>::max());
     function->print(stream, flags.printGenericOpForm().useLocalScope());
     func::FuncOp &shared = functions[text];
     isNew = !shared;

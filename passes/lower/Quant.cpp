@@ -74,7 +74,7 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
         return narrow(math::RoundEvenOp::create(builder, loc, steps), elementOf(sum.getOutput()));
       })
       .Case([&](nn::LookupOp lookup) {
-        return lookUp(builder, loc, makeConstantTable(builder, lookup.getTable()), in[0]);
+        return lookUp(builder, loc, makeConstantTable(outside, lookup.getTable()), in[0]);
       })
       .Default(Value());
 }

@@ -17,7 +17,9 @@ mlir::Type computeType(mlir::Type element);
 /// type or vectors of it. Everything returned is null where the function has no meaning on the type.
 class ScalarMath {
 public:
-  ScalarMath(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
+  /// outside  where tables are made, for a builder in a region that is not yet in a module
+  ScalarMath(mlir::OpBuilder &builder, mlir::Location loc, mlir::OpBuilder *outside = nullptr)
+      : builder(builder), outside(outside ? *outside : builder), loc(loc) {}
 
   /// Memory type -> compute type, and back. Both are the identity for most types.
   mlir::Value fromMemory(mlir::Value value, mlir::Type element);
@@ -58,7 +60,7 @@ private:
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool signOfDivisor);
   mlir::Value like(mlir::Value value, double number);
 
-  mlir::OpBuilder &builder;
+  mlir::OpBuilder &builder, &outside;
   mlir::Location loc;
 };
 

@@ -63,7 +63,8 @@ int64_t workOf(Operation *op) {
       op->hasTrait<OpTrait::IsTerminator>())
     return 0;
   auto vector = dyn_cast<VectorType>(type);
-  int64_t bits = vector ? vector.getNumElements() * std::max(8u, vector.getElementTypeBitWidth()) : 1;
+  auto bitsOf = [](Type element) { return element.isIndex() ? 64 : std::max(8u, element.getIntOrFloatBitWidth()); };
+  int64_t bits = vector ? vector.getNumElements() * bitsOf(vector.getElementType()) : 1;
   int64_t registers = llvm::divideCeil(bits, 256);
   // Polynomials of some twenty operations (passes/lower/MathFunctions.cpp); divisions and roots hold up as long as
   // some additions.

@@ -140,7 +140,7 @@ private:
         continue;
       }
       Operation *clone = builder.clone(inner, mapping);
-      if (lanes > 1 && !isa<memref::GetGlobalOp>(clone))
+      if (lanes > 1)
         for (Value result : clone->getResults())
           result.setType(VectorType::get({lanes}, result.getType()));
     }

@@ -1,0 +1,74 @@
+// What the rewrites of nncc-form-integers share: quantized tensors as the pass sees them.
+#ifndef NNCC_PASSES_GRAPH_FORMINTEGERS_H
+#define NNCC_PASSES_GRAPH_FORMINTEGERS_H
+#include "dialects/nn/ConstantData.h"
+#include "passes/graph/Simplify.h"
+#include <limits>
+
+namespace nncc {
+
+void addIntegerLayout(mlir::RewritePatternSet &patterns);       ///< what moves bytes instead of floats
+void addIntegerElementwise(mlir::RewritePatternSet &patterns);  ///< tables, sums, products, means
+void addIntegerContractions(mlir::RewritePatternSet &patterns); ///< contractions between dequantize and quantize
+/// What is left when those match nothing more: contractions whose results stay floats, signs of weights.
+void addIntegerRemains(mlir::RewritePatternSet &patterns);
+
+/// A scale and a zero point of a whole tensor, both known.
+struct Grid {
+  float scale;
+  int64_t zero;
+  mlir::Type element;
+
+  /// error   more than one of either, or one that is not known: nullopt
+  static std::optional<Grid> of(mlir::Value scale, mlir::Value zeroPoint);
+
+  int64_t low() const { return element.isUnsignedInteger() ? 0 : -(int64_t(1) << (bits() - 1)); }
+  int64_t high() const { return (int64_t(1) << (element.isUnsignedInteger() ? bits() : bits() - 1)) - 1; }
+  unsigned bits() const { return element.getIntOrFloatBitWidth(); }
+  bool isByte() const { return bits() == 8; }
+  /// The step of a number, as nn.quantize finds it.
+  int64_t stepOf(float real) const;
+  /// The farthest that a step is from the zero point.
+  int64_t reach() const { return std::max(high() - zero, zero - low()); }
+};
+
+/// A tensor of floats that stands for steps of 8 bits.
+struct Steps {
+  mlir::Value steps;
+  Grid grid;
+
+  /// `real` as made by an nn.dequantize.
+  static std::optional<Steps> of(mlir::Value real);
+};
+
+/// An nn.quantize, and what lies between it and the op that gives it something to round: limits, which are taken in
+/// steps, and ops that only move elements.
+struct Rounding {
+  nn::QuantizeOp quantize;
+  Grid grid;
+  mlir::Value source; ///< what is limited and rounded
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+
+  /// error   16 bits, unknown parameters: nullopt
+  static std::optional<Rounding> of(nn::QuantizeOp quantize);
+  /// Takes another limit in front of those known.
+  void limit(mlir::Operation *op);
+  static bool isLimit(mlir::Operation *op);
+  /// The steps within the limits; saturation has done what no limit is narrower than.
+  mlir::Value limited(mlir::PatternRewriter &rewriter, mlir::Value steps) const;
+};
+
+/// A constant [1, 1, ...] of a rank.
+mlir::Value oneNumber(mlir::PatternRewriter &rewriter, mlir::Location location, mlir::Type element, int64_t rank,
+                      double number);
+mlir::Value oneStep(mlir::PatternRewriter &rewriter, mlir::Location location, mlir::Type element, int64_t rank,
+                    int64_t number);
+
+/// The value in another shape of as many elements.
+mlir::Value viewed(mlir::PatternRewriter &rewriter, mlir::Value value, llvm::ArrayRef<int64_t> shape);
+
+/// The dim of a reshape's result that dim `dim` of its input became; nullopt when it was split or joined.
+std::optional<int64_t> dimBehindReshape(mlir::RankedTensorType from, mlir::RankedTensorType to, int64_t dim);
+
+} // namespace nncc
+#endif

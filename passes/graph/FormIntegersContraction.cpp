@@ -1,0 +1,396 @@
+// Convolutions and matrix products of quantized tensors as sums of products of bytes.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Origin.h"
+#include "passes/graph/FormIntegers.h"
+#include "passes/graph/Permute.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+namespace {
+
+bool isContraction(Operation *op) { return isa_and_nonnull<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
+
+Value biasOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case<Conv2DOp, ConvTranspose2DOp, MatMulOp>([](auto contraction) { return contraction.getBias(); })
+      .Default(Value());
+}
+
+/// The dim of the right operand that numbers output channels.
+int64_t channelDim(Operation *op) {
+  auto matmul = dyn_cast<MatMulOp>(op);
+  return matmul ? typeOf(matmul.getRhs()).getRank() - (matmul.getTransposeB() ? 2 : 1) : 0;
+}
+
+/// True when a parameter is one number, or one for each index of a dim.
+bool isAlong(Value parameter, int64_t dim) {
+  RankedTensorType type = typeOf(parameter);
+  return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
+}
+
+/// Of each output channel: the sum of magnitudes of the weights less their zero point.
+std::vector<double> magnitudes(const ConstantReader &weights, const ConstantReader &zeros, int64_t dim) {
+  ArrayRef<int64_t> shape = weights.getType().getShape();
+  int64_t inner = 1, channels = shape[dim];
+  for (int64_t size : shape.drop_front(dim + 1))
+    inner *= size;
+  std::vector<double> sums(channels, 0);
+  for (int64_t i = 0, e = weights.size(); i < e; ++i) {
+    int64_t channel = i / inner % channels;
+    sums[channel] += std::fabs((double)(weights.getInteger(i) - zeros.getInteger(zeros.size() == 1 ? 0 : channel)));
+  }
+  return sums;
+}
+
+/// A contraction of quantized tensors, and what can be said of its sums.
+struct Product {
+  Operation *op;
+  Steps left;
+  DequantizeOp right;
+  SmallVector<float> scales; ///< of the sums: one, or one for each output channel
+  std::vector<double> most;  ///< of each output channel: the largest magnitude of a sum without bias
+
+  static std::optional<Product> of(Operation *op) {
+    if (!isContraction(op))
+      return std::nullopt;
+    auto left = Steps::of(op->getOperand(0));
+    auto right = op->getOperand(1).getDefiningOp<DequantizeOp>();
+    if (!left || !right || !typeOf(right.getInput()).getElementType().isInteger(8))
+      return std::nullopt;
+    auto scale = ConstantReader::get(right.getScale()), zero = ConstantReader::get(right.getZeroPoint());
+    int64_t dim = channelDim(op);
+    if (!scale || !zero || !isAlong(right.getScale(), dim) || !isAlong(right.getZeroPoint(), dim))
+      return std::nullopt;
+    Product product{op, *left, right, {}, {}};
+    for (int64_t c = 0; c < scale->size(); ++c) {
+      float number = left->grid.scale * scale->get<float>(c);
+      if (!(number >= std::numeric_limits<float>::min()) || std::isinf(number))
+        return std::nullopt;
+      product.scales.push_back(number);
+    }
+    if (auto weights = ConstantReader::get(right.getInput())) {
+      product.most = magnitudes(*weights, *zero, dim);
+    } else {
+      int64_t depth = typeOf(op->getOperand(0)).getShape().back();
+      if (!isa<MatMulOp>(op) || scale->size() != 1 || zero->size() != 1)
+        return std::nullopt;
+      Grid grid{1, zero->getInteger(0), zero->getElementType()};
+      product.most.assign(product.channels(), (double)depth * grid.reach());
+    }
+    for (double &sum : product.most)
+      sum *= left->grid.reach();
+    return product;
+  }
+
+  int64_t channels() const { return typeOf(op->getResult(0)).getShape().back(); }
+  float scaleOf(int64_t channel) const { return scales[scales.size() == 1 ? 0 : channel]; }
+
+  /// The steps that the op's own bias is, of each channel; nullopt where it is not known.
+  std::optional<std::vector<double>> biasSteps() const {
+    std::vector<double> steps(channels(), 0);
+    Value bias = biasOf(op);
+    if (!bias)
+      return steps;
+    if (auto reader = ConstantReader::get(bias)) {
+      for (int64_t c = 0; c < channels(); ++c)
+        steps[c] = reader->getFloat(c) / (double)scaleOf(c);
+      return steps;
+    }
+    auto dequantize = bias.getDefiningOp<DequantizeOp>();
+    auto values = dequantize ? ConstantReader::get(dequantize.getInput()) : std::nullopt;
+    auto scale = values ? ConstantReader::get(dequantize.getScale()) : std::nullopt;
+    auto zero = scale ? ConstantReader::get(dequantize.getZeroPoint()) : std::nullopt;
+    if (!zero)
+      return std::nullopt;
+    for (int64_t c = 0; c < channels(); ++c) {
+      double ratio = (double)scale->get<float>(scale->size() == 1 ? 0 : c) / scaleOf(c);
+      double value = values->getInteger(c) - zero->getInteger(zero->size() == 1 ? 0 : c);
+      // Of the same scale as the sums, but for its last places: then it is what is added to them.
+      steps[c] = std::fabs(ratio - 1) < 1e-5 ? value : value * ratio;
+    }
+    return steps;
+  }
+
+  /// The sums in i32, with a bias; null where one of them could pass 2^31.
+  Value sums(PatternRewriter &rewriter, Location loc, ArrayRef<double> bias) const {
+    ConstantBuilder numbers(RankedTensorType::get({channels()}, rewriter.getI32Type()));
+    bool hasBias = false;
+    for (auto [c, steps] : llvm::enumerate(bias)) {
+      double number = std::nearbyint(steps);
+      if (!(most[c] + std::fabs(number) < 2147483648.0))
+        return {};
+      hasBias |= number != 0;
+      numbers.setInteger(c, (int64_t)number);
+    }
+    Value added =
+        hasBias ? Value(ConstantOp::create(rewriter, loc, numbers.finish(constantName(op->getResult(0)) + ".bias")))
+                : Value();
+    auto type = typeOf(op->getResult(0)).clone(rewriter.getI32Type());
+    DequantizeOp dequantize = right;
+    Value x = left.steps, w = dequantize.getInput(), wZero = dequantize.getZeroPoint();
+    auto leftZero = [&](int64_t rank) { return oneStep(rewriter, loc, left.grid.element, rank, left.grid.zero); };
+    auto rightZero = [&] { return viewed(rewriter, wZero, {typeOf(wZero).getNumElements()}); };
+    return llvm::TypeSwitch<Operation *, Value>(op)
+        .Case([&](Conv2DOp conv) {
+          return Conv2DOp::create(rewriter, loc, type, x, w, added, leftZero(1), rightZero(), conv.getStrides(),
+                                  conv.getPads(), conv.getDilations(), conv.getGroups());
+        })
+        .Case([&](ConvTranspose2DOp conv) {
+          return ConvTranspose2DOp::create(rewriter, loc, type, x, w, added, leftZero(1), rightZero(),
+                                           conv.getStrides(), conv.getPads(), conv.getDilations(),
+                                           conv.getOutputPadding(), conv.getGroups());
+        })
+        .Case([&](MatMulOp matmul) {
+          return MatMulOp::create(rewriter, loc, type, x, w, added, leftZero(type.getRank()), wZero,
+                                  matmul.getTransposeB());
+        })
+        .Default(Value());
+  }
+
+  /// A number for each channel as it goes with the sums; one where all are equal.
+  Value perChannel(PatternRewriter &rewriter, Location loc, ArrayRef<float> numbers) const {
+    int64_t rank = typeOf(op->getResult(0)).getRank();
+    if (llvm::all_equal(numbers))
+      return oneNumber(rewriter, loc, rewriter.getF32Type(), rank, numbers[0]);
+    SmallVector<int64_t> shape(rank, 1);
+    shape.back() = channels();
+    ConstantBuilder builder(RankedTensorType::get(shape, rewriter.getF32Type()));
+    for (auto [c, number] : llvm::enumerate(numbers))
+      builder.set<float>(c, number);
+    return ConstantOp::create(rewriter, loc, builder.finish(constantName(op->getResult(0)) + ".scale"));
+  }
+};
+
+/// What lies between a contraction and the quantize behind it: y = x * scale + shift per channel, then limits; ops that
+/// only move elements anywhere.
+class Chain {
+public:
+  Operation *contraction = nullptr;
+  SmallVector<double> scale, shift;
+  SmallVector<Operation *> moves; ///< in order
+  SmallVector<Location> locations;
+
+  /// Follows `rounding` up. error   anything else on the way, or read elsewhere: nullopt
+  static std::optional<Chain> of(Rounding &rounding) {
+    Chain chain;
+    SmallVector<Operation *> above; // from the quantize up
+    Value value = rounding.source;
+    bool mayLimit = true;
+    for (;;) {
+      Operation *op = value.getDefiningOp();
+      if (!op || !value.hasOneUse())
+        return std::nullopt;
+      if (isContraction(op)) {
+        chain.contraction = op;
+        break;
+      }
+      if (Rounding::isLimit(op)) {
+        if (!mayLimit)
+          return std::nullopt;
+        rounding.limit(op);
+      } else if (!isa<TransposeOp, ReshapeOp, BinaryOp>(op)) {
+        return std::nullopt;
+      } else if (isa<BinaryOp>(op)) {
+        mayLimit = false; // a limit in front of it is of other numbers
+      }
+      above.push_back(op);
+      value = op->getOperand(isa<BinaryOp>(op) && getConstantValue(op->getOperand(0)) ? 1 : 0);
+    }
+    return chain.walk(llvm::reverse(above)) ? std::optional(std::move(chain)) : std::nullopt;
+  }
+
+  bool isScaled() const {
+    return llvm::any_of(scale, [](double number) { return number != 1; });
+  }
+
+private:
+  template <typename Ops> bool walk(Ops ops) {
+    RankedTensorType type = typeOf(contraction->getResult(0));
+    scale.assign(type.getShape().back(), 1);
+    shift.assign(type.getShape().back(), 0);
+    locations.push_back(contraction->getLoc());
+    std::optional<int64_t> channel = type.getRank() - 1;
+    for (Operation *op : ops) {
+      locations.push_back(op->getLoc());
+      if (auto binary = dyn_cast<BinaryOp>(op)) {
+        if (!append(binary, channel))
+          return false;
+      } else if (auto transpose = dyn_cast<TransposeOp>(op)) {
+        moves.push_back(op);
+        if (channel)
+          channel = llvm::find(transpose.getPerm(), *channel) - transpose.getPerm().begin();
+      } else if (auto reshape = dyn_cast<ReshapeOp>(op)) {
+        moves.push_back(op);
+        if (channel)
+          channel = dimBehindReshape(typeOf(reshape.getInput()), reshape.getType(), *channel);
+      }
+    }
+    return true;
+  }
+
+  bool append(BinaryOp op, std::optional<int64_t> channel) {
+    bool isLeft = getConstantValue(op.getLhs()) != nullptr;
+    Value other = isLeft ? op.getLhs() : op.getRhs();
+    auto numbers = ConstantReader::get(other);
+    bool isCommutative = op.getKind() == BinaryKind::add || op.getKind() == BinaryKind::mul;
+    bool isKnown = isCommutative || (!isLeft && (op.getKind() == BinaryKind::sub || op.getKind() == BinaryKind::div));
+    if (!numbers || !isKnown || op.getType() != (isLeft ? op.getRhs() : op.getLhs()).getType())
+      return false;
+    if (numbers->size() != 1 && (!channel || !isAlong(other, *channel)))
+      return false;
+    for (size_t c = 0; c < scale.size(); ++c) {
+      double number = numbers->getFloat(numbers->size() == 1 ? 0 : c);
+      switch (op.getKind()) {
+      case BinaryKind::add:
+        shift[c] += number;
+        break;
+      case BinaryKind::sub:
+        shift[c] -= number;
+        break;
+      case BinaryKind::mul:
+        scale[c] *= number, shift[c] *= number;
+        break;
+      default:
+        scale[c] /= number, shift[c] /= number;
+      }
+    }
+    return true;
+  }
+};
+
+/// quantize(contraction(dequantize(x), dequantize(w))) -> requantize(contraction(x, w))
+struct ContractSteps : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto rounding = Rounding::of(op);
+    auto chain = rounding ? Chain::of(*rounding) : std::nullopt;
+    auto product = chain ? Product::of(chain->contraction) : std::nullopt;
+    auto bias = product ? product->biasSteps() : std::nullopt;
+    if (!bias)
+      return rewriter.notifyMatchFailure(op, "no contraction of quantized tensors");
+    SmallVector<float> multipliers;
+    for (int64_t c = 0; c < product->channels(); ++c) {
+      double scale = chain->scale[c];
+      if (!std::isfinite(scale) || scale == 0 || !std::isfinite(chain->shift[c]))
+        return rewriter.notifyMatchFailure(op, "a channel that is scaled by 0");
+      (*bias)[c] += chain->shift[c] / scale / product->scaleOf(c);
+      multipliers.push_back(scale == 1 ? product->scaleOf(c) / rounding->grid.scale
+                                       : (float)(product->scaleOf(c) * scale / rounding->grid.scale));
+    }
+    chain->locations.push_back(op.getLoc());
+    Location loc = rewriter.getFusedLoc(chain->locations);
+    Value sums = product->sums(rewriter, loc, *bias);
+    if (!sums)
+      return rewriter.notifyMatchFailure(op, "sums could pass 2^31");
+    Value steps = RequantizeOp::create(
+        rewriter, loc, sums, product->perChannel(rewriter, loc, multipliers),
+        oneStep(rewriter, loc, rounding->grid.element, typeOf(sums).getRank(), rounding->grid.zero));
+    steps = rounding->limited(rewriter, steps);
+    for (Operation *move : chain->moves) {
+      OperationState state(move->getLoc(), move->getName().getStringRef(), steps,
+                           typeOf(move->getResult(0)).clone(rounding->grid.element), move->getAttrs());
+      steps = rewriter.create(state)->getResult(0);
+      setOrigin(steps, {});
+    }
+    replaceKeepingOrigin(rewriter, op, steps);
+    return success();
+  }
+};
+
+/// contraction(dequantize(x), dequantize(w)) whose result is read as floats -> dequantize(contraction(x, w))
+template <typename ContractionOp> struct ContractToFloats : OpRewritePattern<ContractionOp> {
+  using OpRewritePattern<ContractionOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(ContractionOp op, PatternRewriter &rewriter) const override {
+    auto product = Product::of(op);
+    auto bias = product ? product->biasSteps() : std::nullopt;
+    Value sums = bias ? product->sums(rewriter, op.getLoc(), *bias) : Value();
+    if (!sums)
+      return rewriter.notifyMatchFailure(op, "not of quantized tensors, or sums could pass 2^31");
+    SmallVector<float> scales;
+    for (int64_t c = 0; c < product->channels(); ++c)
+      scales.push_back(product->scaleOf(c));
+    Value zero = oneStep(rewriter, op.getLoc(), rewriter.getI32Type(), typeOf(sums).getRank(), 0);
+    replaceKeepingOrigin(
+        rewriter, op,
+        DequantizeOp::create(rewriter, op.getLoc(), sums, product->perChannel(rewriter, op.getLoc(), scales), zero));
+    return success();
+  }
+};
+
+/// Constant weights, less their zero points, as i8 where they fit: what machines multiply, and no zero point is left.
+template <typename ContractionOp> struct SignWeights : OpRewritePattern<ContractionOp> {
+  using OpRewritePattern<ContractionOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(ContractionOp op, PatternRewriter &rewriter) const override {
+    MutableOperandRange leftZero = this->leftZero(op), rightZero = this->rightZero(op);
+    if (leftZero.empty())
+      return rewriter.notifyMatchFailure(op, "no zero points");
+    auto isZero = [](OpOperand &operand) {
+      auto zero = ConstantReader::get(operand.get());
+      return zero &&
+             llvm::all_of(llvm::seq<int64_t>(0, zero->size()), [&](int64_t i) { return zero->getInteger(i) == 0; });
+    };
+    OpOperand &right = op->getOpOperand(1);
+    bool isSigned = typeOf(right.get()).getElementType().isSignlessInteger(8);
+    if (isSigned && isZero(rightZero[0])) {
+      if (!isZero(leftZero[0]))
+        return rewriter.notifyMatchFailure(op, "done");
+      rewriter.modifyOpInPlace(op, [&] {
+        this->rightZero(op).clear();
+        this->leftZero(op).clear();
+      });
+      return success();
+    }
+    auto weights = ConstantReader::get(right.get()), zeros = ConstantReader::get(rightZero[0].get());
+    int64_t dim = channelDim(op);
+    // The zero points of a matrix have its rank, those of a filter are a list.
+    if (!weights || !zeros || (zeros->size() != 1 && zeros->size() != weights->getType().getDimSize(dim)))
+      return rewriter.notifyMatchFailure(op, "not constant");
+    Value fitting = centered(rewriter, *weights, *zeros, dim, right.get());
+    if (!fitting)
+      return rewriter.notifyMatchFailure(op, "more than 8 bits");
+    int64_t rank = typeOf(rightZero[0].get()).getRank();
+    Value zero = oneStep(rewriter, op.getLoc(), rewriter.getI8Type(), rank, 0);
+    rewriter.modifyOpInPlace(op, [&] {
+      op->setOperand(1, fitting);
+      this->rightZero(op).assign(zero);
+    });
+    return success();
+  }
+
+private:
+  static MutableOperandRange leftZero(MatMulOp op) { return op.getLhsZeroPointMutable(); }
+  static MutableOperandRange rightZero(MatMulOp op) { return op.getRhsZeroPointMutable(); }
+  template <typename Op> static MutableOperandRange leftZero(Op op) { return op.getInputZeroPointMutable(); }
+  template <typename Op> static MutableOperandRange rightZero(Op op) { return op.getFilterZeroPointMutable(); }
+
+  static Value centered(PatternRewriter &rewriter, const ConstantReader &weights, const ConstantReader &zeros,
+                        int64_t dim, Value old) {
+    RankedTensorType type = weights.getType();
+    int64_t inner = 1;
+    for (int64_t size : type.getShape().drop_front(dim + 1))
+      inner *= size;
+    ConstantBuilder result(RankedTensorType::get(type.getShape(), rewriter.getI8Type()));
+    for (int64_t i = 0, e = weights.size(); i < e; ++i) {
+      int64_t number =
+          weights.getInteger(i) - zeros.getInteger(zeros.size() == 1 ? 0 : i / inner % type.getDimSize(dim));
+      if (number < -128 || number > 127)
+        return {};
+      result.set<int8_t>(i, (int8_t)number);
+    }
+    return ConstantOp::create(rewriter, old.getLoc(), result.finish(constantName(old)));
+  }
+};
+} // namespace
+
+void addIntegerContractions(RewritePatternSet &patterns) { patterns.add<ContractSteps>(patterns.getContext()); }
+
+void addIntegerRemains(RewritePatternSet &patterns) {
+  patterns.add<ContractToFloats<Conv2DOp>, ContractToFloats<ConvTranspose2DOp>, ContractToFloats<MatMulOp>,
+               SignWeights<Conv2DOp>, SignWeights<ConvTranspose2DOp>, SignWeights<MatMulOp>>(patterns.getContext());
+}
+
+} // namespace nncc

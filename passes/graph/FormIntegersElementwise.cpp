@@ -1,0 +1,330 @@
+// Functions of quantized values as integers: tables of single values, sums and products of two, means.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Evaluate.h"
+#include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/graph/FormIntegers.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+namespace {
+
+// Longer functions are not written between two quantized tensors.
+constexpr size_t kMostOps = 32;
+
+Value replaceRounding(PatternRewriter &rewriter, const Rounding &rounding, Value steps) {
+  Value limited = rounding.limited(rewriter, steps);
+  QuantizeOp quantize = rounding.quantize;
+  replaceKeepingOrigin(rewriter, quantize, limited);
+  return limited;
+}
+
+//===-- Tables -----------------------------------------------------------===//
+
+/// A function of one quantized tensor and constants of one number.
+struct UnaryFunction {
+  DequantizeOp source;
+  SmallVector<Operation *> ops; ///< in order
+
+  static std::optional<UnaryFunction> of(Value result) {
+    UnaryFunction function;
+    llvm::SetVector<Operation *> seen;
+    if (!function.collect(result, seen) || !function.source)
+      return std::nullopt;
+    function.ops = llvm::to_vector(seen);
+    return function;
+  }
+
+private:
+  /// Operands before their users.
+  bool collect(Value value, llvm::SetVector<Operation *> &seen) {
+    Operation *op = value.getDefiningOp();
+    if (!op || seen.size() > kMostOps)
+      return false;
+    if (seen.contains(op) || op == source)
+      return true;
+    if (auto dequantize = dyn_cast<DequantizeOp>(op); dequantize && !getConstantValue(dequantize.getInput())) {
+      if (source)
+        return false;
+      source = dequantize;
+      return true;
+    }
+    if (isa<ConstantOp>(op))
+      return typeOf(value).getNumElements() == 1 || isa<SplatElementsAttr>(getConstantValue(value));
+    bool isConstantStep = isa<DequantizeOp>(op) && typeOf(value).getNumElements() == 1;
+    if (!isConstantStep && !isa<UnaryOp, BinaryOp, SelectOp, CastOp>(op))
+      return false;
+    for (Value operand : op->getOperands())
+      if (!collect(operand, seen))
+        return false;
+    seen.insert(op);
+    return true;
+  }
+};
+
+/// The function on a list of 256 values, evaluated in f64: `ops` become copies in front of `at`, and are gone after.
+class TableMaker {
+public:
+  TableMaker(PatternRewriter &rewriter, Location loc) : rewriter(rewriter), loc(loc) {}
+
+  /// The table of quantize(function(dequantize(byte))), null where a part of it is not evaluated.
+  ElementsAttr make(const UnaryFunction &function, QuantizeOp quantize, Grid from) {
+    auto list = [&](Type element) { return RankedTensorType::get({256}, element); };
+    ConstantBuilder bytes(list(from.element));
+    for (int64_t i = 0; i < 256; ++i)
+      bytes.set<uint8_t>(i, i);
+    DequantizeOp source = function.source;
+    mapping.map(source.getInput(), constant(bytes.finish("")));
+    Value real = evaluated(clone(source, list(rewriter.getF32Type())));
+    if (real)
+      mapping.map(source.getResult(), evaluated(CastOp::create(rewriter, loc, list(rewriter.getF64Type()), real)));
+    for (Operation *op : function.ops) {
+      if (!real)
+        break;
+      real = evaluated(clone(op, widened(op)));
+      if (real && isa<DequantizeOp>(op))
+        real = evaluated(CastOp::create(rewriter, loc, typeOf(real).clone(rewriter.getF64Type()), real));
+      if (real)
+        mapping.map(op->getResult(0), real);
+    }
+    Value last = real ? mapping.lookupOrNull(quantize.getInput()) : Value();
+    ElementsAttr table;
+    if (last && typeOf(last).getNumElements() == 256) {
+      Value narrow = evaluated(CastOp::create(rewriter, loc, list(rewriter.getF32Type()), last));
+      if (narrow)
+        mapping.map(quantize.getInput(), narrow);
+      Value steps = narrow ? evaluated(clone(quantize, list(quantize.getType().getElementType()))) : Value();
+      if (steps)
+        table = getConstantValue(steps);
+    }
+    for (Operation *op : llvm::reverse(made))
+      rewriter.eraseOp(op);
+    return table;
+  }
+
+private:
+  Type wide(Type element) { return element.isF32() ? Type(rewriter.getF64Type()) : element; }
+
+  /// What an op makes of lists: the longest of its operands, with elements as wide.
+  RankedTensorType widened(Operation *op) {
+    int64_t size = 1;
+    for (Value operand : op->getOperands())
+      size = std::max(size, typeOf(mapped(operand)).getNumElements());
+    Type element = typeOf(op->getResult(0)).getElementType();
+    return RankedTensorType::get({size}, isa<DequantizeOp>(op) ? element : wide(element));
+  }
+
+  /// An operand as a list: constants have one number.
+  Value mapped(Value operand) {
+    if (Value known = mapping.lookupOrNull(operand))
+      return known;
+    auto reader = ConstantReader::get(operand);
+    ConstantBuilder one(RankedTensorType::get({1}, reader->getElementType()));
+    llvm::copy(reader->getBytes().take_front(one.getBytes().size()), one.getBytes().begin());
+    Value value = constant(one.finish(""));
+    mapping.map(operand, value);
+    return value;
+  }
+
+  Operation *clone(Operation *op, RankedTensorType type) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      Value value = mapped(operand);
+      bool isReal = typeOf(value).getElementType().isF32() && !isa<DequantizeOp, QuantizeOp>(op);
+      if (isReal)
+        value = evaluated(CastOp::create(rewriter, loc, typeOf(value).clone(rewriter.getF64Type()), value));
+      operands.push_back(value);
+    }
+    OperationState state(loc, op->getName().getStringRef(), operands, type, op->getAttrs());
+    return rewriter.create(state);
+  }
+
+  Value constant(ElementsAttr value) {
+    auto op = ConstantOp::create(rewriter, loc, value);
+    made.push_back(op);
+    return op;
+  }
+
+  Value evaluated(Operation *op) {
+    ElementsAttr value = nn::evaluate(op, "table", {});
+    rewriter.eraseOp(op);
+    return value ? constant(value) : Value();
+  }
+
+  PatternRewriter &rewriter;
+  Location loc;
+  IRMapping mapping;
+  SmallVector<Operation *> made;
+};
+
+/// quantize(f(dequantize(x))) -> a table of 256 bytes, or x itself where the table says so.
+struct TableFromFunction : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto to = Grid::of(op.getScale(), op.getZeroPoint());
+    auto function = to && to->isByte() ? UnaryFunction::of(op.getInput()) : std::nullopt;
+    if (!function)
+      return rewriter.notifyMatchFailure(op, "no function of one quantized tensor");
+    auto from = Grid::of(function->source.getScale(), function->source.getZeroPoint());
+    Value x = function->source.getInput();
+    if (!from || !from->isByte() || typeOf(x).getShape() != op.getType().getShape())
+      return rewriter.notifyMatchFailure(op, "not of bytes, or broadcast");
+    ElementsAttr table = TableMaker(rewriter, op.getLoc()).make(*function, op, *from);
+    auto bytes = table ? ConstantReader::get(table) : std::nullopt;
+    if (!bytes)
+      return rewriter.notifyMatchFailure(op, "not evaluated");
+    bool isIdentity = from->element == to->element;
+    for (int64_t i = 0; i < 256 && isIdentity; ++i)
+      isIdentity = bytes->get<uint8_t>(i) == i;
+    replaceKeepingOrigin(rewriter, op, isIdentity ? x : Value(LookupOp::create(rewriter, op.getLoc(), x, table)));
+    return success();
+  }
+};
+
+//===-- Two tensors ------------------------------------------------------===//
+
+/// quantize(dequantize(a) + dequantize(b))
+struct SumOfSteps : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto rounding = Rounding::of(op);
+    BinaryOp sum = rounding ? binaryOf(rounding->source, BinaryKind::add) : BinaryOp();
+    auto a = sum ? Steps::of(sum.getLhs()) : std::nullopt, b = sum ? Steps::of(sum.getRhs()) : std::nullopt;
+    if (!a || !b || !sum->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no sum of quantized tensors");
+    // Rounded in f32 after each step, as onnxruntime's kernel finds them.
+    volatile float ofA = a->grid.scale / rounding->grid.scale, ofB = b->grid.scale / rounding->grid.scale;
+    volatile float zeroA = ofA * (float)a->grid.zero, zeroB = ofB * (float)b->grid.zero;
+    volatile float zeros = zeroA + zeroB;
+    volatile float offset = (float)rounding->grid.zero - zeros;
+    auto one = [&](float number) {
+      return oneNumber(rewriter, op.getLoc(), rewriter.getF32Type(), op.getType().getRank(), number);
+    };
+    Location loc = rewriter.getFusedLoc({sum.getLoc(), op.getLoc()});
+    Value steps =
+        RequantizeSumOp::create(rewriter, loc, op.getType(), a->steps, one(ofA), b->steps, one(ofB), one(offset));
+    replaceRounding(rewriter, *rounding, steps);
+    return success();
+  }
+};
+
+/// Steps less their zero point, in 32 bits.
+Value centered(PatternRewriter &rewriter, Location loc, const Steps &of) {
+  Type i32 = rewriter.getI32Type();
+  auto type = typeOf(of.steps).clone(i32);
+  Value wide = CastOp::create(rewriter, loc, type, of.steps);
+  if (of.grid.zero == 0)
+    return wide;
+  Value zero = oneStep(rewriter, loc, i32, type.getRank(), of.grid.zero);
+  return BinaryOp::create(rewriter, loc, BinaryKind::sub, wide, zero);
+}
+
+Value requantized(PatternRewriter &rewriter, Location loc, Value sums, float multiplier, const Grid &to) {
+  int64_t rank = typeOf(sums).getRank();
+  return RequantizeOp::create(rewriter, loc, sums, oneNumber(rewriter, loc, rewriter.getF32Type(), rank, multiplier),
+                              oneStep(rewriter, loc, to.element, rank, to.zero));
+}
+
+/// quantize(dequantize(a) * dequantize(b))
+struct ProductOfSteps : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto rounding = Rounding::of(op);
+    BinaryOp product = rounding ? binaryOf(rounding->source, BinaryKind::mul) : BinaryOp();
+    auto a = product ? Steps::of(product.getLhs()) : std::nullopt,
+         b = product ? Steps::of(product.getRhs()) : std::nullopt;
+    if (!a || !b || !product->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no product of quantized tensors");
+    Location loc = rewriter.getFusedLoc({product.getLoc(), op.getLoc()});
+    volatile float scales = a->grid.scale * b->grid.scale;
+    Value integers =
+        BinaryOp::create(rewriter, loc, BinaryKind::mul, centered(rewriter, loc, *a), centered(rewriter, loc, *b));
+    replaceRounding(rewriter, *rounding,
+                    requantized(rewriter, loc, integers, scales / rounding->grid.scale, rounding->grid));
+    return success();
+  }
+};
+
+/// quantize(mean(dequantize(x))): the sum of the steps is requantized.
+struct MeanOfSteps : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto rounding = Rounding::of(op);
+    auto mean = rounding ? rounding->source.getDefiningOp<ReduceOp>() : ReduceOp();
+    auto x = mean && mean.getKind() == ReduceKind::mean ? Steps::of(mean.getInput()) : std::nullopt;
+    if (!x || !mean->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no mean of a quantized tensor");
+    int64_t count = typeOf(x->steps).getNumElements() / std::max<int64_t>(1, mean.getType().getNumElements());
+    if (count < 1 || count > INT32_MAX / 256)
+      return rewriter.notifyMatchFailure(op, "the sum could wrap");
+    Location loc = rewriter.getFusedLoc({mean.getLoc(), op.getLoc()});
+    Type i32 = rewriter.getI32Type();
+    Value wide = CastOp::create(rewriter, loc, typeOf(x->steps).clone(i32), x->steps);
+    Value sum = ReduceOp::create(rewriter, loc, ReduceKind::sum, wide, mean.getAxes());
+    if (x->grid.zero != 0)
+      sum = BinaryOp::create(rewriter, loc, BinaryKind::add, sum,
+                             oneStep(rewriter, loc, i32, typeOf(sum).getRank(), -count * x->grid.zero));
+    volatile float divisor = (float)count * rounding->grid.scale;
+    replaceRounding(rewriter, *rounding, requantized(rewriter, loc, sum, x->grid.scale / divisor, rounding->grid));
+    return success();
+  }
+};
+
+/// quantize(mean of windows of dequantize(x)): sums are those of a convolution with ones. The zero point is added
+/// before the rounding, which is to even steps.
+struct MeanOfWindows : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto rounding = Rounding::of(op);
+    auto pool = rounding ? rounding->source.getDefiningOp<Pool2DOp>() : Pool2DOp();
+    auto x = pool && pool.getKind() == PoolKind::average ? Steps::of(pool.getInput()) : std::nullopt;
+    if (!x || !pool->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "no mean of windows of a quantized tensor");
+    auto isZero = [](int64_t number) { return number == 0; };
+    bool hasOneCount =
+        llvm::all_of(pool.getOverhang(), isZero) && (pool.getCountIncludePad() || llvm::all_of(pool.getPads(), isZero));
+    int64_t count = pool.getKernel()[0] * pool.getKernel()[1];
+    if (!hasOneCount || count > INT32_MAX / 256)
+      return rewriter.notifyMatchFailure(op, "windows of several sizes, or sums that could wrap");
+    Location loc = rewriter.getFusedLoc({pool.getLoc(), op.getLoc()});
+    int64_t channels = pool.getType().getShape().back();
+    auto filterType =
+        RankedTensorType::get({channels, pool.getKernel()[0], pool.getKernel()[1], 1}, rewriter.getI8Type());
+    Value ones = ConstantOp::create(rewriter, loc, DenseElementsAttr::get(filterType, rewriter.getI8IntegerAttr(1)));
+    Value sums = Conv2DOp::create(rewriter, loc, pool.getType().clone(rewriter.getI32Type()), x->steps, ones, Value(),
+                                  oneStep(rewriter, loc, x->grid.element, 1, x->grid.zero),
+                                  oneStep(rewriter, loc, rewriter.getI8Type(), 1, 0), pool.getStrides(), pool.getPads(),
+                                  pool.getDilations(), channels);
+    replaceRounding(rewriter, *rounding, rounded(rewriter, loc, sums, x->grid.scale, count, rounding->grid));
+    return success();
+  }
+
+private:
+  static Value rounded(PatternRewriter &rewriter, Location loc, Value sums, float scale, int64_t count,
+                       const Grid &to) {
+    Type f32 = rewriter.getF32Type();
+    auto type = typeOf(sums).clone(f32);
+    auto one = [&](double number) { return oneNumber(rewriter, loc, f32, type.getRank(), number); };
+    volatile float divisor = (float)count * to.scale;
+    Value steps = CastOp::create(rewriter, loc, type, sums);
+    steps = BinaryOp::create(rewriter, loc, BinaryKind::mul, steps, one(scale / divisor));
+    steps = BinaryOp::create(rewriter, loc, BinaryKind::add, steps, one(to.zero));
+    auto unary = [&](UnaryKind kind, double low, double high) {
+      return UnaryOp::create(rewriter, loc, type, kind, steps, llvm::APFloat(low), llvm::APFloat(high));
+    };
+    steps = unary(UnaryKind::round, 0, 0);
+    steps = unary(UnaryKind::clip, to.low(), to.high());
+    return CastOp::create(rewriter, loc, type.clone(to.element), steps);
+  }
+};
+} // namespace
+
+void addIntegerElementwise(RewritePatternSet &patterns) {
+  patterns.add<TableFromFunction, SumOfSteps, ProductOfSteps, MeanOfSteps, MeanOfWindows>(patterns.getContext());
+}
+
+} // namespace nncc

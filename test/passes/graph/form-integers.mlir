@@ -1,0 +1,163 @@
+// RUN: nncc-opt %s --nncc-form-integers --nncc-check=N1 --split-input-file | FileCheck %s
+
+// Sums of bytes, the multiplier (0.5 * 0.25) / 0.125 = 1, the bias in steps of 0.5 * 0.25. Unsigned weights around 128
+// become signed; the relu is what saturation at the zero point does.
+// CHECK-LABEL: @product
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<{{\[\[}}-3, 2], [0, 127]]> : tensor<2x2xi8>
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<[8, -16]> : tensor<2xi32>
+// CHECK-DAG: %[[M:.*]] = nn.constant dense<1.000000e+00> : tensor<1x1xf32>
+// CHECK: %[[SUM:.*]] = nn.matmul %arg0, %[[W]] bias %[[B]] zero_points({{.*}}) : tensor<3x2xui8>, tensor<2x2xi8>, tensor<2xi32> zero_points(tensor<1x1xui8>, tensor<1x1xi8>) -> tensor<3x2xi32>
+// CHECK-NEXT: %[[Y:.*]] = nn.requantize %[[SUM]], %[[M]], {{.*}} -> tensor<3x2xui8>
+// CHECK-NEXT: return %[[Y]]
+func.func @product(%x: tensor<3x2xui8>) -> tensor<3x2xui8> {
+  %sx = nn.constant dense<0.5> : tensor<1x1xf32>
+  %zx = nn.constant dense<7> : tensor<1x1xui8>
+  %w = nn.constant dense<[[125, 130], [128, 255]]> : tensor<2x2xui8>
+  %sw = nn.constant dense<0.25> : tensor<1x1xf32>
+  %zw = nn.constant dense<128> : tensor<1x1xui8>
+  %sy = nn.constant dense<0.125> : tensor<1x1xf32>
+  %zy = nn.constant dense<0> : tensor<1x1xui8>
+  %b = nn.constant dense<[[1.0, -2.0]]> : tensor<1x2xf32>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<3x2xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x2xf32>
+  %1 = nn.dequantize %w, %sw, %zw : tensor<2x2xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x2xf32>
+  %2 = nn.matmul %0, %1 : tensor<3x2xf32>, tensor<2x2xf32> -> tensor<3x2xf32>
+  %3 = nn.binary add %2, %b : tensor<3x2xf32>, tensor<1x2xf32> -> tensor<3x2xf32>
+  %4 = nn.unary relu %3 : tensor<3x2xf32> -> tensor<3x2xf32>
+  %5 = nn.quantize %4, %sy, %zy : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x2xui8>
+  return %5 : tensor<3x2xui8>
+}
+
+// -----
+
+// A factor per channel behind a transposition goes into the multipliers; limits that are narrower than the type stay.
+// CHECK-LABEL: @scaled_image
+// CHECK-DAG: nn.constant dense<{{.*}}1.000000e+00, 2.000000e+00]{{.*}}> : tensor<1x1x1x2xf32>
+// CHECK: nn.conv2d %arg0, {{.*}} -> tensor<1x2x3x2xi32>
+// CHECK-NEXT: %[[Y:.*]] = nn.requantize {{.*}} -> tensor<1x2x3x2xi8>
+// CHECK-NEXT: %[[LIMITED:.*]] = nn.unary clip %[[Y]] {alpha = 3.000000e+00 : f64, beta = 7.000000e+00 : f64}
+// CHECK-NEXT: %[[MOVED:.*]] = nn.transpose %[[LIMITED]] [0, 3, 1, 2]
+// CHECK-NEXT: return %[[MOVED]]
+func.func @scaled_image(%x: tensor<1x2x3x1xi8>) -> tensor<1x2x2x3xi8> {
+  %s = nn.constant dense<1.0> : tensor<1x1x1x1xf32>
+  %z = nn.constant dense<3> : tensor<1x1x1x1xi8>
+  %w = nn.constant dense<[[[[5]]], [[[6]]]]> : tensor<2x1x1x1xi8>
+  %zw = nn.constant dense<0> : tensor<1x1x1x1xi8>
+  %f = nn.constant dense<[[[[1.0]], [[2.0]]]]> : tensor<1x2x1x1xf32>
+  %0 = nn.dequantize %x, %s, %z : tensor<1x2x3x1xi8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<1x2x3x1xf32>
+  %1 = nn.dequantize %w, %s, %zw : tensor<2x1x1x1xi8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<2x1x1x1xf32>
+  %2 = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x1xf32>, tensor<2x1x1x1xf32> -> tensor<1x2x3x2xf32>
+  %3 = nn.transpose %2 [0, 3, 1, 2] : tensor<1x2x3x2xf32> -> tensor<1x2x2x3xf32>
+  %4 = nn.binary mul %3, %f : tensor<1x2x2x3xf32>, tensor<1x2x1x1xf32> -> tensor<1x2x2x3xf32>
+  %5 = nn.unary clip %4 {alpha = 0.0, beta = 4.0} : tensor<1x2x2x3xf32> -> tensor<1x2x2x3xf32>
+  %6 = nn.quantize %5, %s, %z : tensor<1x2x2x3xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<1x2x2x3xi8>
+  return %6 : tensor<1x2x2x3xi8>
+}
+
+// -----
+
+// Sums that could pass 2^31 stay floats: 70000 * 255 * 127.
+// CHECK-LABEL: @too_long
+// CHECK: nn.matmul {{.*}} -> tensor<2x1xf32>
+func.func @too_long(%x: tensor<2x70000xui8>) -> tensor<2x1xf32> {
+  %s = nn.constant dense<0.5> : tensor<1x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1xui8>
+  %w = nn.constant dense<127> : tensor<70000x1xi8>
+  %zw = nn.constant dense<0> : tensor<1x1xi8>
+  %0 = nn.dequantize %x, %s, %z : tensor<2x70000xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x70000xf32>
+  %1 = nn.dequantize %w, %s, %zw : tensor<70000x1xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<70000x1xf32>
+  %2 = nn.matmul %0, %1 : tensor<2x70000xf32>, tensor<70000x1xf32> -> tensor<2x1xf32>
+  return %2 : tensor<2x1xf32>
+}
+
+// -----
+
+// Read as floats: the scale of the sums is the product of both.
+// CHECK-LABEL: @read_as_floats
+// CHECK: %[[S:.*]] = nn.matmul %arg0, {{.*}} -> tensor<3x2xi32>
+// CHECK-NEXT: %[[Y:.*]] = nn.dequantize %[[S]], {{.*}} : tensor<3x2xi32>, tensor<1x1xf32>, tensor<1x1xi32> -> tensor<3x2xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @read_as_floats(%x: tensor<3x2xi8>) -> tensor<3x2xf32> {
+  %s = nn.constant dense<0.5> : tensor<1x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1xi8>
+  %w = nn.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+  %0 = nn.dequantize %x, %s, %z : tensor<3x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xf32>
+  %1 = nn.dequantize %w, %s, %z : tensor<2x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x2xf32>
+  %2 = nn.matmul %0, %1 : tensor<3x2xf32>, tensor<2x2xf32> -> tensor<3x2xf32>
+  return %2 : tensor<3x2xf32>
+}
+
+// -----
+
+// A function of one value is a table; the same steps behind a reshape are the tensor itself.
+// CHECK-LABEL: @table
+// CHECK-NEXT: %[[T:.*]] = nn.lookup %arg0 dense<
+// CHECK-NEXT: %[[R:.*]] = nn.reshape %arg0 : tensor<2x3xi8> -> tensor<6xi8>
+// CHECK-NEXT: return %[[T]], %[[R]]
+func.func @table(%x: tensor<2x3xi8>) -> (tensor<2x3xi8>, tensor<6xi8>) {
+  %s = nn.constant dense<0.5> : tensor<1x1xf32>
+  %z = nn.constant dense<-1> : tensor<1x1xi8>
+  %s1 = nn.constant dense<0.5> : tensor<1xf32>
+  %z1 = nn.constant dense<-1> : tensor<1xi8>
+  %0 = nn.dequantize %x, %s, %z : tensor<2x3xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xf32>
+  %1 = nn.unary sigmoid %0 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %2 = nn.binary mul %0, %1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %3 = nn.quantize %2, %s, %z : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xi8>
+  %4 = nn.reshape %0 : tensor<2x3xf32> -> tensor<6xf32>
+  %5 = nn.quantize %4, %s1, %z1 : tensor<6xf32>, tensor<1xf32>, tensor<1xi8> -> tensor<6xi8>
+  return %3, %5 : tensor<2x3xi8>, tensor<6xi8>
+}
+
+// -----
+
+// 0.5 / 0.25 = 2 and 1 / 0.25 = 4 of each step; 5 - (2 * 1 + 4 * 2) = -5.
+// CHECK-LABEL: @sum
+// CHECK-DAG: %[[A:.*]] = nn.constant dense<2.000000e+00> : tensor<1x1xf32>
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<4.000000e+00> : tensor<1x1xf32>
+// CHECK-DAG: %[[C:.*]] = nn.constant dense<-5.000000e+00> : tensor<1x1xf32>
+// CHECK: %[[Y:.*]] = nn.requantize_sum %arg0 * %[[A]], %arg1 * %[[B]], %[[C]]
+// CHECK-NEXT: return %[[Y]]
+func.func @sum(%a: tensor<2x3xi8>, %b: tensor<2x3xi8>) -> tensor<2x3xi8> {
+  %sa = nn.constant dense<0.5> : tensor<1x1xf32>
+  %za = nn.constant dense<1> : tensor<1x1xi8>
+  %sb = nn.constant dense<1.0> : tensor<1x1xf32>
+  %zb = nn.constant dense<2> : tensor<1x1xi8>
+  %sy = nn.constant dense<0.25> : tensor<1x1xf32>
+  %zy = nn.constant dense<5> : tensor<1x1xi8>
+  %0 = nn.dequantize %a, %sa, %za : tensor<2x3xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xf32>
+  %1 = nn.dequantize %b, %sb, %zb : tensor<2x3xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xf32>
+  %2 = nn.binary add %0, %1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %3 = nn.quantize %2, %sy, %zy : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xi8>
+  return %3 : tensor<2x3xi8>
+}
+
+// -----
+
+// The mean of 2 x 2 steps: their sum less 4 * 3, times 0.5 / (4 * 0.25).
+// CHECK-LABEL: @mean
+// CHECK: nn.reduce sum {{.*}} axes [1, 2] : tensor<1x2x2x5xi32> -> tensor<1x1x1x5xi32>
+// CHECK: nn.binary add
+// CHECK: nn.requantize {{.*}} -> tensor<1x1x1x5xui8>
+func.func @mean(%x: tensor<1x2x2x5xui8>) -> tensor<1x1x1x5xui8> {
+  %sx = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %zx = nn.constant dense<3> : tensor<1x1x1x1xui8>
+  %sy = nn.constant dense<0.25> : tensor<1x1x1x1xf32>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<1x2x2x5xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x2x5xf32>
+  %1 = nn.reduce mean %0 axes [1, 2] : tensor<1x2x2x5xf32> -> tensor<1x1x1x5xf32>
+  %2 = nn.quantize %1, %sy, %zx : tensor<1x1x1x5xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x1x1x5xui8>
+  return %2 : tensor<1x1x1x5xui8>
+}
+
+// -----
+
+// Rows of a quantized table are gathered as bytes, and widened behind.
+// CHECK-LABEL: @embedding
+// CHECK: %[[ROWS:.*]] = nn.gather {{.*}} -> tensor<2x5xi8>
+// CHECK-NEXT: nn.dequantize %[[ROWS]]
+func.func @embedding(%at: tensor<2xi64>) -> tensor<2x5xf32> {
+  %t = nn.constant dense<4> : tensor<7x5xi8>
+  %s = nn.constant dense<0.5> : tensor<1x1xf32>
+  %z = nn.constant dense<1> : tensor<1x1xi8>
+  %0 = nn.dequantize %t, %s, %z : tensor<7x5xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<7x5xf32>
+  %1 = nn.gather %0, %at axis 0 : tensor<7x5xf32>, tensor<2xi64> -> tensor<2x5xf32>
+  return %1 : tensor<2x5xf32>
+}
