@@ -227,11 +227,21 @@ void importConvTranspose(Node &node) {
   node.set(0, node.fromImage(result, x.size(), 0));
 }
 
-/// A convolution of integers less their zero points, summed in 32 bits, still as an image.
-///
-/// wZeroPoint  null, one value, or [O]
-Value convolveIntegers(Node &node, size_t xIndex, Value xZeroPoint, size_t wIndex, Value wZeroPoint, Value bias) {
-  if (!node.requireInteger(xIndex) || !node.requireInteger(wIndex))
+/// A zero point of `count` values, or of one.
+Value zeroPointOfWindow(Node &node, size_t i, size_t operand, int64_t count) {
+  if (!node.hasInput(i))
+    return node.splat(0, {1}, elementOf(node.input(operand)));
+  int64_t values = product(node.shape(i));
+  if (values != 1 && values != count) {
+    node.error("a zero point of " + Twine(values) + " values does not fit " + Twine(count) + " output channels");
+    return {};
+  }
+  return node.requireTypeOf(i, operand) ? node.reshape(node.input(i), {values}) : Value();
+}
+
+/// A convolution of integers less their zero points (inputs by number), summed in 32 bits, still as an image.
+Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, size_t wZero, Value bias) {
+  if (!requireByte(node, xIndex) || !requireByte(node, wIndex))
     return {};
   Value x = node.input(xIndex), w = node.input(wIndex);
   if (rankOf(x) < 3 || rankOf(x) > 4 || rankOf(w) != rankOf(x)) {
@@ -244,23 +254,23 @@ Value convolveIntegers(Node &node, size_t xIndex, Value xZeroPoint, size_t wInde
   if (!checkGroups(node, groups, xShape[1], wShape[0], wShape[1]))
     return {};
   Window window = readWindow(node, ArrayRef(xShape).drop_front(2), ArrayRef(wShape).drop_front(2));
-  Type i32 = node.builder.getI32Type();
-  if (bias && elementOf(bias) != i32) {
+  if (bias && elementOf(bias) != node.builder.getI32Type()) {
     node.error("the bias is " + nameOf(elementOf(bias)) + ", must be i32");
     return {};
   }
-  x = node.cast(x, i32);
-  w = node.cast(w, i32);
-  if (xZeroPoint)
-    x = node.binary(BinaryKind::sub, x, node.cast(alongAxis(node, xZeroPoint, 1, x), i32));
-  if (wZeroPoint)
-    w = node.binary(BinaryKind::sub, w, node.cast(alongAxis(node, wZeroPoint, 0, w), i32));
-  return node.make<Conv2DOp>(node.toImage(x), toFilter(node, w), bias, window.strides, window.pads, window.dilations,
+  Value image = node.toImage(x), filter = toFilter(node, w);
+  if (!node.hasInput(xZero) && !node.hasInput(wZero))
+    return node.make<Conv2DOp>(image, filter, bias, window.strides, window.pads, window.dilations, groups);
+  Value ofImage = zeroPointOfWindow(node, xZero, xIndex, 1),
+        ofFilter = zeroPointOfWindow(node, wZero, wIndex, wShape[0]);
+  if (!ofImage || !ofFilter)
+    return {};
+  return node.make<Conv2DOp>(image, filter, bias, ofImage, ofFilter, window.strides, window.pads, window.dilations,
                              groups);
 }
 
 void importConvInteger(Node &node) {
-  Value sums = convolveIntegers(node, 0, node.input(2), 1, node.input(3), Value());
+  Value sums = convolveIntegers(node, 0, 2, 1, 3, Value());
   node.set(0, node.fromImage(sums, node.rank(0), 0));
 }
 
@@ -274,7 +284,8 @@ const OpEntry kOps[] = {
 } // namespace
 
 void importQLinearConv(Node &node) {
-  Value sums = convolveIntegers(node, 0, node.input(2), 3, node.input(5), node.input(8));
+  bool areScales = requireScale(node, 1) && requireScale(node, 4) && requireScale(node, 6);
+  Value sums = areScales ? convolveIntegers(node, 0, 2, 3, 5, node.input(8)) : Value();
   if (!sums)
     return node.set(0, Value());
   // The channels of an image are its last dim.

@@ -12,10 +12,20 @@ using namespace nncc::nn;
 
 namespace nncc::import {
 
-Value multiplyMatrices(Node &node, Value lhs, Value rhs) {
+/// A zero point of the rank of its operand, as it goes with the operand promoted to `rank` dims.
+static Value promotedZero(Node &node, Value zero, int64_t rank, Type element) {
+  if (!zero)
+    return node.splat(0, SmallVector<int64_t>(rank, 1), element);
+  if (product(shapeOf(zero)) == 1)
+    return node.reshape(zero, SmallVector<int64_t>(rank, 1));
+  return node.toRank(zero, rank);
+}
+
+Value multiplyMatrices(Node &node, Value lhs, Value rhs, Value lhsZero, Value rhsZero) {
   if (!lhs || !rhs)
     return {};
-  if (elementOf(lhs) != elementOf(rhs)) {
+  bool areBytes = isByte(elementOf(lhs)) && isByte(elementOf(rhs));
+  if (elementOf(lhs) != elementOf(rhs) && !areBytes) {
     node.error("element types differ: " + nameOf(elementOf(lhs)) + " and " + nameOf(elementOf(rhs)));
     return {};
   }
@@ -36,7 +46,12 @@ Value multiplyMatrices(Node &node, Value lhs, Value rhs) {
     node.error("shapes " + describeShape(a) + " and " + describeShape(b) + " do not multiply");
     return {};
   }
-  Value product = node.make<MatMulOp>(lhs, rhs, Value(), false);
+  Value product;
+  if (lhs && rhs && (lhsZero || rhsZero))
+    product = node.make<MatMulOp>(lhs, rhs, Value(), promotedZero(node, lhsZero, rank, elementOf(lhs)),
+                                  promotedZero(node, rhsZero, rank, elementOf(rhs)), false);
+  else
+    product = node.make<MatMulOp>(lhs, rhs, Value(), false);
   if (!product || (a.size() > 1 && b.size() > 1))
     return product;
   SmallVector<int64_t> shape(shapeOf(product));
@@ -145,20 +160,15 @@ void importFusedMatMul(Node &node) {
 }
 
 void importMatMulInteger(Node &node) {
-  if (!node.requireInteger(0) || !node.requireInteger(1))
+  if (!requireByte(node, 0) || !requireByte(node, 1))
     return;
-  Type i32 = node.builder.getI32Type();
-  Value a = node.cast(node.input(0), i32), b = node.cast(node.input(1), i32);
-  if (node.hasInput(2)) {
-    // One zero point per row stands in the last but one dim.
-    Value zp = node.cast(node.input(2), i32);
-    if (zp && rankOf(zp) == 1 && shapeOf(zp)[0] != 1)
-      zp = node.reshape(zp, {shapeOf(zp)[0], 1});
-    a = node.binary(BinaryKind::sub, a, zp);
-  }
-  if (node.hasInput(3))
-    b = node.binary(BinaryKind::sub, b, node.cast(node.input(3), i32));
-  node.set(0, multiplyMatrices(node, a, b));
+  Value a = node.input(0), b = node.input(1);
+  if (!node.requireTypeOf(2, 0) || !node.requireTypeOf(3, 1))
+    return;
+  Value aZero = node.hasInput(2) ? perRow(node, node.input(2), a) : Value();
+  Value bZero = node.hasInput(3) ? perColumn(node, node.input(3), b) : Value();
+  if (!node.failed())
+    node.set(0, multiplyMatrices(node, a, b, aZero, bZero));
 }
 
 //===-- Einsum ------------------------------------------------------------===//

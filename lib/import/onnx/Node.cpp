@@ -407,6 +407,9 @@ Operation *Node::makeOp(OperationState &state) {
     op->erase();
     return nullptr;
   }
+  // Quantized constants stay what they are: which ops work on them as integers is found later.
+  if (isa<DequantizeOp>(op))
+    return op;
   // Longer constants are left to the graph passes: they fold once, when it is clear what is needed.
   ElementsAttr folded = evaluate(op, "folded", {.floats = kMaxFoldedFloats, .integers = kMaxFoldedInts});
   if (!folded)

@@ -1,9 +1,15 @@
-// Quantized operators, written out: rounding, zero points and saturation are elementwise ops, sums are 32-bit integers.
+// Quantized operators. Products and sums become those of integers here; what else works on quantized values stands
+// between a dequantize and a quantize, as in a file of QuantizeLinear and DequantizeLinear, and nncc-form-integers
+// finds what it is.
 #include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
+#include "lib/import/onnx/Window.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -32,36 +38,75 @@ Value alongAxis(Node &node, Value parameter, int64_t axis, Value tensor) {
   return node.reshape(parameter, shape);
 }
 
+Value perRow(Node &node, Value parameter, Value matrix) {
+  if (parameter && matrix && rankOf(parameter) == rankOf(matrix) && rankOf(matrix) > 1)
+    return parameter;
+  return alongAxis(node, parameter, -2, matrix);
+}
+
+Value perColumn(Node &node, Value parameter, Value matrix) {
+  if (parameter && matrix && rankOf(parameter) == rankOf(matrix) && rankOf(matrix) > 1)
+    return parameter;
+  return alongAxis(node, parameter, -1, matrix);
+}
+
+bool requireByte(Node &node, size_t i) {
+  if (node.input(i) && !isByte(elementOf(node.input(i))) && !node.failed())
+    node.error("input " + Twine(i) + " is " + nameOf(elementOf(node.input(i))) + ", must be i8 or u8");
+  return !node.failed();
+}
+
+bool requireScale(Node &node, size_t i) {
+  if (!node.requireFloat(i))
+    return false;
+  auto scale = node.constant(i) ? ConstantReader::get(node.constant(i)) : std::nullopt;
+  for (int64_t at = 0; scale && at < (scale->isSplat() ? std::min<int64_t>(1, scale->size()) : scale->size()); ++at)
+    if (double number = scale->getFloat(at); !(number > 0) || std::isinf(number)) {
+      node.error("the scale, input " + Twine(i) + ", has the value " + llvm::formatv("{0}", number).str() +
+                     " at position " + Twine(at),
+                 "a scale is a positive, finite number; quantize the model again with data that is no constant");
+      return false;
+    }
+  return true;
+}
+
+/// A zero point of the rank of its tensor; 0 where there is none.
+static Value zeroOf(Node &node, Value zeroPoint, Value tensor, Type element) {
+  return zeroPoint || !tensor ? zeroPoint : node.splat(0, SmallVector<int64_t>(rankOf(tensor), 1), element);
+}
+
 Value quantize(Node &node, Value real, Value scale, Value zeroPoint, Type to) {
-  if (!real || !scale) {
-    node.set(0, Value());
+  if (!real || !scale)
     return {};
-  }
-  unsigned bits = to.getIntOrFloatBitWidth();
-  if (!to.isInteger() || bits > 16 || bits < 8) {
+  if (unsigned bits = to.getIntOrFloatBitWidth(); !to.isInteger() || (bits != 8 && bits != 16)) {
     node.error("quantization to " + nameOf(to) + " is not supported", "nncc supports integers of 8 and 16 bits");
     return {};
   }
-  bool isUnsigned = to.isUnsignedInteger();
-  double low = isUnsigned ? 0 : -(double)(1 << (bits - 1)), high = (double)((1 << (isUnsigned ? bits : bits - 1)) - 1);
-  Value steps = node.unary(UnaryKind::round, node.binary(BinaryKind::div, real, scale));
-  if (zeroPoint)
-    steps = node.binary(BinaryKind::add, steps, node.cast(zeroPoint, elementOf(real)));
-  return node.cast(node.unary(UnaryKind::clip, steps, low, high), to);
+  Type f32 = node.builder.getF32Type();
+  return node.make<QuantizeOp>(node.cast(real, f32), node.cast(scale, f32), zeroOf(node, zeroPoint, real, to));
+}
+
+Value dequantize(Node &node, Value x, Value scale, Value zeroPoint) {
+  if (!x || !scale)
+    return {};
+  Type element = elementOf(x);
+  unsigned bits = element.getIntOrFloatBitWidth();
+  if (!element.isInteger() || (bits != 8 && bits != 16 && !element.isSignlessInteger(32))) {
+    node.error("dequantization of " + nameOf(element) + " is not supported",
+               "nncc supports integers of 8 and 16 bits, and i32");
+    return {};
+  }
+  return node.make<DequantizeOp>(x, node.cast(scale, node.builder.getF32Type()), zeroOf(node, zeroPoint, x, element));
 }
 
 Value requantize(Node &node, Value sums, Value xScale, Value wScale, Value yScale, Value yZeroPoint) {
   if (!sums || !yZeroPoint)
     return {};
   Type f32 = node.builder.getF32Type();
-  Value real = node.cast(sums, f32);
   for (Value *scale : {&xScale, &wScale, &yScale})
     *scale = node.cast(*scale, f32);
-  Value factor = node.binary(BinaryKind::div, node.binary(BinaryKind::mul, xScale, wScale), yScale);
-  Value scaled = node.binary(BinaryKind::mul, real, factor);
-  if (!scaled)
-    return {};
-  return quantize(node, scaled, node.scalar(1, scaled), yZeroPoint, elementOf(yZeroPoint));
+  Value multiplier = node.binary(BinaryKind::div, node.binary(BinaryKind::mul, xScale, wScale), yScale);
+  return multiplier ? node.make<RequantizeOp>(sums, multiplier, yZeroPoint) : Value();
 }
 
 DynamicSteps quantizeDynamically(Node &node, Value x) {
@@ -93,56 +138,92 @@ Value multiplyDynamically(Node &node, Value x, Value integers, Value scale) {
 
 namespace {
 
+/// A tensor whose scales belong to blocks of an axis, with the blocks as a dim of their own; `parameters` follow.
+///
+/// Blocks that do not divide the axis are written out instead: each index of the axis gets its parameter.
+struct Blocked {
+  Value tensor;
+  SmallVector<Value, 2> parameters;
+  SmallVector<int64_t> shape; ///< what the result has to become again
+};
+
+Blocked inBlocks(Node &node, Value tensor, ArrayRef<Value> parameters, int64_t rawAxis, int64_t block) {
+  Blocked result{tensor, {}, SmallVector<int64_t>(shapeOf(tensor))};
+  int64_t axis = node.axis(rawAxis, rankOf(tensor));
+  if (node.failed())
+    return result;
+  int64_t size = result.shape[axis], count = block > 0 ? llvm::divideCeil(size, block) : 0;
+  SmallVector<int64_t> expected(result.shape), split(result.shape);
+  expected[axis] = count;
+  bool divides = block > 0 && size % block == 0;
+  split[axis] = block;
+  split.insert(split.begin() + axis, count);
+  if (divides)
+    result.tensor = node.reshape(tensor, split);
+  for (Value parameter : parameters) {
+    if (!parameter) {
+      result.parameters.push_back({});
+      continue;
+    }
+    if (block < 1 || shapeOf(parameter) != ArrayRef<int64_t>(expected)) {
+      node.error("a scale or zero point of shape " + describeShape(shapeOf(parameter)) + " does not fit blocks of " +
+                 Twine(block) + " along dim " + Twine(axis) + " of " + describeShape(result.shape));
+      return result;
+    }
+    SmallVector<int64_t> one(split);
+    one[axis + 1] = 1;
+    Value ofBlock = node.reshape(parameter, one);
+    if (!divides) {
+      SmallVector<int64_t> all(expected);
+      all[axis] = count * block;
+      ofBlock = node.slice(node.reshape(node.expand(ofBlock, split), all), axis, 0, size);
+    }
+    result.parameters.push_back(ofBlock);
+  }
+  return result;
+}
+
+/// The tensor with scale (input 1) and zero point (input 2, null where there is none) of its rank.
+Blocked withParameters(Node &node, Value tensor) {
+  int64_t axis = node.integer("axis", 1), block = node.integer("block_size", 0);
+  Value scale = node.input(1), zeroPoint = node.hasInput(2) ? node.input(2) : Value();
+  if (!tensor || node.failed())
+    return {};
+  if (block)
+    return inBlocks(node, tensor, {scale, zeroPoint}, axis, block);
+  return {tensor,
+          {alongAxis(node, scale, axis, tensor), alongAxis(node, zeroPoint, axis, tensor)},
+          SmallVector<int64_t>(shapeOf(tensor))};
+}
+
 void importQuantizeLinear(Node &node) {
-  int64_t axis = node.integer("axis", 1), outputType = node.integer("output_dtype", 0);
+  int64_t outputType = node.integer("output_dtype", 0);
   node.ignore({"saturate", "precision"});
-  if (node.integer("block_size", 0) != 0)
-    return node.error("blocks (block_size) are not supported", "nncc supports one scale per tensor or per axis");
-  if (!node.requireNumber(0) || !node.requireFloat(1))
+  if (!node.requireNumber(0) || !requireScale(node, 1))
     return;
   Type to = node.hasInput(2) ? node.type(2).getElementType()
             : outputType     ? elementTypeOf((int32_t)outputType, node.context())
                              : node.builder.getIntegerType(8, false);
   if (!to)
     return node.error(describeUnsupported((int32_t)outputType));
-  Value real = node.cast(node.input(0), node.builder.getF32Type());
-  Value scale = alongAxis(node, node.cast(node.input(1), node.builder.getF32Type()), axis, real);
-  Value zeroPoint = node.hasInput(2) ? alongAxis(node, node.input(2), axis, real) : Value();
+  Blocked real = withParameters(node, node.input(0));
   if (!node.failed())
-    node.set(0, quantize(node, real, scale, zeroPoint, to));
-}
-
-/// (x - zero point) * scale in f32, whatever the scale's type. 8 and 16 bits subtract in floats, exactly; 32 bits
-/// subtract as integers.
-Value dequantize(Node &node, Value x, Value scale, Value zeroPoint) {
-  if (!x || !scale)
-    return {};
-  Type real = node.builder.getF32Type();
-  if (zeroPoint && elementOf(x).getIntOrFloatBitWidth() > 16) {
-    x = node.binary(BinaryKind::sub, x, zeroPoint);
-    zeroPoint = {};
-  }
-  Value value = node.cast(x, real);
-  if (zeroPoint)
-    value = node.binary(BinaryKind::sub, value, node.cast(zeroPoint, real));
-  return node.binary(BinaryKind::mul, value, node.cast(scale, real));
+    node.set(0, node.reshape(quantize(node, real.tensor, real.parameters[0], real.parameters[1], to), real.shape));
 }
 
 void importDequantizeLinear(Node &node) {
-  int64_t axis = node.integer("axis", 1), outputType = node.integer("output_dtype", 0);
-  if (node.integer("block_size", 0) != 0)
-    return node.error("blocks (block_size) are not supported", "nncc supports one scale per tensor or per axis");
-  if (!node.requireInteger(0) || !node.requireFloat(1))
+  int64_t outputType = node.integer("output_dtype", 0);
+  if (!node.requireInteger(0) || !requireScale(node, 1))
     return;
   Type to = outputType ? elementTypeOf((int32_t)outputType, node.context()) : node.type(1).getElementType();
   if (!to || !isa<FloatType>(to))
     return node.error(to ? "output_dtype " + nameOf(to) + " is not a float" : describeUnsupported((int32_t)outputType));
-  Value x = node.input(0), scale = alongAxis(node, node.input(1), axis, x);
-  Value zeroPoint = node.hasInput(2) ? alongAxis(node, node.input(2), axis, x) : Value();
-  if (zeroPoint && elementOf(zeroPoint) != elementOf(x))
-    return node.error("the zero point is " + nameOf(elementOf(zeroPoint)) + ", the input " + nameOf(elementOf(x)));
+  if (node.hasInput(2) && node.type(2).getElementType() != node.type(0).getElementType())
+    return node.error("the zero point is " + nameOf(node.type(2).getElementType()) + ", the input " +
+                      nameOf(node.type(0).getElementType()));
+  Blocked x = withParameters(node, node.input(0));
   if (!node.failed())
-    node.set(0, node.cast(dequantize(node, x, scale, zeroPoint), to));
+    node.set(0, node.cast(node.reshape(dequantize(node, x.tensor, x.parameters[0], x.parameters[1]), x.shape), to));
 }
 
 void importDynamicQuantizeLinear(Node &node) {
@@ -153,13 +234,6 @@ void importDynamicQuantizeLinear(Node &node) {
   node.set(0, node.cast(of.steps, ui8));
   node.set(1, node.reshape(of.scale, {}));
   node.set(2, node.reshape(node.cast(of.zeroPoint, ui8), {}));
-}
-
-/// The parameter of a matrix [..., K, N] that is one number, one per column, or has the matrix' rank.
-Value perColumn(Node &node, Value parameter, Value matrix) {
-  if (parameter && matrix && rankOf(parameter) == rankOf(matrix) && rankOf(matrix) > 1)
-    return parameter;
-  return alongAxis(node, parameter, -1, matrix);
 }
 
 /// Integers less their zero point, in floats.
@@ -194,29 +268,164 @@ void importDynamicQuantizeMatMul(Node &node) {
   node.set(0, withBias(node, multiplyDynamically(node, node.input(0), b, scale), 4));
 }
 
-/// x less its zero point, in 32 bits.
-Value centered(Node &node, Value x, Value zeroPoint) {
-  Type i32 = node.builder.getI32Type();
-  return node.binary(BinaryKind::sub, node.cast(x, i32), node.cast(zeroPoint, i32));
-}
-
 void importQLinearMatMul(Node &node) {
-  for (size_t i : {0, 2, 3, 5, 7})
-    if (!node.requireInteger(i))
-      return;
+  if (!requireByte(node, 0) || !requireByte(node, 3) || !node.requireTypeOf(2, 0) || !node.requireTypeOf(5, 3) ||
+      !requireByte(node, 7) || !requireScale(node, 1) || !requireScale(node, 4) || !requireScale(node, 6))
+    return;
   Value a = node.input(0), b = node.input(3);
-  int64_t last = rankOf(b) - 1;
-  // One parameter per row of a, per column of b.
-  Value sums = multiplyMatrices(node, centered(node, a, alongAxis(node, node.input(2), rankOf(a) - 2, a)),
-                                centered(node, b, alongAxis(node, node.input(5), last, b)));
+  Value sums = multiplyMatrices(node, a, b, perRow(node, node.input(2), a), perColumn(node, node.input(5), b));
   if (!sums)
     return;
-  Type f32 = node.builder.getF32Type();
-  Value aScale = alongAxis(node, node.cast(node.input(1), f32), rankOf(sums) - 2, sums);
-  Value bScale = alongAxis(node, node.cast(node.input(4), f32), rankOf(sums) - 1, sums);
-  Value yScale = alongAxis(node, node.cast(node.input(6), f32), rankOf(sums) - 2, sums);
-  Value yZeroPoint = alongAxis(node, node.input(7), rankOf(sums) - 2, sums);
-  node.set(0, requantize(node, sums, aScale, bScale, yScale, yZeroPoint));
+  node.set(0, requantize(node, sums, perRow(node, node.input(1), sums), perColumn(node, node.input(4), sums),
+                         perRow(node, node.input(6), sums), perRow(node, node.input(7), sums)));
+}
+
+//===-- com.microsoft -----------------------------------------------------===//
+
+/// Inputs i, i + 1 and i + 2 as a quantized tensor, its scale and its zero point (0 where it is left out).
+struct Quantized {
+  Value tensor, scale, zeroPoint;
+
+  static Quantized of(Node &node, size_t i) {
+    if (!requireByte(node, i) || !requireScale(node, i + 1))
+      return {};
+    if (node.hasInput(i + 2) && !node.requireTypeOf(i + 2, i))
+      return {};
+    Value tensor = node.input(i);
+    return {tensor, parameter(node, i + 1, tensor), node.hasInput(i + 2) ? parameter(node, i + 2, tensor) : Value()};
+  }
+  /// One number as it goes with a tensor.
+  static Value parameter(Node &node, size_t i, Value tensor) {
+    Value value = node.input(i);
+    if (!value || !tensor)
+      return {};
+    if (product(shapeOf(value)) != 1) {
+      node.error("input " + Twine(i) + " has the shape " + describeShape(shapeOf(value)) + ", must be one number");
+      return {};
+    }
+    return node.reshape(value, SmallVector<int64_t>(rankOf(tensor), 1));
+  }
+  Value real(Node &node) const { return dequantize(node, tensor, scale, zeroPoint); }
+};
+
+/// Output 0: `real` by the scale, input i, and the zero point behind it.
+void setQuantized(Node &node, Value real, size_t i, Type to) {
+  if (!real || !requireScale(node, i))
+    return node.set(0, Value());
+  Value zeroPoint = node.hasInput(i + 1) ? Quantized::parameter(node, i + 1, real) : Value();
+  if (zeroPoint && elementOf(zeroPoint) != to)
+    return node.error("the zero point of the result is " + nameOf(elementOf(zeroPoint)) + ", must be " + nameOf(to));
+  node.set(0, quantize(node, real, Quantized::parameter(node, i, real), zeroPoint, to));
+}
+
+/// A function of two quantized tensors.
+template <BinaryKind kind> void importQLinearBinary(Node &node) {
+  Quantized a = Quantized::of(node, 0), b = Quantized::of(node, 3);
+  if (!node.failed())
+    setQuantized(node, node.binary(kind, a.real(node), b.real(node)), 6, elementOf(a.tensor));
+}
+
+void importQLinearSigmoid(Node &node) {
+  if (Quantized x = Quantized::of(node, 0); !node.failed())
+    setQuantized(node, node.unary(UnaryKind::sigmoid, x.real(node)), 3, elementOf(x.tensor));
+}
+
+void importQLinearLeakyRelu(Node &node) {
+  double alpha = node.number("alpha", 0.01);
+  if (Quantized x = Quantized::of(node, 0); !node.failed())
+    setQuantized(node, node.unary(UnaryKind::leaky_relu, x.real(node), alpha), 3, elementOf(x.tensor));
+}
+
+/// Until opset 12 of ONNX all dims from the axis on are one.
+void importQLinearSoftmax(Node &node) {
+  int64_t opset = node.requiredInteger("opset"), raw = node.integer("axis", opset < 13 ? 1 : -1);
+  Quantized x = Quantized::of(node, 0);
+  if (node.failed())
+    return;
+  SmallVector<int64_t> shape(shapeOf(x.tensor));
+  int64_t axis = node.axis(raw, shape.size());
+  if (node.failed())
+    return;
+  Value real = x.real(node);
+  if (opset < 13) {
+    ArrayRef<int64_t> dims(shape);
+    real = node.reshape(real, {product(dims.take_front(axis)), product(dims.drop_front(axis))});
+    axis = 1;
+  }
+  setQuantized(node, node.reshape(node.make<SoftmaxOp>(real, axis, /*log=*/false), shape), 3, elementOf(x.tensor));
+}
+
+/// NCHW as an image, or what is one already.
+Value imageOf(Node &node, Value x, bool isChannelsLast) { return isChannelsLast ? x : node.toImage(x); }
+
+void importQLinearGlobalAveragePool(Node &node) {
+  bool isChannelsLast = node.flag("channels_last", false);
+  Quantized x = Quantized::of(node, 0);
+  if (node.failed() || !node.requireRank(0, 4, 4))
+    return;
+  Value mean = node.reduce(ReduceKind::mean, imageOf(node, x.real(node), isChannelsLast), {1, 2});
+  setQuantized(node, isChannelsLast ? mean : node.fromImage(mean, 4, 0), 3, elementOf(x.tensor));
+}
+
+void importQLinearAveragePool(Node &node) {
+  bool isChannelsLast = node.flag("channels_last", false), countsPads = node.flag("count_include_pad", false);
+  Quantized x = Quantized::of(node, 0);
+  if (node.failed() || !node.requireRank(0, isChannelsLast ? 4 : 3, 4))
+    return;
+  SmallVector<int64_t> sizes(node.shape(0).drop_front(isChannelsLast ? 1 : 2));
+  if (isChannelsLast)
+    sizes.pop_back();
+  Window window = readWindow(node, sizes, {}, /*hasDilations=*/false);
+  if (node.flag("ceil_mode", false))
+    roundUp(window, sizes);
+  Value result = node.make<Pool2DOp>(PoolKind::average, imageOf(node, x.real(node), isChannelsLast), window.kernel,
+                                     window.strides, window.pads, window.dilations, window.overhang, countsPads);
+  setQuantized(node, isChannelsLast ? result : node.fromImage(result, node.rank(0), 0), 3, elementOf(x.tensor));
+}
+
+/// Inputs: scale and zero point of the result, then tensor, scale and zero point of each piece.
+void importQLinearConcat(Node &node) {
+  int64_t axis = node.requiredInteger("axis");
+  if (node.inputCount() < 5 || node.inputCount() % 3 != 2)
+    return node.error("has " + Twine(node.inputCount()) + " inputs, must have two, and three for each piece");
+  SmallVector<Value> pieces;
+  for (size_t i = 2; i < node.inputCount() && !node.failed(); i += 3)
+    pieces.push_back(Quantized::of(node, i).real(node));
+  if (!node.failed() && pieces[0])
+    setQuantized(node, node.concat(pieces, node.axis(axis, rankOf(pieces[0]))), 0, elementOf(node.input(2)));
+}
+
+/// alpha * A * B + C of quantized matrices and a bias of sums; floats where the result has no scale.
+void importQGemm(Node &node) {
+  double alpha = node.number("alpha", 1);
+  bool transA = node.flag("transA", false), transB = node.flag("transB", false);
+  if (!requireByte(node, 0) || !requireByte(node, 3) || !node.requireTypeOf(2, 0) || !node.requireTypeOf(5, 3) ||
+      !requireScale(node, 1) || !requireScale(node, 4) || !node.requireRank(0, 2, 2) || !node.requireRank(3, 2, 2))
+    return;
+  Value a = node.input(0), b = node.input(3);
+  if (transA)
+    a = node.transpose(a, {1, 0});
+  if (transB)
+    b = node.transpose(b, {1, 0});
+  Value aZero = Quantized::parameter(node, 2, a), sums;
+  if (aZero)
+    sums = multiplyMatrices(node, a, b, aZero, perColumn(node, node.input(5), b));
+  if (sums && node.hasInput(6)) {
+    if (elementOf(node.input(6)) != node.builder.getI32Type())
+      return node.error("the bias is " + nameOf(elementOf(node.input(6))) + ", must be i32");
+    sums = node.binary(BinaryKind::add, sums, node.input(6));
+  }
+  if (!sums)
+    return node.set(0, Value());
+  Value aScale = Quantized::parameter(node, 1, sums), bScale = perColumn(node, node.input(4), sums);
+  if (alpha != 1 && aScale)
+    aScale = node.binary(BinaryKind::mul, aScale, node.scalar(alpha, aScale));
+  if (!node.hasInput(7))
+    return node.set(0, dequantize(node, sums, node.binary(BinaryKind::mul, aScale, bScale), Value()));
+  if (!requireScale(node, 7) || !requireByte(node, 8))
+    return;
+  node.set(0, requantize(node, sums, aScale, bScale, Quantized::parameter(node, 7, sums),
+                         Quantized::parameter(node, 8, sums)));
 }
 
 const OpEntry kOps[] = {
@@ -229,6 +438,16 @@ const OpEntry kOps[] = {
     {"DynamicQuantizeMatMul", 3, 5, importDynamicQuantizeMatMul, "com.microsoft"},
     {"QLinearMatMul", 8, 8, importQLinearMatMul},
     {"QLinearConv", 8, 9, importQLinearConv},
+    {"QLinearConv", 8, 9, importQLinearConv, "com.microsoft"},
+    {"QLinearAdd", 7, 8, importQLinearBinary<BinaryKind::add>, "com.microsoft"},
+    {"QLinearMul", 7, 8, importQLinearBinary<BinaryKind::mul>, "com.microsoft"},
+    {"QLinearSigmoid", 4, 5, importQLinearSigmoid, "com.microsoft"},
+    {"QLinearLeakyRelu", 4, 5, importQLinearLeakyRelu, "com.microsoft"},
+    {"QLinearSoftmax", 5, 5, importQLinearSoftmax, "com.microsoft"},
+    {"QLinearGlobalAveragePool", 5, 5, importQLinearGlobalAveragePool, "com.microsoft"},
+    {"QLinearAveragePool", 4, 5, importQLinearAveragePool, "com.microsoft"},
+    {"QLinearConcat", 5, kAny, importQLinearConcat, "com.microsoft"},
+    {"QGemm", 6, 9, importQGemm, "com.microsoft"},
 };
 } // namespace
 
