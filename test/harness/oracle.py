@@ -14,6 +14,8 @@ _LEVELS = onnxruntime.GraphOptimizationLevel
 # The first that can run a model counts: some types have kernels only before, others only after optimization.
 FOLDED = (_LEVELS.ORT_ENABLE_BASIC, _LEVELS.ORT_DISABLE_ALL, _LEVELS.ORT_ENABLE_ALL)
 NODE_BY_NODE = (_LEVELS.ORT_DISABLE_ALL,)
+# As its users run it: what is quantized runs on integers.
+OPTIMIZED = (_LEVELS.ORT_ENABLE_ALL,)
 
 
 def session(model, levels=FOLDED) -> onnxruntime.InferenceSession:
