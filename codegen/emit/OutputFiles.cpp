@@ -5,6 +5,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <chrono>
 
 using namespace llvm;
 
@@ -17,6 +18,20 @@ static void removeTemporary(StringRef path) {
   sys::DontRemoveFileOnSignal(path);
 }
 
+/// Removes the temporaries of programs that were killed: those of a day ago.
+static void removeLeftovers(StringRef folder) {
+  std::error_code why;
+  auto dayAgo = std::chrono::system_clock::now() - std::chrono::hours(24);
+  for (sys::fs::directory_iterator entry(folder, why), end; !why && entry != end; entry.increment(why)) {
+    StringRef name = sys::path::filename(entry->path());
+    if (!name.starts_with(".nncc-") || !name.ends_with(".tmp"))
+      continue;
+    sys::fs::file_status status;
+    if (!sys::fs::status(entry->path(), status) && status.getLastModificationTime() < dayAgo)
+      (void)sys::fs::remove(entry->path());
+  }
+}
+
 namespace nncc {
 
 Expected<std::unique_ptr<OutputFiles>> OutputFiles::create(StringRef folder) {
@@ -26,9 +41,10 @@ Expected<std::unique_ptr<OutputFiles>> OutputFiles::create(StringRef folder) {
   if (isThere && !sys::fs::is_directory(folder))
     return createStringError(std::make_error_code(std::errc::not_a_directory),
                              "output folder '" + folder + "' is a file");
-  if (!isThere)
-    if (std::error_code why = sys::fs::create_directories(folder, /*IgnoreExisting=*/true, sys::fs::all_all))
-      return createStringError(why, "cannot make the output folder '" + folder + "': " + why.message());
+  if (isThere)
+    removeLeftovers(folder);
+  else if (std::error_code why = sys::fs::create_directories(folder, /*IgnoreExisting=*/true, sys::fs::all_all))
+    return createStringError(why, "cannot make the output folder '" + folder + "': " + why.message());
   return std::unique_ptr<OutputFiles>(new OutputFiles(folder.str(), /*madeFolder=*/!isThere));
 }
 

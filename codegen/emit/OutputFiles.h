@@ -17,6 +17,8 @@ namespace nncc {
 
 /// A transaction on one folder. What was not committed when it is destroyed is
 /// removed, also when a signal ends the program; so is a folder that it made.
+/// What a killed program left, which had no time to, goes when the folder is
+/// written to again a day later: nothing compiles that long.
 class OutputFiles {
 public:
   using Writer = llvm::function_ref<llvm::Error(llvm::raw_pwrite_stream &)>;

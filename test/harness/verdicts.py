@@ -135,7 +135,7 @@ VERDICTS = [
     Verdict(("LpPool", "AveragePool"), lambda f: f.is_same() and f.is_dilated(), (),
             "the same, and the reference's own windows lie elsewhere"),
     Verdict(("MaxPool", "AveragePool", "LpPool", "Conv"), lambda f: f.is_same() and f.jumps_over_elements(), (),
-            "by the formula fewer than no elements may be padded: onnxruntime crops, others pad by none"),
+            "by the formula fewer than no elements are padded: onnxruntime crops, refuses or pads by none, from one operator to the next"),
     Verdict(("LpPool",), lambda f: f.is_dilated(), (ORT,), "the reference forgets dilations in the extents of its result"),
     Verdict(("AveragePool",), always, (ORT,), "the reference forgets dilations, and where a window ends behind the image it pads the other side"),
     Verdict(("MaxPool",), always, (ORT,), "the reference pads at the end for SAME_LOWER, reads two pads of one dim as those of two dims, and counts "

@@ -3,8 +3,10 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
+#include <chrono>
 #include <csignal>
 #include <sys/resource.h>
 
@@ -55,6 +57,19 @@ TEST_F(OutputFilesTest, AppearOnCommit) {
   files.reset();
   EXPECT_EQ(list(), (Names{"a.txt", "b.txt"}));
   EXPECT_EQ(read("b.txt"), "two");
+}
+
+TEST_F(OutputFilesTest, RemoveWhatAKilledProgramLeftYesterday) {
+  auto yesterday = std::chrono::system_clock::now() - std::chrono::hours(25);
+  for (auto [name, isOld] : {std::pair(".nncc-old.tmp", true), {".nncc-new.tmp", false}, {"others.tmp", true}}) {
+    int file;
+    ASSERT_FALSE(sys::fs::openFileForWrite(folder + "/" + name, file));
+    if (isOld)
+      ASSERT_FALSE(sys::fs::setLastAccessAndModificationTime(file, yesterday));
+    ASSERT_FALSE(sys::Process::SafelyCloseFileDescriptor(file));
+  }
+  auto files = open();
+  EXPECT_EQ(list(), (Names{".nncc-new.tmp", "others.tmp"}));
 }
 
 TEST_F(OutputFilesTest, LeaveNothingWithoutCommit) {
