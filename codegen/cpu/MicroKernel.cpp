@@ -38,6 +38,7 @@ public:
 
   void run() {
     readEntry();
+    reserveStage();
     if (epilogue.isHeavy()) {
       Value count = code.constant(shape.rows * shape.vectors);
       stack = LLVM::AllocaOp::create(b, code.pointer(), VectorType::get(shape.lanes, resultType), count, 64);
@@ -238,12 +239,12 @@ private:
       done = arith::AndIOp::create(b, end, code.constant(-trip));
       sums = code.loop(first, done, trip, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), lanes;
-        if (shape.byLane)
+        if (shape.readsLanes())
           lanes = lanesOfA(rows, k);
         Value block = code.at(matrixRow, code.mul(k, rowB), memory);
         for (int64_t u = 0; u < shape.tripSteps(); ++u) {
           step(values, block, [&](int64_t i) {
-            return shape.byLane ? factorOfLane(lanes, i, u) : factorAt(rows, i, k, u * group, group);
+            return shape.readsLanes() ? factorOfLane(lanes, i, u) : factorAt(rows, i, k, u * group, group);
           });
           block = code.at(block, code.mul(rowB, group), memory);
         }

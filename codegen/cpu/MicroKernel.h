@@ -64,12 +64,18 @@ struct TileShape {
 
   /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
   /// their addresses, and wide vectors leave time to compute them.
-  bool isUnrolled() const { return body == TapBody::Product && (byLane || rows <= 8); }
+  bool isUnrolled() const { return body == TapBody::Product && (readsLanes() || rows <= 8); }
+  /// Bytes of A are widened a vector at a time and read again from the stack: a pair by itself takes four instructions.
+  bool isStaged() const { return mac.dot && mac.isWidened() && !byLane; }
+  /// Every row of A is read a vector at a time.
+  bool readsLanes() const { return byLane || isStaged(); }
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
   /// widened are a half vector.
   int64_t tripSteps() const {
     if (!isUnrolled())
       return 1;
+    if (isStaged())
+      return 8;
     return byLane && mac.isOfBytes() ? (mac.dot ? 16 / mac.group() : 8) : 4;
   }
   /// Values of k in one trip.

@@ -148,6 +148,9 @@ Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
     return multiplyAdd(widen(factor, b.getI16Type(), sumType), widen(column, b.getI16Type(), sumType), sum);
   factor = bitcast(factor, column.getType());
   SmallVector<Value> arguments{factor, column};
+  // Lanes are of the last operand (Arm ARM, C7.2, SDOT by element).
+  if (shape.byLane && mac.rows() == 1 && mac.dot.getLhs() == mac.dot.getRhs())
+    std::swap(arguments[0], arguments[1]);
   if (mac.dot.getAdds())
     arguments.insert(arguments.begin(), sum);
   Value result =
@@ -155,16 +158,27 @@ Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
   return mac.dot.getAdds() ? result : code.add(sum, result);
 }
 
+void ProductCode::reserveStage() {
+  if (shape.isStaged())
+    stage =
+        LLVM::AllocaOp::create(b, code.pointer(), b.getI16Type(), code.constant(shape.rows * shape.tripDepth()), 64);
+}
+
 SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k) {
   const MacForm &mac = shape.mac;
   SmallVector<Value> lanes;
-  for (Value row : rows) {
+  for (auto [i, row] : llvm::enumerate(rows)) {
     Value values = code.load(code.at(row, k, memory), VectorType::get(shape.tripDepth(), memory));
     if (!mac.isOfBytes())
       lanes.push_back(math.fromMemory(values, mac.lhs));
     else
-      lanes.push_back(mac.dot ? withSign(values) : widen(values, mac.lhs, b.getI16Type()));
+      lanes.push_back(mac.isWidened() ? widen(values, mac.lhs, b.getI16Type()) : withSign(values));
+    if (stage)
+      code.store(lanes.back(), code.at(stage, i * shape.tripDepth(), b.getI16Type()));
   }
+  // LLVM would take the vectors apart by shuffles, if it knew that they are what is read.
+  if (stage)
+    return {code.opaque(stage, /*staysInPlace=*/true)};
   return lanes;
 }
 
@@ -172,6 +186,12 @@ Value ProductCode::factorOfLane(ArrayRef<Value> lanes, int64_t i, int64_t step) 
   const MacForm &mac = shape.mac;
   if (mac.rows() == 2)
     return half(lanes[2 * i], lanes[std::min<int64_t>(2 * i + 1, shape.rows - 1)], step);
+  if (stage)
+    return code.broadcast(
+        LLVM::LoadOp::create(b, sumType,
+                             code.at(lanes.front(), i * shape.tripDepth() + step * mac.group(), b.getI16Type()),
+                             /*alignment=*/4),
+        vector);
   Value all = lanes[i];
   if (mac.dot)
     all = bitcast(all, VectorType::get(shape.tripSteps(), sumType));

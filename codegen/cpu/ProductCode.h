@@ -26,7 +26,9 @@ protected:
   /// multiplied by.
   void step(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
             llvm::function_ref<mlir::Value(int64_t)> factorOf);
-  /// A vector of values of k from each row of A, for as many steps as a trip has.
+  /// Takes the memory that widened bytes of A pass through, where they do.
+  void reserveStage();
+  /// A vector of values of k from each row of A, for as many steps as a trip has; or where these lie.
   llvm::SmallVector<mlir::Value> lanesOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k);
   /// The factor of row i in step `step` of these vectors.
   mlir::Value factorOfLane(llvm::ArrayRef<mlir::Value> lanes, int64_t i, int64_t step);
@@ -35,6 +37,7 @@ protected:
 
 private:
   llvm::SmallVector<mlir::Value> corrections;
+  mlir::Value stage;
 
   mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
   mlir::Value widen(mlir::Value value, mlir::Type element, mlir::Type to);
