@@ -91,7 +91,8 @@ def measure_network(name: str, builds: list, peers: list[str], options) -> dict:
             worker.stop()
     macs = max((fact.macs for fact in facts.values()), default=0)
     peaks = [max(answer) for answer in answers.pop("peak")]
-    entry = {"name": network.name, "macs": macs, "group": network.group, "peak_gflops": max(peaks), "refused": refused,
+    entry = {"name": network.name, "macs": macs, "group": network.group,
+             "subnormal_weights": network.subnormal_weights, "peak_gflops": max(peaks), "refused": refused,
              "engines": {engine: summary(answers[engine], peaks, macs, facts[engine]) for engine in answers}}
     ratio = report.lead(entry, builds[0][0])
     if ratio and ratio < 1:
@@ -101,7 +102,8 @@ def measure_network(name: str, builds: list, peers: list[str], options) -> dict:
 
 def slowest_kernels(program, network, most: int = 3) -> list[dict]:
     """The kernels that lose most against the peak, as `nncc bench` measures them."""
-    facts = json.loads(program.call("bench", network.path, "--per-kernel", "--json", "--rounds=10", *program.flags).stdout)
+    binds = [f"--bind={name}={value.item()}" for name, value in network.binds.items()]
+    facts = json.loads(program.call("bench", network.path, "--per-kernel", "--json", "--rounds=10", *program.flags, *binds).stdout)
     peak, total = facts["peak_gflops"] * 1e3, sum(kernel["us_least"] for kernel in facts["kernels"])
     lost = sorted(facts["kernels"], key=lambda kernel: 2 * kernel["macs"] / peak - kernel["us_least"])
     return [{"name": kernel["name"], "op": kernel["op"], "share_of_time": kernel["us_least"] / total,

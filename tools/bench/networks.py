@@ -25,8 +25,10 @@ class Network:
     name: str
     path: Path
     inputs: dict[str, np.ndarray]
+    binds: dict[str, np.ndarray]  # inputs that are constants to nncc
     reference: dict[str, np.ndarray]
     is_quantized: bool
+    subnormal_weights: int  # weights below the smallest normal float, by which some cores multiply a hundred times as slowly
 
     @property
     def group(self) -> str:
@@ -55,13 +57,14 @@ def find(name: str) -> Network:
     """A network by its name: generated, of models.json, `digits`, one of these with -int8 behind it, or a file. Raises MissingModel."""
     path, hint = _original(name)
     values = seeded.make_inputs(path, 0, hint["input"])
-    model = _fixed(onnx.load(path), values, hint.get("bind", []))
-    values = {key: np.ascontiguousarray(value) for key, value in values.items() if key not in hint.get("bind", [])}
+    model = _fixed(onnx.load(path), values)
+    values = {key: np.array(value, order="C") for key, value in values.items()}
     reference = oracle.run(model.SerializeToString(), values)
     for output in model.graph.output:
         output.type.tensor_type.shape.CopyFrom(_shape(reference[output.name].shape))
-    return Network(Path(name).stem, _keep(Path(name).stem, model), values, reference,
-                   any(node.op_type.startswith(_QUANTIZED_OPS) for node in model.graph.node))
+    return Network(Path(name).stem, _keep(Path(name).stem, model), values, {key: values[key] for key in hint.get("bind", [])}, reference,
+                   any(node.op_type.startswith(_QUANTIZED_OPS) for node in model.graph.node),
+                   sum(map(_subnormal, model.graph.initializer)))
 
 
 def _original(name: str) -> tuple[Path, dict]:
@@ -83,18 +86,21 @@ def _original(name: str) -> tuple[Path, dict]:
     return models.model_path(name), models.entry_of(name)
 
 
-def _fixed(model: onnx.ModelProto, values: dict[str, np.ndarray], binds: list[str]) -> onnx.ModelProto:
-    """A copy of a model whose inputs have the shapes of `values`; `binds` become constants."""
+def _fixed(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """A copy of a model whose inputs have the shapes of `values`."""
     model = copy.deepcopy(model)
     graph = model.graph
-    for value in list(graph.input):
-        if value.name in binds:
-            graph.initializer.append(onnx.numpy_helper.from_array(values[value.name], value.name))
-            graph.input.remove(value)
-        elif value.name in values:
+    for value in graph.input:
+        if value.name in values:
             value.type.tensor_type.shape.CopyFrom(_shape(values[value.name].shape))
     del graph.value_info[:]  # may name the dims that are numbers now
     return model
+
+
+def _subnormal(weight: onnx.TensorProto) -> int:
+    """How many elements of a weight are subnormal."""
+    values = np.abs(onnx.numpy_helper.to_array(weight)) if weight.data_type == onnx.TensorProto.FLOAT else np.zeros(0)
+    return int(((values > 0) & (values < np.finfo(np.float32).tiny)).sum())
 
 
 def _shape(dims) -> onnx.TensorShapeProto:

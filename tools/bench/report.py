@@ -90,7 +90,7 @@ def _times(results: dict) -> str:
     builds, peers = builds_of(results), list(results["versions"])
     rows = []
     for entry in results["networks"]:
-        best, row = best_peer(entry), [entry["name"], f"{entry['macs'] / 1e6:,.0f}"]
+        best, row = best_peer(entry), [entry["name"], f"{entry['macs'] / 1e6:,.0f}" if entry["macs"] > 1e7 else f"{entry['macs'] / 1e6:.1f}"]
         for engine in builds + peers:
             known = entry["engines"].get(engine)
             mark = "**" if known and known["least_ms"] == min(one["least_ms"] for one in entry["engines"].values()) else ""
@@ -127,11 +127,17 @@ def _losses(results: dict) -> str:
         slow = "".join(f"; {kernel['name']} ({kernel['op']}) takes {100 * kernel['share_of_time']:.0f} % of the time"
                        + (f" at {100 * kernel['share_of_peak']:.0f} % of the peak" if kernel["share_of_peak"] else "")
                        for kernel in entry.get("slowest", []))
+        if entry["subnormal_weights"]:
+            slow += f"; {entry['subnormal_weights']:,} of its weights are subnormal numbers, by which this core may multiply slowly"
         lines.append(f"- {entry['name']}: {best[0]} takes {100 * (1 - ratio):.0f} % less time{slow}.")
     for entry in results["networks"]:
         for engine, why in entry["refused"].items():
             if not is_peer(engine):
                 lines.append(f"- {entry['name']}: {engine} has no result: {why}.")
+    for entry in results["aarch64"]:
+        core, peer = next(iter(entry["cores"].items())), AARCH64_PEER.get(entry["name"])
+        if peer and core[1]["cycles"] > 1e6 * peer[1]:
+            lines.append(f"- {entry['name']} on {core[0]}: {core[1]['cycles'] / 1e6:.0f} M cycles, ncnn {peer[1]:g} M.")
     return "\n".join(lines) or "Nowhere in this run."
 
 
@@ -214,12 +220,13 @@ def svg(results: dict) -> str:
     left, bar, scale, top = 150, 7, 360, 54
     group = bar * len(engines) + 10
     height, most = top + group * len(results["networks"]) + 10, 1.6
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + int(scale * most) + 60}" height="{height}" '
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + int(scale * most) + 40}" height="{height}" '
              'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>',
-             f'<text x="{left}" y="14" font-size="13">Speed by that of the best peer (the line): longer is faster</text>']
-    for index, engine in enumerate(engines):
-        x = left + 105 * index
+             f'<text x="8" y="14" font-size="13">Speed by that of the best peer (the line): longer is faster</text>']
+    x = 8
+    for engine in engines:
         parts.append(f'<rect x="{x}" y="24" width="9" height="9" fill="{colors[engine]}"/><text x="{x + 12}" y="32">{escape(engine)}</text>')
+        x += 30 + 6.5 * len(engine)
     for index, entry in enumerate(results["networks"]):
         y = top + index * group
         parts.append(f'<text x="{left - 6}" y="{y + group / 2}" text-anchor="end">{escape(entry["name"])}</text>')
