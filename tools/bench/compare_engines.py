@@ -102,7 +102,8 @@ def measure_network(name: str, builds: list, peers: list[str], options) -> dict:
 
 def slowest_kernels(program, network, most: int = 3) -> list[dict]:
     """The kernels that lose most against the peak, as `nncc bench` measures them."""
-    binds = [f"--bind={name}={value.item()}" for name, value in network.binds.items()]
+    import nncc
+    binds = [f"--bind={name}={value.item()}" for name, value in network.binds.items()] + nncc.dim_flags(network.dims)
     facts = json.loads(program.call("bench", network.path, "--per-kernel", "--json", "--rounds=10", *program.flags, *binds).stdout)
     peak, total = facts["peak_gflops"] * 1e3, sum(kernel["us_least"] for kernel in facts["kernels"])
     lost = sorted(facts["kernels"], key=lambda kernel: 2 * kernel["macs"] / peak - kernel["us_least"])

@@ -206,7 +206,7 @@ def start_peer(peer: str, network: networks.Network, converter: Path | None) -> 
 
 def build_nncc(program: nncc.Nncc, network: networks.Network, folder: Path) -> tuple[Path, dict]:
     """Compiles a network and links model_worker.c with it; returns the program, its inputs beside it, and the manifest."""
-    compiled = program.compile(network.path, folder, "--name=first", binds=network.binds)
+    compiled = program.compile(network.path, folder, "--name=first", binds=network.binds, dims=network.dims)
     for index, port in enumerate(compiled.manifest["inputs"]):
         (folder / f"input{index}").write_bytes(np.ascontiguousarray(network.inputs[port["name"]]).tobytes())
     built = folder / "worker"

@@ -145,7 +145,8 @@ def _refusals(results: dict) -> str:
     """Why a peer has no number, networks with the same reason together."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for entry in results["networks"]:
-        for engine, why in entry["refused"].items():
+        left_out = {peer: "left out of this run" for peer in results["versions"] if peer not in entry["engines"]}
+        for engine, why in (left_out | entry["refused"]).items():
             if is_peer(engine):
                 reasons.setdefault((engine, why.replace("|", "\\|").replace("`", "'")), []).append(entry["name"])
     lines = [f"- {engine}: {why}: {', '.join(names)}." for (engine, why), names in reasons.items()]
