@@ -169,9 +169,11 @@ def _aarch64(results: dict) -> str:
 def markdown(results: dict) -> str:
     """The page docs/benchmarks.md."""
     versions = ", ".join(f"{peer} {version}" for peer, version in results["versions"].items())
+    runs = results.get("runs", 1)
+    merged = f"Merged from {runs} runs of some of the networks each (`--from`): compare within a row. " if runs > 1 else ""
     return f"""# Benchmarks
 
-Written by `tools/bench/compare.sh --aarch64 --write`, which sets up everything that it compares with; `--help` says what it measures. One
+Written by `tools/bench/compare.sh --write`, which sets up everything that it compares with; `--help` says what it measures. {merged}One
 thread, f32, batch 1, the least processor time in ms of {results["rounds"]} rounds in turns, on one core of: {results["machine"]["cpu"]}.
 Peers: {versions}. An engine's time counts only if its result is that of onnxruntime.
 
@@ -200,7 +202,8 @@ that has loaded numpy.
 ## AArch64
 
 Millions of instructions that one run executes under qemu, and of cycles as llvm-mca estimates them, for code of that core; caches are not
-in it. The least cycles are those of the multiply-adds alone. The figures of ncnn 1.0.20261020 were counted in the same way, once.
+in it. The least cycles are those of the multiply-adds alone. The figures of
+ncnn 1.0.20261020 come from an earlier count with another program, and are not measured again here.
 
 {_aarch64(results)}
 
