@@ -48,6 +48,24 @@ public:
         .Default(false);
   }
 
+  /// Makes the kernel one of operands that lie as they are. Only a bias that is filled up at its end does so anyway;
+  /// false where something else is packed.
+  bool unpack() {
+    auto packings = kernel->getAttrOfType<ArrayAttr>(cpu::kPackingsAttr);
+    if (!packings)
+      return true;
+    for (Attribute recipe : packings) {
+      auto packing = dyn_cast<nn::PackingAttr>(recipe);
+      std::optional<cpu::PadPacking> pad = packing ? cpu::PadPacking::from(packing) : std::nullopt;
+      if (packing && (!pad || (pad->batches > 1 && pad->batchSize() != pad->count)))
+        return false;
+    }
+    Value bias = kernel.getRoot()->getOperand(2);
+    setType(loops.memory(bias), MemRefType::get(KernelLoops::typeOf(bias).getShape(), KernelLoops::elementOf(bias)));
+    kernel->removeAttr(cpu::kPackingsAttr);
+    return true;
+  }
+
 private:
   /// Operands of the root are f32 inputs of the kernel.
   static bool readsPlainInputs(Operation *root) {
@@ -58,15 +76,18 @@ private:
 
   static unsigned inputOf(Value operand) { return cast<BlockArgument>(operand).getArgNumber(); }
 
+  void setType(Value argument, MemRefType type) {
+    argument.setType(type);
+    function.setFunctionType(FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(), {}));
+  }
+
   /// Packed constants are bytes for the plan; here they are elements.
   Value retype(Value operand) {
     Value memory = loops.memory(operand);
     auto type = cast<MemRefType>(memory.getType());
-    if (type.getElementType().isInteger(8)) {
-      Type element = KernelLoops::elementOf(operand);
-      memory.setType(MemRefType::get({type.getNumElements() / (element.getIntOrFloatBitWidth() / 8)}, element));
-      function.setFunctionType(FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(), {}));
-    }
+    Type element = KernelLoops::elementOf(operand);
+    if (type.getElementType().isInteger(8))
+      setType(memory, MemRefType::get({type.getNumElements() / (element.getIntOrFloatBitWidth() / 8)}, element));
     return memory;
   }
 
@@ -128,8 +149,9 @@ struct EmitTiles : impl::EmitTilesBase<EmitTiles> {
       }
       nn::KernelOp kernel = kernels.front();
       TileSize tile{gpu.getTileRows(), gpu.getTileColumns() / kGpuLanes};
-      bool isWritten = TileEmitter(function, kernel, gpu.getThread(), tile).run();
-      if (!isWritten && !kernel->hasAttr(cpu::kPackingsAttr))
+      TileEmitter emitter(function, kernel, gpu.getThread(), tile);
+      bool isWritten = emitter.run();
+      if (!isWritten && emitter.unpack())
         continue; // LowerToLoops has plain loops for it
       kernel.erase();
       if (!isWritten)

@@ -52,6 +52,8 @@ private:
         good = complain(rules, &op, "in a module");
       else if (auto nested = dyn_cast<ModuleOp>(op))
         good &= checkModule(rules, nested);
+      else if (auto kernels = dyn_cast<gpu::GPUModuleOp>(op))
+        good &= checkGpuModule(rules, kernels);
     }
     return good;
   }

@@ -87,8 +87,23 @@ func.func private @transposed(%x: memref<6x8xf32>, %w: memref<20x8xf32>, %y: mem
   return
 }
 
-// Weights of halves are packed for the CPU: no tile reads them.
+// A filter of run time is left to plain loops, and the bias that is packed beside it with it: it begins as it would
+// without packing.
+// CHECK-LABEL: func.func private @filter_of_run_time
+// CHECK-SAME:    %{{.*}}: memref<1x5x1x3xf32>, %{{.*}}: memref<2x3x1x3xf32>, %{{.*}}: memref<2xf32>
+// CHECK-NOT:     nn.packings
+// CHECK:         nn.kernel
 // CHECK-LABEL: func.func private @halves
+func.func private @filter_of_run_time(%x: memref<1x5x1x3xf32>, %w: memref<2x3x1x3xf32>, %b: memref<16xi8>, %y: memref<1x3x1x2xf32>) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x5x1x3xf32>, memref<2x3x1x3xf32>, memref<16xi8>) outs(%y : memref<1x3x1x2xf32>) {
+  ^bb0(%0: tensor<1x5x1x3xf32>, %1: tensor<2x3x1x3xf32>, %2: tensor<2xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x1x3xf32>, tensor<2x3x1x3xf32>, tensor<2xf32> -> tensor<1x3x1x2xf32>
+    nn.yield %r : tensor<1x3x1x2xf32>
+  } attributes {nn.packings = [unit, unit, #nn.packing<"pad", [16, 1, 2, 4]>]}
+  return
+}
+
+// Weights of halves are packed for the CPU: no tile reads them.
 // CHECK-SAME:    nn.refused = "no tile reads its weights as they are packed for the CPU"
 // CHECK-NOT:     nn.kernel
 func.func private @halves(%x: memref<6x8xf16>, %w: memref<384xi8>, %y: memref<6x20xf16>) {
