@@ -12,7 +12,7 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 # On a terminal Ninja says how far it is, in one line; elsewhere it is quiet.
 if [ -t 1 ]; then ninja=(ninja); else ninja=(ninja --quiet); fi
 printf 'On a fresh system this takes about 2 GB of packages (LLVM and MLIR are most of it), 400 MB for the build, and %s minutes\n' $((1 + 14 / $(nproc)))
-printf 'of compiling on %s cores; a second time, seconds. `pip install` of the wheel takes half a minute: docs/packages.md.\n' "$(nproc)"
+printf 'of compiling on %s cores; a second time, seconds. `pip install` of the wheel takes a minute at most: docs/packages.md.\n' "$(nproc)"
 
 step "1. What nncc is built from"
 tools/setup.sh --build

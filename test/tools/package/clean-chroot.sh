@@ -87,6 +87,7 @@ if [[ $what == *.whl ]]; then
   inside apt-get install -y -q python3 python3-pip >"$log" 2>&1 || { cat "$log"; exit 1; }
   cp "$what" "$here/../../../docs/examples/python/file_type.py" "$here/inputs/wheel.py" "$root/root"
   wheel=$(basename "$what")
+  network+=(PATH=/usr/local/bin:/usr/bin:/bin) # pip puts programs into the first
   pip=(pip install -q --break-system-packages --root-user-action=ignore)
   SECONDS=0
   for command in "${pip[*]} ./$wheel" "${pip[*]} --no-deps magika==1.0.3" "python3 file_type.py file_type.py /bin/ls"; do
@@ -98,7 +99,7 @@ if [[ $what == *.whl ]]; then
   grep -q '^file_type.py: python, ' "$work/said" || fail "this is no prediction"
   say "from pip to a prediction: $seconds s"
   [ "$seconds" -le 60 ] || fail "more than a minute"
-  inside sh -c "cd && python3 wheel.py" || fail "the installed package does not do what it should"
+  inside "${network[@]}" sh -c "cd && python3 wheel.py" || fail "the installed package does not do what it should"
   say "the tarball"
   mkdir "$root/opt/nncc"
   tar xzf "$(dirname "$what")"/nncc-*-linux-*.tar.gz -C "$root/opt/nncc" --strip-components=1
