@@ -4,7 +4,7 @@
 vk_port *nncc_vulkan_port(vk_model *model, const nncc_device_range *range) {
   if (range->memory == NNCC_DEVICE_INPUT)
     return &model->ports[range->index];
-  if (range->memory == NNCC_DEVICE_OUTPUT)
+  if (range->memory == NNCC_DEVICE_OUTPUT || range->memory == NNCC_DEVICE_FRESH_OUTPUT)
     return &model->ports[model->model.num_inputs + range->index];
   return NULL;
 }

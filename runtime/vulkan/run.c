@@ -59,7 +59,8 @@ static VkResult give(vk_state *vulkan, vk_model *model, const nncc_device_segmen
   VkResult result = is_all ? add_arena(vulkan, &ranges, model) : VK_SUCCESS;
   const nncc_device_range *range = model->model.program->ranges + segment->first_range;
   for (uint32_t i = 0; is_first && i < segment->num_give && result == VK_SUCCESS; ++i, ++range) {
-    copy(vulkan, model, range, 0);
+    if (range->memory != NNCC_DEVICE_FRESH_OUTPUT)
+      copy(vulkan, model, range, 0);
     result = add_hand_over(vulkan, &ranges, model, range);
   }
   return result == VK_SUCCESS ? call_ranges(vulkan, &ranges) : result;

@@ -181,11 +181,11 @@ static void plain(void) {
   /* Weights, arena and ports, rounded up to 256 bytes each. */
   REQUIRE(driver_bytes() == 1792 + 2304 + 4096 && nncc_vulkan_count(&vulkan).memory == driver_bytes());
 
-  /* Other ports: recorded again, once. Of outputs, copied back is what the device wrote; s it reads. */
+  /* Other ports: recorded again, once. x, y and s, which are read, are copied there, y and t back. */
   snprintf(doing, sizeof doing, "moved ports");
   REQUIRE(run(3, own) == NNCC_OK && run(4, own) == NNCC_OK);
   REQUIRE(driver_count("vkBeginCommandBuffer") == 2 * TOY_SEGMENTS);
-  REQUIRE(nncc_vulkan_count(&vulkan).copied == 2 * (768 + 2 * 768 + 256 + 2 * 256));
+  REQUIRE(nncc_vulkan_count(&vulkan).copied == 2 * (768 + 2 * 768 + 256 + 256));
   /* Memory that was freed and comes back at the same address is other memory. */
   REQUIRE(run(5, shared) == NNCC_OK);
   nncc_vulkan_free(&vulkan, shared_memory);

@@ -41,7 +41,7 @@ static const nncc_device_range ranges[] = {
     {NNCC_DEVICE_ARENA, 0, A, 2 * TOY_N * 4}, /* taken */
     {NNCC_DEVICE_ARENA, 0, C, TOY_N * 4},     {NNCC_DEVICE_OUTPUT, 0, 0, TOY_N * 4},
     {NNCC_DEVICE_OUTPUT, 0, 0, TOY_N * 4}, /* taken */
-    {NNCC_DEVICE_OUTPUT, 1, 0, TOY_S * 4},    {NNCC_DEVICE_OUTPUT, 2, 0, TOY_S * 4},
+    {NNCC_DEVICE_OUTPUT, 1, 0, TOY_S * 4},    {NNCC_DEVICE_FRESH_OUTPUT, 2, 0, TOY_S * 4},
     {NNCC_DEVICE_OUTPUT, 2, 0, TOY_S * 4}, /* taken */
 };
 static const nncc_device_segment segments[] = {{0, 2, 0, 2, 1, 0}, {3, 1, 3, 2, 1, 0}, {5, 1, 6, 2, 1, 0}};
