@@ -3,6 +3,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Builders.h"
 #include "passes/memory/MemoryLayout.h"
+#include "passes/place/Placed.h"
 
 using namespace mlir;
 
@@ -39,16 +40,22 @@ bool isContiguous(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
   return true;
 }
 
-StringAttr deviceBeside(Value value) {
+KernelOp neighbourOf(Value value) {
   Value source = value;
   while (auto reshape = source.getDefiningOp<ReshapeOp>())
     source = reshape.getInput();
-  if (auto maker = source.getDefiningOp<KernelOp>(); maker && maker.getDeviceAttr())
-    return maker.getDeviceAttr();
+  if (auto maker = source.getDefiningOp<KernelOp>())
+    return maker;
   for (Operation *user : value.getUsers())
-    if (auto reader = dyn_cast<KernelOp>(user); reader && reader.getDeviceAttr())
-      return reader.getDeviceAttr();
-  return StringAttr::get(value.getContext(), "cpu0");
+    if (auto reader = dyn_cast<KernelOp>(user))
+      return reader;
+  return {};
+}
+
+void placeLike(KernelOp kernel, KernelOp other) {
+  kernel.setDevice(other ? other.getDevice().value_or("cpu0") : "cpu0");
+  if (Attribute why = other ? other->getAttr(kPlacedAttr) : Attribute())
+    kernel->setAttr(kPlacedAttr, why);
 }
 
 namespace {
@@ -100,9 +107,11 @@ private:
       if (source.getDefiningOp<KernelOp>() && seen.insert(source).second)
         continue;
       std::string name = "copy_to_output_" + std::to_string(operand.getOperandNumber());
-      auto kernel = KernelOp::create(builder, ret.getLoc(), TypeRange{operand.get().getType()},
-                                     builder.getStringAttr(name), ValueRange{operand.get()}, ValueRange{}, Value(),
-                                     deviceBeside(operand.get()), builder.getStrArrayAttr({}));
+      KernelOp neighbour = neighbourOf(operand.get());
+      auto kernel =
+          KernelOp::create(builder, ret.getLoc(), TypeRange{operand.get().getType()}, builder.getStringAttr(name),
+                           ValueRange{operand.get()}, ValueRange{}, Value(), StringAttr(), builder.getStrArrayAttr({}));
+      placeLike(kernel, neighbour);
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(operand.get().getType(), ret.getLoc());
       OpBuilder inner = OpBuilder::atBlockBegin(&body);

@@ -52,8 +52,11 @@ struct Step {
   llvm::SmallVector<unsigned> reads, writes; ///< tensors
 };
 
-/// The device of the kernel that computes `value`, else of one that reads it: a copy runs where its neighbours do.
-mlir::StringAttr deviceBeside(mlir::Value value);
+/// The kernel that computes `value`, else one that reads it: a copy runs where its neighbour does. May be null.
+nn::KernelOp neighbourOf(mlir::Value value);
+
+/// Has a kernel run where another does, for the same reason; null: on the CPU.
+void placeLike(nn::KernelOp kernel, nn::KernelOp other);
 
 struct MemoryLayout {
   std::vector<Buffer> buffers;

@@ -169,9 +169,9 @@ private:
       Value to = placeAt(builder, loc, step.copyDestination, type);
       std::vector<std::string> nodes = getNodeNames(loc);
       SmallVector<StringRef> nodeNames(nodes.begin(), nodes.end());
-      auto kernel =
-          KernelOp::create(builder, loc, TypeRange{}, builder.getStringAttr(step.copyName), ValueRange{from},
-                           ValueRange{to}, Value(), deviceBeside(step.copySource), builder.getStrArrayAttr(nodeNames));
+      auto kernel = KernelOp::create(builder, loc, TypeRange{}, builder.getStringAttr(step.copyName), ValueRange{from},
+                                     ValueRange{to}, Value(), StringAttr(), builder.getStrArrayAttr(nodeNames));
+      placeLike(kernel, neighbourOf(step.copySource));
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(type, loc);
       OpBuilder inner = OpBuilder::atBlockBegin(&body);

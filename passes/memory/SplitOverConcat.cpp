@@ -155,7 +155,8 @@ void splitOverConcat(KernelOp reader) {
     }
     auto part = KernelOp::create(builder, loc, axis.cut(tensorOf(reader.getResult(0)), size),
                                  (reader.getName() + "_" + Twine(results.size())).str(), inputs, ValueRange(), Value(),
-                                 reader.getDeviceAttr(), reader.getNodesAttr());
+                                 StringAttr(), reader.getNodesAttr());
+    placeLike(part, reader);
     Block &partBody = part.getBody().emplaceBlock();
     IRMapping mapping;
     for (auto [argument, input] : llvm::zip(body.getArguments(), inputs))
@@ -177,7 +178,8 @@ void splitOverConcat(KernelOp reader) {
   }
 
   auto joined = KernelOp::create(builder, loc, reader.getResult(0).getType(), (reader.getName() + "_joined").str(),
-                                 results, ValueRange(), Value(), reader.getDeviceAttr(), reader.getNodesAttr());
+                                 results, ValueRange(), Value(), StringAttr(), reader.getNodesAttr());
+  placeLike(joined, reader);
   Block &joinedBody = joined.getBody().emplaceBlock();
   for (Value result : results)
     joinedBody.addArgument(result.getType(), loc);
