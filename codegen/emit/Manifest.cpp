@@ -1,5 +1,6 @@
 // The manifest of a generated library: M.json, for tools and build systems.
 #include "codegen/emit/Manifest.h"
+#include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/PortType.h"
 #include "codegen/emit/WeightsFile.h"
@@ -178,6 +179,18 @@ void writeSizes(json::OStream &json, const ModelPlan &plan, const LibraryFacts &
     json.attribute("stack", plan.stackBytes);
 }
 
+/// What a run on the GPU is made of.
+void writeProgram(json::OStream &json, const DeviceProgram &program) {
+  json.attribute("functions", program.functions.size());
+  json.attribute("spirv_bytes", program.words.size() * sizeof(uint32_t));
+  json.attribute("constants_bytes", program.constantsBytes);
+  json.attribute("segments", program.segments.size());
+  json.attribute("dispatches", program.dispatches.size());
+  json.attribute("barriers", llvm::count_if(program.dispatches, [](const nncc_device_dispatch &dispatch) {
+                   return dispatch.flags & NNCC_DISPATCH_BARRIER;
+                 }));
+}
+
 void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
   json.attribute("file", libraryFileName(plan));
   json.attributeArray("sections", [&] {
@@ -216,6 +229,8 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
     writePorts(json, "outputs", plan.outputs);
     json.attributeObject("arena", [&] { writeArena(json, plan); });
     json.attributeObject("weights", [&] { writeWeightList(json, plan); });
+    if (plan.device)
+      json.attributeObject("gpu_program", [&] { writeProgram(json, *plan.device); });
     json.attributeArray("kernels", [&] {
       for (const KernelPlan &kernel : plan.kernels)
         json.object([&] { writeKernel(json, kernel); });
