@@ -2,9 +2,14 @@
  * second time, with inputs and outputs in the GPU's memory, in portions, and
  * with a hook. All of them must give the same bits, and the CPU must not have
  * had to help. Arena and outputs are NaN before each run. Arguments: the number
- * of Vulkan's device, then folders of inputs and outputs. */
-#include "job.h"
+ * of Vulkan's device, then folders of inputs and outputs. With the word
+ * `unordered` instead of them it only runs once, on zeros, with no kernel waiting
+ * for another: for a validation layer to complain about. */
+#define _GNU_SOURCE
 #include "nncc/vulkan.h"
+#include "job.h"
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct {
   uint32_t begun, ended;
@@ -98,6 +103,32 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
     nncc_vulkan_free(vulkan, other.outputs[i]);
 }
 
+/* Takes all barriers out of the program, which lies in read-only memory. */
+static void lose_barriers(const nncc_device_program *program) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)program->dispatches & ~(page - 1),
+            end = (uintptr_t)(program->dispatches + program->num_dispatches);
+  nncc_device_dispatch *dispatches = (nncc_device_dispatch *)(uintptr_t)program->dispatches;
+  uint32_t i;
+  REQUIRE(mprotect((void *)begin, end - begin, PROT_READ | PROT_WRITE) == 0);
+  for (i = 0; i < program->num_dispatches; ++i)
+    dispatches[i].flags &= ~NNCC_DISPATCH_BARRIER;
+}
+
+static void run_unordered(const nncc_model *model, nncc_vulkan *vulkan, void *arena) {
+  nncc_options options = {sizeof options};
+  job only = {model, NULL, arena, {NULL}, {NULL}};
+  uint32_t i;
+  options.device = nncc_vulkan_device(vulkan);
+  lose_barriers(model->device_program);
+  only.context = allocate(model->context_bytes, 8);
+  for (i = 0; i < model->num_inputs; ++i)
+    only.inputs[i] = memset(allocate(model->inputs[i].bytes, 8), 0, model->inputs[i].bytes);
+  for (i = 0; i < model->num_outputs; ++i)
+    only.outputs[i] = allocate(model->outputs[i].bytes, 8);
+  REQUIRE(model->init(only.context, arena, model->arena_bytes, &options) == NNCC_OK);
+  REQUIRE(run_job(&only) == NNCC_OK);
+}
+
 int main(int argc, char **argv) {
   const nncc_model *model = &first_model;
   static nncc_vulkan vulkan;
@@ -117,8 +148,11 @@ int main(int argc, char **argv) {
   }
   arena = nncc_vulkan_allocate(&vulkan, model->arena_bytes ? model->arena_bytes : 1);
   REQUIRE(arena);
-  for (folder = 2; folder < argc; ++folder)
-    run_folder(model, argv[folder], &vulkan, arena);
+  if (strcmp(argv[2], "unordered") == 0)
+    run_unordered(model, &vulkan, arena);
+  else
+    for (folder = 2; folder < argc; ++folder)
+      run_folder(model, argv[folder], &vulkan, arena);
   REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);
   nncc_vulkan_destroy(&vulkan);
   return 0;

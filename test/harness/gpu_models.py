@@ -3,11 +3,13 @@
     gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent]
 
 Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
-second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come.
-`--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is handed over.
+second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come, and
+without barriers one has to. `--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is
+handed over.
 Ends with 77 where there is no lavapipe, or a network is missing.
 """
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -29,6 +31,8 @@ import programs
 
 DRIVER = Path("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json")
 LAYER = "VK_LAYER_KHRONOS_validation"
+# What may only fall, of networks with all kernels on the GPU.
+EXPECTED = models.REPOSITORY / "test" / "expected" / "gpu-dispatches.json"
 SYNCHRONIZATION = "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT"
 
 
@@ -87,6 +91,23 @@ def run(program: Path, arguments, variables: dict[str, str], timeout: float) -> 
     return done.stdout + done.stderr
 
 
+def compare_counts(name: str, counts: dict[str, int], update: bool) -> bool:
+    """Whether a network takes no more dispatches, barriers and segments than is written down; `update` writes them down."""
+    table = json.loads(EXPECTED.read_text())
+    if update:
+        table[name] = {what: counts[what] for what in ("dispatches", "barriers", "segments")}
+        EXPECTED.write_text(json.dumps(dict(sorted(table.items())), indent=1) + "\n")
+    more = {what: counts.get(what) for what, most in table.get(name, {}).items() if counts.get(what, 0) > most}
+    if more:
+        print(f"FAIL {name}: more than {EXPECTED.name} says: {more}")
+    return not more
+
+
+def complaints(said: str) -> list[str]:
+    """The messages of the validation layer in what a program wrote."""
+    return re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)
+
+
 def check(compiler: nncc.Nncc, name: str, options) -> bool:
     """Runs one network and reports; returns whether it is right and all on the GPU."""
     path, entry = find_network(name)
@@ -113,8 +134,13 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
             start = time.monotonic()
             said = run(built, ["1", where], environment(width, options.validate, folder if options.incoherent else None), options.timeout)
             seconds = time.monotonic() - start
-            if options.validate and (messages := re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)):
+            if options.validate and (messages := complaints(said)):
                 print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")
+                good = False
+            # The layer has to see what is missing, or its silence means nothing.
+            if options.validate and options.place == "gpu" and not complaints(
+                    run(built, ["1", "unordered"], environment(width, True), options.timeout)):
+                print(f"FAIL {name}: the validation layer does not miss the barriers")
                 good = False
             for number, port in enumerate(compiled.manifest["outputs"]):
                 got, expected = programs.read_port(where / f"output{number}", port), reference[port["name"]]
@@ -122,10 +148,14 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
                 good &= wrong is None
                 verdict = f"FAIL {wrong}" if wrong else f"ok   {compare.summary(got, expected)}"
                 print(f"{name} on the GPU, {options.place}, width {width or 'default'}, {seconds:.1f} s, output '{port['name']}': {verdict}")
+    counts = compiled.manifest.get("gpu_program", {})
     refused = [kernel for kernel in on_cpu if kernel["placed"] != "as asked for"]
-    print(f"{name}: {len(kernels) - len(on_cpu)} of {len(kernels)} kernels on the GPU, compiled in {compiled.seconds:.1f} s")
+    print(f"{name}: {len(kernels) - len(on_cpu)} of {len(kernels)} kernels on the GPU, compiled in {compiled.seconds:.1f} s; "
+          f"{', '.join(f'{count} {what}' for what, count in counts.items())}")
     for kernel in refused:
         print(f"{name}: {kernel['name']} on the CPU: {kernel['placed']}")
+    if options.place == "gpu":
+        good &= compare_counts(name, counts, options.update)
     return good and len(refused) <= options.refused
 
 
@@ -136,6 +166,7 @@ def main():
     parser.add_argument("--width", type=int, action="append", help="LP_NATIVE_VECTOR_WIDTH; may be repeated")
     parser.add_argument("--validate", action="store_true", help="under the validation layer")
     parser.add_argument("--incoherent", action="store_true", help="with memory of which CPU and GPU have a copy each")
+    parser.add_argument("--update", action="store_true", help=f"write {EXPECTED.name}")
     parser.add_argument("--refused", type=int, default=0, help="so many kernels may run on the CPU since the GPU has no code for them")
     parser.add_argument("--timeout", type=float, default=900)
     nncc.add_arguments(parser)
