@@ -167,6 +167,7 @@ CASES = {
     "dequantize-half": lambda: model([node("DequantizeLinear", ["x", "s"], ["y"], "n")],
                                      [value_info("x", [2, 3], 6), value_info("s", [], FLOAT16)], [field(1, "y")], opset=19),
     "quantize": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.5], [])]),
+    "quantize-by-nothing": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.0], [])]),
     "lstm": lambda: model([node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=4)], [value_info("x", [5, 2, 3])], [field(1, "h")],
                           [ramp("w", 1, 16, 3), ramp("r", 1, 16, 4)]),
 }
