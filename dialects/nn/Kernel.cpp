@@ -84,10 +84,10 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   unsigned taken = function.getNumArguments() - (function->hasAttr(kWorkAttr) ? 2 : 0); // without the range of work
   if (taken != getOperands_().size())
     return emitOpError() << "passes " << getOperands_().size() << " operands to a function of " << taken;
-  // The module of a device is taken out to be lowered; its name stays.
+  // The module of a device is taken out to be lowered, and its functions become other things of the same name.
   SymbolRefAttr device = getDeviceCalleeAttr();
   if (device && symbols.lookupNearestSymbolFrom(*this, device.getRootReference()) &&
-      !symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, device))
+      !symbols.lookupNearestSymbolFrom(*this, device))
     return emitOpError() << "launches unknown function " << device;
   return success();
 }
