@@ -233,7 +233,6 @@ private:
         if (operand.isOutput)
           written.add(operand);
       }
-    // What the CPU touched in an earlier run may be in its caches, too.
     Bytes take = written.meetIn(NNCC_DEVICE_ARENA, touchedByCpu);
     take.add(written.only(NNCC_DEVICE_OUTPUT));
     // What the CPU touched in an earlier run may be in its caches, too, and be written back over what the device

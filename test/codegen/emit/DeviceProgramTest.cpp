@@ -52,10 +52,11 @@ struct Model {
     return text;
   }
 
+  /// Arena, constants, inputs, outputs, and F for outputs that no kernel reads.
   static std::string describe(const DeviceProgram &program, uint32_t first, uint32_t count) {
     std::string text;
     for (const nncc_device_range &range : llvm::ArrayRef(program.ranges).slice(first, count))
-      text += std::string(1, "ACIO"[range.memory]) + std::to_string(range.byte_offset) + "+" +
+      text += std::string(1, "ACIOF"[range.memory]) + std::to_string(range.byte_offset) + "+" +
               std::to_string(range.bytes) + " ";
     return text;
   }
@@ -104,7 +105,7 @@ TEST(DeviceProgram, HandsOverWhatTheOtherSideTouches) {
   // Bytes 0 to 64 stay on the GPU.
   EXPECT_EQ(Model::given(program, 0), "A256+64 I0+64 ");
   EXPECT_EQ(Model::taken(program, 0), "A256+64 ");
-  EXPECT_EQ(Model::given(program, 1), "A512+64 O0+64 ");
+  EXPECT_EQ(Model::given(program, 1), "A512+64 F0+64 ");
   EXPECT_EQ(Model::taken(program, 1), "O0+64 ");
 }
 
@@ -113,8 +114,17 @@ TEST(DeviceProgram, HandsOverPortsAloneWhereTheGpuRunsEverything) {
   model.add(Model::input(), Model::arena(0, true));
   model.add(Model::arena(0), Model::output());
   DeviceProgram program = model.make();
-  EXPECT_EQ(Model::given(program, 0), "I0+64 O0+64 ");
+  EXPECT_EQ(Model::given(program, 0), "I0+64 F0+64 ");
   EXPECT_EQ(Model::taken(program, 0), "O0+64 ");
+}
+
+TEST(DeviceProgram, HandsOverTheContentsOfAnOutputThatIsRead) {
+  Model model;
+  OperandPlan written = Model::output(), read = written;
+  read.isOutput = false;
+  model.add(Model::input(), written);
+  model.add(read, Model::arena(0, true));
+  EXPECT_EQ(Model::given(model.make(), 0), "I0+64 O0+64 ");
 }
 
 TEST(DeviceProgram, BindsSeveralOperandsByOneRange) {
