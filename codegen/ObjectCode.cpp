@@ -1,6 +1,7 @@
 // The LLVM half of the compiler: optimization passes, code generation, and a
 // look into the objects made.
 #include "codegen/ObjectCode.h"
+#include "codegen/MoveBfloats.h"
 #include "lib/support/InternalError.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DebugInfo.h"
@@ -199,6 +200,7 @@ static void optimize(llvm::Module &module, const TargetSpec &target, llvm::Targe
   builder.registerLoopAnalyses(loopAnalyses);
   builder.crossRegisterProxies(loopAnalyses, functionAnalyses, callGraphAnalyses, moduleAnalyses);
   buildPasses(target).run(module, moduleAnalyses);
+  moveBfloatsAsBits(module);
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &module, const TargetSpec &target,

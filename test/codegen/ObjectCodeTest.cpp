@@ -12,7 +12,7 @@ using namespace nncc;
 
 namespace {
 // A kernel with a loop that is a memset in disguise, one with a multiply and an
-// add, and a large frame.
+// add, and a large frame, one that carries a bfloat through a loop.
 const char *const code = R"(
 define internal void @k000_clear(ptr noalias %out) noinline {
 entry:
@@ -44,10 +44,31 @@ define internal void @k002_contract(ptr %x) noinline {
   store <16 x float> %sum, ptr %x, align 4
   ret void
 }
+define internal void @k003_largest(ptr %x) noinline {
+entry:
+  %first = load bfloat, ptr %x
+  br label %loop
+loop:
+  %i = phi i64 [ 1, %entry ], [ %next, %loop ]
+  %largest = phi bfloat [ %first, %entry ], [ %larger, %loop ]
+  %p = getelementptr bfloat, ptr %x, i64 %i
+  %element = load bfloat, ptr %p
+  %a = fpext bfloat %element to float
+  %b = fpext bfloat %largest to float
+  %isLarger = fcmp ogt float %a, %b
+  %larger = select i1 %isLarger, bfloat %element, bfloat %largest
+  %next = add i64 %i, 1
+  %more = icmp ult i64 %next, 4096
+  br i1 %more, label %loop, label %done
+done:
+  store bfloat %larger, ptr %x
+  ret void
+}
 define void @m_run(ptr %x) {
   call void @k000_clear(ptr %x)
   call void @k001_scale(ptr %x)
   call void @k002_contract(ptr %x)
+  call void @k003_largest(ptr %x)
   ret void
 }
 !llvm.ident = !{!0}
@@ -96,13 +117,14 @@ TEST(ObjectCode, KnowsTheStackOfEveryFunction) {
     auto object = compile(target, "");
     auto uses = readStackSizes(text(object));
     ASSERT_TRUE(bool(uses)) << llvm::toString(uses.takeError());
-    ASSERT_EQ(uses->size(), 4u);
+    ASSERT_EQ(uses->size(), 5u);
     EXPECT_EQ((*uses)[0].function, "k000_clear");
     EXPECT_EQ((*uses)[1].function, "k001_scale");
     EXPECT_GE((*uses)[1].bytes, 1024u);
     EXPECT_LE((*uses)[1].bytes, 1280u);
     EXPECT_EQ((*uses)[2].function, "k002_contract");
-    EXPECT_EQ((*uses)[3].function, "m_run");
+    EXPECT_EQ((*uses)[3].function, "k003_largest");
+    EXPECT_EQ((*uses)[4].function, "m_run");
   }
 }
 
