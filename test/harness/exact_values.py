@@ -218,6 +218,58 @@ def statistics_of_halves(graph):
     return {y: ((wide - average) / np.sqrt(wide.var(1, keepdims=True) + 1e-5)).astype(np.float16), **one(graph, mean, average)}
 
 
+@case(20)
+def gelu_by_tanh_in_f64(graph):
+    """sqrt(2 / pi) and 0.044715 are f64 as well."""
+    x = np.array([-4.5, -2.25, -0.7, -0.0, 0.3, 1, 2.670930943993161, 9])
+    graph.slack, graph.scale = FUNCTION, 1.0
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return one(graph, graph.node("Gelu", [graph.input(x)], approximate="tanh"), 0.5 * x * (1 + np.tanh(inner)))
+
+
+@case(20)
+def gelu_by_erf_in_f64(graph):
+    x = np.array([-4.5, -2.25, -0.7, -0.0, 0.3, 1, 2.670930943993161, 9])
+    graph.slack, graph.scale = FUNCTION, 1.0
+    wanted = np.array([0.5 * v * math.erfc(-v / math.sqrt(2)) for v in x])
+    return one(graph, graph.node("Gelu", [graph.input(x)]), wanted)
+
+
+@case(21)
+def group_normalization_in_f64(graph):
+    """A mean, a variance and quotients in f64, whatever the stash_type."""
+    x = np.sin(np.arange(2 * 4 * 5, dtype=np.float64) * 1.7).reshape(2, 4, 5)
+    scale, bias = np.array([1, 0.3, -2, 0.5]), np.array([0.1, 0, 1, -0.5])
+    graph.slack, graph.scale = FUNCTION, 4.0
+    y = graph.node("GroupNormalization", [graph.input(v) for v in (x, scale, bias)], num_groups=2, epsilon=0.125)
+    rows = x.reshape(2, 2, 10)
+    normal = ((rows - rows.mean(2, keepdims=True)) / np.sqrt(rows.var(2, keepdims=True) + 0.125)).reshape(x.shape)
+    return one(graph, y, normal * scale[:, None] + bias[:, None])
+
+
+@case(21)
+def quantized_in_blocks_beyond_integers(graph):
+    """What no 32-bit integer holds saturates; NaN is the lowest value."""
+    x = f32(1e30, np.inf, -1e30, -np.inf, np.nan, 5e9, 2, 3)[:, None].repeat(3, 1)
+    results = {}
+    for dtype in (np.uint16, np.int16, np.uint8, np.int8):
+        info = np.iinfo(dtype)
+        operands = [graph.input(x), graph.input(np.full([4, 3], 0.5, np.float32)), graph.input(np.full([4, 3], 3, dtype))]
+        y = graph.node("QuantizeLinear", operands, axis=0, block_size=2)
+        column = np.array([info.max, info.max, info.min, info.min, info.min, info.max, 7, 9], dtype)
+        results |= one(graph, y, column[:, None].repeat(3, 1))
+    return results
+
+
+@case(19)
+def nearest_at_whole_positions(graph):
+    """3 elements become 11: element 5 lies at 5.5 * 3 / 11 - 0.5 = 1."""
+    x = f32(10, 20, 30)
+    y = graph.node("Resize", [graph.input(x), "", "", graph.constant(np.array([11]))], coordinate_transformation_mode="half_pixel_symmetric",
+                   mode="nearest", nearest_mode="floor")
+    return one(graph, y, x[[0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

@@ -107,6 +107,8 @@ def make_case(family: str, seed: int) -> tuple[Node, dict]:
             continue
         if not is_valid(graph):
             continue
+        if verdicts.find(verdicts.OFF_ALIKE, verdicts.Facts(graph.nodes[-1], graph)):
+            continue
         expected = answers(graph)
         if expected is not None and not verdicts.find(verdicts.KNOWN, verdicts.Facts(graph.nodes[-1], graph, expected)):
             return graph, expected
