@@ -4,7 +4,10 @@
  * had to help. Arena and outputs are NaN before each run. Arguments: the number
  * of Vulkan's device, then folders of inputs and outputs. With the word
  * `unordered` instead of them it only runs once, on zeros, with no kernel waiting
- * for another: for a validation layer to complain about. */
+ * for another: for a validation layer to complain about. With `describe` it writes
+ * for each dispatch, by lines: kernel, flags, and memory, index, offset and bytes of
+ * each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
+ * too. */
 #define _GNU_SOURCE
 #include "nncc/vulkan.h"
 #include "job.h"
@@ -103,15 +106,42 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
     nncc_vulkan_free(vulkan, other.outputs[i]);
 }
 
-/* Takes all barriers out of the program, which lies in read-only memory. */
-static void lose_barriers(const nncc_device_program *program) {
+/* The dispatches of the program, which lies in read-only memory, to be changed. */
+static nncc_device_dispatch *writable_dispatches(const nncc_device_program *program) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)program->dispatches & ~(page - 1),
             end = (uintptr_t)(program->dispatches + program->num_dispatches);
-  nncc_device_dispatch *dispatches = (nncc_device_dispatch *)(uintptr_t)program->dispatches;
-  uint32_t i;
   REQUIRE(mprotect((void *)begin, end - begin, PROT_READ | PROT_WRITE) == 0);
+  return (nncc_device_dispatch *)(uintptr_t)program->dispatches;
+}
+
+/* Takes all barriers out of the program. */
+static void lose_barriers(const nncc_device_program *program) {
+  nncc_device_dispatch *dispatches = writable_dispatches(program);
+  uint32_t i;
   for (i = 0; i < program->num_dispatches; ++i)
     dispatches[i].flags &= ~NNCC_DISPATCH_BARRIER;
+}
+
+static void add_barrier(const nncc_device_program *program, const char *number) {
+  uint32_t dispatch = (uint32_t)atoi(number);
+  REQUIRE(dispatch < program->num_dispatches);
+  writable_dispatches(program)[dispatch].flags |= NNCC_DISPATCH_BARRIER;
+}
+
+static void describe(const nncc_model *model) {
+  const nncc_device_program *program = model->device_program;
+  uint32_t kernel, i, j;
+  for (kernel = 0; kernel < model->num_kernels; ++kernel)
+    for (i = program->first_dispatch[kernel]; i < program->first_dispatch[kernel + 1]; ++i) {
+      const nncc_device_dispatch *dispatch = &program->dispatches[i];
+      printf("%u %u", kernel, dispatch->flags);
+      for (j = 0; j < program->functions[dispatch->function].num_bindings; ++j) {
+        const nncc_device_range *range = &program->bindings[dispatch->first_binding + j];
+        printf(" %u %u %llu %llu", range->memory, range->index, (unsigned long long)range->byte_offset,
+               (unsigned long long)range->bytes);
+      }
+      printf("\n");
+    }
 }
 
 static void run_unordered(const nncc_model *model, nncc_vulkan *vulkan, void *arena) {
@@ -136,6 +166,10 @@ int main(int argc, char **argv) {
   void *arena;
   int folder;
   REQUIRE(argc >= 3);
+  if (strcmp(argv[2], "describe") == 0) {
+    describe(model);
+    return 0;
+  }
   options.device_number = (uint32_t)atoi(argv[1]);
   options.models = &model;
   options.num_models = 1;
@@ -152,7 +186,10 @@ int main(int argc, char **argv) {
     run_unordered(model, &vulkan, arena);
   else
     for (folder = 2; folder < argc; ++folder)
-      run_folder(model, argv[folder], &vulkan, arena);
+      if (strncmp(argv[folder], "wait=", 5) == 0)
+        add_barrier(model->device_program, argv[folder] + 5);
+      else
+        run_folder(model, argv[folder], &vulkan, arena);
   REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);
   nncc_vulkan_destroy(&vulkan);
   return 0;

@@ -4,8 +4,10 @@
 
 Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
 second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come, and
-without barriers one has to. `--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is
-handed over.
+without barriers one has to. The layer takes a kernel to touch all that is bound, and bindings begin at multiples of 256: they may reach
+into a neighbour that the kernel never touches. Where that is all that two kernels share, the layer is given a barrier that the program
+does not have; that they share no byte is taken from the manifest, for all kernels that run without a barrier of the program in between.
+`--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is handed over.
 Ends with 77 where there is no lavapipe, or a network is missing.
 """
 import argparse
@@ -103,6 +105,63 @@ def compare_counts(name: str, counts: dict[str, int], update: bool) -> bool:
     return not more
 
 
+# As in nncc/abi.h. Nothing writes constants.
+BARRIER = 1
+MEMORIES = {0: "arena", 2: "input", 3: "output"}
+
+
+class Dispatch:
+    """What one dispatch touches and what it is bound to, as lists of (memory, index, begin, end, is written)."""
+
+    def __init__(self, line: str, kernels: list[dict]):
+        self.kernel, self.flags, *numbers = map(int, line.split())
+        self.name = kernels[self.kernel]["name"]
+        self.touched = [(operand["memory"], operand.get("index", 0), operand["offset"], operand["offset"] + operand["bytes"],
+                         operand["output"]) for operand in kernels[self.kernel]["operands"] if operand["memory"] in MEMORIES.values()]
+        self.bound = []
+        for kind, index, begin, size in zip(*[iter(numbers)] * 4):
+            if kind in MEMORIES:
+                place = (MEMORIES[kind], index, begin, begin + size)
+                self.bound.append((*place, any(written and place[:2] == (memory, number) and begin <= first and last <= begin + size
+                                               for memory, number, first, last, written in self.touched)))
+
+
+def conflict(places, others) -> bool:
+    """Whether two dispatches share a place that one of them writes."""
+    return any(a[:2] == b[:2] and a[2] < b[3] and b[2] < a[3] and (a[4] or b[4]) for a in places for b in others)
+
+
+def only_bound_together(described: list[str], kernels: list[dict]) -> tuple[list[int], list[str]]:
+    """The dispatches that share bytes with others by their bindings alone, so that only the validation layer needs them to wait; and
+    the errors: dispatches without a barrier between them that do share bytes."""
+    waits, errors = [], []
+    unordered: list[Dispatch] = []  # since the last barrier of the program
+    seen: list[Dispatch] = []  # since the last barrier that the layer is given
+    for number, line in enumerate(described):
+        dispatch = Dispatch(line, kernels)
+        is_new_segment = unordered and any(kernel["device"] == "cpu0" for kernel in kernels[unordered[-1].kernel : dispatch.kernel])
+        if dispatch.flags & BARRIER or is_new_segment:
+            unordered, seen = [], []
+        errors += [f"{dispatch.name} does not wait for {other.name}" for other in unordered if conflict(dispatch.touched, other.touched)]
+        if any(conflict(dispatch.bound, other.bound) and not conflict(dispatch.touched, other.touched) for other in seen):
+            waits.append(number)
+            seen = []
+        unordered.append(dispatch)
+        seen.append(dispatch)
+    return waits, errors
+
+
+def unnoticed(described: list[str], kernels: list[dict]) -> list[str]:
+    """The errors where a barrier that is taken out goes unnoticed."""
+    errors = []
+    for number, line in enumerate(described):
+        kernel, flags, *bindings = line.split()
+        without = [*described[:number], " ".join([kernel, "0", *bindings]), *described[number + 1 :]]
+        if int(flags) & BARRIER and not only_bound_together(without, kernels)[1]:
+            errors.append(f"{kernels[int(kernel)]['name']} waits for nothing")
+    return errors
+
+
 def complaints(said: str) -> list[str]:
     """The messages of the validation layer in what a program wrote."""
     return re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)
@@ -130,9 +189,20 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
         if options.incoherent:
             build_layer(folder)
         good = True
+        waits: list[int] = []
+        if options.validate:
+            described = run(built, ["1", "describe"], dict(os.environ), options.timeout).splitlines()
+            waits, errors = only_bound_together(described, kernels)
+            errors += unnoticed(described, kernels)
+            for error in errors:
+                print(f"FAIL {name}: {error}")
+                good = False
+            if waits:
+                print(f"{name}: {len(waits)} dispatches wait for the validation layer's sake: {', '.join(map(str, waits))}")
         for width in options.width or [None]:
             start = time.monotonic()
-            said = run(built, ["1", where], environment(width, options.validate, folder if options.incoherent else None), options.timeout)
+            variables = environment(width, options.validate, folder if options.incoherent else None)
+            said = run(built, ["1", *(f"wait={number}" for number in waits), where], variables, options.timeout)
             seconds = time.monotonic() - start
             if options.validate and (messages := complaints(said)):
                 print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")

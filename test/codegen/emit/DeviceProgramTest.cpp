@@ -83,6 +83,20 @@ TEST(DeviceProgram, WaitsForWhatIsReadAndForWhatIsOverwritten) {
   EXPECT_EQ(Model::barriers(model.make()), "--B-BB");
 }
 
+// Bindings begin at multiples of 256 and may reach into neighbours, as pieces of a concatenation are. What a kernel
+// touches decides.
+TEST(DeviceProgram, WaitsForNoNeighbourThatIsOnlyBound) {
+  Model model;
+  model.add(Model::input(), Model::arena(256, true));
+  model.add(Model::arena(320), Model::arena(320, true)); // right behind it
+  model.add(Model::arena(380), Model::arena(512, true)); // 4 bytes of what was written
+  DeviceProgram program = model.make();
+  EXPECT_EQ(Model::barriers(program), "--B");
+  EXPECT_EQ(program.bindings[1].byte_offset, 256u);
+  EXPECT_EQ(program.bindings[2].byte_offset, 256u);
+  EXPECT_EQ(program.bindings[2].bytes, 128u);
+}
+
 TEST(DeviceProgram, WaitsWithinASegmentAlone) {
   Model model;
   model.add(Model::input(), Model::arena(0, true));
