@@ -100,7 +100,8 @@ private:
             continue;
           // What another kernel reads has to be the result: the group cannot grow beyond it.
           // Nor does it go on through a table, which is not read from registers.
-          if (!isElementwise(user) || isa<LookupOp>(user) || groupOf.contains(user) || !sameShape(user->getResult(0), root->getResult(0)))
+          if (!isElementwise(user) || isa<LookupOp>(user) || groupOf.contains(user) ||
+              !sameShape(user->getResult(0), root->getResult(0)))
             return best;
           if (!next || position[user] < position[next])
             next = user;
