@@ -22,13 +22,19 @@ static FailureOr<SmallVector<int64_t>> broadcast(std::optional<Location> locatio
   return shape;
 }
 
-LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
-                                           SmallVectorImpl<Type> &types) {
-  auto shape = broadcast(location, op.getOperands());
+/// The result is of steps, as the zero point is.
+static LogicalResult inferSteps(std::optional<Location> location, ValueRange operands, Value zeroPoint,
+                                SmallVectorImpl<Type> &types) {
+  auto shape = broadcast(location, operands);
   if (failed(shape))
     return failure();
-  types.push_back(RankedTensorType::get(*shape, typeOf(op.getZeroPoint()).getElementType()));
+  types.push_back(RankedTensorType::get(*shape, typeOf(zeroPoint).getElementType()));
   return success();
+}
+
+LogicalResult QuantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
+                                           SmallVectorImpl<Type> &types) {
+  return inferSteps(location, op.getOperands(), op.getZeroPoint(), types);
 }
 
 LogicalResult DequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
@@ -45,11 +51,7 @@ LogicalResult DequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Locati
 
 LogicalResult RequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
                                              SmallVectorImpl<Type> &types) {
-  auto shape = broadcast(location, op.getOperands());
-  if (failed(shape))
-    return failure();
-  types.push_back(RankedTensorType::get(*shape, typeOf(op.getZeroPoint()).getElementType()));
-  return success();
+  return inferSteps(location, op.getOperands(), op.getZeroPoint(), types);
 }
 
 LogicalResult RequantizeSumOp::verify() {
