@@ -26,6 +26,20 @@ static void require(int holds, const char *what, int line) {
 }
 #define REQUIRE(condition) require(!!(condition), #condition, __LINE__)
 
+/* What a hook has heard: every kernel once, in order, each ended before the next begins. */
+typedef struct {
+  uint32_t begun, ended;
+} counts;
+
+static inline void count(void *user, uint32_t kernel, int begin) {
+  counts *seen = user;
+  REQUIRE(kernel == seen->ended && seen->begun - seen->ended == (begin ? 0u : 1u));
+  if (begin)
+    ++seen->begun;
+  else
+    ++seen->ended;
+}
+
 /* Memory that the program may use, all bits set (NaN for floats). */
 static void *allocate(uint64_t bytes, uint64_t align) {
   char *memory = malloc(bytes + align + ROOM);

@@ -3,19 +3,6 @@
  * folder of inputs and outputs. */
 #include "job.h"
 
-typedef struct {
-  uint32_t begun, ended;
-} counts;
-
-static void count(void *user, uint32_t kernel, int begin) {
-  counts *seen = user;
-  REQUIRE(kernel == seen->ended && seen->begun - seen->ended == (begin ? 0u : 1u));
-  if (begin)
-    ++seen->begun;
-  else
-    ++seen->ended;
-}
-
 /* Runs `stepped` in portions of `portion` kernels. */
 static void run_in_portions(const job *stepped, uint32_t portion) {
   uint32_t kernels = stepped->model->num_kernels, done = 0;

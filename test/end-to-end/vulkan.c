@@ -14,19 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-typedef struct {
-  uint32_t begun, ended;
-} counts;
-
-static void count(void *user, uint32_t kernel, int begin) {
-  counts *seen = user;
-  REQUIRE(kernel == seen->ended && seen->begun - seen->ended == (begin ? 0u : 1u));
-  if (begin)
-    ++seen->begun;
-  else
-    ++seen->ended;
-}
-
 static void say(void *user, const char *text) {
   (void)user;
   fprintf(stderr, "%s\n", text);
