@@ -1,6 +1,7 @@
 // Turns every linalg.generic into loops over vectors: collapse, choose the contiguous loop, whole tiles, static tails.
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -14,6 +15,7 @@
 #include "passes/check/Stage.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <numeric>
 
 using namespace mlir;
@@ -562,7 +564,52 @@ private:
   Nest nest;
 };
 
+/// The memory that a view shows.
+Value memoryOf(Value view) {
+  while (auto source = view.getDefiningOp<ViewLikeOpInterface>())
+    view = source.getViewSource();
+  return view;
+}
+
+/// What is loaded and what is stored by the loops that a function has already.
+struct Touched {
+  DenseSet<Value> read, written;
+
+  explicit Touched(func::FuncOp function) {
+    function.walk([&](Operation *op) {
+      TypeSwitch<Operation *>(op)
+          .Case<memref::LoadOp, memref::StoreOp>([&](auto access) { add(access, access.getMemRef()); })
+          .Case<vector::LoadOp, vector::StoreOp>([&](auto access) { add(access, access.getBase()); });
+    });
+  }
+
+  /// True where iterations of `op` and those loops depend on each other, so that they have to keep their order.
+  bool order(linalg::GenericOp op) const {
+    return llvm::any_of(op->getOperands(),
+                        [&](Value operand) {
+                          return isa<MemRefType>(operand.getType()) && written.contains(memoryOf(operand));
+                        }) ||
+           llvm::any_of(op.getDpsInits(), [&](Value output) { return read.contains(memoryOf(output)); });
+  }
+
+private:
+  void add(Operation *op, Value view) { (op->getNumResults() ? read : written).insert(memoryOf(view)); }
+};
+
 struct VectorizeLoops : impl::VectorizeLoopsBase<VectorizeLoops> {
+  /// Writes one op as loops. Those that have to stay in front of or behind others are not parallel.
+  static LogicalResult vectorize(linalg::GenericOp op, const nn::MachineAttr &machine, bool isOrdered) {
+    Operation *before = op->getPrevNode();
+    if (failed(Vectorizer(op, machine).run()))
+      return failure();
+    Block::iterator begin = before ? std::next(before->getIterator()) : op->getBlock()->begin();
+    if (isOrdered)
+      for (Operation &made : llvm::make_range(begin, op->getIterator()))
+        made.walk([](scf::ForOp loop) { loop->removeAttr(nn::kParallelAttr); });
+    op.erase();
+    return success();
+  }
+
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"L1", "L2"})))
       return signalPassFailure();
@@ -573,11 +620,10 @@ struct VectorizeLoops : impl::VectorizeLoopsBase<VectorizeLoops> {
       return;
     if (failed(machine))
       return signalPassFailure();
-    for (linalg::GenericOp op : generics) {
-      if (failed(Vectorizer(op, *machine).run()))
+    Touched touched(getOperation());
+    for (linalg::GenericOp op : generics)
+      if (failed(vectorize(op, *machine, touched.order(op))))
         return signalPassFailure();
-      op.erase();
-    }
     // Views were only words for the maps.
     SmallVector<Operation *> views;
     getOperation().walk([&](Operation *op) {

@@ -7,7 +7,7 @@
  * for another: for a validation layer to complain about. With `describe` it writes
  * for each dispatch, by lines: kernel, flags, and memory, index, offset and bytes of
  * each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
- * too. */
+ * too; with `once` there it is run at once, and in no other way. */
 #define _GNU_SOURCE
 #include "nncc/vulkan.h"
 #include "job.h"
@@ -56,7 +56,7 @@ static job in_gpu_memory(const job *other, nncc_vulkan *vulkan) {
   return made;
 }
 
-static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan *vulkan, void *arena) {
+static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan *vulkan, void *arena, int is_once) {
   nncc_options options = {sizeof options};
   counts seen = {0, 0};
   job first, other;
@@ -71,6 +71,8 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
     other.outputs[i] = allocate(model->outputs[i].bytes, 8);
   run_in(&first, 0);
   write_outputs(&first, folder);
+  if (is_once)
+    return;
   for (portion = 0; portion < 4; ++portion) {
     run_in(&other, portion);
     REQUIRE(same_outputs(&first, &other));
@@ -151,7 +153,7 @@ int main(int argc, char **argv) {
   static nncc_vulkan vulkan;
   nncc_vulkan_options options = {sizeof options};
   void *arena;
-  int folder;
+  int folder, is_once = 0;
   REQUIRE(argc >= 3);
   if (strcmp(argv[2], "describe") == 0) {
     describe(model);
@@ -175,8 +177,10 @@ int main(int argc, char **argv) {
     for (folder = 2; folder < argc; ++folder)
       if (strncmp(argv[folder], "wait=", 5) == 0)
         add_barrier(model->device_program, argv[folder] + 5);
+      else if (strcmp(argv[folder], "once") == 0)
+        is_once = 1;
       else
-        run_folder(model, argv[folder], &vulkan, arena);
+        run_folder(model, argv[folder], &vulkan, arena, is_once);
   REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);
   nncc_vulkan_destroy(&vulkan);
   return 0;

@@ -82,6 +82,23 @@ def placement(compiler: nncc.Nncc, path: Path, where: str, folder: Path, dims, b
     return [f"--place={folder}/place"]
 
 
+def build(compiler: nncc.Nncc, folder: Path, manifest: dict, values: dict[str, np.ndarray]) -> tuple[Path, Path]:
+    """The program around libfirst.a of a folder, and a folder with the inputs of a run."""
+    where = folder / "use0"
+    where.mkdir()
+    for number, port in enumerate(manifest["inputs"]):
+        (where / f"input{number}").write_bytes(np.ascontiguousarray(values[port["name"]]).tobytes())
+    archive = Path(compiler.program).resolve().parent.parent / "lib" / "nncc" / compiler.target / "libnncc_vulkan.a"
+    return programs.build("vulkan", folder, ["first"], compiler.target, [f"-I{models.REPOSITORY / 'include'}", archive, "-ldl"]), where
+
+
+def require_driver():
+    """Ends a test where there is no lavapipe."""
+    if not DRIVER.exists():
+        print(f"SKIPPED: there is no {DRIVER}; tools/setup.sh installs it")
+        sys.exit(models.SKIPPED)
+
+
 def run(program: Path, arguments, variables: dict[str, str], timeout: float) -> str:
     """Runs the program; returns what it wrote. error: ProgramError"""
     try:
@@ -173,19 +190,13 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
     values = inputs.make_inputs(path, 0, entry["input"])
     binds = {key: values[key] for key in entry.get("bind", [])}
     reference = oracle.reference(path, 0, values)
-    archive = Path(compiler.program).resolve().parent.parent / "lib" / "nncc" / compiler.target / "libnncc_vulkan.a"
     with tempfile.TemporaryDirectory(prefix="nncc-gpu-") as scratch:
         folder = Path(scratch)
         flags = placement(compiler, path, options.place, folder, entry.get("dims"), binds)
         compiled = compiler.compile(path, folder, "--name=first", "--device=mali", *flags, dims=entry.get("dims"), binds=binds)
         kernels = compiled.manifest["kernels"]
         on_cpu = [kernel for kernel in kernels if kernel["device"] == "cpu0"]
-        where = folder / "use0"
-        where.mkdir()
-        for number, port in enumerate(compiled.manifest["inputs"]):
-            (where / f"input{number}").write_bytes(np.ascontiguousarray(values[port["name"]]).tobytes())
-        built = programs.build("vulkan", folder, ["first"], compiler.target,
-                               [f"-I{models.REPOSITORY / 'include'}", archive, "-ldl"])
+        built, where = build(compiler, folder, compiled.manifest, values)
         if options.incoherent:
             build_layer(folder)
         good = True
@@ -241,9 +252,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=900)
     nncc.add_arguments(parser)
     options = parser.parse_args()
-    if not DRIVER.exists():
-        print(f"SKIPPED: there is no {DRIVER}; tools/setup.sh installs it")
-        sys.exit(models.SKIPPED)
+    require_driver()
     compiler = nncc.Nncc(options.nncc, nncc.X86_64)
     good = True
     for name in options.networks:

@@ -60,6 +60,11 @@ class Runner:
         self.program, self.keep = program, keep
         self.in_place = self.not_in_place = 0
 
+    def execute(self, path: Path, folder: Path, values: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
+        """The manifest of a model that is compiled into a folder, and its outputs."""
+        manifest = self.program.compile(path, folder, "--name=first").manifest
+        return manifest, programs.run_guarded(folder, self.program.target, manifest, [values], runs=2)[0]
+
     def run(self, cases, name: str) -> list[tuple[tuple, str]]:
         """Runs some cases as one model; returns which fail, each with what is wrong: all of them where the failure names none."""
         graphs = [graph for graph, _ in cases]
@@ -68,8 +73,7 @@ class Runner:
             path = Path(scratch) / f"{name}.onnx"
             onnx.save(graphs[0].model(*graphs[1:]), path)
             try:
-                manifest = self.program.compile(path, Path(scratch), "--name=first").manifest
-                got = programs.run_guarded(Path(scratch), self.program.target, manifest, [values], runs=2)[0]
+                manifest, got = self.execute(path, Path(scratch), values)
             except nncc.NnccError as error:
                 found = [(case, f"status {error.status}: {line}") for case in cases
                          if (line := next((line for line in error.stderr.splitlines() if f"node '{case[0].prefix}" in line), None))]

@@ -92,6 +92,26 @@ func.func @planes(%x: memref<8x3xf32>, %y: memref<3x8xf32>) {
   }
   return
 }
+
+// What something else of the function goes on writing is not parallel: iterations keep their order.
+// CHECK-LABEL: @copies_in_front_of_updates
+// CHECK: vector.store {{.*}} vector<8xf32>
+// CHECK-NOT: nn.parallel
+// CHECK: memref.store
+func.func @copies_in_front_of_updates(%x: memref<16xf32>, %y: memref<16xf32>, %u: memref<3xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : memref<16xf32>) outs(%y : memref<16xf32>) {
+  ^bb0(%0: f32, %1: f32):
+    linalg.yield %0 : f32
+  }
+  scf.for %i = %c0 to %c3 step %c1 {
+    %0 = memref.load %u[%i] : memref<3xf32>
+    memref.store %0, %y[%i] : memref<16xf32>
+  }
+  return
+}
 }
 
 // -----
