@@ -26,9 +26,16 @@ StringRef valueOf(StringRef header, StringRef key) {
   size_t at = header.find(("'" + key + "'").str());
   return at == StringRef::npos ? StringRef() : header.drop_front(at + key.size() + 2).ltrim(" :");
 }
+} // namespace
 
-/// Rearranges column-major data into row-major order.
-std::vector<char> toRowMajor(ArrayRef<char> from, ArrayRef<int64_t> shape, size_t bytes) {
+size_t nncc::bytesOfType(const std::string &type) {
+  for (const TypeName &row : kTypes)
+    if (type == row.nn)
+      return row.bytes;
+  return 0;
+}
+
+std::vector<char> nncc::toRowMajor(ArrayRef<char> from, ArrayRef<int64_t> shape, size_t bytes) {
   std::vector<char> to(from.size());
   std::vector<int64_t> index(shape.size(), 0);
   for (size_t out = 0; out < to.size(); out += bytes) {
@@ -46,38 +53,39 @@ std::vector<char> toRowMajor(ArrayRef<char> from, ArrayRef<int64_t> shape, size_
   }
   return to;
 }
-} // namespace
 
-size_t nncc::bytesOfType(const std::string &type) {
-  for (const TypeName &row : kTypes)
-    if (type == row.nn)
-      return row.bytes;
-  return 0;
+std::optional<size_t> nncc::npyHeaderBytes(StringRef begin, std::string &error) {
+  if (!begin.starts_with(StringRef("\x93NUMPY", 6)) || begin.size() < kNpyPrefix) {
+    error = "is no .npy file";
+    return std::nullopt;
+  }
+  auto byteAt = [&](size_t i) { return (size_t)(unsigned char)begin[i]; };
+  size_t version = byteAt(6);
+  size_t length = byteAt(8) | byteAt(9) << 8;
+  if (version > 1)
+    length |= byteAt(10) << 16 | byteAt(11) << 24;
+  // NumPy itself reads no header that is longer than 10,000 bytes, unless it is told to trust the file.
+  if (version < 1 || version > 3 || length > (1 << 20)) {
+    error = "is no .npy file of version 1 to 3";
+    return std::nullopt;
+  }
+  return (version == 1 ? 10 : 12) + length;
 }
 
-std::optional<nncc::NpyArray> nncc::readNpy(const std::string &path, std::string &error) {
+std::optional<nncc::NpyHeader> nncc::parseNpyHeader(StringRef bytes, std::string &error) {
   auto fail = [&](const Twine &why) {
     error = why.str();
     return std::nullopt;
   };
-  auto file = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!file)
-    return fail("cannot be read: " + file.getError().message());
-  StringRef bytes = (*file)->getBuffer();
-  if (!bytes.starts_with(StringRef("\x93NUMPY", 6)) || bytes.size() < 12)
-    return fail("is no .npy file");
-  unsigned char version = bytes[6];
-  auto byteAt = [&](size_t i) { return (size_t)(unsigned char)bytes[i]; };
-  size_t start = version == 1 ? 10 : 12;
-  size_t length = byteAt(8) | byteAt(9) << 8;
-  if (version > 1)
-    length |= byteAt(10) << 16 | byteAt(11) << 24;
-  if (version < 1 || version > 3 || length > bytes.size() - start)
+  auto length = npyHeaderBytes(bytes, error);
+  if (!length)
+    return std::nullopt;
+  if (*length > bytes.size())
     return fail("is no .npy file of version 1 to 3");
-  StringRef header = bytes.substr(start, length);
-  ArrayRef<char> data(bytes.data() + start + length, bytes.size() - start - length);
+  StringRef header = bytes.take_front(*length).drop_front(bytes[6] == 1 ? 10 : 12);
 
-  NpyArray array;
+  NpyHeader result;
+  result.dataOffset = *length;
   StringRef descr = valueOf(header, "descr");
   if (!descr.consume_front("'"))
     return fail("holds records, not numbers");
@@ -86,30 +94,58 @@ std::optional<nncc::NpyArray> nncc::readNpy(const std::string &path, std::string
     return fail("is big-endian ('" + descr + "')");
   for (const TypeName &row : kTypes)
     if (descr.drop_while([](char c) { return c == '<' || c == '|' || c == '=' || c == '>'; }) == row.npy)
-      array.type = row.nn;
-  if (array.type.empty())
+      result.type = row.nn;
+  if (result.type.empty())
     return fail("has elements of type '" + descr + "', which is not supported");
 
   StringRef shape = valueOf(header, "shape");
   if (!shape.consume_front("("))
     return fail("has no shape");
   shape = shape.take_until([](char c) { return c == ')'; });
-  size_t count = bytesOfType(array.type);
+  result.dataBytes = bytesOfType(result.type);
   for (StringRef rest = shape.trim(); !rest.empty();) {
     auto [part, more] = rest.split(',');
     int64_t dim = 0;
     if (part.trim().getAsInteger(10, dim) || dim < 0)
       return fail("has the shape (" + shape + ")");
-    array.shape.push_back(dim);
+    result.shape.push_back(dim);
     bool overflow = false;
-    count = SaturatingMultiply<size_t>(count, dim, &overflow);
+    result.dataBytes = SaturatingMultiply<size_t>(result.dataBytes, dim, &overflow);
     if (overflow)
       return fail("has the shape (" + shape + "), whose size overflows");
     rest = more.trim();
   }
-  if (count != data.size())
-    return fail("has " + Twine(data.size()) + " bytes of data, its shape (" + shape + ") needs " + Twine(count));
-  if (valueOf(header, "fortran_order").starts_with("True") && array.shape.size() > 1)
+  result.isFortran = valueOf(header, "fortran_order").starts_with("True") && result.shape.size() > 1;
+  return result;
+}
+
+std::string nncc::npySizeMismatch(const NpyHeader &header, uint64_t dataBytes) {
+  std::string dims;
+  for (int64_t dim : header.shape)
+    dims += (dims.empty() ? "" : ", ") + std::to_string(dim);
+  if (header.shape.size() == 1)
+    dims += ",";
+  return "has " + std::to_string(dataBytes) + " bytes of data, its shape (" + dims + ") needs " +
+         std::to_string(header.dataBytes);
+}
+
+std::optional<nncc::NpyArray> nncc::readNpy(const std::string &path, std::string &error) {
+  auto file = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file) {
+    error = "cannot be read: " + file.getError().message();
+    return std::nullopt;
+  }
+  StringRef bytes = (*file)->getBuffer();
+  auto header = parseNpyHeader(bytes, error);
+  if (!header)
+    return std::nullopt;
+  ArrayRef<char> data(bytes.data() + header->dataOffset, bytes.size() - header->dataOffset);
+  if (header->dataBytes != data.size()) {
+    error = npySizeMismatch(*header, data.size());
+    return std::nullopt;
+  }
+  NpyArray array{std::move(header->type), std::move(header->shape), {}};
+  if (header->isFortran)
     array.data = toRowMajor(data, array.shape, bytesOfType(array.type));
   else
     array.data.assign(data.begin(), data.end());

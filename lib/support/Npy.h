@@ -2,6 +2,8 @@
 // Format: numpy.lib.format, versions 1.0 to 3.0.
 #ifndef NNCC_LIB_SUPPORT_NPY_H
 #define NNCC_LIB_SUPPORT_NPY_H
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +19,35 @@ struct NpyArray {
 
 /// Bytes of one element of a type named as in `NpyArray::type`; 0 for unknown names.
 size_t bytesOfType(const std::string &type);
+
+/// What stands in front of the data of a .npy file.
+struct NpyHeader {
+  std::string type; ///< as NpyArray::type
+  std::vector<int64_t> shape;
+  bool isFortran = false; ///< the data lies column by column
+  size_t dataOffset = 0;  ///< where it begins
+  size_t dataBytes = 0;   ///< how much the shape needs
+};
+
+/// The length of a header by the first bytes of the file: how many of them parseNpyHeader() wants.
+///
+/// begin   the file's first kNpyPrefix bytes, or all where there are fewer
+/// error   nothing is returned and `error` says why, without the path
+std::optional<size_t> npyHeaderBytes(llvm::StringRef begin, std::string &error);
+inline constexpr size_t kNpyPrefix = 12;
+
+/// Reads a header, of the file's first npyHeaderBytes().
+///
+/// error   as above
+std::optional<NpyHeader> parseNpyHeader(llvm::StringRef bytes, std::string &error);
+
+/// The words for data of another size than the header's: "has 10 bytes of data, its shape (3,) needs 12".
+std::string npySizeMismatch(const NpyHeader &header, uint64_t dataBytes);
+
+/// Rearranges column-major data into row-major order.
+///
+/// bytes   of an element
+std::vector<char> toRowMajor(llvm::ArrayRef<char> from, llvm::ArrayRef<int64_t> shape, size_t bytes);
 
 /// Reads an array. Fortran order is rearranged.
 ///
