@@ -160,11 +160,14 @@ int benchModel() {
 bool wantsJson() { return asJson; }
 
 const Command benchCommand = {
-    "bench", "time a model, against this core's multiply-add peak",
+    "bench",
+    "time a model, against this core's multiply-add peak",
     "measures how fast a model runs on this machine, on one thread or --threads=N\n\n"
     "  The peak of the core is measured between the runs, in the same process; the share is one of processor time,\n"
     "  the time one of the clock. With several threads the share is one of the clock, too, and of N times the peak of\n"
     "  one core. --cpu=native uses all that this machine has; the default is what `compile` would ship.\n",
-    benchModel};
+    benchModel,
+    benchCategory,
+    /*takesData=*/true};
 
 } // namespace nncc

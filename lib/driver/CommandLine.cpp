@@ -54,20 +54,15 @@ namespace {
 
 const Command *const commands[] = {&compileCommand, &runCommand, &benchCommand, &debugCommand, &inspectCommand};
 
-cl::OptionCategory &categoryOf(const Command &command) {
-  return &command == &compileCommand ? compileCategory()
-         : &command == &runCommand   ? runCategory()
-         : &command == &benchCommand ? benchCategory()
-         : &command == &debugCommand ? debugCategory()
-                                     : inspectCategory();
+bool isOptionOf(const cl::Option &option, const Command &command) {
+  return is_contained(option.Categories, &command.category());
 }
 
 /// Puts an option into every command.
 struct Everywhere {
   template <typename Option> void apply(Option &option) const {
-    for (cl::OptionCategory *category :
-         {&compileCategory(), &runCategory(), &benchCategory(), &debugCategory(), &inspectCategory()})
-      option.addCategory(*category);
+    for (const Command *command : commands)
+      option.addCategory(command->category());
   }
 };
 const Everywhere everywhere;
@@ -188,18 +183,13 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 
 /// Options that were given, but that the command does not have.
 int checkOptions(const Command &command) {
-  cl::OptionCategory *category = &categoryOf(command);
   for (auto &[name, option] : cl::getRegisteredOptions()) {
-    bool isOurs = llvm::any_of(option->Categories, [&](cl::OptionCategory *its) {
-      return its == &compileCategory() || its == &runCategory() || its == &benchCategory() || its == &debugCategory() ||
-             its == &inspectCategory();
-    });
-    if (option->getNumOccurrences() && isOurs && !is_contained(option->Categories, category))
+    bool isOurs = any_of(commands, [&](const Command *its) { return isOptionOf(*option, *its); });
+    if (option->getNumOccurrences() && isOurs && !isOptionOf(*option, command))
       return reportError("'" + Twine(command.name) + "' has no option '" + (name.size() == 1 ? "-" : "--") + name +
                          "'\nnote: `nncc " + command.name + " --help` lists its options");
   }
-  bool runs = &command == &runCommand || &command == &benchCommand || &command == &debugCommand;
-  if (auto files = inputFiles(); !runs && !files.empty())
+  if (auto files = inputFiles(); !command.takesData && !files.empty())
     return reportError("--input=" + files[0] +
                        " is no format that begins with u8, s8 or f32\n"
                        "note: for example --input image=u8,nhwc,mean=127.5,scale=0.0078125");
@@ -385,7 +375,7 @@ int runCommandLine(int argc, char **argv) {
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   // The help of a command shows an option once, though several commands have it.
-  cl::OptionCategory &category = categoryOf(**command);
+  cl::OptionCategory &category = (*command)->category();
   for (auto &[name, option] : cl::getRegisteredOptions())
     if (is_contained(option->Categories, &category))
       option->Categories.assign(1, &category);

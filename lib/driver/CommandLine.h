@@ -14,15 +14,18 @@ int runCommandLine(int argc, char **argv);
 /// Exit status of a comparison that failed.
 inline constexpr int kNumbersDiffer = 2;
 
-/// One command of nncc: `nncc NAME ...`.
+/// One command of nncc: `nncc NAME ...`. CommandLine.cpp lists them; nothing else has to know a new one.
 struct Command {
   const char *name;
   const char *summary;  ///< a line of `nncc --help`
   const char *overview; ///< above the options of `nncc NAME --help`
   int (*run)();
+  /// Its options are those with this category. Every command's file defines its own.
+  llvm::cl::OptionCategory &(*category)();
+  bool takesData = false; ///< `--input` may name files with the values of inputs
 };
 
-/// The options of each command are those with its category. Every command's file defines its own.
+/// The categories of commands whose options lie in several files.
 llvm::cl::OptionCategory &compileCategory();
 llvm::cl::OptionCategory &runCategory();
 llvm::cl::OptionCategory &benchCategory();

@@ -235,6 +235,6 @@ const Command compileCommand = {
     "  The library needs memcpy, memset and memmove at most, no heap and no runtime; docs/using-in-c.md shows how to\n"
     "  call it. All files are written, or none.\n\n"
     "  targets: x86_64-linux-gnu, aarch64-linux-gnu, aarch64-linux-android, aarch64-none-elf\n",
-    compileModel};
+    compileModel, compileCategory};
 
 } // namespace nncc

@@ -355,9 +355,12 @@ int debugModel() {
 } // namespace
 
 const Command debugCommand = {
-    "debug", "compare every kernel with onnxruntime, the first divergence first",
+    "debug",
+    "compare every kernel with onnxruntime, the first divergence first",
     "runs a model kernel by kernel and compares each result with the ONNX tensor of the same name\n\n"
     "  No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor diverges.\n",
-    debugModel};
+    debugModel,
+    debugCategory,
+    /*takesData=*/true};
 
 } // namespace nncc

@@ -326,6 +326,6 @@ const Command inspectCommand = {
     "  Generates no code. Where dims, or inputs that decide branches or shapes, are still to be bound, it lists them "
     "and\n"
     "  prints a command line that compiles, with sizes to be replaced by your own; the exit status is 0.\n",
-    inspectModel};
+    inspectModel, inspectCategory};
 
 } // namespace nncc

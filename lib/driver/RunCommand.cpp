@@ -237,10 +237,13 @@ int runModel() {
 } // namespace
 
 const Command runCommand = {
-    "run", "compile for this machine, run, show the outputs",
+    "run",
+    "compile for this machine, run, show the outputs",
     "compiles a model and runs the emitted object, the same bytes that ship\n\n"
     "  With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. --cpu=native uses all that\n"
     "  this machine has.\n",
-    runModel};
+    runModel,
+    runCategory,
+    /*takesData=*/true};
 
 } // namespace nncc
