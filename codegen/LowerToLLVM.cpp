@@ -9,6 +9,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
+#include "passes/lower/Subnormals.h"
 #include "llvm/IR/Module.h"
 
 using namespace mlir;
@@ -47,10 +48,20 @@ static void dropPlan(ModuleOp module) {
       function.erase();
 }
 
+/// The functions with code that may take subnormal numbers for zeros.
+static SmallVector<std::string> namesOfFlushing(ModuleOp module) {
+  SmallVector<std::string> names;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(kFlushesAttr) && !function.isExternal())
+      names.push_back(function.getName().str());
+  return names;
+}
+
 FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, const TargetSpec &target,
                                                            llvm::LLVMContext &context, NodeLines *lines,
                                                            ConfigurePasses configure) {
   dropPlan(module);
+  SmallVector<std::string> flushing = namesOfFlushing(module);
   PassManager passes(module.getContext());
   if (configure && failed(configure(passes)))
     return failure();
@@ -69,6 +80,9 @@ FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, cons
     return failure();
   code->setSourceFileName("nncc");
   prepareModule(*code, target);
+  if (auto *flushSubnormals = target.architecture->flushSubnormals)
+    for (const std::string &name : flushing)
+      flushSubnormals(*code->getFunction(name));
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;

@@ -13,6 +13,7 @@
 #include <string>
 
 namespace llvm {
+class Function;
 class TargetMachine;
 class TargetOptions;
 } // namespace llvm
@@ -64,6 +65,8 @@ struct Architecture {
   const CpuSpec *(*detectHost)();
   /// Whether the machine which nncc runs on executes code for a CPU of the list.
   bool (*canRun)(const CpuSpec &cpu);
+  /// Makes a function take subnormal numbers for zeros while it runs; null where they cost no more than others.
+  void (*flushSubnormals)(llvm::Function &function);
 };
 
 /// A target and a CPU, both valid.

@@ -10,6 +10,7 @@
 #include "passes/lower/KernelCost.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
+#include "passes/lower/Subnormals.h"
 #include "llvm/ADT/StringMap.h"
 #include <map>
 
@@ -252,6 +253,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       op->removeDiscardableAttr(nn::kPermAttr);
     });
     func::ReturnOp::create(builder, kernel.getLoc());
+    if (mayFlushSubnormals(inner))
+      function->setAttr(kFlushesAttr, builder.getUnitAttr());
 
     // Only written memory matters: two inputs may be one tensor and stay noalias.
     unsigned inputs = kernel.getInputs().size(), operands = kernel->getNumOperands();

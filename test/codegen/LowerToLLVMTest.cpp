@@ -102,6 +102,24 @@ TEST(LowerToLLVM, ArgumentsAreBarePointers) {
       << compiled.ir;
 }
 
+TEST(LowerToLLVM, FlushesSubnormalsOnlyWhereAKernelMayAndTheyAreSlow) {
+  const char *text = R"mlir(
+    func.func private @product(%x: memref<4xf32>, %y: memref<4xf32>) attributes {nn.flushes_subnormals} {
+      %c0 = arith.constant 0 : index
+      %v = vector.load %x[%c0] : memref<4xf32>, vector<4xf32>
+      vector.store %v, %y[%c0] : memref<4xf32>, vector<4xf32>
+      return
+    }
+    func.func private @other(%x: memref<4xf32>) {
+      return
+    })mlir";
+  std::string ir = compile(text).ir;
+  size_t product = ir.find("@product"), sets = ir.find("call void @llvm.x86.sse.ldmxcsr"), load = ir.find("<4 x float>"),
+         setsBack = ir.rfind("call void @llvm.x86.sse.ldmxcsr"), end = ir.find("ret void");
+  EXPECT_TRUE(product < sets && sets < load && load < setsBack && setsBack < end && end < ir.find("@other")) << ir;
+  EXPECT_EQ(compile(text, "aarch64-linux-gnu").ir.find("flush"), std::string::npos);
+}
+
 TEST(LowerToLLVM, LowersVectorsOfAnyRank) {
   const char *text = R"mlir(
     func.func private @k(%x: memref<6x8x16xf32>, %y: memref<16x8xf32>, %z: memref<8x16xf32>, %r: memref<8xf32>) {

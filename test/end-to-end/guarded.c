@@ -3,7 +3,8 @@
  * every run arena and outputs are NaN. Arguments: how often each runs, then
  * folders of inputs and outputs. The first run has all memory end where the
  * untouchable page begins; the second has it begin where one ends, and runs
- * kernels in parts, the last part first. Both must give the same bits. */
+ * kernels in parts, the last part first. Both must give the same bits, and
+ * leave the processor to the program as it was. */
 #define _GNU_SOURCE
 #include "job.h"
 #include <sys/mman.h>
@@ -65,12 +66,24 @@ static void backwards(void *user, uint32_t count, void (*body)(void *argument, u
     body(argument, count);
 }
 
+/* How the processor rounds, and what it does with subnormal numbers. */
+static uint64_t float_mode(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_stmxcsr() & 0xffc0u; /* without what has happened */
+#elif defined(__aarch64__)
+  uint64_t mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+#endif
+}
+
 static void run_once(const nncc_model *model, const char *folder, int at_end, job *kept) {
   region arena = make_region(model->arena_bytes, model->arena_align, at_end);
   region context = make_region(model->context_bytes, 8, at_end);
   region inputs[MAX_PORTS], outputs[MAX_PORTS];
   job now = {model, context.data, arena.data, {NULL}, {NULL}};
   nncc_options options = {sizeof options};
+  uint64_t mode;
   uint32_t i;
   if (!at_end) {
     options.threads = 3;
@@ -87,7 +100,9 @@ static void run_once(const nncc_model *model, const char *folder, int at_end, jo
     now.outputs[i] = outputs[i].data;
   }
   REQUIRE(model->init(now.context, now.arena, model->arena_bytes, &options) == NNCC_OK);
+  mode = float_mode();
   REQUIRE(run_job(&now) == NNCC_OK);
+  REQUIRE(float_mode() == mode);
   if (at_end) {
     write_outputs(&now, folder);
     for (i = 0; i < model->num_outputs; ++i)

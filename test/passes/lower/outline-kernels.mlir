@@ -169,3 +169,46 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
     return
   }
 }
+
+// -----
+
+// Products of floats may take subnormal numbers for zeros; not so integers, nor where an epilogue tells them apart.
+// CHECK: func.func @main
+// CHECK: func.func private @scaled(
+// CHECK-SAME: attributes {nn.flushes_subnormals}
+// CHECK: func.func private @logarithm(
+// CHECK-NOT: nn.flushes_subnormals
+// CHECK: func.func private @divisor(
+// CHECK-NOT: nn.flushes_subnormals
+// CHECK: func.func private @integers(
+// CHECK-NOT: nn.flushes_subnormals
+module {
+  func.func @main(%x: memref<1x2x3xf32>, %w: memref<1x3x5xf32>, %d: memref<1x2x5xf32>, %y: memref<1x2x5xf32>, %i: memref<1x2x3xi32>, %j: memref<1x3x5xi32>, %k: memref<1x2x5xi32>) {
+    nn.kernel "scaled" ins(%x, %w : memref<1x2x3xf32>, memref<1x3x5xf32>) outs(%y : memref<1x2x5xf32>) {
+    ^bb0(%a: tensor<1x2x3xf32>, %b: tensor<1x3x5xf32>):
+      %c = nn.constant dense<8.0> : tensor<1x1x1xf32>
+      %p = nn.matmul %a, %b : tensor<1x2x3xf32>, tensor<1x3x5xf32> -> tensor<1x2x5xf32>
+      %q = nn.binary div %p, %c : tensor<1x2x5xf32>, tensor<1x1x1xf32> -> tensor<1x2x5xf32>
+      %r = nn.unary relu %q : tensor<1x2x5xf32> -> tensor<1x2x5xf32>
+      nn.yield %r : tensor<1x2x5xf32>
+    }
+    nn.kernel "logarithm" ins(%x, %w : memref<1x2x3xf32>, memref<1x3x5xf32>) outs(%y : memref<1x2x5xf32>) {
+    ^bb0(%a: tensor<1x2x3xf32>, %b: tensor<1x3x5xf32>):
+      %p = nn.matmul %a, %b : tensor<1x2x3xf32>, tensor<1x3x5xf32> -> tensor<1x2x5xf32>
+      %r = nn.unary log %p : tensor<1x2x5xf32> -> tensor<1x2x5xf32>
+      nn.yield %r : tensor<1x2x5xf32>
+    }
+    nn.kernel "divisor" ins(%x, %w, %d : memref<1x2x3xf32>, memref<1x3x5xf32>, memref<1x2x5xf32>) outs(%y : memref<1x2x5xf32>) {
+    ^bb0(%a: tensor<1x2x3xf32>, %b: tensor<1x3x5xf32>, %c: tensor<1x2x5xf32>):
+      %p = nn.matmul %a, %b : tensor<1x2x3xf32>, tensor<1x3x5xf32> -> tensor<1x2x5xf32>
+      %r = nn.binary div %p, %c : tensor<1x2x5xf32>, tensor<1x2x5xf32> -> tensor<1x2x5xf32>
+      nn.yield %r : tensor<1x2x5xf32>
+    }
+    nn.kernel "integers" ins(%i, %j : memref<1x2x3xi32>, memref<1x3x5xi32>) outs(%k : memref<1x2x5xi32>) {
+    ^bb0(%a: tensor<1x2x3xi32>, %b: tensor<1x3x5xi32>):
+      %p = nn.matmul %a, %b : tensor<1x2x3xi32>, tensor<1x3x5xi32> -> tensor<1x2x5xi32>
+      nn.yield %p : tensor<1x2x5xi32>
+    }
+    return
+  }
+}

@@ -1,0 +1,87 @@
+// Many processors take a hundred cycles and more for an operation on a subnormal number, and trained weights are full
+// of them where a regularizer has shrunk channels that nothing needs. Beside the other terms of a sum they are nothing.
+#include "passes/lower/Subnormals.h"
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/UnaryKind.h"
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc {
+
+static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value)); }
+
+/// A constant none of whose elements is subnormal, which takes no more than a look at one of them.
+static bool isNormalNumber(Value value) {
+  auto constant = dyn_cast_or_null<SplatElementsAttr>(getConstantValue(value));
+  return constant && isa<FloatType>(constant.getElementType()) && constant.getSplatValue<APFloat>().isNormal();
+}
+
+/// True when an operand that is 0 instead of subnormal changes the result by a number of that size.
+static bool isSteady(UnaryOp op) {
+  switch (op.getKind()) {
+  case UnaryKind::abs:
+  case UnaryKind::neg:
+  case UnaryKind::relu:
+  case UnaryKind::leaky_relu:
+  case UnaryKind::clip:
+  case UnaryKind::elu:
+  case UnaryKind::selu:
+  case UnaryKind::celu:
+  case UnaryKind::hard_sigmoid:
+  case UnaryKind::hard_swish:
+  case UnaryKind::softsign:
+  case UnaryKind::exp:
+  case UnaryKind::erf:
+  case UnaryKind::tanh:
+  case UnaryKind::sigmoid:
+  case UnaryKind::silu:
+  case UnaryKind::gelu:
+  case UnaryKind::gelu_tanh:
+  case UnaryKind::softplus:
+  case UnaryKind::mish:
+    return true;
+  default: // steps, and functions that end or are steep at zero
+    return false;
+  }
+}
+
+/// As for functions of one element.
+static bool isSteady(BinaryOp op) {
+  switch (op.getKind()) {
+  case BinaryKind::add:
+  case BinaryKind::sub:
+  case BinaryKind::mul:
+  case BinaryKind::min:
+  case BinaryKind::max:
+  case BinaryKind::prelu:
+    return true;
+  case BinaryKind::div:
+    return isNormalNumber(op.getRhs());
+  default: // comparisons, remainders, powers
+    return false;
+  }
+}
+
+static bool isSteady(Operation &op) {
+  if (auto unary = dyn_cast<UnaryOp>(op))
+    return isSteady(unary);
+  if (auto binary = dyn_cast<BinaryOp>(op))
+    return isSteady(binary);
+  if (auto cast = dyn_cast<CastOp>(op))
+    return isFloat(cast.getInput()) && isFloat(cast);
+  return isa<ConstantOp, SelectOp>(op) || op.hasTrait<OpTrait::IsTerminator>();
+}
+
+bool mayFlushSubnormals(KernelOp kernel) {
+  bool contracts = false;
+  for (Operation &op : kernel.getBody().front()) {
+    if (isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op) && isFloat(op.getOperand(0)))
+      contracts = true;
+    else if (!isSteady(op))
+      return false;
+  }
+  return contracts;
+}
+
+} // namespace nncc
