@@ -72,6 +72,10 @@ bool allows(ArrayRef<StringRef> list, Operation *op) {
 
 namespace {
 
+/// Vectors are taken apart into registers, an instruction each: the largest tiles have 16 x 16 elements, and this many
+/// would fill the registers of any machine four times.
+constexpr int64_t kMaxVectorElements = 2048;
+
 /// Looks for the first op that none of some stages has.
 class StageGuard {
 public:
@@ -155,6 +159,8 @@ private:
   LogicalResult checkType(Operation *op, Type type) {
     if (isHuge(type))
       return complain(op, "may have no value of so many elements");
+    if (auto vector = dyn_cast<VectorType>(type); vector && vector.getNumElements() > kMaxVectorElements)
+      return complain(op, "may have no vector of more than " + Twine(kMaxVectorElements) + " elements");
     bool isTensor = isa<TensorType>(type), isMemory = isa<BaseMemRefType>(type);
     if (!isTensor && !isMemory)
       return success();
