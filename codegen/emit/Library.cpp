@@ -134,7 +134,18 @@ Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &fi
   });
 }
 
-/// Writes libM.a, or libM.so.
+/// Writes M.o and M.weights.o.
+static Error writeObjects(const ModelPlan &plan, MemoryBufferRef code, OutputFiles::Writer *writeWeights,
+                          OutputFiles &files) {
+  if (Error error = files.write(libraryFileName(plan), [&](raw_ostream &os) {
+        os << code.getBuffer();
+        return Error::success();
+      }))
+    return error;
+  return writeWeights ? files.write(plan.name + ".weights.o", *writeWeights) : Error::success();
+}
+
+/// Writes code and weights in the form of the plan.
 static Error writeLibrary(const ModelPlan &plan, const EmitOptions &options, MemoryBufferRef code, LibraryFacts &facts,
                           OutputFiles &files) {
   bool hasWeights = plan.weightsBytes && !plan.externWeights;
@@ -147,10 +158,11 @@ static Error writeLibrary(const ModelPlan &plan, const EmitOptions &options, Mem
     facts.weightsHash = hash.hex();
     return Error::success();
   };
-  if (plan.isShared) {
-    OutputFiles::Writer writer = writeWeights;
+  OutputFiles::Writer writer = writeWeights;
+  if (plan.form == LibraryForm::Shared)
     return writeSharedLibrary(plan, code, hasWeights ? &writer : nullptr, files);
-  }
+  if (plan.form == LibraryForm::Objects)
+    return writeObjects(plan, code, hasWeights ? &writer : nullptr, files);
   std::vector<ArchiveMember> members;
   Expected<ArchiveMember> codeMember = objectMember(plan.name + ".o", code);
   if (!codeMember)

@@ -46,7 +46,7 @@ llvm::Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, cons
 /// plan    weightsHash is set
 llvm::Error emitWeightsFile(ModelPlan &plan, const WeightWriter &pack, OutputFiles &files);
 
-/// Emits the files of a library: libM.a (with isShared libM.so), M.h, M.json and, with externWeights, M.weights; the
+/// Emits the files of a library: those of the plan's form, M.h, M.json and, with externWeights, M.weights; the
 /// caller commits them.
 ///
 /// module  is destroyed as soon as its code is made

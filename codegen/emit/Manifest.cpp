@@ -209,7 +209,17 @@ void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts
 }
 } // namespace
 
-std::string nncc::libraryFileName(const ModelPlan &plan) { return "lib" + plan.name + (plan.isShared ? ".so" : ".a"); }
+std::string nncc::libraryFileName(const ModelPlan &plan) {
+  switch (plan.form) {
+  case LibraryForm::Archive:
+    return "lib" + plan.name + ".a";
+  case LibraryForm::Shared:
+    return "lib" + plan.name + ".so";
+  case LibraryForm::Objects:
+    return plan.name + ".o";
+  }
+  llvm_unreachable("no such form");
+}
 
 void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_ostream &os) {
   json::OStream json(os, /*IndentSize=*/1);

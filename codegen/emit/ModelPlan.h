@@ -82,6 +82,13 @@ struct PeakTensor {
   int64_t byteOffset = 0, bytes = 0;
 };
 
+/// What holds code and weights.
+enum class LibraryForm {
+  Archive, ///< libM.a
+  Shared,  ///< libM.so
+  Objects, ///< M.o and M.weights.o
+};
+
 struct ModelPlan {
   std::string name;       ///< C identifier, prefix of every symbol
   std::string sourceHash; ///< SHA-256 of the model file, hex
@@ -96,8 +103,8 @@ struct ModelPlan {
   int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
   unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
   std::vector<PeakTensor> peakTensors;
-  int64_t stackBytes = -1;    ///< bound on the stack that M_run uses; -1 until computed
-  bool isShared = false;      ///< libM.so instead of libM.a
+  int64_t stackBytes = -1; ///< bound on the stack that M_run uses; -1 until computed
+  LibraryForm form = LibraryForm::Archive;
   bool externWeights = false; ///< in M.weights instead of the library
   uint64_t weightsLayout = 0; ///< of the header of M.weights; set by addModelEntry()
   uint64_t weightsHash = 0;   ///< of the header of M.weights; set when it is written

@@ -130,7 +130,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (options.gpu)
     result.plan.gpu = options.gpu->name;
   result.plan.externWeights = options.externWeights;
-  result.plan.isShared = options.isShared;
+  result.plan.form = options.form;
   if (failed(checkSizes(module, result.plan)))
     return failure();
   if (reached(Stage::P))

@@ -36,11 +36,11 @@ struct CompileOptions {
   TargetSpec target;
   ImportOptions import;
   Stage stopAfter = Stage::LLVM;
-  bool lineInfo = false;      ///< `-g`
-  bool externWeights = false; ///< `--weights=extern`
-  bool isShared = false;      ///< `--emit=shared`
-  std::optional<GpuSpec> gpu; ///< `--device`: kernels may run on it
-  Placement placement;        ///< `--place`
+  bool lineInfo = false;                   ///< `-g`
+  bool externWeights = false;              ///< `--weights=extern`
+  LibraryForm form = LibraryForm::Archive; ///< `--emit`
+  std::optional<GpuSpec> gpu;              ///< `--device`: kernels may run on it
+  Placement placement;                     ///< `--place`
   /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.
   std::optional<uint32_t> vulkanDevice;
   bool reuseArena = true;          ///< off: every tensor keeps its memory, for the numeric debugger

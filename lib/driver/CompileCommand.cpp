@@ -33,7 +33,7 @@ cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to no
 cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
                    cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
                               clEnumValN(Emit::Shared, "shared", "libNAME.so instead of libNAME.a"),
-                              clEnumValN(Emit::Object, "obj", "NAME.o and its weights instead of the archive"),
+                              clEnumValN(Emit::Object, "obj", "NAME.o and NAME.weights.o instead of libNAME.a"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
                               clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after"),
                               clEnumValN(Emit::Spirv, "spirv", "with --device: FUNCTION.spv, what the GPU runs")),
@@ -69,26 +69,6 @@ int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
   });
   if (!error)
     error = (*files)->commit();
-  return error ? reportError(std::move(error)) : 0;
-}
-
-int emitObjects(Compilation &compilation, const CompileOptions &options, OutputFiles &files) {
-  EmitOptions emit = emitOptions(options);
-  auto code = emitCode(*compilation.llvmModule, compilation.plan, emit);
-  if (!code)
-    return reportError(code.takeError());
-  const std::string &prefix = compilation.plan.name;
-  Error error = files.write(prefix + ".o", [&](raw_ostream &os) {
-    os << code->object->getBuffer();
-    return Error::success();
-  });
-  if (!error)
-    error = compilation.plan.externWeights ? emitWeightsFile(compilation.plan, emit.packWeight, files)
-                                           : files.write(prefix + ".weights.o", [&](raw_ostream &os) {
-                                               return writeWeightsObject(compilation.plan, emit.packWeight, os);
-                                             });
-  if (!error)
-    error = files.commit();
   return error ? reportError(std::move(error)) : 0;
 }
 
@@ -141,7 +121,9 @@ int compileModel() {
                        " is no C identifier that a library can use\nnote: for example --name=" + modelIdentifier(name));
   options->name = name;
   options->lineInfo = lineInfo;
-  options->isShared = emit == Emit::Shared;
+  options->form = emit == Emit::Shared   ? LibraryForm::Shared
+                  : emit == Emit::Object ? LibraryForm::Objects
+                                         : LibraryForm::Archive;
   options->externWeights = weightsPlace == WeightsPlace::Extern;
   bool needsNoCode = emit == Emit::MLIR || emit == Emit::Spirv;
   options->stopAfter = needsNoCode && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
@@ -199,9 +181,6 @@ int compileModel() {
           return Error::success();
         }))
       return reportError(std::move(error));
-  if (emit == Emit::Object)
-    return emitObjects(*compilation, *options, *files);
-
   auto hash = hashOfFile(options->model);
   if (!hash)
     return reportError(hash.takeError());

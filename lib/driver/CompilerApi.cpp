@@ -54,7 +54,7 @@ public:
       compileOptions.import.outputLayouts[name.str()] = layout.str();
     }
     compileOptions.externWeights = options.extern_weights != 0;
-    compileOptions.isShared = options.shared_library != 0;
+    compileOptions.form = options.shared_library ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;
     if (Error error = nncc::checkLibraryForm(compileOptions))
       return fail(toString(std::move(error)));
 

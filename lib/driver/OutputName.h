@@ -10,7 +10,8 @@ namespace nncc {
 std::string libraryName(const CompileOptions &options);
 
 /// Checks that no other model's library of the same name lies in a folder: `conv-bn.onnx` and `conv.bn.onnx` both
-/// become conv_bn. A model of the same file name is the same model, compiled anew.
+/// become conv_bn, and every folder may have a model.onnx. A file of the same name that is younger than the library is
+/// the same model, trained and compiled anew.
 ///
 /// error  there is one, and no option said the name
 llvm::Error checkLibraryName(const CompileOptions &options, llvm::StringRef folder);

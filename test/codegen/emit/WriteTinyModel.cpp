@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
   mlir::MLIRContext mlirContext;
   LLVMContext llvmContext;
   nncc::ModelPlan plan = nncc::test::tinyPlan(mlirContext, nncc::modelIdentifier(name), args[1], extra);
-  plan.isShared = isShared;
+  plan.form = isShared ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;
   if (args.size() > 4)
     plan.cpu = args[4];
   auto fail = [](Error error) {
