@@ -5,8 +5,10 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 using namespace llvm;
@@ -58,6 +60,61 @@ int waitForChild(pid_t child) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
   return status;
+}
+
+Expected<TalkingChild> TalkingChild::start(ArrayRef<std::string> command) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return createStringError("cannot open a socket: " + Twine(std::strerror(errno)));
+  auto started = startChild(command, ends[1]);
+  ::close(ends[1]);
+  if (started)
+    return TalkingChild(*started, ends[0]);
+  ::close(ends[0]);
+  return started.takeError();
+}
+
+TalkingChild::TalkingChild(TalkingChild &&other)
+    : process(std::exchange(other.process, -1)), channel(std::exchange(other.channel, -1)) {}
+
+bool TalkingChild::send(const void *from, size_t bytes) {
+  for (auto *next = static_cast<const char *>(from); bytes;) {
+    ssize_t count = ::send(channel, next, bytes, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return false;
+    next += count;
+    bytes -= count;
+  }
+  return true;
+}
+
+bool TalkingChild::receive(void *to, size_t bytes) {
+  for (auto *next = static_cast<char *>(to); bytes;) {
+    ssize_t count = ::read(channel, next, bytes);
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return false;
+    next += count;
+    bytes -= count;
+  }
+  return true;
+}
+
+std::optional<std::string> TalkingChild::receiveLine(size_t most) {
+  std::string line;
+  for (char c; line.size() <= most && receive(&c, 1); line += c)
+    if (c == '\n')
+      return line;
+  return std::nullopt;
+}
+
+int TalkingChild::end() {
+  if (channel >= 0)
+    ::close(std::exchange(channel, -1));
+  return process > 0 ? waitForChild(std::exchange(process, -1)) : 0;
 }
 
 } // namespace nncc

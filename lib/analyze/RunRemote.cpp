@@ -11,10 +11,9 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
-#include <csignal>
-#include <sys/socket.h>
+#include <cstring>
+#include <optional>
 #include <sys/wait.h>
-#include <unistd.h>
 
 using namespace nncc;
 using llvm::Error;
@@ -32,13 +31,6 @@ namespace {
 class RemoteModel : public RunnableModel {
 public:
   static llvm::Expected<std::unique_ptr<RunnableModel>> load(ModelObjects objects, const TargetSpec &target);
-  ~RemoteModel() override {
-    if (channel >= 0)
-      ::close(channel); // the loader leaves at the end of its input
-    if (process > 0)
-      waitForChild(process);
-  }
-
   Error fillArena(uint8_t value) override { return send(Command::Fill, value); }
 
 private:
@@ -113,50 +105,22 @@ private:
     return sendBytes(words, sizeof words);
   }
 
-  Error sendBytes(const void *from, size_t bytes) {
-    for (auto *next = static_cast<const char *>(from); bytes;) {
-      ssize_t count = ::send(channel, next, bytes, MSG_NOSIGNAL);
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count <= 0)
-        return reportEnd();
-      next += count;
-      bytes -= count;
-    }
-    return Error::success();
-  }
-
-  Error receive(void *to, size_t bytes) {
-    for (auto *next = static_cast<char *>(to); bytes;) {
-      ssize_t count = ::read(channel, next, bytes);
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count <= 0)
-        return reportEnd();
-      next += count;
-      bytes -= count;
-    }
-    return Error::success();
-  }
+  Error sendBytes(const void *from, size_t bytes) { return loader->send(from, bytes) ? Error::success() : reportEnd(); }
+  Error receive(void *to, size_t bytes) { return loader->receive(to, bytes) ? Error::success() : reportEnd(); }
 
   /// Says how the program ended that should be answering.
   Error reportEnd() {
-    ::close(channel);
-    channel = -1;
-    int status = process > 0 ? waitForChild(process) : 0;
-    process = -1;
+    int status = loader->end();
     if (WIFSIGNALED(status))
       return internalError("the model ended by signal " + llvm::Twine(WTERMSIG(status)) + " (" +
                            ::strsignal(WTERMSIG(status)) + ") under " + emulator);
     return internalError("the model ended with status " + llvm::Twine(WEXITSTATUS(status)) + " under " + emulator);
   }
 
-  Error spawn(const std::string &program);
   Error readHello();
 
   std::string emulator;
-  pid_t process = -1;
-  int channel = -1;
+  std::optional<TalkingChild> loader; ///< leaves at the end of its input
 };
 } // namespace
 
@@ -197,20 +161,6 @@ static llvm::Expected<std::string> linkProgram(const ModelObjects &objects, cons
   return words[4];
 }
 
-Error RemoteModel::spawn(const std::string &program) {
-  // A socket, not a pipe: writing to a program that died must not kill this one.
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    return failure("cannot open a socket: " + llvm::Twine(::strerror(errno)));
-  channel = ends[0];
-  auto started = startChild({emulator, program}, ends[1]);
-  ::close(ends[1]);
-  if (!started)
-    return started.takeError();
-  process = *started;
-  return Error::success();
-}
-
 Error RemoteModel::readHello() {
   uint64_t hello[6];
   if (Error error = receive(hello, sizeof hello))
@@ -242,8 +192,10 @@ llvm::Expected<std::unique_ptr<RunnableModel>> RemoteModel::load(ModelObjects ob
   auto program = linkProgram(objects, *folder);
   if (!program)
     return program.takeError();
-  if (Error error = loaded->spawn(*program))
-    return error;
+  auto loader = TalkingChild::start({*emulator, *program});
+  if (!loader)
+    return loader.takeError();
+  loaded->loader.emplace(std::move(*loader));
   // After the greeting the program is in memory, and its files may go.
   if (Error error = loaded->readHello())
     return error;

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Runs an ONNX model in onnxruntime and writes every tensor of its graph: the reference of `nncc debug --reference=onnxruntime`.
+"""Runs an ONNX model in onnxruntime: the reference of `nncc debug` and `nncc validate`.
 
     onnxruntime_reference.py MODEL.onnx --input NAME=x.npy ... [--bind NAME=VALUE ...] --output DIR
 
-writes DIR/0.npy, DIR/1.npy ... and DIR/tensors.json, which lists them in the order of the graph, inputs first:
+writes every tensor of the graph, DIR/0.npy, DIR/1.npy ... and DIR/tensors.json, which lists them in the order of the graph, inputs first:
 
     {"tensors": [{"name": "conv1/out:0", "file": "0.npy", "node": "conv1", "op": "Conv", "dtype": "float32", "shape": [1, 8, 5, 7]}]}
 
-Every model input is given, by --input or by --bind (a number, a list `1,2,3`, or a file `x.npy`). NAME ends at the last `=`.
+    onnxruntime_reference.py MODEL.onnx --stream NAME=float32:1,3,8,8 ... [--bind NAME=VALUE ...]
+
+runs the model on what standard input brings, the bytes of the arrays of --stream in their order, and again, until it ends. Each run is
+answered on standard output by a line of JSON, [{"name": "y", "dtype": "float32", "shape": [1, 10]}], and the bytes of these outputs.
+
+Every model input is given, by --input, --stream or --bind (a number, a list `1,2,3`, or a file `x.npy`). NAME ends at the last `=`.
 Nothing is optimized, so that every tensor of the file exists; tensors inside If and Loop bodies are not written, and neither are
 Constant nodes. Exit status: 0, or 1 with one line on stderr. Needs numpy, onnx and onnxruntime.
 """
@@ -60,10 +65,65 @@ def read_inputs(graph, options) -> dict[str, np.ndarray]:
             values[name] = values[name].astype(dtype)
         if values[name].dtype != dtype:
             fail(f"input '{name}' is {dtype}, but {text} holds {values[name].dtype}")
-    absent = [name for name in ports if name not in weights and name not in values]
+    streamed = {argument.rpartition("=")[0] for argument in options.stream}
+    absent = [name for name in ports if name not in weights and name not in values and name not in streamed]
     if absent:
         fail(f"no value for input {', '.join(absent)}")
     return values
+
+
+def open_session(model, path: Path):
+    """A session without optimization, on one thread."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    settings.log_severity_level = 3  # errors only
+    # The model comes from memory: external data is found beside its file.
+    settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.resolve().parent))
+    return onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+
+
+def cannot_run(path: Path, error: Exception):
+    fail(f"onnxruntime cannot run {path}: {str(error).splitlines()[0]}")
+
+
+def read_exactly(stream, count: int):
+    """The next bytes; None at the end of a stream that ends in front of them."""
+    data = stream.read(count)
+    if not data and count:
+        return None
+    if len(data) != count:
+        fail(f"standard input ended {count - len(data)} bytes before the end of an array")
+    return data
+
+
+def answer_runs(model, values: dict, options):
+    """Runs the model on every set of arrays of standard input. `values` holds the inputs that are the same in all."""
+    streamed = []
+    for argument in options.stream:
+        name, _, text = argument.rpartition("=")
+        dtype, _, dims = text.partition(":")
+        streamed.append((name, np.dtype(dtype), tuple(int(dim) for dim in dims.split(",") if dim)))
+    ports = {port.name: np.dtype(onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)) for port in model.graph.input}
+    try:
+        session = open_session(model, options.model)
+        while True:
+            for name, dtype, shape in streamed:
+                data = read_exactly(sys.stdin.buffer, dtype.itemsize * int(np.prod(shape, dtype=np.int64)))
+                if data is None:
+                    return
+                array = np.frombuffer(data, dtype).reshape(shape)
+                values[name] = array.astype(ports[name]) if options.cast and dtype == np.float32 else array
+            results = session.run(None, values)
+            arrays = [(port.name, result) for port, result in zip(session.get_outputs(), results)
+                      if isinstance(result, np.ndarray) and result.dtype != object]
+            line = json.dumps([{"name": name, "dtype": str(array.dtype), "shape": list(array.shape)} for name, array in arrays])
+            sys.stdout.buffer.write(line.encode() + b"\n" + b"".join(array.tobytes() for _, array in arrays))
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        return
+    except Exception as error:  # onnxruntime's errors have no common base class of their own
+        cannot_run(options.model, error)
 
 
 def expose_tensors(graph) -> list[tuple[str, str, str]]:
@@ -84,27 +144,25 @@ def main():
     parser.add_argument("--input", action="append", default=[], metavar="NAME=x.npy")
     parser.add_argument("--bind", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--cast", action="store_true", help="inputs of float32 become what the model takes")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--stream", action="append", default=[], metavar="NAME=DTYPE:SHAPE")
+    parser.add_argument("--output", type=Path, metavar="DIR")
     options = parser.parse_args()
+    if bool(options.stream) == bool(options.output):
+        parser.error("give --stream, or --output")
 
     try:
         model = onnx.load(options.model, load_external_data=False)
     except Exception as error:  # protobuf and OS errors alike
         fail(f"cannot read {options.model}: {error}")
     values = read_inputs(model.graph, options)
+    if options.stream:
+        return answer_runs(model, values, options)
     tensors = expose_tensors(model.graph)
 
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.log_severity_level = 3  # errors only
-    # The model comes from memory: external data is found beside its file.
-    settings.add_session_config_entry("session.model_external_initializers_file_folder_path", str(options.model.resolve().parent))
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
-        results = session.run([name for name, _, _ in tensors], values)
-    except Exception as error:  # onnxruntime's errors have no common base class of their own
-        fail(f"onnxruntime cannot run {options.model}: {str(error).splitlines()[0]}")
+        results = open_session(model, options.model).run([name for name, _, _ in tensors], values)
+    except Exception as error:
+        cannot_run(options.model, error)
 
     options.output.mkdir(parents=True, exist_ok=True)
     entries = []

@@ -148,24 +148,13 @@ std::string describe(const SamplePort &port) {
   return StoredArray{port.name, "", port.type, port.shape, {}}.describe();
 }
 
-/// What numpy calls an element type; empty for bf16, which it does not have.
-std::string numpyName(StringRef type) {
-  if (type == "i1")
-    return "bool";
-  if (type.consume_front("ui"))
-    return "uint" + type.str();
-  if (type.consume_front("i"))
-    return "int" + type.str();
-  return type.consume_front("f") ? "float" + type.str() : "";
-}
-
 /// How many samples an array has for a port.
 ///
 /// error  the elements are of another type, or the shape is that of no number of samples
 Expected<uint64_t> countSamples(const StoredArray &array, const SamplePort &port, SampleKind kind) {
   std::string both = array.describe() + ", " + nameOf(kind) + " " + describe(port);
   if (array.type != port.type) {
-    std::string name = numpyName(port.type);
+    std::string name = numpyTypeName(port.type);
     return createStringError("the array is " + both +
                              (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
                              (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
@@ -291,6 +280,18 @@ Expected<bool> Samples::next(std::vector<std::vector<char>> &values) {
 void Samples::rewind() {
   part = sample = 0;
   columns.clear();
+}
+
+bool holdsTestOutputs(StringRef path) {
+  auto files = listFolder(path);
+  if (!files) {
+    consumeError(files.takeError());
+    return false;
+  }
+  return any_of(*files, [](StringRef file) {
+    StringRef name = sys::path::filename(file);
+    return name == "output_0.pb" || (name.starts_with("test_data_set_") && sys::fs::exists(file + "/output_0.pb"));
+  });
 }
 
 Expected<std::vector<std::vector<int64_t>>> sampleShapes(StringRef path, ArrayRef<SamplePort> ports, SampleKind kind) {

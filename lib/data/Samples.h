@@ -80,6 +80,9 @@ private:
   std::vector<Column> columns;
 };
 
+/// Whether a folder is ONNX's test data with right outputs: it has an output_0.pb, or folders test_data_set_N with one.
+bool holdsTestOutputs(llvm::StringRef path);
+
 /// The shape of one sample for each port, from the first file of a set: what the dims are that a model leaves open. The
 /// first dim of an array counts samples; where a model's first dim is open it is 1.
 ///

@@ -18,7 +18,8 @@ cl::opt<unsigned> rounds("rounds", cl::desc("Measured runs (default: 50); the pe
 cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (default: 5)"), cl::init(5),
                          cl::value_desc("N"), cl::cat(benchCategory()));
 cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
-cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(benchCategory()), cl::cat(inspectCategory()));
+cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(benchCategory()), cl::cat(inspectCategory()),
+                     cl::cat(validateCategory()));
 
 struct Spread {
   double low, median, high; ///< quartiles around the median
@@ -40,7 +41,7 @@ int benchModel() {
   } settings = {rounds, warmup, perKernel, asJson};
   if (settings.rounds < 1)
     return reportError("--rounds must be at least 1");
-  auto given = readGivenInputs(inputFiles());
+  auto given = readGivenInputs(*options);
   auto threads = threadsOption();
   if (!given || !threads)
     return 1;

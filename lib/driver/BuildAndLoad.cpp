@@ -1,8 +1,11 @@
 // See BuildAndLoad.h.
 #include "lib/driver/BuildAndLoad.h"
 #include "codegen/emit/WeightsObject.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Memory.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
@@ -28,23 +31,75 @@ std::string describeType(mlir::Type elementType, ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
-std::optional<GivenInputs> readGivenInputs(ArrayRef<std::string> options) {
+/// The array of an input in a file: of its name, or the only one.
+static Expected<NpyArray> readInputFile(StringRef path, StringRef name) {
+  auto arrays = readArrayFile(path);
+  if (!arrays)
+    return arrays.takeError();
+  auto found = find_if(*arrays, [&](const StoredArray &array) { return array.name == name; });
+  if (found == arrays->end() && arrays->size() == 1)
+    found = arrays->begin();
+  if (found == arrays->end()) {
+    std::string names;
+    for (const StoredArray &array : *arrays)
+      names += (names.empty() ? "" : ", ") + array.describe();
+    return createStringError("'" + path + "' has no array '" + name + "'\nnote: it has " + names);
+  }
+  auto array = readAll(*found);
+  return array ? std::move(array) : createStringError("'" + path + "': " + toString(array.takeError()));
+}
+
+/// Adds a sample of a data set for the inputs that are not given. error: printed, false
+static bool readInputSet(StringRef path, CompileOptions &options, GivenInputs &given) {
+  std::vector<std::string> others;
+  for (auto &[name, array] : given)
+    others.push_back(name);
+  auto ports = inputPorts(options.model, path, options.import, others);
+  if (!ports)
+    return false;
+  auto samples = Samples::open(path, *ports);
+  if (!samples)
+    return reportError(samples.takeError()), false;
+  uint64_t number = sampleOption();
+  if (number >= samples->count())
+    return reportError("--sample=" + Twine(number) + ": '" + path + "' has the samples 0 to " +
+                       Twine(samples->count() - 1)),
+           false;
+  std::vector<std::vector<char>> values;
+  for (uint64_t i = 0; i <= number; ++i)
+    if (auto more = samples->next(values); !more)
+      return reportError(more.takeError()), false;
+  for (auto [port, bytes] : zip(*ports, values))
+    given[port.name] = {port.type, port.shape, std::move(bytes)};
+  return true;
+}
+
+std::optional<GivenInputs> readGivenInputs(CompileOptions &options) {
   GivenInputs given;
-  for (const std::string &text : options) {
+  std::vector<std::string> sets;
+  for (const std::string &text : inputFiles()) {
     // Names may hold '=', paths seldom do.
     size_t at = text.rfind('=');
+    if (sys::fs::exists(text)) {
+      sets.push_back(text);
+      continue;
+    }
     if (at == std::string::npos || at == 0) {
-      reportError("--input=" + text + " is neither NAME=FILE.npy nor a format, NAME=u8,...");
+      reportError("--input=" + text +
+                  " is neither NAME=FILE.npy, nor a format, NAME=u8,..., nor a data set that exists");
       return std::nullopt;
     }
-    std::string name = text.substr(0, at), path = text.substr(at + 1), error;
-    auto array = readNpy(path, error);
+    std::string name = text.substr(0, at);
+    auto array = readInputFile(text.substr(at + 1), name);
     if (!array) {
-      reportError("cannot read '" + path + "': " + error);
+      reportError(array.takeError());
       return std::nullopt;
     }
     given[name] = std::move(*array);
   }
+  for (const std::string &set : sets)
+    if (!readInputSet(set, options, given))
+      return std::nullopt;
   return given;
 }
 

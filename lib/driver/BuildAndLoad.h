@@ -16,11 +16,15 @@ struct LoadedModel {
   std::unique_ptr<RunnableModel> runnable;
 };
 
-/// Inputs that a command was given as `NAME=FILE.npy`.
+/// Values of inputs that a command was given.
 using GivenInputs = std::map<std::string, NpyArray>;
 
-/// Reads the files of `NAME=FILE.npy` options. error: printed, nothing is returned
-std::optional<GivenInputs> readGivenInputs(llvm::ArrayRef<std::string> options);
+/// Reads the files of `--input`: NAME=FILE, an array of one input, and SET, a sample of a data set, `--sample`, for all
+/// inputs that have no file of their own.
+///
+/// options  of the model; the sizes of the set's arrays are put there, for dims that the model leaves open
+/// error    printed, nothing is returned
+std::optional<GivenInputs> readGivenInputs(CompileOptions &options);
 
 /// Compiles and loads; kernels run on so many threads. error: reported to `printer`, nothing is returned
 std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, DiagnosticPrinter &printer,

@@ -9,6 +9,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
@@ -49,10 +50,15 @@ cl::OptionCategory &inspectCategory() {
   static cl::OptionCategory category("Options of inspect");
   return category;
 }
+cl::OptionCategory &validateCategory() {
+  static cl::OptionCategory category("Options of validate");
+  return category;
+}
 
 namespace {
 
-const Command *const commands[] = {&compileCommand, &runCommand, &benchCommand, &debugCommand, &inspectCommand};
+const Command *const commands[] = {&compileCommand, &runCommand,      &benchCommand,
+                                   &debugCommand,   &validateCommand, &inspectCommand};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());
@@ -87,12 +93,13 @@ cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repea
                            everywhere);
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
                             cl::value_desc("INPUT=VALUE"), everywhere);
-cl::list<std::string>
-    inputs("input",
-           cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, mean=M[,M...], "
-                    "scale=S[,S...] or std=D[,D...]; the model gets (x - mean) * scale, channels in their place. "
-                    "run, bench, debug: also a FILE.npy with its value (default: random). May be repeated"),
-           cl::value_desc("NAME=u8,nhwc,..."), everywhere);
+cl::list<std::string> inputs(
+    "input",
+    cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, mean=M[,M...], "
+             "scale=S[,S...] or std=D[,D...]; the model gets (x - mean) * scale, channels in their place. "
+             "run, bench, debug: also NAME=FILE.npy, .npz or .pb with its value (default: random), or a data set with "
+             "those of all inputs, as --data of validate. May be repeated"),
+    cl::value_desc("NAME=u8,nhwc,..."), everywhere);
 cl::list<std::string> outputLayouts(
     "output-layout",
     cl::desc("nhwc: an output that is NCHW in the model lies in memory as NHWC; nchw: the other way. May be repeated"),
@@ -175,8 +182,8 @@ void printOverview(raw_ostream &os) {
         "  nncc run model.onnx --input image=photo.npy           compile for this machine and run\n"
         "  nncc inspect model.onnx                               inputs, dims to bind, kernels, memory\n\n"
         "`nncc COMMAND --help` explains the options of a command.\n"
-        "exit status: 0 it worked; 1 the model or the command is wrong; 2 numbers differ (run --check, debug);\n"
-        "70 an internal error of nncc.\n";
+        "exit status: 0 it worked; 1 the model or the command is wrong; 2 numbers differ (run --check, debug,\n"
+        "validate --require); 70 an internal error of nncc.\n";
 }
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -324,6 +331,27 @@ void Progress::operator()(StringRef what) {
   if (!isShown || now() - start < 1)
     return;
   errs() << "\r\x1b[K" << what << " ...";
+  wasPrinted = true;
+}
+
+ProgressBar::ProgressBar(uint64_t total) : total(total), isShown(errs().is_displayed()), start(now()), last(start) {}
+
+ProgressBar::~ProgressBar() {
+  if (wasPrinted)
+    errs() << "\r\x1b[K";
+}
+
+void ProgressBar::operator()(uint64_t done) {
+  double time = now();
+  if (!isShown || time - last < 0.1 || !total)
+    return;
+  last = time;
+  constexpr uint64_t width = 30;
+  uint64_t filled = std::min(width, width * done / total);
+  errs() << "\r\x1b[K[" << std::string(filled, '=') << std::string(width - filled, ' ') << "] " << done << " of "
+         << total;
+  if (done)
+    errs() << format(", %.0f s left", (time - start) / double(done) * double(total - std::min(done, total)));
   wasPrinted = true;
 }
 

@@ -8,7 +8,7 @@
 namespace nncc {
 
 /// Runs nncc. Returns the exit status: 0 it worked; 1 the model, the command or the environment is wrong, and a message
-/// says how; 2 numbers differ (`run --check`, `debug`); 70 an internal error.
+/// says how; 2 numbers differ (`run --check`, `debug`, `validate --require`); 70 an internal error.
 int runCommandLine(int argc, char **argv);
 
 /// Exit status of a comparison that failed.
@@ -31,8 +31,9 @@ llvm::cl::OptionCategory &runCategory();
 llvm::cl::OptionCategory &benchCategory();
 llvm::cl::OptionCategory &debugCategory();
 llvm::cl::OptionCategory &inspectCategory();
+llvm::cl::OptionCategory &validateCategory();
 
-extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand;
+extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand;
 
 /// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
 llvm::StringRef ownOptionName(llvm::StringRef name);
@@ -46,15 +47,20 @@ const std::string &modelArgument();
 /// error   printed; nothing is returned
 std::optional<CompileOptions> sharedOptions(NativeCpu native);
 
-/// The `--input NAME=FILE.npy` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the shared options.
+/// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the shared options.
 std::vector<std::string> inputFiles();
+/// Which sample of a data set `--input` takes: `--sample`.
+uint64_t sampleOption();
 /// What run and debug share: `--seed`, `--rtol`.
 uint64_t seedOption();
 /// error: a number that the pool cannot have: printed, nothing is returned
 std::optional<unsigned> threadsOption();
 double relativeTolerance();
-/// What bench and inspect share: `--json`.
+/// What bench, inspect and validate share: `--json`.
 bool wantsJson();
+/// What debug and validate share: `--reference`, empty where it is not given, and `--python`.
+std::string referenceArgument();
+std::string pythonArgument();
 
 /// A line on standard error that says what is being done, on terminals, when it takes longer than a second.
 class Progress {
@@ -66,6 +72,19 @@ public:
 private:
   bool isShown, wasPrinted = false;
   double start;
+};
+
+/// A bar on standard error, on terminals: how many of a known number of things are done, and how long the rest takes.
+class ProgressBar {
+public:
+  explicit ProgressBar(uint64_t total);
+  ~ProgressBar();
+  void operator()(uint64_t done);
+
+private:
+  uint64_t total;
+  bool isShown, wasPrinted = false;
+  double start, last;
 };
 
 } // namespace nncc

@@ -5,12 +5,11 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Elements.h"
+#include "lib/driver/Onnxruntime.h"
 #include "lib/driver/Remarks.h"
-#include "lib/import/onnx/InputFormat.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
 #include <cmath>
 
 using namespace llvm;
@@ -21,15 +20,17 @@ namespace {
 
 cl::opt<std::string> referenceOption(
     "reference",
-    cl::desc("What is right: `onnxruntime` (needs the Python package), or a folder of .npy files by tensor name"),
-    cl::init("onnxruntime"), cl::value_desc("WHAT"), cl::cat(debugCategory()));
+    cl::desc("What is right: `onnxruntime` (default; needs the Python package). debug: or a folder of .npy files by "
+             "tensor name. validate: or MODEL.onnx, the one in floats behind a quantized one; labels.npy, the right "
+             "class of each sample; outputs as a data set"),
+    cl::value_desc("WHAT"), cl::cat(debugCategory()), cl::cat(validateCategory()));
 cl::opt<int> kernelOption("kernel", cl::desc("Write the inputs and outputs of kernel N to --dump"), cl::init(-1),
                           cl::value_desc("N"), cl::cat(debugCategory()));
 cl::opt<std::string> dumpOption("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"),
                                 cl::cat(debugCategory()));
 cl::opt<std::string>
     pythonOption("python", cl::desc("Interpreter that has onnxruntime (default: the tests' own, else python3 of PATH)"),
-                 cl::value_desc("PATH"), cl::cat(debugCategory()));
+                 cl::value_desc("PATH"), cl::cat(debugCategory()), cl::cat(validateCategory()));
 cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
 
 /// What the options said; read early, since LLD resets them (see RunCommand.cpp).
@@ -81,62 +82,28 @@ std::optional<NpyArray> readReference(const ReferenceFiles &files, StringRef fol
   return sys::fs::exists(path) ? readNpy(std::string(path), error) : std::nullopt;
 }
 
-/// A path from the folder above the one that nncc lies in: the installation, or the build tree.
-std::string besideProgram(StringRef relative) {
-  std::string self = sys::fs::getMainExecutable(nullptr, (void *)&besideProgram);
-  SmallString<128> path(sys::path::parent_path(sys::path::parent_path(self)));
-  sys::path::append(path, relative);
-  return std::string(path);
-}
-
-/// The Python interpreter to ask: --python, what tools/setup.sh made in the repository that nncc was built in, python3.
-ErrorOr<std::string> findPython() {
-  if (!settings.python.empty())
-    return settings.python;
-  std::string ofTests = besideProgram("../.cache/venv/bin/python3");
-  if (sys::fs::can_execute(ofTests))
-    return ofTests;
-  return sys::findProgramByName("python3");
-}
-
 /// Runs onnxruntime on the inputs; tensors land in `folder`. error: printed, false
 bool runOnnxruntime(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs, const ImportOptions &import,
                     StringRef model, StringRef folder) {
-  auto python = findPython();
-  if (!python) {
-    reportError("--reference=onnxruntime needs python3 in PATH, or --python=PATH\nnote: or give a folder of .npy "
-                "files: --reference=DIR");
+  auto arguments = onnxruntimeCommand(settings.python, model, import);
+  if (!arguments) {
+    reportError("--reference=onnxruntime: " + toString(arguments.takeError()) +
+                "\nnote: or give a folder of .npy files: --reference=DIR");
     return false;
   }
-  std::vector<std::string> arguments{*python, besideProgram("share/nncc/onnxruntime_reference.py"), model.str(),
-                                     "--output", folder.str()};
+  arguments->insert(arguments->end(), {"--output", folder.str()});
   for (auto [index, port] : enumerate(plan.inputs)) {
     SmallString<128> path(folder);
     sys::path::append(path, "input" + std::to_string(index) + ".npy");
     std::string error;
-    bool isWritten;
-    if (port.format.empty()) {
-      isWritten = writeNpy(std::string(path), typeName(port.elementType), port.shape, inputs[index].data(), error);
-    } else { // the reference gets what the model takes
-      InputFormat format = cantFail(InputFormat::parse(import.inputFormats.at(port.name)));
-      std::vector<int64_t> shape = format.modelShape(port.shape);
-      std::vector<float> values = format.convert(inputs[index], shape);
-      isWritten = writeNpy(std::string(path), "f32", shape, values.data(), error);
-    }
-    if (!isWritten) {
+    NpyArray array = modelInput(port, inputs[index], import);
+    if (!writeNpy(std::string(path), array.type, array.shape, array.data.data(), error)) {
       reportError("cannot write '" + path + "': " + error);
       return false;
     }
-    arguments.push_back("--input");
-    arguments.push_back(port.name + "=" + std::string(path));
+    arguments->insert(arguments->end(), {"--input", port.name + "=" + std::string(path)});
   }
-  if (!import.inputFormats.empty())
-    arguments.push_back("--cast");
-  for (auto &[name, value] : import.binds) {
-    arguments.push_back("--bind");
-    arguments.push_back(name + "=" + value);
-  }
-  auto child = startChild(arguments);
+  auto child = startChild(*arguments);
   std::string message = child ? "" : ": " + toString(child.takeError());
   if (child && waitForChild(*child) == 0)
     return true;
@@ -267,14 +234,20 @@ int debugModel() {
   auto options = sharedOptions(NativeCpu::Detect);
   if (!options)
     return 1;
-  auto given = readGivenInputs(inputFiles());
+  auto given = readGivenInputs(*options);
   if (!given)
     return 1;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
     return 1;
-  settings = {referenceOption, dumpOption, pythonOption, kernelOption, allOption, relativeTolerance(), seedOption()};
+  settings = {referenceOption.empty() ? std::string("onnxruntime") : referenceOption,
+              dumpOption,
+              pythonOption,
+              kernelOption,
+              allOption,
+              relativeTolerance(),
+              seedOption()};
   options->reuseArena = false;
   auto loaded = buildAndLoad(*options, *context, printer, *given);
   if (!loaded)
@@ -353,6 +326,9 @@ int debugModel() {
 }
 
 } // namespace
+
+std::string referenceArgument() { return referenceOption; }
+std::string pythonArgument() { return pythonOption; }
 
 const Command debugCommand = {
     "debug",

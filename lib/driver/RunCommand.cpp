@@ -34,9 +34,15 @@ cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (defa
                            cl::cat(runCategory()));
 cl::opt<unsigned> threadsNumber(ownOptionName("threads"),
                                 cl::desc("How many threads run the kernels, by the pool of nncc/pool.h (default: 1)"),
-                                cl::init(1), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()));
+                                cl::init(1), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
+                                cl::cat(validateCategory()));
 cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1),
                              cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
+
+cl::opt<uint64_t> sampleNumber("sample",
+                               cl::desc("Which sample of a data set that --input names, from 0 on (default: 0)"),
+                               cl::init(0), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
+                               cl::cat(debugCategory()));
 
 /// What the options said. LLD, which links programs for the emulator, resets all options of LLVM's command line, so
 /// they are read before anything is loaded.
@@ -49,6 +55,7 @@ struct RunSettings {
 
 } // namespace
 
+uint64_t sampleOption() { return sampleNumber; }
 uint64_t seedOption() { return seedNumber; }
 double relativeTolerance() { return rtolOption; }
 
@@ -179,7 +186,7 @@ int runModel() {
     return reportError("--check=" + settings.check +
                        " is no folder\nnote: it is compared with 0.npy, 1.npy, ... of a "
                        "folder, as --output writes them");
-  auto given = readGivenInputs(inputFiles());
+  auto given = readGivenInputs(*options);
   auto threads = threadsOption();
   if (!given || !threads)
     return 1;

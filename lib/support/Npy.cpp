@@ -35,6 +35,23 @@ size_t nncc::bytesOfType(const std::string &type) {
   return 0;
 }
 
+std::string nncc::numpyTypeName(StringRef type) {
+  if (type == "i1")
+    return "bool";
+  if (type.consume_front("ui"))
+    return "uint" + type.str();
+  if (type.consume_front("i"))
+    return "int" + type.str();
+  return type.consume_front("f") ? "float" + type.str() : "";
+}
+
+std::string nncc::typeOfNumpyName(StringRef name) {
+  for (const TypeName &row : kTypes)
+    if (name == numpyTypeName(row.nn) && !name.empty())
+      return row.nn;
+  return "";
+}
+
 std::vector<char> nncc::toRowMajor(ArrayRef<char> from, ArrayRef<int64_t> shape, size_t bytes) {
   std::vector<char> to(from.size());
   std::vector<int64_t> index(shape.size(), 0);

@@ -20,6 +20,11 @@ struct NpyArray {
 /// Bytes of one element of a type named as in `NpyArray::type`; 0 for unknown names.
 size_t bytesOfType(const std::string &type);
 
+/// What NumPy calls such a type: `float32`; empty for bf16, which it lacks.
+std::string numpyTypeName(llvm::StringRef type);
+/// The type with a name of NumPy's; empty for unknown names.
+std::string typeOfNumpyName(llvm::StringRef name);
+
 /// What stands in front of the data of a .npy file.
 struct NpyHeader {
   std::string type; ///< as NpyArray::type

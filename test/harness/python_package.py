@@ -231,6 +231,20 @@ def check_profile(nncc, folder: Path):
     assert len(m.profile(image(1), runs=1)) == len(kernels)
 
 
+def check_validate(nncc, folder: Path):
+    x = np.concatenate([image(seed) for seed in range(12)])
+    probabilities = np.concatenate([nncc.compile(DIGITS)(sample[None]) for sample in x])
+    for data, reference in ((x, None), ({"image": x}, DIGITS.read_bytes()), (x, onnx.load(DIGITS)), (x, {"probabilities": probabilities})):
+        said = nncc.validate(DIGITS, data, reference=reference)
+        output, = said["outputs"]
+        assert said["samples"] == 12 and output["top1"] == 1 and output["max_error"] < 1e-5 * output["max_value"], said
+    wrong = probabilities.argmax(1)
+    wrong[:3] = (wrong[:3] + 1) % 10
+    output, = nncc.validate(DIGITS, x, reference=wrong, samples=12)["outputs"]
+    assert output["top1"] == 0.75, output
+    refused(nncc.CompileError, lambda: nncc.validate(DIGITS, x.astype(np.float64)), "f64[12, 1, 8, 8]", "array.astype(numpy.float32)")
+
+
 def check_lifetime(nncc, folder: Path):
     """A model that nobody has any more leaves neither its library nor its files behind."""
     def mapped() -> int:

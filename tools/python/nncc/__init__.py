@@ -6,15 +6,16 @@
     probabilities = m(image)            # or m(image=image)
     m.save("out", target="aarch64-linux-gnu", cpu="cortex-a53")
 
-`compile` and `load` give a `Model`; `inspect` says what a file needs before it is compiled. A model that cannot be compiled is a
+`compile` and `load` give a `Model`; `inspect` says what a file needs before it is compiled, `validate`
+how far its outputs are from a reference on a data set. A model that cannot be compiled is a
 `CompileError`; an array with a wrong name, shape or type is a ValueError that says what is expected.
 """
 from __future__ import annotations
 
-from nncc._compiler import CompileError, compile, host_cpu, inspect, version
+from nncc._compiler import CompileError, compile, host_cpu, inspect, validate, version
 from nncc._model import KernelTime, Model, Profile, Tensor, load
 
-__all__ = ["CompileError", "KernelTime", "Model", "Profile", "Tensor", "compile", "host_cpu", "inspect", "load", "version"]
+__all__ = ["CompileError", "KernelTime", "Model", "Profile", "Tensor", "compile", "host_cpu", "inspect", "load", "validate", "version"]
 
 
 def __getattr__(name: str) -> str:

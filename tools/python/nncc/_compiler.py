@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -183,14 +184,65 @@ def inspect(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     """
     recipe = _recipe(model, dims, bind, inputs, output_layouts)
     with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
-        folder = Path(scratch)
-        command = [str(_install.prefix() / "bin" / "nncc"), "inspect", str(_model_file(recipe.model, folder)), "--json"]
-        command += [f"--dim={key}={size}" for key, size in recipe.dims.items()]
-        command += [f"--bind={_bound(key, value, folder, index)}" for index, (key, value) in enumerate(recipe.bind.items())]
-        command += [f"--input={key}={text}" for key, text in recipe.inputs.items()]
-        command += [f"--output-layout={key}={text}" for key, text in recipe.output_layouts.items()]
-        command += [f"--{key}={text}" for key, text in (("target", target), ("cpu", cpu)) if text]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        return _document("inspect", recipe, Path(scratch), {"target": target, "cpu": cpu})
+
+
+def _document(verb: str, recipe: Recipe, folder: Path, options: Mapping[str, Optional[str]]) -> dict[str, Any]:
+    """What a command of the program says as JSON.
+
+    folder   for its files
+    options  those that are None are left out
+    error    CompileError
+    """
+    command = [str(_install.prefix() / "bin" / "nncc"), verb, str(_model_file(recipe.model, folder)), "--json"]
+    command += [f"--dim={key}={size}" for key, size in recipe.dims.items()]
+    command += [f"--bind={_bound(key, value, folder, index)}" for index, (key, value) in enumerate(recipe.bind.items())]
+    command += [f"--input={key}={text}" for key, text in recipe.inputs.items()]
+    command += [f"--output-layout={key}={text}" for key, text in recipe.output_layouts.items()]
+    command += [f"--{key}={text}" for key, text in options.items() if text]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
         raise CompileError([("note" if ": note: " in f": {line}" else "error", line) for line in done.stderr.splitlines()])
     return json.loads(done.stdout)
+
+
+def _set_file(data: Any, path: Path) -> str:
+    """A data set in words of --data and --reference: the path that it is, or a file that is written with its arrays."""
+    if isinstance(data, (str, os.PathLike)):
+        return os.fspath(data)
+    if isinstance(data, Mapping):
+        np.savez(path.with_suffix(".npz"), **data)
+        return str(path.with_suffix(".npz"))
+    np.save(path.with_suffix(".npy"), np.asarray(data))
+    return str(path.with_suffix(".npy"))
+
+
+def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Optional[int] = None,
+             dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None, inputs: Optional[Texts] = None,
+             output_layouts: Optional[Texts] = None, target: Optional[str] = None, cpu: Optional[str] = None) -> dict[str, Any]:
+    """Runs a model on a data set and compares its outputs with a reference: the document of `nncc validate --json`.
+
+    data       path of a .npz or .npy file or of a folder of them; or a dict of arrays by input, or the array of the only input,
+               each with the samples in its first dim
+    reference  None or "onnxruntime" (of this interpreter): what it computes; path of an ONNX file, its bytes or an onnx.ModelProto:
+               a model to compare with, the one in floats behind a quantized one; integers [samples]: the right classes; a dict of
+               arrays by output, or a path of such files
+    samples    how many of them, the first ones; None: all
+    target     another one than this machine's runs under qemu
+    returns    "samples", "reference", "seconds", and "outputs", for each of them name, type, shape, "max_error", "mean_error",
+               "max_value", "cosine", "least_cosine", "sqnr_db" (None: no difference at all), "worst_sample", "invalid", and "top1" and
+               "top5" (None: it decides nothing)
+    error      CompileError: what is wrong with the model, the data or an option
+    """
+    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
+        folder = Path(scratch)
+        if hasattr(reference, "SerializeToString"):
+            reference = reference.SerializeToString()
+        if isinstance(reference, bytes):
+            (folder / "reference.onnx").write_bytes(reference)
+            reference = folder / "reference.onnx"
+        return _document("validate", recipe, folder, {
+            "data": _set_file(data, folder / "data"),
+            "reference": None if reference is None else _set_file(reference, folder / "reference"),
+            "samples": None if samples is None else str(samples), "python": sys.executable, "target": target, "cpu": cpu})

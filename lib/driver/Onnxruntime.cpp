@@ -1,0 +1,57 @@
+// See Onnxruntime.h.
+#include "lib/driver/Onnxruntime.h"
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/import/onnx/InputFormat.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+/// A path from the folder above the one that nncc lies in: the installation, or the build tree.
+static std::string besideProgram(StringRef relative) {
+  std::string self = sys::fs::getMainExecutable(nullptr, (void *)&besideProgram);
+  SmallString<128> path(sys::path::parent_path(sys::path::parent_path(self)));
+  sys::path::append(path, relative);
+  return std::string(path);
+}
+
+Expected<std::string> findPython(StringRef asked) {
+  if (!asked.empty())
+    return asked.str();
+  std::string ofTests = besideProgram("../.cache/venv/bin/python3");
+  if (sys::fs::can_execute(ofTests))
+    return ofTests;
+  if (auto found = sys::findProgramByName("python3"))
+    return *found;
+  return createStringError("onnxruntime needs python3 in PATH, or --python=PATH");
+}
+
+Expected<std::vector<std::string>> onnxruntimeCommand(StringRef python, StringRef model, const ImportOptions &import) {
+  auto interpreter = findPython(python);
+  if (!interpreter)
+    return interpreter.takeError();
+  std::vector<std::string> words{*interpreter, besideProgram("share/nncc/onnxruntime_reference.py"), model.str()};
+  if (!import.inputFormats.empty())
+    words.push_back("--cast");
+  for (auto &[name, value] : import.binds) {
+    words.push_back("--bind");
+    words.push_back(name + "=" + value);
+  }
+  return words;
+}
+
+NpyArray modelInput(const PortPlan &port, ArrayRef<char> bytes, const ImportOptions &import) {
+  if (port.format.empty())
+    return {typeName(port.elementType), port.shape, bytes.vec()};
+  InputFormat format = cantFail(InputFormat::parse(import.inputFormats.at(port.name)));
+  NpyArray array{"f32", format.modelShape(port.shape), {}};
+  std::vector<float> values = format.convert(bytes, array.shape);
+  auto *begin = reinterpret_cast<const char *>(values.data());
+  array.data.assign(begin, begin + values.size() * sizeof(float));
+  return array;
+}
+
+} // namespace nncc
