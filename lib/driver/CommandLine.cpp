@@ -54,11 +54,15 @@ cl::OptionCategory &validateCategory() {
   static cl::OptionCategory category("Options of validate");
   return category;
 }
+cl::OptionCategory &quantizeCategory() {
+  static cl::OptionCategory category("Options of quantize");
+  return category;
+}
 
 namespace {
 
-const Command *const commands[] = {&compileCommand, &runCommand,      &benchCommand,
-                                   &debugCommand,   &validateCommand, &inspectCommand};
+const Command *const commands[] = {&compileCommand,  &runCommand,     &benchCommand,   &debugCommand,
+                                   &validateCommand, &inspectCommand, &quantizeCommand};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());
@@ -68,7 +72,8 @@ bool isOptionOf(const cl::Option &option, const Command &command) {
 struct Everywhere {
   template <typename Option> void apply(Option &option) const {
     for (const Command *command : commands)
-      option.addCategory(command->category());
+      if (command->isCompiler)
+        option.addCategory(command->category());
   }
 };
 const Everywhere everywhere;
@@ -90,9 +95,9 @@ cl::list<std::string>
                     "FILE with such lines. May be repeated"),
            cl::value_desc("WHERE"), everywhere);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
-                           everywhere);
+                           everywhere, cl::cat(quantizeCategory()));
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
-                            cl::value_desc("INPUT=VALUE"), everywhere);
+                            cl::value_desc("INPUT=VALUE"), everywhere, cl::cat(quantizeCategory()));
 cl::list<std::string> inputs(
     "input",
     cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, mean=M[,M...], "

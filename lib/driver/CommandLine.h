@@ -23,6 +23,7 @@ struct Command {
   /// Its options are those with this category. Every command's file defines its own.
   llvm::cl::OptionCategory &(*category)();
   bool takesData = false; ///< `--input` may name files with the values of inputs
+  bool isCompiler = true; ///< has the options that say what is compiled for which target
 };
 
 /// The categories of commands whose options lie in several files.
@@ -32,8 +33,10 @@ llvm::cl::OptionCategory &benchCategory();
 llvm::cl::OptionCategory &debugCategory();
 llvm::cl::OptionCategory &inspectCategory();
 llvm::cl::OptionCategory &validateCategory();
+llvm::cl::OptionCategory &quantizeCategory();
 
-extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand;
+extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand,
+    quantizeCommand;
 
 /// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
 llvm::StringRef ownOptionName(llvm::StringRef name);
@@ -47,7 +50,8 @@ const std::string &modelArgument();
 /// error   printed; nothing is returned
 std::optional<CompileOptions> sharedOptions(NativeCpu native);
 
-/// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the shared options.
+/// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the
+/// shared options.
 std::vector<std::string> inputFiles();
 /// Which sample of a data set `--input` takes: `--sample`.
 uint64_t sampleOption();
@@ -61,6 +65,11 @@ bool wantsJson();
 /// What debug and validate share: `--reference`, empty where it is not given, and `--python`.
 std::string referenceArgument();
 std::string pythonArgument();
+
+/// What compile and quantize share: `-o`.
+const std::string &outputArgument();
+/// What validate and quantize share: `--data`.
+std::string dataArgument();
 
 /// A line on standard error that says what is being done, on terminals, when it takes longer than a second.
 class Progress {

@@ -25,8 +25,9 @@ enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR, Spirv };
 
 cl::opt<std::string> output(
     "o",
-    cl::desc("Folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard output"),
-    cl::value_desc("DIR"), cl::cat(compileCategory()));
+    cl::desc("compile: folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard "
+             "output. quantize: the file to write"),
+    cl::value_desc("DIR|FILE"), cl::cat(compileCategory()), cl::cat(quantizeCategory()));
 cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"),
                           cl::value_desc("NAME"), cl::cat(compileCategory()));
 cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
@@ -207,6 +208,8 @@ int compileModel() {
 }
 
 } // namespace
+
+const std::string &outputArgument() { return output; }
 
 const Command compileCommand = {
     "compile", "write libNAME.a, NAME.h and NAME.json",

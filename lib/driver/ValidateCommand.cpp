@@ -24,7 +24,7 @@ cl::opt<std::string> dataOption(
     "data",
     cl::desc("The samples: set.npz with an array for each input, x.npy of the only input, a folder of such files, or a "
              "folder of ONNX's test data; the first dim of an array counts the samples"),
-    cl::value_desc("SET"), cl::cat(validateCategory()));
+    cl::value_desc("SET"), cl::cat(validateCategory()), cl::cat(quantizeCategory()));
 cl::opt<uint64_t> samplesOption("samples", cl::desc("Only the first N samples"), cl::init(UINT64_MAX),
                                 cl::value_desc("N"), cl::cat(validateCategory()));
 cl::list<std::string>
@@ -350,6 +350,8 @@ int validateModel() {
 }
 
 } // namespace
+
+std::string dataArgument() { return dataOption; }
 
 const Command validateCommand = {
     "validate", "run a data set, say how far the outputs are from a reference",

@@ -1,0 +1,282 @@
+// nncc quantize: writes a model whose convolutions and products read 8 bits, by what samples show.
+#include "lib/analyze/TemporaryFolder.h"
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/CommandLine.h"
+#include "lib/driver/DataSet.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/import/onnx/ModelFile.h"
+#include "lib/quantize/Quantize.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+namespace {
+
+using quantize::QuantizeOptions;
+using quantize::QuantizeReport;
+using quantize::RangeMethod;
+using quantize::Recipe;
+
+cl::opt<Recipe> recipeOption(
+    "recipe", cl::desc("What becomes integers (default: int8)"), cl::init(Recipe::Int8),
+    cl::values(clEnumValN(Recipe::Int8, "int8", "weights of convolutions and products, and what these read"),
+               clEnumValN(Recipe::Int8Weights, "int8-weights", "weights alone: a quarter of the bytes, float speed")),
+    cl::cat(quantizeCategory()));
+enum class Ranges { Best, MinMax, Percentile, Error };
+cl::opt<Ranges>
+    rangesOption("ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
+                 cl::values(clEnumValN(Ranges::Best, "best", "the one of the others by which the outputs err least"),
+                            clEnumValN(Ranges::MinMax, "minmax", "all values seen"),
+                            clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
+                            clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")),
+                 cl::cat(quantizeCategory()));
+cl::list<std::string>
+    keepOption("keep",
+               cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
+                        "weights, with * and ?; may be repeated"),
+               cl::value_desc("PATTERN=f32"), cl::cat(quantizeCategory()));
+cl::opt<bool> tensorsOption("tensors", cl::desc("List every tensor: its range, steps and noise"),
+                            cl::cat(quantizeCategory()));
+cl::opt<std::string> reportOption("report", cl::desc("Write the report as JSON"), cl::value_desc("FILE.json"),
+                                  cl::cat(quantizeCategory()));
+
+/// What the options said; read early, since LLD resets them (see RunCommand.cpp).
+struct QuantizeSettings {
+  std::string output, data, report;
+  bool showTensors = false;
+} settings;
+
+/// Compiles models for the quantizer, as `nncc run` would.
+class CommandHost : public quantize::Host {
+public:
+  CommandHost(CompileOptions options, TemporaryFolder folder)
+      : options(std::move(options)), folder(std::move(folder)) {}
+
+  std::optional<quantize::BuiltModel> build(const onnx::ModelProto &model) override {
+    auto path = folder.write("model.onnx", model.SerializeAsString());
+    if (!path) {
+      reportError(path.takeError());
+      return std::nullopt;
+    }
+    CompileOptions own = options;
+    own.model = *path;
+    own.name = "model";
+    auto context = makeContext();
+    DiagnosticPrinter printer(*context, options.model, sinkFor(*path));
+    auto loaded = buildAndLoad(own, *context, printer, {});
+    if (!loaded) {
+      status = printer.exitStatus();
+      return std::nullopt;
+    }
+    isFirst = false;
+    return quantize::BuiltModel{describe(loaded->plan.inputs), describe(loaded->plan.outputs),
+                                std::move(loaded->runnable)};
+  }
+
+  std::optional<Samples> openSamples(ArrayRef<SamplePort> inputs) override {
+    auto samples = Samples::open(settings.data, inputs);
+    if (samples)
+      return std::move(*samples);
+    reportError(samples.takeError());
+    return std::nullopt;
+  }
+
+  void progress(StringRef what) override { line(what); }
+  void warn(const std::string &message) override { terminalSink()(Severity::Warning, "nncc: warning: " + message); }
+  void error(const std::string &message) override { reportError(message); }
+  int exitStatus() const { return status; }
+
+private:
+  static std::vector<quantize::Port> describe(ArrayRef<PortPlan> plans) {
+    std::vector<quantize::Port> ports;
+    for (auto [i, plan] : enumerate(plans))
+      ports.push_back({{plan.name, plan.identifier, typeName(plan.elementType), plan.shape, (unsigned)i},
+                       (uint64_t)portBytes(plan)});
+    return ports;
+  }
+
+  /// Messages name the user's file, not the copy that is compiled, and warn once.
+  MessageSink sinkFor(const std::string &copy) {
+    return [this, copy, terminal = terminalSink(), isFirst = isFirst](Severity severity, std::string text) {
+      if (severity != Severity::Error && !isFirst)
+        return;
+      if (size_t at = text.find(copy); at != std::string::npos)
+        text.replace(at, copy.size(), options.model);
+      terminal(severity, text);
+    };
+  }
+
+  CompileOptions options;
+  TemporaryFolder folder;
+  Progress line;
+  bool isFirst = true;
+  int status = 1;
+};
+
+std::optional<QuantizeOptions> readOptions() {
+  QuantizeOptions options;
+  options.recipe = recipeOption;
+  switch (rangesOption) {
+  case Ranges::Best:
+    break;
+  case Ranges::MinMax:
+    options.method = RangeMethod::MinMax;
+    break;
+  case Ranges::Percentile:
+    options.method = RangeMethod::Percentile;
+    break;
+  case Ranges::Error:
+    options.method = RangeMethod::Error;
+    break;
+  }
+  for (const std::string &text : keepOption) {
+    StringRef pattern = text;
+    if (!pattern.consume_back("=f32") || pattern.empty()) {
+      reportError("--keep " + text + " is not PATTERN=f32\nnote: for example --keep 'features/conv1*=f32'");
+      return std::nullopt;
+    }
+    options.keepFloat.push_back(pattern.str());
+  }
+  return options;
+}
+
+void printReport(raw_ostream &os, const QuantizeReport &report) {
+  os << settings.output << ": " << report.quantized << " of " << report.contractions
+     << " convolutions and products in 8 bits\n";
+  os << "  opset    " << report.opsetAfter;
+  if (report.opsetAfter != report.opsetBefore)
+    os << ", raised from " << report.opsetBefore;
+  os << "\n  file     " << report.bytesAfter << " bytes, " << report.bytesBefore << " before\n";
+  os << "  samples  " << report.samples << "\n";
+  for (const std::string &step : report.steps)
+    os << "  tried    " << step << "\n";
+  if (!report.method.empty())
+    os << "  ranges   " << report.method << "\n";
+  for (const quantize::OutputError &output : report.outputs)
+    os << "  output   '" << output.name
+       << "': " << format("cosine %.6f, signal to noise %.1f dB", output.cosine(), output.decibels()) << "\n";
+  if (!settings.showTensors)
+    return;
+  os << "\n  tensor                                         seen            range          step  zero    noise  cut "
+        "off\n";
+  for (const quantize::TensorReport &tensor : report.tensors)
+    os << format("  %-36s %9.4g %9.4g %9.4g %9.4g %9.4g %4d %6.1f dB %6.3f %%\n", tensor.name.c_str(), tensor.low,
+                 tensor.high, tensor.grid.low(), tensor.grid.high(), tensor.grid.scale, tensor.grid.zeroPoint,
+                 tensor.quality.decibels(), 100 * tensor.quality.saturatedShare);
+}
+
+json::Value toJson(const QuantizeReport &report) {
+  json::Array outputs, tensors, floats, steps;
+  auto text = [](const std::string &name) { return json::fixUTF8(name); };
+  auto number = [](double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); };
+  for (const quantize::OutputError &output : report.outputs)
+    outputs.push_back(json::Object{
+        {"name", text(output.name)}, {"cosine", output.cosine()}, {"signal_to_noise_db", number(output.decibels())}});
+  for (const quantize::TensorReport &tensor : report.tensors)
+    tensors.push_back(json::Object{{"name", text(tensor.name)},
+                                   {"seen_low", tensor.low},
+                                   {"seen_high", tensor.high},
+                                   {"scale", tensor.grid.scale},
+                                   {"zero_point", tensor.grid.zeroPoint},
+                                   {"signal_to_noise_db", number(tensor.quality.decibels())},
+                                   {"saturated_share", tensor.quality.saturatedShare}});
+  json::Object raised;
+  for (auto &[name, channels] : report.raisedChannels)
+    raised[text(name)] = json::Array(channels);
+  for (const std::string &name : report.floatNodes)
+    floats.push_back(text(name));
+  for (const std::string &step : report.steps)
+    steps.push_back(step);
+  return json::Object{{"contractions", report.contractions},
+                      {"quantized", report.quantized},
+                      {"samples", report.samples},
+                      {"opset_before", report.opsetBefore},
+                      {"opset", report.opsetAfter},
+                      {"bytes_before", report.bytesBefore},
+                      {"bytes", report.bytesAfter},
+                      {"ranges", report.method},
+                      {"tried", std::move(steps)},
+                      {"kept", std::move(floats)},
+                      {"raised_channels", std::move(raised)},
+                      {"outputs", std::move(outputs)},
+                      {"tensors", std::move(tensors)}};
+}
+
+/// Writes a file, or says why not. Returns an exit status.
+int writeFile(const std::string &path, StringRef contents) {
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (!code) {
+    os << contents;
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  return code ? reportError("cannot write '" + path + "': " + code.message()) : 0;
+}
+
+int quantizeModel() {
+  auto options = sharedOptions(NativeCpu::Detect);
+  auto choices = options ? readOptions() : std::nullopt;
+  if (!choices)
+    return 1;
+  settings = {outputArgument(), dataArgument(), reportOption, tensorsOption};
+  if (settings.output.empty())
+    return reportError(
+        "no file to write is given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
+  if (settings.data.empty())
+    return reportError("no samples are given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
+  // An unusable folder is said before the work, not after.
+  StringRef place = sys::path::parent_path(settings.output);
+  if (std::error_code code = sys::fs::access(place.empty() ? "." : place, sys::fs::AccessMode::Write))
+    return reportError("cannot write '" + settings.output + "': " + code.message());
+  auto folder = TemporaryFolder::create("nncc-quantize");
+  if (!folder)
+    return reportError(folder.takeError());
+  std::unique_ptr<onnx::ModelProto> model;
+  {
+    auto context = makeContext();
+    DiagnosticPrinter printer(*context, options->model, terminalSink());
+    model = import::readModelFile(options->model, mlir::FileLineColLoc::get(context.get(), options->model, 0, 0));
+  }
+  if (!model || !inputPorts(options->model, settings.data, options->import))
+    return 1;
+  std::string path = options->model;
+  CommandHost host(std::move(*options), std::move(*folder));
+  auto result = quantize::quantize(std::move(*model), path, *choices, host);
+  if (!result)
+    return host.exitStatus();
+  if (result->model.ByteSizeLong() > (uint64_t)INT32_MAX)
+    return reportError("the quantized model has more than 2147483647 bytes, where a protobuf file ends");
+  if (int status = writeFile(settings.output, result->model.SerializeAsString()))
+    return status;
+  if (!settings.report.empty())
+    if (int status = writeFile(settings.report, formatv("{0:2}\n", toJson(result->report)).str()))
+      return status;
+  printReport(outs(), result->report);
+  return 0;
+}
+
+} // namespace
+
+const Command quantizeCommand = {
+    "quantize",
+    "write a model of 8-bit integers, by what samples show",
+    "writes a model whose convolutions and products of matrices with constant weights read 8 bits\n\n"
+    "  The result is an ONNX file with QuantizeLinear and DequantizeLinear, which `nncc compile` runs on integers and\n"
+    "  other engines read as well: docs/quantization.md.\n\n"
+    "  examples:\n"
+    "    nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
+    "    nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+    "    nncc quantize model.onnx --data=samples.npz -o model-w8.onnx --recipe=int8-weights\n",
+    quantizeModel,
+    quantizeCategory,
+    /*takesData=*/false,
+    /*isCompiler=*/false};
+
+} // namespace nncc

@@ -1,0 +1,41 @@
+// What quantizing needs of whoever asks for it: models that run, samples, somebody who listens.
+#ifndef NNCC_LIB_QUANTIZE_HOST_H
+#define NNCC_LIB_QUANTIZE_HOST_H
+#include "lib/analyze/RunModel.h"
+#include "lib/data/Samples.h"
+#include "onnx/onnx_pb.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nncc::quantize {
+
+/// An input or output of a model that runs.
+struct Port {
+  SamplePort sample; ///< its names, type and shape
+  uint64_t bytes;
+
+  bool isFloat() const { return sample.type == "f32"; }
+};
+
+struct BuiltModel {
+  std::vector<Port> inputs, outputs;
+  std::unique_ptr<RunnableModel> runnable;
+};
+
+/// Compiles models, opens samples, and tells a person what happens.
+class Host {
+public:
+  virtual ~Host() = default;
+  /// error: reported, and nothing is returned
+  virtual std::optional<BuiltModel> build(const onnx::ModelProto &model) = 0;
+  /// Samples of these inputs, in this order. error: reported, and nothing is returned
+  virtual std::optional<Samples> openSamples(llvm::ArrayRef<SamplePort> inputs) = 0;
+  virtual void progress(llvm::StringRef what) = 0;
+  virtual void warn(const std::string &message) = 0;
+  virtual void error(const std::string &message) = 0;
+};
+
+} // namespace nncc::quantize
+#endif

@@ -1,0 +1,276 @@
+// See Observe.h.
+#include "lib/quantize/Observe.h"
+#include "lib/quantize/WriteModels.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
+#include <cstring>
+
+using namespace llvm;
+
+namespace nncc::quantize {
+
+/// At most this many samples, and bytes of their inputs and outputs, are kept to compare answers on.
+static constexpr size_t kComparedSamples = 32, kComparedBytes = 48 << 20;
+
+namespace {
+
+/// Memory of a model's outputs.
+struct OutputBuffers {
+  explicit OutputBuffers(ArrayRef<Port> ports) {
+    for (const Port &port : ports)
+      bytes.emplace_back(port.bytes);
+    views.assign(bytes.begin(), bytes.end());
+  }
+  std::vector<std::vector<char>> bytes;
+  std::vector<MutableArrayRef<char>> views;
+};
+
+ArrayRef<float> asFloats(ArrayRef<char> bytes) {
+  return {reinterpret_cast<const float *>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+const Port *findPort(ArrayRef<Port> ports, const std::string &name) {
+  const Port *found = find_if(ports, [&](const Port &port) { return port.sample.name == name; });
+  return found == ports.end() ? nullptr : found;
+}
+
+/// Counts what a tensor holds in one sample. returns false where that is NaN or infinite
+bool addSample(TensorStatistics &statistics, ArrayRef<float> values, ArrayRef<int64_t> shape, int64_t axis) {
+  if (!statistics.values.add(values))
+    return false;
+  if (axis < 0)
+    axis += shape.size();
+  ChannelIndex channel(shape, axis);
+  statistics.sums.resize(channel.channels);
+  statistics.largest.resize(channel.channels);
+  int64_t current = 0, left = channel.inner;
+  double sum = 0;
+  float largest = 0;
+  auto flush = [&] {
+    statistics.sums[current] += sum;
+    statistics.largest[current] = std::max(statistics.largest[current], largest);
+    sum = 0, largest = 0, left = channel.inner;
+    current = current + 1 == channel.channels ? 0 : current + 1;
+  };
+  for (float value : values) {
+    sum += value;
+    largest = std::max(largest, std::fabs(value));
+    if (!--left)
+      flush();
+  }
+  return true;
+}
+
+/// The first element of a sample that is no number, and where.
+std::string findNoNumber(ArrayRef<Port> inputs, ArrayRef<std::vector<char>> sample) {
+  for (auto [port, bytes] : zip(inputs, sample))
+    if (port.isFloat())
+      for (auto [i, value] : enumerate(asFloats(bytes)))
+        if (!std::isfinite(value))
+          return "input '" + port.sample.name + "': element " + std::to_string(i) + " is " +
+                 (std::isnan(value) ? "NaN"
+                  : value > 0       ? "inf"
+                                    : "-inf");
+  return "";
+}
+
+/// Notices inputs that never change.
+class ConstantInputs {
+public:
+  void add(ArrayRef<std::vector<char>> sample) {
+    if (isSame.empty()) {
+      first.assign(sample.begin(), sample.end());
+      isSame.assign(sample.size(), true);
+    }
+    for (auto [same, before, now] : zip(isSame, first, sample))
+      same = same && before == now;
+  }
+  void warn(ArrayRef<Port> inputs, size_t samples, Host &host) const {
+    for (auto [port, same] : zip(inputs, isSame))
+      if (same && samples > 1)
+        host.warn("input '" + port.sample.name + "' is the same in all " + std::to_string(samples) +
+                  " samples: ranges are found for that one value");
+  }
+
+private:
+  std::vector<std::vector<char>> first;
+  std::vector<char> isSame;
+};
+
+/// What is observed: the tensor, and the dim of its channels.
+std::vector<std::pair<std::string, int64_t>> observedTensors(ArrayRef<Contraction> contractions) {
+  std::vector<std::pair<std::string, int64_t>> result;
+  std::set<std::string> known;
+  for (const Contraction &contraction : contractions)
+    if (known.insert(contraction.input).second)
+      result.push_back({contraction.input, contraction.inputAxis});
+  return result;
+}
+
+/// The run of the float model over all samples.
+class Observer {
+public:
+  Observer(BuiltModel &built, Observations &observations, ArrayRef<std::pair<std::string, int64_t>> tensors, Host &host)
+      : built(built), result(observations), tensors(tensors), host(host), outputs(built.outputs) {}
+
+  bool run(Samples &samples) {
+    size_t bytes = 0;
+    for (const auto *ports : {&result.inputs, &result.outputs})
+      for (const Port &port : *ports)
+        bytes += port.bytes;
+    size_t kept = std::clamp<size_t>(kComparedBytes / std::max<size_t>(bytes, 1), 1, kComparedSamples);
+    kept = std::min<size_t>(kept, samples.count());
+    std::vector<std::vector<char>> sample;
+    for (size_t i = 0; i < samples.count(); ++i) {
+      host.progress("running sample " + std::to_string(i + 1) + " of " + std::to_string(samples.count()));
+      if (auto read = samples.next(sample); !read) {
+        host.error(toString(read.takeError()));
+        return false;
+      }
+      if (!runSample(sample, i))
+        return false;
+      // Spread evenly over all samples: number k is the first at or behind k / kept of them.
+      if (result.sampleInputs.size() < kept && i >= result.sampleInputs.size() * samples.count() / kept)
+        keep(sample);
+    }
+    constants.warn(result.inputs, samples.count(), host);
+    return true;
+  }
+
+private:
+  bool runSample(ArrayRef<std::vector<char>> sample, size_t number) {
+    std::string where = "sample " + std::to_string(number) + " of the data: ";
+    if (std::string problem = findNoNumber(result.inputs, sample); !problem.empty()) {
+      host.error(where + problem + "\nnote: leave that sample out");
+      return false;
+    }
+    constants.add(sample);
+    std::vector<ArrayRef<char>> inputs(sample.begin(), sample.end());
+    if (auto times = built.runnable->run(inputs, outputs.views); !times) {
+      host.error(toString(times.takeError()));
+      return false;
+    }
+    for (auto &[tensor, axis] : tensors) {
+      auto [port, bytes] = find(tensor, sample);
+      if (!addSample(result.tensors[tensor], asFloats(bytes), port->sample.shape, axis)) {
+        host.error(where + "tensor '" + tensor + "' becomes NaN or infinite\nnote: leave that sample out");
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// A tensor is an output of the model that was built, or an input.
+  std::pair<const Port *, ArrayRef<char>> find(const std::string &tensor, ArrayRef<std::vector<char>> sample) {
+    if (const Port *port = findPort(built.outputs, tensor))
+      return {port, outputs.bytes[port - built.outputs.data()]};
+    const Port *port = findPort(built.inputs, tensor);
+    return {port, sample[port - built.inputs.data()]};
+  }
+
+  void keep(ArrayRef<std::vector<char>> sample) {
+    result.sampleInputs.emplace_back(sample.begin(), sample.end());
+    result.sampleOutputs.emplace_back(outputs.bytes.begin(), outputs.bytes.begin() + result.outputs.size());
+  }
+
+  BuiltModel &built;
+  Observations &result;
+  ArrayRef<std::pair<std::string, int64_t>> tensors;
+  Host &host;
+  OutputBuffers outputs;
+  ConstantInputs constants;
+};
+
+} // namespace
+
+std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, Host &host) {
+  auto tensors = observedTensors(contractions);
+  ModelEditor editor(model);
+  std::vector<std::string> inputs = editor.callerInputs(), hidden;
+  for (auto &[tensor, axis] : tensors)
+    if (!editor.isOutput(tensor) && !is_contained(inputs, tensor))
+      hidden.push_back(tensor);
+  host.progress("compiling the float model");
+  auto built = host.build(writeObserved(model, hidden));
+  if (!built)
+    return std::nullopt;
+  Observations result;
+  result.inputs = built->inputs;
+  result.outputs.assign(built->outputs.begin(), built->outputs.end() - hidden.size());
+  // An input that --bind made a constant is nothing that samples show.
+  erase_if(tensors, [&](const auto &entry) {
+    return !findPort(built->outputs, entry.first) && !findPort(built->inputs, entry.first);
+  });
+  std::vector<SamplePort> ports;
+  for (const Port &port : result.inputs)
+    ports.push_back(port.sample);
+  auto samples = host.openSamples(ports);
+  if (!samples)
+    return std::nullopt;
+  result.samples = samples->count();
+  if (result.samples < 10)
+    host.warn("only " + std::to_string(result.samples) +
+              " samples: ranges of fewer than 10 are seldom those of real data");
+  if (!Observer(*built, result, tensors, host).run(*samples))
+    return std::nullopt;
+  return result;
+}
+
+//===-- Comparing ---------------------------------------------------------===//
+
+double OutputError::cosine() const {
+  double product = std::sqrt(squareFloat) * std::sqrt(squareOther);
+  return product > 0 ? dot / product : squareFloat == squareOther ? 1 : 0;
+}
+
+double OutputError::decibels() const {
+  return noise > 0 ? 10 * std::log10(std::max(squareFloat, 1e-300) / noise) : std::numeric_limits<double>::infinity();
+}
+
+double errorOf(ArrayRef<OutputError> outputs) {
+  double sum = 0;
+  for (const OutputError &output : outputs)
+    sum += output.noise / std::max(output.squareFloat, 1e-300);
+  return outputs.empty() ? 0 : sum / (double)outputs.size();
+}
+
+static void addDifference(OutputError &error, ArrayRef<float> right, ArrayRef<float> other) {
+  for (auto [a, b] : zip(right, other)) {
+    double difference = (double)a - b;
+    error.noise += difference * difference;
+    error.dot += (double)a * b;
+    error.squareFloat += (double)a * a;
+    error.squareOther += (double)b * b;
+  }
+}
+
+std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observations &observations,
+                                                const std::map<std::string, float> &extra, size_t limit, Host &host) {
+  OutputBuffers outputs(built.outputs);
+  std::vector<OutputError> errors;
+  for (const Port &port : observations.outputs)
+    errors.push_back({port.sample.name});
+  for (size_t i = 0; i < std::min(limit, observations.sampleInputs.size()); ++i) {
+    std::vector<ArrayRef<char>> inputs;
+    for (const Port &port : built.inputs) {
+      if (auto given = extra.find(port.sample.name); given != extra.end())
+        inputs.push_back({reinterpret_cast<const char *>(&given->second), sizeof(float)});
+      else if (const Port *own = findPort(observations.inputs, port.sample.name))
+        inputs.push_back(observations.sampleInputs[i][own - observations.inputs.data()]);
+    }
+    if (auto times = built.runnable->run(inputs, outputs.views); !times) {
+      host.error(toString(times.takeError()));
+      return std::nullopt;
+    }
+    for (auto [k, port] : enumerate(observations.outputs))
+      if (port.isFloat())
+        addDifference(errors[k], asFloats(observations.sampleOutputs[i][k]), asFloats(outputs.bytes[k]));
+  }
+  std::vector<OutputError> floats;
+  for (auto [port, error] : zip(observations.outputs, errors))
+    if (port.isFloat())
+      floats.push_back(error);
+  return floats;
+}
+
+} // namespace nncc::quantize

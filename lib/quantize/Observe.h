@@ -1,0 +1,54 @@
+// Runs the model on the samples: what contractions read, and what the model gives.
+#ifndef NNCC_LIB_QUANTIZE_OBSERVE_H
+#define NNCC_LIB_QUANTIZE_OBSERVE_H
+#include "lib/quantize/Contractions.h"
+#include "lib/quantize/Histogram.h"
+#include "lib/quantize/Host.h"
+
+namespace nncc::quantize {
+
+/// What one tensor held in all samples.
+struct TensorStatistics {
+  Histogram values;
+  std::vector<double> sums;   ///< of the values of each channel of the contractions that read it
+  std::vector<float> largest; ///< of the absolute values of each channel
+  double mean(int64_t channel) const {
+    return sums[channel] / std::max<double>((double)values.count() / (double)sums.size(), 1);
+  }
+};
+
+struct Observations {
+  std::map<std::string, TensorStatistics> tensors;
+  size_t samples = 0;
+  std::vector<Port> inputs, outputs; ///< of the model itself
+  /// Samples that answers are compared on: inputs, and what the float model gives.
+  std::vector<std::vector<std::vector<char>>> sampleInputs, sampleOutputs;
+};
+
+/// Builds the model with what its contractions read as outputs, and runs it on all samples.
+///
+/// error  reported, and nothing is returned: no samples, NaN or infinity in them or behind them
+std::optional<Observations> observe(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
+                                    Host &host);
+
+/// How far one output is from that of the float model, over all samples that are compared.
+struct OutputError {
+  std::string name;
+  double noise = 0, dot = 0, squareFloat = 0, squareOther = 0;
+  double cosine() const;
+  double decibels() const;
+};
+
+/// The mean over all outputs of noise over signal: what is to become small.
+double errorOf(llvm::ArrayRef<OutputError> outputs);
+
+/// Runs a model on the samples that are kept and compares its outputs. Outputs that are no f32 are left out.
+///
+/// extra   values of inputs that the float model has not, by name
+/// limit   how many samples at most
+/// error   reported, and nothing is returned
+std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observations &observations,
+                                                const std::map<std::string, float> &extra, size_t limit, Host &host);
+
+} // namespace nncc::quantize
+#endif

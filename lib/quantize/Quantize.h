@@ -1,0 +1,56 @@
+// Quantizes a model after training: what contractions read and their weights become 8 bits, by the values that samples
+// show. What the result computes is docs/quantization.md.
+#ifndef NNCC_LIB_QUANTIZE_QUANTIZE_H
+#define NNCC_LIB_QUANTIZE_QUANTIZE_H
+#include "lib/quantize/Observe.h"
+#include "lib/quantize/Ranges.h"
+#include "lib/quantize/WriteModels.h"
+
+namespace nncc::quantize {
+
+enum class Recipe {
+  Int8,        ///< weights and what contractions read
+  Mixed,       ///< the same, but for tensors that hurt the outputs too much
+  Int8Weights, ///< weights alone
+};
+
+struct QuantizeOptions {
+  Recipe recipe = Recipe::Int8;
+  std::optional<RangeMethod> method;     ///< none: the one with the least error of the outputs
+  std::vector<std::string> keepFloat;    ///< patterns of nodes or tensors, with * and ?
+  double minCosine = 0, minDecibels = 0; ///< of Mixed; 0: not asked for
+};
+
+struct TensorReport {
+  std::string name;
+  ActivationGrid grid;
+  float low = 0, high = 0; ///< what was seen
+  GridQuality quality;
+  bool isRaised = false; ///< stays float since its error is too large
+};
+
+struct QuantizeReport {
+  size_t contractions = 0, quantized = 0, samples = 0;
+  int64_t opsetBefore = 0, opsetAfter = 0;
+  unsigned foldedNorms = 0;
+  uint64_t bytesBefore = 0, bytesAfter = 0; ///< of the files
+  std::string method;
+  std::vector<std::string> steps; ///< what was tried, and what it did to the error
+  std::vector<std::string> floatNodes;
+  /// By contraction: output channels whose weights got a larger scale, since their bias had no 32 bits in the old one.
+  std::map<std::string, std::vector<int64_t>> raisedChannels;
+  std::vector<TensorReport> tensors;
+  std::vector<OutputError> outputs;
+};
+
+struct QuantizeResult {
+  onnx::ModelProto model;
+  QuantizeReport report;
+};
+
+/// Quantizes a model. error: reported to `host`, nothing is returned
+std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string &path, const QuantizeOptions &options,
+                                       Host &host);
+
+} // namespace nncc::quantize
+#endif

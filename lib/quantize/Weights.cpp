@@ -1,0 +1,80 @@
+// See Weights.h.
+#include "lib/quantize/Weights.h"
+#include "llvm/ADT/STLExtras.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+using namespace llvm;
+
+namespace nncc::quantize {
+
+/// No bias has more steps than this.
+static constexpr double kMostBiasSteps = 1 << 30;
+
+/// The scales by which the largest weight of each channel is 127 steps.
+static std::vector<float> scalesOf(const Contraction &contraction) {
+  ChannelIndex channel(contraction.weight.shape, contraction.weightAxis);
+  std::vector<float> largest(channel.channels, 0);
+  for (auto [i, value] : enumerate(contraction.weight.values)) {
+    float &most = largest[channel.of(i)];
+    most = std::max(most, std::fabs(value));
+  }
+  // A channel without weights has the scale of the others, so that its bias is as fine as theirs.
+  float overall = *max_element(largest);
+  for (float &value : largest)
+    value = std::max((value > 0 ? value : overall) / 127, std::numeric_limits<float>::min());
+  return largest;
+}
+
+/// Makes the scale of each channel large enough for its bias. Returns the channels where it was not.
+static std::vector<int64_t> fitBiases(std::vector<float> &scales, ArrayRef<float> bias, float inputScale) {
+  std::vector<int64_t> raised;
+  for (auto [i, value] : enumerate(bias)) {
+    float least = (float)(std::fabs(value) / (kMostBiasSteps * inputScale));
+    float &scale = scales[i % scales.size()];
+    if (scale < least) {
+      scale = least;
+      raised.push_back(i);
+    }
+  }
+  return raised;
+}
+
+QuantizedWeights quantizeWeights(const Contraction &contraction, std::optional<float> inputScale) {
+  QuantizedWeights result;
+  result.scales = scalesOf(contraction);
+  bool hasBias = inputScale && contraction.bias;
+  if (hasBias)
+    result.raised = fitBiases(result.scales, *contraction.bias, *inputScale);
+  ChannelIndex channel(contraction.weight.shape, contraction.weightAxis);
+  for (auto [i, value] : enumerate(contraction.weight.values))
+    result.steps.push_back((int8_t)std::clamp(std::nearbyint(value / result.scales[channel.of(i)]), -127.0f, 127.0f));
+  if (!hasBias)
+    return result;
+  for (auto [i, value] : enumerate(*contraction.bias)) {
+    float scale = std::max(*inputScale * result.scales[i % result.scales.size()], std::numeric_limits<float>::min());
+    double steps = std::nearbyint((double)value / scale);
+    result.bias.push_back((int32_t)std::clamp(steps, -kMostBiasSteps, kMostBiasSteps));
+    result.biasScales.push_back(scale);
+  }
+  return result;
+}
+
+std::vector<float> QuantizedWeights::values(const Contraction &contraction) const {
+  ChannelIndex channel(contraction.weight.shape, contraction.weightAxis);
+  std::vector<float> result;
+  result.reserve(steps.size());
+  for (auto [i, step] : enumerate(steps))
+    result.push_back(step * scales[channel.of(i)]);
+  return result;
+}
+
+std::vector<float> QuantizedWeights::biasValues() const {
+  std::vector<float> result;
+  for (auto [step, scale] : zip(bias, biasScales))
+    result.push_back((float)step * scale);
+  return result;
+}
+
+} // namespace nncc::quantize

@@ -1,0 +1,180 @@
+// See WriteModels.h.
+#include "lib/quantize/WriteModels.h"
+#include "lib/quantize/Weights.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace nncc::quantize {
+
+namespace {
+
+void addFloatValue(onnx::ValueInfoProto &value, const std::string &name, bool isScalar) {
+  value.set_name(name);
+  auto &type = *value.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(onnx::TensorProto::FLOAT);
+  if (isScalar)
+    type.mutable_shape();
+}
+
+/// Gives a contraction its bias, whose bytes lie under a name.
+void setBias(onnx::NodeProto &node, const std::string &name) {
+  if (node.input_size() < 3)
+    node.add_input(name);
+  else
+    node.set_input(2, name);
+}
+
+/// Takes out the factors of a Gemm, which its weights and bias hold from now on.
+void dropFactors(onnx::NodeProto &node, const Contraction &contraction) {
+  if (contraction.op != "Gemm")
+    return;
+  removeAttribute(node, "alpha");
+  if (contraction.bias)
+    removeAttribute(node, "beta");
+}
+
+/// Writes x = round(x / scale), limited, times scale in front of a node. Returns the result's name.
+std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, GridInputs &inputs) {
+  auto add = [&](std::string &name, const char *kind) {
+    name = editor.freshName(tensor + kind);
+    addFloatValue(*editor.mutableModel().mutable_graph()->add_input(), name, /*isScalar=*/true);
+  };
+  add(inputs.scale, "_scale"), add(inputs.low, "_low"), add(inputs.high, "_high");
+  std::string current = tensor;
+  auto step = [&](const char *op, const char *suffix, const std::string &other) {
+    std::string result = editor.freshName(tensor + suffix);
+    std::vector<std::string> operands{current};
+    if (!other.empty())
+      operands.push_back(other);
+    editor.insertBefore(node, makeNode(op, editor.freshName(result + "_node"), operands, result));
+    current = result;
+  };
+  step("Div", "_in_steps", inputs.scale);
+  step("Round", "_rounded", "");
+  step("Max", "_above", inputs.low);
+  step("Min", "_within", inputs.high);
+  step("Mul", "_on_grid", inputs.scale);
+  return current;
+}
+
+/// Writes a QuantizeLinear and a DequantizeLinear in front of a node. Returns the result's name.
+std::string writePair(ModelEditor &editor, int node, const std::string &tensor, const ActivationGrid &grid) {
+  std::string scale = editor.addConstant<float>(tensor + "_scale", {}, {grid.scale});
+  std::string zero = editor.addConstant<uint8_t>(tensor + "_zero_point", {}, {(uint8_t)grid.zeroPoint});
+  std::string steps = editor.freshName(tensor + "_quantized"), result = editor.freshName(tensor + "_dequantized");
+  editor.insertBefore(
+      node, makeNode("QuantizeLinear", editor.freshName(tensor + "_QuantizeLinear"), {tensor, scale, zero}, steps));
+  editor.insertBefore(
+      node, makeNode("DequantizeLinear", editor.freshName(tensor + "_DequantizeLinear"), {steps, scale, zero}, result));
+  return result;
+}
+
+/// Writes a DequantizeLinear of a constant with a scale for each channel of a dim. Returns the result's name.
+template <typename T>
+std::string writeDequantized(ModelEditor &editor, int node, const std::string &name, ArrayRef<int64_t> shape,
+                             ArrayRef<T> steps, ArrayRef<float> scales, int64_t axis) {
+  int64_t channels = scales.size();
+  std::string constant = editor.addConstant<T>(name + "_quantized", shape, steps);
+  std::string scale = editor.addConstant<float>(name + "_scale", {channels}, scales);
+  std::string zero = editor.addConstant<T>(name + "_zero_point", {channels}, std::vector<T>(channels, 0));
+  std::string result = editor.freshName(name + "_dequantized");
+  onnx::NodeProto dequantize =
+      makeNode("DequantizeLinear", editor.freshName(name + "_DequantizeLinear"), {constant, scale, zero}, result);
+  addAttribute(dequantize, "axis", axis);
+  editor.insertBefore(node, std::move(dequantize));
+  return result;
+}
+
+/// Puts each tensor that contractions read on its grid, once.
+class InputGrids {
+public:
+  using Write = function_ref<std::string(int node, const std::string &tensor, const ActivationGrid &grid)>;
+  InputGrids(const Decision &decision, Write write) : decision(decision), write(write) {}
+
+  /// Returns the scale; nothing where the input stays float.
+  std::optional<float> apply(ModelEditor &editor, const Contraction &contraction) {
+    auto grid = decision.grids.find(contraction.input);
+    if (decision.isWeightOnly || grid == decision.grids.end())
+      return std::nullopt;
+    std::string &name = written[contraction.input];
+    if (name.empty())
+      name = write(contraction.node, contraction.input, grid->second);
+    editor.node(contraction.node).set_input(0, name);
+    return grid->second.scale;
+  }
+
+private:
+  const Decision &decision;
+  Write write;
+  std::map<std::string, std::string> written;
+};
+
+} // namespace
+
+onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::string> tensors) {
+  onnx::ModelProto result = model;
+  for (const std::string &tensor : tensors)
+    addFloatValue(*result.mutable_graph()->add_output(), tensor, /*isScalar=*/false);
+  return result;
+}
+
+SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
+                                const Decision &decision) {
+  SwitchableModel result;
+  ModelEditor editor(model);
+  auto write = [&](int node, const std::string &tensor, const ActivationGrid &) {
+    return writeSwitch(editor, node, tensor, result.inputs[tensor]);
+  };
+  InputGrids grids(decision, write);
+  for (const Contraction &contraction : contractions) {
+    if (!decision.quantizes(contraction))
+      continue;
+    std::optional<float> scale = grids.apply(editor, contraction);
+    QuantizedWeights weights = quantizeWeights(contraction, scale);
+    onnx::NodeProto &node = editor.node(contraction.node);
+    node.set_input(1, editor.addConstant<float>(contraction.weightName + "_values", contraction.weight.shape,
+                                                weights.values(contraction)));
+    std::vector<float> bias = scale ? weights.biasValues() : contraction.bias.value_or(std::vector<float>());
+    if (!bias.empty())
+      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias_values", {(int64_t)bias.size()}, bias));
+    dropFactors(node, contraction);
+  }
+  editor.apply();
+  result.model = editor.model();
+  return result;
+}
+
+onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
+                                const Decision &decision,
+                                function_ref<void(const Contraction &, ArrayRef<int64_t>)> raised) {
+  ModelEditor editor(model);
+  auto write = [&](int node, const std::string &tensor, const ActivationGrid &grid) {
+    return writePair(editor, node, tensor, grid);
+  };
+  InputGrids grids(decision, write);
+  for (const Contraction &contraction : contractions) {
+    if (!decision.quantizes(contraction))
+      continue;
+    QuantizedWeights weights = quantizeWeights(contraction, grids.apply(editor, contraction));
+    if (!weights.raised.empty())
+      raised(contraction, weights.raised);
+    onnx::NodeProto &node = editor.node(contraction.node);
+    node.set_input(1,
+                   writeDequantized<int8_t>(editor, contraction.node, contraction.weightName, contraction.weight.shape,
+                                            weights.steps, weights.scales, contraction.weightAxis));
+    if (!weights.bias.empty())
+      setBias(node, writeDequantized<int32_t>(editor, contraction.node, contraction.weightName + "_bias",
+                                              {(int64_t)weights.bias.size()}, weights.bias, weights.biasScales, 0));
+    else if (contraction.bias)
+      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)contraction.bias->size()},
+                                              *contraction.bias));
+    dropFactors(node, contraction);
+  }
+  editor.apply();
+  onnx::ModelProto result = editor.model();
+  result.set_ir_version(std::max<int64_t>(result.ir_version(), 7)); // the first that has opset 13
+  return result;
+}
+
+} // namespace nncc::quantize

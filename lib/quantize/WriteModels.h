@@ -1,0 +1,47 @@
+// The models that quantizing writes: with what contractions read as outputs, with switches, and the quantized one.
+#ifndef NNCC_LIB_QUANTIZE_WRITEMODELS_H
+#define NNCC_LIB_QUANTIZE_WRITEMODELS_H
+#include "lib/quantize/Contractions.h"
+#include "lib/quantize/Ranges.h"
+
+namespace nncc::quantize {
+
+/// What is decided: how the tensors that contractions read become integers. A contraction whose input has a grid is
+/// quantized.
+struct Decision {
+  std::map<std::string, ActivationGrid> grids;
+  bool isWeightOnly = false;        ///< weights of all contractions are integers, what they read is not
+  std::set<std::string> floatNodes; ///< contractions that stay as they are, by name
+
+  bool quantizes(const Contraction &contraction) const {
+    return !floatNodes.count(contraction.name) && (isWeightOnly || grids.count(contraction.input));
+  }
+};
+
+/// A copy whose outputs are those of the model and then `tensors`.
+onnx::ModelProto writeObserved(const onnx::ModelProto &model, llvm::ArrayRef<std::string> tensors);
+
+/// The inputs by which a switchable model is told the grid of a tensor.
+struct GridInputs {
+  std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
+};
+
+/// A copy that computes in floats what the quantized model computes in integers: weights have the values that their
+/// integers stand for, and every tensor with a grid is put on one that is an input of the model.
+struct SwitchableModel {
+  onnx::ModelProto model;
+  std::map<std::string, GridInputs> inputs; ///< by tensor
+};
+SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
+                                const Decision &decision);
+
+/// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions, weights in 8 and biases in 32
+/// bits behind a DequantizeLinear.
+///
+/// raised  hears of channels whose scale had to grow for their bias
+onnx::ModelProto writeQuantized(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
+                                const Decision &decision,
+                                llvm::function_ref<void(const Contraction &, llvm::ArrayRef<int64_t>)> raised);
+
+} // namespace nncc::quantize
+#endif

@@ -1,0 +1,185 @@
+"""nncc quantize: the file is one that onnxruntime runs, what it computes is close to the float model, and nncc computes the same.
+
+    quantize.py [--case NAME]
+
+`digits` counts right answers on digits that no range was found on. The others are small networks: of old opsets, whose nodes are written
+anew, with norms, factors and biases to fold, with contractions of every kind.
+"""
+import argparse
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import shape_inference
+
+import models
+import nncc
+import oracle
+from random_ops import Graph, numbers
+
+CASES: dict = {}
+SAMPLES = 16
+# A step of a digit is 1 / 360: at most one answer is lost.
+DIGITS_LOST = 0.003
+LEAST_COSINE = 0.999
+
+
+def case(build):
+    """Registers a function that builds a network: it takes a random number source and returns a Graph."""
+    CASES[build.__name__.replace("_", "-")] = build
+    return build
+
+
+def conv(random, g, x, outputs, inputs, size, bias=True, **attributes):
+    """A convolution with weights of another scale for each output channel."""
+    weights = numbers(random, [outputs, inputs, *size]) * random.uniform(0.1, 1, [outputs] + [1] * (len(size) + 1)).astype(np.float32)
+    return g.node("Conv", [x, g.constant(weights)] + ([g.constant(numbers(random, [outputs]))] if bias else []), **attributes)
+
+
+@case
+def old_attributes(random):
+    """Opset 9: what became inputs since, a softmax over several dims, Upsample."""
+    g = Graph(opset=9)
+    x = conv(random, g, g.input(numbers(random, [1, 3, 9, 7])), 8, 3, (3, 3))
+    x = g.node("Clip", [x], min=-1.0, max=2.5)
+    x = g.node("Pad", [x], pads=[0, 0, 1, 0, 0, 0, 1, 2], value=0.5)
+    x = g.node("Slice", [x], starts=[1, 0], ends=[8, 6], axes=[2, 3])
+    x = g.node("Upsample", [x, g.constant(np.array([1, 1, 2, 3], np.float32))], mode="nearest")
+    left, right = g.node("Split", [x], 2, axis=1, split=[3, 5])
+    left = g.node("Softmax", [left], axis=2)
+    right = g.node("Unsqueeze", [g.node("ReduceSum", [right], axes=[1], keepdims=0)], axes=[1])
+    g.output(conv(random, g, g.node("Concat", [left, right], axis=1), 5, 4, (1, 1), bias=False))
+    return g
+
+
+@case
+def folded(random):
+    """A norm behind a convolution, one in front of it, the factors of a Gemm, a bias for channels without weights."""
+    g = Graph(opset=13)
+    def norm(x, channels):
+        return g.node("BatchNormalization", [x, *(g.constant(numbers(random, [channels])) for _ in range(3)), g.constant(np.abs(numbers(random, [channels])) + 0.5)])
+    x = norm(conv(random, g, g.input(numbers(random, [1, 3, 8, 6])), 6, 3, (3, 3), pads=[1, 1, 1, 1]), 6)
+    x = g.node("Relu", [norm(g.node("Relu", [x]), 6)])
+    weights = numbers(random, [6, 1, 3, 3])
+    weights[2] = 0
+    x = g.node("Relu", [g.node("Conv", [x, g.constant(weights), g.constant(numbers(random, [6]))], group=6)])
+    x = g.node("Flatten", [x])
+    g.output(g.node("Gemm", [x, g.constant(numbers(random, [7, 144])), g.constant(numbers(random, [7]))], transB=1, alpha=0.25, beta=3.0))
+    return g
+
+
+@case
+def every_kind(random):
+    """ConvTranspose, groups, one tensor read twice, MatMul in three dims, a sum that stays float."""
+    g = Graph(opset=17)
+    x = g.node("LeakyRelu", [conv(random, g, g.input(numbers(random, [1, 4, 5, 6])), 6, 4, (1, 1))], alpha=0.1)
+    y = g.node("Add", [conv(random, g, x, 6, 2, (3, 3), group=3, pads=[1, 1, 1, 1]), conv(random, g, x, 6, 6, (1, 1))])
+    y = g.node("ConvTranspose", [y, g.constant(numbers(random, [6, 2, 2, 2])), g.constant(numbers(random, [4]))], strides=[2, 2], group=2)
+    y = g.node("Reshape", [g.node("Sigmoid", [y]), g.constant(np.array([1, 4, -1], np.int64))])
+    y = g.node("Transpose", [y], perm=[0, 2, 1])
+    y = g.node("Add", [g.node("MatMul", [y, g.constant(numbers(random, [4, 9]))]), g.constant(numbers(random, [9]))])
+    g.output(y)
+    return g
+
+
+def cosine(a, b) -> float:
+    a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
+
+
+def quantize(options, model: Path, data: dict[str, np.ndarray], out: Path, *flags) -> dict:
+    """Quantizes a model by samples; twice, since the same samples give the same bytes. Returns the report."""
+    program, samples, report = nncc.Nncc(options.nncc), out.with_suffix(".npz"), out.with_suffix(".json")
+    np.savez(samples, **data)
+    for file in (out, out.with_suffix(".again.onnx")):
+        program.call("quantize", model, f"--data={samples}", "-o", file, f"--report={report}", *flags)
+    if out.read_bytes() != out.with_suffix(".again.onnx").read_bytes():
+        raise AssertionError("two runs write different files")
+    return json.loads(report.read_text())
+
+
+def complain_about_file(path: Path) -> list[str]:
+    """What is wrong with the form of a quantized file: contractions read quantized tensors, and ONNX's checker agrees."""
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    makers = {output: node.op_type for node in model.graph.node for output in node.output}
+    return [f"{node.op_type} '{node.name}' reads '{name}', which is not dequantized" for node in model.graph.node
+            if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") for name in node.input if makers.get(name) != "DequantizeLinear"]
+
+
+def check_small(options, name: str, folder: Path) -> list[str]:
+    """A small network: the answers of float, of onnxruntime on the quantized file, and of nncc on that."""
+    random = np.random.default_rng(7)
+    graph = CASES[name](random)
+    path, out = folder / f"{name}.onnx", folder / f"{name}.q.onnx"
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    (tensor, value), = graph.inputs.items()
+    samples = np.concatenate([numbers(random, value.shape) for _ in range(SAMPLES)])
+    report = quantize(options, path, {tensor: samples}, out)
+    failures = complain_about_file(out)
+    if report["quantized"] != report["contractions"]:
+        failures.append(f"{report['quantized']} of {report['contractions']} contractions are quantized")
+    for index in range(3):
+        inputs = {tensor: samples[index:index + 1]}
+        float_answers, answers = oracle.run(path.read_bytes(), inputs), oracle.run(out.read_bytes(), inputs)
+        ours = nncc.Nncc(options.nncc).run(out, inputs).outputs
+        for key, expected in float_answers.items():
+            if cosine(answers[key], expected) < LEAST_COSINE:
+                failures.append(f"sample {index}, '{key}': cosine {cosine(answers[key], expected):.5f} to float")
+            # Where a value lies between two steps, one of them may take the other: a step of one input of one product.
+            if cosine(ours[key], answers[key]) < 0.9999:
+                failures.append(f"sample {index}, '{key}': cosine {cosine(ours[key], answers[key]):.6f} between nncc and onnxruntime")
+    return failures
+
+
+def digits_samples() -> tuple[np.ndarray, np.ndarray]:
+    """The digits that the demo network was not trained on, and what they are."""
+    text = (models.REPOSITORY / "tools" / "demo" / "digits_samples.h").read_text()
+    rows = re.findall(r'\{"([a-q]{64})", (\d)\}', text)
+    images = np.array([[ord(c) - ord("a") for c in pixels] for pixels, _ in rows], np.float32).reshape(-1, 1, 8, 8) / 16
+    return images, np.array([int(label) for _, label in rows])
+
+
+def check_digits(options, folder: Path) -> list[str]:
+    """Right answers, and those of nncc on a few digits."""
+    images, labels = digits_samples()
+    model, out = models.model_path("digits"), folder / "digits.q.onnx"
+    fitted = len(images) // 6
+    quantize(options, model, {"image": images[:fitted]}, out)
+    right = {path: sum(int(next(iter(oracle.run(path.read_bytes(), {"image": image[None]}).values())).argmax() == label)
+                       for image, label in zip(images, labels)) for path in (model, out)}
+    print(f"digits: {right[model]} of {len(labels)} right in floats, {right[out]} in integers")
+    failures = complain_about_file(out)
+    if right[model] - right[out] > DIGITS_LOST * len(labels):
+        failures.append(f"{right[out]} right answers, {right[model]} in floats")
+    for image in images[-3:]:
+        ours, theirs = nncc.Nncc(options.nncc).run(out, {"image": image[None]}).outputs, oracle.run(out.read_bytes(), {"image": image[None]})
+        failures += [f"'{key}' is {ours[key]}, in onnxruntime {value}" for key, value in theirs.items() if np.abs(ours[key] - value).max() > 1e-3]
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", choices=["digits", *CASES])
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    failed, names = 0, [options.case] if options.case else ["digits", *CASES]
+    with tempfile.TemporaryDirectory(prefix="nncc-quantize-") as scratch:
+        for name in names:
+            try:
+                failures = check_digits(options, Path(scratch)) if name == "digits" else check_small(options, name, Path(scratch))
+            except nncc.NnccError as error:
+                failures = [error.stderr.strip() or str(error)]
+            failed += bool(failures)
+            for failure in failures:
+                print(f"{name}: {failure}", file=sys.stderr)
+    print(f"{len(names) - failed} of {len(names)} models are quantized right")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

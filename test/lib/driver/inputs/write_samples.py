@@ -1,0 +1,19 @@
+"""Writes samples of the demo network: good ones, and some that are wrong in one way. Usage: write_samples.py FOLDER."""
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def main(folder: Path):
+    image = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32)
+    nan, huge = image.copy(), image.copy()
+    nan[4, 0, 2, 3], huge[7, 0, 0, 0] = np.nan, 3e38
+    sets = {"good": {"image": image}, "few": {"image": image[[0, 0, 0]]}, "name": {"picture": image, "label": image},
+            "shape": {"image": image[:, :, :7]}, "type": {"image": image.astype(np.float64)}, "nan": {"image": nan}, "huge": {"image": huge}}
+    for name, arrays in sets.items():
+        np.savez(folder / f"{name}.npz", **arrays)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
