@@ -12,7 +12,8 @@ using namespace nncc;
 
 namespace {
 // A kernel with a loop that is a memset in disguise, one with a multiply and an
-// add, and a large frame, one that carries a bfloat through a loop.
+// add, and a large frame, one that carries a bfloat through a loop, and one that
+// chooses among some.
 const char *const code = R"(
 define internal void @k000_clear(ptr noalias %out) noinline {
 entry:
@@ -64,11 +65,26 @@ done:
   store bfloat %larger, ptr %x
   ret void
 }
+define internal void @k004_chosen(ptr %x, <4 x i1> %which) noinline {
+  %a = load bfloat, ptr %x
+  %p = getelementptr bfloat, ptr %x, i64 5
+  %b = load bfloat, ptr %p
+  %v = insertelement <4 x bfloat> poison, bfloat %a, i64 0
+  %u = insertelement <4 x bfloat> %v, bfloat %b, i64 1
+  %t = shufflevector <4 x bfloat> %v, <4 x bfloat> %u, <4 x i32> <i32 0, i32 5, i32 4, i32 0>
+  %w = select <4 x i1> %which, <4 x bfloat> %u, <4 x bfloat> %t
+  %e = extractelement <4 x bfloat> %w, i64 1
+  store bfloat %e, ptr %p
+  store <4 x bfloat> %w, ptr %x
+  ret void
+}
 define void @m_run(ptr %x) {
   call void @k000_clear(ptr %x)
   call void @k001_scale(ptr %x)
   call void @k002_contract(ptr %x)
   call void @k003_largest(ptr %x)
+  %c = load <4 x i1>, ptr %x
+  call void @k004_chosen(ptr %x, <4 x i1> %c)
   ret void
 }
 !llvm.ident = !{!0}
@@ -117,14 +133,15 @@ TEST(ObjectCode, KnowsTheStackOfEveryFunction) {
     auto object = compile(target, "");
     auto uses = readStackSizes(text(object));
     ASSERT_TRUE(bool(uses)) << llvm::toString(uses.takeError());
-    ASSERT_EQ(uses->size(), 5u);
+    ASSERT_EQ(uses->size(), 6u);
     EXPECT_EQ((*uses)[0].function, "k000_clear");
     EXPECT_EQ((*uses)[1].function, "k001_scale");
     EXPECT_GE((*uses)[1].bytes, 1024u);
     EXPECT_LE((*uses)[1].bytes, 1280u);
     EXPECT_EQ((*uses)[2].function, "k002_contract");
     EXPECT_EQ((*uses)[3].function, "k003_largest");
-    EXPECT_EQ((*uses)[4].function, "m_run");
+    EXPECT_EQ((*uses)[4].function, "k004_chosen");
+    EXPECT_EQ((*uses)[5].function, "m_run");
   }
 }
 
