@@ -247,6 +247,16 @@ def group_normalization_in_f64(graph):
     return one(graph, y, normal * scale[:, None] + bias[:, None])
 
 
+@case(23)
+def attention_in_f64(graph):
+    """The scale multiplies scores as it is given: its root has no finite number of digits."""
+    q, k, v = (np.sin(np.arange(rows * columns) * step).reshape(1, 1, rows, columns) for rows, columns, step in ((2, 3, 1.7), (5, 3, 2.3), (5, 4, 0.9)))
+    graph.slack, graph.scale = FUNCTION, 1.0
+    y = graph.node("Attention", [graph.input(x) for x in (q, k, v)], scale=0.125)
+    weights = np.exp(0.125 * q @ k.swapaxes(2, 3))
+    return one(graph, y, weights / weights.sum(3, keepdims=True) @ v)
+
+
 @case(21)
 def quantized_in_blocks_beyond_integers(graph):
     """What no 32-bit integer holds saturates; NaN is the lowest value."""
@@ -259,6 +269,17 @@ def quantized_in_blocks_beyond_integers(graph):
         column = np.array([info.max, info.max, info.min, info.min, info.min, info.max, 7, 9], dtype)
         results |= one(graph, y, column[:, None].repeat(3, 1))
     return results
+
+
+@case(20)
+def grid_of_f64(graph):
+    """Positions with more digits than f32 holds, between two pixels of a row."""
+    x = np.array([[3.0, 1e6, -5, 8]]).reshape(1, 1, 1, 4)
+    places = np.array([0.125 + 2.0 ** -40, 1.5, 1.75 - 2.0 ** -36, 2.5])
+    grid = np.stack([places * 2 / 3 - 1, 0 * places], -1).reshape(1, 1, 4, 2)
+    graph.slack, graph.scale = ROUNDED, 1e6
+    y = graph.node("GridSample", [graph.input(x), graph.input(grid)], mode="linear", align_corners=1)
+    return one(graph, y, np.interp(places, np.arange(4), x.ravel()).reshape(1, 1, 1, 4))
 
 
 @case(19)

@@ -25,7 +25,7 @@ from random_ops import pick
 
 PER_MODEL = 25
 OPSETS = range(7, 27)  # 26 is the newest that onnxruntime runs
-FIRST_OPSET = {"einsum": 12, "quantize": 10, "integer_products": 10, "scatter": 9}
+FIRST_OPSET = {"einsum": 12, "quantize": 10, "integer_products": 10, "scatter": 9, "attention": 23}
 MOST_ELEMENTS = 20000
 
 
@@ -84,7 +84,7 @@ def answers(graph: Node) -> dict[str, list[np.ndarray]] | None:
 def is_valid(graph: Node) -> bool:
     """Whether the standard allows the node in its opset, as far as ONNX's checker and shape inference know."""
     model, context = graph.model(), onnx.checker.C.CheckerContext()
-    context.ir_version, context.opset_imports = model.ir_version, {"": graph.opset}
+    context.ir_version, context.opset_imports = model.ir_version, {opset.domain: opset.version for opset in model.opset_import}
     try:
         if not any(attribute.HasField("g") for attribute in graph.nodes[-1].attribute):  # which may use what is around them
             onnx.checker.check_node(graph.nodes[-1], context)

@@ -66,7 +66,9 @@ class Graph:
                    for graph in graphs for name, dtype in graph.outputs]
         graph = helper.make_graph([node for g in graphs for node in g.nodes], "random", ports, results,
                                   [weight for g in graphs for weight in g.weights])
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        domains = {node.domain for node in graph.node if node.domain}
+        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(domain, 1) for domain in sorted(domains))]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
     def difference(self, got: np.ndarray, reference: np.ndarray) -> str | None:
         """What is wrong with a result of this graph, in one line, or None."""

@@ -115,6 +115,14 @@ class Facts:
         """Of an RNN, GRU or LSTM, where they are named."""
         return set(self.attributes.get("activations", ()))
 
+    def shows_raw_scores(self) -> bool:
+        """An Attention whose fourth output is scores before softcap bounds them."""
+        return len(self.node.output) > 3 and not self.attributes.get("qk_matmul_output_mode", 0) and self.attributes.get("softcap", 0) > 0
+
+    def is_causal_behind_others(self) -> bool:
+        """An Attention whose queries stand behind keys of the past."""
+        return bool(self.attributes.get("is_causal", 0)) and self.has(4)
+
     def is_plain_recurrence(self) -> bool:
         """An RNN, GRU or LSTM of which the reference evaluator knows all attributes and operands."""
         return (not self.attributes.keys() & {"activations", "clip", "input_forget", "activation_alpha", "activation_beta"}
@@ -191,6 +199,8 @@ VERDICTS = [
             "'length_resized > 1' is of the rounded length by the text, and of the unrounded one by the rule of aligned corners"),
     Verdict(("Resize",), lambda f: (f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic") and f.rule() == b"align_corners", (),
             "onnxruntime takes a rounded length, and the reference loses a tap where a position is a whole number"),
+    Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) and f.attributes.get("keep_aspect_ratio_policy", b"stretch") != b"stretch", (),
+            "the same of the reference; onnxruntime copies where one scale for all dims leaves an extent as it is"),
     Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic", (ORT,),
             "the reference loses a tap where a position is a whole number"),
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize", (ORT,), "'length_resized is the length of the resized tensor', a whole number"),
@@ -202,7 +212,12 @@ VERDICTS = [
     Verdict(("Shape",), always, (ORT,), "'if the start axis is beyond the end axis, the result is empty', also where both are clamped"),
     Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
             "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
-    Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime computes positions of f64 in f32"),
+    Verdict(("Attention",), lambda f: f.shows_raw_scores() and (np.dtype(np.float64) in f.types or f.is_causal_behind_others()), (),
+            "onnxruntime is off as below, and the reference shows scores that softcap has bounded"),
+    Verdict(("Attention",), lambda f: f.shows_raw_scores(), (ORT,), "'0: raw QK matmul result': the reference shows what softcap made of it"),
+    Verdict(("Attention",), lambda f: np.dtype(np.float64) in f.types, (REFERENCE,), "onnxruntime's functions have constants of f32"),
+    Verdict(("Attention",), lambda f: f.is_causal_behind_others(), (REFERENCE,),
+            "'query i attends key j iff j <= i + past_sequence_length': onnxruntime counts from the end of the keys"),
     Verdict(("Loop",), always, (ORT,), "the condition may be left out, and scan outputs are stacked along a new axis"),
     Verdict(("RNN", "GRU", "LSTM"), lambda f: f.activations() & {b"Affine", b"ThresholdedRelu", b"ScaledTanh"} and "activation_alpha" not in f.attributes, (),
             "'default values are the same as of corresponding ONNX operators', 1 of the first two: onnxruntime takes 0; the third has none"),
@@ -213,14 +228,16 @@ VERDICTS = [
 OFF_ALIKE = [
     Verdict(("Gelu",), lambda f: np.dtype(np.float64) in f.types, (),
             "both run the function's body, whose constants are f32: 0.044715 and 2 / pi are off by 3e-8; exact_values.py has the text's own"),
+    Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (), "both compute positions of f64 in f32: exact_values.py has them in f64"),
     Verdict(("GroupNormalization",), lambda f: np.dtype(np.float64) in f.types and f.opset >= 21 and f.attributes.get("stash_type", 1) == 1, (),
             "stash_type is f32 unless it is given, and both compute so; computing in f64 is no worse: exact_values.py"),
+    Verdict(("Attention",), lambda f: np.dtype(np.float64) in f.types and "scale" in f.attributes, (),
+            "both multiply queries and keys with a root of the scale that f32 has rounded: exact_values.py"),
     Verdict(("QuantizeLinear",), lambda f: "block_size" in f.attributes and f.quotient_overflows(), (),
             "'y = saturate((x / y_scale) + y_zero_point)': in blocks onnxruntime casts to int32 before it saturates, too; exact_values.py"),
 ]
 
 KNOWN = [
-    Verdict(("GridSample",), lambda f: np.dtype(np.float64) in f.types, (), "positions of f64 are computed in f32"),
     Verdict(("Clip",), lambda f: not f.finite() and not f.has_both_bounds(), (),
             "a bound that is not given is infinite: the text says the largest number, which would make another function of relu, Clip(x, 0)"),
 ]

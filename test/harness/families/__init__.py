@@ -4,10 +4,11 @@ A generator takes a random number source and a Node, and adds one node of any op
 operand forms of the Node's opset. What the standard does not allow is refused by ONNX's checker, and the caller tries again: so
 generators stay short. They state what the standard leaves open by not making it (indices out of range, integers divided by zero).
 """
-from families import chains, control, conv, elementwise, index, layout, matmul, norm, pool, quant, recurrent, reduce, resample, shape, slice
+from families import attention, chains, contrib, control, conv, elementwise, index, layout, matmul, norm, pool, quant, recurrent, reduce, resample, shape, slice
 
 FAMILIES = {generator.__name__: generator for generator in (
     conv.conv, conv.conv_transpose, pool.pool, matmul.matmul, matmul.einsum, quant.integer_products, elementwise.unary_float,
     elementwise.unary_int, elementwise.binary_float, elementwise.binary_int, elementwise.compare, elementwise.choose, elementwise.cast,
     reduce.reduce, reduce.positions, reduce.softmax, norm.norm, layout.layout, slice.slices, index.gather, index.scatter, index.select,
-    quant.quantize, resample.resample, recurrent.recurrent, shape.fill, control.control, chains.chains)}
+    quant.quantize, resample.resample, recurrent.recurrent, shape.fill, control.control, chains.chains, attention.attention,
+    contrib.contrib)}

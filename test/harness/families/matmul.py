@@ -65,3 +65,4 @@ def einsum(random, node):
                 shape.append(sizes.setdefault(letter, pick(random, [1, 2, 3, 4, 5, 7])))
         operands.append(node.operand(values(random, dtype, shape, False, -1, 1)))
     node.result("Einsum", operands, dtype, FUNCTION, 8.0, equation=equation)
+    node.halves = 2.0  # sums over several dims may be of two steps
