@@ -4,6 +4,11 @@
 #include "codegen/MoveBfloats.h"
 #include "lib/support/InternalError.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/CodeGen/CodeGenTargetMachineImpl.h"
+#include "llvm/CodeGen/MachineFunctionPass.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/DebugInfo.h"
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -203,6 +208,51 @@ static void optimize(llvm::Module &module, const TargetSpec &target, llvm::Targe
   moveBfloatsAsBits(module);
 }
 
+namespace {
+/// Shows each function to an observer.
+class ShowMachineCode : public llvm::MachineFunctionPass {
+public:
+  explicit ShowMachineCode(const CodeObserver &observer) : MachineFunctionPass(ID), observer(observer) {}
+
+  static char ID;
+
+private:
+  StringRef getPassName() const override { return "Show machine code"; }
+  void getAnalysisUsage(llvm::AnalysisUsage &usage) const override {
+    usage.setPreservesAll();
+    MachineFunctionPass::getAnalysisUsage(usage);
+  }
+  bool runOnMachineFunction(llvm::MachineFunction &function) override {
+    observer.written(function);
+    return false;
+  }
+
+  const CodeObserver &observer;
+};
+char ShowMachineCode::ID = 0;
+} // namespace
+
+/// What TargetMachine::addPassesToEmitFile() does, with an observer behind the
+/// last pass. Returns true on failure, as that does.
+static bool addObservedPasses(llvm::legacy::PassManager &passes, llvm::TargetMachine &machine,
+                              llvm::raw_pwrite_stream &stream, const CodeObserver &observer) {
+  auto &generator = static_cast<llvm::CodeGenTargetMachineImpl &>(machine);
+  auto *info = new llvm::MachineModuleInfoWrapperPass(&generator);
+  llvm::TargetPassConfig *config = generator.createPassConfig(passes);
+  config->setDisableVerify(true);
+  passes.add(config);
+  passes.add(info);
+  if (config->addISelPasses())
+    return true;
+  config->addMachinePasses();
+  config->setInitialized();
+  passes.add(new ShowMachineCode(observer));
+  if (generator.addAsmPrinter(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile, info->getMMI().getContext()))
+    return true;
+  passes.add(llvm::createFreeMachineFunctionPass());
+  return false;
+}
+
 llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &module, const TargetSpec &target,
                                                                  const ObjectOptions &options, ObjectTimes *times) {
   std::string errors;
@@ -216,6 +266,8 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &m
   optimize(module, target, *machine);
   if (times)
     times->optimizeMs = optimizing.ms();
+  if (options.observer)
+    options.observer->optimized(module);
 
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
@@ -227,7 +279,9 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &m
     passes.add(new llvm::TargetLibraryInfoWrapperPass(callableLibrary(target.triple)));
     auto fileType =
         options.form == CodeForm::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
-    if (machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
+    machine->Options.BBAddrMap = options.observer != nullptr;
+    if (options.observer ? addObservedPasses(passes, *machine, stream, *options.observer)
+                         : machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
       return internalError("no code generator for " + target.name);
     passes.run(module);
   }

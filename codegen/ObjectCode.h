@@ -5,10 +5,12 @@
 #include "codegen/Target.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace llvm {
+class MachineFunction;
 class Module;
 } // namespace llvm
 
@@ -22,10 +24,22 @@ enum class CodeForm {
   LLVM,     ///< text of LLVM IR after optimization
 };
 
+/// Looks on while code is made, for those who say what it will cost. The code is
+/// the same with and without; the object gets a section that maps its blocks
+/// (`.llvm_bb_addr_map`), which no library may carry.
+struct CodeObserver {
+  /// The module as the code generator gets it. Blocks may be given names.
+  std::function<void(llvm::Module &)> optimized;
+  /// Each function as it is written, its blocks in order. They remember the
+  /// blocks of the module that they come from.
+  std::function<void(const llvm::MachineFunction &)> written;
+};
+
 struct ObjectOptions {
   CodeForm form = CodeForm::Object;
   bool keepLineInfo = false; ///< `-g`: keep the line table that the module
                              ///< carries; otherwise it is stripped
+  const CodeObserver *observer = nullptr;
 };
 
 /// Where the time went, for `--timing` and the benchmarks.
