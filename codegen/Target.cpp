@@ -43,7 +43,8 @@ static void startCodeGenerators() {
   LLVMInitialize##llvmName##Target();                                                                                  \
   LLVMInitialize##llvmName##TargetMC();                                                                                \
   LLVMInitialize##llvmName##AsmPrinter();                                                                              \
-  LLVMInitialize##llvmName##AsmParser();
+  LLVMInitialize##llvmName##AsmParser();                                                                               \
+  LLVMInitialize##llvmName##Disassembler();
 #include "codegen/Targets.def"
   });
 }

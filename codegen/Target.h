@@ -46,6 +46,15 @@ struct MachineNumbers {
   llvm::ArrayRef<DotInstruction> dots; ///< the fastest first
 };
 
+/// What estimates of time go by. Sources stand beside the rows.
+struct CpuTiming {
+  const char *model;     ///< the CPU whose scheduling model in LLVM is nearest
+  unsigned macsPerCycle; ///< vector multiply-adds that it starts; 0: as the model says
+  unsigned mhz;          ///< clock of a common chip, where the user says none
+  double ramGBs;         ///< what one core of that chip reads from memory
+  uint64_t cacheKiB;     ///< of its last cache before memory
+};
+
 /// One value of `--cpu`.
 struct CpuSpec {
   const char *name;         ///< as the user writes it
@@ -54,6 +63,7 @@ struct CpuSpec {
   MachineNumbers machine;
   bool unrollsLoops; ///< LLVM's unroller pays off (not on cores that issue in
                      ///< order)
+  CpuTiming timing;
 };
 
 /// One instruction set; codegen/<architecture> defines it.

@@ -24,26 +24,33 @@ static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB, llvm::Array
 // Cache sizes are configurable on most cores; these are what common chips have, from the core's technical reference
 // manual (TRM). `generic` takes the smallest. The cores up to A55 issue in order: LLVM's unroller makes big register
 // tiles spill there (docs/architecture.md, "Code"). Cores that have SVE run NEON code: their vectors are no longer.
+//
+// Times: LLVM's cortex-a76 and cortex-a78 are its model of the A57, which starts half as many multiply-adds: the model
+// of Neoverse N1 is that of the same family (Arm Neoverse N1 TRM, 1.1), as V1 is for X1 and N2 for A710. Its models of
+// A53 and A55 start two vector multiply-adds a cycle; the cores have two pipes of 64 bits (Arm Cortex-A55 Software
+// Optimization Guide, 3.1). Clocks, what one core reads from memory and the last cache are those of common boards
+// (Raspberry Pi 3, 4 and 5, RK3568), phones of the core's year and cloud machines, rounded.
 static const CpuSpec cpus[] = {
-    {"generic", "generic", "+neon", neon(32, 128), /*unrollsLoops=*/true},
+    {"generic", "generic", "+neon", neon(32, 128),
+     /*unrollsLoops=*/true, CpuTiming{"cortex-a53", 1, 1200, 2.0, 512}},
     {"cortex-a53", "cortex-a53", "", neon(32, 512),
-     /*unrollsLoops=*/false}, // TRM 2.1: 8-64 KiB, 128 KiB-2 MiB
+     /*unrollsLoops=*/false, CpuTiming{"cortex-a53", 1, 1200, 2.0, 512}}, // TRM 2.1: 8-64 KiB, 128 KiB-2 MiB
     {"cortex-a55", "cortex-a55", "", neon(32, 128, dotprod),
-     /*unrollsLoops=*/false}, // TRM A1.1: 16-64 KiB, 64-256 KiB
+     /*unrollsLoops=*/false, CpuTiming{"cortex-a55", 1, 1800, 4.0, 512}}, // TRM A1.1: 16-64 KiB, 64-256 KiB
     {"cortex-a72", "cortex-a72", "", neon(32, 1024),
-     /*unrollsLoops=*/true}, // TRM 2.1: 32 KiB, 512 KiB-4 MiB
+     /*unrollsLoops=*/true, CpuTiming{"cortex-a72", 0, 1500, 4.0, 1024}}, // TRM 2.1: 32 KiB, 512 KiB-4 MiB
     {"cortex-a76", "cortex-a76", "", neon(64, 256, dotprod),
-     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 128-512 KiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2400, 7.0, 2048}}, // TRM A1.3: 64 KiB, 128-512 KiB
     {"cortex-a78", "cortex-a78", "", neon(32, 256, dotprod),
-     /*unrollsLoops=*/true}, // TRM A1.3: 32 or 64 KiB, 256-512 KiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2200, 10.0, 4096}}, // TRM A1.3: 32 or 64 KiB, 256-512 KiB
     {"cortex-a710", "cortex-a710", "-sve", neon(32, 256, i8mm),
-     /*unrollsLoops=*/true}, // TRM 2.3: 32 or 64 KiB, 256 or 512 KiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-n2", 0, 2500, 15.0, 8192}}, // TRM 2.3: 32 or 64 KiB, 256 or 512 KiB
     {"cortex-x1", "cortex-x1", "", neon(64, 512, dotprod),
-     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 512 KiB-1 MiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-v1", 0, 2800, 15.0, 8192}}, // TRM A1.3: 64 KiB, 512 KiB-1 MiB
     {"neoverse-n1", "neoverse-n1", "", neon(64, 1024, dotprod),
-     /*unrollsLoops=*/true}, // TRM A1.3: 64 KiB, 256 KiB-1 MiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2500, 15.0, 32768}}, // TRM A1.3: 64 KiB, 256 KiB-1 MiB
     {"neoverse-v1", "neoverse-v1", "-sve", neon(64, 1024, i8mm),
-     /*unrollsLoops=*/true}, // TRM 2.3: 64 KiB, 512 KiB or 1 MiB
+     /*unrollsLoops=*/true, CpuTiming{"neoverse-v1", 0, 2600, 20.0, 32768}}, // TRM 2.3: 64 KiB, 512 KiB or 1 MiB
 };
 
 /// The core of the list that this machine reports; every other 64-bit Arm core
