@@ -19,7 +19,7 @@ cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (defa
                          cl::value_desc("N"), cl::cat(benchCategory()));
 cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
 cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(benchCategory()), cl::cat(inspectCategory()),
-                     cl::cat(validateCategory()));
+                     cl::cat(validateCategory()), cl::cat(estimateCategory()));
 
 struct Spread {
   double low, median, high; ///< quartiles around the median

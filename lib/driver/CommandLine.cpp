@@ -58,11 +58,15 @@ cl::OptionCategory &quantizeCategory() {
   static cl::OptionCategory category("Options of quantize");
   return category;
 }
+cl::OptionCategory &estimateCategory() {
+  static cl::OptionCategory category("Options of estimate");
+  return category;
+}
 
 namespace {
 
-const Command *const commands[] = {&compileCommand,  &runCommand,     &benchCommand,   &debugCommand,
-                                   &validateCommand, &inspectCommand, &quantizeCommand};
+const Command *const commands[] = {&compileCommand,  &runCommand,     &benchCommand,    &debugCommand,
+                                   &validateCommand, &inspectCommand, &quantizeCommand, &estimateCommand};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());

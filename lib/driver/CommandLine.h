@@ -34,9 +34,10 @@ llvm::cl::OptionCategory &debugCategory();
 llvm::cl::OptionCategory &inspectCategory();
 llvm::cl::OptionCategory &validateCategory();
 llvm::cl::OptionCategory &quantizeCategory();
+llvm::cl::OptionCategory &estimateCategory();
 
 extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand,
-    quantizeCommand;
+    quantizeCommand, estimateCommand;
 
 /// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
 llvm::StringRef ownOptionName(llvm::StringRef name);
@@ -60,7 +61,7 @@ uint64_t seedOption();
 /// error: a number that the pool cannot have: printed, nothing is returned
 std::optional<unsigned> threadsOption();
 double relativeTolerance();
-/// What bench, inspect and validate share: `--json`.
+/// What bench, inspect, validate and estimate share: `--json`.
 bool wantsJson();
 /// What debug and validate share: `--reference`, empty where it is not given, and `--python`.
 std::string referenceArgument();

@@ -77,7 +77,7 @@ class Nncc:
         return done
 
     def _common(self, binds: dict | None, folder: Path) -> list[str]:
-        """The arguments that `run`, `inspect` and `compile` share."""
+        """The arguments that the commands share."""
         arguments = [f"--target={self.target}", *self.flags]
         for index, (name, value) in enumerate((binds or {}).items()):
             np.save(folder / f"bind{index}.npy", value)
@@ -98,8 +98,12 @@ class Nncc:
 
     def inspect(self, model: Path, binds=None, dims: dict[str, int] | None = None) -> dict:
         """`nncc inspect --json`."""
-        with tempfile.TemporaryDirectory(prefix="nncc-inspect-") as scratch:
-            done = self.call("inspect", model, "--json", *self._common(binds, Path(scratch)), *dim_flags(dims))
+        return self.report("inspect", model, binds=binds, dims=dims)
+
+    def report(self, command: str, model: Path, *flags, binds=None, dims: dict[str, int] | None = None) -> dict:
+        """What a command says with `--json`."""
+        with tempfile.TemporaryDirectory(prefix=f"nncc-{command}-") as scratch:
+            done = self.call(command, model, "--json", *self._common(binds, Path(scratch)), *dim_flags(dims), *flags)
             return json.loads(done.stdout)
 
     def compile(self, model: Path, out: Path, *flags, dims: dict[str, int] | None = None, binds=None) -> "Compiled":
