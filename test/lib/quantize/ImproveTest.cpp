@@ -1,0 +1,74 @@
+// Channels made alike keep what a model computes; biases take out what rounding adds on average.
+#include "lib/quantize/Improve.h"
+#include "lib/quantize/ModelEditor.h"
+#include <gtest/gtest.h>
+
+using namespace nncc::quantize;
+
+namespace {
+
+/// x -> Conv 1x1 (two channels) -> Relu -> Conv -> y
+ModelEditor makeModel(bool isDepthwise) {
+  ModelEditor editor{onnx::ModelProto()};
+  onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
+  std::string first = editor.addConstant<float>("first", {2, 1, 1, 1}, {1.0f, 3.0f});
+  std::string bias = editor.addConstant<float>("bias", {2}, {0.5f, 7.0f});
+  std::string second = isDepthwise ? editor.addConstant<float>("second", {2, 1, 1, 1}, {8.0f, 5.0f})
+                                   : editor.addConstant<float>("second", {1, 2, 1, 1}, {8.0f, 5.0f});
+  *graph.add_node() = makeNode("Conv", "a", {"x", first, bias}, "before");
+  *graph.add_node() = makeNode("Relu", "r", {"before"}, "between");
+  *graph.add_node() = makeNode("Conv", "b", {"between", second}, "y");
+  if (isDepthwise)
+    addAttribute(*graph.mutable_node(2), "group", int64_t(2));
+  graph.add_output()->set_name("y");
+  editor.apply();
+  return editor;
+}
+
+std::map<std::string, TensorStatistics> seenBetween() {
+  std::map<std::string, TensorStatistics> tensors;
+  tensors["between"].values.add({0.0f, 1.0f, 0.0f, 16.0f});
+  tensors["between"].largest = {1, 16};
+  tensors["between"].sums = {1, 16};
+  return tensors;
+}
+
+} // namespace
+
+TEST(Improve, DepthwiseConvolutionsTakeTheWholeDifference) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  EXPECT_EQ(equalize(editor, findContractions(editor), seenBetween()), std::vector<std::string>{"between"});
+  auto after = findContractions(editor);
+  ASSERT_EQ(after.size(), 2u);
+  EXPECT_EQ(after[0].weight.values, (std::vector<float>{16, 3}));
+  EXPECT_EQ(*after[0].bias, (std::vector<float>{8, 7}));
+  EXPECT_EQ(after[1].weight.values, (std::vector<float>{0.5, 5}));
+}
+
+TEST(Improve, OthersTakeItsSquareRoot) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/false);
+  equalize(editor, findContractions(editor), seenBetween());
+  auto after = findContractions(editor);
+  EXPECT_EQ(after[0].weight.values, (std::vector<float>{4, 3}));
+  EXPECT_EQ(after[1].weight.values, (std::vector<float>{2, 5}));
+}
+
+TEST(Improve, TensorsThatOthersReadStay) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  editor.mutableModel().mutable_graph()->add_output()->set_name("between");
+  editor.apply();
+  EXPECT_TRUE(equalize(editor, findContractions(editor), seenBetween()).empty());
+}
+
+TEST(Improve, BiasesTakeOutWhatRoundingAddsOnAverage) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/false);
+  auto contractions = findContractions(editor);
+  contractions[1].weight.values = {127, 0.375}; // the second is rounded to 0
+  std::map<std::string, TensorStatistics> tensors = seenBetween();
+  Decision decision;
+  decision.grids["between"] = ActivationGrid::of(0, 16);
+  correctBiases(contractions, decision, tensors);
+  EXPECT_EQ(contractions[0].bias, (std::vector<float>{0.5, 7})); // its input is not quantized
+  ASSERT_TRUE(contractions[1].bias);
+  EXPECT_FLOAT_EQ(contractions[1].bias->front(), 0.375f * 8); // the mean of the second channel is 8
+}
