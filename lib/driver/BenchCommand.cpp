@@ -18,8 +18,6 @@ cl::opt<unsigned> rounds("rounds", cl::desc("Measured runs (default: 50); the pe
 cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (default: 5)"), cl::init(5),
                          cl::value_desc("N"), cl::cat(benchCategory()));
 cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
-cl::opt<bool> asJson("json", cl::desc("Print JSON"), cl::cat(benchCategory()), cl::cat(inspectCategory()),
-                     cl::cat(validateCategory()), cl::cat(estimateCategory()));
 
 struct Spread {
   double low, median, high; ///< quartiles around the median
@@ -32,13 +30,13 @@ Spread spreadOf(std::vector<double> values) {
 }
 
 int benchModel() {
-  auto options = sharedOptions(NativeCpu::Detect);
+  auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
   if (!options)
     return 1;
   struct {
     unsigned rounds, warmup;
     bool perKernel, asJson;
-  } settings = {rounds, warmup, perKernel, asJson};
+  } settings = {rounds, warmup, perKernel, wantsJson()};
   if (settings.rounds < 1)
     return reportError("--rounds must be at least 1");
   auto given = readGivenInputs(*options);
@@ -158,17 +156,20 @@ int benchModel() {
 
 } // namespace
 
-bool wantsJson() { return asJson; }
-
 const Command benchCommand = {
-    "bench",
-    "time a model, against this core's multiply-add peak",
-    "measures how fast a model runs on this machine, on one thread or --threads=N\n\n"
-    "  The peak of the core is measured between the runs, in the same process; the share is one of processor time,\n"
-    "  the time one of the clock. With several threads the share is one of the clock, too, and of N times the peak of\n"
-    "  one core. --cpu=native uses all that this machine has; the default is what `compile` would ship.\n",
-    benchModel,
-    benchCategory,
-    /*takesData=*/true};
+    .name = "bench",
+    .summary = "time a model, against this core's multiply-add peak",
+    .overview =
+        "Measures how fast a model runs on this machine, on one thread or --threads=N, compiled for all that its CPU "
+        "has; --cpu=x86-64-v3 measures what `compile` ships by default.\n\n"
+        "The peak of the core is measured between the runs, in the same process; the share is one of processor time, "
+        "the time one of the clock. With several threads the share is one of the clock, too, and of N times the peak "
+        "of one core.",
+    .run = benchModel,
+    .category = benchCategory,
+    .takesData = true,
+    .examples = "  nncc bench model.onnx --per-kernel\n"
+                "  nncc bench model.onnx --threads=4 --cpu=x86-64-v3 --json -o speed.json\n",
+    .printsReport = true};
 
 } // namespace nncc

@@ -1,6 +1,7 @@
 // Options that several commands share, and the way from argv to a command.
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Help.h"
 #include "lib/driver/Registry.h"
 #include "lib/driver/Remarks.h"
 #include "lib/import/onnx/InputFormat.h"
@@ -62,66 +63,112 @@ cl::OptionCategory &estimateCategory() {
   static cl::OptionCategory category("Options of estimate");
   return category;
 }
+cl::OptionCategory &targetsCategory() {
+  static cl::OptionCategory category("Options of targets");
+  return category;
+}
+cl::OptionCategory &opsCategory() {
+  static cl::OptionCategory category("Options of ops");
+  return category;
+}
+cl::OptionCategory &doctorCategory() {
+  static cl::OptionCategory category("Options of doctor");
+  return category;
+}
+cl::OptionCategory &completionCategory() {
+  static cl::OptionCategory category("Options of completion");
+  return category;
+}
 
 namespace {
 
 const Command *const commands[] = {&compileCommand,  &runCommand,     &benchCommand,    &debugCommand,
-                                   &validateCommand, &inspectCommand, &quantizeCommand, &estimateCommand};
+                                   &validateCommand, &inspectCommand, &estimateCommand, &quantizeCommand,
+                                   &targetsCommand,  &opsCommand,     &doctorCommand,   &completionCommand};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());
 }
 
-/// Puts an option into every command.
+/// Puts an option into every command that compiles, and into a group of their help.
 struct Everywhere {
+  cl::OptionCategory &(*group)();
+
   template <typename Option> void apply(Option &option) const {
+    option.addCategory(group());
     for (const Command *command : commands)
       if (command->isCompiler)
         option.addCategory(command->category());
   }
 };
-const Everywhere everywhere;
+/// Puts an option into every command, or into those that print a report.
+struct OfOutput {
+  bool (*isMeant)(const Command &);
+
+  template <typename Option> void apply(Option &option) const {
+    option.addCategory(outputGroup());
+    for (const Command *command : commands)
+      if (isMeant(*command))
+        option.addCategory(command->category());
+  }
+};
+const OfOutput everyCommand{[](const Command &) { return true; }};
+const OfOutput forReports{[](const Command &command) { return command.printsReport; }};
+const Everywhere ofModel{modelGroup}, ofTarget{targetGroup}, forDevelopers{developerGroup};
 
 cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));
 cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"),
-                                cl::value_desc("TARGET"), everywhere);
-cl::opt<std::string> cpuName("cpu", cl::desc("CPU of the target (default: x86-64-v3, generic)"), cl::value_desc("CPU"),
-                             everywhere);
+                                cl::value_desc("TARGET"), ofTarget);
+cl::opt<std::string> cpuName("cpu",
+                             cl::desc("CPU of the target, one of `nncc targets` (default: x86-64-v3, generic; run and "
+                                      "bench on this machine: native, all that it has)"),
+                             cl::value_desc("CPU"), ofTarget);
 cl::opt<std::string> deviceName(
     "device",
     cl::desc(
         "A GPU that kernels may run on, by Vulkan: mali, mali-g610, ... or FILE.json with the numbers of one. run, "
         "bench, debug: vulkan, the first GPU of this machine, or vulkan:N, number N of all its devices"),
-    cl::value_desc("GPU"), everywhere);
+    cl::value_desc("GPU"), ofTarget);
 cl::list<std::string>
     places("place",
            cl::desc("With --device: where kernels run: auto (default), gpu, cpu, KERNEL=gpu|cpu, or a "
                     "FILE with such lines. May be repeated"),
-           cl::value_desc("WHERE"), everywhere);
+           cl::value_desc("WHERE"), ofTarget);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
-                           everywhere, cl::cat(quantizeCategory()));
+                           ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
-                            cl::value_desc("INPUT=VALUE"), everywhere, cl::cat(quantizeCategory()));
+                            cl::value_desc("INPUT=VALUE"), ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> inputs(
     "input",
     cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, mean=M[,M...], "
              "scale=S[,S...] or std=D[,D...]; the model gets (x - mean) * scale, channels in their place. "
              "run, bench, debug: also NAME=FILE.npy, .npz or .pb with its value (default: random), or a data set with "
              "those of all inputs, as --data of validate. May be repeated"),
-    cl::value_desc("NAME=u8,nhwc,..."), everywhere);
+    cl::value_desc("NAME=u8,nhwc,..."), ofModel);
 cl::list<std::string> outputLayouts(
     "output-layout",
     cl::desc("nhwc: an output that is NCHW in the model lies in memory as NHWC; nchw: the other way. May be repeated"),
-    cl::value_desc("NAME=nhwc"), everywhere);
+    cl::value_desc("NAME=nhwc"), ofModel);
+cl::list<std::string>
+    shapes("shape",
+           cl::desc("Shape of an input, as it lies in memory, which gives symbolic dims their sizes; may be repeated"),
+           cl::value_desc("NAME=1,3,640,640"), ofModel);
 cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
-                                 cl::value_desc("PASS"), everywhere);
+                                 cl::value_desc("PASS"), forDevelopers);
 cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
-                              cl::value_desc("PASS"), everywhere);
+                              cl::value_desc("PASS"), forDevelopers);
+
+cl::opt<std::string> output("o",
+                            cl::desc("compile, run: the folder to write to; made if it does not exist. quantize: the "
+                                     "model to write. Other commands: the file to write instead "
+                                     "of standard output, `-`"),
+                            cl::value_desc("PATH"), everyCommand);
+cl::opt<bool> asJson("json", cl::desc("Print a JSON document; docs/schemas describes it"), forReports);
 
 cl::opt<int64_t> partWork("part-work",
                           cl::desc("Least work of a part of a kernel, for threads: in operations on 32-byte vectors "
                                    "(default: 8000); 1 cuts all that can be cut"),
-                          cl::init(0), cl::value_desc("N"), everywhere);
+                          cl::init(0), cl::value_desc("N"), forDevelopers);
 
 /// Splits `NAME=VALUE` at the last `=` in front of the value; names may hold anything else.
 bool splitAssignment(StringRef text, std::string &name, std::string &value) {
@@ -131,6 +178,18 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
   name = text.substr(0, at).str();
   value = text.substr(at + 1).str();
   return true;
+}
+
+/// Splits `NAME=1,3,640,640` at its last `=`; nothing behind it is a scalar.
+bool splitShape(StringRef text, std::string &name, std::vector<int64_t> &shape) {
+  auto [input, sizes] = text.rsplit('=');
+  SmallVector<StringRef> words;
+  sizes.trim("[]").split(words, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef word : words)
+    if (word.trim().getAsInteger(10, shape.emplace_back()) || shape.back() < 1)
+      return false;
+  name = input.str();
+  return !input.empty() && input.size() < text.size();
 }
 
 /// Splits `NAME=u8,...` in front of the element type. Values of inputs, `NAME=FILE.npy`, are no formats.
@@ -180,21 +239,6 @@ Error readDevice(CompileOptions &options, bool runsHere) {
   return Error::success();
 }
 
-void printOverview(raw_ostream &os) {
-  os << "nncc " NNCC_VERSION ": compiles an ONNX model to a static library and a C header\n\n"
-        "usage: nncc COMMAND MODEL.onnx [OPTIONS]\n\ncommands:\n";
-  for (const Command *command : commands)
-    os << "  " << left_justify(command->name, 10) << command->summary << "\n";
-  os << "\nexamples:\n"
-        "  nncc compile model.onnx -o out                        out/libmodel.a, out/model.h, out/model.json\n"
-        "  nncc compile model.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a55\n"
-        "  nncc run model.onnx --input image=photo.npy           compile for this machine and run\n"
-        "  nncc inspect model.onnx                               inputs, dims to bind, kernels, memory\n\n"
-        "`nncc COMMAND --help` explains the options of a command.\n"
-        "exit status: 0 it worked; 1 the model or the command is wrong; 2 numbers differ (run --check, debug,\n"
-        "validate --require); 70 an internal error of nncc.\n";
-}
-
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Options that were given, but that the command does not have.
@@ -205,6 +249,8 @@ int checkOptions(const Command &command) {
       return reportError("'" + Twine(command.name) + "' has no option '" + (name.size() == 1 ? "-" : "--") + name +
                          "'\nnote: `nncc " + command.name + " --help` lists its options");
   }
+  if (!model.empty() && !*command.argument)
+    return reportError("'" + Twine(command.name) + "' takes no file, and '" + model + "' is given");
   if (auto files = inputFiles(); !command.takesData && !files.empty())
     return reportError("--input=" + files[0] +
                        " is no format that begins with u8, s8 or f32\n"
@@ -236,6 +282,8 @@ int reportParseError(StringRef said, const Command &command) {
 
 } // namespace
 
+ArrayRef<const Command *> allCommands() { return commands; }
+
 const std::string &modelArgument() { return model; }
 
 std::vector<std::string> inputFiles() {
@@ -247,14 +295,16 @@ std::vector<std::string> inputFiles() {
   return files;
 }
 
-std::optional<CompileOptions> sharedOptions(NativeCpu native) {
+std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefault) {
   CompileOptions options;
   options.model = model;
   if (model.empty()) {
     reportError("no model given\nnote: the model comes after the command: nncc compile model.onnx -o out");
     return std::nullopt;
   }
-  auto target = parseTarget(targetName, cpuName, native);
+  bool isHere = targetName.empty() || targetName == hostTargetName();
+  auto target =
+      parseTarget(targetName, cpuName.empty() && isNativeDefault && isHere ? "native" : cpuName.getValue(), native);
   if (!target) {
     reportError(target.takeError());
     return std::nullopt;
@@ -273,6 +323,20 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
     }
     if (!options.import.dims.insert({name, size}).second) {
       reportError("--dim " + name + " is given twice");
+      return std::nullopt;
+    }
+  }
+  for (const std::string &text : shapes) {
+    std::string name;
+    std::vector<int64_t> shape;
+    if (!splitShape(text, name, shape)) {
+      reportError("--shape=" + text +
+                  " is not NAME=N,N,... with sizes of at least 1\n"
+                  "note: for example --shape image=1,3,640,640");
+      return std::nullopt;
+    }
+    if (!options.import.inputShapes.insert({name, shape}).second) {
+      reportError("--shape " + name + " is given twice");
       return std::nullopt;
     }
   }
@@ -326,6 +390,9 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native) {
   };
   return options;
 }
+
+const std::string &outputArgument() { return output; }
+bool wantsJson() { return asJson; }
 
 llvm::ArrayRef<std::string> remarkFilters() { return remarks; }
 
@@ -382,56 +449,93 @@ static void handleCrashes() {
   });
 }
 
+static const Command *findCommand(StringRef name) {
+  auto found = find_if(commands, [&](const Command *command) { return name == command->name; });
+  return found == std::end(commands) ? nullptr : *found;
+}
+
+static int reportUnknownCommand(StringRef name) {
+  const Command *nearest = *min_element(commands, [&](const Command *a, const Command *b) {
+    return name.edit_distance(a->name) < name.edit_distance(b->name);
+  });
+  bool isClose = name.edit_distance(nearest->name) <= 2;
+  return reportError("unknown command '" + name + "'" +
+                     (isClose ? Twine("\nnote: did you mean '") + nearest->name + "'?"
+                              : Twine("\nnote: `nncc --help` lists the commands")));
+}
+
+static bool isHelpFlag(StringRef argument) { return argument == "--help" || argument == "-h" || argument == "-help"; }
+
+/// Runs a command whose standard output goes to a file, which is there when it is complete and not before.
+static int runIntoFile(const Command &command, std::string path) {
+  SmallString<128> temporary;
+  int file = -1, terminal = ::dup(STDOUT_FILENO);
+  std::error_code code = sys::fs::createUniqueFile(path + ".%%%%%%%%.tmp", file, temporary);
+  if (code || terminal < 0)
+    return reportError("cannot write '" + path + "': " + code.message());
+  sys::RemoveFileOnSignal(temporary);
+  outs().flush();
+  ::dup2(file, STDOUT_FILENO);
+  ::close(file);
+  int status = command.run();
+  outs().flush();
+  code = outs().error();
+  outs().clear_error();
+  ::dup2(terminal, STDOUT_FILENO);
+  ::close(terminal);
+  if (!code && (status == 0 || status == kNumbersDiffer))
+    code = sys::fs::rename(temporary, path);
+  if (code || (status != 0 && status != kNumbersDiffer))
+    sys::fs::remove(temporary);
+  sys::DontRemoveFileOnSignal(temporary);
+  return code ? reportError("cannot write '" + path + "': " + code.message()) : status;
+}
+
 int runCommandLine(int argc, char **argv) {
   setBugReportMsg(
       "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
       "command and these lines\n");
   InitLLVM init(argc, argv);
   handleCrashes();
-  StringRef first = argc > 1 ? StringRef(argv[1]) : "--help";
-  if (first == "--help" || first == "-h" || first == "help") {
-    printOverview(outs());
-    return argc > 1 ? 0 : 1;
-  }
+  StringRef first = argc > 1 ? StringRef(argv[1]) : "--help", second = argc > 2 ? StringRef(argv[2]) : "";
   if (first == "--version") {
     outs() << "nncc " NNCC_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
     return 0;
   }
-  auto command = llvm::find_if(commands, [&](const Command *command) { return first == command->name; });
-  if (command == std::end(commands)) {
-    const Command *nearest = *llvm::min_element(commands, [&](const Command *a, const Command *b) {
-      return first.edit_distance(a->name) < first.edit_distance(b->name);
-    });
-    bool isClose = first.edit_distance(nearest->name) <= 2;
-    return reportError("unknown command '" + first + "'" +
-                       (isClose ? Twine("\nnote: did you mean '") + nearest->name + "'?"
-                                : Twine("\nnote: `nncc --help` lists the commands")));
+  bool wantsHelp = first == "--help" || first == "-h" || first == "help";
+  if (wantsHelp && second == "--man") {
+    printManual(outs());
+    return 0;
+  }
+  if (wantsHelp && (second.empty() || first != "help")) {
+    printOverview(outs());
+    return argc > 1 ? 0 : 1;
+  }
+  StringRef name = wantsHelp ? second : first;
+  const Command *command = findCommand(name);
+  if (!command)
+    return reportUnknownCommand(name);
+  if (wantsHelp || any_of(ArrayRef(argv + 2, argc - 2), isHelpFlag)) {
+    printHelp(*command, outs());
+    return 0;
   }
 
   mlir::registerPassManagerCLOptions();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
-  // The help of a command shows an option once, though several commands have it.
-  cl::OptionCategory &category = (*command)->category();
-  for (auto &[name, option] : cl::getRegisteredOptions())
-    if (is_contained(option->Categories, &category))
-      option->Categories.assign(1, &category);
-  cl::HideUnrelatedOptions(category);
-  // Weights never flood a dump.
-  std::vector<const char *> arguments{"", "--mlir-elide-elementsattrs-if-larger=32",
+  // Weights never flood a dump. A value that an option cannot have is reported by LLVM itself, behind the first word.
+  std::vector<const char *> arguments{"nncc: error", "--mlir-elide-elementsattrs-if-larger=32",
                                       "--mlir-elide-resource-strings-if-larger=32"};
-  for (int i = 2; i < argc; ++i)
-    arguments.push_back(StringRef(argv[i]) == "-h" ? "--help" : argv[i]);
-  std::string program = "nncc " + std::string((*command)->name), overview = program + ": " + (*command)->overview, said;
-  // A value that an option cannot have is reported by LLVM itself, behind this name.
-  bool wantsHelp = llvm::any_of(arguments, [](StringRef argument) { return argument.starts_with("--help"); });
-  arguments.front() = wantsHelp ? program.c_str() : "nncc: error";
+  arguments.insert(arguments.end(), argv + 2, argv + argc);
+  std::string said;
   raw_string_ostream problems(said);
-  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), overview, &problems, nullptr, nullptr, true))
-    return reportParseError(said, **command);
-  if (int status = checkOptions(**command))
+  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), "", &problems, nullptr, nullptr, true))
+    return reportParseError(said, *command);
+  if (int status = checkOptions(*command))
     return status;
-  return (*command)->run();
+  if (command->printsReport && !output.empty() && output != "-")
+    return runIntoFile(*command, output);
+  return command->run();
 }
 
 } // namespace nncc

@@ -18,13 +18,19 @@ inline constexpr int kNumbersDiffer = 2;
 struct Command {
   const char *name;
   const char *summary;  ///< a line of `nncc --help`
-  const char *overview; ///< above the options of `nncc NAME --help`
+  const char *overview; ///< above the options of `nncc help NAME`; empty lines part paragraphs
   int (*run)();
   /// Its options are those with this category. Every command's file defines its own.
   llvm::cl::OptionCategory &(*category)();
-  bool takesData = false; ///< `--input` may name files with the values of inputs
-  bool isCompiler = true; ///< has the options that say what is compiled for which target
+  bool takesData = false;              ///< `--input` may name files with the values of inputs
+  bool isCompiler = true;              ///< has the options that say what is compiled for which target
+  const char *examples = "";           ///< lines of the help
+  bool printsReport = false;           ///< has `--json`, and `-o` names a file for what it prints
+  const char *argument = "MODEL.onnx"; ///< what comes behind its name; may be empty
 };
+
+/// All of them, in the order of the help.
+llvm::ArrayRef<const Command *> allCommands();
 
 /// The categories of commands whose options lie in several files.
 llvm::cl::OptionCategory &compileCategory();
@@ -35,9 +41,22 @@ llvm::cl::OptionCategory &inspectCategory();
 llvm::cl::OptionCategory &validateCategory();
 llvm::cl::OptionCategory &quantizeCategory();
 llvm::cl::OptionCategory &estimateCategory();
+llvm::cl::OptionCategory &targetsCategory();
+llvm::cl::OptionCategory &opsCategory();
+llvm::cl::OptionCategory &doctorCategory();
+llvm::cl::OptionCategory &completionCategory();
 
 extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand,
-    quantizeCommand, estimateCommand;
+    quantizeCommand, estimateCommand, targetsCommand, opsCommand, doctorCommand, completionCommand;
+
+/// The groups of options in a command's help; an option without one is the command's own.
+llvm::cl::OptionCategory &modelGroup();
+llvm::cl::OptionCategory &targetGroup();
+llvm::cl::OptionCategory &outputGroup();
+llvm::cl::OptionCategory &developerGroup();
+
+/// cl::values() of an option, which help and completion know as well.
+llvm::cl::ValuesClass namedValues(llvm::StringRef option, std::initializer_list<llvm::cl::OptionEnumValue> values);
 
 /// Frees a name that an option inside LLVM's libraries has, so that one of ours can have it. Returns the name.
 llvm::StringRef ownOptionName(llvm::StringRef name);
@@ -47,9 +66,13 @@ const std::string &modelArgument();
 
 /// What the shared options say: model, target, dims, bindings, IR printing.
 ///
-/// native  whether `--cpu=native` may be said
-/// error   printed; nothing is returned
-std::optional<CompileOptions> sharedOptions(NativeCpu native);
+/// native           whether `--cpu=native` may be said
+/// isNativeDefault  it is what is meant where no CPU is named, for code that runs on this machine
+/// error            printed; nothing is returned
+std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefault = false);
+
+/// `-o`: the folder of compile and run, the file of quantize; empty where it is not given.
+const std::string &outputArgument();
 
 /// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the
 /// shared options.
@@ -61,14 +84,12 @@ uint64_t seedOption();
 /// error: a number that the pool cannot have: printed, nothing is returned
 std::optional<unsigned> threadsOption();
 double relativeTolerance();
-/// What bench, inspect, validate and estimate share: `--json`.
+/// `--json` of every command that prints a report.
 bool wantsJson();
 /// What debug and validate share: `--reference`, empty where it is not given, and `--python`.
 std::string referenceArgument();
 std::string pythonArgument();
 
-/// What compile and quantize share: `-o`.
-const std::string &outputArgument();
 /// What validate and quantize share: `--data`.
 std::string dataArgument();
 

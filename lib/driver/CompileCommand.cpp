@@ -23,45 +23,43 @@ namespace {
 
 enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR, Spirv };
 
-cl::opt<std::string> output(
-    "o",
-    cl::desc("compile: folder for the library; made if it does not exist. For --emit=asm|llvm|mlir: `-` is standard "
-             "output. quantize: the file to write"),
-    cl::value_desc("DIR|FILE"), cl::cat(compileCategory()), cl::cat(quantizeCategory()));
 cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"),
-                          cl::value_desc("NAME"), cl::cat(compileCategory()));
-cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()));
-cl::opt<Emit> emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
-                   cl::values(clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
+                          cl::value_desc("NAME"), cl::cat(compileCategory()), cl::cat(outputGroup()));
+cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()),
+                       cl::cat(outputGroup()));
+cl::opt<Emit>
+    emit("emit", cl::desc("What to write"), cl::init(Emit::Library),
+         namedValues("emit", {clEnumValN(Emit::Library, "lib", "libNAME.a, NAME.h, NAME.json"),
                               clEnumValN(Emit::Shared, "shared", "libNAME.so instead of libNAME.a"),
                               clEnumValN(Emit::Object, "obj", "NAME.o and NAME.weights.o instead of libNAME.a"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
                               clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after"),
-                              clEnumValN(Emit::Spirv, "spirv", "with --device: FUNCTION.spv, what the GPU runs")),
-                   cl::cat(compileCategory()));
+                              clEnumValN(Emit::Spirv, "spirv", "with --device: FUNCTION.spv, what the GPU runs")}),
+         cl::cat(compileCategory()), cl::cat(outputGroup()));
 cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=mlir"), cl::init(Stage::LLVM),
-                         cl::values(clEnumValN(Stage::N1, "N1", "nn ops as imported"),
-                                    clEnumValN(Stage::N2, "N2", "kernels on tensors: fused"),
-                                    clEnumValN(Stage::P, "P", "kernels on memory: planned"),
-                                    clEnumValN(Stage::L1, "L1", "functions of linalg ops"),
-                                    clEnumValN(Stage::L2, "L2", "functions of vector code")),
-                         cl::cat(compileCategory()));
+                         namedValues("stop-after", {clEnumValN(Stage::N1, "N1", "nn ops as imported"),
+                                                    clEnumValN(Stage::N2, "N2", "kernels on tensors: fused"),
+                                                    clEnumValN(Stage::P, "P", "kernels on memory: planned"),
+                                                    clEnumValN(Stage::L1, "L1", "functions of linalg ops"),
+                                                    clEnumValN(Stage::L2, "L2", "functions of vector code")}),
+                         cl::cat(compileCategory()), cl::cat(developerGroup()));
 enum class WeightsPlace { Embed, Extern };
-cl::opt<WeightsPlace> weightsPlace("weights", cl::desc("Where the weights lie"), cl::init(WeightsPlace::Embed),
-                                   cl::values(clEnumValN(WeightsPlace::Embed, "embed", "in the library, in a section"),
-                                              clEnumValN(WeightsPlace::Extern, "extern",
-                                                         "in NAME.weights, which the program gives to NAME_init")),
-                                   cl::cat(compileCategory()));
+cl::opt<WeightsPlace>
+    weightsPlace("weights", cl::desc("Where the weights lie"), cl::init(WeightsPlace::Embed),
+                 namedValues("weights", {clEnumValN(WeightsPlace::Embed, "embed", "in the library, in a section"),
+                                         clEnumValN(WeightsPlace::Extern, "extern",
+                                                    "in NAME.weights, which the program gives to NAME_init")}),
+                 cl::cat(compileCategory()), cl::cat(outputGroup()));
 cl::opt<std::string> depfile("depfile", cl::desc("Write a rule for make and Ninja that names every file read"),
-                             cl::value_desc("FILE"), cl::cat(compileCategory()));
+                             cl::value_desc("FILE"), cl::cat(compileCategory()), cl::cat(outputGroup()));
 
 /// Writes one text to the folder of -o, or to standard output.
 int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
-  if (output.empty() || output == "-") {
+  if (outputArgument().empty() || outputArgument() == "-") {
     print(outs());
     return 0;
   }
-  auto files = OutputFiles::create(output);
+  auto files = OutputFiles::create(outputArgument());
   if (!files)
     return reportError(files.takeError());
   Error error = (*files)->write(fileName, [&](raw_ostream &os) {
@@ -115,7 +113,7 @@ int compileModel() {
   if (options->vulkanDevice)
     return reportError("--device=vulkan names no GPU to compile for: it is for run, bench and debug, on this machine\n"
                        "note: for example --device=mali");
-  if (output.empty() && !isText)
+  if (outputArgument().empty() && !isText)
     return reportError("no output folder given\nnote: nncc compile " + modelArgument() + " -o out");
   if (!name.empty() && modelIdentifier(name) != name)
     return reportError("--name=" + name +
@@ -144,11 +142,11 @@ int compileModel() {
   // An unusable folder is said before the work, not after.
   std::unique_ptr<OutputFiles> files;
   if (!isText) {
-    auto created = OutputFiles::create(output);
+    auto created = OutputFiles::create(outputArgument());
     if (!created)
       return reportError(created.takeError());
     files = std::move(*created);
-    if (Error error = checkLibraryName(*options, output))
+    if (Error error = checkLibraryName(*options, outputArgument()))
       return reportError(std::move(error));
   }
   auto compilation = compile(*options, *context);
@@ -209,14 +207,17 @@ int compileModel() {
 
 } // namespace
 
-const std::string &outputArgument() { return output; }
-
 const Command compileCommand = {
-    "compile", "write libNAME.a, NAME.h and NAME.json",
-    "compiles a model to a static library, a C header and a manifest\n\n"
-    "  The library needs memcpy, memset and memmove at most, no heap and no runtime; docs/using-in-c.md shows how to\n"
-    "  call it. All files are written, or none.\n\n"
-    "  targets: x86_64-linux-gnu, aarch64-linux-gnu, aarch64-linux-android, aarch64-none-elf\n",
-    compileModel, compileCategory};
+    .name = "compile",
+    .summary = "write libNAME.a, NAME.h and NAME.json",
+    .overview = "Compiles a model to a static library, a C header and a manifest.\n\n"
+                "The library needs memcpy, memset and memmove at most, no heap and no runtime; docs/using-in-c.md "
+                "shows how to call it. All files are written, or none.\n\n"
+                "targets: x86_64-linux-gnu, aarch64-linux-gnu, aarch64-linux-android, aarch64-none-elf; "
+                "`nncc targets` lists their CPUs.",
+    .run = compileModel,
+    .category = compileCategory,
+    .examples = "  nncc compile model.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a53\n"
+                "  nncc compile model.onnx -o out --input image=u8,nhwc,mean=127.5,scale=0.0078125\n"};
 
 } // namespace nncc

@@ -331,12 +331,16 @@ std::string referenceArgument() { return referenceOption; }
 std::string pythonArgument() { return pythonOption; }
 
 const Command debugCommand = {
-    "debug",
-    "compare every kernel with onnxruntime, the first divergence first",
-    "runs a model kernel by kernel and compares each result with the ONNX tensor of the same name\n\n"
-    "  No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor diverges.\n",
-    debugModel,
-    debugCategory,
-    /*takesData=*/true};
+    .name = "debug",
+    .summary = "compare every kernel with onnxruntime, the first divergence first",
+    .overview = "Runs a model kernel by kernel and compares each result with the ONNX tensor of the same name.\n\n"
+                "No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor "
+                "diverges.",
+    .run = debugModel,
+    .category = debugCategory,
+    .takesData = true,
+    .examples = "  nncc debug model.onnx --input set.npz --sample=3\n"
+                "  nncc debug model.onnx --reference=tensors --all --target=aarch64-linux-gnu\n",
+    .printsReport = true};
 
 } // namespace nncc

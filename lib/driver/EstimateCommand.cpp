@@ -212,13 +212,17 @@ int estimateModel() {
 } // namespace
 
 const Command estimateCommand = {
-    "estimate", "what a model will cost on a CPU that is not there: time and memory",
-    "says how long a model takes on a CPU, kernel by kernel, and what of flash and RAM it needs; nothing is run\n\n"
-    "  The code is compiled as `compile` does, its blocks are counted and timed by LLVM's model of the CPU, and what\n"
-    "  comes from memory by its bandwidth. docs/estimating.md says what is in the figures, and how far they are "
-    "off.\n\n"
-    "  nncc estimate model.onnx --target=aarch64-linux-gnu --cpu=cortex-a53 --mhz=1200 --ram-gbs=2\n"
-    "  nncc estimate model.onnx --target=aarch64-none-elf --flash=2MB --ram=512KiB --json\n",
-    estimateModel, estimateCategory};
+    .name = "estimate",
+    .summary = "what a model will cost on a CPU that is not there: time and memory",
+    .overview =
+        "Says how long a model takes on a CPU, kernel by kernel, and what of flash and RAM it needs; nothing is "
+        "run.\n\n"
+        "The code is compiled as `compile` does, its blocks are counted and timed by LLVM's model of the CPU, and what "
+        "comes from memory by its bandwidth. docs/estimating.md says what is in the figures, and how far they are off.",
+    .run = estimateModel,
+    .category = estimateCategory,
+    .examples = "  nncc estimate model.onnx --target=aarch64-linux-gnu --cpu=cortex-a53 --mhz=1200 --ram-gbs=2\n"
+                "  nncc estimate model.onnx --target=aarch64-none-elf --flash=2MB --ram=512KiB --json\n",
+    .printsReport = true};
 
 } // namespace nncc

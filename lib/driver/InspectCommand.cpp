@@ -321,11 +321,17 @@ int inspectModel() {
 } // namespace
 
 const Command inspectCommand = {
-    "inspect", "what a model needs: inputs, dims to bind, kernels, memory",
-    "shows inputs, outputs, the dims to bind and how, the ops, and after fusion every kernel and the memory plan\n\n"
-    "  Generates no code. Where dims, or inputs that decide branches or shapes, are still to be bound, it lists them "
-    "and\n"
-    "  prints a command line that compiles, with sizes to be replaced by your own; the exit status is 0.\n",
-    inspectModel, inspectCategory};
+    .name = "inspect",
+    .summary = "what a model needs: inputs, dims to bind, kernels, memory",
+    .overview = "Shows inputs, outputs, the dims to bind and how, the ops, and after fusion every kernel and the "
+                "memory plan.\n\n"
+                "Generates no code. Where dims, or inputs that decide branches or shapes, are still to be bound, it "
+                "lists them and prints a command line that compiles, with sizes to be replaced by your own; the exit "
+                "status is 0.",
+    .run = inspectModel,
+    .category = inspectCategory,
+    .examples = "  nncc inspect model.onnx\n"
+                "  nncc inspect model.onnx --shape image=1,3,640,640 --json -o model.json\n",
+    .printsReport = true};
 
 } // namespace nncc

@@ -10,8 +10,7 @@ using namespace llvm;
 
 namespace nncc {
 
-/// A path from the folder above the one that nncc lies in: the installation, or the build tree.
-static std::string besideProgram(StringRef relative) {
+std::string besideProgram(StringRef relative) {
   std::string self = sys::fs::getMainExecutable(nullptr, (void *)&besideProgram);
   SmallString<128> path(sys::path::parent_path(sys::path::parent_path(self)));
   sys::path::append(path, relative);

@@ -9,6 +9,9 @@
 
 namespace nncc {
 
+/// A path from the folder above the one that nncc lies in: the installation, or the build tree.
+std::string besideProgram(llvm::StringRef relative);
+
 /// The interpreter: the one asked for, that of the tests of the repository that nncc was built in, python3 of PATH.
 ///
 /// error  there is none; with what to do

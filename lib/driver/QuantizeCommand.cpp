@@ -22,19 +22,21 @@ using quantize::QuantizeReport;
 using quantize::RangeMethod;
 using quantize::Recipe;
 
-cl::opt<Recipe> recipeOption(
-    "recipe", cl::desc("What becomes integers (default: int8)"), cl::init(Recipe::Int8),
-    cl::values(clEnumValN(Recipe::Int8, "int8", "weights of convolutions and products, and what these read"),
-               clEnumValN(Recipe::Int8Weights, "int8-weights", "weights alone: a quarter of the bytes, float speed")),
-    cl::cat(quantizeCategory()));
+cl::opt<Recipe> recipeOption("recipe", cl::desc("What becomes integers (default: int8)"), cl::init(Recipe::Int8),
+                             namedValues("recipe",
+                                         {clEnumValN(Recipe::Int8, "int8",
+                                                     "weights of convolutions and products, and what these read"),
+                                          clEnumValN(Recipe::Int8Weights, "int8-weights",
+                                                     "weights alone: a quarter of the bytes, float speed")}),
+                             cl::cat(quantizeCategory()));
 enum class Ranges { Best, MinMax, Percentile, Error };
-cl::opt<Ranges>
-    rangesOption("ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
-                 cl::values(clEnumValN(Ranges::Best, "best", "the one of the others by which the outputs err least"),
-                            clEnumValN(Ranges::MinMax, "minmax", "all values seen"),
-                            clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
-                            clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")),
-                 cl::cat(quantizeCategory()));
+cl::opt<Ranges> rangesOption(
+    "ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
+    namedValues("ranges", {clEnumValN(Ranges::Best, "best", "the one of the others by which the outputs err least"),
+                           clEnumValN(Ranges::MinMax, "minmax", "all values seen"),
+                           clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
+                           clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")}),
+    cl::cat(quantizeCategory()));
 cl::list<std::string>
     keepOption("keep",
                cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
@@ -265,18 +267,16 @@ int quantizeModel() {
 } // namespace
 
 const Command quantizeCommand = {
-    "quantize",
-    "write a model of 8-bit integers, by what samples show",
-    "writes a model whose convolutions and products of matrices with constant weights read 8 bits\n\n"
-    "  The result is an ONNX file with QuantizeLinear and DequantizeLinear, which `nncc compile` runs on integers and\n"
-    "  other engines read as well: docs/quantization.md.\n\n"
-    "  examples:\n"
-    "    nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
-    "    nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
-    "    nncc quantize model.onnx --data=samples.npz -o model-w8.onnx --recipe=int8-weights\n",
-    quantizeModel,
-    quantizeCategory,
-    /*takesData=*/false,
-    /*isCompiler=*/false};
+    .name = "quantize",
+    .summary = "write a model of 8-bit integers, by what samples show",
+    .overview = "Writes a model whose convolutions and products of matrices with constant weights read 8 bits.\n\n"
+                "The result is an ONNX file with QuantizeLinear and DequantizeLinear, which `nncc compile` runs on "
+                "integers and other engines read as well: docs/quantization.md.",
+    .run = quantizeModel,
+    .category = quantizeCategory,
+    .isCompiler = false,
+    .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
+                "  nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+                "  nncc quantize model.onnx --data=samples.npz -o model-w8.onnx --recipe=int8-weights\n"};
 
 } // namespace nncc

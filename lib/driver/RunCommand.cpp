@@ -17,9 +17,10 @@ namespace nncc {
 
 namespace {
 
-cl::opt<std::string>
-    outputOption("output", cl::desc("Folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
-                 cl::value_desc("DIR"), cl::cat(runCategory()));
+cl::opt<std::string> outputOption(
+    "output",
+    cl::desc("The same as -o: folder for 0.npy, 1.npy, ... in output order, and outputs.json that names them"),
+    cl::value_desc("DIR"), cl::cat(runCategory()));
 cl::opt<unsigned>
     runsOption("runs",
                cl::desc("How often to run (default: 1), after a run that is not timed; the time shown is the "
@@ -176,10 +177,15 @@ int compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
 }
 
 int runModel() {
-  auto options = sharedOptions(NativeCpu::Detect);
+  auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
   if (!options)
     return 1;
-  settings = {outputOption, checkOption, runsOption, rtolOption, atolOption, seedNumber};
+  settings = {outputOption.empty() ? outputArgument() : outputOption,
+              checkOption,
+              runsOption,
+              rtolOption,
+              atolOption,
+              seedNumber};
   if (settings.runs < 1)
     return reportError("--runs must be at least 1");
   if (!settings.check.empty() && !sys::fs::is_directory(settings.check))
@@ -244,13 +250,15 @@ int runModel() {
 } // namespace
 
 const Command runCommand = {
-    "run",
-    "compile for this machine, run, show the outputs",
-    "compiles a model and runs the emitted object, the same bytes that ship\n\n"
-    "  With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. --cpu=native uses all that\n"
-    "  this machine has.\n",
-    runModel,
-    runCategory,
-    /*takesData=*/true};
+    .name = "run",
+    .summary = "compile for this machine, run, show the outputs",
+    .overview = "Compiles a model and runs the emitted object, the same bytes that ship.\n\n"
+                "With --target=aarch64-linux-gnu on another machine it runs under qemu-aarch64. On this machine it is "
+                "compiled for all that its CPU has; --cpu=x86-64-v3 runs what `compile` ships by default.",
+    .run = runModel,
+    .category = runCategory,
+    .takesData = true,
+    .examples = "  nncc run model.onnx --input image=photo.npy -o outputs\n"
+                "  nncc run model.onnx --input test_data_set_0 --target=aarch64-linux-gnu\n"};
 
 } // namespace nncc

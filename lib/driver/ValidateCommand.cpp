@@ -354,11 +354,17 @@ int validateModel() {
 std::string dataArgument() { return dataOption; }
 
 const Command validateCommand = {
-    "validate", "run a data set, say how far the outputs are from a reference",
-    "runs a model on all samples of a data set and compares its outputs with a reference\n\n"
-    "  The reference is onnxruntime on the same file, unless --reference names another: the model in floats behind a\n"
-    "  quantized one, the right classes, or outputs in files. With --target=aarch64-linux-gnu on another machine the\n"
-    "  model runs under qemu-aarch64. Exit status 2 when a bound of --require is not kept.\n",
-    validateModel, validateCategory};
+    .name = "validate",
+    .summary = "run a data set, say how far the outputs are from a reference",
+    .overview =
+        "Runs a model on all samples of a data set and compares its outputs with a reference.\n\n"
+        "The reference is onnxruntime on the same file, unless --reference names another: the model in floats behind "
+        "a quantized one, the right classes, or outputs in files. With --target=aarch64-linux-gnu on another machine "
+        "the model runs under qemu-aarch64. Exit status 2 when a bound of --require is not kept.",
+    .run = validateModel,
+    .category = validateCategory,
+    .examples = "  nncc validate model.onnx --data=set.npz\n"
+                "  nncc validate quantized.onnx --data=images --reference=float.onnx --require top1=0.99\n",
+    .printsReport = true};
 
 } // namespace nncc

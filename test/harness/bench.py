@@ -33,8 +33,8 @@ def main():
             except models.MissingModel as absent:
                 missing.append(absent)
                 continue
-            for cpu in options.cpu or [None]:
-                flags = [f"--rounds={options.rounds}", *([f"--cpu={cpu}"] if cpu else [])]
+            for cpu in options.cpu or [nncc.SHIPPED_CPU[nncc.X86_64]]:
+                flags = [f"--rounds={options.rounds}", f"--cpu={cpu}"]
                 facts = json.loads(nncc.Nncc(options.nncc).call("bench", path, "--json", *flags).stdout)
                 reached = facts["peak_share"] >= BARS[name]
                 good &= reached

@@ -57,6 +57,10 @@ class Run:
     seconds: float
 
 
+# What `nncc compile` makes code for where no CPU is named; `run` and `bench` would take this machine's.
+SHIPPED_CPU = {X86_64: "x86-64-v3", AARCH64: "generic"}
+
+
 @dataclass
 class Nncc:
     """The program under test, for one target."""
@@ -89,6 +93,8 @@ class Nncc:
         with tempfile.TemporaryDirectory(prefix="nncc-run-") as scratch:
             folder = Path(scratch)
             arguments = ["run", model, *self._common(binds, folder)]
+            if not any(flag.startswith("--cpu") for flag in self.flags):
+                arguments.append(f"--cpu={SHIPPED_CPU[self.target]}")
             for index, (name, value) in enumerate(inputs.items()):
                 np.save(folder / f"input{index}.npy", value)
                 arguments.append(f"--input={name}={folder}/input{index}.npy")

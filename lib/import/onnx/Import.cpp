@@ -168,7 +168,7 @@ private:
     }
     for (const auto &[name, shape] : options.inputShapes)
       if (!names.contains(name))
-        graph.error("--input " + Twine(name) + ": the model has no input of this name",
+        graph.error("there is no input '" + Twine(name) + "', for which a shape or a file is given",
                     inputNames.empty() ? "it has no inputs" : "it has " + llvm::join(inputNames, ", "));
     return !graph.hasErrors();
   }

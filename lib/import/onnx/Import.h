@@ -68,6 +68,16 @@ struct OnnxModelInfo {
   uint64_t weightBytes = 0;
 };
 
+/// An operator that is read.
+struct OnnxOperator {
+  std::string name;
+  std::string domain; ///< empty: ONNX's own
+  std::string family; ///< of docs/operators.md: `Conv`
+};
+
+/// All of them, by family and name.
+std::vector<OnnxOperator> onnxOperators();
+
 /// Imports a model: a module with `func.func @main` at stage N1. Arguments and results carry `nn.name`.
 ///
 /// error   everything that is wrong with the file or the options is reported as MLIR diagnostics located at `path`
