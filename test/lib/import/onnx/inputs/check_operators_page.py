@@ -11,7 +11,7 @@ import sys
 repository = pathlib.Path(sys.argv[1])
 rows = re.findall(r"^\| [A-Z]\w* \|([^|]*)\|", (repository / "docs" / "operators.md").read_text(), re.MULTILINE)
 on_page = {name.strip() for row in rows for name in row.split(",")}
-in_tables = {name for source in (repository / "lib" / "import" / "onnx").glob("*.cpp")
+in_tables = {name for source in (repository / "lib" / "import" / "onnx").glob("*.cpp") if source.name != "Families.cpp"  # names of families
              for name in re.findall(r'\{"([A-Z]\w*)",', source.read_text())}
 for name in sorted(in_tables - on_page):
     print(f"docs/operators.md does not list {name}")
