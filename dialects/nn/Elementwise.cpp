@@ -2,12 +2,28 @@
 // makes; test/harness/fold_against_code.py compares them bit by bit.
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/Evaluate.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/UnaryKind.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace nncc::nn;
+
+// Kinds.h says the numbers of these rows by itself.
+static_assert(kind::abs == UnaryKind::abs && kind::neg == UnaryKind::neg && kind::exp == UnaryKind::exp &&
+              kind::log == UnaryKind::log && kind::sqrt == UnaryKind::sqrt && kind::rsqrt == UnaryKind::rsqrt &&
+              kind::reciprocal == UnaryKind::reciprocal && kind::floor == UnaryKind::floor &&
+              kind::round == UnaryKind::round && kind::logical_not == UnaryKind::logical_not &&
+              kind::tanh == UnaryKind::tanh && kind::sigmoid == UnaryKind::sigmoid &&
+              kind::leaky_relu == UnaryKind::leaky_relu && kind::silu == UnaryKind::silu &&
+              kind::clip == UnaryKind::clip);
+static_assert(kind::add == BinaryKind::add && kind::sub == BinaryKind::sub && kind::mul == BinaryKind::mul &&
+              kind::div == BinaryKind::div && kind::pow == BinaryKind::pow && kind::mod == BinaryKind::mod &&
+              kind::min == BinaryKind::min && kind::max == BinaryKind::max &&
+              kind::logical_and == BinaryKind::logical_and && kind::equal == BinaryKind::equal &&
+              kind::less == BinaryKind::less && kind::less_equal == BinaryKind::less_equal &&
+              kind::greater == BinaryKind::greater && kind::greater_equal == BinaryKind::greater_equal);
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 

@@ -1,7 +1,7 @@
 // Folds per-channel multiplications and additions after a contraction into its weights and bias. Batch normalization
 // is such a pair from import on.
-#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
@@ -77,7 +77,7 @@ struct Affine {
 
   /// Appends an op with constants per channel.
   void append(BinaryOp op, const ConstantReader &constant) {
-    bool isAdd = op.getKind() == BinaryKind::add;
+    bool isAdd = op.getKind() == kind::add;
     for (auto [c, a] : llvm::enumerate(added)) {
       double number = constant.getFloat(constant.size() == 1 ? 0 : c);
       if (isAdd) {
@@ -85,7 +85,7 @@ struct Affine {
         a += std::fabs(number);
         continue;
       }
-      double factor = op.getKind() == BinaryKind::div ? 1 / number : number;
+      double factor = op.getKind() == kind::div ? 1 / number : number;
       scale[c] *= factor;
       shift[c] *= factor;
       a *= std::fabs(factor);
@@ -104,7 +104,7 @@ struct Norms {
 /// in all.
 std::optional<ConstantReader> perChannelOperand(BinaryOp op, Value value, int64_t channels) {
   Value other = op.getLhs() == value ? op.getRhs() : op.getLhs();
-  if (other == value || op.getType() != value.getType() || (op.getKind() == BinaryKind::div && op.getRhs() == value))
+  if (other == value || op.getType() != value.getType() || (op.getKind() == kind::div && op.getRhs() == value))
     return std::nullopt;
   auto reader = ConstantReader::get(other);
   if (!reader || (reader->size() != 1 && (reader->size() != channels || typeOf(other).getShape().back() != channels)))
@@ -121,8 +121,8 @@ void followUsers(Value value, Affine affine, bool mayScale, function_ref<void(co
   while (value.hasOneUse()) {
     Operation *user = *value.user_begin();
     if (auto op = dyn_cast<BinaryOp>(user)) {
-      bool isAdd = op.getKind() == BinaryKind::add;
-      bool isFactor = mayScale && (op.getKind() == BinaryKind::mul || op.getKind() == BinaryKind::div);
+      bool isAdd = op.getKind() == kind::add;
+      bool isFactor = mayScale && (op.getKind() == kind::mul || op.getKind() == kind::div);
       auto constant = isAdd || isFactor ? perChannelOperand(op, value, channels) : std::nullopt;
       if (!constant)
         return;

@@ -1,7 +1,6 @@
 // Finds layer normalization that exporters write out: ReduceMean, Sub, Pow, ReduceMean, Add, Sqrt, Div (, Mul, Add).
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/Origin.h"
-#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Simplify.h"
 
 using namespace mlir;
@@ -12,13 +11,13 @@ namespace {
 
 /// sqrt(mean((x - mean(x))^2) + epsilon) of the same x and axes: its epsilon.
 std::optional<double> deviationOf(Value value, const Centered &centered, SmallVectorImpl<Location> &locations) {
-  auto sum = binaryOf(value, BinaryKind::add);
+  auto sum = binaryOf(value, kind::add);
   auto epsilon = sum ? uniformValue(sum.getRhs()) : std::nullopt;
   auto mean = epsilon ? sum.getLhs().getDefiningOp<ReduceOp>() : ReduceOp();
   if (!mean || mean.getKind() != ReduceKind::mean || mean.getAxes() != ArrayRef<int64_t>(centered.axes))
     return std::nullopt;
   // Simplify has already turned x^2 into x * x.
-  auto square = binaryOf(mean.getInput(), BinaryKind::mul);
+  auto square = binaryOf(mean.getInput(), kind::mul);
   if (!square || square.getLhs() != square.getRhs() || Centered::of(square.getLhs()) != centered)
     return std::nullopt;
   llvm::append_range(locations, std::initializer_list<Location>{square.getLoc(), mean.getLoc(), sum.getLoc()});
@@ -34,10 +33,10 @@ struct NameLayerNorm : OpRewritePattern<BinaryOp> {
     for (bool swapped : {false, true}) {
       Value x = swapped ? op.getRhs() : op.getLhs(), other = swapped ? op.getLhs() : op.getRhs();
       UnaryOp root;
-      if (op.getKind() == BinaryKind::div && !swapped)
-        root = unaryOf(other, UnaryKind::sqrt);
-      else if (op.getKind() == BinaryKind::mul)
-        root = unaryOf(other, UnaryKind::rsqrt);
+      if (op.getKind() == kind::div && !swapped)
+        root = unaryOf(other, kind::sqrt);
+      else if (op.getKind() == kind::mul)
+        root = unaryOf(other, kind::rsqrt);
       auto centered = root ? Centered::of(x) : std::nullopt;
       if (!centered || typeOf(x) != typeOf(op))
         continue;
@@ -61,7 +60,7 @@ struct ScaleLayerNorm : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
     auto norm = op.getLhs().getDefiningOp<LayerNormOp>();
-    bool isScale = op.getKind() == BinaryKind::mul, isBias = op.getKind() == BinaryKind::add;
+    bool isScale = op.getKind() == kind::mul, isBias = op.getKind() == kind::add;
     if (!norm || !norm->hasOneUse() || (!isScale && !isBias) || norm.getBias() || (isScale && norm.getScale()) ||
         op.getType() != norm.getType())
       return rewriter.notifyMatchFailure(op, "no layer normalization to scale or shift");
@@ -89,11 +88,11 @@ struct ScaleLayerNorm : OpRewritePattern<BinaryOp> {
 struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
-    auto product = binaryOf(op.getLhs(), BinaryKind::mul);
-    auto shift = binaryOf(op.getRhs(), BinaryKind::sub);
-    if (op.getKind() != BinaryKind::add || !product || !shift || !isa<FloatType>(typeOf(op).getElementType()))
+    auto product = binaryOf(op.getLhs(), kind::mul);
+    auto shift = binaryOf(op.getRhs(), kind::sub);
+    if (op.getKind() != kind::add || !product || !shift || !isa<FloatType>(typeOf(op).getElementType()))
       return rewriter.notifyMatchFailure(op, "no scaled value with a shift");
-    auto shiftProduct = binaryOf(shift.getRhs(), BinaryKind::mul);
+    auto shiftProduct = binaryOf(shift.getRhs(), kind::mul);
     if (!shiftProduct)
       return rewriter.notifyMatchFailure(op, "no scaled mean");
     for (bool swapped : {false, true}) {
@@ -109,10 +108,10 @@ struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
       if (!llvm::equal(centered.axes, llvm::seq<int64_t>(first, typeOf(x).getRank())))
         continue;
       // s is the reciprocal root, maybe times a scale.
-      UnaryOp root = unaryOf(s, UnaryKind::rsqrt);
+      UnaryOp root = unaryOf(s, kind::rsqrt);
       Value scale;
-      if (auto scaled = root ? BinaryOp() : binaryOf(s, BinaryKind::mul)) {
-        root = unaryOf(scaled.getLhs(), UnaryKind::rsqrt);
+      if (auto scaled = root ? BinaryOp() : binaryOf(s, kind::mul)) {
+        root = unaryOf(scaled.getLhs(), kind::rsqrt);
         scale = scaled.getRhs();
       }
       SmallVector<Location> locations{mean.getLoc()};
@@ -124,8 +123,8 @@ struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
       Value made = LayerNormOp::create(rewriter, location, op.getType(), x, Value(), Value(),
                                        rewriter.getI64IntegerAttr(first), rewriter.getF64FloatAttr(*epsilon));
       if (scale)
-        made = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::mul, made, scale);
-      made = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::add, made, shift.getLhs());
+        made = BinaryOp::create(rewriter, location, op.getType(), kind::mul, made, scale);
+      made = BinaryOp::create(rewriter, location, op.getType(), kind::add, made, shift.getLhs());
       replaceKeepingOrigin(rewriter, op, made);
       return success();
     }
@@ -135,7 +134,7 @@ struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
 } // namespace
 
 std::optional<Centered> Centered::of(Value value) {
-  auto sub = binaryOf(value, BinaryKind::sub);
+  auto sub = binaryOf(value, kind::sub);
   auto mean = sub ? lookThroughExpand(sub.getRhs()).getDefiningOp<ReduceOp>() : ReduceOp();
   if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != sub.getLhs() ||
       sub.getType() != sub.getLhs().getType())

@@ -1,8 +1,7 @@
 // Simplifies reductions, and finds softmax that exporters write out.
-#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/Origin.h"
-#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 
@@ -34,8 +33,8 @@ struct MeanFromSum : OpRewritePattern<BinaryOp> {
     if (!sum || sum.getKind() != ReduceKind::sum || !sum->hasOneUse() || sum.getType() != op.getType() ||
         !isa<FloatType>(typeOf(op).getElementType()) || countOf(sum) == 0)
       return rewriter.notifyMatchFailure(op, "no sum");
-    bool divides = op.getKind() == BinaryKind::div && isUniform(op.getRhs(), countOf(sum));
-    bool multiplies = op.getKind() == BinaryKind::mul && isUniform(op.getRhs(), 1.0 / countOf(sum), kPrecise);
+    bool divides = op.getKind() == kind::div && isUniform(op.getRhs(), countOf(sum));
+    bool multiplies = op.getKind() == kind::mul && isUniform(op.getRhs(), 1.0 / countOf(sum), kPrecise);
     if (!divides && (!multiplies || roundingShows(op)))
       return rewriter.notifyMatchFailure(op, "not over its count, or by a reciprocal whose rounding shows");
     Location location = rewriter.getFusedLoc({sum.getLoc(), op.getLoc()});
@@ -50,7 +49,7 @@ struct SumOfSquares : OpRewritePattern<ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
     bool isMean = op.getKind() == ReduceKind::mean;
-    auto square = binaryOf(op.getInput(), BinaryKind::mul);
+    auto square = binaryOf(op.getInput(), kind::mul);
     auto type = dyn_cast<FloatType>(typeOf(op).getElementType());
     if ((!isMean && op.getKind() != ReduceKind::sum) || !square || square.getLhs() != square.getRhs() ||
         !square->hasOneUse() || !type || (isMean && type.getWidth() < 32))
@@ -64,7 +63,7 @@ struct SumOfSquares : OpRewritePattern<ReduceOp> {
       ConstantBuilder count(RankedTensorType::get(SmallVector<int64_t>(typeOf(op).getRank(), 1), type));
       count.setFloat(0, std::max<int64_t>(countOf(op), 1));
       Value constant = ConstantOp::create(rewriter, location, count.finish(""));
-      sum = BinaryOp::create(rewriter, location, op.getType(), BinaryKind::div, sum, constant);
+      sum = BinaryOp::create(rewriter, location, op.getType(), kind::div, sum, constant);
     }
     replaceKeepingOrigin(rewriter, op, sum);
     return success();
@@ -75,7 +74,7 @@ struct SumOfSquares : OpRewritePattern<ReduceOp> {
 struct L2FromSumOfSquares : OpRewritePattern<UnaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(UnaryOp op, PatternRewriter &rewriter) const override {
-    auto sum = op.getKind() == UnaryKind::sqrt ? op.getInput().getDefiningOp<ReduceOp>() : ReduceOp();
+    auto sum = op.getKind() == kind::sqrt ? op.getInput().getDefiningOp<ReduceOp>() : ReduceOp();
     if (!sum || sum.getKind() != ReduceKind::sum_square || !sum->hasOneUse())
       return rewriter.notifyMatchFailure(op, "no root of a sum of squares");
     Location location = rewriter.getFusedLoc({sum.getLoc(), op.getLoc()});
@@ -89,12 +88,11 @@ struct NameSoftmax : OpRewritePattern<BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(BinaryOp op, PatternRewriter &rewriter) const override {
     Value sumValue;
-    if (op.getKind() == BinaryKind::div)
+    if (op.getKind() == kind::div)
       sumValue = op.getRhs();
-    else if (auto reciprocal = unaryOf(op.getRhs(), UnaryKind::reciprocal);
-             reciprocal && op.getKind() == BinaryKind::mul)
+    else if (auto reciprocal = unaryOf(op.getRhs(), kind::reciprocal); reciprocal && op.getKind() == kind::mul)
       sumValue = reciprocal.getInput();
-    auto exponential = unaryOf(op.getLhs(), UnaryKind::exp);
+    auto exponential = unaryOf(op.getLhs(), kind::exp);
     auto sum = sumValue ? lookThroughExpand(sumValue).getDefiningOp<ReduceOp>() : ReduceOp();
     if (!exponential || !sum || sum.getKind() != ReduceKind::sum || sum.getInput() != exponential.getResult() ||
         sum.getAxes().size() != 1 || !isa<FloatType>(typeOf(op).getElementType()))
@@ -103,7 +101,7 @@ struct NameSoftmax : OpRewritePattern<BinaryOp> {
       return rewriter.notifyMatchFailure(op, "the exponential is needed anyway");
     Value x = exponential.getInput();
     SmallVector<Location> locations{exponential.getLoc(), sum.getLoc(), op.getLoc()};
-    if (auto shifted = binaryOf(x, BinaryKind::sub)) {
+    if (auto shifted = binaryOf(x, kind::sub)) {
       auto most = lookThroughExpand(shifted.getRhs()).getDefiningOp<ReduceOp>();
       if (most && most.getKind() == ReduceKind::max && most.getInput() == shifted.getLhs() &&
           most.getAxes() == sum.getAxes()) {
@@ -124,7 +122,7 @@ struct NameSoftmax : OpRewritePattern<BinaryOp> {
 struct LogOfSoftmax : OpRewritePattern<UnaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(UnaryOp op, PatternRewriter &rewriter) const override {
-    auto softmax = op.getKind() == UnaryKind::log ? op.getInput().getDefiningOp<SoftmaxOp>() : SoftmaxOp();
+    auto softmax = op.getKind() == kind::log ? op.getInput().getDefiningOp<SoftmaxOp>() : SoftmaxOp();
     if (!softmax || softmax.getLog() || !softmax->hasOneUse())
       return rewriter.notifyMatchFailure(op, "no logarithm of a softmax");
     Location location = rewriter.getFusedLoc({softmax.getLoc(), op.getLoc()});

@@ -1,9 +1,8 @@
 // Merges what comes before windows into them (pads, and channels in the other order), and brings windows to forms that
 // have fast kernels.
-#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/Origin.h"
-#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <cmath>
@@ -177,7 +176,7 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
       Value bias = reshapedConstant(rewriter, op.getBias(), {1, 1, 1, outputs});
       if (!bias)
         bias = ReshapeOp::create(rewriter, loc, type({1, 1, 1, outputs}), op.getBias());
-      result = BinaryOp::create(rewriter, loc, op.getType(), BinaryKind::add, result, bias);
+      result = BinaryOp::create(rewriter, loc, op.getType(), kind::add, result, bias);
     }
     replaceKeepingOrigin(rewriter, op, result);
     return success();

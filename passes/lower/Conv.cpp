@@ -1,6 +1,6 @@
 // Loops of convolutions that no kernel generator takes: one output channel of single pixels, and plain loops for other
 // types and targets.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "passes/lower/DotProducts.h"
 #include "passes/lower/Window.h"
 
@@ -8,7 +8,6 @@ using namespace mlir;
 
 namespace nncc {
 
-using Binary = nn::BinaryKind;
 using Values = SmallVector<Value>;
 
 /// Both kinds of convolution; they differ in which input pixel a tap falls on.
@@ -90,13 +89,13 @@ static LogicalResult convolve(KernelLoops &loops, ConvOp op, const WindowDim &h,
                                if (!isLong)
                                  return Values{step(at, carried[0])};
                                Value ofTap = math.widenSum(step(at, zero(element, splat)), element);
-                               return Values{math.binary(Binary::add, carried[0], ofTap, element)};
+                               return Values{math.binary(nn::kind::add, carried[0], ofTap, element)};
                              })[0];
       return math.narrowSum(sum, element);
     };
     auto multiplyAdd = [&](const Cursor &at, Value sum) {
-      Value product = math.binary(Binary::mul, pixels.load(at), weights.load(at), element);
-      return math.binary(Binary::add, sum, product, element);
+      Value product = math.binary(nn::kind::mul, pixels.load(at), weights.load(at), element);
+      return math.binary(nn::kind::add, sum, product, element);
     };
     Value sum;
     if (isDepthwise) {
@@ -115,13 +114,13 @@ static LogicalResult convolve(KernelLoops &loops, ConvOp op, const WindowDim &h,
                             })[0];
         });
         for (int64_t width = piece.lanes; width > 1; width /= 2)
-          partial = math.binary(Binary::add, build.lanes(partial, 0, width / 2),
+          partial = math.binary(nn::kind::add, build.lanes(partial, 0, width / 2),
                                 build.lanes(partial, width / 2, width / 2), element);
-        sum = sum ? math.binary(Binary::add, sum, partial, element) : partial;
+        sum = sum ? math.binary(nn::kind::add, sum, partial, element) : partial;
       }
     }
     if (hasBias)
-      sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);
+      sum = math.binary(nn::kind::add, sum, build.load(nest.accesses[2], row), element);
     loops.finish(nest, row, sum);
   };
   Cursor start;
@@ -169,7 +168,7 @@ static bool dotProducts(KernelLoops &loops, nn::Conv2DOp op) {
     return false;
   dots.forEach([&](const Cursor &at, Value sums) {
     if (op.getBias())
-      sums = build.math.binary(Binary::add, sums, build.load(nest.accesses[2], at), element);
+      sums = build.math.binary(nn::kind::add, sums, build.load(nest.accesses[2], at), element);
     loops.finish(nest, at, sums);
   });
   return true;

@@ -1,6 +1,6 @@
 // Sums stay in registers, one vector for each of eight rows, until their lanes are added up in a tree.
 #include "passes/lower/DotProducts.h"
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -62,7 +62,7 @@ Value DotProducts::sumRows(const Cursor &first, int64_t rows) {
           Value factor = factors[one].load(at);
           for (int64_t row = 0; row < rows; ++row) {
             at.indices[along] = build.add(first.indices[along], build.index(row));
-            Value product = build.math.binary(nn::BinaryKind::mul, factors[many].load(at), factor, element);
+            Value product = build.math.binary(nn::kind::mul, factors[many].load(at), factor, element);
             next.push_back(add(carried[row], product));
           }
           return next;

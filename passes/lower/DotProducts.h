@@ -1,7 +1,7 @@
 // Dot products of rows that are contiguous on both sides.
 #ifndef NNCC_PASSES_LOWER_DOTPRODUCTS_H
 #define NNCC_PASSES_LOWER_DOTPRODUCTS_H
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "passes/lower/Factor.h"
 #include "passes/lower/KernelLoops.h"
 
@@ -30,7 +30,7 @@ private:
   int64_t lanes;
   int depth, along = -1;
 
-  mlir::Value add(mlir::Value a, mlir::Value b) { return build.math.binary(nn::BinaryKind::add, a, b, element); }
+  mlir::Value add(mlir::Value a, mlir::Value b) { return build.math.binary(nn::kind::add, a, b, element); }
   mlir::Value sumRows(const Cursor &first, int64_t rows);
   mlir::Value join(llvm::SmallVector<mlir::Value> sums, int64_t width);
   mlir::Value addPairs(mlir::Value low, mlir::Value high, int64_t count);

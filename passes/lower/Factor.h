@@ -1,7 +1,7 @@
 // An operand of sums of products, as its elements are multiplied.
 #ifndef NNCC_PASSES_LOWER_FACTOR_H
 #define NNCC_PASSES_LOWER_FACTOR_H
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "passes/lower/LoopBuilder.h"
 #include <optional>
 
@@ -16,7 +16,7 @@ public:
 
   mlir::Value load(const Cursor &at) const {
     mlir::Value value = wide(access, at);
-    return zero ? build.math.binary(nn::BinaryKind::sub, value, wide(*zero, at), sumType()) : value;
+    return zero ? build.math.binary(nn::kind::sub, value, wide(*zero, at), sumType()) : value;
   }
 
 private:

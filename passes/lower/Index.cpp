@@ -1,6 +1,6 @@
 // Loops of ops that read or write at indices found in a tensor.
 // An index is a loop without a loop: the last loops of a nest stand for it, and the cursor holds what was read.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -10,7 +10,6 @@ using namespace mlir;
 
 namespace nncc {
 
-using Binary = nn::BinaryKind;
 using Values = SmallVector<Value>;
 
 /// Runs `body` over the first `nest.extents.size() - kept` loops. Vectors run along the last of them when `vectors` is
@@ -205,10 +204,10 @@ static void update(LoopBuilder &build, nn::ScatterReduction reduction, const Acc
                    const Cursor &at) {
   if (reduction == nn::ScatterReduction::replace)
     return build.storeRaw(target, at, build.loadRaw(updates, at));
-  Binary function = reduction == nn::ScatterReduction::add   ? Binary::add
-                    : reduction == nn::ScatterReduction::mul ? Binary::mul
-                    : reduction == nn::ScatterReduction::max ? Binary::max
-                                                             : Binary::min;
+  nn::BinaryKind function = reduction == nn::ScatterReduction::add   ? nn::kind::add
+                            : reduction == nn::ScatterReduction::mul ? nn::kind::mul
+                            : reduction == nn::ScatterReduction::max ? nn::kind::max
+                                                                     : nn::kind::min;
   Value result = build.math.binary(function, build.load(target, at), build.load(updates, at), target.element);
   build.store(target, at, result);
 }
@@ -284,8 +283,8 @@ LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op) {
   walk(loops, nest, 0, &nest.accesses[1], nullptr, [&](const Cursor &at) {
     Value index = build.loadRaw(nest.accesses[0], at);
     auto number = [&](int64_t value) { return build.math.constant(integer, value, at.splat()); };
-    Value isNegative = build.math.binary(Binary::less, index, number(0), integer);
-    Value wrapped = build.math.binary(Binary::add, index, number(depth), integer);
+    Value isNegative = build.math.binary(nn::kind::less, index, number(0), integer);
+    Value wrapped = build.math.binary(nn::kind::add, index, number(depth), integer);
     index = arith::SelectOp::create(b, loc, isNegative, wrapped, index);
     Value position = arith::IndexCastOp::create(b, loc, integer, at.indices[axis]);
     position = build.splat(position, at.lanes);
@@ -297,7 +296,7 @@ LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op) {
           arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get({at.lanes}, integer), steps));
       position = arith::AddIOp::create(b, loc, position, offsets);
     }
-    Value isHot = build.math.binary(Binary::equal, index, position, integer);
+    Value isHot = build.math.binary(nn::kind::equal, index, position, integer);
     build.store(
         nest.accesses[1], at,
         arith::SelectOp::create(b, loc, isHot, build.splat(onValue, at.lanes), build.splat(offValue, at.lanes)));
@@ -334,7 +333,7 @@ LogicalResult lowerTopK(KernelLoops &loops, nn::TopKOp op) {
     if (d != axis)
       outer.push_back(d);
   const Access &x = nest.accesses[0], &values = nest.accesses[1], &positions = nest.accesses[2];
-  Binary better = op.getLargest() ? Binary::greater : Binary::less;
+  nn::BinaryKind better = op.getLargest() ? nn::kind::greater : nn::kind::less;
 
   auto resultAt = [&](const Cursor &row, Value place) {
     Cursor at = row;

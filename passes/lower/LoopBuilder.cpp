@@ -1,6 +1,6 @@
 // Loops, indices, loads and stores; see LoopBuilder.h.
 #include "passes/lower/LoopBuilder.h"
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -437,9 +437,7 @@ Rows::Values Rows::reduce(const Cursor &row, function_ref<Values(int64_t)> initi
 }
 
 Value Rows::sum(const Cursor &row, Type element, function_ref<Value(const Cursor &)> value) {
-  auto add = [&](ValueRange a, ValueRange b) {
-    return Values{build.math.binary(nn::BinaryKind::add, a[0], b[0], element)};
-  };
+  auto add = [&](ValueRange a, ValueRange b) { return Values{build.math.binary(nn::kind::add, a[0], b[0], element)}; };
   SmallVector<Part> parts = partsOf(row);
   auto isLong = [&](const Part &part) { return isa<FloatType>(element) && part.steps() > kLongestPlainSum; };
   bool isAnyLong = llvm::any_of(parts, isLong);
@@ -462,7 +460,7 @@ Value Rows::sum(const Cursor &row, Type element, function_ref<Value(const Cursor
 
 /// The sum of a part in f64.
 Value Rows::sumInBlocks(const Part &part, Type element, function_ref<Value(const Cursor &)> value) {
-  auto add = [&](Value a, Value b) { return build.math.binary(nn::BinaryKind::add, a, b, element); };
+  auto add = [&](Value a, Value b) { return build.math.binary(nn::kind::add, a, b, element); };
   int64_t splat = part.cursor.splat();
   // The innermost loops that together are no longer than a block, and the one around them, which is cut.
   ArrayRef<Level> outer = part.levels, inner;

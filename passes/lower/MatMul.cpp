@@ -1,6 +1,6 @@
 // Loops of matrix multiplication where no kernel generator has a tile for it: dot products of contiguous rows, and
 // plain loops for all other types and targets.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "passes/lower/DotProducts.h"
 
 using namespace mlir;
@@ -8,7 +8,6 @@ using namespace mlir;
 namespace nncc {
 
 LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
-  using Binary = nn::BinaryKind;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   Type element = loops.elementOf(op.getOutput());
@@ -48,7 +47,7 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   if (dots.fits()) {
     dots.forEach([&](const Cursor &at, Value sums) {
       if (hasBias)
-        sums = math.binary(Binary::add, sums, build.load(nest.accesses[2], at), element);
+        sums = math.binary(nn::kind::add, sums, build.load(nest.accesses[2], at), element);
       loops.finish(nest, at, sums);
     });
     return success();
@@ -57,10 +56,10 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
     Value sum = rows.sum(row, element, [&](const Cursor &at) {
-      return math.binary(Binary::mul, left.load(at), right.load(at), element);
+      return math.binary(nn::kind::mul, left.load(at), right.load(at), element);
     });
     if (hasBias)
-      sum = math.binary(Binary::add, sum, build.load(nest.accesses[2], row), element);
+      sum = math.binary(nn::kind::add, sum, build.load(nest.accesses[2], row), element);
     loops.finish(nest, row, sum);
   });
   return success();

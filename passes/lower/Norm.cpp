@@ -1,6 +1,5 @@
 // Loops of layer normalization.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "passes/lower/KernelLoops.h"
 
 using namespace mlir;
@@ -8,7 +7,6 @@ using namespace mlir;
 namespace nncc {
 
 LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
-  using Binary = nn::BinaryKind;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   Type element = loops.elementOf(op.getInput());
@@ -43,26 +41,26 @@ LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op) {
       Value sum = rows.sum(row, element, value);
       int64_t splat = rows.isAlongRow() ? 0 : row.splat();
       // Divided: a row of one number is its own mean, and has no variance.
-      return math.binary(Binary::div, sum, math.constant(element, count, splat), element);
+      return math.binary(nn::kind::div, sum, math.constant(element, count, splat), element);
     };
     Value center = mean([&](const Cursor &at) { return build.load(x, at); });
     auto centered = [&](const Cursor &at) {
-      return math.binary(Binary::sub, build.load(x, at), build.splat(center, at.lanes), element);
+      return math.binary(nn::kind::sub, build.load(x, at), build.splat(center, at.lanes), element);
     };
     // The variance of centered values: the difference of two large sums would cancel.
     Value variance = mean([&](const Cursor &at) {
       Value value = centered(at);
-      return math.binary(Binary::mul, value, value, element);
+      return math.binary(nn::kind::mul, value, value, element);
     });
     int64_t splat = rows.isAlongRow() ? 0 : row.splat();
     Value epsilon = math.constant(element, op.getEpsilon().convertToDouble(), splat);
-    Value factor = math.unary(nn::UnaryKind::rsqrt, math.binary(Binary::add, variance, epsilon, element), element);
+    Value factor = math.unary(nn::kind::rsqrt, math.binary(nn::kind::add, variance, epsilon, element), element);
     rows.each(row, [&](const Cursor &at) {
-      Value value = math.binary(Binary::mul, centered(at), build.splat(factor, at.lanes), element);
+      Value value = math.binary(nn::kind::mul, centered(at), build.splat(factor, at.lanes), element);
       if (scale >= 0)
-        value = math.binary(Binary::mul, value, build.load(nest.accesses[scale], at), element);
+        value = math.binary(nn::kind::mul, value, build.load(nest.accesses[scale], at), element);
       if (bias >= 0)
-        value = math.binary(Binary::add, value, build.load(nest.accesses[bias], at), element);
+        value = math.binary(nn::kind::add, value, build.load(nest.accesses[bias], at), element);
       loops.finish(nest, at, value);
     });
   });

@@ -1,6 +1,5 @@
 // Plain loops of pooling, for types and targets without a kernel generator.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/lower/Window.h"
 #include <limits>
@@ -10,7 +9,6 @@ using namespace mlir;
 namespace nncc {
 
 LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op) {
-  using Binary = nn::BinaryKind;
   using Values = SmallVector<Value>;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
@@ -53,12 +51,12 @@ LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op) {
       at.indices[IW] = iw;
       Value value = build.load(nest.accesses[0], at);
       if (op.getKind() == nn::PoolKind::l2)
-        value = math.binary(Binary::mul, value, value, element);
+        value = math.binary(nn::kind::mul, value, value, element);
       if (isLong)
         value = math.widenSum(value, element);
-      Values next{math.binary(isMax ? Binary::max : Binary::add, carried[0], value, element)};
+      Values next{math.binary(isMax ? nn::kind::max : nn::kind::add, carried[0], value, element)};
       if (countsInside)
-        next.push_back(math.binary(Binary::add, carried[1], one, element));
+        next.push_back(math.binary(nn::kind::add, carried[1], one, element));
       return next;
     });
     Value value = math.narrowSum(result[0], element);
@@ -66,12 +64,12 @@ LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op) {
       Value count = countsInside ? result[1]
                                  : walkWindow(build, paddedH, paddedW, oh, ow, math.constant(element, 0.0),
                                               [&](Value, Value, Value, Value, ValueRange carried) {
-                                                return Values{math.binary(Binary::add, carried[0], one, element)};
+                                                return Values{math.binary(nn::kind::add, carried[0], one, element)};
                                               })[0];
-      value = math.binary(Binary::div, value, build.splat(count, row.lanes), element);
+      value = math.binary(nn::kind::div, value, build.splat(count, row.lanes), element);
     }
     if (op.getKind() == nn::PoolKind::l2)
-      value = math.unary(nn::UnaryKind::sqrt, value, element);
+      value = math.unary(nn::kind::sqrt, value, element);
     loops.finish(nest, row, value);
   };
   Cursor start;

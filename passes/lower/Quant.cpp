@@ -1,6 +1,6 @@
 // The code of quantized values: one element or a vector of them. Nothing here may be contracted or reassociated: what a
 // step is rounded to is part of the op's meaning, on every machine.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -61,7 +61,7 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
       .Case([&](nn::DequantizeOp dequantize) -> Value {
         Type element = elementOf(dequantize.getInput());
         Value difference =
-            binary(nn::BinaryKind::sub, cast(in[0], element, i32), cast(in[2], element, i32), i32, /*fuses=*/false);
+            binary(nn::kind::sub, cast(in[0], element, i32), cast(in[2], element, i32), i32, /*fuses=*/false);
         return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);
       })
       .Case([&](nn::RequantizeOp requantize) {

@@ -1,6 +1,5 @@
 // Loops of reductions, arg max, softmax and running sums.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/lower/KernelLoops.h"
@@ -12,8 +11,6 @@ using namespace mlir;
 namespace nncc {
 
 using Values = Rows::Values;
-using Unary = nn::UnaryKind;
-using Binary = nn::BinaryKind;
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A nest over the dims of `shape` of which `axes` are reduced.
@@ -26,8 +23,8 @@ static Nest makeNest(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
 }
 
 /// Folds the values that `element` gives with one binary function.
-static Value fold(Rows &rows, LoopBuilder &build, const Cursor &row, Type element, Binary function, double initial,
-                  function_ref<Value(const Cursor &)> value) {
+static Value fold(Rows &rows, LoopBuilder &build, const Cursor &row, Type element, nn::BinaryKind function,
+                  double initial, function_ref<Value(const Cursor &)> value) {
   return rows.reduce(
       row, [&](int64_t splat) { return Values{build.math.constant(element, initial, splat)}; },
       [&](const Cursor &at, ValueRange sum) { return Values{build.math.binary(function, sum[0], value(at), element)}; },
@@ -67,45 +64,45 @@ LogicalResult lowerReduce(KernelLoops &loops, nn::ReduceOp op) {
       break;
     case nn::ReduceKind::mean:
       result = sum(load);
-      result = math.binary(Binary::div, result, number(result, count), element);
+      result = math.binary(nn::kind::div, result, number(result, count), element);
       break;
     case nn::ReduceKind::max:
-      result = fold(rows, build, row, element, Binary::max, -kInfinity, load);
+      result = fold(rows, build, row, element, nn::kind::max, -kInfinity, load);
       break;
     case nn::ReduceKind::min:
-      result = fold(rows, build, row, element, Binary::min, kInfinity, load);
+      result = fold(rows, build, row, element, nn::kind::min, kInfinity, load);
       break;
     case nn::ReduceKind::prod:
-      result = fold(rows, build, row, element, Binary::mul, 1, load);
+      result = fold(rows, build, row, element, nn::kind::mul, 1, load);
       break;
     case nn::ReduceKind::l1:
-      result = sum([&](const Cursor &at) { return math.unary(Unary::abs, load(at), element); });
+      result = sum([&](const Cursor &at) { return math.unary(nn::kind::abs, load(at), element); });
       break;
     case nn::ReduceKind::l2:
     case nn::ReduceKind::sum_square:
       result = sum([&](const Cursor &at) {
         Value value = load(at);
-        return math.binary(Binary::mul, value, value, element);
+        return math.binary(nn::kind::mul, value, value, element);
       });
       if (op.getKind() == nn::ReduceKind::l2)
-        result = math.unary(Unary::sqrt, result, element);
+        result = math.unary(nn::kind::sqrt, result, element);
       break;
     case nn::ReduceKind::log_sum:
-      result = math.unary(Unary::log, sum(load), element);
+      result = math.unary(nn::kind::log, sum(load), element);
       break;
     case nn::ReduceKind::log_sum_exp: {
       // The maximum is taken out, so that nothing overflows; an infinite one stays in.
-      Value most = fold(rows, build, row, element, Binary::max, -kInfinity, load);
+      Value most = fold(rows, build, row, element, nn::kind::max, -kInfinity, load);
       if (!isa<FloatType>(element))
         break;
       Value isFinite =
-          math.binary(Binary::less, math.unary(Unary::abs, most, element), number(most, kInfinity), element);
+          math.binary(nn::kind::less, math.unary(nn::kind::abs, most, element), number(most, kInfinity), element);
       Value shift = arith::SelectOp::create(build.builder, build.loc, isFinite, most, number(most, 0));
       Value total = sum([&](const Cursor &at) {
-        Value difference = math.binary(Binary::sub, load(at), build.splat(shift, at.lanes), element);
-        return math.unary(Unary::exp, difference, element);
+        Value difference = math.binary(nn::kind::sub, load(at), build.splat(shift, at.lanes), element);
+        return math.unary(nn::kind::exp, difference, element);
       });
-      result = math.binary(Binary::add, math.unary(Unary::log, total, element), shift, element);
+      result = math.binary(nn::kind::add, math.unary(nn::kind::log, total, element), shift, element);
       break;
     }
     }
@@ -139,8 +136,8 @@ LogicalResult lowerArgReduce(KernelLoops &loops, nn::ArgReduceOp op) {
       return Values{arith::SelectOp::create(b, build.loc, isBetter, value, best[0]),
                     arith::SelectOp::create(b, build.loc, isBetter, position, best[1])};
     };
-    Binary better =
-        isMax ? (takesLast ? Binary::greater_equal : Binary::greater) : (takesLast ? Binary::less_equal : Binary::less);
+    nn::BinaryKind better = isMax ? (takesLast ? nn::kind::greater_equal : nn::kind::greater)
+                                  : (takesLast ? nn::kind::less_equal : nn::kind::less);
     Values best = rows.reduce(
         row,
         [&](int64_t splat) {
@@ -152,9 +149,9 @@ LogicalResult lowerArgReduce(KernelLoops &loops, nn::ArgReduceOp op) {
         },
         [&](ValueRange a, ValueRange c) {
           // Of equal values, the position decides.
-          Value isBetter = math.binary(isMax ? Binary::greater : Binary::less, c[0], a[0], element);
-          Value isEqual = math.binary(Binary::equal, c[0], a[0], element);
-          Value isNearer = math.binary(takesLast ? Binary::greater : Binary::less, c[1], a[1], i32);
+          Value isBetter = math.binary(isMax ? nn::kind::greater : nn::kind::less, c[0], a[0], element);
+          Value isEqual = math.binary(nn::kind::equal, c[0], a[0], element);
+          Value isNearer = math.binary(takesLast ? nn::kind::greater : nn::kind::less, c[1], a[1], i32);
           Value wins =
               arith::OrIOp::create(b, build.loc, isBetter, arith::AndIOp::create(b, build.loc, isEqual, isNearer));
           return choose(wins, a, c[0], c[1]);
@@ -197,9 +194,9 @@ private:
         arith::FastMathFlagsAttr::get(element.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
     return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
   }
-  Value sub(Value a, Value b) { return math.binary(Binary::sub, a, b, element); }
-  Value add(Value a, Value b) { return math.binary(Binary::add, a, b, element); }
-  Value mul(Value a, Value b) { return math.binary(Binary::mul, a, b, element); }
+  Value sub(Value a, Value b) { return math.binary(nn::kind::sub, a, b, element); }
+  Value add(Value a, Value b) { return math.binary(nn::kind::add, a, b, element); }
+  Value mul(Value a, Value b) { return math.binary(nn::kind::mul, a, b, element); }
   Value exponential(Value shifted) {
     ImplicitLocOpBuilder b(build.loc, build.builder);
     return expOfNonPositive({&b, shifted}).value;
@@ -233,7 +230,7 @@ private:
           exponentials.push_back(exponential(value));
           sum = sum ? add(sum, exponentials.back()) : exponentials.back();
         }
-        Value last = math.unary(isLog ? Unary::log : Unary::reciprocal, sum, element);
+        Value last = math.unary(isLog ? nn::kind::log : nn::kind::reciprocal, sum, element);
         for (auto [value, exponential] : llvm::zip(values, exponentials))
           value = isLog ? sub(value, last) : mul(exponential, last);
         build.storeGroups(y, at, axis, values);
@@ -262,7 +259,7 @@ private:
           build.store(y, at, value);
         return value;
       });
-      Value last = math.unary(isLog ? Unary::log : Unary::reciprocal, sum, element);
+      Value last = math.unary(isLog ? nn::kind::log : nn::kind::reciprocal, sum, element);
       rows.each(row, [&](const Cursor &at) {
         Value value =
             isLog ? sub(shifted(at), build.splat(last, at.lanes))
@@ -321,7 +318,7 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
                  Cursor at = row;
                  if (axis >= 0)
                    at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - 1), i) : i;
-                 Value next = math.binary(Binary::add, sum[0], widen(build.load(x, at)), element);
+                 Value next = math.binary(nn::kind::add, sum[0], widen(build.load(x, at)), element);
                  build.store(y, at, narrow(op.getExclusive() ? sum[0] : next));
                  return Values{next};
                });
@@ -342,7 +339,7 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
         at.indices[axis] = op.getReverse() ? build.sub(build.index(extent - lanes), i) : i;
         Value sums = build.load(x, at);
         if (lanes == 1) {
-          Value next = math.binary(Binary::add, before[0], widen(sums), element);
+          Value next = math.binary(nn::kind::add, before[0], widen(sums), element);
           build.store(y, at, narrow(op.getExclusive() ? before[0] : next));
           return Values{next};
         }
@@ -357,9 +354,9 @@ LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op) {
         };
         Value zeros = math.constant(element, 0.0, lanes);
         for (int64_t distance = 1; distance < lanes; distance *= 2)
-          sums = math.binary(Binary::add, sums, shifted(sums, zeros, distance), element);
+          sums = math.binary(nn::kind::add, sums, shifted(sums, zeros, distance), element);
         Value base = build.splat(before[0], lanes);
-        Value next = math.binary(Binary::add, widen(sums), base, element);
+        Value next = math.binary(nn::kind::add, widen(sums), base, element);
         build.store(y, at, narrow(op.getExclusive() ? shifted(next, base, 1) : next));
         return Values{build.lanes(next, op.getReverse() ? 0 : lanes - 1, 1)};
       })[0];

@@ -1,7 +1,6 @@
 // Loops of resizing. Positions and weights follow from the shapes: they are computed here, in double, and become
 // tables.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/lower/ConstantTable.h"
@@ -152,7 +151,6 @@ Periods periodsOf(const AxisTaps &axis) {
 } // namespace
 
 LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
-  using Binary = nn::BinaryKind;
   LoopBuilder &build = loops.build;
   ScalarMath &math = build.math;
   OpBuilder &b = build.builder;
@@ -239,7 +237,7 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
   };
   auto store = [&](const Cursor &at, Value value) {
     if (isInteger && !isNearest)
-      value = math.cast(math.unary(nn::UnaryKind::round, value, weightType), weightType, element, /*saturate=*/true);
+      value = math.cast(math.unary(nn::kind::round, value, weightType), weightType, element, /*saturate=*/true);
     for (auto [number, table] : llvm::enumerate(tables)) {
       if (!table.hasOutside)
         continue;
@@ -269,7 +267,7 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
         Value weight = isNearest ? Value() : entry(tables[number].weights, number, tap, here);
         here.indices[rank + number] = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
         Value value = combine(number + 1, here);
-        return isNearest ? value : math.binary(Binary::mul, value, build.splat(weight, at.lanes), weightType);
+        return isNearest ? value : math.binary(nn::kind::mul, value, build.splat(weight, at.lanes), weightType);
       };
       if (axis.taps > kMostUnrolledTaps)
         return build.loop(build.index(0), build.index(axis.taps), 1, math.constant(weightType, 0.0, at.splat()),
@@ -277,12 +275,12 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
                             Cursor inside = here;
                             inside.indices[firstTap + number] = tap;
                             return SmallVector<Value>{
-                                math.binary(Binary::add, sum[0], weighted(inside, 0), weightType)};
+                                math.binary(nn::kind::add, sum[0], weighted(inside, 0), weightType)};
                           })[0];
       Value sum;
       for (int64_t tap = 0; tap < axis.taps; ++tap) {
         Value value = weighted(here, tap);
-        sum = sum ? math.binary(Binary::add, sum, value, weightType) : value;
+        sum = sum ? math.binary(nn::kind::add, sum, value, weightType) : value;
       }
       return sum;
     };
@@ -374,8 +372,8 @@ LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op) {
               Value value = combine(number + 1, here);
               if (isNearest)
                 return value;
-              value = math.binary(Binary::mul, value, weight, weightType);
-              sum = sum ? math.binary(Binary::add, sum, value, weightType) : value;
+              value = math.binary(nn::kind::mul, value, weight, weightType);
+              sum = sum ? math.binary(nn::kind::add, sum, value, weightType) : value;
             }
             return sum;
           };

@@ -1,7 +1,6 @@
 // Attention and what stands around it, written out: products, masks and softmax are ops of other families.
 // ONNX Attention-25, RotaryEmbedding-23, LinearAttention-27, FlexAttention-1 of ai.onnx.preview.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -67,7 +66,7 @@ bool checkOperands(Node &node, const Operands &of) {
 /// Scores [B, H, S, T] of all keys for all queries. Queries are scaled before the product, whose sums may not fit half
 /// floats otherwise.
 Value scoresOf(Node &node, const Operands &of, double scale) {
-  Value q = node.binary(BinaryKind::mul, of.q, node.scalar(scale, of.q));
+  Value q = node.binary(kind::mul, of.q, node.scalar(scale, of.q));
   q = node.reshape(q, of.grouped(shapeOf(of.q)[3]));
   Value product = node.make<MatMulOp>(q, of.k, Value(), /*transposeB=*/true);
   return node.reshape(product, {of.batch(), of.heads(), of.queries(), of.keys()});
@@ -141,23 +140,23 @@ Value allowedKeys(Node &node, const Sight &sight) {
   Value valid, allowed;
   if (sight.valid)
     valid = node.cast(node.reshape(sight.valid, {shapeOf(sight.valid)[0], 1, 1, 1}), i32);
-  Value offset = valid ? node.binary(BinaryKind::sub, valid, node.scalar(sight.queries, valid))
+  Value offset = valid ? node.binary(kind::sub, valid, node.scalar(sight.queries, valid))
                        : node.constant({sight.past}, {1, 1}, i32);
-  Value position = node.binary(BinaryKind::add, query, offset);
+  Value position = node.binary(kind::add, query, offset);
   auto require = [&](BinaryKind kind, Value bound) {
     Value condition = node.binary(kind, key, bound);
-    allowed = allowed ? node.binary(BinaryKind::logical_and, allowed, condition) : condition;
+    allowed = allowed ? node.binary(kind::logical_and, allowed, condition) : condition;
   };
-  auto shifted = [&](int64_t by) { return node.binary(BinaryKind::add, position, node.scalar(by, position)); };
+  auto shifted = [&](int64_t by) { return node.binary(kind::add, position, node.scalar(by, position)); };
   if (sight.isCausal)
-    require(BinaryKind::less_equal, position);
+    require(kind::less_equal, position);
   // No window is wider than all keys.
   if (sight.left >= 0)
-    require(BinaryKind::greater_equal, shifted(-std::min(sight.left, sight.keys + sight.queries)));
+    require(kind::greater_equal, shifted(-std::min(sight.left, sight.keys + sight.queries)));
   if (sight.right >= 0)
-    require(BinaryKind::less_equal, shifted(std::min(sight.right, sight.keys + sight.queries)));
+    require(kind::less_equal, shifted(std::min(sight.right, sight.keys + sight.queries)));
   if (valid)
-    require(BinaryKind::less, valid);
+    require(kind::less, valid);
   return allowed;
 }
 
@@ -183,7 +182,7 @@ Value biasOf(Node &node, Value mask, const Sight &sight, Type type) {
   Value allowed = allowedKeys(node, sight);
   bool isBool = mask && elementOf(mask).isInteger(1);
   if (isBool)
-    allowed = allowed ? node.binary(BinaryKind::logical_and, allowed, mask) : mask;
+    allowed = allowed ? node.binary(kind::logical_and, allowed, mask) : mask;
   Value bias;
   if (allowed) {
     SmallVector<int64_t> ones(rankOf(allowed), 1);
@@ -193,7 +192,7 @@ Value biasOf(Node &node, Value mask, const Sight &sight, Type type) {
   if (!mask || isBool)
     return bias;
   Value added = node.cast(mask, type);
-  return bias ? node.binary(BinaryKind::add, added, bias) : added;
+  return bias ? node.binary(kind::add, added, bias) : added;
 }
 
 /// Softmax over keys; 0 for a query that sees none, which is told by the bias.
@@ -206,7 +205,7 @@ Value probabilitiesOf(Node &node, Value scores, Value bias, bool isNeverEmpty) {
   Value best = node.reduce(ReduceKind::max, bias, {rankOf(bias) - 1});
   if (!best)
     return {};
-  Value isBlind = node.binary(BinaryKind::equal, best, node.scalar(-std::numeric_limits<double>::infinity(), best));
+  Value isBlind = node.binary(kind::equal, best, node.scalar(-std::numeric_limits<double>::infinity(), best));
   return node.select(isBlind, node.scalar(0, result), result);
 }
 
@@ -264,7 +263,7 @@ void importAttention(Node &node) {
   Value scores = scoresOf(node, of, scale), shown = scores;
   if (softcap > 0 && scores) {
     Value cap = node.scalar(softcap, scores);
-    scores = node.binary(BinaryKind::mul, node.unary(UnaryKind::tanh, node.binary(BinaryKind::div, scores, cap)), cap);
+    scores = node.binary(kind::mul, node.unary(kind::tanh, node.binary(kind::div, scores, cap)), cap);
   }
   shown = mode == 1 ? scores : shown;
   bias = node.toRank(bias, 4);
@@ -272,7 +271,7 @@ void importAttention(Node &node) {
     return node.error("attn_mask has the shape " + describeShape(node.shape(3)) + ", which does not broadcast to " +
                       describeShape(shapeOf(scores)));
   if (bias)
-    scores = node.binary(BinaryKind::add, scores, bias);
+    scores = node.binary(kind::add, scores, bias);
   shown = mode == 2 ? scores : shown;
   Value probabilities = probabilitiesOf(node, node.cast(scores, precise), bias,
                                         !node.hasInput(3) && !node.failed() && sight.isNeverEmpty());
@@ -363,7 +362,7 @@ private:
   /// One step of a tensor [B, H, T, ...]: [B, H, 1, ...].
   Value at(Value x, int64_t t) { return node.slice(x, 2, t, 1); }
   Value times(Value a, Value b) { return node.make<MatMulOp>(a, b, Value(), false); }
-  Value mul(Value a, Value b) { return node.binary(BinaryKind::mul, a, b); }
+  Value mul(Value a, Value b) { return node.binary(kind::mul, a, b); }
 
   void readAttributes() {
     node.ignore({"chunk_size"}); // how others cut the work
@@ -415,10 +414,10 @@ private:
   Value next(Value state, int64_t t) {
     Value key = at(of.k, t), value = at(of.v, t);
     if (decay) // one factor for each row of the state
-      state = mul(state, node.transpose(node.unary(UnaryKind::exp, at(decay, t)), {0, 1, 3, 2}));
+      state = mul(state, node.transpose(node.unary(kind::exp, at(decay, t)), {0, 1, 3, 2}));
     if (beta)
-      value = mul(at(beta, t), node.binary(BinaryKind::sub, value, times(key, state)));
-    return node.binary(BinaryKind::add, state, mul(node.transpose(key, {0, 1, 3, 2}), value));
+      value = mul(at(beta, t), node.binary(kind::sub, value, times(key, state)));
+    return node.binary(kind::add, state, mul(node.transpose(key, {0, 1, 3, 2}), value));
   }
 
   Value read(Value state, int64_t t) {
@@ -467,9 +466,9 @@ Value rotate(Node &node, Value x, const Rotation &by) {
     first = node.slice(turning, last, 0, half);
     second = node.slice(turning, last, half, half);
   }
-  auto mul = [&](Value a, Value b) { return node.binary(BinaryKind::mul, a, b); };
-  Value real = node.binary(BinaryKind::sub, mul(first, cos), mul(second, sin));
-  Value imaginary = node.binary(BinaryKind::add, mul(first, sin), mul(second, cos));
+  auto mul = [&](Value a, Value b) { return node.binary(kind::mul, a, b); };
+  Value real = node.binary(kind::sub, mul(first, cos), mul(second, sin));
+  Value imaginary = node.binary(kind::add, mul(first, sin), mul(second, cos));
   Value turned = node.concat({real, imaginary}, by.isInterleaved ? last + 1 : last);
   turned = node.reshape(turned, whole);
   return by.dims == size ? turned : node.concat({turned, node.slice(x, last, by.dims, size - by.dims)}, last);

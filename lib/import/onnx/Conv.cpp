@@ -1,6 +1,5 @@
 // Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -135,7 +134,7 @@ void importFusedConv(Node &node) {
     Value added = node.toImage(node.input(3));
     if (added && shapeOf(added) != shapeOf(result))
       return node.error("input 3 has the shape " + describeShape(node.shape(3)) + ", which is not the result's");
-    result = node.binary(BinaryKind::add, result, added);
+    result = node.binary(kind::add, result, added);
   }
   node.set(0, node.fromImage(activateAsFused(node, result), node.rank(0), 0));
 }
@@ -161,7 +160,7 @@ void importCausalConvWithState(Node &node) {
       node.make<Conv2DOp>(node.toImage(x), toFilter(node, node.input(1)), node.input(2), ArrayRef<int64_t>{1, 1},
                           ArrayRef<int64_t>{0, 0, 0, 0}, ArrayRef<int64_t>{1, 1}, channels);
   if (activation != "none")
-    result = node.unary(UnaryKind::silu, result);
+    result = node.unary(kind::silu, result);
   node.set(0, node.fromImage(result, 3, 0));
   node.set(1, node.slice(x, 2, length, taps - 1));
 }

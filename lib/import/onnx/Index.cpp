@@ -1,5 +1,5 @@
 // Operators that read or write where a tensor of indices says: gathers, scatters, OneHot, TopK.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 
@@ -254,8 +254,8 @@ void importReverseSequence(Node &node) {
   if (!lengths)
     return;
   Value step = countAlong(node, x, time);
-  Value mirrored = node.binary(BinaryKind::sub, node.binary(BinaryKind::sub, lengths, node.scalar(1, lengths)), step);
-  Value from = node.select(node.binary(BinaryKind::less, step, lengths), mirrored, step);
+  Value mirrored = node.binary(kind::sub, node.binary(kind::sub, lengths, node.scalar(1, lengths)), step);
+  Value from = node.select(node.binary(kind::less, step, lengths), mirrored, step);
   node.set(0, node.make<GatherElementsOp>(x, node.expand(from, shapeOf(x)), time));
 }
 
@@ -279,9 +279,9 @@ void importTensorScatter(Node &node) {
                       describeShape(shapeOf(cache)) + " along axis " + Twine(axis));
   Value at = countAlong(node, update, axis);
   if (node.hasInput(2))
-    at = node.binary(BinaryKind::add, perRow(node, 2, cache, 0), at);
+    at = node.binary(kind::add, perRow(node, 2, cache, 0), at);
   if (mode == "circular" && at)
-    at = node.binary(BinaryKind::mod, at, node.scalar(shapeOf(cache)[axis], at));
+    at = node.binary(kind::mod, at, node.scalar(shapeOf(cache)[axis], at));
   if (at)
     node.set(0, node.makeTyped<ScatterElementsOp>(cache.getType(), ScatterReduction::replace, cache,
                                                   node.expand(at, shapeOf(update)), update, axis));

@@ -1,6 +1,6 @@
 // See InputFormat.h.
 #include "lib/import/onnx/InputFormat.h"
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
 #include "lib/import/onnx/Elements.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -243,8 +243,8 @@ Value InputFormat::convert(OpBuilder &b, Location location, Value memory, Ranked
     Value operand = ConstantOp::create(b, location, import::makeElements(constant));
     x = BinaryOp::create(b, location, x.getType(), kind, x, operand);
   };
-  apply(BinaryKind::sub, mean);
-  apply(BinaryKind::mul, scale);
+  apply(kind::sub, mean);
+  apply(kind::mul, scale);
   castTo(element);
 
   if (isReversed) {

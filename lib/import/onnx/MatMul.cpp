@@ -1,5 +1,5 @@
 // Matrix products: MatMul, Gemm, Einsum of two operands, integer products.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -106,7 +106,7 @@ Value gemm(Node &node) {
   Type type = elementOf(a), wide = alpha == 1 && beta == 1 ? type : wideType(type);
   if (c && beta != 1) {
     c = node.cast(c, wide);
-    c = node.binary(BinaryKind::mul, c, node.scalar(beta, c));
+    c = node.binary(kind::mul, c, node.scalar(beta, c));
   }
   // A bias per column belongs to the product; anything else is added behind it.
   Value bias;
@@ -117,9 +117,9 @@ Value gemm(Node &node) {
   }
   Value result = node.cast(node.make<MatMulOp>(a, b, bias, transB), wide);
   if (result && alpha != 1)
-    result = node.binary(BinaryKind::mul, result, node.scalar(alpha, result));
+    result = node.binary(kind::mul, result, node.scalar(alpha, result));
   if (result && c)
-    result = node.binary(BinaryKind::add, result, node.cast(c, wide));
+    result = node.binary(kind::add, result, node.cast(c, wide));
   result = node.cast(result, type);
   if (result && rankOf(result) != 2) {
     node.error("C has more dims than the product");
@@ -154,7 +154,7 @@ void importFusedMatMul(Node &node) {
   if (alpha != 1 && product) {
     Type type = elementOf(product);
     product = node.cast(product, wideType(type));
-    product = node.cast(node.binary(BinaryKind::mul, product, node.scalar(alpha, product)), type);
+    product = node.cast(node.binary(kind::mul, product, node.scalar(alpha, product)), type);
   }
   node.set(0, product);
 }

@@ -1,7 +1,6 @@
 // Normalizations, in f32 at least: squares and sums of halves leave their range. Those over a batch's statistics are
 // written out; layer normalization is an op of its own.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>
@@ -38,8 +37,8 @@ bool checkParameters(Node &node, int64_t groups = 0) {
 
 /// sqrt(variance + epsilon)
 Value deviation(Node &node, Value variance, double epsilon) {
-  Value shifted = node.binary(BinaryKind::add, variance, variance ? node.scalar(epsilon, variance) : Value());
-  return node.unary(UnaryKind::sqrt, shifted);
+  Value shifted = node.binary(kind::add, variance, variance ? node.scalar(epsilon, variance) : Value());
+  return node.unary(kind::sqrt, shifted);
 }
 
 /// A tensor less its mean over some axes, and its variance.
@@ -48,8 +47,8 @@ struct Statistics {
 
   Statistics(Node &node, Value x, ArrayRef<int64_t> axes) {
     mean = node.reduce(ReduceKind::mean, x, axes);
-    centered = node.binary(BinaryKind::sub, x, mean);
-    variance = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, centered, centered), axes);
+    centered = node.binary(kind::sub, x, mean);
+    variance = node.reduce(ReduceKind::mean, node.binary(kind::mul, centered, centered), axes);
   }
 };
 
@@ -70,9 +69,9 @@ void setStatistics(Node &node, const Statistics &batch, Value runningMean, Value
     auto [ofBatch, running] = pair;
     if (!ofBatch || !running)
       return;
-    Value kept = node.binary(BinaryKind::mul, running, node.scalar(momentum, running));
-    Value fresh = node.binary(BinaryKind::mul, ofBatch, node.scalar(1 - momentum, ofBatch));
-    Value next = node.binary(BinaryKind::add, kept, fresh);
+    Value kept = node.binary(kind::mul, running, node.scalar(momentum, running));
+    Value fresh = node.binary(kind::mul, ofBatch, node.scalar(1 - momentum, ofBatch));
+    Value next = node.binary(kind::add, kept, fresh);
     for (auto [output, value] : {std::pair<size_t, Value>(1 + i, next), {3 + i, ofBatch}})
       node.set(output, node.cast(node.reshape(value, node.shape(3)), node.type(3 + i).getElementType()));
   }
@@ -106,12 +105,12 @@ void importBatchNormalization(Node &node) {
     axes.erase(axes.begin() + 1);
     Statistics batch(node, x, axes);
     setStatistics(node, batch, mean, variance, momentum);
-    Value factor = node.binary(BinaryKind::div, scale, deviation(node, batch.variance, epsilon));
-    result = node.binary(BinaryKind::add, node.binary(BinaryKind::mul, batch.centered, factor), bias);
+    Value factor = node.binary(kind::div, scale, deviation(node, batch.variance, epsilon));
+    result = node.binary(kind::add, node.binary(kind::mul, batch.centered, factor), bias);
   } else {
-    Value factor = node.binary(BinaryKind::div, scale, deviation(node, variance, epsilon));
-    Value offset = node.binary(BinaryKind::sub, bias, node.binary(BinaryKind::mul, mean, factor));
-    result = node.binary(BinaryKind::add, node.binary(BinaryKind::mul, x, factor), offset);
+    Value factor = node.binary(kind::div, scale, deviation(node, variance, epsilon));
+    Value offset = node.binary(kind::sub, bias, node.binary(kind::mul, mean, factor));
+    result = node.binary(kind::add, node.binary(kind::mul, x, factor), offset);
   }
   node.set(0, node.cast(result, node.type(0).getElementType()));
 }
@@ -119,7 +118,7 @@ void importBatchNormalization(Node &node) {
 /// (x - mean) / sqrt(variance + epsilon) over some axes.
 Value normalize(Node &node, Value x, ArrayRef<int64_t> axes, double epsilon) {
   Statistics of(node, x, axes);
-  return node.binary(BinaryKind::div, of.centered, deviation(node, of.variance, epsilon));
+  return node.binary(kind::div, of.centered, deviation(node, of.variance, epsilon));
 }
 
 void importInstanceNormalization(Node &node) {
@@ -131,8 +130,8 @@ void importInstanceNormalization(Node &node) {
   int64_t rank = rankOf(x);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rank));
   auto parameter = [&](size_t i) { return node.cast(perChannel(node, node.input(i), rank), elementOf(x)); };
-  Value scaled = node.binary(BinaryKind::mul, normalize(node, x, axes, epsilon), parameter(1));
-  node.set(0, node.cast(node.binary(BinaryKind::add, scaled, parameter(2)), node.type(0).getElementType()));
+  Value scaled = node.binary(kind::mul, normalize(node, x, axes, epsilon), parameter(1));
+  node.set(0, node.cast(node.binary(kind::add, scaled, parameter(2)), node.type(0).getElementType()));
 }
 
 /// Scale and bias have one value per group until opset 20, one per channel since.
@@ -157,7 +156,7 @@ void importGroupNormalization(Node &node) {
       parameter = node.expand(node.reshape(parameter, {groups, 1}), {groups, channels / groups});
       parameter = node.reshape(parameter, {channels});
     }
-    result = node.binary(i == 1 ? BinaryKind::mul : BinaryKind::add, result, perChannel(node, parameter, shape.size()));
+    result = node.binary(i == 1 ? kind::mul : kind::add, result, perChannel(node, parameter, shape.size()));
   }
   node.set(0, node.cast(result, node.type(0).getElementType()));
 }
@@ -185,7 +184,7 @@ void importLayerNormalization(Node &node) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
   Statistics of(node, node.cast(x, wideType(elementOf(x))), axes);
   node.set(1, node.cast(of.mean, stashType));
-  node.set(2, node.cast(node.unary(UnaryKind::reciprocal, deviation(node, of.variance, epsilon)), stashType));
+  node.set(2, node.cast(node.unary(kind::reciprocal, deviation(node, of.variance, epsilon)), stashType));
 }
 
 /// x / sqrt(mean of squares over the dims from `axis` on + epsilon) * scale
@@ -195,9 +194,9 @@ Value normalizeByRoot(Node &node, Value x, Value scale, int64_t axis, double eps
   Type type = elementOf(x);
   x = node.cast(x, wideType(type));
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
-  Value square = node.reduce(ReduceKind::mean, node.binary(BinaryKind::mul, x, x), axes);
-  Value normalized = node.binary(BinaryKind::div, x, deviation(node, square, epsilon));
-  return node.cast(node.binary(BinaryKind::mul, normalized, node.cast(scale, elementOf(x))), type);
+  Value square = node.reduce(ReduceKind::mean, node.binary(kind::mul, x, x), axes);
+  Value normalized = node.binary(kind::div, x, deviation(node, square, epsilon));
+  return node.cast(node.binary(kind::mul, normalized, node.cast(scale, elementOf(x))), type);
 }
 
 /// Also SimplifiedLayerNormalization, the name that onnxruntime gave it before it was ONNX's.
@@ -217,9 +216,9 @@ void importSkipNormalization(Node &node, bool isSimple) {
     if (!node.requireFloat(i) || !node.requireRank(i, 1, 3))
       return;
   Value beta = isSimple ? Value() : node.input(3), bias = node.input(isSimple ? 3 : 4);
-  Value sum = node.binary(BinaryKind::add, node.input(0), node.input(1));
+  Value sum = node.binary(kind::add, node.input(0), node.input(1));
   if (bias)
-    sum = node.binary(BinaryKind::add, sum, bias);
+    sum = node.binary(kind::add, sum, bias);
   if (!sum)
     return;
   if (shapeOf(sum) != node.shape(0))
@@ -240,10 +239,10 @@ void importMeanVarianceNormalization(Node &node) {
     return;
   Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   Statistics of(node, x, node.axes(raw, rankOf(x)));
-  Value root = node.unary(UnaryKind::sqrt, of.variance);
+  Value root = node.unary(kind::sqrt, of.variance);
   // The epsilon of the function body in ONNX's definition.
-  Value divisor = node.binary(BinaryKind::add, root, node.scalar(1e-9f, root));
-  node.set(0, node.cast(node.binary(BinaryKind::div, of.centered, divisor), node.type(0).getElementType()));
+  Value divisor = node.binary(kind::add, root, node.scalar(1e-9f, root));
+  node.set(0, node.cast(node.binary(kind::div, of.centered, divisor), node.type(0).getElementType()));
 }
 
 /// x / (bias + alpha / size * (sum of squares over neighbouring channels)) ^ beta.
@@ -260,17 +259,17 @@ void importLRN(Node &node) {
   Value x = node.cast(node.input(0), wideType(node.type(0).getElementType()));
   SmallVector<int64_t> shape(shapeOf(x));
   Value square =
-      node.reshape(node.binary(BinaryKind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
+      node.reshape(node.binary(kind::mul, x, x), {shape[0], shape[1], 1, product(ArrayRef(shape).drop_front(2))});
   int64_t before = (size - 1) / 2, after = size - 1 - before, most = std::max<int64_t>(0, shape[1] - 1);
   SmallVector<int64_t> pads{std::min(before, most), 0, std::min(after, most), 0};
   SmallVector<int64_t> kernel{pads[0] + 1 + pads[2], 1}, ones{1, 1}, none{0, 0};
   Value mean = node.make<Pool2DOp>(PoolKind::average, square, kernel, ones, pads, ones, none, true);
   if (!mean)
     return;
-  Value scaled = node.binary(BinaryKind::mul, mean, node.scalar(alpha * kernel[0] / size, mean));
-  Value base = node.binary(BinaryKind::add, scaled, node.scalar(bias, mean));
-  Value divisor = node.reshape(node.binary(BinaryKind::pow, base, node.scalar(beta, mean)), shape);
-  node.set(0, node.cast(node.binary(BinaryKind::div, x, divisor), node.type(0).getElementType()));
+  Value scaled = node.binary(kind::mul, mean, node.scalar(alpha * kernel[0] / size, mean));
+  Value base = node.binary(kind::add, scaled, node.scalar(bias, mean));
+  Value divisor = node.reshape(node.binary(kind::pow, base, node.scalar(beta, mean)), shape);
+  node.set(0, node.cast(node.binary(kind::div, x, divisor), node.type(0).getElementType()));
 }
 
 /// x / norm, and 0 where the norm is 0.
@@ -285,9 +284,9 @@ void importLpNormalization(Node &node) {
   if (!norm)
     return;
   // Zero over infinity is zero.
-  Value isZero = node.binary(BinaryKind::equal, norm, node.scalar(0, norm));
+  Value isZero = node.binary(kind::equal, norm, node.scalar(0, norm));
   Value divisor = node.select(isZero, node.scalar(std::numeric_limits<double>::infinity(), norm), norm);
-  node.set(0, node.cast(node.binary(BinaryKind::div, x, divisor), node.type(0).getElementType()));
+  node.set(0, node.cast(node.binary(kind::div, x, divisor), node.type(0).getElementType()));
 }
 
 const OpEntry kOps[] = {

@@ -1,6 +1,5 @@
 // Pooling: windows become nn.pool2d on NHWC, global pools become reductions.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Window.h"
@@ -62,7 +61,7 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
         position = node.expand(here, out);
         continue;
       }
-      Value isLarger = node.binary(BinaryKind::greater, tap, best);
+      Value isLarger = node.binary(kind::greater, tap, best);
       position = node.select(isLarger, here, position);
       best = node.select(isLarger, tap, best);
     }
@@ -70,7 +69,7 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
   for (int64_t i = 0; i < x[0] * x[1]; ++i)
     images.push_back(i * x[2] * x[3]);
   Value base = node.constant(images, {x[0], x[1], 1, 1}, node.builder.getI64Type());
-  Value result = node.binary(BinaryKind::add, position, base);
+  Value result = node.binary(kind::add, position, base);
   if (node.rank(0) == 3 && result)
     out.erase(out.begin() + 2);
   node.set(1, node.reshape(result, out));
@@ -116,15 +115,15 @@ void importPowerPool(Node &node, int64_t p) {
   if (window.overhang != SmallVector<int64_t>{0, 0})
     return node.error("p " + Twine(p) + " with windows that end behind the input (ceil_mode) is not supported",
                       "nncc supports p = 2 there");
-  Value size = node.unary(UnaryKind::abs, node.toImage(node.input(0)));
+  Value size = node.unary(kind::abs, node.toImage(node.input(0)));
   if (p > 1 && size)
-    size = node.binary(BinaryKind::pow, size, node.scalar(p, size));
+    size = node.binary(kind::pow, size, node.scalar(p, size));
   Value mean = node.make<Pool2DOp>(PoolKind::average, size, window.kernel, window.strides, window.pads,
                                    window.dilations, window.overhang, /*countsPads=*/true);
   if (!mean)
     return;
-  Value sum = node.binary(BinaryKind::mul, mean, node.scalar(product(window.kernel), mean));
-  Value result = p > 1 ? node.binary(BinaryKind::pow, sum, node.scalar(1.0 / p, sum)) : sum;
+  Value sum = node.binary(kind::mul, mean, node.scalar(product(window.kernel), mean));
+  Value result = p > 1 ? node.binary(kind::pow, sum, node.scalar(1.0 / p, sum)) : sum;
   node.set(0, node.fromImage(result, x.size(), 0));
 }
 

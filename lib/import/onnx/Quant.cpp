@@ -1,9 +1,8 @@
 // Quantized operators. Products and sums become those of integers here; what else works on quantized values stands
 // between a dequantize and a quantize, as in a file of QuantizeLinear and DequantizeLinear, and nncc-form-integers
 // finds what it is.
-#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
@@ -105,7 +104,7 @@ Value requantize(Node &node, Value sums, Value xScale, Value wScale, Value yScal
   Type f32 = node.builder.getF32Type();
   for (Value *scale : {&xScale, &wScale, &yScale})
     *scale = node.cast(*scale, f32);
-  Value multiplier = node.binary(BinaryKind::div, node.binary(BinaryKind::mul, xScale, wScale), yScale);
+  Value multiplier = node.binary(kind::div, node.binary(kind::mul, xScale, wScale), yScale);
   return multiplier ? node.make<RequantizeOp>(sums, multiplier, yZeroPoint) : Value();
 }
 
@@ -118,22 +117,22 @@ DynamicSteps quantizeDynamically(Node &node, Value x) {
   if (!low || !high)
     return {};
   Value zero = node.scalar(0, low);
-  low = node.binary(BinaryKind::min, low, zero);
-  high = node.binary(BinaryKind::max, high, zero);
-  Value span = node.binary(BinaryKind::sub, high, low);
-  Value scale = node.binary(BinaryKind::div, span, node.scalar(255, low));
+  low = node.binary(kind::min, low, zero);
+  high = node.binary(kind::max, high, zero);
+  Value span = node.binary(kind::sub, high, low);
+  Value scale = node.binary(kind::div, span, node.scalar(255, low));
   // Nothing but zeros has no range: any scale is right.
-  scale = node.select(node.binary(BinaryKind::equal, scale, zero), node.scalar(1, low), scale);
-  Value zeroPoint = node.binary(BinaryKind::sub, zero, node.binary(BinaryKind::div, low, scale));
-  zeroPoint = node.unary(UnaryKind::round, node.unary(UnaryKind::clip, zeroPoint, 0, 255));
-  Value steps = node.unary(UnaryKind::round, node.binary(BinaryKind::div, x, scale));
-  return {node.unary(UnaryKind::clip, node.binary(BinaryKind::add, steps, zeroPoint), 0, 255), scale, zeroPoint};
+  scale = node.select(node.binary(kind::equal, scale, zero), node.scalar(1, low), scale);
+  Value zeroPoint = node.binary(kind::sub, zero, node.binary(kind::div, low, scale));
+  zeroPoint = node.unary(kind::round, node.unary(kind::clip, zeroPoint, 0, 255));
+  Value steps = node.unary(kind::round, node.binary(kind::div, x, scale));
+  return {node.unary(kind::clip, node.binary(kind::add, steps, zeroPoint), 0, 255), scale, zeroPoint};
 }
 
 Value multiplyDynamically(Node &node, Value x, Value integers, Value scale) {
   DynamicSteps of = quantizeDynamically(node, x);
-  Value product = multiplyMatrices(node, node.binary(BinaryKind::sub, of.steps, of.zeroPoint), integers);
-  return node.binary(BinaryKind::mul, product, node.binary(BinaryKind::mul, of.scale, scale));
+  Value product = multiplyMatrices(node, node.binary(kind::sub, of.steps, of.zeroPoint), integers);
+  return node.binary(kind::mul, product, node.binary(kind::mul, of.scale, scale));
 }
 
 namespace {
@@ -240,11 +239,11 @@ void importDynamicQuantizeLinear(Node &node) {
 Value centeredReal(Node &node, Value x, Value zeroPoint) {
   Type f32 = node.builder.getF32Type();
   Value real = node.cast(x, f32);
-  return zeroPoint ? node.binary(BinaryKind::sub, real, node.cast(zeroPoint, f32)) : real;
+  return zeroPoint ? node.binary(kind::sub, real, node.cast(zeroPoint, f32)) : real;
 }
 
 Value withBias(Node &node, Value x, size_t i) {
-  return node.hasInput(i) ? node.binary(BinaryKind::add, x, node.input(i)) : x;
+  return node.hasInput(i) ? node.binary(kind::add, x, node.input(i)) : x;
 }
 
 /// A product of integers less their zero points, scaled to floats, and a bias. com.microsoft
@@ -255,8 +254,8 @@ void importMatMulIntegerToFloat(Node &node) {
   a = centeredReal(node, a, node.hasInput(4) ? alongAxis(node, node.input(4), -2, a) : Value());
   b = centeredReal(node, b, node.hasInput(5) ? perColumn(node, node.input(5), b) : Value());
   Value product = multiplyMatrices(node, a, b);
-  Value scale = node.binary(BinaryKind::mul, alongAxis(node, node.input(2), -2, a), perColumn(node, node.input(3), b));
-  node.set(0, withBias(node, node.binary(BinaryKind::mul, product, scale), 6));
+  Value scale = node.binary(kind::mul, alongAxis(node, node.input(2), -2, a), perColumn(node, node.input(3), b));
+  node.set(0, withBias(node, node.binary(kind::mul, product, scale), 6));
 }
 
 /// The same for floats that are quantized by their own range first. com.microsoft
@@ -327,13 +326,13 @@ template <BinaryKind kind> void importQLinearBinary(Node &node) {
 
 void importQLinearSigmoid(Node &node) {
   if (Quantized x = Quantized::of(node, 0); !node.failed())
-    setQuantized(node, node.unary(UnaryKind::sigmoid, x.real(node)), 3, elementOf(x.tensor));
+    setQuantized(node, node.unary(kind::sigmoid, x.real(node)), 3, elementOf(x.tensor));
 }
 
 void importQLinearLeakyRelu(Node &node) {
   double alpha = node.number("alpha", 0.01);
   if (Quantized x = Quantized::of(node, 0); !node.failed())
-    setQuantized(node, node.unary(UnaryKind::leaky_relu, x.real(node), alpha), 3, elementOf(x.tensor));
+    setQuantized(node, node.unary(kind::leaky_relu, x.real(node), alpha), 3, elementOf(x.tensor));
 }
 
 /// Until opset 12 of ONNX all dims from the axis on are one.
@@ -413,15 +412,15 @@ void importQGemm(Node &node) {
   if (sums && node.hasInput(6)) {
     if (elementOf(node.input(6)) != node.builder.getI32Type())
       return node.error("the bias is " + nameOf(elementOf(node.input(6))) + ", must be i32");
-    sums = node.binary(BinaryKind::add, sums, node.input(6));
+    sums = node.binary(kind::add, sums, node.input(6));
   }
   if (!sums)
     return node.set(0, Value());
   Value aScale = Quantized::parameter(node, 1, sums), bScale = perColumn(node, node.input(4), sums);
   if (alpha != 1 && aScale)
-    aScale = node.binary(BinaryKind::mul, aScale, node.scalar(alpha, aScale));
+    aScale = node.binary(kind::mul, aScale, node.scalar(alpha, aScale));
   if (!node.hasInput(7))
-    return node.set(0, dequantize(node, sums, node.binary(BinaryKind::mul, aScale, bScale), Value()));
+    return node.set(0, dequantize(node, sums, node.binary(kind::mul, aScale, bScale), Value()));
   if (!requireScale(node, 7) || !requireByte(node, 8))
     return;
   node.set(0, requantize(node, sums, aScale, bScale, Quantized::parameter(node, 7, sums),
@@ -439,8 +438,8 @@ const OpEntry kOps[] = {
     {"QLinearMatMul", 8, 8, importQLinearMatMul},
     {"QLinearConv", 8, 9, importQLinearConv},
     {"QLinearConv", 8, 9, importQLinearConv, "com.microsoft"},
-    {"QLinearAdd", 7, 8, importQLinearBinary<BinaryKind::add>, "com.microsoft"},
-    {"QLinearMul", 7, 8, importQLinearBinary<BinaryKind::mul>, "com.microsoft"},
+    {"QLinearAdd", 7, 8, importQLinearBinary<kind::add>, "com.microsoft"},
+    {"QLinearMul", 7, 8, importQLinearBinary<kind::mul>, "com.microsoft"},
     {"QLinearSigmoid", 4, 5, importQLinearSigmoid, "com.microsoft"},
     {"QLinearLeakyRelu", 4, 5, importQLinearLeakyRelu, "com.microsoft"},
     {"QLinearSoftmax", 5, 5, importQLinearSoftmax, "com.microsoft"},

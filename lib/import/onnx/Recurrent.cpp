@@ -1,7 +1,6 @@
 // LSTM, GRU and RNN, and the LSTM of onnxruntime that quantizes as it runs, unrolled: one matrix product for the inputs
 // of all steps, then a product and gates per step.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -40,13 +39,13 @@ public:
 
   Value apply(const Activation &f, Value x) {
     if (clip > 0)
-      x = node.unary(UnaryKind::clip, x, -clip, clip);
+      x = node.unary(kind::clip, x, -clip, clip);
     return activate(node, f, x);
   }
 
-  Value add(Value a, Value b) { return node.binary(BinaryKind::add, a, b); }
-  Value sub(Value a, Value b) { return node.binary(BinaryKind::sub, a, b); }
-  Value mul(Value a, Value b) { return node.binary(BinaryKind::mul, a, b); }
+  Value add(Value a, Value b) { return node.binary(kind::add, a, b); }
+  Value sub(Value a, Value b) { return node.binary(kind::sub, a, b); }
+  Value mul(Value a, Value b) { return node.binary(kind::mul, a, b); }
   Value one(Value like) { return node.scalar(1, like); }
   /// Columns of gate g: [B, gates * H] -> [B, H].
   Value gate(Value x, int64_t g) { return node.slice(x, 1, g * hidden, hidden); }
@@ -209,7 +208,7 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
       Value output = newH;
       if (lengths && newH) {
         // Behind a row's end its state stays and its output is 0.
-        Value isInside = node.binary(BinaryKind::greater, lengths, node.scalar(t, lengths));
+        Value isInside = node.binary(kind::greater, lengths, node.scalar(t, lengths));
         isInside = node.reshape(isInside, {batch, 1});
         output = node.select(isInside, newH, node.scalar(0, newH));
         newH = node.select(isInside, newH, h);

@@ -1,6 +1,5 @@
 // Reductions, arg reductions, softmax, cumulative sums.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 
@@ -163,7 +162,7 @@ void importCumProd(Node &node) {
   if (exclusive && size > 0)
     x = moved(x, 1);
   for (int64_t steps = 1; steps < size && x; steps *= 2)
-    x = node.binary(BinaryKind::mul, x, moved(x, steps));
+    x = node.binary(kind::mul, x, moved(x, steps));
   node.set(0, x);
 }
 
@@ -189,14 +188,14 @@ Value lossOf(Node &node, Value logProbability) {
   }
   Value target = node.cast(node.input(1), node.builder.getI64Type()), counts;
   if (ignores) {
-    counts = node.unary(UnaryKind::logical_not,
-                        node.binary(BinaryKind::equal, target, node.constant({ignored}, {}, elementOf(target))));
+    counts = node.unary(kind::logical_not,
+                        node.binary(kind::equal, target, node.constant({ignored}, {}, elementOf(target))));
     target = node.select(counts, target, node.scalar(0, target));
   }
   SmallVector<int64_t> column(shape);
   column.insert(column.begin() + 1, 1);
   Value picked = node.make<GatherElementsOp>(logProbability, node.reshape(target, column), 1);
-  Value loss = node.unary(UnaryKind::neg, node.reshape(picked, shape)), weight;
+  Value loss = node.unary(kind::neg, node.reshape(picked, shape)), weight;
   if (node.hasInput(2))
     weight = node.make<GatherOp>(node.input(2), target, 0);
   else if (ignores)
@@ -204,13 +203,13 @@ Value lossOf(Node &node, Value logProbability) {
   if (ignores && weight)
     weight = node.select(counts, weight, node.scalar(0, weight));
   if (weight)
-    loss = node.binary(BinaryKind::mul, loss, weight);
+    loss = node.binary(kind::mul, loss, weight);
   if (reduction == "none")
     return loss;
   SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
   Value total = node.reduce(weight || reduction == "sum" ? ReduceKind::sum : ReduceKind::mean, loss, all);
   if (weight && reduction == "mean")
-    total = node.binary(BinaryKind::div, total, node.reduce(ReduceKind::sum, weight, all));
+    total = node.binary(kind::div, total, node.reduce(ReduceKind::sum, weight, all));
   return node.reshape(total, {});
 }
 

@@ -1,6 +1,5 @@
 // Operators that compute values between pixels: Resize, Upsample, GridSample.
-#include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringExtras.h"
@@ -290,7 +289,7 @@ public:
   /// A position brought inside the image: clipped or reflected. Positions outside of `zeros` are masked later.
   Value inside(Value at, int64_t size) {
     if (padding == "border")
-      return node.unary(UnaryKind::clip, at, 0, size - 1);
+      return node.unary(kind::clip, at, 0, size - 1);
     if (padding == "reflection")
       return reflect(at, size);
     return at;
@@ -301,12 +300,12 @@ public:
     int64_t height = shapeOf(image)[1], width = shapeOf(image)[2];
     y = inside(y, height);
     x = inside(x, width);
-    Value row = node.unary(UnaryKind::clip, y, 0, height - 1), column = node.unary(UnaryKind::clip, x, 0, width - 1);
+    Value row = node.unary(kind::clip, y, 0, height - 1), column = node.unary(kind::clip, x, 0, width - 1);
     Value pixels = node.make<GatherNDOp>(image, node.concat({index(row), index(column)}, 3), 1);
     if (padding != "zeros" || !pixels)
       return pixels;
-    Value isInside = node.binary(BinaryKind::logical_and, node.binary(BinaryKind::equal, row, y),
-                                 node.binary(BinaryKind::equal, column, x));
+    Value isInside =
+        node.binary(kind::logical_and, node.binary(kind::equal, row, y), node.binary(kind::equal, column, x));
     return node.select(perPixel(isInside), pixels, node.scalar(0, pixels));
   }
 
@@ -315,9 +314,9 @@ public:
     shape.push_back(1);
     return node.reshape(v, shape);
   }
-  Value add(Value v, double c) { return node.binary(BinaryKind::add, v, node.scalar(c, v)); }
-  Value mul(Value v, double c) { return node.binary(BinaryKind::mul, v, node.scalar(c, v)); }
-  Value div(Value v, double c) { return node.binary(BinaryKind::div, v, node.scalar(c, v)); }
+  Value add(Value v, double c) { return node.binary(kind::add, v, node.scalar(c, v)); }
+  Value mul(Value v, double c) { return node.binary(kind::mul, v, node.scalar(c, v)); }
+  Value div(Value v, double c) { return node.binary(kind::div, v, node.scalar(c, v)); }
 
 private:
   Value index(Value at) { return perPixel(node.cast(at, node.builder.getI64Type())); }
@@ -328,11 +327,11 @@ private:
     if (span == 0)
       return mul(at, 0);
     // Distance from the lower mirror, folded into [0, 2 * span), then into [0, span].
-    Value distance = node.unary(UnaryKind::abs, add(at, -low));
-    Value turns = node.unary(UnaryKind::floor, div(distance, 2 * span));
-    Value rest = node.binary(BinaryKind::sub, distance, mul(turns, 2 * span));
+    Value distance = node.unary(kind::abs, add(at, -low));
+    Value turns = node.unary(kind::floor, div(distance, 2 * span));
+    Value rest = node.binary(kind::sub, distance, mul(turns, 2 * span));
     Value back = add(mul(rest, -1), 2 * span);
-    return node.unary(UnaryKind::clip, add(node.binary(BinaryKind::min, rest, back), low), 0, size - 1);
+    return node.unary(kind::clip, add(node.binary(kind::min, rest, back), low), 0, size - 1);
   }
 
   Node &node;
@@ -346,11 +345,11 @@ SmallVector<Value> cubicWeights(Node &node, GridSampler &grid, Value t) {
   constexpr double a = -0.75;
   auto near = [&](Value x) { // (a+2)x^3 - (a+3)x^2 + 1
     Value inner = grid.add(grid.mul(x, a + 2), -(a + 3));
-    return grid.add(node.binary(BinaryKind::mul, node.binary(BinaryKind::mul, inner, x), x), 1);
+    return grid.add(node.binary(kind::mul, node.binary(kind::mul, inner, x), x), 1);
   };
   auto far = [&](Value x) { // a x^3 - 5a x^2 + 8a x - 4a
-    Value inner = grid.add(node.binary(BinaryKind::mul, grid.add(grid.mul(x, a), -5 * a), x), 8 * a);
-    return grid.add(node.binary(BinaryKind::mul, inner, x), -4 * a);
+    Value inner = grid.add(node.binary(kind::mul, grid.add(grid.mul(x, a), -5 * a), x), 8 * a);
+    return grid.add(node.binary(kind::mul, inner, x), -4 * a);
   };
   Value other = grid.add(grid.mul(t, -1), 1);
   return {far(grid.add(t, 1)), near(t), near(other), far(grid.add(other, 1))};
@@ -380,16 +379,16 @@ void importGridSample(Node &node) {
   if (!column || !row)
     return;
   if (isNearest) {
-    Value result = grid.pixel(node.unary(UnaryKind::round, grid.inside(row, x[2])),
-                              node.unary(UnaryKind::round, grid.inside(column, x[3])));
+    Value result =
+        grid.pixel(node.unary(kind::round, grid.inside(row, x[2])), node.unary(kind::round, grid.inside(column, x[3])));
     return node.set(0, node.fromImage(node.cast(result, type), 4, 0));
   }
   if (!isCubic) {
     row = grid.inside(row, x[2]);
     column = grid.inside(column, x[3]);
   }
-  Value top = node.unary(UnaryKind::floor, row), left = node.unary(UnaryKind::floor, column);
-  Value down = node.binary(BinaryKind::sub, row, top), right = node.binary(BinaryKind::sub, column, left);
+  Value top = node.unary(kind::floor, row), left = node.unary(kind::floor, column);
+  Value down = node.binary(kind::sub, row, top), right = node.binary(kind::sub, column, left);
   if (!down || !right)
     return;
   SmallVector<Value> rowWeights{grid.add(grid.mul(down, -1), 1), down};
@@ -406,11 +405,11 @@ void importGridSample(Node &node) {
       Value pixel = grid.pixel(grid.add(top, first + (int64_t)i), grid.add(left, first + (int64_t)j));
       if (!pixel || !columnWeight)
         return;
-      Value part = node.binary(BinaryKind::mul, pixel, grid.perPixel(columnWeight));
-      line = line ? node.binary(BinaryKind::add, line, part) : part;
+      Value part = node.binary(kind::mul, pixel, grid.perPixel(columnWeight));
+      line = line ? node.binary(kind::add, line, part) : part;
     }
-    Value part = node.binary(BinaryKind::mul, line, grid.perPixel(rowWeight));
-    sum = sum ? node.binary(BinaryKind::add, sum, part) : part;
+    Value part = node.binary(kind::mul, line, grid.perPixel(rowWeight));
+    sum = sum ? node.binary(kind::add, sum, part) : part;
   }
   node.set(0, node.fromImage(node.cast(sum, type), 4, 0));
 }

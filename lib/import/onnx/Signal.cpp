@@ -1,6 +1,6 @@
 // Transforms of signals, as products with matrices of cosines and sines that are made here; windows, which are
 // constants. ONNX DFT-20, STFT-17, BlackmanWindow-17, HammingWindow-17, HannWindow-17, MelWeightMatrix-17.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include <cmath>
@@ -218,7 +218,7 @@ void importSTFT(Node &node) {
   Value matrix = realConstant(node, of.matrix(), {of.rows(), of.columns()}, elementOf(x));
   Value filter = node.reshape(node.transpose(matrix, {1, 0}), {of.columns(), 1, length, parts});
   if (node.hasInput(2))
-    filter = node.binary(BinaryKind::mul, filter, node.reshape(node.input(2), {1, 1, length, 1}));
+    filter = node.binary(kind::mul, filter, node.reshape(node.input(2), {1, 1, length, 1}));
   Value result =
       node.make<Conv2DOp>(node.reshape(x, {batch, 1, points, parts}), filter, Value(), ArrayRef<int64_t>{1, *step},
                           ArrayRef<int64_t>{0, 0, 0, 0}, ArrayRef<int64_t>{1, 1}, 1);
