@@ -1,6 +1,7 @@
 // The way of a device's module, from L1 to words of SPIR-V; see GpuCode.h.
 #include "codegen/gpu/GpuCode.h"
 #include "codegen/gpu/Bindings.h"
+#include "codegen/gpu/CountWork.h"
 #include "codegen/gpu/GpuPasses.h"
 #include "codegen/spirv/SpirvPasses.h"
 #include "lib/support/Assert.h"
@@ -177,6 +178,7 @@ private:
     function.grid = {static_cast<uint32_t>(grid[0]), static_cast<uint32_t>(grid[1]), 1};
     function.block = {static_cast<uint32_t>(kernel->getAttrOfType<IntegerAttr>(nn::kBlockAttr).getInt()), 1, 1};
     function.iterations = kernel->getAttrOfType<IntegerAttr>(nn::kIterationsAttr).getInt();
+    function.work = countWork(kernel);
     auto numberAttr = [&](unsigned argument, StringRef name) {
       return kernel.getArgAttrOfType<IntegerAttr>(argument, name);
     };

@@ -2,6 +2,7 @@
 // module each, and how each is to be bound and dispatched.
 #ifndef NNCC_CODEGEN_GPU_GPUCODE_H
 #define NNCC_CODEGEN_GPU_GPUCODE_H
+#include "codegen/gpu/GpuWork.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -65,6 +66,7 @@ struct GpuFunction {
   std::vector<GpuBinding> bindings;           ///< at most 4
   std::vector<GpuPushConstant> pushConstants; ///< at most 32
   int64_t iterations = 0;                     ///< of all loops of the longest thread
+  GpuWork work;                               ///< of one dispatch
 };
 
 /// Constants that the code itself brings: positions of resampling and their like. They lie in the memory of constants,

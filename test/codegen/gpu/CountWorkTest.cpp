@@ -1,0 +1,158 @@
+// What threads do, and how many values they keep alive, against what compilers for Mali GPUs made of the same kernels.
+#include "codegen/gpu/CountWork.h"
+#include "codegen/mali/GpuTime.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace nncc;
+
+namespace {
+
+/// A product of matrices in f32, K = 512 by steps of 4: each thread makes `rows` rows of `columns` vectors.
+class Product {
+public:
+  Product(int rows, int columns) : rows(rows), columns(columns) {}
+
+  std::string text() {
+    os << "gpu.module @m {\ngpu.func @main(%A: memref<16384xvector<4xf32>>, %B: memref<32768xvector<4xf32>>, "
+          "%O: memref<8192xvector<4xf32>>) kernel attributes {nn.grid = array<i64: 8, 4>, nn.block = 16 : i64} {\n"
+          "%c0 = arith.constant 0 : index\n%c1 = arith.constant 1 : index\n%c4 = arith.constant 4 : index\n"
+          "%c64 = arith.constant 64 : index\n%c128 = arith.constant 128 : index\n"
+          "%z = arith.constant dense<0.0> : vector<4xf32>\n%bx = gpu.block_id x\n%tx = gpu.thread_id x\n"
+          "%x = arith.muli %bx, %c64 : index\n%n = arith.addi %x, %tx : index\n";
+    for (int i = 0; i < rows; ++i)
+      os << "%i" << i << " = arith.constant " << i << " : index\n%m" << i << " = arith.addi %bx, %i" << i
+         << " : index\n%ra" << i << " = arith.muli %m" << i << ", %c128 : index\n";
+    os << "%r:" << rows * columns << " = scf.for %k = %c0 to %c128 step %c1 iter_args(" << list("%a", "_0 = %z")
+       << ") -> (" << list("", "", "vector<4xf32>") << ") {\n";
+    for (int i = 0; i < rows; ++i)
+      os << "%ai" << i << " = arith.addi %ra" << i << ", %k : index\n%A" << i << " = memref.load %A[%ai" << i
+         << "] : memref<16384xvector<4xf32>>\n";
+    os << "%k4 = arith.muli %k, %c4 : index\n";
+    for (int step = 0; step < 4; ++step)
+      addStep(step);
+    os << "scf.yield " << list("%a", "_4") << " : " << list("", "", "vector<4xf32>") << "\n}\n";
+    for (int i = 0, at = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j, ++at)
+        os << "%o" << at << " = arith.muli %m" << i << ", %c64 : index\n%p" << at << " = arith.addi %o" << at
+           << ", %n : index\nmemref.store %r#" << at << ", %O[%p" << at << "] : memref<8192xvector<4xf32>>\n";
+    os << "gpu.return\n}\n}\n";
+    return result;
+  }
+
+private:
+  std::string list(const std::string &before, const std::string &after, const std::string &instead = "") {
+    std::string items;
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j)
+        items += (items.empty() ? "" : ", ") +
+                 (instead.empty() ? before + std::to_string(i) + "_" + std::to_string(j) + after : instead);
+    return items;
+  }
+
+  void addStep(int step) {
+    std::string k = std::to_string(step), next = std::to_string(step + 1);
+    os << "%s" << k << " = arith.constant " << k << " : index\n%kk" << k << " = arith.addi %k4, %s" << k
+       << " : index\n%kb" << k << " = arith.muli %kk" << k << ", %c64 : index\n";
+    for (int j = 0; j < columns; ++j) {
+      std::string at = k + "_" + std::to_string(j);
+      os << "%j" << at << " = arith.constant " << j << " : index\n%n" << at << " = arith.addi %n, %j" << at
+         << " : index\n%b" << at << " = arith.addi %kb" << k << ", %n" << at << " : index\n%B" << at
+         << " = memref.load %B[%b" << at << "] : memref<32768xvector<4xf32>>\n";
+    }
+    for (int i = 0; i < rows; ++i) {
+      std::string at = k + "_" + std::to_string(i);
+      os << "%e" << at << " = vector.extract %A" << i << "[" << k << "] : f32 from vector<4xf32>\n%v" << at
+         << " = vector.broadcast %e" << at << " : f32 to vector<4xf32>\n";
+      for (int j = 0; j < columns; ++j) {
+        std::string sum = std::to_string(i) + "_" + std::to_string(j) + "_";
+        os << "%a" << sum << next << " = vector.fma %v" << at << ", %B" << k << "_" << j << ", %a" << sum << k
+           << " : vector<4xf32>\n";
+      }
+    }
+  }
+
+  int rows, columns;
+  std::string result;
+  llvm::raw_string_ostream os{result};
+};
+
+struct CountWork : testing::Test {
+  CountWork() {
+    context.loadDialect<arith::ArithDialect, gpu::GPUDialect, memref::MemRefDialect, scf::SCFDialect,
+                        vector::VectorDialect>();
+    context.allowUnregisteredDialects();
+  }
+
+  gpu::GPUFuncOp parse(const std::string &text) {
+    module = parseSourceString<ModuleOp>(text, &context);
+    EXPECT_TRUE(module);
+    gpu::GPUFuncOp kernel;
+    module->walk([&](gpu::GPUFuncOp found) { kernel = found; });
+    return kernel;
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+};
+
+// Mesa 22.3 and 25.0 for G52 and G57: 1x4 fits 32 registers; 4x4, 5x4, 2x8 and 3x8 fit 64; 4x8, 8x4 and 8x8 spill.
+TEST_F(CountWork, RegisterClassesAreThoseOfCompilers) {
+  auto classOf = [&](int rows, int columns) {
+    return registerClass(countRegisters(parse(Product(rows, columns).text())));
+  };
+  EXPECT_EQ(classOf(1, 1), RegisterClass::Half);
+  EXPECT_EQ(classOf(4, 1), RegisterClass::Full);
+  EXPECT_EQ(classOf(5, 1), RegisterClass::Full);
+  EXPECT_EQ(classOf(2, 2), RegisterClass::Full);
+  EXPECT_EQ(classOf(3, 2), RegisterClass::Full);
+  EXPECT_EQ(classOf(4, 2), RegisterClass::Spill);
+  EXPECT_EQ(classOf(8, 1), RegisterClass::Spill);
+  EXPECT_EQ(classOf(8, 2), RegisterClass::Spill);
+}
+
+TEST_F(CountWork, CountsLoopsByTheirBounds) {
+  GpuWork work = countWork(parse(Product(4, 1).text()));
+  double threads = 8 * 4 * 16;
+  EXPECT_EQ(work.threads, threads);
+  EXPECT_EQ(work.fma, threads * 128 * 4 * 4 * 4);
+  EXPECT_EQ(work.loads, threads * 128 * (4 + 4));
+  EXPECT_EQ(work.stores, threads * 4);
+}
+
+// Of 128 threads, 100 have an element, and 40 behind them none of their own.
+TEST_F(CountWork, FollowsTheNumberOfTheThread) {
+  GpuWork work = countWork(parse(R"(
+gpu.module @m {
+  gpu.func @main(%x: memref<100xf32>) kernel attributes {nn.grid = array<i64: 2, 1>, nn.block = 64 : i64} {
+    %c64 = arith.constant 64 : index
+    %c60 = arith.constant 60 : index
+    %c40 = arith.constant 40 : index
+    %bx = gpu.block_id x
+    %tx = gpu.thread_id x
+    %0 = arith.muli %bx, %c64 : index
+    %thread = arith.addi %0, %tx : index
+    %first = arith.cmpi ult, %thread, %c60 : index
+    scf.if %first {
+      %v = memref.load %x[%thread] : memref<100xf32>
+      memref.store %v, %x[%thread] : memref<100xf32>
+    }
+    %rest = arith.subi %thread, %c60 : index
+    %second = arith.cmpi ult, %rest, %c40 : index
+    scf.if %second {
+      %v = memref.load %x[%thread] : memref<100xf32>
+    }
+    gpu.return
+  }
+})"));
+  EXPECT_EQ(work.loads, 100);
+  EXPECT_EQ(work.stores, 60);
+}
+
+} // namespace
