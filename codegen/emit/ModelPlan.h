@@ -1,9 +1,11 @@
 // The plan of one compiled model: what code emission, the header, the manifest and the reports all read.
 #ifndef NNCC_CODEGEN_EMIT_MODELPLAN_H
 #define NNCC_CODEGEN_EMIT_MODELPLAN_H
+#include "codegen/gpu/GpuWork.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,9 +51,10 @@ struct KernelPlan {
   std::vector<std::string> nodes; ///< ONNX node names it came from
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";
-  std::string placed;         ///< why it runs there; empty: there is one device alone
-  std::string deviceFunction; ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
-  uint64_t macs = 0;          ///< multiply-accumulates
+  std::string placed;                  ///< why it runs there; empty: there is one device alone
+  std::string deviceFunction;          ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
+  std::optional<GpuDispatch> dispatch; ///< of `deviceFunction`, for estimates
+  uint64_t macs = 0;                   ///< multiply-accumulates
   uint64_t work =
       0; ///< the function takes the range of its work, [0, work), to run as two more arguments; 0: it does not
   unsigned parts = 1; ///< into how many ranges it may be cut at most

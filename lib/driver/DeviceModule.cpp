@@ -42,6 +42,11 @@ static bool describesGpu(ModuleOp module) {
   return machines && machines.size() == 1 && isa<nn::GpuAttr>(machines.begin()->getValue());
 }
 
+static GpuDispatch dispatchOf(const GpuFunction &function) {
+  int64_t groups = int64_t(function.grid[0]) * function.grid[1] * function.grid[2];
+  return {groups, int64_t(function.block[0]) * function.block[1] * function.block[2], function.work};
+}
+
 OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
   for (auto nested : module.getOps<ModuleOp>()) {
     nested->remove();
@@ -71,6 +76,8 @@ LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan,
     NNCC_ASSERT(function, "every function of the module was compiled, or has a reason");
     std::string reason = function->reason.empty() ? whyNotBindable(plan, kernel, *function, *code) : function->reason;
     isUsed |= reason.empty();
+    if (reason.empty())
+      kernel.dispatch = dispatchOf(*function);
     if (!reason.empty()) {
       kernel.device = "cpu0";
       kernel.placed = "the GPU has no code for it: " + reason;

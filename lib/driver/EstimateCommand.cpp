@@ -3,12 +3,10 @@
 #include "codegen/emit/ModelEntry.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/EstimateReport.h"
 #include "lib/driver/Remarks.h"
-#include "lib/estimate/EstimateCpu.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
 
@@ -43,111 +41,12 @@ std::optional<uint64_t> parseSize(StringRef text) {
   return std::nullopt;
 }
 
-/// A memory of the device and what the model needs of it.
-struct Budget {
-  const char *name;
-  std::optional<uint64_t> bytes; ///< none: not said
-  uint64_t needed;
-  bool fits() const { return !bytes || needed <= *bytes; }
-};
-
-/// What the user says about the machine.
-struct Device {
-  double mhz, ramGBs;
-};
-
-/// Everything that is printed.
-struct Report {
-  const ModelPlan &plan;
-  const TargetSpec &target;
-  Device device;
-  std::vector<KernelCost> costs;
-  std::vector<TimeBand> times;
-  TimeBand total;
-  Budget flash, ram;
-};
-
 /// Bytes of code and constants: what of the object is loaded.
 uint64_t loadedBytes(const LibraryFacts &facts) {
   uint64_t bytes = 0;
   for (const LibraryFacts::Section &section : facts.sections)
     bytes += section.bytes;
   return bytes;
-}
-
-const char *boundOf(const KernelCost &cost, const Device &device) {
-  return cost.ramBytes / (device.ramGBs * 1e3) > cost.cycles / device.mhz ? "memory" : "compute";
-}
-
-std::string percent(double share) { return formatv("{0:f1} %", 100 * share); }
-
-void printBudget(const Budget &budget, StringRef what) {
-  outs() << format("  %-7s %llu bytes: ", budget.name, (unsigned long long)budget.needed) << what;
-  if (budget.bytes)
-    outs() << (budget.fits() ? "; fits, " : "; DOES NOT FIT, ")
-           << (budget.fits() ? *budget.bytes - budget.needed : budget.needed - *budget.bytes)
-           << (budget.fits() ? " bytes left" : " bytes too many") << " of " << *budget.bytes;
-  outs() << "\n";
-}
-
-void printText(const Report &report) {
-  const Device &device = report.device;
-  uint64_t instructions = 0;
-  double cycles = 0;
-  for (const KernelCost &cost : report.costs) {
-    instructions += cost.instructions;
-    cycles += cost.cycles;
-  }
-  outs() << report.plan.name << " on " << report.target.cpu.name << " (" << report.target.name << "), one core at "
-         << format("%g MHz, %g GB/s from memory", device.mhz, device.ramGBs) << (mhz > 0 ? "" : "; assumed, see --mhz")
-         << "\n"
-         << format("  time    %.3f ms (%.3f to %.3f)\n", report.total.us * 1e-3, report.total.low * 1e-3,
-                   report.total.high * 1e-3)
-         << format("  cycles  %.0f for %llu instructions, by LLVM's model of ", cycles,
-                   (unsigned long long)instructions)
-         << report.target.cpu.timing.model << "\n";
-  printBudget(report.flash, "code and weights");
-  printBudget(report.ram, "arena, context and stack");
-  outs() << "\n  kernel                             us   share      cycles  instructions      RAM bytes  bound\n";
-  for (auto [kernel, cost, time] : zip(report.plan.kernels, report.costs, report.times))
-    outs() << format("  %-26s %10.1f %7s %11.0f %13llu %14llu  ", kernel.name.c_str(), time.us,
-                     percent(time.us / report.total.us).c_str(), cost.cycles, (unsigned long long)cost.instructions,
-                     (unsigned long long)cost.ramBytes)
-           << boundOf(cost, device) << (cost.dependsOnData ? ", depends on data" : "") << "\n";
-}
-
-json::Value budgetJson(const Budget &budget) {
-  json::Object object{{"needed_bytes", budget.needed}};
-  if (budget.bytes) {
-    object["bytes"] = *budget.bytes;
-    object["fits"] = budget.fits();
-  }
-  return object;
-}
-
-json::Value timeJson(const TimeBand &time) {
-  return json::Object{{"us", time.us}, {"us_low", time.low}, {"us_high", time.high}};
-}
-
-void printJson(const Report &report) {
-  json::Array kernels;
-  for (auto [kernel, cost, time] : zip(report.plan.kernels, report.costs, report.times))
-    kernels.push_back(json::Object{{"name", kernel.name},
-                                   {"op", kernel.op},
-                                   {"macs", kernel.macs},
-                                   {"cycles", cost.cycles},
-                                   {"instructions", cost.instructions},
-                                   {"ram_bytes", cost.ramBytes},
-                                   {"bound", boundOf(cost, report.device)},
-                                   {"depends_on_data", cost.dependsOnData},
-                                   {"time", timeJson(time)}});
-  json::Object top{{"schema", "nncc-estimate"},      {"version", 1},
-                   {"model", report.plan.name},      {"target", report.target.name},
-                   {"cpu", report.target.cpu.name},  {"scheduling_model", report.target.cpu.timing.model},
-                   {"mhz", report.device.mhz},       {"ram_gbs", report.device.ramGBs},
-                   {"time", timeJson(report.total)}, {"flash", budgetJson(report.flash)},
-                   {"ram", budgetJson(report.ram)},  {"kernels", std::move(kernels)}};
-  outs() << formatv("{0:2}\n", json::Value(std::move(top)));
 }
 
 /// Reads --flash or --ram. error: printed
@@ -172,7 +71,7 @@ int estimateModel() {
     if (option->getNumOccurrences() && !(*option > 0 && *option < 1e6))
       return reportError("--" + option->ArgStr + " must be a number above 0\nnote: for example --mhz=1200 --ram-gbs=2");
   const CpuTiming &timing = options->target.cpu.timing;
-  Device device{mhz > 0 ? double(mhz) : timing.mhz, ramGBs > 0 ? double(ramGBs) : timing.ramGBs};
+  double clock = mhz > 0 ? double(mhz) : timing.mhz, bandwidth = ramGBs > 0 ? double(ramGBs) : timing.ramGBs;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
@@ -199,13 +98,14 @@ int estimateModel() {
     return reportError(costs.takeError());
   flashBudget.needed = loadedBytes(code->facts) + plan.weightsBytes;
   ramBudget.needed = plan.arenaBytes + contextWords(plan) * sizeof(uint64_t) + std::max<int64_t>(plan.stackBytes, 0);
-  Report report{plan, options->target, device, std::move(*costs), {}, {}, flashBudget, ramBudget};
-  for (const KernelCost &cost : report.costs) {
-    TimeBand time = timeOf(cost, device.mhz, device.ramGBs);
-    report.times.push_back(time);
-    report.total = {report.total.low + time.low, report.total.us + time.us, report.total.high + time.high};
+  EstimateReport report{plan, options->target, clock, bandwidth, mhz <= 0, {}, flashBudget, ramBudget, options->gpu};
+  for (auto [kernel, cost] : zip(plan.kernels, *costs)) {
+    KernelEstimate &estimate = report.kernels.emplace_back(KernelEstimate{cost, timeOf(cost, clock, bandwidth), {}});
+    if (kernel.dispatch)
+      estimate.onGpu =
+          timeOf(*kernel.dispatch, kernel.bytesRead + kernel.bytesWritten + kernel.weightBytes, *options->gpu);
   }
-  wantsJson() ? printJson(report) : printText(report);
+  wantsJson() ? printEstimateJson(report) : printEstimate(report);
   return 0;
 }
 
@@ -213,15 +113,18 @@ int estimateModel() {
 
 const Command estimateCommand = {
     .name = "estimate",
-    .summary = "what a model will cost on a CPU that is not there: time and memory",
+    .summary = "what a model will cost on a CPU or GPU that is not there: time and memory",
     .overview =
         "Says how long a model takes on a CPU, kernel by kernel, and what of flash and RAM it needs; nothing is "
         "run.\n\n"
         "The code is compiled as `compile` does, its blocks are counted and timed by LLVM's model of the CPU, and what "
-        "comes from memory by its bandwidth. docs/estimating.md says what is in the figures, and how far they are off.",
+        "comes from memory by its bandwidth. --device adds what kernels would take on a GPU, by Arm's published "
+        "formulas. "
+        "docs/estimating.md says what is in the figures, and how far they are off.",
     .run = estimateModel,
     .category = estimateCategory,
     .examples = "  nncc estimate model.onnx --target=aarch64-linux-gnu --cpu=cortex-a53 --mhz=1200 --ram-gbs=2\n"
+                "  nncc estimate model.onnx --target=aarch64-linux-gnu --cpu=cortex-a76 --device=mali-g610\n"
                 "  nncc estimate model.onnx --target=aarch64-none-elf --flash=2MB --ram=512KiB --json\n",
     .printsReport = true};
 
