@@ -352,17 +352,29 @@ private:
         if (!leaf.variesByPixel)
           values[k] = loadLeaf(leaf, place.leaves[k], span);
       SmallVector<Value> rows = place.leaves;
-      Value c = place.c;
-      for (int64_t i = 0; i < shape.rows; ++i) {
+      auto readRow = [&](int64_t i) {
         for (auto [k, leaf] : llvm::enumerate(leaves))
           if (leaf.variesByPixel) {
             if (i)
               rows[k] = code.at(rows[k], field(CallEntry::leafField(k, 2)), leaf.memoryElement());
             values[k] = loadLeaf(leaf, rows[k], span);
           }
+      };
+      // A part of a row is stored under a mask that reaches into the next row. Where the result lies in the place of a
+      // leaf, that row's load would wait for the store to leave the core: it goes first.
+      bool readsAhead = epilogue.storedElement().getIntOrFloatBitWidth() < 32 && span.exists < span.lanes;
+      Value c = place.c;
+      readRow(0);
+      for (int64_t i = 0; i < shape.rows; ++i) {
+        SmallVector<Value> here = values;
+        bool hasNext = i + 1 < shape.rows;
+        if (readsAhead && hasNext)
+          readRow(i + 1);
         if (i)
           c = code.at(c, rowC, epilogue.storedElement());
-        storeOne(sumsOf(sums, i, span), values, c, span);
+        storeOne(sumsOf(sums, i, span), here, c, span);
+        if (!readsAhead && hasNext)
+          readRow(i + 1);
       }
     }
   }
