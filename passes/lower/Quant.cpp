@@ -15,19 +15,30 @@ namespace nncc {
 
 static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()); }
 
-Value ScalarMath::narrow(Value steps, Type to) {
+// Numbers of less than 2^22 added to it are rounded to the nearest integer, ties to even, in its lowest bits: its last
+// place is 1 (IEEE 754, binary32). One addition does what a rounding and a conversion to integers do.
+constexpr double kRounder = 3 << 22;
+
+Value ScalarMath::narrow(Value steps, Value zero, Type to) {
   bool isUnsigned = to.isUnsignedInteger();
   unsigned bits = to.getIntOrFloatBitWidth();
   double low = isUnsigned ? 0 : -(double)(1 << (bits - 1)), high = (double)((1 << (isUnsigned ? bits : bits - 1)) - 1);
-  // The maximum of NaN and a number is the number: behind it there is no NaN.
-  Value clamped = arith::MaxNumFOp::create(builder, loc, steps, like(steps, low));
-  clamped = arith::MinNumFOp::create(builder, loc, clamped, like(steps, high));
+  auto bound = [&](double number) -> Value {
+    Value value = like(steps, number);
+    return zero ? arith::SubFOp::create(builder, loc, value, cast(zero, to, builder.getF32Type())) : value;
+  };
+  // Bounds are integers, so that it does not matter that they come before the rounding. The maximum of NaN and a number
+  // is the number: behind it there is no NaN.
+  Value clamped = arith::MaxNumFOp::create(builder, loc, steps, bound(low));
+  clamped = arith::MinNumFOp::create(builder, loc, clamped, bound(high));
+  Value rounded = arith::AddFOp::create(builder, loc, clamped, like(steps, kRounder));
   auto shaped = [&](Type element) -> Type {
     auto vector = dyn_cast<VectorType>(steps.getType());
     return vector ? Type(vector.clone(element)) : element;
   };
-  Value wide = arith::FPToSIOp::create(builder, loc, shaped(builder.getI32Type()), clamped);
-  return arith::TruncIOp::create(builder, loc, shaped(computeType(to)), wide);
+  Value wide = arith::BitcastOp::create(builder, loc, shaped(builder.getI32Type()), rounded);
+  Value result = arith::TruncIOp::create(builder, loc, shaped(computeType(to)), wide);
+  return zero ? arith::AddIOp::create(builder, loc, result, zero) : result;
 }
 
 /// The element of the table at each of the positions, which are bytes.
@@ -48,15 +59,9 @@ static Value lookUp(OpBuilder &builder, Location loc, Value table, Value bytes) 
 Value ScalarMath::quantized(Operation *op, ValueRange in) {
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
   auto real = [&](Value value, Value operand) { return cast(value, elementOf(operand), f32); };
-  // Steps from zero, and then from the zero point; both are integers.
-  auto round = [&](Value steps, Value zeroPoint, Value zeroOperand) {
-    steps = math::RoundEvenOp::create(builder, loc, steps);
-    steps = arith::AddFOp::create(builder, loc, steps, real(zeroPoint, zeroOperand));
-    return narrow(steps, elementOf(zeroOperand));
-  };
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](nn::QuantizeOp quantize) {
-        return round(arith::DivFOp::create(builder, loc, in[0], in[1]), in[2], quantize.getZeroPoint());
+        return narrow(arith::DivFOp::create(builder, loc, in[0], in[1]), in[2], elementOf(quantize.getZeroPoint()));
       })
       .Case([&](nn::DequantizeOp dequantize) -> Value {
         Type element = elementOf(dequantize.getInput());
@@ -65,13 +70,13 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
         return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);
       })
       .Case([&](nn::RequantizeOp requantize) {
-        return round(arith::MulFOp::create(builder, loc, cast(in[0], i32, f32), in[1]), in[2],
-                     requantize.getZeroPoint());
+        return narrow(arith::MulFOp::create(builder, loc, cast(in[0], i32, f32), in[1]), in[2],
+                      elementOf(requantize.getZeroPoint()));
       })
       .Case([&](nn::RequantizeSumOp sum) {
         Value steps = math::FmaOp::create(builder, loc, real(in[2], sum.getB()), in[3], in[4]);
         steps = math::FmaOp::create(builder, loc, real(in[0], sum.getA()), in[1], steps);
-        return narrow(math::RoundEvenOp::create(builder, loc, steps), elementOf(sum.getOutput()));
+        return narrow(steps, {}, elementOf(sum.getOutput()));
       })
       .Case([&](nn::LookupOp lookup) {
         return lookUp(builder, loc, makeConstantTable(outside, lookup.getTable()), in[0]);

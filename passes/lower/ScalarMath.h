@@ -36,8 +36,9 @@ public:
   /// `saturate` is about integers: floats always saturate when they become integers.
   mlir::Value cast(mlir::Value x, mlir::Type from, mlir::Type to, bool saturate = false);
 
-  /// A float with an integral value as an integer of 8 or 16 bits: clamped to its range, NaN is the lowest.
-  mlir::Value narrow(mlir::Value steps, mlir::Type to);
+  /// An f32 as the nearest integer, ties to even, from a zero point (null: 0) of 8 or 16 bits: clamped to the range of
+  /// its type, NaN is the lowest.
+  mlir::Value narrow(mlir::Value steps, mlir::Value zero, mlir::Type to);
   /// What the ops of Quant.td compute (Quant.cpp).
   mlir::Value quantized(mlir::Operation *op, mlir::ValueRange operands);
 
