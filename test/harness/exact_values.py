@@ -291,6 +291,14 @@ def nearest_at_whole_positions(graph):
     return one(graph, y, x[[0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]])
 
 
+@case()
+def bytes_between_pixels(graph):
+    """What lies between integers is cut off: 10.75 and 14.25, -9.25."""
+    x = np.array([10, 15, -11, -4], np.int8)
+    y = graph.node("Resize", [graph.input(x), "", graph.constant(f32(2))], mode="linear")
+    return one(graph, y, np.array([10, 11, 13, 8, -4, -9, -5, -4], np.int8))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

@@ -64,6 +64,10 @@ void makeResize(Node &node, const Resize &resize) {
     x = node.toImage(x);
     resultShape = {resultShape[0], resultShape[2], resultShape[3], resultShape[1]};
   }
+  // What lies between pixels of 8 bits is cut off to integers, as in onnxruntime.
+  Type element = x ? elementOf(x) : Type();
+  if (x && resize.mode == ResizeMode::linear && element.isInteger(8))
+    x = node.cast(x, node.builder.getF32Type());
   if (!x)
     return;
   Builder &b = node.builder;
@@ -74,6 +78,7 @@ void makeResize(Node &node, const Resize &resize) {
       b.getF64FloatAttr(resize.cubic), resize.excludeOutside ? b.getUnitAttr() : UnitAttr(),
       resize.antialias ? b.getUnitAttr() : UnitAttr(), b.getF64FloatAttr(resize.extrapolation),
       crops ? b.getDenseF64ArrayAttr(roi) : DenseF64ArrayAttr());
+  result = node.cast(result, element);
   node.set(0, isImage ? node.fromImage(result, 4, 0) : result);
 }
 
@@ -108,7 +113,8 @@ bool readMode(Node &node, Resize &resize) {
   if (!known)
     node.error("mode '" + mode + "' is not known", "it is nearest, linear or cubic");
   resize.mode = known.value_or(ResizeMode::nearest);
-  if (resize.mode != ResizeMode::nearest)
+  bool isOfBytes = node.input(0) && elementOf(node.input(0)).isInteger(8);
+  if (resize.mode != ResizeMode::nearest && !(resize.mode == ResizeMode::linear && isOfBytes))
     return node.requireFloat(0);
   return !node.failed();
 }
