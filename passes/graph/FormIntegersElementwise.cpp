@@ -106,6 +106,25 @@ public:
     return table;
   }
 
+  /// The table of integer ops from `source`, which are computed as they are.
+  ElementsAttr make(ArrayRef<Operation *> ops, Value source) {
+    ConstantBuilder bytes(RankedTensorType::get({256}, typeOf(source).getElementType()));
+    for (int64_t i = 0; i < 256; ++i)
+      bytes.set<uint8_t>(i, i);
+    Value last = constant(bytes.finish(""));
+    mapping.map(source, last);
+    for (Operation *op : ops) {
+      last = evaluated(clone(op, widened(op)));
+      if (!last)
+        break;
+      mapping.map(op->getResult(0), last);
+    }
+    ElementsAttr table = last && typeOf(last).getNumElements() == 256 ? getConstantValue(last) : ElementsAttr();
+    for (Operation *op : llvm::reverse(made))
+      rewriter.eraseOp(op);
+    return table;
+  }
+
 private:
   Type wide(Type element) { return element.isF32() ? Type(rewriter.getF64Type()) : element; }
 
@@ -134,7 +153,8 @@ private:
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       Value value = mapped(operand);
-      bool isReal = typeOf(value).getElementType().isF32() && !isa<DequantizeOp, QuantizeOp>(op);
+      bool isReal =
+          typeOf(value).getElementType().isF32() && !isa<DequantizeOp, QuantizeOp, RequantizeOp, RequantizeSumOp>(op);
       if (isReal)
         value = evaluated(CastOp::create(rewriter, loc, typeOf(value).clone(rewriter.getF64Type()), value));
       operands.push_back(value);
@@ -181,6 +201,67 @@ struct TableFromFunction : OpRewritePattern<QuantizeOp> {
     for (int64_t i = 0; i < 256 && isIdentity; ++i)
       isIdentity = bytes->get<uint8_t>(i) == i;
     replaceKeepingOrigin(rewriter, op, isIdentity ? x : Value(LookupOp::create(rewriter, op.getLoc(), x, table)));
+    return success();
+  }
+};
+
+bool isOfBytes(Value value) { return typeOf(value).getElementType().isInteger(8); }
+
+/// Integer ops between one tensor of bytes and an op that makes bytes again, tables among them.
+struct StepFunction {
+  Value source;
+  SmallVector<Operation *> ops; ///< in order
+  int64_t tables = 0;
+
+  static std::optional<StepFunction> of(Operation *last) {
+    StepFunction function;
+    llvm::SetVector<Operation *> seen;
+    if (!function.collectOperands(last, seen) || !function.source)
+      return std::nullopt;
+    seen.insert(last);
+    function.ops = llvm::to_vector(seen);
+    function.tables = llvm::count_if(seen, [](Operation *op) { return isa<LookupOp>(op); });
+    return function;
+  }
+
+private:
+  bool collectOperands(Operation *op, llvm::SetVector<Operation *> &seen) {
+    return llvm::all_of(op->getOperands(), [&](Value operand) { return collect(operand, seen); });
+  }
+
+  bool collect(Value value, llvm::SetVector<Operation *> &seen) {
+    if (Attribute constant = getConstantValue(value))
+      return typeOf(value).getNumElements() == 1 || isa<SplatElementsAttr>(constant);
+    Operation *op = value.getDefiningOp();
+    if (op && seen.contains(op))
+      return true;
+    bool isInside = isOfBytes(value) ? isa_and_nonnull<LookupOp>(op) : isa_and_nonnull<CastOp, BinaryOp, UnaryOp>(op);
+    if (!isInside) {
+      bool isSource = isOfBytes(value) && (!source || source == value);
+      source = value;
+      return isSource;
+    }
+    if (seen.size() > kMostOps || !typeOf(value).getElementType().isInteger() || !collectOperands(op, seen))
+      return false;
+    seen.insert(op);
+    return true;
+  }
+};
+
+/// A step function with a table in it -> one table: a hard swish, whose factors are both functions of one tensor.
+template <typename LastOp> struct TableFromSteps : OpRewritePattern<LastOp> {
+  using OpRewritePattern<LastOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(LastOp op, PatternRewriter &rewriter) const override {
+    if (!isOfBytes(op.getResult()))
+      return rewriter.notifyMatchFailure(op, "not of bytes");
+    auto function = StepFunction::of(op);
+    if (!function || function->ops.size() < 2 || !function->tables ||
+        typeOf(function->source).getShape() != typeOf(op.getResult()).getShape())
+      return rewriter.notifyMatchFailure(op, "no function of one tensor with a table in it");
+    ElementsAttr table = TableMaker(rewriter, op.getLoc()).make(function->ops, function->source);
+    if (!table)
+      return rewriter.notifyMatchFailure(op, "not evaluated");
+    replaceKeepingOrigin(rewriter, op, LookupOp::create(rewriter, op.getLoc(), function->source, table));
     return success();
   }
 };
@@ -324,7 +405,9 @@ private:
 } // namespace
 
 void addIntegerElementwise(RewritePatternSet &patterns) {
-  patterns.add<TableFromFunction, SumOfSteps, ProductOfSteps, MeanOfSteps, MeanOfWindows>(patterns.getContext());
+  patterns
+      .add<TableFromFunction, TableFromSteps<RequantizeOp>, TableFromSteps<RequantizeSumOp>, TableFromSteps<LookupOp>,
+           TableFromSteps<UnaryOp>, SumOfSteps, ProductOfSteps, MeanOfSteps, MeanOfWindows>(patterns.getContext());
 }
 
 } // namespace nncc

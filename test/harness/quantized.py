@@ -63,7 +63,8 @@ def pieces(random, g):
     x = g.node("Concat", [g.node("Sigmoid", [most]), g.node("LeakyRelu", [mean], alpha=0.1)], axis=1)
     gate = g.node("Sigmoid", [conv(random, g, g.node("GlobalAveragePool", [x]), 8, 8, (1, 1))])
     x = g.node("Mul", [x, gate])
-    x = g.node("Transpose", [conv(random, g, x, 6, 4, (3, 1), group=2)], perm=[0, 2, 3, 1])
+    x = conv(random, g, x, 6, 4, (3, 1), group=2)
+    x = g.node("Transpose", [g.node("Mul", [x, g.node("HardSigmoid", [x])])], perm=[0, 2, 3, 1])
     g.output(g.node("Softmax", [g.node("Reshape", [x, g.constant(np.array([2, 6, -1], np.int64))])], axis=-1))
 
 

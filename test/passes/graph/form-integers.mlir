@@ -132,6 +132,26 @@ func.func @sum(%a: tensor<2x3xi8>, %b: tensor<2x3xi8>) -> tensor<2x3xi8> {
 
 // -----
 
+// Both factors of a swish are functions of one tensor: one table, and no product.
+// CHECK-LABEL: @table_of_a_swish
+// CHECK-NEXT: %[[T:.*]] = nn.lookup %arg0 dense<
+// CHECK-NEXT: return %[[T]]
+func.func @table_of_a_swish(%x: tensor<2x3xui8>) -> tensor<2x3xui8> {
+  %s = nn.constant dense<0.0625> : tensor<1x1xf32>
+  %u = nn.constant dense<0.00390625> : tensor<1x1xf32>
+  %z = nn.constant dense<99> : tensor<1x1xui8>
+  %o = nn.constant dense<0> : tensor<1x1xui8>
+  %0 = nn.dequantize %x, %s, %z : tensor<2x3xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xf32>
+  %1 = nn.unary  sigmoid %0 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %2 = nn.quantize %1, %u, %o : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xui8>
+  %3 = nn.dequantize %2, %u, %o : tensor<2x3xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xf32>
+  %4 = nn.binary  mul %0, %3 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %5 = nn.quantize %4, %s, %z : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xui8>
+  return %5 : tensor<2x3xui8>
+}
+
+// -----
+
 // The mean of 2 x 2 steps: their sum less 4 * 3, times 0.5 / (4 * 0.25).
 // CHECK-LABEL: @mean
 // CHECK: nn.reduce sum {{.*}} axes [1, 2] : tensor<1x2x2x5xi32> -> tensor<1x1x1x5xi32>
