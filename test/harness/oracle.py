@@ -24,6 +24,8 @@ def session(model, levels=FOLDED) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.graph_optimization_level = level
+        # What is i8 stays so, as on Arm: for x86 it would become u8, which rounds some constants of a sum otherwise.
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
         options.log_severity_level = 4  # it warns about unused initializers, and errors come as exceptions, too
         try:
             return onnxruntime.InferenceSession(str(model) if not isinstance(model, bytes) else model, options,
