@@ -124,6 +124,7 @@ def cases():
         yield "Max", x, {}, [y], np.maximum(x, y), 0
         yield "Min", x, {}, [y], np.minimum(x, y), 0
         yield "Clip", x, {}, [np.array(-0.5, dtype), np.array(0.75, dtype)], np.clip(x, dtype(-0.5), dtype(0.75)), 0
+        yield "Clip", x, {}, [np.array(-0.5, dtype)], np.maximum(x, dtype(-0.5)), 0
         yield "Relu", x, {}, [], np.maximum(x, dtype(0)), 0
     random = np.random.default_rng(1)
     for dtype, ulps in ((np.float32, 4 * 2.0 ** -24), (np.float64, 4 * 2.0 ** -53)):
