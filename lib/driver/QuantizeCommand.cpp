@@ -26,6 +26,9 @@ cl::opt<Recipe> recipeOption("recipe", cl::desc("What becomes integers (default:
                              namedValues("recipe",
                                          {clEnumValN(Recipe::Int8, "int8",
                                                      "weights of convolutions and products, and what these read"),
+                                          clEnumValN(Recipe::Mixed, "mixed",
+                                                     "the same, but for tensors that hurt the outputs most: until "
+                                                     "--min-cosine and --min-sqnr hold"),
                                           clEnumValN(Recipe::Int8Weights, "int8-weights",
                                                      "weights alone: a quarter of the bytes, float speed")}),
                              cl::cat(quantizeCategory()));
@@ -42,6 +45,12 @@ cl::list<std::string>
                cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
                         "weights, with * and ?; may be repeated"),
                cl::value_desc("PATTERN=f32"), cl::cat(quantizeCategory()));
+cl::opt<double> minCosineOption("min-cosine",
+                                cl::desc("mixed: least cosine of every output to float (default: 0.99, where no "
+                                         "bound is given)"),
+                                cl::init(0), cl::value_desc("X"), cl::cat(quantizeCategory()));
+cl::opt<double> minSqnrOption("min-sqnr", cl::desc("mixed: least signal to noise of every output, in dB"), cl::init(0),
+                              cl::value_desc("DB"), cl::cat(quantizeCategory()));
 cl::opt<bool> tensorsOption("tensors", cl::desc("List every tensor: its range, steps and noise"),
                             cl::cat(quantizeCategory()));
 cl::opt<std::string> reportOption("report", cl::desc("Write the report as JSON"), cl::value_desc("FILE.json"),
@@ -136,6 +145,17 @@ std::optional<QuantizeOptions> readOptions() {
     options.method = RangeMethod::Error;
     break;
   }
+  bool hasBound = minCosineOption.getNumOccurrences() || minSqnrOption.getNumOccurrences();
+  if (hasBound && options.recipe != Recipe::Mixed) {
+    reportError("--min-cosine and --min-sqnr are bounds of --recipe=mixed");
+    return std::nullopt;
+  }
+  if (!(minCosineOption >= 0 && minCosineOption <= 1) || !(minSqnrOption >= 0)) {
+    reportError("--min-cosine is a number from 0 to 1, --min-sqnr one of at least 0");
+    return std::nullopt;
+  }
+  options.minCosine = hasBound ? minCosineOption : 0.99;
+  options.minDecibels = minSqnrOption;
   for (const std::string &text : keepOption) {
     StringRef pattern = text;
     if (!pattern.consume_back("=f32") || pattern.empty()) {
@@ -157,6 +177,10 @@ void printReport(raw_ostream &os, const QuantizeReport &report) {
   os << "  samples  " << report.samples << "\n";
   for (const std::string &step : report.steps)
     os << "  tried    " << step << "\n";
+  for (const quantize::TensorReport &tensor : report.tensors)
+    if (tensor.isRaised)
+      os << "  float    '" << tensor.name
+         << "': " << format("%.1f %% of the error", 100 * tensor.errorShare.value_or(0)) << "\n";
   if (!report.method.empty())
     os << "  ranges   " << report.method << "\n";
   for (const quantize::OutputError &output : report.outputs)
@@ -180,13 +204,16 @@ json::Value toJson(const QuantizeReport &report) {
     outputs.push_back(json::Object{
         {"name", text(output.name)}, {"cosine", output.cosine()}, {"signal_to_noise_db", number(output.decibels())}});
   for (const quantize::TensorReport &tensor : report.tensors)
-    tensors.push_back(json::Object{{"name", text(tensor.name)},
-                                   {"seen_low", tensor.low},
-                                   {"seen_high", tensor.high},
-                                   {"scale", tensor.grid.scale},
-                                   {"zero_point", tensor.grid.zeroPoint},
-                                   {"signal_to_noise_db", number(tensor.quality.decibels())},
-                                   {"saturated_share", tensor.quality.saturatedShare}});
+    tensors.push_back(
+        json::Object{{"name", text(tensor.name)},
+                     {"seen_low", tensor.low},
+                     {"seen_high", tensor.high},
+                     {"scale", tensor.grid.scale},
+                     {"zero_point", tensor.grid.zeroPoint},
+                     {"signal_to_noise_db", number(tensor.quality.decibels())},
+                     {"saturated_share", tensor.quality.saturatedShare},
+                     {"float", tensor.isRaised},
+                     {"error_share", tensor.errorShare ? json::Value(*tensor.errorShare) : json::Value(nullptr)}});
   json::Object raised;
   for (auto &[name, channels] : report.raisedChannels)
     raised[text(name)] = json::Array(channels);
@@ -277,6 +304,7 @@ const Command quantizeCommand = {
     .isCompiler = false,
     .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
                 "  nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+                "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
                 "  nncc quantize model.onnx --data=samples.npz -o model-w8.onnx --recipe=int8-weights\n"};
 
 } // namespace nncc

@@ -133,6 +133,16 @@ void foldInto(ModelEditor &editor, Contraction &conv, const ChannelAffine &affin
 
 } // namespace
 
+std::optional<std::vector<float>> Contraction::correctedBias() const {
+  if (correction.empty())
+    return bias;
+  std::vector<float> result = correction;
+  if (bias)
+    for (auto [value, own] : zip(result, *bias))
+      value += own;
+  return result;
+}
+
 std::vector<Contraction> findContractions(ModelEditor &editor) {
   std::vector<Contraction> result;
   for (int i = 0; i < editor.graph().node_size(); ++i)

@@ -18,7 +18,10 @@ struct Contraction {
   int64_t groups = 1;
   bool takesBias = false;                 ///< has an input for a bias of one number per output channel
   std::optional<std::vector<float>> bias; ///< per output channel; Gemm: times beta
+  std::vector<float> correction;          ///< of the bias, where weights are quantized; empty: none
 
+  /// The bias behind quantized weights.
+  std::optional<std::vector<float>> correctedBias() const;
   int64_t weightChannels() const { return weight.shape[weightAxis]; }
   int64_t outputChannels() const { return weightChannels() * (op == "ConvTranspose" ? groups : 1); }
 };

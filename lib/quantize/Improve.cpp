@@ -180,10 +180,8 @@ void correctBiases(std::vector<Contraction> &contractions, const Decision &decis
       auto [output, input] = *channelsOf(contraction, i);
       shift[output] += ((double)rounded[i] - value) * seen->second.mean(input);
     }
-    if (!contraction.bias)
-      contraction.bias.emplace(shift.size(), 0.0f);
-    for (auto [bias, added] : zip(*contraction.bias, shift))
-      bias -= (float)added;
+    for (double added : shift)
+      contraction.correction.push_back((float)-added);
   }
 }
 

@@ -16,8 +16,8 @@ namespace nncc::quantize {
 std::vector<std::string> equalize(ModelEditor &editor, llvm::ArrayRef<Contraction> contractions,
                                   const std::map<std::string, TensorStatistics> &tensors);
 
-/// Takes what rounded weights add to each output channel on average, E[(Wq - W) x], out of the bias. Contractions that
-/// have none get one where they take one.
+/// Finds the corrections of biases that take out what rounded weights add to each output channel on average,
+/// E[(Wq - W) x]. Contractions that have no bias get one where they take one.
 ///
 /// source  as above, section 4.2, with measured means of x; what lies at borders counts as what does not
 void correctBiases(std::vector<Contraction> &contractions, const Decision &decision,

@@ -16,6 +16,8 @@ namespace {
 
 using Grids = std::map<std::string, ActivationGrid>;
 constexpr size_t kAllSamples = SIZE_MAX;
+/// What each tensor does alone is found on fewer: it is an order, no result.
+constexpr size_t kAloneSamples = 4;
 
 /// A model that computes what the float model does, and how it would be quantized.
 struct Candidate {
@@ -45,6 +47,8 @@ struct Switchable {
     std::map<std::string, float> values;
     for (auto &[tensor, names] : inputs) {
       ActivationGrid grid = grids.at(tensor);
+      if (!names.weights.empty())
+        values[names.weights] = off.count(tensor) ? 0 : 1;
       if (off.count(tensor)) {
         // A power of two, so that products with it are exact, as fine as an f32 of the largest value.
         const Histogram &seen = candidate.observations.tensors.at(tensor).values;
@@ -75,6 +79,8 @@ public:
       return std::nullopt;
     report.samples = best.observations.samples;
     report.method = best.method;
+    if (options.recipe == Recipe::Mixed && !raise(best))
+      return std::nullopt;
     return finish(best);
   }
 
@@ -144,8 +150,9 @@ private:
     return observed.has_value();
   }
 
-  std::optional<Switchable> buildSwitchable(const Candidate &candidate) {
-    SwitchableModel switchable = writeSwitchable(candidate.model, candidate.contractions, candidate.decision);
+  std::optional<Switchable> buildSwitchable(const Candidate &candidate, bool switchWeights = false) {
+    SwitchableModel switchable =
+        writeSwitchable(candidate.model, candidate.contractions, candidate.decision, switchWeights);
     host.progress("compiling a model with switches");
     auto built = host.build(switchable.model);
     if (!built)
@@ -221,7 +228,6 @@ private:
 
   /// error: reported, and false
   bool tryCorrected(Candidate &best) {
-    std::vector<Contraction> plain = best.contractions;
     correctBiases(best.contractions, best.decision, best.observations.tensors);
     auto switchable = buildSwitchable(best);
     if (!switchable)
@@ -233,14 +239,91 @@ private:
     if (*error < best.error)
       best.error = *error;
     else
-      best.contractions = std::move(plain);
+      for (Contraction &contraction : best.contractions)
+        contraction.correction.clear();
     return true;
+  }
+
+  //===-- Tensors that stay float -----------------------------------------===//
+
+  bool isGoodEnough(ArrayRef<OutputError> outputs) const {
+    return all_of(outputs, [&](const OutputError &output) {
+      return output.cosine() >= options.minCosine && output.decibels() >= options.minDecibels;
+    });
+  }
+
+  /// Finds what each tensor and the weights behind it do to the outputs alone, and leaves those float that do most,
+  /// until the bounds hold. error: reported, and false
+  bool raise(Candidate &best) {
+    auto switchable = buildSwitchable(best, /*switchWeights=*/true);
+    if (!switchable)
+      return false;
+    std::set<std::string> all, off;
+    for (auto &[tensor, names] : switchable->inputs)
+      all.insert(tensor);
+    for (const std::string &tensor : all) {
+      host.progress("quantizing '" + tensor + "' alone");
+      std::set<std::string> others = all;
+      others.erase(tensor);
+      auto alone = errorWith(*switchable, best, best.decision.grids, others, kAloneSamples);
+      if (!alone)
+        return false;
+      aloneErrors[tensor] = *alone;
+    }
+    // The written model is measured, too: that this holds only saves compiling it for every tensor.
+    for (;;) {
+      auto outputs = compare(switchable->built, best.observations, switchable->values(best, best.decision.grids, off),
+                             kAllSamples, host);
+      if (!outputs)
+        return false;
+      if (isGoodEnough(*outputs) || off.size() == all.size())
+        break;
+      off.insert(worstOf(all, off));
+    }
+    setFloat(best, off);
+    return true;
+  }
+
+  std::string worstOf(const std::set<std::string> &all, const std::set<std::string> &off) const {
+    std::string worst;
+    for (const std::string &tensor : all)
+      if (!off.count(tensor) && (worst.empty() || aloneErrors.at(tensor) > aloneErrors.at(worst)))
+        worst = tensor;
+    return worst;
+  }
+
+  void setFloat(Candidate &candidate, const std::set<std::string> &tensors) {
+    for (const std::string &tensor : tensors)
+      if (auto grid = candidate.decision.grids.extract(tensor))
+        raised.insert(std::move(grid));
+  }
+
+  /// Leaves another twentieth of the tensors float.
+  void raiseMore(Candidate &best) {
+    std::set<std::string> all, off;
+    for (auto &[tensor, grid] : best.decision.grids)
+      all.insert(tensor);
+    for (size_t left = std::max<size_t>(aloneErrors.size() / 20, 1); left && off.size() < all.size(); --left)
+      off.insert(worstOf(all, off));
+    setFloat(best, off);
   }
 
   //===-- The result ------------------------------------------------------===//
 
-  /// Writes the model, and measures it as it is.
-  std::optional<QuantizeResult> finish(const Candidate &best) {
+  /// Writes the model and measures it as it is, until it is good enough.
+  std::optional<QuantizeResult> finish(Candidate &best) {
+    for (; best.decision.isWeightOnly || !best.decision.grids.empty(); raiseMore(best)) {
+      auto result = writeAndMeasure(best);
+      if (!result || options.recipe != Recipe::Mixed || isGoodEnough(result->report.outputs))
+        return result;
+    }
+    host.error("the bounds of --min-cosine and --min-sqnr hold for nothing but the float model\n"
+               "note: ask for less, or for --recipe=int8-weights");
+    return std::nullopt;
+  }
+
+  std::optional<QuantizeResult> writeAndMeasure(const Candidate &best) {
+    report.raisedChannels.clear();
     QuantizeResult result;
     result.model = writeQuantized(best.model, best.contractions, best.decision,
                                   [&](const Contraction &contraction, ArrayRef<int64_t> channels) {
@@ -253,16 +336,28 @@ private:
     auto outputs = compare(*built, best.observations, {}, kAllSamples, host);
     if (!outputs)
       return std::nullopt;
-    report.outputs = std::move(*outputs);
+    result.report = report;
+    describe(best, result);
+    result.report.outputs = std::move(*outputs);
+    return result;
+  }
+
+  void describe(const Candidate &best, QuantizeResult &result) const {
+    QuantizeReport &report = result.report;
     report.bytesAfter = result.model.ByteSizeLong();
     report.quantized = count_if(best.contractions, [&](const Contraction &c) { return best.decision.quantizes(c); });
     report.floatNodes.assign(kept.begin(), kept.end());
-    for (auto &[tensor, grid] : best.decision.grids) {
-      const Histogram &seen = best.observations.tensors.at(tensor).values;
-      report.tensors.push_back({tensor, grid, seen.low(), seen.high(), qualityOf(seen, grid)});
-    }
-    result.report = std::move(report);
-    return result;
+    double total = 0;
+    for (auto &[tensor, error] : aloneErrors)
+      total += error;
+    for (const Grids *grids : {&best.decision.grids, &raised})
+      for (auto &[tensor, grid] : *grids) {
+        const Histogram &seen = best.observations.tensors.at(tensor).values;
+        auto alone = aloneErrors.find(tensor);
+        report.tensors.push_back(
+            {tensor, grid, seen.low(), seen.high(), qualityOf(seen, grid), grids == &raised,
+             alone == aloneErrors.end() ? std::nullopt : std::optional(alone->second / std::max(total, 1e-300))});
+      }
   }
 
   void note(const std::string &what, double error) {
@@ -274,7 +369,9 @@ private:
   onnx::ModelProto original;
   const QuantizeOptions &options;
   Host &host;
-  std::set<std::string> kept; ///< contractions that stay float, by name
+  std::set<std::string> kept;                ///< contractions that stay float, by name
+  std::map<std::string, double> aloneErrors; ///< what each tensor alone does to the outputs
+  Grids raised;                              ///< of tensors that stay float since they do most
   QuantizeReport report;
 };
 

@@ -26,7 +26,8 @@ struct TensorReport {
   ActivationGrid grid;
   float low = 0, high = 0; ///< what was seen
   GridQuality quality;
-  bool isRaised = false; ///< stays float since its error is too large
+  bool isRaised = false;            ///< stays float since it hurts the outputs most
+  std::optional<double> errorShare; ///< of what all tensors do to the outputs, each alone; Mixed
 };
 
 struct QuantizeReport {

@@ -44,15 +44,15 @@ static std::vector<int64_t> fitBiases(std::vector<float> &scales, ArrayRef<float
 QuantizedWeights quantizeWeights(const Contraction &contraction, std::optional<float> inputScale) {
   QuantizedWeights result;
   result.scales = scalesOf(contraction);
-  bool hasBias = inputScale && contraction.bias;
-  if (hasBias)
-    result.raised = fitBiases(result.scales, *contraction.bias, *inputScale);
+  std::optional<std::vector<float>> bias = inputScale ? contraction.correctedBias() : std::nullopt;
+  if (bias)
+    result.raised = fitBiases(result.scales, *bias, *inputScale);
   ChannelIndex channel(contraction.weight.shape, contraction.weightAxis);
   for (auto [i, value] : enumerate(contraction.weight.values))
     result.steps.push_back((int8_t)std::clamp(std::nearbyint(value / result.scales[channel.of(i)]), -127.0f, 127.0f));
-  if (!hasBias)
+  if (!bias)
     return result;
-  for (auto [i, value] : enumerate(*contraction.bias)) {
+  for (auto [i, value] : enumerate(*bias)) {
     float scale = std::max(*inputScale * result.scales[i % result.scales.size()], std::numeric_limits<float>::min());
     double steps = std::nearbyint((double)value / scale);
     result.bias.push_back((int32_t)std::clamp(steps, -kMostBiasSteps, kMostBiasSteps));

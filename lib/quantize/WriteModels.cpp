@@ -34,13 +34,35 @@ void dropFactors(onnx::NodeProto &node, const Contraction &contraction) {
     removeAttribute(node, "beta");
 }
 
+std::string addScalarInput(ModelEditor &editor, const std::string &wanted) {
+  std::string name = editor.freshName(wanted);
+  addFloatValue(*editor.mutableModel().mutable_graph()->add_input(), name, /*isScalar=*/true);
+  return name;
+}
+
+/// Writes a constant, or where there is a switch, plain + (rounded - plain) * switch in front of a node. Returns the
+/// result's name.
+std::string writeValues(ModelEditor &editor, int node, const std::string &name, ArrayRef<int64_t> shape,
+                        ArrayRef<float> plain, ArrayRef<float> rounded, const std::string &onOff) {
+  if (onOff.empty())
+    return editor.addConstant<float>(name, shape, rounded);
+  std::vector<float> difference;
+  for (auto [from, to] : zip(plain, rounded))
+    difference.push_back(to - from);
+  std::string change = editor.freshName(name + "_change"), result = editor.freshName(name + "_switched");
+  editor.insertBefore(node,
+                      makeNode("Mul", editor.freshName(change + "_node"),
+                               {editor.addConstant<float>(name + "_difference", shape, difference), onOff}, change));
+  editor.insertBefore(node, makeNode("Add", editor.freshName(result + "_node"),
+                                     {editor.addConstant<float>(name, shape, plain), change}, result));
+  return result;
+}
+
 /// Writes x = round(x / scale), limited, times scale in front of a node. Returns the result's name.
 std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, GridInputs &inputs) {
-  auto add = [&](std::string &name, const char *kind) {
-    name = editor.freshName(tensor + kind);
-    addFloatValue(*editor.mutableModel().mutable_graph()->add_input(), name, /*isScalar=*/true);
-  };
-  add(inputs.scale, "_scale"), add(inputs.low, "_low"), add(inputs.high, "_high");
+  inputs.scale = addScalarInput(editor, tensor + "_scale");
+  inputs.low = addScalarInput(editor, tensor + "_low");
+  inputs.high = addScalarInput(editor, tensor + "_high");
   std::string current = tensor;
   auto step = [&](const char *op, const char *suffix, const std::string &other) {
     std::string result = editor.freshName(tensor + suffix);
@@ -120,24 +142,32 @@ onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::stri
 }
 
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
-                                const Decision &decision) {
+                                const Decision &decision, bool switchWeights) {
   SwitchableModel result;
   ModelEditor editor(model);
   auto write = [&](int node, const std::string &tensor, const ActivationGrid &) {
-    return writeSwitch(editor, node, tensor, result.inputs[tensor]);
+    GridInputs &inputs = result.inputs[tensor];
+    if (switchWeights)
+      inputs.weights = addScalarInput(editor, tensor + "_weights");
+    return writeSwitch(editor, node, tensor, inputs);
   };
   InputGrids grids(decision, write);
   for (const Contraction &contraction : contractions) {
     if (!decision.quantizes(contraction))
       continue;
     std::optional<float> scale = grids.apply(editor, contraction);
+    std::string onOff = switchWeights && scale ? result.inputs[contraction.input].weights : "";
     QuantizedWeights weights = quantizeWeights(contraction, scale);
+    auto add = [&](const char *kind, ArrayRef<int64_t> shape, ArrayRef<float> plain, ArrayRef<float> rounded) {
+      return writeValues(editor, contraction.node, contraction.weightName + kind, shape, plain, rounded, onOff);
+    };
     onnx::NodeProto &node = editor.node(contraction.node);
-    node.set_input(1, editor.addConstant<float>(contraction.weightName + "_values", contraction.weight.shape,
-                                                weights.values(contraction)));
-    std::vector<float> bias = scale ? weights.biasValues() : contraction.bias.value_or(std::vector<float>());
-    if (!bias.empty())
-      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias_values", {(int64_t)bias.size()}, bias));
+    node.set_input(1, add("_values", contraction.weight.shape, contraction.weight.values, weights.values(contraction)));
+    std::vector<float> rounded =
+        scale ? weights.biasValues() : contraction.correctedBias().value_or(std::vector<float>());
+    std::vector<float> plain = contraction.bias.value_or(std::vector<float>(rounded.size(), 0));
+    if (!rounded.empty())
+      setBias(node, add("_bias_values", {(int64_t)rounded.size()}, plain, rounded));
     dropFactors(node, contraction);
   }
   editor.apply();
@@ -166,9 +196,8 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
     if (!weights.bias.empty())
       setBias(node, writeDequantized<int32_t>(editor, contraction.node, contraction.weightName + "_bias",
                                               {(int64_t)weights.bias.size()}, weights.bias, weights.biasScales, 0));
-    else if (contraction.bias)
-      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)contraction.bias->size()},
-                                              *contraction.bias));
+    else if (auto bias = contraction.correctedBias())
+      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)bias->size()}, *bias));
     dropFactors(node, contraction);
   }
   editor.apply();

@@ -24,16 +24,19 @@ onnx::ModelProto writeObserved(const onnx::ModelProto &model, llvm::ArrayRef<std
 /// The inputs by which a switchable model is told the grid of a tensor.
 struct GridInputs {
   std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
+  std::string weights; ///< f32 scalar, where weights can be switched: 1, those that read the tensor are rounded; 0, not
 };
 
 /// A copy that computes in floats what the quantized model computes in integers: weights have the values that their
 /// integers stand for, and every tensor with a grid is put on one that is an input of the model.
+///
+/// switchWeights  an input says for each tensor whether the weights and biases of what reads it are rounded, too
 struct SwitchableModel {
   onnx::ModelProto model;
   std::map<std::string, GridInputs> inputs; ///< by tensor
 };
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
-                                const Decision &decision);
+                                const Decision &decision, bool switchWeights = false);
 
 /// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions, weights in 8 and biases in 32
 /// bits behind a DequantizeLinear.

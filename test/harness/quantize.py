@@ -3,7 +3,7 @@
     quantize.py [--case NAME]
 
 `digits` counts right answers on digits that no range was found on. The others are small networks: of old opsets, whose nodes are written
-anew, with norms, factors and biases to fold, with contractions of every kind.
+anew, with norms, factors and biases to fold, with contractions of every kind, with a bound that some of them keep only as floats.
 """
 import argparse
 import json
@@ -136,6 +136,30 @@ def check_small(options, name: str, folder: Path) -> list[str]:
     return failures
 
 
+def check_mixed(options, folder: Path) -> list[str]:
+    """A bound that no full quantization keeps: some contractions stay float, those that do most, and the bound holds in onnxruntime."""
+    random = np.random.default_rng(8)
+    graph = every_kind(random)
+    path, out = folder / "mixed.onnx", folder / "mixed.q.onnx"
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    (tensor, value), = graph.inputs.items()
+    samples = np.concatenate([numbers(random, value.shape) for _ in range(SAMPLES)])
+    report = quantize(options, path, {tensor: samples}, out, "--recipe=mixed", "--min-sqnr=50")
+    shares = {raised: [entry["error_share"] for entry in report["tensors"] if entry["float"] == raised] for raised in (True, False)}
+    failures = []
+    if not 0 < report["quantized"] < report["contractions"]:
+        failures.append(f"{report['quantized']} of {report['contractions']} contractions are quantized")
+    elif min(shares[True]) < max(shares[False]):
+        failures.append(f"what stays float does {shares[True]} of the error, what does not {shares[False]}")
+    right, noise = 0.0, 0.0
+    for sample in samples:
+        answers = [next(iter(oracle.run(file.read_bytes(), {tensor: sample[None]}).values())).astype(np.float64) for file in (path, out)]
+        right, noise = right + (answers[0] ** 2).sum(), noise + ((answers[0] - answers[1]) ** 2).sum()
+    if 10 * np.log10(right / noise) < 49.9:
+        failures.append(f"signal to noise is {10 * np.log10(right / noise):.2f} dB")
+    return failures
+
+
 def digits_samples() -> tuple[np.ndarray, np.ndarray]:
     """The digits that the demo network was not trained on, and what they are."""
     text = (models.REPOSITORY / "tools" / "demo" / "digits_samples.h").read_text()
@@ -162,16 +186,19 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
+CHECKS = {"digits": check_digits, "mixed": check_mixed}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", choices=["digits", *CASES])
+    parser.add_argument("--case", choices=[*CHECKS, *CASES])
     nncc.add_arguments(parser)
     options = parser.parse_args()
-    failed, names = 0, [options.case] if options.case else ["digits", *CASES]
+    failed, names = 0, [options.case] if options.case else [*CHECKS, *CASES]
     with tempfile.TemporaryDirectory(prefix="nncc-quantize-") as scratch:
         for name in names:
             try:
-                failures = check_digits(options, Path(scratch)) if name == "digits" else check_small(options, name, Path(scratch))
+                failures = CHECKS[name](options, Path(scratch)) if name in CHECKS else check_small(options, name, Path(scratch))
             except nncc.NnccError as error:
                 failures = [error.stderr.strip() or str(error)]
             failed += bool(failures)

@@ -68,7 +68,7 @@ TEST(Improve, BiasesTakeOutWhatRoundingAddsOnAverage) {
   Decision decision;
   decision.grids["between"] = ActivationGrid::of(0, 16);
   correctBiases(contractions, decision, tensors);
-  EXPECT_EQ(contractions[0].bias, (std::vector<float>{0.5, 7})); // its input is not quantized
-  ASSERT_TRUE(contractions[1].bias);
-  EXPECT_FLOAT_EQ(contractions[1].bias->front(), 0.375f * 8); // the mean of the second channel is 8
+  EXPECT_TRUE(contractions[0].correction.empty()); // its input is not quantized
+  ASSERT_TRUE(contractions[1].correctedBias());
+  EXPECT_FLOAT_EQ(contractions[1].correctedBias()->front(), 0.375f * 8); // the mean of the second channel is 8
 }
