@@ -90,6 +90,21 @@ class Facts:
             return bool((self.operands[2][-dims:] == 1).any())
         return bool((self.operands[3][-dims:] == np.array(self.operands[0].shape[-dims:])).any())
 
+    def scales_to_the_same(self) -> bool:
+        """Whether a Resize may scale a dim by another number than 1 and leave its extent, as one scale for all dims does."""
+        if self.attributes.get("keep_aspect_ratio_policy", b"stretch") != b"stretch":
+            return True
+        if not self.has(2) or not self.operands[2].size:
+            return False
+        scales = self.operands[2]
+        shape = np.array(self.operands[0].shape)[list(self.attributes.get("axes", range(self.rank())))]
+        return bool(((np.floor(scales * shape) == shape) & (scales != 1)).any())
+
+    def has_windows_of_padding(self) -> bool:
+        """Whether windows lie in the padding as a whole."""
+        kernel, pads = self.attributes.get("kernel_shape", ()), self.attributes.get("pads", ())
+        return any(pad >= size for size, pad in zip([*kernel, *kernel], pads))
+
     def starts_before(self) -> bool:
         """Whether a Slice goes backwards from a place before the first element."""
         if not self.has(4):
@@ -138,6 +153,7 @@ VERDICTS = [
     Verdict(("GlobalMaxPool",), lambda f: not f.finite() or f.rank() != 4, (),
             "onnxruntime skips NaN by the order of its comparisons, the reference reduces too few dims unless there are four"),
     Verdict(("GlobalAveragePool",), lambda f: f.rank() != 4, (ORT,), "the reference keeps the wrong dims unless there are four"),
+    Verdict(("MaxPool",), lambda f: f.has_windows_of_padding(), (), "onnxruntime refuses windows of padding alone, and the reference makes 0 of them"),
     Verdict(("ReduceMax", "ReduceMin"), lambda f: not f.finite(), (REFERENCE,),
             "a maximum of numbers and NaN is NaN, as of Max; onnxruntime's depends on where the NaN stands"),
     Verdict(("MaxPool",), lambda f: not f.finite() and f.rank() == 4 and len(f.node.output) == 1 and not f.attributes.keys() & {"auto_pad", "ceil_mode", "dilations"},
@@ -199,8 +215,8 @@ VERDICTS = [
             "'length_resized > 1' is of the rounded length by the text, and of the unrounded one by the rule of aligned corners"),
     Verdict(("Resize",), lambda f: (f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic") and f.rule() == b"align_corners", (),
             "onnxruntime takes a rounded length, and the reference loses a tap where a position is a whole number"),
-    Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) and f.attributes.get("keep_aspect_ratio_policy", b"stretch") != b"stretch", (),
-            "the same of the reference; onnxruntime copies where one scale for all dims leaves an extent as it is"),
+    Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) and f.scales_to_the_same(), (),
+            "the same of the reference; onnxruntime copies along a dim whose extent stays, whatever its scale"),
     Verdict(("Resize",), lambda f: f.attributes.get("antialias", 0) or f.attributes.get("mode") == b"cubic", (ORT,),
             "the reference loses a tap where a position is a whole number"),
     Verdict(("Resize",), lambda f: f.rule() == b"tf_crop_and_resize", (ORT,), "'length_resized is the length of the resized tensor', a whole number"),
