@@ -224,6 +224,8 @@ std::string nncc::libraryFileName(const ModelPlan &plan) {
 void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_ostream &os) {
   json::OStream json(os, /*IndentSize=*/1);
   json.object([&] {
+    json.attribute("schema", "nncc-manifest"); // docs/schemas/manifest.json
+    json.attribute("version", 1);
     json.attribute("name", plan.name);
     if (!plan.namedAfter.empty())
       json.attribute("named_after", text(plan.namedAfter));

@@ -4,6 +4,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -29,9 +30,33 @@ Spread spreadOf(std::vector<double> values) {
   return {values[n / 4], values[n / 2], values[n - 1 - n / 4]};
 }
 
+const StringRef sortKeys[] = {"time", "macs"};
+
+/// times  [kernels][rounds] in microseconds
+/// total  their medians
+void printKernels(const ModelPlan &plan, ArrayRef<std::vector<double>> times, double total, const RowOrder &order) {
+  auto median = [&](size_t kernel) { return spreadOf(times[kernel]).median; };
+  auto value = [&](size_t row, size_t key) { return key == 0 ? median(row) : double(plan.kernels[row].macs); };
+  Table table({{"#", true}, {"kernel", false, true}, {"op"}, {"time", true}, {"share", true}, {"speed", true}});
+  for (size_t index : order.choose(plan.kernels.size(), value)) {
+    const KernelPlan &kernel = plan.kernels[index];
+    double us = std::max(median(index), 1e-3);
+    uint64_t bytes = kernel.bytesRead + kernel.bytesWritten + kernel.weightBytes;
+    std::string share, speed;
+    raw_string_ostream(share) << format("%.1f %%", 100 * us / total);
+    // What multiplies is held against the core, everything else against memory.
+    raw_string_ostream(speed) << (kernel.macs ? format("%.1f GFLOP/s", 2e-3 * kernel.macs / us)
+                                              : format("%.1f GB/s", 1e-3 * double(bytes) / us));
+    table.add({std::to_string(index), kernel.name, kernel.op, timeText(us), share, speed});
+  }
+  outs() << "\n" << plan.kernels.size() << " kernels, " << timeText(total) << " when they run one by one\n";
+  table.print(outs(), terminalColumns());
+}
+
 int benchModel() {
   auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
-  if (!options)
+  auto order = rowOrder(sortKeys);
+  if (!options || !order)
     return 1;
   struct {
     unsigned rounds, warmup;
@@ -105,17 +130,28 @@ int benchModel() {
   double gflops = 2 * macs / (busy.median * 1e6);
   if (settings.asJson) {
     json::Array kernels;
-    for (auto [kernel, samples] : zip(plan.kernels, kernelTimes))
+    for (auto [index, kernel, samples] : enumerate(plan.kernels, kernelTimes))
       if (!samples.empty())
-        kernels.push_back(json::Object{{"name", kernel.name},
+        kernels.push_back(json::Object{{"number", int64_t(index)},
+                                       {"name", kernel.name},
                                        {"op", kernel.op},
                                        {"macs", kernel.macs},
                                        {"us", spreadOf(samples).median},
                                        {"us_least", *min_element(samples)}});
-    json::Object top{{"model", plan.name},        {"threads", *threads},        {"cpu", plan.cpu},
-                     {"rounds", settings.rounds}, {"ms", time.median},          {"ms_low", time.low},
-                     {"ms_high", time.high},      {"ms_busy", busy.median},     {"macs", int64_t(macs)},
-                     {"gflops", gflops},          {"peak_gflops", peak.median}, {"peak_share", share.median}};
+    json::Object top{{"schema", "nncc-bench"},
+                     {"version", 1},
+                     {"model", plan.name},
+                     {"threads", *threads},
+                     {"cpu", plan.cpu},
+                     {"rounds", settings.rounds},
+                     {"ms", time.median},
+                     {"ms_low", time.low},
+                     {"ms_high", time.high},
+                     {"ms_busy", busy.median},
+                     {"macs", int64_t(macs)},
+                     {"gflops", gflops},
+                     {"peak_gflops", peak.median},
+                     {"peak_share", share.median}};
     if (!gpu.empty())
       top["gpu"] = gpu;
     if (settings.perKernel)
@@ -142,14 +178,7 @@ int benchModel() {
     double total = 0;
     for (auto &samples : kernelTimes)
       total += spreadOf(samples).median;
-    outs() << "\n  kernel                          us   share  GFLOP/s\n";
-    for (auto [kernel, samples] : zip(plan.kernels, kernelTimes)) {
-      double us = spreadOf(samples).median;
-      outs() << format("  %-26s %8.1f  %4.1f %%", kernel.name.c_str(), us, 100 * us / total);
-      if (kernel.macs)
-        outs() << format("  %7.1f", 2e-3 * kernel.macs / std::max(us, 1e-3));
-      outs() << "\n";
-    }
+    printKernels(plan, kernelTimes, total, *order);
   }
   return 0;
 }

@@ -113,7 +113,7 @@ struct OfOutput {
   }
 };
 const OfOutput everyCommand{[](const Command &) { return true; }};
-const OfOutput forReports{[](const Command &command) { return command.printsReport; }};
+const OfOutput forReports{[](const Command &command) { return command.printsReport || &command == &runCommand; }};
 const Everywhere ofModel{modelGroup}, ofTarget{targetGroup}, forDevelopers{developerGroup};
 
 cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));

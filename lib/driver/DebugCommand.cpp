@@ -7,8 +7,11 @@
 #include "lib/driver/Elements.h"
 #include "lib/driver/Onnxruntime.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
 
@@ -37,7 +40,7 @@ cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that 
 struct DebugSettings {
   std::string reference, dump, python;
   int kernel = -1;
-  bool showAll = false;
+  bool showAll = false, asJson = false;
   double rtol = 0;
   uint64_t seed = 1;
 } settings;
@@ -184,23 +187,88 @@ struct Row {
   bool isDiverging = false;
 };
 
-void printRow(const ModelPlan &plan, const Row &row) {
-  const KernelPlan &kernel = plan.kernels[row.kernel];
-  outs() << format("%4u  %-28s ", row.kernel, kernel.name.c_str());
-  if (!row.comparison) {
-    outs() << (row.tensor.empty() ? "no ONNX tensor has these values" : "no reference for '" + row.tensor + "'")
-           << "\n";
+const StringRef sortKeys[] = {"error"};
+
+/// The error of a row as a share of the largest value; what was not compared has none.
+double relativeError(const Row &row) {
+  if (!row.comparison)
+    return -1;
+  return row.comparison->largestValue > 0 ? row.comparison->largestError / row.comparison->largestValue
+                                          : row.comparison->largestError;
+}
+
+/// Rows that diverge; with --all every one.
+std::vector<const Row *> shownRows(ArrayRef<Row> rows, const RowOrder &order) {
+  std::vector<const Row *> shown;
+  for (const Row &row : rows)
+    if (row.isDiverging || settings.showAll)
+      shown.push_back(&row);
+  std::vector<const Row *> ordered;
+  for (size_t i : order.choose(shown.size(), [&](size_t row, size_t) { return relativeError(*shown[row]); }))
+    ordered.push_back(shown[i]);
+  return ordered;
+}
+
+void printRows(const ModelPlan &plan, ArrayRef<const Row *> rows) {
+  if (rows.empty())
     return;
+  auto text = [](const char *how, double value) {
+    std::string number;
+    raw_string_ostream(number) << format(how, value);
+    return number;
+  };
+  Table table({{"#", true},
+               {"kernel", false, true},
+               {"op"},
+               {""},
+               {"error", true},
+               {"of", true},
+               {"element", true},
+               {"cosine", true},
+               {"NaN", true},
+               {"tensor", false, true},
+               {"nodes", false, true}});
+  for (const Row *row : rows) {
+    const KernelPlan &kernel = plan.kernels[row->kernel];
+    std::string tensor = row->tensor.empty() ? "" : "'" + row->tensor + "'";
+    if (!row->comparison) {
+      table.add({std::to_string(row->kernel), kernel.name, kernel.op,
+                 row->tensor.empty() ? "no ONNX tensor" : "no reference", "", "", "", "", "", tensor, ""});
+      continue;
+    }
+    const Comparison &c = *row->comparison;
+    table.add({std::to_string(row->kernel), kernel.name, kernel.op, row->isDiverging ? "DIVERGES" : "agrees",
+               text("%.3g", c.largestError), text("%.3g", c.largestValue), std::to_string(c.worst),
+               text("%.7f", c.cosine), c.invalid ? std::to_string(c.invalid) : "", tensor,
+               row->isDiverging ? join(kernel.nodes, ", ") : ""});
   }
-  const Comparison &c = *row.comparison;
-  outs() << (row.isDiverging ? "DIVERGES " : "agrees   ")
-         << format("largest error %.3g of %.3g (element %zu), cosine %.7f", c.largestError, c.largestValue, c.worst,
-                   c.cosine);
-  if (c.invalid)
-    outs() << ", " << c.invalid << " NaN";
-  outs() << "  '" << row.tensor << "'\n";
-  if (row.isDiverging && !kernel.nodes.empty())
-    outs() << "        nodes: " << join(kernel.nodes, ", ") << "\n";
+  table.print(outs(), terminalColumns());
+}
+
+json::Value number(double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); }
+
+json::Value rowsJson(const ModelPlan &plan, ArrayRef<Row> rows) {
+  json::Array list;
+  for (const Row &row : rows) {
+    const KernelPlan &kernel = plan.kernels[row.kernel];
+    json::Object object{{"number", row.kernel},
+                        {"kernel", kernel.name},
+                        {"op", kernel.op},
+                        {"tensor", json::fixUTF8(row.tensor)},
+                        {"compared", row.comparison.has_value()},
+                        {"diverges", row.isDiverging}};
+    if (const auto &c = row.comparison) {
+      object["max_error"] = number(c->largestError);
+      object["max_value"] = c->largestValue;
+      object["worst_element"] = int64_t(c->worst);
+      object["cosine"] = number(c->cosine);
+      object["nan"] = int64_t(c->invalid);
+    }
+    list.push_back(std::move(object));
+  }
+  return json::Object{{"schema", "nncc-debug"},    {"version", 1},    {"model", plan.name},
+                      {"target", plan.target},     {"cpu", plan.cpu}, {"kernels", int64_t(plan.kernels.size())},
+                      {"tensors", std::move(list)}};
 }
 
 int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPlan &kernel) {
@@ -226,13 +294,14 @@ int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPl
     if (!writeNpy(std::string(path), type, {operand.bytes / (isFloat ? 4 : 1)}, bytes->data(), error))
       return reportError("cannot write '" + path + "': " + error);
   }
-  outs() << "wrote the operands of " << kernel.name << " to " << folder << "\n";
+  (settings.asJson ? errs() : outs()) << "wrote the operands of " << kernel.name << " to " << folder << "\n";
   return 0;
 }
 
 int debugModel() {
   auto options = sharedOptions(NativeCpu::Detect);
-  if (!options)
+  auto order = rowOrder(sortKeys);
+  if (!options || !order)
     return 1;
   auto given = readGivenInputs(*options);
   if (!given)
@@ -246,6 +315,7 @@ int debugModel() {
               pythonOption,
               kernelOption,
               allOption,
+              wantsJson(),
               relativeTolerance(),
               seedOption()};
   options->reuseArena = false;
@@ -308,18 +378,19 @@ int debugModel() {
   if (error)
     return reportError(std::move(error));
 
-  size_t compared = 0, diverging = 0;
-  for (const Row &row : rows) {
-    compared += row.comparison.has_value();
-    diverging += row.isDiverging;
-    if (row.isDiverging || settings.showAll)
-      printRow(plan, row);
+  size_t compared = count_if(rows, [](const Row &row) { return row.comparison.has_value(); });
+  size_t diverging = count_if(rows, [](const Row &row) { return row.isDiverging; });
+  if (settings.asJson) {
+    outs() << formatv("{0:2}\n", rowsJson(plan, rows));
+  } else {
+    outs() << plan.kernels.size() << " kernels, " << compared << " of " << rows.size() << " tensors compared, "
+           << diverging << " diverge\n";
+    if (auto first = find_if(rows, [](const Row &row) { return row.isDiverging; }); first != rows.end())
+      outs() << "first: kernel " << first->kernel << ", " << plan.kernels[first->kernel].name
+             << "; --kernel=" << first->kernel << " writes its operands\n";
+    printRows(plan, shownRows(rows, *order));
   }
-  outs() << plan.kernels.size() << " kernels, " << compared << " of " << rows.size() << " tensors compared, "
-         << diverging << " diverge\n";
-  if (auto first = find_if(rows, [](const Row &row) { return row.isDiverging; }); first != rows.end())
-    outs() << "first: kernel " << first->kernel << ", " << plan.kernels[first->kernel].name
-           << "; --kernel=" << first->kernel << " writes its operands\n";
+  outs().flush();
   if (!compared)
     return reportError("nothing was compared: no tensor of the reference has the name of a kernel's result");
   return status ? status : diverging ? kNumbersDiffer : 0;

@@ -102,8 +102,8 @@ int reportHealth() {
                                   {"what", json::fixUTF8(finding.what)},
                                   {"for", finding.use}});
     outs() << formatv("{0:2}\n", json::Value(json::Object{{"schema", "nncc-doctor"},
-                                                          {"schema_version", 1},
-                                                          {"version", NNCC_VERSION},
+                                                          {"version", 1},
+                                                          {"nncc", NNCC_VERSION},
                                                           {"llvm", LLVM_VERSION_STRING},
                                                           {"host", hostTargetName()},
                                                           {"findings", std::move(list)}}));

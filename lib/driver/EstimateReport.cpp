@@ -128,8 +128,11 @@ json::Value gpuTimeJson(const KernelPlan &plan, const GpuTime &time) {
                       {"warnings", json::Array(time.warnings)}};
 }
 
-json::Value kernelJson(const EstimateReport &report, const KernelPlan &plan, const KernelEstimate &kernel) {
-  json::Object object{{"name", plan.name},
+json::Value kernelJson(const EstimateReport &report, size_t number) {
+  const KernelPlan &plan = report.plan.kernels[number];
+  const KernelEstimate &kernel = report.kernels[number];
+  json::Object object{{"number", int64_t(number)},
+                      {"name", plan.name},
                       {"op", plan.op},
                       {"macs", plan.macs},
                       {"cycles", kernel.cost.cycles},
@@ -153,8 +156,8 @@ void printEstimate(const EstimateReport &report) {
 
 void printEstimateJson(const EstimateReport &report) {
   json::Array kernels;
-  for (auto [plan, kernel] : zip(report.plan.kernels, report.kernels))
-    kernels.push_back(kernelJson(report, plan, kernel));
+  for (size_t number = 0; number < report.kernels.size(); ++number)
+    kernels.push_back(kernelJson(report, number));
   json::Object top{{"schema", "nncc-estimate"},
                    {"version", 1},
                    {"model", report.plan.name},

@@ -3,6 +3,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -157,28 +158,20 @@ std::string compileCommandLine(const ImportOptions &import) {
   return line;
 }
 
-void printPlan(const ModelPlan &plan) {
+const StringRef sortKeys[] = {"macs", "weights", "written"};
+
+/// Memory first, then a row for each kernel, and the nodes of those that are not one node by its own name.
+void printPlan(const ModelPlan &plan, const RowOrder &order) {
   for (auto [kind, ports] : {std::pair("input  ", &plan.inputs), std::pair("output ", &plan.outputs)})
     for (const PortPlan &port : *ports)
       if (!port.format.empty())
         outs() << "memory  " << kind << "'" << port.name << "' " << describeType(port.elementType, port.shape) << ", "
                << port.format << "\n";
-  outs() << "\nkernels (MACs, weight bytes, written bytes):\n";
-  for (auto [index, kernel] : enumerate(plan.kernels)) {
-    outs() << format("%4zu  %-28s %-14s %12llu %10llu %10llu", index, kernel.name.c_str(), kernel.op.c_str(),
-                     (unsigned long long)kernel.macs, (unsigned long long)kernel.weightBytes,
-                     (unsigned long long)kernel.bytesWritten);
-    for (const ResultPlan &result : kernel.results)
-      outs() << "  " << describeType(result.elementType, result.shape);
-    if (!kernel.inPlaceOf.empty())
-      outs() << "  in place of '" << kernel.inPlaceOf << "'";
-    outs() << "\n";
-    if (!kernel.nodes.empty())
-      outs() << "        nodes: " << join(kernel.nodes, ", ") << "\n";
-    if (!kernel.placed.empty())
-      outs() << "        on " << kernel.device << ": " << kernel.placed << "\n";
-  }
-  outs() << "\narena   " << plan.arenaBytes << " bytes, lower bound " << plan.arenaLowerBound;
+  uint64_t macs = 0;
+  for (const KernelPlan &kernel : plan.kernels)
+    macs += kernel.macs;
+  outs() << "\ntotal   " << plan.kernels.size() << " kernels, " << (macs ? countText(macs) : "no")
+         << " multiply-accumulates\narena   " << plan.arenaBytes << " bytes, lower bound " << plan.arenaLowerBound;
   if (plan.arenaLowerBound > 0)
     outs() << format(" (%.3f x)", double(plan.arenaBytes) / plan.arenaLowerBound);
   outs() << "\nweights " << plan.weightsBytes << " bytes\n";
@@ -188,6 +181,33 @@ void printPlan(const ModelPlan &plan) {
   for (const PeakTensor &tensor : aliveAtPeak(plan))
     outs() << format("  %10lld bytes at %-10lld ", (long long)tensor.bytes, (long long)tensor.byteOffset)
            << (tensor.tensor.empty() ? "(unnamed)" : tensor.tensor) << ", written by " << tensor.kernel << "\n";
+
+  Table table({{"#", true},
+               {"kernel", false, true},
+               {"op"},
+               {"MACs", true},
+               {"weights", true},
+               {"written", true},
+               {"results"},
+               {"in place of", false, true},
+               {"nodes", false, true}});
+  auto value = [&](size_t row, size_t key) {
+    const KernelPlan &kernel = plan.kernels[row];
+    return double(key == 0 ? kernel.macs : key == 1 ? kernel.weightBytes : kernel.bytesWritten);
+  };
+  for (size_t index : order.choose(plan.kernels.size(), value)) {
+    const KernelPlan &kernel = plan.kernels[index];
+    std::string results, nodes = join(kernel.nodes, ", ");
+    for (const ResultPlan &result : kernel.results)
+      results += (results.empty() ? "" : " ") + describeType(result.elementType, result.shape);
+    if (!kernel.placed.empty())
+      nodes += (nodes.empty() ? "on " : "; on ") + kernel.device + ": " + kernel.placed;
+    table.add({std::to_string(index), kernel.name, kernel.op, countText(kernel.macs),
+               kernel.weightBytes ? bytesText(kernel.weightBytes) : "", bytesText(kernel.bytesWritten), results,
+               kernel.inPlaceOf.empty() ? "" : "'" + kernel.inPlaceOf + "'", nodes});
+  }
+  outs() << "\n";
+  table.print(outs(), terminalColumns());
 }
 
 json::Value valueJson(const OnnxValueInfo &value) {
@@ -200,7 +220,7 @@ json::Value valueJson(const OnnxValueInfo &value) {
 json::Value planJson(const ModelPlan &plan) {
   json::Array kernels, alive;
   std::vector<bool> isRead(plan.inputs.size(), false);
-  for (const KernelPlan &kernel : plan.kernels) {
+  for (auto [index, kernel] : enumerate(plan.kernels)) {
     json::Array nodes, results;
     for (const std::string &node : kernel.nodes)
       nodes.push_back(json::fixUTF8(node));
@@ -211,7 +231,8 @@ json::Value planJson(const ModelPlan &plan) {
     for (const OperandPlan &operand : kernel.operands)
       if (operand.memory == Memory::Input)
         isRead[operand.index] = true;
-    kernels.push_back(json::Object{{"name", kernel.name},
+    kernels.push_back(json::Object{{"number", int64_t(index)},
+                                   {"name", kernel.name},
                                    {"op", kernel.op},
                                    {"device", kernel.device},
                                    {"placed", json::fixUTF8(kernel.placed)},
@@ -269,7 +290,8 @@ json::Value openJson(const OpenChoices &open, const std::optional<ImportOptions>
 
 int inspectModel() {
   auto options = sharedOptions(NativeCpu::Detect);
-  if (!options)
+  auto order = rowOrder(sortKeys);
+  if (!options || !order)
     return 1;
   auto context = makeContext();
   // What is said about choices that are still open is no error here: they are listed.
@@ -300,6 +322,8 @@ int inspectModel() {
   }
   if (wantsJson()) {
     json::Value top = infoJson(*info);
+    top.getAsObject()->insert({"schema", "nncc-inspect"});
+    top.getAsObject()->insert({"version", 1});
     top.getAsObject()->insert({"to_bind", openJson(open, choices)});
     if (succeeded(compilation))
       top.getAsObject()->insert({"plan", planJson(compilation->plan)});
@@ -314,7 +338,7 @@ int inspectModel() {
   printNodes(*info);
   printMessages(messages);
   if (succeeded(compilation))
-    printPlan(compilation->plan);
+    printPlan(compilation->plan, *order);
   return status;
 }
 

@@ -16,7 +16,7 @@ static int listOperators() {
     for (const OnnxOperator &op : operators)
       list.push_back(json::Object{{"name", op.name}, {"domain", op.domain}, {"family", op.family}});
     outs() << formatv("{0:2}\n", json::Value(json::Object{{"schema", "nncc-ops"},
-                                                          {"schema_version", 1},
+                                                          {"version", 1},
                                                           {"oldest_opset", kOldestOpset},
                                                           {"newest_opset", kNewestOpset},
                                                           {"operators", std::move(list)}}));

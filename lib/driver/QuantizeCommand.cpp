@@ -221,7 +221,9 @@ json::Value toJson(const QuantizeReport &report) {
     floats.push_back(text(name));
   for (const std::string &step : report.steps)
     steps.push_back(step);
-  return json::Object{{"contractions", report.contractions},
+  return json::Object{{"schema", "nncc-quantize"},
+                      {"version", 1},
+                      {"contractions", report.contractions},
                       {"quantized", report.quantized},
                       {"samples", report.samples},
                       {"opset_before", report.opsetBefore},

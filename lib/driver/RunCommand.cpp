@@ -7,6 +7,8 @@
 #include "nncc/pool.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 #include <cmath>
 #include <cstring>
@@ -52,6 +54,7 @@ struct RunSettings {
   unsigned runs = 1;
   double rtol = 0, atol = 0;
   uint64_t seed = 1;
+  bool asJson = false;
 } settings;
 
 } // namespace
@@ -71,30 +74,60 @@ namespace {
 
 size_t elementSize(const PortPlan &port) { return divideCeil(port.elementType.getIntOrFloatBitWidth(), 8); }
 
+/// What is said of a tensor's elements; NaN counts apart.
+struct TensorFacts {
+  size_t count = 0, invalid = 0;
+  double low = INFINITY, high = -INFINITY, sum = 0;
+  std::vector<double> first; ///< at most four
+
+  double mean() const { return sum / double(std::max<size_t>(count - invalid, 1)); }
+};
+
+TensorFacts describeElements(const PortPlan &port, ArrayRef<char> bytes) {
+  size_t step = elementSize(port);
+  TensorFacts facts;
+  facts.count = bytes.size() / step;
+  for (size_t i = 0; i < facts.count; ++i) {
+    double value = elementAsDouble(port.elementType, bytes.data() + i * step);
+    if (i < 4)
+      facts.first.push_back(value);
+    if (std::isnan(value)) {
+      ++facts.invalid;
+      continue;
+    }
+    facts.low = std::min(facts.low, value), facts.high = std::max(facts.high, value), facts.sum += value;
+  }
+  return facts;
+}
+
 void printTensor(raw_ostream &os, const char *kind, const PortPlan &port, ArrayRef<char> bytes) {
-  size_t step = elementSize(port), count = bytes.size() / step;
+  TensorFacts facts = describeElements(port, bytes);
   os << "  " << kind << " '" << port.name << "' " << describeType(port.elementType, port.shape);
-  if (!count) {
+  if (!facts.count) {
     os << " (empty)\n";
     return;
   }
-  double low = INFINITY, high = -INFINITY, sum = 0;
-  size_t invalid = 0;
-  for (size_t i = 0; i < count; ++i) {
-    double value = elementAsDouble(port.elementType, bytes.data() + i * step);
-    if (std::isnan(value)) {
-      ++invalid;
-      continue;
-    }
-    low = std::min(low, value), high = std::max(high, value), sum += value;
-  }
-  os << format(": min %.6g, max %.6g, mean %.6g", low, high, sum / std::max<size_t>(count - invalid, 1));
-  if (invalid)
-    os << ", " << invalid << " NaN";
+  os << format(": min %.6g, max %.6g, mean %.6g", facts.low, facts.high, facts.mean());
+  if (facts.invalid)
+    os << ", " << facts.invalid << " NaN";
   os << " [";
-  for (size_t i = 0; i < std::min<size_t>(count, 4); ++i)
-    os << (i ? ", " : "") << format("%.6g", elementAsDouble(port.elementType, bytes.data() + i * step));
-  os << (count > 4 ? ", ...]\n" : "]\n");
+  for (auto [i, value] : enumerate(facts.first))
+    os << (i ? ", " : "") << format("%.6g", value);
+  os << (facts.count > 4 ? ", ...]\n" : "]\n");
+}
+
+/// A number of JSON, which has neither infinity nor NaN.
+json::Value number(double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); }
+
+json::Value tensorJson(const PortPlan &port, ArrayRef<char> bytes) {
+  TensorFacts facts = describeElements(port, bytes);
+  json::Array first;
+  for (double value : facts.first)
+    first.push_back(number(value));
+  return json::Object{{"name", json::fixUTF8(port.name)}, {"type", typeName(port.elementType)},
+                      {"shape", json::Array(port.shape)}, {"min", number(facts.low)},
+                      {"max", number(facts.high)},        {"mean", number(facts.mean())},
+                      {"nan", int64_t(facts.invalid)},    {"first", std::move(first)}};
 }
 
 void printTime(raw_ostream &os, std::vector<uint64_t> times, unsigned threads) {
@@ -140,40 +173,104 @@ int writeOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> buffers) {
   return code ? reportError("cannot write '" + path + "': " + code.message()) : 0;
 }
 
-/// Compares one output; prints what differs. Returns an exit status: 1 where there is nothing to compare with.
-int compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
+/// How far an output is from what it was to be.
+struct OutputCheck {
+  bool isRight = false;
+  double error = 0, allowed = 0; ///< the largest error
+  size_t worst = 0;              ///< the element that has it
+};
+
+/// Compares one output. error: there is nothing to compare with
+Expected<OutputCheck> compareOutput(size_t index, const PortPlan &port, ArrayRef<char> actual) {
   SmallString<128> path(settings.check);
   sys::path::append(path, std::to_string(index) + ".npy");
   std::string error;
   auto expected = readNpy(std::string(path), error);
   if (!expected)
-    return reportError("cannot read '" + path + "': " + error);
+    return createStringError("cannot read '" + path + "': " + error);
   if (expected->type != typeName(port.elementType) || expected->shape != port.shape)
-    return reportError("output '" + port.name + "' is " + describeType(port.elementType, port.shape) + ", '" + path +
-                       "' holds another type or shape");
-  size_t step = elementSize(port), count = actual.size() / step, worst = 0;
-  double largest = 0, worstError = -1;
+    return createStringError("output '" + port.name + "' is " + describeType(port.elementType, port.shape) + ", '" +
+                             path + "' holds another type or shape");
+  size_t step = elementSize(port), count = actual.size() / step;
+  double largest = 0;
   for (size_t i = 0; i < count; ++i) {
     double value = elementAsDouble(port.elementType, expected->data.data() + i * step);
     if (std::isfinite(value))
       largest = std::max(largest, std::fabs(value));
   }
+  OutputCheck check;
   for (size_t i = 0; i < count; ++i) {
     double a = elementAsDouble(port.elementType, actual.data() + i * step);
     double b = elementAsDouble(port.elementType, expected->data.data() + i * step);
     double difference = a == b || (std::isnan(a) && std::isnan(b)) ? 0 : std::fabs(a - b);
     if (std::isnan(difference))
       difference = INFINITY;
-    if (difference > worstError)
-      worstError = difference, worst = i;
+    if (difference > check.error)
+      check.error = difference, check.worst = i;
   }
-  double allowed = isa<mlir::FloatType>(port.elementType) ? settings.atol + settings.rtol * largest : settings.atol;
-  bool isRight = count == 0 || worstError <= allowed;
-  outs() << "  output '" << port.name << "' " << (isRight ? "agrees" : "DIFFERS");
-  if (count)
-    outs() << format(": largest error %.3g at element %zu, allowed %.3g", std::max(worstError, 0.0), worst, allowed);
-  outs() << "\n";
-  return isRight ? 0 : kNumbersDiffer;
+  check.allowed = isa<mlir::FloatType>(port.elementType) ? settings.atol + settings.rtol * largest : settings.atol;
+  check.isRight = check.error <= check.allowed;
+  return check;
+}
+
+/// Compares all outputs. returns the exit status
+int checkOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> results, json::Array &checked) {
+  int status = 0;
+  for (auto [index, port] : enumerate(plan.outputs)) {
+    auto check = compareOutput(index, port, results[index]);
+    if (!check) {
+      // Numbers that differ say more than files that are missing.
+      status = std::max(status, reportError(check.takeError()));
+      continue;
+    }
+    if (!check->isRight)
+      status = kNumbersDiffer;
+    if (settings.asJson) {
+      checked.push_back(json::Object{{"name", json::fixUTF8(port.name)},
+                                     {"agrees", check->isRight},
+                                     {"max_error", number(check->error)},
+                                     {"allowed", check->allowed},
+                                     {"worst_element", int64_t(check->worst)}});
+      continue;
+    }
+    outs() << "  output '" << port.name << "' " << (check->isRight ? "agrees" : "DIFFERS");
+    if (!results[index].empty())
+      outs() << format(": largest error %.3g at element %zu, allowed %.3g", check->error, check->worst, check->allowed);
+    outs() << "\n";
+  }
+  return status;
+}
+
+/// The document of `run --json`, but for what --check says.
+json::Object runJson(const LoadedModel &loaded, ArrayRef<std::vector<char>> inputs, ArrayRef<std::vector<char>> results,
+                     std::vector<uint64_t> times, unsigned threads) {
+  const ModelPlan &plan = loaded.plan;
+  json::Array inputsJson, outputsJson;
+  for (auto [port, bytes] : zip(plan.inputs, inputs))
+    inputsJson.push_back(tensorJson(port, bytes));
+  for (auto [port, bytes] : zip(plan.outputs, results))
+    outputsJson.push_back(tensorJson(port, bytes));
+  json::Object top{{"schema", "nncc-run"},
+                   {"version", 1},
+                   {"model", plan.name},
+                   {"target", plan.target},
+                   {"cpu", plan.cpu},
+                   {"kernels", int64_t(plan.kernels.size())},
+                   {"arena_bytes", plan.arenaBytes},
+                   {"weights_bytes", plan.weightsBytes},
+                   {"inputs", std::move(inputsJson)},
+                   {"outputs", std::move(outputsJson)}};
+  if (StringRef gpu = loaded.runnable->gpuName(); !gpu.empty())
+    top["gpu"] = gpu;
+  if (!times.empty()) {
+    sort(times);
+    top["time"] = json::Object{{"us", times[times.size() / 2] * 1e-3},
+                               {"us_low", times.front() * 1e-3},
+                               {"us_high", times.back() * 1e-3},
+                               {"runs", int64_t(times.size())},
+                               {"threads", threads}};
+  }
+  return top;
 }
 
 int runModel() {
@@ -185,7 +282,8 @@ int runModel() {
               runsOption,
               rtolOption,
               atolOption,
-              seedNumber};
+              seedNumber,
+              wantsJson()};
   if (settings.runs < 1)
     return reportError("--runs must be at least 1");
   if (!settings.check.empty() && !sys::fs::is_directory(settings.check))
@@ -226,24 +324,30 @@ int runModel() {
   if (!times)
     return reportError(times.takeError());
 
-  outs() << plan.name << ": " << plan.kernels.size() << " kernels, arena " << plan.arenaBytes << " bytes, weights "
-         << plan.weightsBytes << " bytes, " << plan.target << " " << plan.cpu << "\n";
-  printGpu(outs(), plan, loaded->runnable->gpuName());
-  for (auto [port, bytes] : zip(plan.inputs, *values))
-    printTensor(outs(), "input", port, bytes);
-  for (auto [port, bytes] : zip(plan.outputs, results))
-    printTensor(outs(), "output", port, bytes);
-  if (isTimed)
-    printTime(outs(), std::move(*times), *threads);
+  if (!isTimed)
+    times->clear();
+  json::Array checked;
+  if (!settings.asJson) {
+    outs() << plan.name << ": " << plan.kernels.size() << " kernels, arena " << plan.arenaBytes << " bytes, weights "
+           << plan.weightsBytes << " bytes, " << plan.target << " " << plan.cpu << "\n";
+    printGpu(outs(), plan, loaded->runnable->gpuName());
+    for (auto [port, bytes] : zip(plan.inputs, *values))
+      printTensor(outs(), "input", port, bytes);
+    for (auto [port, bytes] : zip(plan.outputs, results))
+      printTensor(outs(), "output", port, bytes);
+    if (isTimed)
+      printTime(outs(), *times, *threads);
+  }
   if (!settings.output.empty())
     if (int status = writeOutputs(plan, results))
       return status;
-  if (settings.check.empty())
-    return 0;
-  // Numbers that differ say more than files that are missing.
-  int status = 0;
-  for (auto [index, port] : enumerate(plan.outputs))
-    status = std::max(status, compareOutput(index, port, results[index]));
+  int status = settings.check.empty() ? 0 : checkOutputs(plan, results, checked);
+  if (settings.asJson) {
+    json::Object top = runJson(*loaded, *values, results, std::move(*times), *threads);
+    if (!settings.check.empty())
+      top["check"] = std::move(checked);
+    outs() << formatv("{0:2}\n", json::Value(std::move(top)));
+  }
   return status;
 }
 

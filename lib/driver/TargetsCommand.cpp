@@ -85,7 +85,7 @@ int listTargets() {
     for (StringRef name : gpuNames())
       gpus.push_back(name);
     outs() << formatv("{0:2}\n", json::Value(json::Object{{"schema", "nncc-targets"},
-                                                          {"schema_version", 1},
+                                                          {"version", 1},
                                                           {"targets", std::move(list)},
                                                           {"gpus", std::move(gpus)}}));
     return 0;

@@ -328,7 +328,7 @@ int validateModel() {
     for (auto [port, accuracy] : zip(compared, accuracies))
       outputs.push_back(accuracyJson(*port, accuracy, truth->labels.has_value()));
     json::Object top{{"schema", "nncc-validate"},
-                     {"schema_version", 1},
+                     {"version", 1},
                      {"model", plan.name},
                      {"target", plan.target},
                      {"cpu", plan.cpu},

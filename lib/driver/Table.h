@@ -1,0 +1,61 @@
+// Tables of kernels on a terminal, and numbers with units.
+#ifndef NNCC_LIB_DRIVER_TABLE_H
+#define NNCC_LIB_DRIVER_TABLE_H
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nncc {
+
+/// `3.75 KiB`, `512 B`
+std::string bytesText(uint64_t bytes);
+/// Microseconds: `12.3 us`, from a thousand on `1.23 ms`.
+std::string timeText(double us);
+/// `41.5 k`, `1.2 M`; 0 is empty, so that what has none does not fill a column.
+std::string countText(uint64_t count);
+
+/// Columns under their titles, numbers to the right. On a terminal that is too narrow the cells of some columns are cut
+/// in the middle; elsewhere nothing is cut.
+class Table {
+public:
+  struct Column {
+    std::string title;
+    bool isNumber = false;
+    bool mayBeCut = false; ///< names, whose ends say more than their middle
+  };
+  explicit Table(std::vector<Column> columns) : columns(std::move(columns)) {}
+
+  void add(std::vector<std::string> cells);
+  /// width  of the terminal; 0: none
+  void print(llvm::raw_ostream &os, size_t width) const;
+
+private:
+  std::vector<Column> columns;
+  std::vector<std::vector<std::string>> rows;
+};
+
+/// Columns of the terminal that standard output is; 0 where it is none.
+size_t terminalColumns();
+
+/// Which rows of a table are shown, as `--sort` and `--top` say.
+struct RowOrder {
+  size_t key;    ///< among those that may be sorted by
+  bool isSorted; ///< else the order is that of the model
+  size_t top;    ///< how many are shown
+
+  /// The rows to show. value: what a row is sorted by, the largest first
+  std::vector<size_t> choose(size_t rows, llvm::function_ref<double(size_t row, size_t key)> value) const;
+};
+
+/// Reads `--sort` and `--top`.
+///
+/// keys   what `--sort` may name
+/// error  printed; nothing is returned
+std::optional<RowOrder> rowOrder(llvm::ArrayRef<llvm::StringRef> keys);
+
+} // namespace nncc
+#endif
