@@ -32,7 +32,7 @@ TEST(TableTest, CutsNamesInTheMiddle) {
                    "  10  k010_pool                     pool2d\n");
   table.print(narrowStream, 30);
   EXPECT_EQ(narrow, "   #  kernel            op\n"
-                    "   0  k000_fe..._conv_3  conv2d\n"
+                    "   0  k000_fe...conv_3  conv2d\n"
                     "  10  k010_pool         pool2d\n");
 }
 
