@@ -124,6 +124,14 @@ def integers(m: Model):
         b, scales = m.bytes(right, 5, 7), (abs(m.floats(7)) * 0.01 + 0.001).astype(np.float32)
         m.add("DynamicQuantizeMatMul", [m.floats(2, 3, 5), b, scales, m.bytes(right, 7), m.floats(7)], {1, 2, 3, 4}, domain=MICROSOFT)
         m.add("DynamicQuantizeMatMul", [m.floats(3, 5), b, np.float32([0.01])], {1, 2}, domain=MICROSOFT)
+    # Blocks that do not divide K; zero points of several values in a byte, of one each, and none.
+    for bits, k, n, block in ((4, 40, 7, 16), (8, 32, 5, 16), (4, 96, 6, 32)):
+        blocks = -(-k // block)
+        b, scales = m.bytes(np.uint8, n, blocks, block * bits // 8), (abs(m.floats(n * blocks)) * 0.1 + 0.01).astype(np.float32)
+        size = dict(K=k, N=n, bits=bits, block_size=block)
+        m.add("MatMulNBits", [m.floats(2, 3, k), b, scales], {1, 2}, domain=MICROSOFT, **size)
+        m.add("MatMulNBits", [m.floats(3, k), b, scales, m.bytes(np.uint8, n * -(-blocks * bits // 8)), None, m.floats(n)], {1, 2, 3, 5},
+              domain=MICROSOFT, **size)
 
 
 def recurrent(m: Model):

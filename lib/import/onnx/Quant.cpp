@@ -129,9 +129,27 @@ DynamicSteps quantizeDynamically(Node &node, Value x) {
   return {node.unary(kind::clip, node.binary(kind::add, steps, zeroPoint), 0, 255), scale, zeroPoint};
 }
 
-Value multiplyDynamically(Node &node, Value x, Value integers, Value scale) {
+/// Integers less their zero point, in floats.
+static Value centeredReal(Node &node, Value x, Value zeroPoint) {
+  Type f32 = node.builder.getF32Type();
+  Value real = node.cast(x, f32);
+  return zeroPoint ? node.binary(kind::sub, real, node.cast(zeroPoint, f32)) : real;
+}
+
+Value multiplyBytes(Node &node, Value lhs, Value rhs, Value lhsZero, Value rhsZero) {
+  if (!lhs || !rhs || node.failed())
+    return {};
+  // Products of differences are below 2^16: sums of fewer than 2^15 cannot wrap.
+  bool mayWrap = !shapeOf(lhs).empty() && shapeOf(lhs).back() >= 1 << 15;
+  if (mayWrap)
+    return multiplyMatrices(node, centeredReal(node, lhs, lhsZero), centeredReal(node, rhs, rhsZero));
+  return node.cast(multiplyMatrices(node, lhs, rhs, lhsZero, rhsZero), node.builder.getF32Type());
+}
+
+Value multiplyDynamically(Node &node, Value x, Value integers, Value zeroPoint, Value scale) {
   DynamicSteps of = quantizeDynamically(node, x);
-  Value product = multiplyMatrices(node, node.binary(kind::sub, of.steps, of.zeroPoint), integers);
+  Type ui8 = node.builder.getIntegerType(8, false);
+  Value product = multiplyBytes(node, node.cast(of.steps, ui8), integers, node.cast(of.zeroPoint, ui8), zeroPoint);
   return node.binary(kind::mul, product, node.binary(kind::mul, of.scale, scale));
 }
 
@@ -235,36 +253,87 @@ void importDynamicQuantizeLinear(Node &node) {
   node.set(2, node.reshape(node.cast(of.zeroPoint, ui8), {}));
 }
 
-/// Integers less their zero point, in floats.
-Value centeredReal(Node &node, Value x, Value zeroPoint) {
-  Type f32 = node.builder.getF32Type();
-  Value real = node.cast(x, f32);
-  return zeroPoint ? node.binary(kind::sub, real, node.cast(zeroPoint, f32)) : real;
-}
-
 Value withBias(Node &node, Value x, size_t i) {
   return node.hasInput(i) ? node.binary(kind::add, x, node.input(i)) : x;
 }
 
 /// A product of integers less their zero points, scaled to floats, and a bias. com.microsoft
 void importMatMulIntegerToFloat(Node &node) {
-  if (!node.requireInteger(0) || !node.requireInteger(1) || !node.requireFloat(2) || !node.requireFloat(3))
+  if (!requireByte(node, 0) || !requireByte(node, 1) || !node.requireFloat(2) || !node.requireFloat(3) ||
+      !node.requireTypeOf(4, 0) || !node.requireTypeOf(5, 1))
     return;
   Value a = node.input(0), b = node.input(1);
-  a = centeredReal(node, a, node.hasInput(4) ? alongAxis(node, node.input(4), -2, a) : Value());
-  b = centeredReal(node, b, node.hasInput(5) ? perColumn(node, node.input(5), b) : Value());
-  Value product = multiplyMatrices(node, a, b);
+  Value product = multiplyBytes(node, a, b, node.hasInput(4) ? alongAxis(node, node.input(4), -2, a) : Value(),
+                                node.hasInput(5) ? perColumn(node, node.input(5), b) : Value());
   Value scale = node.binary(kind::mul, alongAxis(node, node.input(2), -2, a), perColumn(node, node.input(3), b));
   node.set(0, withBias(node, node.binary(kind::mul, product, scale), 6));
 }
 
 /// The same for floats that are quantized by their own range first. com.microsoft
 void importDynamicQuantizeMatMul(Node &node) {
-  if (!node.requireFloat(0) || !node.requireInteger(1) || !node.requireFloat(2))
+  if (!node.requireFloat(0) || !requireByte(node, 1) || !node.requireFloat(2) || !node.requireTypeOf(3, 1))
     return;
   Value b = node.input(1), scale = perColumn(node, node.input(2), b);
-  b = centeredReal(node, b, node.hasInput(3) ? perColumn(node, node.input(3), b) : Value());
-  node.set(0, withBias(node, multiplyDynamically(node, node.input(0), b, scale), 4));
+  Value zero = node.hasInput(3) ? perColumn(node, node.input(3), b) : Value();
+  node.set(0, withBias(node, multiplyDynamically(node, node.input(0), b, zero, scale), 4));
+}
+
+/// Values of `bits` bits that lie side by side in the bytes of a constant, the first in the lowest bits, as one byte
+/// each: rows x columns, every row from a new byte on.
+Value unpacked(Node &node, size_t i, int64_t bits, int64_t rows, int64_t columns) {
+  auto packed = node.constant(i) ? ConstantReader::get(node.constant(i)) : std::nullopt;
+  int64_t bytes = llvm::divideCeil(columns * bits, 8);
+  if (!packed || !packed->getElementType().isUnsignedInteger(8) || packed->size() != rows * bytes) {
+    node.error("input " + Twine(i) + " must be a constant of " + Twine(rows * bytes) + " bytes, ui8");
+    return {};
+  }
+  ConstantBuilder values(RankedTensorType::get({rows, columns}, packed->getElementType()));
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      int64_t bit = column * bits;
+      values.set<uint8_t>(row * columns + column,
+                          packed->get<uint8_t>(row * bytes + bit / 8) >> bit % 8 & ((1 << bits) - 1));
+    }
+  return node.constant(values.finish(""));
+}
+
+/// A matrix times weights of 2, 4 or 8 bits with a scale for each block of k: [N, blocks, bytes of a block].
+/// com.microsoft
+void importMatMulNBits(Node &node) {
+  int64_t k = node.requiredInteger("K"), n = node.requiredInteger("N"), bits = node.integer("bits", 4);
+  int64_t block = node.requiredInteger("block_size");
+  node.ignore({"accuracy_level", "weight_prepacked"});
+  if (!node.requireFloat(0) || !node.requireFloat(2))
+    return;
+  if (node.hasInput(4))
+    return node.error("groups in another order (g_idx) are not supported");
+  if (k < 1 || n < 1 || block < 1 || k > INT32_MAX || n > INT32_MAX || block > INT32_MAX ||
+      (bits != 2 && bits != 4 && bits != 8) || block * bits % 8 != 0)
+    return node.error("K " + Twine(k) + ", N " + Twine(n) + ", bits " + Twine(bits) + ", block_size " + Twine(block) +
+                          " are not supported",
+                      "nncc supports 2, 4 and 8 bits, and blocks of whole bytes");
+  int64_t blocks = llvm::divideCeil(k, block);
+  if (product(node.shape(2)) != n * blocks)
+    return node.error("has " + Twine(product(node.shape(2))) + " scales, must have " + Twine(n * blocks));
+  Type element = elementOf(node.input(0)), f32 = node.builder.getF32Type();
+  // Bytes are transposed, not the floats that they become: [blocks, values of a block, N].
+  auto perBlock = [&](Value value) { return node.transpose(node.reshape(value, {n, blocks, 1}), {1, 2, 0}); };
+  Value scale = perBlock(node.cast(node.input(2), f32));
+  Value weights =
+      node.transpose(node.reshape(unpacked(node, 1, bits, n * blocks, block), {n, blocks, block}), {1, 2, 0});
+  if (node.hasInput(3) && isa<FloatType>(node.type(3).getElementType())) {
+    if (product(node.shape(3)) != n * blocks)
+      return node.error("has " + Twine(product(node.shape(3))) + " zero points, must have " + Twine(n * blocks));
+    weights = node.binary(kind::mul, centeredReal(node, weights, perBlock(node.input(3))), scale);
+  } else {
+    Value zero = node.hasInput(3) ? perBlock(unpacked(node, 3, bits, n, blocks))
+                                  : node.splat(1 << (bits - 1), {blocks, 1, n}, node.builder.getIntegerType(8, false));
+    weights = dequantize(node, weights, scale, zero);
+  }
+  if (node.failed() || !weights)
+    return;
+  weights = node.slice(node.reshape(weights, {blocks * block, n}), 0, 0, k);
+  node.set(0, withBias(node, node.cast(multiplyMatrices(node, node.cast(node.input(0), f32), weights), element), 5));
 }
 
 void importQLinearMatMul(Node &node) {
@@ -434,6 +503,7 @@ const OpEntry kOps[] = {
     {"QuantizeLinear", 2, 3, importQuantizeLinear, "com.microsoft"},
     {"DequantizeLinear", 2, 3, importDequantizeLinear, "com.microsoft"},
     {"MatMulIntegerToFloat", 4, 7, importMatMulIntegerToFloat, "com.microsoft"},
+    {"MatMulNBits", 3, 6, importMatMulNBits, "com.microsoft"},
     {"DynamicQuantizeMatMul", 3, 5, importDynamicQuantizeMatMul, "com.microsoft"},
     {"QLinearMatMul", 8, 8, importQLinearMatMul},
     {"QLinearConv", 8, 9, importQLinearConv},

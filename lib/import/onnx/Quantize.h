@@ -37,11 +37,15 @@ struct DynamicSteps {
 /// Quantizes to [0, 255] by the range of the values, which always contains 0. Nulls when x is null.
 DynamicSteps quantizeDynamically(Node &node, Value x);
 
-/// x, quantized by its own range, times integers that are given as floats less their zero points: [K, N].
+/// A product of integers of 8 bits less their zero points (null: 0), as floats. Zero points have the operands' ranks.
+Value multiplyBytes(Node &node, Value lhs, Value rhs, Value lhsZero, Value rhsZero);
+
+/// x, quantized by its own range, times integers of 8 bits less their zero point: [K, N].
 ///
-/// scale    broadcasts to the product
-/// returns  the product in floats; sums of integers below 2^24 are exact in them
-Value multiplyDynamically(Node &node, Value x, Value integers, Value scale);
+/// zeroPoint  [1, 1] or [1, N]; may be null
+/// scale      broadcasts to the product
+/// returns    the product in floats
+Value multiplyDynamically(Node &node, Value x, Value integers, Value zeroPoint, Value scale);
 
 /// QLinearConv, which lives beside the other convolutions.
 void importQLinearConv(Node &node);

@@ -18,8 +18,9 @@ constexpr int64_t kMaxSteps = 1024;
 
 /// A matrix that rows are multiplied with.
 struct Weights {
-  Value matrix; ///< [N, K]; of quantized weights [K, N], integers less their zero points, in floats
-  Value scale;  ///< of quantized weights: [1, 1] or [1, N]
+  Value matrix;    ///< [N, K]; of quantized weights [K, N], integers of 8 bits
+  Value scale;     ///< of quantized weights: [1, 1] or [1, N]
+  Value zeroPoint; ///< as the scale, or null
 };
 
 /// What the three operators share. Weights are read per direction.
@@ -53,7 +54,7 @@ public:
   Value times(Value x, const Weights &w, Value bias = {}) {
     if (!w.scale)
       return node.make<MatMulOp>(x, w.matrix, bias, true);
-    Value product = multiplyDynamically(node, x, w.matrix, w.scale);
+    Value product = multiplyDynamically(node, x, w.matrix, w.zeroPoint, w.scale);
     return bias ? add(product, bias) : product;
   }
   /// Rows of direction `d`: [D, ...] -> [...].
@@ -103,7 +104,7 @@ private:
       functions.push_back(f);
     }
     for (size_t i : {0, 1, 2})
-      if (!(isQuantized && i > 0 ? node.requireInteger(i) : node.requireFloat(i)) || !node.requireRank(i, 3, 3))
+      if (!(isQuantized && i > 0 ? requireByte(node, i) : node.requireFloat(i)) || !node.requireRank(i, 3, 3))
         return;
     ArrayRef<int64_t> x = node.shape(0), w = node.shape(1), r = node.shape(2);
     steps = x[batchFirst ? 1 : 0];
@@ -141,8 +142,7 @@ public:
   Weights weights(size_t i, size_t scale, int64_t d) {
     Value matrix = ofDirection(node.input(i), d);
     if (!isQuantized)
-      return {matrix, Value()};
-    Type f32 = node.builder.getF32Type();
+      return {matrix, {}, {}};
     auto parameter = [&](size_t at) -> Value {
       Value value = node.input(at);
       int64_t count = value ? product(shapeOf(value)) : 0;
@@ -150,12 +150,10 @@ public:
         node.error("input " + Twine(at) + " must have one value for each direction, or for each column of its weights");
         return {};
       }
-      return node.cast(node.slice(node.reshape(value, {directions, count / directions}), 0, d, 1), f32);
+      return node.slice(node.reshape(value, {directions, count / directions}), 0, d, 1);
     };
-    Value real = node.cast(matrix, f32);
-    if (node.hasInput(scale + 1))
-      real = sub(real, parameter(scale + 1));
-    return {real, parameter(scale)};
+    Value zeroPoint = node.hasInput(scale + 1) ? parameter(scale + 1) : Value();
+    return {matrix, node.cast(parameter(scale), node.builder.getF32Type()), zeroPoint};
   }
 
   /// An initial state [B, H] of a direction, zeros when there is none.
@@ -295,10 +293,10 @@ void importGRU(Node &node) {
       reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(all, 1)));
       candidate = r.add(r.gate(x, 2), r.mul(reset, r.gate(all, 2)));
     } else {
-      Value two = r.times(h, {rows(matrix, 0, 2), Value()}, rows(r.recurrentBias, 0, 2));
+      Value two = r.times(h, {rows(matrix, 0, 2), {}, {}}, rows(r.recurrentBias, 0, 2));
       z = r.apply(f[0], r.add(r.gate(x, 0), r.gate(two, 0)));
       reset = r.apply(f[0], r.add(r.gate(x, 1), r.gate(two, 1)));
-      Value third = r.times(r.mul(reset, h), {rows(matrix, 2, 1), Value()}, rows(r.recurrentBias, 2, 1));
+      Value third = r.times(r.mul(reset, h), {rows(matrix, 2, 1), {}, {}}, rows(r.recurrentBias, 2, 1));
       candidate = r.add(r.gate(x, 2), third);
     }
     candidate = r.apply(f[1], candidate);
