@@ -62,6 +62,9 @@ struct KernelPlan {
   std::string inPlaceOf;             ///< name of the tensor whose memory the result took over, or empty
   std::vector<OperandPlan> operands; ///< in call order: inputs, outputs, scratch
   std::vector<ResultPlan> results;
+
+  /// What it reads and writes, once.
+  uint64_t bytesTouched() const { return bytesRead + bytesWritten + weightBytes; }
 };
 
 /// One constant in the weights blob.

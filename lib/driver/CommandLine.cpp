@@ -129,11 +129,11 @@ cl::opt<std::string> deviceName(
         "A GPU that kernels may run on, by Vulkan: mali, mali-g610, ... or FILE.json with the numbers of one. run, "
         "bench, debug: vulkan, the first GPU of this machine, or vulkan:N, number N of all its devices"),
     cl::value_desc("GPU"), ofTarget);
-cl::list<std::string>
-    places("place",
-           cl::desc("With --device: where kernels run: auto (default), gpu, cpu, KERNEL=gpu|cpu, or a "
-                    "FILE with such lines. May be repeated"),
-           cl::value_desc("WHERE"), ofTarget);
+cl::list<std::string> places(
+    "place",
+    cl::desc("With --device: where kernels run: gpu (default), cpu, auto (by estimated times), KERNEL=gpu|cpu, or a "
+             "FILE with such lines. May be repeated"),
+    cl::value_desc("WHERE"), ofTarget);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
                            ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
@@ -232,6 +232,9 @@ Error readDevice(CompileOptions &options, bool runsHere) {
   auto placement = readPlacement(places);
   if (!placement)
     return placement.takeError();
+  if (isHere && placement->isEstimated)
+    return createStringError("--place=auto weighs estimates, and nncc has none of the GPU of this machine\n"
+                             "note: --place=gpu, or name a GPU, such as --device=mali-g610");
   if (runsHere && !isHere)
     options.vulkanDevice = 0;
   options.gpu = std::move(*gpu);

@@ -11,6 +11,7 @@
 #include "lib/driver/BuildPlan.h"
 #include "lib/driver/DeviceModule.h"
 #include "lib/driver/OutputName.h"
+#include "lib/driver/PlaceByEstimate.h"
 #include "lib/driver/Registry.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "mlir/Pass/PassManager.h"
@@ -69,9 +70,12 @@ LogicalResult checkLowered(ModuleOp module) {
   return success(isLowered);
 }
 
-PlaceOptions placeOptions(const Placement &placement) {
+PlaceOptions placeOptions(const Placement &placement, const std::optional<EstimatedPlaces> &estimated) {
   PlaceOptions options;
   options.where = placement.where;
+  if (estimated)
+    for (const auto &[kernel, where] : estimated->kernels)
+      options.kernels.push_back(kernel + ":" + where);
   for (const auto &[kernel, where] : placement.kernels)
     options.kernels.push_back(kernel + ":" + where);
   return options;
@@ -97,12 +101,17 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (reached(Stage::N1))
     return result;
 
+  // With --place=auto, times decide on which device kernels run: those of the model as it is compiled for the GPU.
+  std::optional<EstimatedPlaces> estimated;
+  if (options.gpu && options.placement.isEstimated)
+    estimated = placesByEstimate(options);
+
   // N1 -> N2: constants folded, channels innermost, ops fused into kernels, each for a device; then the weights' layout
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
         buildGraphPipeline(passes);
         if (options.gpu)
-          passes.addPass(createPlace(placeOptions(options.placement)));
+          passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createPackWeights());
       })))
     return failure();
@@ -129,6 +138,10 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   result.plan.cpu = options.target.cpu.name;
   if (options.gpu)
     result.plan.gpu = options.gpu->name;
+  if (estimated)
+    for (KernelPlan &kernel : result.plan.kernels)
+      if (llvm::none_of(options.placement.kernels, [&](const auto &said) { return said.first == kernel.name; }))
+        kernel.placed = estimated->reason;
   result.plan.externWeights = options.externWeights;
   result.plan.form = options.form;
   if (failed(checkSizes(module, result.plan)))

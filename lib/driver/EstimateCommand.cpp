@@ -102,8 +102,7 @@ int estimateModel() {
   for (auto [kernel, cost] : zip(plan.kernels, *costs)) {
     KernelEstimate &estimate = report.kernels.emplace_back(KernelEstimate{cost, timeOf(cost, clock, bandwidth), {}});
     if (kernel.dispatch)
-      estimate.onGpu =
-          timeOf(*kernel.dispatch, kernel.bytesRead + kernel.bytesWritten + kernel.weightBytes, *options->gpu);
+      estimate.onGpu = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options->gpu);
   }
   wantsJson() ? printEstimateJson(report) : printEstimate(report);
   return 0;

@@ -18,9 +18,7 @@ const char *boundOf(const KernelEstimate &kernel, const EstimateReport &report) 
 std::string percent(double share) { return formatv("{0:f1} %", 100 * share); }
 
 /// Lines of 64 bytes that a kernel's operands take: what has to come from memory, and to go there.
-uint64_t linesOf(const KernelPlan &plan) {
-  return divideCeil(plan.bytesRead + plan.bytesWritten + plan.weightBytes, 64);
-}
+uint64_t linesOf(const KernelPlan &plan) { return divideCeil(plan.bytesTouched(), 64); }
 
 /// All kernels on the CPU.
 TimeBand cpuTotal(const EstimateReport &report) {

@@ -11,6 +11,7 @@ namespace nncc {
 static bool takeWord(StringRef word, Placement &placement) {
   if (word == "auto" || word == "gpu" || word == "cpu") {
     placement.where = word.str();
+    placement.isEstimated = word == "auto";
     return true;
   }
   auto [kernel, where] = word.rsplit('=');

@@ -12,6 +12,7 @@ namespace nncc {
 /// On which device kernels run: all of them, and single ones.
 struct Placement {
   std::string where = "auto";                               ///< or gpu, cpu
+  bool isEstimated = false;                                 ///< `auto` was said: times decide
   std::vector<std::pair<std::string, std::string>> kernels; ///< names, and gpu or cpu
 };
 

@@ -1,0 +1,81 @@
+// See PlaceByEstimate.h.
+#include "lib/driver/PlaceByEstimate.h"
+#include "codegen/ObjectCode.h"
+#include "codegen/mali/GpuTime.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/estimate/ChoosePlaces.h"
+#include "lib/estimate/EstimateCpu.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+/// What the kernels of a compiled model take on either side; nothing where the code cannot be estimated.
+static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOptions &options) {
+  CpuEstimator estimator(options.target);
+  EmitOptions emit = emitOptions(options);
+  emit.compileToObject = [&](llvm::Module &module) {
+    ObjectOptions object;
+    object.observer = &estimator.observer();
+    return compileToObject(module, options.target, object);
+  };
+  ModelPlan &plan = compilation.plan;
+  auto code = emitCode(*compilation.llvmModule, plan, emit);
+  auto costs =
+      code ? estimator.estimate(plan, code->object->getBuffer()) : Expected<std::vector<KernelCost>>(code.takeError());
+  if (!costs) {
+    consumeError(costs.takeError());
+    return {};
+  }
+  const CpuTiming &timing = options.target.cpu.timing;
+  std::vector<PlaceCost> result;
+  for (auto [kernel, cost] : zip(plan.kernels, *costs)) {
+    PlaceCost &place = result.emplace_back();
+    place.cpuUs = timeOf(cost, timing.mhz, timing.ramGBs).us;
+    if (kernel.dispatch)
+      place.gpuUs = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
+    for (const auto &[name, where] : options.placement.kernels)
+      if (name == kernel.name)
+        place.onGpu = where == "gpu" && place.gpuUs;
+  }
+  return result;
+}
+
+/// All on the CPU, or as far as there is code on the GPU.
+static double allOn(ArrayRef<PlaceCost> costs, bool gpu) {
+  std::vector<bool> places;
+  for (const PlaceCost &cost : costs)
+    places.push_back(gpu && cost.gpuUs);
+  return placedUs(costs, places);
+}
+
+std::optional<EstimatedPlaces> placesByEstimate(const CompileOptions &options) {
+  CompileOptions trial = options;
+  trial.placement.isEstimated = false;
+  trial.placement.kernels.clear();
+  trial.stopAfter = Stage::LLVM;
+  trial.configure = nullptr;
+  trial.import.onFile = nullptr;
+  auto context = makeContext();
+  // What is wrong with the model is said when it is compiled in earnest.
+  DiagnosticPrinter silence(*context, options.model, [](Severity, const std::string &) {});
+  auto compilation = compile(trial, *context);
+  if (failed(compilation))
+    return std::nullopt;
+  std::vector<PlaceCost> costs = costsOf(*compilation, trial);
+  if (costs.empty())
+    return std::nullopt;
+  std::vector<bool> onGpu = choosePlaces(costs);
+  EstimatedPlaces places;
+  places.reason = formatv("estimated: {0:f3} ms as it is, {1:f3} ms all on the CPU, {2:f3} ms on the GPU",
+                          placedUs(costs, onGpu) * 1e-3, allOn(costs, false) * 1e-3, allOn(costs, true) * 1e-3);
+  for (auto [kernel, isOnGpu] : zip(compilation->plan.kernels, onGpu))
+    if (kernel.op != "copy") // copies are made by the memory plan, and run where their neighbours do
+      places.kernels.emplace_back(kernel.name, isOnGpu ? "gpu" : "cpu");
+  return places;
+}
+
+} // namespace nncc
