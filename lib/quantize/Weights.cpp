@@ -9,6 +9,8 @@ using namespace llvm;
 
 namespace nncc::quantize {
 
+/// What is smaller than this share of the largest weight is 0: 16 bits and more below what 8 bits of a result can show.
+static constexpr float kLeastChannel = 0x1p-32f;
 /// No bias has more steps than this.
 static constexpr double kMostBiasSteps = 1 << 30;
 
@@ -20,10 +22,12 @@ static std::vector<float> scalesOf(const Contraction &contraction) {
     float &most = largest[channel.of(i)];
     most = std::max(most, std::fabs(value));
   }
-  // A channel without weights has the scale of the others, so that its bias is as fine as theirs.
-  float overall = *max_element(largest);
+  // A channel without weights has the scale of the others, so that its bias is as fine as theirs. One that a
+  // regularizer has shrunk to nothing becomes nothing: its results would be subnormal numbers, which many processors
+  // are slow with.
+  float overall = *max_element(largest), least = overall * kLeastChannel;
   for (float &value : largest)
-    value = std::max((value > 0 ? value : overall) / 127, std::numeric_limits<float>::min());
+    value = std::max(std::max(value > 0 ? value : overall, least) / 127, std::numeric_limits<float>::min());
   return largest;
 }
 
