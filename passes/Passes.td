@@ -77,7 +77,8 @@ def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
     products of bytes with a requantize, or a dequantize where floats are read; functions of one tensor become tables;
     sums, products and means have forms of their own; limits that saturation sets anyway vanish. Constant weights
     become `i8` without a zero point where they fit. A contraction whose sums could pass 2^31, by its weights, stays
-    float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit.
+    float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit. Where `nn.machines`
+    multiply bytes of one sign alone, tensors between contractions get that sign.
 
     Requires N1 with nn.dequantize of constants unfolded, guarantees N1.
 

@@ -144,6 +144,7 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     });
     run(addIntegerRemains);
     reportFloats(getOperation());
+    chooseSigns(getOperation());
   }
 
   void run(function_ref<void(RewritePatternSet &)> add) {

@@ -13,6 +13,9 @@ void addIntegerContractions(mlir::RewritePatternSet &patterns); ///< contraction
 /// What is left when those match nothing more: contractions whose results stay floats, signs of weights.
 void addIntegerRemains(mlir::RewritePatternSet &patterns);
 
+/// Gives what contractions of bytes read the sign that the machine's instructions take, by `nn.machines`.
+void chooseSigns(mlir::func::FuncOp function);
+
 /// A scale and a zero point of a whole tensor, both known.
 struct Grid {
   float scale;

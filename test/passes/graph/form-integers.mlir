@@ -181,3 +181,30 @@ func.func @embedding(%at: tensor<2xi64>) -> tensor<2x5xf32> {
   %1 = nn.gather %0, %at axis 0 : tensor<7x5xf32>, tensor<2xi64> -> tensor<2x5xf32>
   return %1 : tensor<2x5xf32>
 }
+
+// -----
+
+// Where bytes are multiplied as unsigned ones, those between contractions are: 128 more, and so is their zero point.
+// What is read elsewhere has the old sign.
+// CHECK-LABEL: @sign_of_the_machine
+// CHECK: %[[T:.*]] = nn.requantize {{.*}} -> tensor<3x2xui8>
+// CHECK-NEXT: %[[Z:.*]] = nn.constant dense<131> : tensor<1x1xui8>
+// CHECK-NEXT: nn.matmul %[[T]], {{.*}} zero_points(%[[Z]], {{.*}}) : tensor<3x2xui8>
+// CHECK: nn.cast %[[T]]
+// CHECK: %[[OLD:.*]] = nn.cast {{.*}} -> tensor<3x2xi8>
+// CHECK: return {{.*}}, %[[OLD]]
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>}} {
+  func.func @sign_of_the_machine(%x: tensor<3x2xi8>) -> (tensor<3x2xf32>, tensor<3x2xi8>) {
+    %s = nn.constant dense<0.5> : tensor<1x1xf32>
+    %o = nn.constant dense<0> : tensor<1x1xi8>
+    %z = nn.constant dense<3> : tensor<1x1xi8>
+    %w = nn.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+    %0 = nn.dequantize %x, %s, %o : tensor<3x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xf32>
+    %1 = nn.dequantize %w, %s, %o : tensor<2x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x2xf32>
+    %2 = nn.matmul %0, %1 : tensor<3x2xf32>, tensor<2x2xf32> -> tensor<3x2xf32>
+    %3 = nn.quantize %2, %s, %z : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xi8>
+    %4 = nn.dequantize %3, %s, %z : tensor<3x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xf32>
+    %5 = nn.matmul %4, %1 : tensor<3x2xf32>, tensor<2x2xf32> -> tensor<3x2xf32>
+    return %5, %3 : tensor<3x2xf32>, tensor<3x2xi8>
+  }
+}
