@@ -1,4 +1,5 @@
 // Verification and effects of kernels and launches.
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Parts.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -45,6 +46,8 @@ LogicalResult KernelOp::verify() {
   auto packings = (*this)->getAttrOfType<ArrayAttr>("nn.packings");
   if (packings && packings.size() != getInputs().size())
     return emitOpError() << "has " << packings.size() << " packings for " << getInputs().size() << " inputs";
+  if (failed(verifyForms(*this)))
+    return failure();
   for (auto [index, value, argument] : llvm::enumerate(getInputs(), block.getArguments())) {
     auto tensor = dyn_cast<RankedTensorType>(argument.getType());
     auto memory = dyn_cast<MemRefType>(value.getType());

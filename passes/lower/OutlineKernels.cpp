@@ -1,4 +1,5 @@
 // Makes every planned kernel of @main a function of its operands' memory; equal kernels share one function.
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -246,7 +247,7 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       inner.setDevice(device);
     inner.removeNodesAttr();
     for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
-      if (attr.getName() != "nn.packings") // how its operands are to be read
+      if (attr.getName() != "nn.packings" && attr.getName() != nn::kFormAttr) // how its operands are to be read
         inner->removeDiscardableAttr(attr.getName());
     inner.getBody().walk([](Operation *op) {
       op->removeDiscardableAttr(nn::kTensorAttr);

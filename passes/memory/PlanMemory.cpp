@@ -1,5 +1,6 @@
 // N2 -> P: gives every tensor its place. MemoryLayout.h says who shares memory with whom, OrderPlanner.h in which order
 // the kernels run, ArenaPlanner.h where in the arena the buffers lie.
+#include "dialects/nn/KernelForms.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
@@ -172,6 +173,49 @@ void splitAtPeak(func::FuncOp function, Plan &best) {
   }
 }
 
+/// The largest part of the arena in which nothing lies during a step: where it begins, and its bytes.
+std::pair<int64_t, int64_t> largestGap(const Plan &plan, unsigned step) {
+  SmallVector<std::pair<int64_t, int64_t>> taken;
+  for (const Buffer &buffer : plan.layout.buffers)
+    if (buffer.kind == BufferKind::Arena && buffer.mergedInto < 0 && buffer.first <= step && step <= buffer.last)
+      taken.push_back({buffer.offset, buffer.offset + (int64_t)llvm::alignTo(buffer.bytes, kArenaAlignment)});
+  llvm::sort(taken);
+  taken.push_back({plan.arenaBytes, plan.arenaBytes});
+  std::pair<int64_t, int64_t> gap{0, 0};
+  int64_t free = 0;
+  for (auto [begin, end] : taken) {
+    if (begin - free > gap.second)
+      gap = {free, begin - free};
+    free = std::max(free, end);
+  }
+  return gap;
+}
+
+/// Gives every kernel the first form that it offers whose scratch memory has room where nothing lies while it runs: the
+/// arena stays as it is. Where every tensor keeps its memory to the end, there is room behind them all.
+LogicalResult takeForms(Plan &plan, bool reuse) {
+  const int64_t tensors = llvm::alignTo(plan.arenaBytes, kArenaAlignment);
+  for (auto [index, step] : llvm::enumerate(plan.layout.steps)) {
+    ArrayAttr forms = step.kernel ? nn::offeredForms(step.kernel) : ArrayAttr();
+    if (!forms || forms.empty())
+      continue;
+    auto [offset, room] = reuse ? largestGap(plan, index) : std::pair<int64_t, int64_t>(tensors, INT64_MAX);
+    auto fits = [room = room](Attribute form) { return nn::scratchBytes(cast<DictionaryAttr>(form)) <= room; };
+    const auto *found = llvm::find_if(forms, fits);
+    if (found == forms.end())
+      return step.kernel.emitOpError() << "offers no form that has room";
+    auto form = cast<DictionaryAttr>(*found);
+    if (int64_t bytes = nn::scratchBytes(form); bytes > 0) {
+      step.scratch = plan.layout.buffers.size();
+      unsigned now = index;
+      plan.layout.buffers.push_back({BufferKind::Arena, 0, bytes, now, now, offset});
+      plan.arenaBytes = std::max(plan.arenaBytes, offset + bytes);
+    }
+    nn::takeForm(step.kernel, form);
+  }
+  return success();
+}
+
 /// What `nncc inspect` says of the tensors that make the peak.
 ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b) {
   SmallVector<Attribute> tensors;
@@ -230,13 +274,15 @@ ArrayAttr describeArena(const MemoryLayout &layout, Builder b) {
   return b.getArrayAttr(entries);
 }
 
-void planMemory(func::FuncOp function, bool reuse) {
+LogicalResult planMemory(func::FuncOp function, bool reuse) {
   Plan plan = *planInBestOrder(function, reuse);
   if (reuse)
     splitAtPeak(function, plan);
   if (plan.isReordered)
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
         << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
+  if (failed(takeForms(plan, reuse)))
+    return failure();
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
   Builder b(function.getContext());
@@ -246,6 +292,7 @@ void planMemory(func::FuncOp function, bool reuse) {
   function->setAttr("nn.peak_kernel", b.getI64IntegerAttr(load.step));
   function->setAttr("nn.peak_tensors", alive);
   function->setAttr("nn.arena_tensors", arena);
+  return success();
 }
 
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
@@ -255,8 +302,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.getName() == "main")
-        planMemory(function, reuse);
+      if (function.getName() == "main" && failed(planMemory(function, reuse)))
+        return signalPassFailure();
   }
 };
 } // namespace

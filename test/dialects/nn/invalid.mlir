@@ -243,3 +243,15 @@ func.func @matmul_zero_point_along_inner_dim(%x: tensor<2x3xui8>, %y: tensor<3x5
   %0 = nn.matmul %x, %y zero_points (%zx, %zy) : tensor<2x3xui8>, tensor<3x5xi8> zero_points (tensor<1x3xui8>, tensor<1x1xi8>) -> tensor<2x5xi32>
   return
 }
+
+// -----
+
+func.func @forms(%x: tensor<3xf32>) {
+  // expected-error@+1 {{has 'nn.forms' that are no dictionaries, or do not pack each input}}
+  %0 = nn.kernel "k" ins(%x : tensor<3xf32>) {
+  ^bb0(%a: tensor<3xf32>):
+    %1 = nn.unary relu %a : tensor<3xf32> -> tensor<3xf32>
+    nn.yield %1 : tensor<3xf32>
+  } -> tensor<3xf32> attributes {nn.forms = [{name = "none", packings = [unit, unit]}]}
+  return
+}

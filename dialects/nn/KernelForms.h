@@ -1,0 +1,30 @@
+// Ways to run one kernel that differ in how its weights are packed and what scratch memory it needs. Whoever knows the
+// machine offers some, the fastest first; whoever plans the memory takes the first that has room.
+#ifndef NNCC_DIALECTS_NN_KERNELFORMS_H
+#define NNCC_DIALECTS_NN_KERNELFORMS_H
+#include "dialects/nn/NN.h"
+
+namespace nncc::nn {
+
+/// On a kernel at N2: an array of forms, dictionaries that have `name`, and perhaps `scratch_bytes` and `packings`.
+/// The last one needs no scratch memory.
+inline constexpr llvm::StringLiteral kFormsAttr = "nn.forms";
+
+/// On a kernel: the form that is taken, without `packings`, which are the kernel's `nn.packings` from then on. A kernel
+/// without one is run in the way that follows from its types.
+inline constexpr llvm::StringLiteral kFormAttr = "nn.form";
+
+/// error  what a kernel offers are no dictionaries, or the packings of one are not as many as the inputs
+mlir::LogicalResult verifyForms(KernelOp kernel);
+
+/// The forms that a kernel offers; empty where there is no choice.
+mlir::ArrayAttr offeredForms(KernelOp kernel);
+
+/// Scratch memory that a form needs.
+int64_t scratchBytes(mlir::DictionaryAttr form);
+
+/// Makes `form` that of the kernel, and ends the choice.
+void takeForm(KernelOp kernel, mlir::DictionaryAttr form);
+
+} // namespace nncc::nn
+#endif

@@ -1,0 +1,42 @@
+// RUN: nncc-opt %s --nncc-plan-memory | FileCheck %s
+
+// The arena is as large as k3 needs it, for two tensors of 1024 bytes. While k1 runs, it holds one of 256 bytes: its
+// first form has no room, its second one has. k3 takes the form that needs none.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: memref<2048xi8> {nn.memory = "arena"}
+// CHECK: nn.kernel "k1" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<768xi8>)
+// CHECK: } attributes {nn.form = {name = "small", scratch_bytes = 768 : i64}, {{.*}}nn.packings = [unit]}
+// CHECK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) {
+// CHECK: } attributes {nn.form = {name = "none"}}
+// CHECK-NOT: nn.forms
+func.func @main(%x: tensor<1x64xf32> {nn.name = "x"}) -> (tensor<1x64xf32> {nn.name = "y"}) {
+  %u = nn.constant dense<0.5> : tensor<256x256xf32>
+  %v = nn.constant dense<0.5> : tensor<64x256xf32>
+  %w = nn.constant dense<0.5> : tensor<256x64xf32>
+  %a = nn.kernel "k0" ins(%x : tensor<1x64xf32>) {
+  ^bb0(%p: tensor<1x64xf32>):
+    %0 = nn.unary relu %p : tensor<1x64xf32> -> tensor<1x64xf32>
+    nn.yield %0 : tensor<1x64xf32>
+  } -> tensor<1x64xf32>
+  %b = nn.kernel "k1" ins(%a : tensor<1x64xf32>) {
+  ^bb0(%p: tensor<1x64xf32>):
+    %0 = nn.softmax %p axis 1 : tensor<1x64xf32> -> tensor<1x64xf32>
+    nn.yield %0 : tensor<1x64xf32>
+  } -> tensor<1x64xf32> attributes {nn.forms = [{name = "large", scratch_bytes = 1856}, {name = "small", packings = [unit], scratch_bytes = 768}, {name = "none"}]}
+  %c = nn.kernel "k2" ins(%b, %v : tensor<1x64xf32>, tensor<64x256xf32>) {
+  ^bb0(%p: tensor<1x64xf32>, %q: tensor<64x256xf32>):
+    %0 = nn.matmul %p, %q : tensor<1x64xf32>, tensor<64x256xf32> -> tensor<1x256xf32>
+    nn.yield %0 : tensor<1x256xf32>
+  } -> tensor<1x256xf32>
+  %d = nn.kernel "k3" ins(%c, %u : tensor<1x256xf32>, tensor<256x256xf32>) {
+  ^bb0(%p: tensor<1x256xf32>, %q: tensor<256x256xf32>):
+    %0 = nn.matmul %p, %q : tensor<1x256xf32>, tensor<256x256xf32> -> tensor<1x256xf32>
+    nn.yield %0 : tensor<1x256xf32>
+  } -> tensor<1x256xf32> attributes {nn.forms = [{name = "small", scratch_bytes = 64}, {name = "none"}]}
+  %y = nn.kernel "k4" ins(%d, %w : tensor<1x256xf32>, tensor<256x64xf32>) {
+  ^bb0(%p: tensor<1x256xf32>, %q: tensor<256x64xf32>):
+    %0 = nn.matmul %p, %q : tensor<1x256xf32>, tensor<256x64xf32> -> tensor<1x64xf32>
+    nn.yield %0 : tensor<1x64xf32>
+  } -> tensor<1x64xf32>
+  return %y : tensor<1x64xf32>
+}
