@@ -1,11 +1,21 @@
 // Tails are one masked access where masks cost nothing, and pieces of 2^n elements elsewhere.
 #include "codegen/cpu/Code.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace nncc::cpu;
 
 static unsigned alignmentOf(Type type) { return std::max(1u, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8); }
+
+Value Code::pointerTo(Value memory) {
+  if (auto cast = memory.getDefiningOp<UnrealizedConversionCastOp>())
+    return cast.getOperand(0);
+  Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, memory);
+  Value address = arith::IndexCastOp::create(b, b.getI64Type(), index);
+  return LLVM::IntToPtrOp::create(b, pointer(), address);
+}
 
 Value Code::at(Value base, Value offset, Type element) {
   return LLVM::GEPOp::create(b, pointer(), element, base, ArrayRef<LLVM::GEPArg>{offset});

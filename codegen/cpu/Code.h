@@ -23,6 +23,9 @@ public:
   mlir::Value mul(mlir::Value x, mlir::Value y) { return mlir::arith::MulIOp::create(b, x, y); }
   mlir::Value mul(mlir::Value x, int64_t y) { return y == 1 ? x : mul(x, constant(y)); }
 
+  /// Where a memref begins; one that was made of a pointer begins there.
+  mlir::Value pointerTo(mlir::Value memory);
+
   /// `base` plus `offset` elements.
   mlir::Value at(mlir::Value base, mlir::Value offset, mlir::Type element);
   mlir::Value at(mlir::Value base, int64_t offset, mlir::Type element);

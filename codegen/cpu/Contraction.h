@@ -60,6 +60,9 @@ nn::MachineAttr getMachine(nn::KernelOp kernel);
 /// The recipe of an input, or null.
 nn::PackingAttr getPacking(nn::KernelOp kernel, unsigned input);
 
+/// True unless the plan proved that an operand of a function's kernel and its output are disjoint.
+bool mayShare(mlir::func::FuncOp function, mlir::Value memory, mlir::Value output);
+
 /// Replaces the body of `function`, which holds one planned kernel, by driver loops around micro-kernels.
 ///
 /// error  a kernel, or a layout of its operands, that is left to other lowerings: `reason` says why, nothing changed

@@ -20,6 +20,36 @@ def PackWeights : Pass<"nncc-pack-weights", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
+  let summary = "Offers convolutions Winograd's form where that is estimated to be faster";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-pack-weights. What `nn.packings` says serves the direct form, by register
+    tiles over the input as it lies. A kernel that is estimated to be faster otherwise gets `nn.forms`
+    (dialects/nn/KernelForms.h): Winograd's form with room for several threads, with less room, and the direct one. Whoever
+    plans the memory takes the first whose scratch memory has room.
+
+    Transformed weights are up to four times as large. They are taken where they save most cycles for a byte, until the
+    weights of the model have grown by half, or by 8 MiB where that is more.
+
+    `form` = `winograd` takes the form for all kernels that can have it, `direct` for none, and `kernels` decides for
+    single ones, as `NAME:winograd` or `NAME:direct`. Scratch memory of what is asked for is a part of the plan, even
+    where the arena grows.
+
+    ```mlir
+    nn.kernel "k000_conv1" ... {nn.packings = [unit, #nn.packing<"panels", [..]>]}
+    // becomes
+    nn.kernel "k000_conv1" ... {nn.packings = [..], nn.forms = [
+      {name = "winograd", tile = array<i64: 4, 4>, strip = 28, slots = 2, scratch_bytes = 1290240, packings = [unit, #nn.packing<"winograd", [..]>]},
+      {name = "direct", packings = [unit, #nn.packing<"panels", [..]>]} ]}
+    ```
+  }];
+  let options = [Option<"form", "form", "std::string", /*default=*/"\"auto\"", "auto, winograd or direct">,
+                 ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:winograd or NAME:direct">];
+  // Epilogues are written once for a trial, to see which kernels have one.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {
   let summary = "Turns outlined convolutions, matrix products and pooling into calls of micro-kernels";
   let description = [{

@@ -2,6 +2,8 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Tiling.h"
+#include "codegen/cpu/Winograd.h"
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/lower/LoopBuilder.h"
@@ -55,12 +57,12 @@ public:
     findRegions();
     for (auto [i, operand] : llvm::enumerate(operands))
       if (memories[i])
-        operand.pointer = pointerTo(memories[i]);
+        operand.pointer = code.pointerTo(memories[i]);
     collapseOuter();
     // All loops read the packed filter: this comes before them.
     if (packing) {
       Value filter = kernel.getInputs()[*contraction.rhs];
-      packAtRunTime(code, pointerTo(filter), cast<MemRefType>(filter.getType()).getShape(), filterStrides,
+      packAtRunTime(code, code.pointerTo(filter), cast<MemRefType>(filter.getType()).getShape(), filterStrides,
                     operands[B].pointer, *packing, operands[B].element);
     }
     emit();
@@ -252,12 +254,6 @@ private:
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       operands[FirstLeaf + i].element = leaf.memoryElement();
     return success();
-  }
-
-  Value pointerTo(Value memory) {
-    Value index = memref::ExtractAlignedPointerAsIndexOp::create(code.b, memory);
-    Value address = arith::IndexCastOp::create(code.b, code.b.getI64Type(), index);
-    return LLVM::IntToPtrOp::create(code.b, code.pointer(), address);
   }
 
   //===-- which calls -----------------------------------------------------===//
@@ -717,7 +713,7 @@ private:
     shape.isPadded = isPadded;
     shape.isBiasPadded = isBiasPadded;
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
-      shape.inPlace.push_back(mayBeOutput(memories[FirstLeaf + i]));
+      shape.inPlace.push_back(mayShare(function, memories[FirstLeaf + i], memories[C]));
     return shape;
   }
 
@@ -767,22 +763,23 @@ private:
     auto call = func::CallOp::create(code.b, kernelFunction, arguments);
     call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfCall(variant, entries, shape.vectors)));
   }
-
-  /// True unless the plan proved a leaf and the output disjoint.
-  bool mayBeOutput(Value memory) {
-    auto isDisjoint = [&](Value value) {
-      auto argument = dyn_cast<BlockArgument>(value);
-      return argument && argument.getOwner() == &function.getBody().front() &&
-             function.getArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName());
-    };
-    return memory == memories[C] || (!isDisjoint(memory) && !isDisjoint(memories[C]));
-  }
 };
 
 } // namespace
 
+bool cpu::mayShare(func::FuncOp function, Value memory, Value output) {
+  auto isDisjoint = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && argument.getOwner() == &function.getBody().front() &&
+           function.getArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName());
+  };
+  return memory == output || (!isDisjoint(memory) && !isDisjoint(output));
+}
+
 LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
                                    std::string &reason) {
+  if (auto form = WinogradForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
+    return emitWinograd(function, kernel, kernels, *form, reason);
   auto machine = getMachine(kernel);
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)

@@ -3,6 +3,7 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/ProductCode.h"
 #include "codegen/cpu/SlidingWindow.h"
+#include "codegen/cpu/WinogradCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/LoopBuilder.h"
@@ -391,6 +392,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   if (shape.sliding)
     llvm::raw_string_ostream(name) << "_k" << shape.sliding->tapsH << 'x' << shape.sliding->tapsW << 's'
                                    << shape.sliding->strideH << 'x' << shape.sliding->strideW;
+  if (shape.winograd)
+    name = nameOfTransform("output", *shape.winograd, shape.lanes, shape.tail);
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   // Kernels of one name are few.
   std::vector<Made> &namesakes = made[name];
@@ -404,8 +407,10 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + epilogue.leaves().size() + 1;
-  auto function =
-      func::FuncOp::create(builder, loc, name, builder.getFunctionType(SmallVector<Type>(arguments, pointer), {}));
+  SmallVector<Type> types(arguments, pointer);
+  if (shape.winograd)
+    types.push_back(builder.getI64Type());
+  auto function = func::FuncOp::create(builder, loc, name, builder.getFunctionType(types, {}));
   namesakes.push_back({shape, std::string(epilogue.key()), function});
   function.setPrivate();
   // The plan proves operands disjoint, except for a leaf that is updated in place.
@@ -422,8 +427,30 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Code code(loc, builder, maskedStores);
   if (shape.sliding)
     emitSlidingWindow(code, shape, epilogue, body->getArguments());
+  else if (shape.winograd)
+    emitOutputTransform(code, shape, epilogue, body->getArguments());
   else
     TileEmitter(code, shape, epilogue, body->getArguments()).run();
+  func::ReturnOp::create(code.b);
+  return function;
+}
+
+func::FuncOp MicroKernels::getInputTransform(const WinogradTile &tile, int64_t lanes, int64_t tail) {
+  std::string name = nameOfTransform("input", tile, lanes, tail);
+  func::FuncOp &function = inputTransforms[name];
+  if (function)
+    return function;
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  function = func::FuncOp::create(builder, module.getLoc(), name,
+                                  builder.getFunctionType({pointer, pointer, pointer, builder.getI64Type()}, {}));
+  function.setPrivate();
+  for (unsigned i = 0; i < 3; ++i)
+    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  Code code(module.getLoc(), builder, maskedStores);
+  emitInputTransform(code, tile, lanes, tail, body->getArguments());
   func::ReturnOp::create(code.b);
   return function;
 }

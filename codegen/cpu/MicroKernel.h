@@ -4,6 +4,7 @@
 #define NNCC_CODEGEN_CPU_MICROKERNEL_H
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MacForm.h"
+#include "codegen/cpu/WinogradTransform.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
@@ -50,6 +51,8 @@ struct TileShape {
   /// Long sums run in blocks that are added up in f64: so many lines of taps, or values of k of a product. 0: in one.
   int64_t block = 0;
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
+  /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
+  std::optional<WinogradTile> winograd;
   bool hasBias = false;
   bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
   bool hasZero = false;            ///< A has a zero point, which is not 0
@@ -60,7 +63,7 @@ struct TileShape {
   int64_t width() const { return vectors * lanes; }
   /// Bytes of channels that stay apart are multiplied and added up as floats, exactly: their sums are below 2^24.
   bool isOfFloatedBytes() const { return body == TapBody::Channelwise && mac.isOfBytes(); }
-  bool hasB() const { return body == TapBody::Product || body == TapBody::Channelwise; }
+  bool hasB() const { return !winograd && (body == TapBody::Product || body == TapBody::Channelwise); }
 
   /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
   /// their addresses, and wide vectors leave time to compute them.
@@ -131,8 +134,14 @@ class MicroKernels {
 public:
   MicroKernels(mlir::ModuleOp module, bool maskedStores) : module(module), maskedStores(maskedStores) {}
 
-  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] leaves..., entry) -> ().
+  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] leaves..., entry) -> (). That of a `winograd` shape
+  /// takes the number of a strip, i64, as its last argument.
   mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
+
+  /// The function that transforms the input of Winograd's convolution: (A, planes, entry, number of the strip) -> ().
+  ///
+  /// tail  channels behind whole vectors of `lanes`; 0 where there are none
+  mlir::func::FuncOp getInputTransform(const WinogradTile &tile, int64_t lanes, int64_t tail);
 
   /// The symbol of a constant table with these entries, which all have one number of fields.
   mlir::LLVM::GlobalOp getTable(llvm::ArrayRef<CallEntry> entries);
@@ -149,6 +158,7 @@ private:
   };
   llvm::StringMap<std::vector<Made>> made; ///< by what the name says of them
   llvm::StringMap<mlir::LLVM::GlobalOp> tables;
+  llvm::StringMap<mlir::func::FuncOp> inputTransforms; ///< by name
 };
 
 } // namespace nncc::cpu

@@ -3,6 +3,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/support/InternalError.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstring>
@@ -91,6 +92,20 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
   return PadPacking{n[1], n[2], n[3]};
 }
 
+nn::PackingAttr WinogradPacking::getAttr(MLIRContext *context) const {
+  int64_t bytes = tile.planes() * panels().batchSize() * static_cast<int64_t>(sizeof(float));
+  return nn::PackingAttr::get(context, kind, {bytes, tile.h, tile.w, outputs, depth, panel, lanes});
+}
+
+std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
+  ArrayRef<int64_t> n = packing.getNumbers();
+  auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
+  if (packing.getKind() != kind || n.size() != 7 || llvm::any_of(n, [](int64_t x) { return x < 1; }) || !isSide(n[1]) ||
+      !isSide(n[2]))
+    return std::nullopt;
+  return WinogradPacking{{n[1], n[2]}, n[3], n[4], n[5], n[6]};
+}
+
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
 /// Writes the panels of a constant of bytes; false where its size is not what the recipe says.
@@ -133,6 +148,34 @@ static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &reci
   return true;
 }
 
+/// Writes the panels of a transformed filter of f32; false where its size is not what the recipe says.
+static bool writeWinograd(const nn::ConstantReader &reader, const WinogradPacking &recipe, raw_ostream &os) {
+  WinogradTransform h(recipe.tile.h), w(recipe.tile.w);
+  int64_t taps = h.taps() * w.taps(), outputs = recipe.outputs, depth = recipe.depth;
+  if (outputs * depth * taps != reader.size() || !reader.getType().getElementType().isF32())
+    return false;
+  SmallVector<float, 0> block;
+  for (ArrayRef<double> ofRows : h.weights)
+    for (ArrayRef<double> ofColumns : w.weights)
+      for (int64_t output = 0, index = 0; output < outputs; output += recipe.panel, ++index) {
+        int64_t width = panelWidth(outputs, recipe.panel, recipe.lanes, index);
+        block.assign(depth * width, 0);
+        SmallVector<double> sums(depth);
+        for (int64_t o = 0, exists = std::min(recipe.panel, outputs - output); o < exists; ++o) {
+          llvm::fill(sums, 0);
+          for (int64_t tap = 0; tap < taps; ++tap) {
+            double factor = ofRows[tap / w.taps()] * ofColumns[tap % w.taps()];
+            for (int64_t k = 0; factor != 0 && k < depth; ++k)
+              sums[k] += factor * reader.get<float>(((output + o) * taps + tap) * depth + k);
+          }
+          for (int64_t k = 0; k < depth; ++k)
+            llvm::support::endian::write32le(&block[k * width + o], llvm::bit_cast<uint32_t>(float(sums[k])));
+        }
+        os.write(reinterpret_cast<const char *>(block.data()), block.size() * sizeof(float));
+      }
+  return true;
+}
+
 llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_ostream &os) {
   auto fail = [&](const Twine &reason) { return internalError("packing '" + packing.getKind() + "': " + reason); };
   auto reader = nn::ConstantReader::get(value);
@@ -154,6 +197,8 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
 
   if (auto recipe = BytePacking::from(packing))
     return writeBytes(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
+  if (auto recipe = WinogradPacking::from(packing))
+    return writeWinograd(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
   auto panels = PanelPacking::from(packing);
   if (!panels)
     return fail("unknown recipe");

@@ -1,6 +1,7 @@
 // Packed weights: the recipes in `#nn.packing` attributes, and their execution.
 #ifndef NNCC_CODEGEN_CPU_PACKING_H
 #define NNCC_CODEGEN_CPU_PACKING_H
+#include "codegen/cpu/WinogradTransform.h"
 #include "dialects/nn/NN.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
@@ -66,6 +67,22 @@ struct PadPacking {
   int64_t batchSize() const;
   nn::PackingAttr getAttr(mlir::MLIRContext *context, mlir::Type element) const;
   static std::optional<PadPacking> from(nn::PackingAttr packing);
+};
+
+/// `#nn.packing<"winograd", [bytes, tileH, tileW, outputs, depth, panel, lanes]>`: a filter transformed for tiles of
+/// tileH x tileW outputs (WinogradTransform.h), in double precision. Every plane of products has panels as above.
+///
+/// source  [outputs][KH][KW][depth] f32; KH and KW are the taps of the transforms
+/// packed  [planes][outputs / panel][depth][panel]
+struct WinogradPacking {
+  static constexpr llvm::StringLiteral kind = "winograd";
+  WinogradTile tile;
+  int64_t outputs, depth, panel, lanes;
+
+  /// Panels of all planes, as a product reads them.
+  PanelPacking panels() const { return {tile.planes(), outputs, depth, panel, lanes, /*outputsInnermost=*/true}; }
+  nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
+  static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };
 
 /// The size of a packed constant: the first number of every recipe.

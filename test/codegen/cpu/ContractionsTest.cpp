@@ -59,6 +59,24 @@ public:
     return c;
   }
 
+  /// A convolution in Winograd's form: of images with many tiles or less than one, with pads wider than the window.
+  KernelCase nextOfWinograd() {
+    KernelCase c;
+    c.machine = machine;
+    c.form = "winograd";
+    c.seed = ++seed;
+    int64_t shape = pick(0, 3), kh = shape == 0 ? 1 : 3, kw = shape == 1 ? 1 : 3, n = chance(20) ? 2 : 1;
+    bool isLarge = chance(15);
+    int64_t pt = pick(0, kh), pl = pick(0, 7), pb = pick(0, kh), pr = pick(0, kw), most = isLarge ? 70 : 14;
+    int64_t h = std::max<int64_t>(pick(1, most), kh - pt - pb), w = std::max<int64_t>(pick(1, most), kw - pl - pr);
+    int64_t channels = pick(1, isLarge ? 9 : 40), filters = pick(2, isLarge ? 9 : 70);
+    window(c, "nn.conv2d", {n, h, w, channels}, {filters, kh, kw, channels},
+           {n, h + pt + pb - kh + 1, w + pl + pr - kw + 1, filters},
+           " strides [1, 1] pads " + list({pt, pl, pb, pr}) + " dilations [1, 1] groups 1");
+    c.constants[1] = true;
+    return c;
+  }
+
   int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
   bool chance(int64_t percent) { return pick(1, 100) <= percent; }
 
@@ -287,8 +305,10 @@ private:
   uint64_t seed;
 };
 
+enum class Kind { Floats, Bytes, Winograd };
+
 /// Runs `count` random cases; NNCC_TEST_CASES runs more of them, NNCC_TEST_SEED other ones.
-void runRandomCases(const char *machine, int count, bool ofBytes = false, const char *cpu = "x86-64-v3",
+void runRandomCases(const char *machine, int count, Kind kind = Kind::Floats, const char *cpu = "x86-64-v3",
                     const char *gpu = "") {
   if (!canRun(cpu))
     GTEST_SKIP() << "this machine is no " << cpu;
@@ -298,7 +318,9 @@ void runRandomCases(const char *machine, int count, bool ofBytes = false, const 
   RandomCases cases(seed ? std::atoll(seed) : 1, machine);
   int refused = 0;
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    KernelCase kernel = ofBytes ? cases.nextOfBytes() : cases.next();
+    KernelCase kernel = kind == Kind::Bytes      ? cases.nextOfBytes()
+                        : kind == Kind::Winograd ? cases.nextOfWinograd()
+                                                 : cases.next();
     kernel.cpu = cpu;
     kernel.gpu = gpu;
     Outcome outcome = runKernel(kernel);
@@ -313,9 +335,12 @@ void runRandomCases(const char *machine, int count, bool ofBytes = false, const 
 TEST(Contractions, RandomOnAvx2Tiles) { runRandomCases(kAvx2, 20); }
 TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 20); }
 TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }
-TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, true); }
-TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, true, "x86-64-v4-vnni"); }
-TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, true); }
+TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, Kind::Bytes); }
+TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, Kind::Bytes, "x86-64-v4-vnni"); }
+TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, Kind::Bytes); }
+TEST(Contractions, RandomByWinogradOnAvx2) { runRandomCases(kAvx2, 15, Kind::Winograd); }
+TEST(Contractions, RandomByWinogradOnAvx512) { runRandomCases(kAvx512, 15, Kind::Winograd, "x86-64-v4"); }
+TEST(Contractions, RandomByWinogradOnNeon) { runRandomCases(kNeon, 15, Kind::Winograd); }
 // The tiles of a GPU read what is packed for a CPU: panels of one or two vectors of 4, 8 or 16.
-TEST(Contractions, RandomAsTilesOfThreads) { runRandomCases(kNeon, 20, false, "x86-64-v3", kGpu4x4); }
-TEST(Contractions, RandomAsWideTilesOfThreads) { runRandomCases(kAvx512, 20, false, "x86-64-v3", kGpu2x8); }
+TEST(Contractions, RandomAsTilesOfThreads) { runRandomCases(kNeon, 20, Kind::Floats, "x86-64-v3", kGpu4x4); }
+TEST(Contractions, RandomAsWideTilesOfThreads) { runRandomCases(kAvx512, 20, Kind::Floats, "x86-64-v3", kGpu2x8); }

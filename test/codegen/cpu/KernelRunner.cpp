@@ -7,6 +7,7 @@
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "dialects/nn/UnaryKind.h"
@@ -411,6 +412,9 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
 
   PassManager pack(&context);
   pack.addPass(createPackWeights());
+  ChooseFormsOptions forms;
+  forms.form = kernelCase.form;
+  pack.addPass(createChooseForms(forms));
   if (failed(pack.run(*module)))
     return fail("packing failed");
 
@@ -453,6 +457,10 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
   planned.getBody().takeBody(kernel.getBody());
   if (packings)
     planned->setAttr(cpu::kPackingsAttr, packings);
+  if (Attribute form = kernel->getAttr(nn::kFormAttr))
+    planned->setAttr(nn::kFormAttr, form);
+  else if (kernelCase.form != "direct")
+    return fail("has not the form that was asked for");
   func::ReturnOp::create(builder, kernel.getLoc());
   for (unsigned i = 0; i < memories.size(); ++i)
     if (kernelCase.inPlace < 0 || (i != (unsigned)kernelCase.inPlace && i != output))

@@ -19,6 +19,8 @@ struct KernelCase {
   /// `#nn.gpu<...>`: with weights as they are packed for the machine, the kernel is written as tiles of its threads,
   /// and run one thread after the other; empty: it is for the machine.
   std::string gpu = "";
+  /// The form of nncc-choose-forms that it is to have.
+  std::string form = "direct";
   /// Types of the inputs, in order: `tensor<1x8x8x3xf32>`; those in `constants` are nn.constant outside the kernel.
   std::vector<std::string> inputs;
   std::vector<bool> constants;

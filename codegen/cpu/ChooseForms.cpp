@@ -1,0 +1,256 @@
+// Weighs Winograd's form against the direct one, in cycles of the machine and in bytes of weights.
+#include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/Tiling.h"
+#include "codegen/cpu/Winograd.h"
+#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/KernelForms.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/check/Stage.h"
+#include "passes/lower/Machine.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_CHOOSEFORMS
+#include "codegen/cpu/CpuPasses.h.inc"
+
+namespace {
+using cpu::WinogradForm;
+using cpu::WinogradTile;
+
+// The form has to save so much of a kernel's cycles: estimates are rough.
+constexpr double kLeastSaving = 0.15;
+// Weights of a model may grow by half, or by so many bytes where that is more: what small models lose by that is little
+// memory, what large ones gain by more is little time.
+constexpr int64_t kGrowth = 8 << 20;
+// Bytes of weights in a cycle: from memory once, from a cache behind the L2 for each strip after the first. Measured on
+// x86-64 servers (18 GB/s from memory); phones have less of both, and multiply more slowly, too.
+constexpr double kBytesFromMemory = 6, kBytesFromCache = 24;
+
+/// What a form of a kernel costs.
+struct Cost {
+  double cycles = 0;
+  int64_t weightBytes = 0;
+};
+
+/// A kernel that could run in Winograd's form, and what that brings.
+struct Candidate {
+  nn::KernelOp kernel;
+  cpu::Contraction contraction;
+  cpu::WinogradLayer layer;
+  nn::MachineAttr machine;
+  WinogradForm form;
+  double saved = 0;   ///< cycles
+  int64_t growth = 0; ///< bytes of weights
+
+  double savedPerByte() const { return saved / std::max<int64_t>(growth, 1); }
+};
+
+/// Estimates of one layer on one machine. Two multiply-adds of vectors start in a cycle.
+class Estimate {
+public:
+  Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine)
+      : layer(layer), machine(machine), lanes(contraction.lanes(machine)) {}
+
+  Cost direct() const {
+    Cost cost;
+    int64_t taps = layer.tapsH * layer.tapsW;
+    cost.weightBytes = bytesOf(taps);
+    cost.cycles = products(layer.images * layer.height * layer.width * taps) + cost.weightBytes / kBytesFromMemory;
+    return cost;
+  }
+
+  Cost winograd(const WinogradForm &form) const {
+    Cost cost;
+    int64_t planes = form.tile.planes(), strips = llvm::divideCeil(layer.tiles(form.tile), form.strip);
+    int64_t rows = strips * form.strip * planes;
+    cost.weightBytes = bytesOf(planes);
+    // A value of a plane is loaded, stored, and passes the stack: some three cycles for each vector. Sums of products
+    // are stored, and begin anew for every plane.
+    double transforms = 3.5 * rows * (vectorsOf(layer.depth) + vectorsOf(layer.outputs));
+    double ofSums = 1.5 * rows * vectorsOf(layer.outputs);
+    cost.cycles = products(rows) + transforms + ofSums + cost.weightBytes / kBytesFromMemory +
+                  (strips - 1) * cost.weightBytes / kBytesFromCache;
+    return cost;
+  }
+
+  /// As many tiles as have their planes in the L2 cache, but enough for each plane of weights to be worth its way from
+  /// there; the same number in each strip.
+  int64_t stripOf(const WinogradTile &tile) const {
+    WinogradForm one{tile, 1, 1};
+    int64_t fits = machine.getL2Bytes() * 3 / 4 / one.scratchBytes(layer), tiles = layer.tiles(tile);
+    int64_t rows = 3 * cpu::chooseTileRows(machine, 2);
+    int64_t strip = std::clamp<int64_t>(fits, rows, 4 * rows);
+    return llvm::divideCeil(tiles, llvm::divideCeil(tiles, strip));
+  }
+
+private:
+  const cpu::WinogradLayer &layer;
+  nn::MachineAttr machine;
+  int64_t lanes;
+
+  double vectorsOf(int64_t channels) const { return llvm::divideCeil(channels, lanes); }
+  /// Cycles for products of so many rows with the matrix of a tap or plane.
+  double products(int64_t rows) const { return 0.5 * rows * layer.depth * vectorsOf(layer.outputs); }
+  int64_t bytesOf(int64_t planes) const {
+    return 4 * planes * layer.depth * static_cast<int64_t>(vectorsOf(layer.outputs)) * lanes;
+  }
+};
+
+struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
+  using ChooseFormsBase::ChooseFormsBase;
+
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N2"})))
+      return signalPassFailure();
+    llvm::StringMap<StringRef> asked;
+    if (failed(checkWord(form, {"auto", "winograd", "direct"})) || failed(readKernels(asked)))
+      return signalPassFailure();
+    SmallVector<Candidate, 0> candidates;
+    WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
+      auto single = asked.find(kernel.getName());
+      bool isSingle = single != asked.end();
+      StringRef word = isSingle ? single->second : StringRef(form);
+      if (word == "direct")
+        return WalkResult::advance();
+      std::string reason;
+      bool isAsked = word == WinogradForm::kind;
+      auto candidate = weigh(kernel, isAsked, reason);
+      if (candidate && isAsked) {
+        take(*candidate);
+      } else if (candidate) {
+        candidates.push_back(std::move(*candidate));
+      } else if (isSingle) {
+        emitError(kernel.getLoc()) << "kernel '" << kernel.getName() << "' cannot run in Winograd's form: " << reason;
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+    offerBest(candidates);
+  }
+
+private:
+  LogicalResult checkWord(StringRef word, ArrayRef<StringRef> words) {
+    if (llvm::is_contained(words, word))
+      return success();
+    return emitError(getOperation().getLoc()) << "'" << word << "' is no form of a kernel: " << llvm::join(words, ", ");
+  }
+
+  /// Reads the option that decides for single kernels, each of which has to exist.
+  LogicalResult readKernels(llvm::StringMap<StringRef> &asked) {
+    SmallVector<StringRef> names;
+    getOperation().walk([&](nn::KernelOp kernel) { names.push_back(kernel.getName()); });
+    for (StringRef text : kernels) {
+      auto [name, word] = text.rsplit(':');
+      if (!llvm::is_contained(names, name)) {
+        InFlightDiagnostic diagnostic = emitError(getOperation().getLoc())
+                                        << "a form is asked for kernel '" << name << "', but there is none";
+        diagnostic.attachNote() << "the kernels are " << llvm::join(names, ", ");
+        return failure();
+      }
+      if (failed(checkWord(word, {"winograd", "direct"})))
+        return failure();
+      asked.insert_or_assign(name, word);
+    }
+    return success();
+  }
+
+  /// The best form for a kernel, where it is worth it or asked for.
+  std::optional<Candidate> weigh(nn::KernelOp kernel, bool isAsked, std::string &reason) {
+    // A GPU reads the weights, too, as the direct form has them.
+    StringRef device = kernel.getDevice().value_or("cpu0");
+    nn::MachineAttr machine = cpu::getMachine(kernel);
+    if (!machine || cpuFor(getOperation(), device) != device) {
+      reason = "it is for another device than a CPU";
+      return std::nullopt;
+    }
+    auto contraction = cpu::Contraction::match(kernel, reason);
+    auto layer = contraction ? cpu::WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
+    if (!layer)
+      return std::nullopt;
+    Estimate estimate(*layer, *contraction, machine);
+    Cost direct = estimate.direct();
+    std::optional<Candidate> best;
+    for (const WinogradTile &tile : layer->tileSizes()) {
+      int64_t strip = estimate.stripOf(tile), strips = llvm::divideCeil(layer->tiles(tile), strip);
+      WinogradForm form{tile, strip, std::min<int64_t>(strips, kMostSlots)};
+      if (!form.fits(*layer))
+        continue;
+      Cost cost = estimate.winograd(form);
+      double saved = direct.cycles - cost.cycles;
+      if (!best || saved > best->saved)
+        best = Candidate{kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes};
+    }
+    if (!best)
+      reason = "its planes have more than 2^31 elements";
+    if (!best || (!isAsked && best->saved < kLeastSaving * direct.cycles))
+      return std::nullopt;
+    return best;
+  }
+
+  /// Threads that may work on a kernel at the same time, at most.
+  static constexpr int64_t kMostSlots = 4;
+
+  void take(const Candidate &candidate) {
+    nn::KernelOp kernel = candidate.kernel;
+    kernel->setAttr("nn.scratch_bytes",
+                    Builder(kernel).getI64IntegerAttr(candidate.form.scratchBytes(candidate.layer)));
+    nn::takeForm(kernel, attrOf(candidate, candidate.form));
+  }
+
+  static DictionaryAttr attrOf(const Candidate &candidate, const WinogradForm &form) {
+    return form.getAttr(candidate.kernel, candidate.layer, candidate.contraction, candidate.machine);
+  }
+
+  /// Offers the form to the kernels that it saves most cycles for a byte of weights.
+  void offerBest(ArrayRef<Candidate> candidates) {
+    auto order = llvm::to_vector(llvm::seq<size_t>(0, candidates.size()));
+    llvm::sort(order, [&](size_t a, size_t b) {
+      return std::pair(-candidates[a].savedPerByte(), a) < std::pair(-candidates[b].savedPerByte(), b);
+    });
+    int64_t room = std::max(weightBytes() / 2, kGrowth);
+    for (size_t index : order) {
+      const Candidate &candidate = candidates[index];
+      if (candidate.growth > room)
+        continue;
+      room -= candidate.growth;
+      offer(candidate);
+    }
+  }
+
+  int64_t weightBytes() {
+    int64_t bytes = 0;
+    getOperation().walk([&](nn::ConstantOp constant) {
+      auto type = cast<RankedTensorType>(constant.getType());
+      bytes += type.getNumElements() * nn::constantElementBytes(type.getElementType());
+    });
+    return bytes;
+  }
+
+  void offer(const Candidate &candidate) {
+    nn::KernelOp kernel = candidate.kernel;
+    Builder b(kernel);
+    SmallVector<Attribute> forms;
+    WinogradForm form = candidate.form;
+    for (; form.slots > 1; form.slots /= 2)
+      forms.push_back(attrOf(candidate, form));
+    int64_t leastStrip = std::min(form.strip, cpu::chooseTileRows(candidate.machine, 2));
+    for (form.slots = 1; form.strip >= leastStrip; form.strip = form.strip > 1 ? llvm::divideCeil(form.strip, 2) : 0)
+      forms.push_back(attrOf(candidate, form));
+    forms.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr("direct")),
+                                         b.getNamedAttr("packings", kernel->getAttr(cpu::kPackingsAttr))}));
+    kernel->setAttr(nn::kFormsAttr, b.getArrayAttr(forms));
+    remark::passed(kernel.getLoc(), remark::RemarkOpts::name("ChooseForms").category("nncc-choose-forms"))
+        << llvm::formatv("{0} may run in Winograd's form: {1} thousand cycles less, {2} bytes of weights more",
+                         kernel.getName(), int64_t(candidate.saved / 1000), candidate.growth)
+               .str();
+  }
+};
+} // namespace
+} // namespace nncc

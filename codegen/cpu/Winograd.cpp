@@ -1,0 +1,330 @@
+// What Winograd's form of a kernel is, and its function: loops over strips, each with a call of the input's transform,
+// a batch of products by the ordinary micro-kernels, and a call of the output's transform with the epilogue.
+#include "codegen/cpu/Winograd.h"
+#include "codegen/cpu/Tiling.h"
+#include "codegen/cpu/WinogradCode.h"
+#include "dialects/nn/KernelForms.h"
+#include "dialects/nn/Parts.h"
+#include "lib/support/Assert.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+//===-- what the form is --------------------------------------------------===//
+
+std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Contraction &contraction,
+                                                  std::string &reason) {
+  auto refuse = [&](StringRef why) {
+    reason = why.str();
+    return std::nullopt;
+  };
+  auto conv = dyn_cast_or_null<nn::Conv2DOp>(contraction.root);
+  if (!conv || contraction.body != TapBody::Product || contraction.groups != 1)
+    return refuse("no dense convolution");
+  if (!contraction.element.isF32())
+    return refuse("not of f32");
+  auto isOne = [](int64_t x) { return x == 1; };
+  if (!llvm::all_of(conv.getStrides(), isOne) || !llvm::all_of(conv.getDilations(), isOne))
+    return refuse("its steps are not all 1");
+  auto isSide = [](int64_t taps) { return taps == 1 || taps == 3; };
+  if (!isSide(contraction.tapsH) || !isSide(contraction.tapsW) || contraction.tapsH * contraction.tapsW == 1)
+    return refuse("its window is not 3x3, 1x3 or 3x1");
+  if (contraction.outputs == 1)
+    return refuse("one output channel, for which products are dot products of rows");
+  if (nn::PackingAttr packing = getPacking(kernel, *contraction.rhs);
+      !packing || (!PanelPacking::from(packing) && !WinogradPacking::from(packing)))
+    return refuse("its weights are not packed");
+  ArrayRef<int64_t> output = typeOf(conv.getOutput()).getShape();
+  return WinogradLayer{output[0],           output[1],         output[2],        contraction.depth,
+                       contraction.outputs, contraction.tapsH, contraction.tapsW};
+}
+
+int64_t WinogradLayer::tiles(const WinogradTile &tile) const {
+  return images * llvm::divideCeil(height, tile.h) * llvm::divideCeil(width, tile.w);
+}
+
+SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
+  auto sides = [](int64_t taps) { return taps == 1 ? SmallVector<int64_t>{1} : SmallVector<int64_t>{4, 2}; };
+  SmallVector<WinogradTile> sizes;
+  for (int64_t h : sides(tapsH))
+    for (int64_t w : sides(tapsW))
+      sizes.push_back({h, w});
+  return sizes;
+}
+
+WinogradPacking WinogradForm::packing(const WinogradLayer &layer, const Contraction &contraction,
+                                      nn::MachineAttr machine) const {
+  int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs, lanes);
+  return {tile, layer.outputs, layer.depth, lanes * choosePanelVectors(machine, strip, vectors), lanes};
+}
+
+bool WinogradForm::fits(const WinogradLayer &layer) const {
+  if (!llvm::is_contained(layer.tileSizes(), tile) || strip > layer.tiles(tile))
+    return false;
+  int64_t strips = llvm::divideCeil(layer.tiles(tile), strip);
+  return slots <= strips && llvm::isInt<31>(slotElements(layer));
+}
+
+DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &layer, const Contraction &contraction,
+                                     nn::MachineAttr machine) const {
+  Builder b(kernel.getContext());
+  auto packings = llvm::to_vector(kernel->getAttrOfType<ArrayAttr>(kPackingsAttr).getValue());
+  packings[*contraction.rhs] = packing(layer, contraction, machine).getAttr(kernel.getContext());
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("name", b.getStringAttr(kind)), b.getNamedAttr("tile", b.getDenseI64ArrayAttr({tile.h, tile.w})),
+       b.getNamedAttr("strip", b.getI64IntegerAttr(strip)), b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
+       b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes(layer))),
+       b.getNamedAttr("packings", b.getArrayAttr(packings))});
+}
+
+std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
+  auto name = form ? form.getAs<StringAttr>("name") : StringAttr();
+  auto tile = form ? form.getAs<DenseI64ArrayAttr>("tile") : DenseI64ArrayAttr();
+  auto strip = form ? form.getAs<IntegerAttr>("strip") : IntegerAttr();
+  auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
+  auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
+  if (!name || name.getValue() != kind || !tile || tile.size() != 2 || !llvm::all_of(tile.asArrayRef(), isSide) ||
+      !strip || !slots || strip.getInt() < 1 || slots.getInt() < 1)
+    return std::nullopt;
+  return WinogradForm{{tile[0], tile[1]}, strip.getInt(), slots.getInt()};
+}
+
+std::string cpu::describeForm(DictionaryAttr attr) {
+  auto form = WinogradForm::from(attr);
+  if (!form)
+    return "";
+  return llvm::formatv("winograd, tiles of {0}x{1}, strips of {2}, {3} at a time", form->tile.h, form->tile.w,
+                       form->strip, form->slots);
+}
+
+//===-- its function ------------------------------------------------------===//
+
+namespace {
+
+class WinogradWriter {
+public:
+  WinogradWriter(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels, const Contraction &contraction,
+                 const WinogradLayer &layer, const WinogradForm &form, std::string &reason)
+      : function(function), kernel(kernel), kernels(kernels), contraction(contraction), layer(layer), form(form),
+        epilogue(*contraction.epilogue), conv(cast<nn::Conv2DOp>(contraction.root)), reason(reason), builder(kernel),
+        code(kernel.getLoc(), builder, kernels.hasMaskedStores()), element(builder.getF32Type()) {}
+
+  LogicalResult run() {
+    if (failed(describe()))
+      return failure();
+    int64_t strips = llvm::divideCeil(layer.tiles(form.tile), form.strip);
+    int64_t ofSlot = llvm::divideCeil(strips, form.slots), slots = llvm::divideCeil(strips, ofSlot);
+    Value scratch = code.pointerTo(kernel.getScratch());
+    Value zero = code.constant(0), all = code.constant(strips);
+    // Strips of one slot follow each other in the same memory; slots are apart.
+    auto overSlots = scf::ForOp::create(code.b, zero, code.constant(slots), code.constant(1));
+    overSlots->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    {
+      OpBuilder::InsertionGuard guard(code.b);
+      code.b.setInsertionPointToStart(overSlots.getBody());
+      Value slot = overSlots.getInductionVar();
+      Value input = code.at(scratch, code.mul(slot, form.slotElements(layer)), element);
+      Value output = code.at(input, planeOf(layer.depth) * form.tile.planes(), element);
+      Value first = code.mul(slot, ofSlot);
+      Value end = arith::MinSIOp::create(code.b, code.add(first, code.constant(ofSlot)), all);
+      auto overStrips = scf::ForOp::create(code.b, first, end, code.constant(1));
+      overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(ofSlot * workOfStrip()));
+      code.b.setInsertionPointToStart(overStrips.getBody());
+      emitStrip(overStrips.getInductionVar(), input, output);
+    }
+    kernel.erase();
+    return success();
+  }
+
+private:
+  func::FuncOp function;
+  nn::KernelOp kernel;
+  MicroKernels &kernels;
+  const Contraction &contraction;
+  const WinogradLayer &layer;
+  const WinogradForm &form;
+  const Epilogue &epilogue;
+  nn::Conv2DOp conv;
+  std::string &reason;
+  OpBuilder builder;
+  Code code;
+  Type element;
+
+  WinogradPacking packing;
+  Value input, output, bias;
+  SmallVector<Value> leaves;
+  SmallVector<int64_t> inputSteps, outputSteps; ///< from image to image, line to line, pixel to pixel
+  SmallVector<SmallVector<int64_t>> leafSteps;
+
+  LogicalResult refuse(const Twine &why) {
+    reason = why.str();
+    return failure();
+  }
+
+  LogicalResult describe() {
+    auto recipe = WinogradPacking::from(getPacking(kernel, *contraction.rhs));
+    if (!recipe || recipe->tile != form.tile || recipe->outputs != layer.outputs || recipe->depth != layer.depth)
+      return refuse("the weights are packed in another way");
+    packing = *recipe;
+    if (!form.fits(layer))
+      return refuse("its tiles do not fit the convolution");
+    Value scratch = kernel.getScratch();
+    if (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < form.scratchBytes(layer))
+      return refuse("there is no scratch memory for its planes");
+    input = kernel.getInputs()[contraction.lhs];
+    output = kernel.getOutputs().front();
+    if (contraction.bias)
+      bias = kernel.getInputs()[*contraction.bias];
+    if (failed(stepsOf(input, inputSteps)) || failed(stepsOf(output, outputSteps)))
+      return failure();
+    for (const Leaf &leaf : epilogue.leaves()) {
+      leaves.push_back(kernel.getInputs()[leaf.input]);
+      if (failed(stepsOf(leaves.back(), leafSteps.emplace_back())))
+        return failure();
+    }
+    return success();
+  }
+
+  /// Steps along the three outer dims of an image; 0 where it is broadcast.
+  LogicalResult stepsOf(Value memory, SmallVectorImpl<int64_t> &steps) {
+    auto type = cast<MemRefType>(memory.getType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)) || offset != 0 ||
+        llvm::any_of(strides, ShapedType::isDynamic))
+      return refuse("an operand has no static layout at offset 0");
+    if (strides.back() != 1 && type.getShape().back() != 1)
+      return refuse("channels of an operand are not contiguous");
+    for (int dim : {0, 1, 2}) {
+      steps.push_back(type.getDimSize(dim) == 1 ? 0 : strides[dim]);
+      if (!llvm::isInt<31>(type.getDimSize(dim) * strides[dim]))
+        return refuse("an operand has more than 2^30 elements");
+    }
+    return success();
+  }
+
+  int64_t planeOf(int64_t channels) const { return form.strip * WinogradForm::pitch(channels); }
+
+  void emitStrip(Value strip, Value inputPlanes, Value outputPlanes) {
+    int64_t lanes = packing.lanes;
+    auto transform = kernels.getInputTransform(form.tile, lanes, layer.depth % lanes);
+    call(transform, {code.pointerTo(input), inputPlanes, inputEntry(), strip});
+    multiply(inputPlanes, outputPlanes);
+
+    SmallVector<Value> arguments{outputPlanes, code.pointerTo(output)};
+    if (bias)
+      arguments.push_back(code.pointerTo(bias));
+    for (Value leaf : leaves)
+      arguments.push_back(code.pointerTo(leaf));
+    arguments.append({outputEntry(), strip});
+    call(kernels.get(outputShape(), epilogue), arguments);
+  }
+
+  void call(func::FuncOp callee, ValueRange arguments) { func::CallOp::create(code.b, callee, arguments); }
+
+  TileShape outputShape() {
+    TileShape shape;
+    shape.mac = {element, element, element, {}};
+    shape.lanes = packing.lanes;
+    shape.rows = shape.vectors = 1;
+    shape.tail = layer.outputs % packing.lanes ? layer.outputs % packing.lanes : packing.lanes;
+    shape.winograd = form.tile;
+    shape.hasBias = contraction.bias.has_value();
+    shape.isBiasPadded = contraction.bias && getPacking(kernel, *contraction.bias);
+    for (Value leaf : leaves)
+      shape.inPlace.push_back(mayShare(function, leaf, output));
+    return shape;
+  }
+
+  /// The fields that both transforms have, for pixels of `memory` and so many channels.
+  CallEntry entryFor(Value memory, ArrayRef<int64_t> steps, int64_t channels) {
+    CallEntry entry;
+    auto &f = entry.fields;
+    f.assign(WinogradEntry::FirstLeaf, 0);
+    ArrayRef<int64_t> shape = cast<MemRefType>(memory.getType()).getShape();
+    f[WinogradEntry::Height] = shape[1];
+    f[WinogradEntry::Width] = shape[2];
+    f[WinogradEntry::ImageStep] = steps[0];
+    f[WinogradEntry::LineStep] = steps[1];
+    f[WinogradEntry::PixelStep] = steps[2];
+    f[WinogradEntry::TilesH] = llvm::divideCeil(layer.height, form.tile.h);
+    f[WinogradEntry::TilesW] = llvm::divideCeil(layer.width, form.tile.w);
+    f[WinogradEntry::Strip] = form.strip;
+    f[WinogradEntry::Tiles] = layer.tiles(form.tile);
+    f[WinogradEntry::Vectors] = channels / packing.lanes;
+    f[WinogradEntry::Pitch] = WinogradForm::pitch(channels);
+    f[WinogradEntry::Plane] = planeOf(channels);
+    return entry;
+  }
+
+  Value tableOf(const CallEntry &entry) { return LLVM::AddressOfOp::create(code.b, kernels.getTable(entry)); }
+
+  Value inputEntry() {
+    CallEntry entry = entryFor(input, inputSteps, layer.depth);
+    entry.fields[WinogradEntry::PadTop] = conv.getPads()[0];
+    entry.fields[WinogradEntry::PadLeft] = conv.getPads()[1];
+    return tableOf(entry);
+  }
+
+  Value outputEntry() {
+    CallEntry entry = entryFor(output, outputSteps, layer.outputs);
+    for (ArrayRef<int64_t> steps : leafSteps)
+      entry.fields.append(steps.begin(), steps.end());
+    return tableOf(entry);
+  }
+
+  /// Planes times planes: a kernel of its own, which the contraction emitter turns into calls on the spot.
+  void multiply(Value inputPlanes, Value outputPlanes) {
+    ImplicitLocOpBuilder &b = code.b;
+    int64_t planes = form.tile.planes();
+    auto memory = [&](Value pointer, int64_t channels) -> Value {
+      auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(channels), WinogradForm::pitch(channels), 1});
+      auto type = MemRefType::get({planes, form.strip, channels}, element, layout);
+      return UnrealizedConversionCastOp::create(b, type, pointer).getResult(0);
+    };
+    Value left = memory(inputPlanes, layer.depth), result = memory(outputPlanes, layer.outputs);
+    auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"),
+                                        ValueRange{left, kernel.getInputs()[*contraction.rhs]}, ValueRange{result},
+                                        Value(), kernel.getDeviceAttr(), ArrayAttr());
+    Block &body = product.getBody().emplaceBlock();
+    auto tensor = [&](int64_t rows, int64_t columns) {
+      return RankedTensorType::get({planes, rows, columns}, element);
+    };
+    Value lhs = body.addArgument(tensor(form.strip, layer.depth), kernel.getLoc());
+    Value rhs = body.addArgument(tensor(layer.depth, layer.outputs), kernel.getLoc());
+    OpBuilder inner = OpBuilder::atBlockBegin(&body);
+    auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(form.strip, layer.outputs), lhs, rhs, Value(),
+                                       /*transpose_b=*/false);
+    nn::YieldOp::create(inner, kernel.getLoc(), ValueRange{matmul.getOutput()});
+    product->setAttr(kPackingsAttr,
+                     b.getArrayAttr({b.getUnitAttr(), packing.panels().getAttr(b.getContext(), element)}));
+    std::string why;
+    bool isEmitted = succeeded(emitContraction(function, product, kernels, why));
+    NNCC_ASSERT(isEmitted, "a product of planes is no contraction");
+    for (Value planesOf : {left, result})
+      planesOf.getDefiningOp()->erase();
+  }
+
+  /// Operations on vectors of 32 bytes.
+  int64_t workOfStrip() const {
+    int64_t in = llvm::divideCeil(layer.depth, 8), out = llvm::divideCeil(layer.outputs, 8);
+    // A transform takes some eight operations for each vector of a plane.
+    return form.strip * form.tile.planes() * (layer.depth * out + 8 * (in + out));
+  }
+};
+
+} // namespace
+
+LogicalResult cpu::emitWinograd(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                                const WinogradForm &form, std::string &reason) {
+  auto contraction = Contraction::match(kernel, reason);
+  auto layer = contraction ? WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
+  if (!layer)
+    return failure();
+  return WinogradWriter(function, kernel, kernels, *contraction, *layer, form, reason).run();
+}

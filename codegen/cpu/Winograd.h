@@ -1,0 +1,59 @@
+// Convolutions by Winograd's way: strips of tiles of the input become planes of points, each plane is multiplied by one
+// of the weights' planes, and the products become tiles of the output.
+#ifndef NNCC_CODEGEN_CPU_WINOGRAD_H
+#define NNCC_CODEGEN_CPU_WINOGRAD_H
+#include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/WinogradTransform.h"
+#include "dialects/nn/NN.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace nncc::cpu {
+
+/// A convolution that can be computed so, as numbers.
+struct WinogradLayer {
+  int64_t images, height, width, depth, outputs, tapsH, tapsW; ///< height and width are the output's
+
+  /// returns  nothing but for dense convolutions of f32 with steps of 1, three taps along one axis or both and several
+  ///          output channels, whose weights are packed as constants; `reason` says what is missing
+  static std::optional<WinogradLayer> match(nn::KernelOp kernel, const Contraction &contraction, std::string &reason);
+
+  int64_t tiles(const WinogradTile &tile) const;
+  /// The sizes of tiles that fit the taps.
+  llvm::SmallVector<WinogradTile> tileSizes() const;
+};
+
+/// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, scratch_bytes = .., packings = [..]}` of
+/// `nn.forms` and `nn.form`.
+struct WinogradForm {
+  static constexpr llvm::StringLiteral kind = "winograd";
+  WinogradTile tile;
+  int64_t strip; ///< tiles whose planes are in memory at once
+  int64_t slots; ///< strips that threads may work on at the same time, each in memory of its own
+
+  /// Rows of planes are a cache line longer than the channels, so that they do not meet in a set of the cache.
+  static int64_t pitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
+  int64_t slotElements(const WinogradLayer &layer) const {
+    return tile.planes() * strip * (pitch(layer.depth) + pitch(layer.outputs));
+  }
+  int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
+  /// Its tiles are those of the layer, no slot is without a strip, and the planes of one have less than 2^31 elements.
+  bool fits(const WinogradLayer &layer) const;
+  WinogradPacking packing(const WinogradLayer &layer, const Contraction &contraction, nn::MachineAttr machine) const;
+
+  mlir::DictionaryAttr getAttr(nn::KernelOp kernel, const WinogradLayer &layer, const Contraction &contraction,
+                               nn::MachineAttr machine) const;
+  /// Nothing for the attribute of another form.
+  static std::optional<WinogradForm> from(mlir::DictionaryAttr form);
+};
+
+/// What users are told of `nn.form`: "winograd, tiles of 4x4, strips of 49"; empty for the direct form.
+std::string describeForm(mlir::DictionaryAttr form);
+
+/// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.
+///
+/// error  a layout of the operands that only other forms read: `reason` says why, nothing changed
+mlir::LogicalResult emitWinograd(mlir::func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                                 const WinogradForm &form, std::string &reason);
+
+} // namespace nncc::cpu
+#endif

@@ -1,0 +1,403 @@
+// Each transform goes over the columns of a tile, then over its rows, with the values between them on the stack.
+#include "codegen/cpu/WinogradCode.h"
+#include "codegen/cpu/TileCode.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+std::string cpu::nameOfTransform(StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail) {
+  std::string name;
+  llvm::raw_string_ostream(name) << "nncc_winograd_" << what << '_' << tile.h << 'x' << tile.w << '_' << lanes << 't'
+                                 << tail;
+  return name;
+}
+
+namespace {
+
+/// Multiplies vectors by the matrices of a transform.
+class Transformer {
+public:
+  Transformer(Code &code, VectorType type) : b(code.b), type(type) {}
+
+  /// Input values to points. The rows of +x and -x are the sum and the difference of their even and odd powers.
+  SmallVector<Value> input(const WinogradTransform &transform, ArrayRef<Value> values) {
+    if (transform.pairs() == 0)
+      return llvm::to_vector(values);
+    SmallVector<Value> points{combine(transform.input.front(), values)};
+    for (int64_t pair = 0; pair < transform.pairs(); ++pair) {
+      ArrayRef<double> row = transform.input[2 * pair + 1];
+      SmallVector<double> even(row), odd(row);
+      double highest = 0; // odd powers are made with factor 1 for the highest: one multiplication less
+      for (auto [power, coefficient] : llvm::enumerate(row)) {
+        (power % 2 ? even : odd)[power] = 0;
+        if (power % 2 && coefficient != 0)
+          highest = coefficient;
+      }
+      for (double &coefficient : odd)
+        coefficient /= highest;
+      Value sum = combine(even, values), difference = combine(odd, values);
+      points.push_back(addScaled(highest, difference, sum));
+      points.push_back(addScaled(-highest, difference, sum));
+    }
+    points.push_back(combine(transform.input.back(), values));
+    return points;
+  }
+
+  /// Points to output values. Even powers of +x and -x are equal, odd ones opposite.
+  SmallVector<Value> output(const WinogradTransform &transform, ArrayRef<Value> points) {
+    if (transform.pairs() == 0)
+      return llvm::to_vector(points);
+    SmallVector<Value> sums{points.front()}, differences{points.front()};
+    for (int64_t pair = 0; pair < transform.pairs(); ++pair) {
+      Value plus = points[2 * pair + 1], minus = points[2 * pair + 2];
+      sums.push_back(arith::AddFOp::create(b, plus, minus));
+      differences.push_back(arith::SubFOp::create(b, plus, minus));
+    }
+    sums.push_back(points.back());
+    differences.push_back(points.back());
+    SmallVector<Value> outputs;
+    for (auto [power, row] : llvm::enumerate(transform.output)) {
+      SmallVector<double> factors{row.front()};
+      for (int64_t pair = 0; pair < transform.pairs(); ++pair)
+        factors.push_back(row[2 * pair + 1]);
+      factors.push_back(row.back());
+      outputs.push_back(combine(factors, power % 2 ? differences : sums));
+    }
+    return outputs;
+  }
+
+private:
+  ImplicitLocOpBuilder &b;
+  VectorType type;
+
+  Value constant(double value) {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, static_cast<float>(value)));
+  }
+
+  /// sum + factor * value
+  Value addScaled(double factor, Value value, Value sum) {
+    if (factor == 1)
+      return arith::AddFOp::create(b, sum, value);
+    if (factor == -1)
+      return arith::SubFOp::create(b, sum, value);
+    return vector::FMAOp::create(b, constant(factor), value, sum);
+  }
+
+  /// The sum of factors times values; one of factor 1 begins it, where there is one.
+  Value combine(ArrayRef<double> factors, ArrayRef<Value> values) {
+    size_t first = llvm::find(factors, 1.0) - factors.begin();
+    bool hasOne = first < factors.size();
+    if (!hasOne)
+      first = llvm::find_if(factors, [](double factor) { return factor != 0; }) - factors.begin();
+    Value sum = hasOne ? values[first] : arith::MulFOp::create(b, constant(factors[first]), values[first]).getResult();
+    for (size_t i = 0; i < factors.size(); ++i)
+      if (i != first && factors[i] != 0)
+        sum = addScaled(factors[i], values[i], sum);
+    return sum;
+  }
+};
+
+/// Where a tile lies, in tiles.
+struct TilePosition {
+  Value image, line, column;
+
+  TilePosition(Code &code, Value number, Value tilesH, Value tilesW) {
+    Value ofImage = code.mul(tilesH, tilesW);
+    image = arith::DivUIOp::create(code.b, number, ofImage);
+    Value inImage = arith::RemUIOp::create(code.b, number, ofImage);
+    line = arith::DivUIOp::create(code.b, inImage, tilesW);
+    column = arith::RemUIOp::create(code.b, inImage, tilesW);
+  }
+};
+
+/// The first tile of a strip whose rows of planes are all tiles.
+Value firstOfPlanes(Code &code, Value first, Value tiles, Value strip) {
+  return arith::MinSIOp::create(code.b, first, arith::SubIOp::create(code.b, tiles, strip));
+}
+
+Value reserve(Code &code, Type type, int64_t count) {
+  return LLVM::AllocaOp::create(code.b, code.pointer(), type, code.constant(count), 64);
+}
+
+class InputEmitter {
+public:
+  InputEmitter(Code &code, const WinogradTile &tile, int64_t lanes, int64_t tail, Block::BlockArgListType arguments)
+      : code(code), b(code.b), alongH(tile.h), alongW(tile.w), lanes(lanes), tail(tail), image(arguments[0]),
+        planes(arguments[1]), entry(arguments[2]), number(arguments[3]), element(b.getF32Type()),
+        vector(VectorType::get(lanes, element)), zero(code.constant(0)) {}
+
+  void run() {
+    pixelStep = field(WinogradEntry::PixelStep);
+    plane = field(WinogradEntry::Plane);
+    vectors = field(WinogradEntry::Vectors);
+    stack = reserve(code, vector, alongH.points() * alongW.points());
+    Value strip = field(WinogradEntry::Strip), pitch = field(WinogradEntry::Pitch);
+    Value first = firstOfPlanes(code, code.mul(number, strip), field(WinogradEntry::Tiles), strip);
+    code.loop(zero, strip, 1, planes, [&](Value i, ValueRange target) -> SmallVector<Value> {
+      transformTile(code.add(first, i), target.front());
+      return {code.at(target.front(), pitch, element)};
+    });
+  }
+
+private:
+  Code &code;
+  ImplicitLocOpBuilder &b;
+  WinogradTransform alongH, alongW;
+  int64_t lanes, tail;
+  Value image, planes, entry, number;
+  Type element;
+  VectorType vector;
+  Value zero, pixelStep, plane, vectors, stack;
+  SmallVector<Value> lines, masks; ///< of the tile: where they begin, and all bits set where they exist
+  Value begin, end;                ///< the columns of the tile that exist
+
+  Value field(unsigned index) {
+    return arith::ExtSIOp::create(b, b.getI64Type(), code.load(code.at(entry, index, b.getI32Type()), b.getI32Type()));
+  }
+  Value clamp(Value value, Value low, Value high) {
+    return arith::MaxSIOp::create(b, arith::MinSIOp::create(b, value, high), low);
+  }
+
+  void transformTile(Value index, Value target) {
+    TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
+    Value height = field(WinogradEntry::Height), width = field(WinogradEntry::Width), one = code.constant(1);
+    Value top = arith::SubIOp::create(b, code.mul(at.line, alongH.outputs()), field(WinogradEntry::PadTop));
+    Value left = arith::SubIOp::create(b, code.mul(at.column, alongW.outputs()), field(WinogradEntry::PadLeft));
+    Value source = code.at(image, code.mul(at.image, field(WinogradEntry::ImageStep)), element);
+    source = code.at(source, code.mul(left, pixelStep), element);
+    // Columns that do not exist stay zeros on the stack; of lines, another one is read, and masked.
+    Value columns = code.constant(alongW.points());
+    begin = clamp(arith::SubIOp::create(b, zero, left), zero, columns);
+    end = clamp(arith::SubIOp::create(b, width, left), zero, columns);
+    lines.clear();
+    masks.clear();
+    for (int64_t i = 0; i < alongH.points(); ++i) {
+      Value line = code.add(top, code.constant(i));
+      Value inside = clamp(line, zero, arith::SubIOp::create(b, height, one));
+      Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, line, inside);
+      lines.push_back(code.at(source, code.mul(inside, field(WinogradEntry::LineStep)), element));
+      masks.push_back(code.broadcast(arith::ExtSIOp::create(b, b.getI32Type(), exists), vector.clone(b.getI32Type())));
+    }
+    clearColumns(zero, begin);
+    clearColumns(end, columns);
+    code.loop(zero, vectors, 1, target, [&](Value i, ValueRange to) -> SmallVector<Value> {
+      transform(code.mul(i, lanes), to.front(), lanes);
+      return {code.at(to.front(), lanes, element)};
+    });
+    if (tail) {
+      Value offset = code.mul(vectors, lanes);
+      transform(offset, code.at(target, offset, element), tail);
+    }
+  }
+
+  Value stackColumn(Value column) { return code.at(stack, code.mul(column, alongH.points() * lanes), element); }
+
+  void clearColumns(Value from, Value to) {
+    code.loop(from, to, 1, {}, [&](Value column, ValueRange) -> SmallVector<Value> {
+      Value place = stackColumn(column);
+      for (int64_t i = 0; i < alongH.points(); ++i)
+        code.store(code.zero(vector), code.at(place, i * lanes, element));
+      return {};
+    });
+  }
+
+  /// One vector of channels, of which `count` exist, at `channel` of the pixels.
+  void transform(Value channel, Value target, int64_t count) {
+    Transformer transformer(code, vector);
+    code.loop(begin, end, 1, {}, [&](Value column, ValueRange) -> SmallVector<Value> {
+      Value offset = code.add(code.mul(column, pixelStep), channel);
+      SmallVector<Value> values;
+      for (auto [line, mask] : llvm::zip(lines, masks))
+        values.push_back(masked(code.loadPart(code.at(line, offset, element), vector, count), mask));
+      Value place = stackColumn(column);
+      for (auto [i, value] : llvm::enumerate(transformer.input(alongH, values)))
+        code.store(value, code.at(place, i * lanes, element));
+      return {};
+    });
+    Value rows = code.constant(alongH.points());
+    code.loop(zero, rows, 1, {stack, target}, [&](Value, ValueRange at) -> SmallVector<Value> {
+      SmallVector<Value> values;
+      for (int64_t i = 0; i < alongW.points(); ++i)
+        values.push_back(code.load(code.at(at[0], i * alongH.points() * lanes, element), vector));
+      Value to = at[1];
+      for (Value value : transformer.input(alongW, values)) {
+        code.store(value, to);
+        to = code.at(to, plane, element);
+      }
+      return {code.at(at[0], lanes, element), to};
+    });
+  }
+
+  Value masked(Value value, Value mask) {
+    Value bits = LLVM::BitcastOp::create(b, mask.getType(), value);
+    return LLVM::BitcastOp::create(b, vector, arith::AndIOp::create(b, bits, mask));
+  }
+};
+
+class OutputEmitter : TileCode {
+public:
+  OutputEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
+      : TileCode(code, shape, epilogue, arguments), alongH(shape.winograd->h), alongW(shape.winograd->w),
+        number(arguments.back()) {}
+
+  void run() {
+    plane = field(WinogradEntry::Plane);
+    pixelStep = field(WinogradEntry::PixelStep);
+    lineStep = field(WinogradEntry::LineStep);
+    vectors = field(WinogradEntry::Vectors);
+    for (unsigned k = 0; k < epilogue.leaves().size(); ++k) {
+      leafLines.push_back(leafStep(k, 1));
+      leafPixels.push_back(leafStep(k, 2));
+    }
+    stack = reserve(code, vector, alongH.outputs() * alongW.points());
+    line = reserve(code, vector, alongW.outputs());
+    Value strip = field(WinogradEntry::Strip), tiles = field(WinogradEntry::Tiles), pitch = field(WinogradEntry::Pitch);
+    Value first = code.mul(number, strip);
+    Value skipped = arith::SubIOp::create(b, first, firstOfPlanes(code, first, tiles, strip));
+    Value end = arith::MinSIOp::create(b, code.add(first, strip), tiles);
+    Value source = code.at(start.a, code.mul(skipped, pitch), memory);
+    code.loop(first, end, 1, source, [&](Value index, ValueRange from) -> SmallVector<Value> {
+      finishTile(index, from.front());
+      return {code.at(from.front(), pitch, memory)};
+    });
+  }
+
+private:
+  WinogradTransform alongH, alongW;
+  Value number, plane, pixelStep, lineStep, vectors, stack, line;
+  SmallVector<Value> leafLines, leafPixels;
+  Value rows, columns; ///< of the tile, in the image
+
+  Value leafStep(unsigned leaf, unsigned which) { return field(WinogradEntry::leafField(leaf, which)); }
+  Value leafAt(unsigned k, Value leaf, Value offset) {
+    return code.at(leaf, offset, epilogue.leaves()[k].memoryElement());
+  }
+  Value outputAt(Value place, Value offset) { return code.at(place, offset, epilogue.storedElement()); }
+
+  void finishTile(Value index, Value source) {
+    TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
+    Value top = code.mul(at.line, alongH.outputs()), left = code.mul(at.column, alongW.outputs());
+    auto inside = [&](Value extent, Value from, int64_t most) -> Value {
+      return arith::MinSIOp::create(b, arith::SubIOp::create(b, extent, from), code.constant(most));
+    };
+    rows = inside(field(WinogradEntry::Height), top, alongH.outputs());
+    columns = inside(field(WinogradEntry::Width), left, alongW.outputs());
+    auto offsetOf = [&](Value image, Value line, Value pixel) {
+      return code.add(code.add(code.mul(at.image, image), code.mul(top, line)), code.mul(left, pixel));
+    };
+    // The places in the planes, of the output and the bias, and of the leaves: all move along the channels.
+    SmallVector<Value> places{source,
+                              outputAt(start.c, offsetOf(field(WinogradEntry::ImageStep), lineStep, pixelStep))};
+    if (bias)
+      places.push_back(bias);
+    for (auto [k, leaf] : llvm::enumerate(start.leaves))
+      places.push_back(leafAt(k, leaf, offsetOf(leafStep(k, 0), leafLines[k], leafPixels[k])));
+    SmallVector<Value> rest = code.loop(zero, vectors, 1, places, [&](Value, ValueRange at) {
+      finishVector(at, {0, shape.lanes, shape.lanes});
+      return nextVector(at);
+    });
+    if (shape.tail != shape.lanes)
+      finishVector(rest, {0, shape.lanes, shape.tail});
+  }
+
+  SmallVector<Value> nextVector(ValueRange places) {
+    SmallVector<Value> next{code.at(places[0], shape.lanes, memory),
+                            code.at(places[1], shape.lanes, epilogue.storedElement())};
+    if (bias)
+      next.push_back(code.at(places[2], shape.lanes, memory));
+    for (auto [leaf, place] : llvm::zip(epilogue.leaves(), places.take_back(epilogue.leaves().size())))
+      next.push_back(leaf.variesByChannel ? code.at(place, shape.lanes, leaf.memoryElement()) : place);
+    return next;
+  }
+
+  /// One vector of channels of all pixels of the tile.
+  void finishVector(ValueRange places, Span span) {
+    Transformer transformer(code, vector);
+    code.loop(zero, code.constant(alongW.points()), 1, {places[0], stack}, [&](Value, ValueRange at) {
+      SmallVector<Value> points;
+      Value from = at[0], to = at[1];
+      for (int64_t i = 0; i < alongH.points(); ++i) {
+        points.push_back(code.load(from, vector));
+        from = code.at(from, code.mul(plane, alongW.points()), memory);
+      }
+      for (auto [i, value] : llvm::enumerate(transformer.output(alongH, points)))
+        code.store(value, code.at(to, i * alongW.points() * shape.lanes, memory));
+      return SmallVector<Value>{code.at(at[0], plane, memory), code.at(to, shape.lanes, memory)};
+    });
+    Value added;
+    if (bias)
+      added = shape.isBiasPadded ? code.load(places[2], vector) : code.loadPart(places[2], vector, span.exists);
+    SmallVector<Value> lines{stack, places[1]};
+    llvm::append_range(lines, places.take_back(epilogue.leaves().size()));
+    code.loop(zero, rows, 1, lines, [&](Value, ValueRange at) {
+      SmallVector<Value> points;
+      for (int64_t i = 0; i < alongW.points(); ++i)
+        points.push_back(code.load(code.at(at[0], i * shape.lanes, memory), vector));
+      SmallVector<Value> sums = transformer.output(alongW, points);
+      for (Value &sum : sums)
+        sum = added ? arith::AddFOp::create(b, sum, added).getResult() : sum;
+      storeLine(sums, at[1], at.drop_front(2), span);
+      SmallVector<Value> next{code.at(at[0], alongW.points() * shape.lanes, memory), outputAt(at[1], lineStep)};
+      for (auto [k, leaf] : llvm::enumerate(at.drop_front(2)))
+        next.push_back(leafAt(k, leaf, leafLines[k]));
+      return next;
+    });
+  }
+
+  /// Pixels side by side: all of them from registers where the line is whole and the epilogue short.
+  void storeLine(ArrayRef<Value> sums, Value output, ValueRange leaves, Span span) {
+    SmallVector<Value> first{output};
+    llvm::append_range(first, leaves);
+    if (epilogue.isHeavy())
+      return storePixels(sums, first, span);
+    Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, columns, code.constant(alongW.outputs()));
+    auto choice = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    SmallVector<Value> places = first;
+    for (Value sum : sums) {
+      storePixel(sum, places, span);
+      places = nextPixel(places);
+    }
+    b.setInsertionPointToStart(choice.elseBlock());
+    storePixels(sums, first, span);
+  }
+
+  void storePixels(ArrayRef<Value> sums, ArrayRef<Value> first, Span span) {
+    for (auto [i, sum] : llvm::enumerate(sums))
+      code.store(sum, code.at(line, i * shape.lanes, memory));
+    code.loop(zero, columns, 1, first, [&](Value i, ValueRange places) {
+      storePixel(code.load(code.at(line, code.mul(i, shape.lanes), memory), vector), places, span);
+      return nextPixel(places);
+    });
+  }
+
+  void storePixel(Value sum, ValueRange places, Span span) {
+    SmallVector<Value> values;
+    for (auto [leaf, place] : llvm::zip(epilogue.leaves(), places.drop_front()))
+      values.push_back(loadLeaf(leaf, place, span));
+    storeOne(sum, values, places.front(), span);
+  }
+
+  SmallVector<Value> nextPixel(ValueRange places) {
+    SmallVector<Value> next{outputAt(places.front(), pixelStep)};
+    for (auto [k, leaf] : llvm::enumerate(places.drop_front()))
+      next.push_back(leafAt(k, leaf, leafPixels[k]));
+    return next;
+  }
+};
+
+} // namespace
+
+void cpu::emitInputTransform(Code &code, const WinogradTile &tile, int64_t lanes, int64_t tail,
+                             Block::BlockArgListType arguments) {
+  InputEmitter(code, tile, lanes, tail, arguments).run();
+}
+
+void cpu::emitOutputTransform(Code &code, const TileShape &shape, const Epilogue &epilogue,
+                              Block::BlockArgListType arguments) {
+  OutputEmitter(code, shape, epilogue, arguments).run();
+}

@@ -1,0 +1,90 @@
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct | FileCheck %s --check-prefix=DIRECT
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd" | FileCheck %s --check-prefix=ASKED
+// RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=narrow:winograd,k7:direct" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=stride:winograd" 2>&1 | FileCheck %s --check-prefix=UNFIT
+// RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=fft" 2>&1 | FileCheck %s --check-prefix=WORD
+
+// UNKNOWN: error: a form is asked for kernel 'k7', but there is none
+// UNKNOWN: note: the kernels are wide, narrow
+// UNFIT: error: kernel 'stride' cannot run in Winograd's form: its steps are not all 1
+// WORD: error: 'fft' is no form of a kernel: auto, winograd, direct
+// DIRECT-NOT: nn.form
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// 7 x 9 tiles of 4x4 pixels, 36 planes with 64 x 40 weights each. The most room is that for four strips, the least that
+// for a few rows; the last form needs none.
+// CHECK-LABEL: @offers_forms_from_much_room_to_none
+// CHECK: nn.kernel "wide"
+// CHECK: nn.forms = [{name = "winograd", packings = [unit, #nn.packing<"winograd", [368640, 4, 4, 40, 64, 16, 8]>, #nn.packing<"pad", {{.*}}>], scratch_bytes = {{[0-9]+}} : i64, slots = 4 : i64, strip = 16 : i64, tile = array<i64: 4, 4>},
+// CHECK-SAME: slots = 2 : i64, strip = 16
+// CHECK-SAME: slots = 1 : i64, strip = 16
+// CHECK-SAME: slots = 1 : i64, strip = 8
+// CHECK-SAME: {name = "direct", packings = [unit, #nn.packing<"panels", {{.*}}>, #nn.packing<"pad", {{.*}}>]}]
+// CHECK-SAME: nn.packings = [unit, #nn.packing<"panels"
+// ASKED: nn.kernel "wide"
+// ASKED: nn.form = {name = "winograd", scratch_bytes = [[BYTES:[0-9]+]] : i64,
+// ASKED-SAME: nn.packings = [unit, #nn.packing<"winograd"
+// ASKED-SAME: nn.scratch_bytes = [[BYTES]]
+func.func @offers_forms_from_much_room_to_none(%x: tensor<1x27x35x64xf32>) -> tensor<1x27x35x40xf32> {
+  %w = nn.constant dense<1.0> : tensor<40x3x3x64xf32>
+  %b = nn.constant dense<1.0> : tensor<40xf32>
+  %y = nn.kernel "wide" ins(%x, %w, %b : tensor<1x27x35x64xf32>, tensor<40x3x3x64xf32>, tensor<40xf32>) {
+  ^bb0(%0: tensor<1x27x35x64xf32>, %1: tensor<40x3x3x64xf32>, %2: tensor<40xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x64xf32>, tensor<40x3x3x64xf32>, tensor<40xf32> -> tensor<1x27x35x40xf32>
+    nn.yield %r : tensor<1x27x35x40xf32>
+  } -> tensor<1x27x35x40xf32>
+  return %y : tensor<1x27x35x40xf32>
+}
+
+// Three channels are sums so short that the transforms cost more than they save.
+// CHECK-LABEL: @keeps_narrow_layers_direct
+// CHECK-NOT: nn.form
+// ASKED: nn.kernel "narrow"
+// ASKED: nn.form = {name = "winograd"
+func.func @keeps_narrow_layers_direct(%x: tensor<1x27x35x3xf32>) -> tensor<1x27x35x8xf32> {
+  %w = nn.constant dense<1.0> : tensor<8x3x3x3xf32>
+  %y = nn.kernel "narrow" ins(%x, %w : tensor<1x27x35x3xf32>, tensor<8x3x3x3xf32>) {
+  ^bb0(%0: tensor<1x27x35x3xf32>, %1: tensor<8x3x3x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x3xf32>, tensor<8x3x3x3xf32> -> tensor<1x27x35x8xf32>
+    nn.yield %r : tensor<1x27x35x8xf32>
+  } -> tensor<1x27x35x8xf32>
+  return %y : tensor<1x27x35x8xf32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: @keeps_strides_direct
+// CHECK-NOT: nn.form
+// ASKED-LABEL: @keeps_strides_direct
+// ASKED-NOT: nn.form
+func.func @keeps_strides_direct(%x: tensor<1x27x35x64xf32>) -> tensor<1x13x17x40xf32> {
+  %w = nn.constant dense<1.0> : tensor<40x3x3x64xf32>
+  %y = nn.kernel "stride" ins(%x, %w : tensor<1x27x35x64xf32>, tensor<40x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x27x35x64xf32>, %1: tensor<40x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x27x35x64xf32>, tensor<40x3x3x64xf32> -> tensor<1x13x17x40xf32>
+    nn.yield %r : tensor<1x13x17x40xf32>
+  } -> tensor<1x13x17x40xf32>
+  return %y : tensor<1x13x17x40xf32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// One axis is transformed where the window has one.
+// CHECK-LABEL: @transforms_one_axis
+// ASKED-LABEL: @transforms_one_axis
+// CHECK: tile = array<i64: 1, 4>
+func.func @transforms_one_axis(%x: tensor<1x27x36x64xf32>) -> tensor<1x27x34x40xf32> {
+  %w = nn.constant dense<1.0> : tensor<40x1x3x64xf32>
+  %y = nn.kernel "line" ins(%x, %w : tensor<1x27x36x64xf32>, tensor<40x1x3x64xf32>) {
+  ^bb0(%0: tensor<1x27x36x64xf32>, %1: tensor<40x1x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x27x36x64xf32>, tensor<40x1x3x64xf32> -> tensor<1x27x34x40xf32>
+    nn.yield %r : tensor<1x27x34x40xf32>
+  } -> tensor<1x27x34x40xf32>
+  return %y : tensor<1x27x34x40xf32>
+}
+}

@@ -1,0 +1,40 @@
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// 3 x 4 tiles in three strips of 4, two of which threads may work on: a loop over their memory, and in it one over
+// strips: transform, a batch of 36 products, transform with bias and epilogue.
+// CHECK-LABEL: func.func @strips_of_tiles
+// CHECK-NOT: nn.kernel
+// CHECK: scf.for %[[SLOT:.*]] = %c0{{.*}} to %c2{{.*}} step
+// CHECK:   scf.for %[[STRIP:.*]] =
+// CHECK:     call @nncc_winograd_input_4x4_8t5(%{{.*}}, %[[V:.*]], %{{.*}}, %[[STRIP]])
+// CHECK:     scf.for {{.*}} to %c36
+// CHECK:       call @nncc_gemm_f32_4x16
+// CHECK:     call @nncc_winograd_output_4x4_8t8_bias_relu({{.*}}, %[[STRIP]])
+// CHECK:   } {nn.work = {{[0-9]+}} : i64}
+// CHECK: } {nn.parallel}
+func.func @strips_of_tiles(%x: memref<1x10x15x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x10x15x16xf32> {llvm.noalias}, %s: memref<73728xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x10x15x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x10x15x16xf32>) scratch(%s : memref<73728xi8>) {
+  ^bb0(%0: tensor<1x10x15x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x10x15x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x10x15x16xf32>
+    %t = nn.unary relu %r : tensor<1x10x15x16xf32> -> tensor<1x10x15x16xf32>
+    nn.yield %t : tensor<1x10x15x16xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 73728, slots = 2, strip = 4, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+
+// Equal transforms are one function, whatever the image.
+// CHECK: func.func private @nncc_winograd_input_4x4_8t5(%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64)
+// CHECK-NOT: @nncc_winograd_input_4x4
+func.func @another_image(%x: memref<1x7x6x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x5x4x16xf32> {llvm.noalias}, %s: memref<18432xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x7x6x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x5x4x16xf32>) scratch(%s : memref<18432xi8>) {
+  ^bb0(%0: tensor<1x7x6x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x6x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x5x4x16xf32>
+    nn.yield %r : tensor<1x5x4x16xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 18432, slots = 1, strip = 2, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+}
