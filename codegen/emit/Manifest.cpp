@@ -88,6 +88,8 @@ void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("device", kernel.device);
   if (!kernel.placed.empty())
     json.attribute("placed", text(kernel.placed));
+  if (!kernel.form.empty())
+    json.attribute("form", kernel.form);
   json.attribute("variant", text(kernel.function));
   json.attribute("macs", kernel.macs);
   json.attribute("parts", kernel.parts);

@@ -51,6 +51,7 @@ struct KernelPlan {
   std::vector<std::string> nodes; ///< ONNX node names it came from
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";
+  std::string form;                    ///< how it is computed, where there was a choice; else empty
   std::string placed;                  ///< why it runs there; empty: there is one device alone
   std::string deviceFunction;          ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
   std::optional<GpuDispatch> dispatch; ///< of `deviceFunction`, for estimates
@@ -107,7 +108,8 @@ struct ModelPlan {
   std::vector<WeightPlan> weights;
   std::vector<ArenaEntry> arena;
   int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
-  unsigned peakKernel = 0; ///< the kernel during which the arena is fullest
+  int64_t transformBytes = 0; ///< of the weights, what they are larger by for Winograd's form
+  unsigned peakKernel = 0;    ///< the kernel during which the arena is fullest
   std::vector<PeakTensor> peakTensors;
   int64_t stackBytes = -1; ///< bound on the stack that M_run uses; -1 until computed
   LibraryForm form = LibraryForm::Archive;

@@ -1,6 +1,8 @@
 // Kernels, operands and lifetimes as @main at stage P says them.
 #include "lib/driver/BuildPlan.h"
+#include "codegen/cpu/Winograd.h"
 #include "codegen/emit/Identifiers.h"
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
 #include "dialects/nn/Parts.h"
@@ -124,6 +126,8 @@ private:
     weight.packing = place.getPackingAttr();
     weight.byteOffset = place.getByteOffset();
     weight.bytes = extent(cast<MemRefType>(place.getType()));
+    if (auto packing = place.getPackingAttr(); packing && cpu::WinogradPacking::from(packing))
+      plan.transformBytes += weight.bytes - weight.value.getNumElements() * elementBytes(weight.value.getElementType());
     plan.weights.push_back(std::move(weight));
   }
 
@@ -134,6 +138,7 @@ private:
       step.device = kernel.getDevice()->str();
     if (auto why = kernel->getAttrOfType<StringAttr>(kPlacedAttr))
       step.placed = why.str();
+    step.form = cpu::describeForm(kernel->getAttrOfType<DictionaryAttr>(kFormAttr));
     if (auto nodes = kernel.getNodes())
       for (Attribute node : *nodes)
         step.nodes.push_back(cast<StringAttr>(node).str());

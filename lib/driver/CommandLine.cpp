@@ -134,6 +134,15 @@ cl::list<std::string> places(
     cl::desc("With --device: where kernels run: gpu (default), cpu, auto (by estimated times), KERNEL=gpu|cpu, or a "
              "FILE with such lines. May be repeated"),
     cl::value_desc("WHERE"), ofTarget);
+cl::list<std::string> forms(
+    "form",
+    cl::desc("How convolutions are computed: auto (default), by what is estimated to be faster; direct; winograd, "
+             "where it can be, even if the arena grows; or KERNEL=direct|winograd. May be repeated"),
+    cl::value_desc("FORM"), ofTarget);
+cl::opt<bool> noWinograd("no-winograd",
+                         cl::desc("As --form=direct: Winograd's form is faster, but its weights take up to four times "
+                                  "the memory"),
+                         ofTarget);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
                            ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
@@ -190,6 +199,26 @@ bool splitShape(StringRef text, std::string &name, std::vector<int64_t> &shape) 
       return false;
   name = input.str();
   return !input.empty() && input.size() < text.size();
+}
+
+/// Reads --form and --no-winograd.
+Error readForms(CompileOptions &options) {
+  if (noWinograd)
+    options.kernelForm = "direct";
+  for (StringRef text : forms) {
+    auto [kernel, form] = text.rsplit('=');
+    bool isForm = form == "winograd" || form == "direct";
+    if (!kernel.empty() && isForm)
+      options.kernelForms.push_back((kernel + ":" + form).str());
+    else if (text == "auto" || text == "winograd" || text == "direct")
+      options.kernelForm = text.str();
+    else
+      return createStringError(
+          "--form=" + text +
+          " does not say how kernels are computed\nnote: auto, winograd, direct, KERNEL=winograd or "
+          "KERNEL=direct; `nncc inspect` lists the kernels");
+  }
+  return Error::success();
 }
 
 /// Splits `NAME=u8,...` in front of the element type. Values of inputs, `NAME=FILE.npy`, are no formats.
@@ -313,7 +342,7 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
     return std::nullopt;
   }
   options.target = *target;
-  if (Error error = readDevice(options, native == NativeCpu::Detect)) {
+  if (Error error = joinErrors(readDevice(options, native == NativeCpu::Detect), readForms(options))) {
     reportError(std::move(error));
     return std::nullopt;
   }

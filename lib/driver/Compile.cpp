@@ -113,6 +113,10 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createPackWeights());
+        ChooseFormsOptions forms;
+        forms.form = options.kernelForm;
+        forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
+        passes.addPass(createChooseForms(forms));
       })))
     return failure();
   if (reached(Stage::N2))

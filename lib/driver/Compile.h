@@ -43,8 +43,10 @@ struct CompileOptions {
   Placement placement;                     ///< `--place`
   /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.
   std::optional<uint32_t> vulkanDevice;
-  bool reuseArena = true;          ///< off: every tensor keeps its memory, for the numeric debugger
-  std::optional<int64_t> partWork; ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
+  std::string kernelForm = "auto";      ///< `--form` of all kernels: auto, winograd, direct
+  std::vector<std::string> kernelForms; ///< of single ones, as nncc-choose-forms takes it: KERNEL:winograd
+  bool reuseArena = true;               ///< off: every tensor keeps its memory, for the numeric debugger
+  std::optional<int64_t> partWork;      ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
   /// Sets up every pass manager: printing, timing, filters of the command line.
   std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
   /// Hears what is being done: "planning memory".

@@ -174,7 +174,10 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
          << " multiply-accumulates\narena   " << plan.arenaBytes << " bytes, lower bound " << plan.arenaLowerBound;
   if (plan.arenaLowerBound > 0)
     outs() << format(" (%.3f x)", double(plan.arenaBytes) / plan.arenaLowerBound);
-  outs() << "\nweights " << plan.weightsBytes << " bytes\n";
+  outs() << "\nweights " << plan.weightsBytes << " bytes";
+  if (plan.transformBytes)
+    outs() << ", " << plan.transformBytes << " of them by Winograd's form (--no-winograd)";
+  outs() << "\n";
   if (plan.kernels.empty())
     return;
   outs() << "peak    kernel " << plan.peakKernel << ", " << plan.kernels[plan.peakKernel].name << "; alive there:\n";
@@ -200,6 +203,8 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
     std::string results, nodes = join(kernel.nodes, ", ");
     for (const ResultPlan &result : kernel.results)
       results += (results.empty() ? "" : " ") + describeType(result.elementType, result.shape);
+    if (!kernel.form.empty())
+      nodes += (nodes.empty() ? "" : "; ") + kernel.form;
     if (!kernel.placed.empty())
       nodes += (nodes.empty() ? "on " : "; on ") + kernel.device + ": " + kernel.placed;
     table.add({std::to_string(index), kernel.name, kernel.op, countText(kernel.macs),
@@ -236,6 +241,7 @@ json::Value planJson(const ModelPlan &plan) {
                                    {"op", kernel.op},
                                    {"device", kernel.device},
                                    {"placed", json::fixUTF8(kernel.placed)},
+                                   {"form", kernel.form},
                                    {"nodes", std::move(nodes)},
                                    {"results", std::move(results)},
                                    {"macs", kernel.macs},
@@ -255,8 +261,8 @@ json::Value planJson(const ModelPlan &plan) {
                                  {"offset", tensor.byteOffset}});
   return json::Object{{"kernels", std::move(kernels)},      {"inputs_read", std::move(read)},
                       {"arena_bytes", plan.arenaBytes},     {"arena_lower_bound", plan.arenaLowerBound},
-                      {"weights_bytes", plan.weightsBytes}, {"peak_kernel", plan.peakKernel},
-                      {"alive_at_peak", std::move(alive)}};
+                      {"weights_bytes", plan.weightsBytes}, {"transform_bytes", plan.transformBytes},
+                      {"peak_kernel", plan.peakKernel},     {"alive_at_peak", std::move(alive)}};
 }
 
 json::Value infoJson(const OnnxModelInfo &info) {

@@ -178,6 +178,26 @@ def conv(random, graph: Graph):
     convolution(random, graph, groups, per_group, outputs, pick(random, [1, 2, 2, 2, 2]), kind == "pointwise")
 
 
+def winograd(random, graph: Graph):
+    """Conv with three taps along one axis or both and steps of one, for --form=winograd: images of less than a tile up to several strips
+    of tiles, pads of any size, with what is fused behind it."""
+    kernel, batch = pick(random, [[3, 3], [3, 3], [1, 3], [3, 1]]), pick(random, [1, 1, 1, 2])
+    most = pick(random, [12, 12, 12, 60])
+    pads = [extent(random, 0, 4 if random.random() < 0.2 else k - 1) for k in kernel * 2]
+    extents = [e + k - 1 for e, k in zip(distinct(random, 2, 1, most), kernel)]
+    pixels = [size + pads[i] + pads[i + 2] - k + 1 for i, (size, k) in enumerate(zip(extents, kernel))]
+    inner, outputs = (extent(random, 1, 40), extent(random, 2, 70)) if most < 60 else (extent(random, 1, 9), extent(random, 2, 12))
+    if batch * np.prod(pixels) * outputs * inner * np.prod(kernel) > MOST_MACS:
+        raise ValueError("too expensive")
+    scale = (3 / (inner * np.prod(kernel))) ** 0.5
+    operands = [source(random, graph, [batch, inner, *extents]),
+                graph.constant(numbers(random, [outputs, inner, *kernel], -scale, scale))]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+    value = graph.node("Conv", operands, pads=pads)
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
 def depthwise(random, graph: Graph):
     """Conv with as many groups as channels, some with two outputs for each."""
     convolution(random, graph, extent(random, 2, 70), 1, pick(random, [1, 1, 1, 2]), pick(random, [1, 2, 2, 2, 2]), random.random() < 0.1)
@@ -309,4 +329,4 @@ def gemm(random, graph: Graph):
     graph.output(fused(random, graph, graph.node("Gemm", operands, **attributes), [m, n]))
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm)}
+FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd)}

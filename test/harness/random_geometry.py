@@ -28,6 +28,8 @@ PER_MODEL = 12
 FAMILIES = {**random_contractions.FAMILIES, **random_bytes.FAMILIES, **random_ops.FAMILIES}
 GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes": random_bytes.FAMILIES,
           "others": random_ops.FAMILIES}
+# What a family is compiled with: forms of kernels that small models would not get.
+FORMS = {"winograd": ["--form=winograd"]}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.
@@ -59,10 +61,11 @@ class Runner:
     def __init__(self, program: nncc.Nncc, keep: Path | None):
         self.program, self.keep = program, keep
         self.in_place = self.not_in_place = 0
+        self.forms: list[str] = []
 
     def execute(self, path: Path, folder: Path, values: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
         """The manifest of a model that is compiled into a folder, and its outputs."""
-        manifest = self.program.compile(path, folder, "--name=first").manifest
+        manifest = self.program.compile(path, folder, "--name=first", *self.forms).manifest
         return manifest, programs.run_guarded(folder, self.program.target, manifest, [values], runs=2)[0]
 
     def run(self, cases, name: str) -> list[tuple[tuple, str]]:
@@ -122,6 +125,7 @@ class Runner:
     def run_family(self, family: str, cases, per_model: int = PER_MODEL) -> tuple[int, int]:
         """Runs all cases of a family, given with their seeds, and reports; returns how many failed, and how many of those were refused."""
         failed, refused, reasons = 0, 0, {}
+        self.forms = FORMS.get(family, [])
         seeds = {id(case): seed for seed, case in cases}
         for batch in batches([case for _, case in cases], per_model):
             for case, failure in self.faults(batch, family):
