@@ -33,6 +33,8 @@ static VkResult add_arena(const vk_state *vulkan, vk_ranges *ranges, const vk_mo
 static VkResult add_hand_over(const vk_state *vulkan, vk_ranges *ranges, vk_model *model,
                               const nncc_device_range *range) {
   const vk_port *port = nncc_vulkan_port(model, range);
+  if (port && !port->is_used)
+    return VK_SUCCESS; /* an operand that no function reads has no place */
   if (!port)
     return add_range(vulkan, ranges, model->arena_memory, model->arena_offset + range->byte_offset, range->bytes);
   return add_range(vulkan, ranges, port->memory ? port->memory : model->staging.memory,
@@ -42,7 +44,7 @@ static VkResult add_hand_over(const vk_state *vulkan, vk_ranges *ranges, vk_mode
 /* Copies the part of a port that does not lie in memory of the device, there or back. */
 static void copy(vk_state *vulkan, vk_model *model, const nncc_device_range *range, int is_back) {
   const vk_port *port = nncc_vulkan_port(model, range);
-  if (!port || port->memory)
+  if (!port || port->memory || !port->is_used)
     return;
   uint8_t *outside = (uint8_t *)(uintptr_t)port->address + range->byte_offset,
           *inside = model->staging.address + port->offset + range->byte_offset;
