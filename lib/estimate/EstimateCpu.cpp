@@ -17,7 +17,7 @@ static constexpr double kTimedShare = 0.995;
 static constexpr double kMovedPerCycle = 16;
 
 /// How far LLVM's models are off, measured on x86-64 as docs/estimating.md says.
-static constexpr double kModelError = 0.15;
+static constexpr double kModelError = 0.2;
 
 CpuEstimator::CpuEstimator(const TargetSpec &target) : target(target) {
   looking.optimized = [this](llvm::Module &optimized) {
