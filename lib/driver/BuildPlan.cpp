@@ -9,6 +9,7 @@
 #include "lib/support/Assert.h"
 #include "passes/lower/KernelCost.h"
 #include "passes/place/Placed.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -216,6 +217,38 @@ LogicalResult checkSizes(ModuleOp module, const ModelPlan &plan) {
 }
 
 ModelPlan buildPlan(ModuleOp module, std::string name) { return PlanBuilder(module, std::move(name)).build(); }
+
+LogicalResult renamePorts(ModuleOp module, const std::map<std::string, std::string> &renames, ModelPlan &plan) {
+  llvm::StringSet<> used;
+  for (auto [kind, ports] : {std::pair("inputs", &plan.inputs), std::pair("outputs", &plan.outputs)}) {
+    std::vector<std::string> names;
+    llvm::StringSet<> taken;
+    for (PortPlan &port : *ports) {
+      if (auto renamed = renames.find(port.name); renamed != renames.end()) {
+        used.insert(port.name);
+        port.name = renamed->second;
+      }
+      if (!renames.empty() && !taken.insert(port.name).second)
+        return emitError(module.getLoc()) << "--rename: two " << kind << " would be called '" << port.name << "'";
+      names.push_back(port.name);
+    }
+    for (auto [port, identifier] : llvm::zip(*ports, cIdentifiers(names)))
+      port.identifier = identifier;
+  }
+  for (const auto &[old, name] : renames)
+    if (!used.contains(old)) {
+      std::string has;
+      for (const auto *ports : {&plan.inputs, &plan.outputs})
+        for (const PortPlan &port : *ports)
+          has += (has.empty() ? "" : ", ") + port.name;
+      InFlightDiagnostic diagnostic = emitError(module.getLoc())
+                                      << "--rename " << old << "=" << name << ": the model has no input or output of "
+                                      << "this name";
+      diagnostic.attachNote() << "it has " << has;
+      return failure();
+    }
+  return success();
+}
 
 void readParts(ModuleOp module, ModelPlan &plan) {
   for (KernelPlan &kernel : plan.kernels) {

@@ -138,6 +138,9 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   for (PortPlan &output : result.plan.outputs)
     if (auto layout = options.import.outputLayouts.find(output.name); layout != options.import.outputLayouts.end())
       output.format = layout->second;
+  // Only what a program sees is renamed: everything else speaks of the file.
+  if (failed(renamePorts(module, options.renames, result.plan)))
+    return failure();
   result.plan.target = options.target.name;
   result.plan.cpu = options.target.cpu.name;
   if (options.gpu)

@@ -13,6 +13,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,7 @@ struct CompileOptions {
   std::string name;  ///< prefix of every symbol; empty: made from the file name
   TargetSpec target;
   ImportOptions import;
+  std::map<std::string, std::string> renames; ///< `--rename`: inputs and outputs by their names in the file
   Stage stopAfter = Stage::LLVM;
   bool lineInfo = false;                   ///< `-g`
   bool externWeights = false;              ///< `--weights=extern`

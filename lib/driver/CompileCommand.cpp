@@ -10,6 +10,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/OutputName.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
@@ -25,6 +26,9 @@ enum class Emit { Library, Shared, Object, Assembly, LLVM, MLIR, Spirv };
 
 cl::opt<std::string> name("name", cl::desc("Prefix of all symbols and files (default: the file's name)"),
                           cl::value_desc("NAME"), cl::cat(compileCategory()), cl::cat(outputGroup()));
+cl::list<std::string>
+    renameOption("rename", cl::desc("Another name for an input or output in header and manifest; may be repeated"),
+                 cl::value_desc("OLD=NEW"), cl::cat(compileCategory()), cl::cat(modelGroup()));
 cl::opt<bool> lineInfo("g", cl::desc("Keep line information that maps code to node names"), cl::cat(compileCategory()),
                        cl::cat(outputGroup()));
 cl::opt<Emit>
@@ -99,6 +103,18 @@ int emitModules(const ModelPlan &plan, OutputFiles &files) {
   return 0;
 }
 
+/// A line for people: scripts read the manifest.
+void printSizes(const ModelPlan &plan, const LibraryFacts &facts, StringRef path) {
+  uint64_t bytes = 0;
+  for (const LibraryFacts::Section &section : facts.sections)
+    bytes += section.bytes;
+  outs() << path << ": " << bytesText(bytes) << " of code and constants";
+  if (plan.weightsBytes)
+    outs() << (plan.externWeights ? " and beside it " : ", of them ") << bytesText(plan.weightsBytes) << " of weights";
+  outs() << "; " << bytesText(plan.arenaBytes) << " of working memory; " << plan.kernels.size() << " kernels for "
+         << plan.target << " " << plan.cpu << "\n";
+}
+
 int compileModel() {
   bool isText = emit == Emit::Assembly || emit == Emit::LLVM || emit == Emit::MLIR;
   if (!depfile.empty() && emit != Emit::Library && emit != Emit::Shared)
@@ -119,6 +135,13 @@ int compileModel() {
     return reportError("--name=" + name +
                        " is no C identifier that a library can use\nnote: for example --name=" + modelIdentifier(name));
   options->name = name;
+  for (const std::string &text : renameOption) {
+    auto [old, renamed] = StringRef(text).rsplit('=');
+    if (old.empty() || renamed.empty() || old == text)
+      return reportError("--rename=" + text + " is not OLD=NEW\nnote: for example --rename input.1=image");
+    if (!options->renames.insert({old.str(), renamed.str()}).second)
+      return reportError("--rename " + old + " is given twice");
+  }
   options->lineInfo = lineInfo;
   options->form = emit == Emit::Shared   ? LibraryForm::Shared
                   : emit == Emit::Object ? LibraryForm::Objects
@@ -202,7 +225,11 @@ int compileModel() {
   Error error = files->commit();
   if (!error && rule)
     error = rule->commit();
-  return error ? reportError(std::move(error)) : 0;
+  if (error)
+    return reportError(std::move(error));
+  if (outs().is_displayed())
+    printSizes(compilation->plan, *facts, files->pathOf(libraryFileName(compilation->plan)));
+  return 0;
 }
 
 } // namespace

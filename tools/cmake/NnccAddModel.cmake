@@ -2,7 +2,7 @@
 # find_package(nncc) and add_subdirectory(nncc) both include this file; they define the target nncc::nncc, the program.
 #
 #   nncc_add_model(TARGET MODEL file.onnx [NAME prefix] [TARGET triple] [CPU cpu] [DIM name=size...] [BIND input=value...]
-#                  [INPUT name=format...] [WEIGHTS embed|extern] [OPTIONS option...])
+#                  [INPUT name=format...] [RENAME old=new...] [WEIGHTS embed|extern] [OPTIONS option...])
 #
 # makes the library target TARGET: link it, include "prefix.h". docs/build-systems.md explains the words.
 
@@ -75,13 +75,13 @@ endfunction()
 
 function(nncc_add_model target)
   set(me "nncc_add_model(${target})")
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;CPU;WEIGHTS" "DIM;BIND;INPUT;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;CPU;WEIGHTS" "DIM;BIND;INPUT;RENAME;OPTIONS")
   if(ARG_UNPARSED_ARGUMENTS)
     list(GET ARG_UNPARSED_ARGUMENTS 0 first)
     if(NOT DEFINED ARG_MODEL)
       message(FATAL_ERROR "${me}: what is '${first}'? The model's file comes after MODEL: nncc_add_model(${target} MODEL ${first})")
     endif()
-    message(FATAL_ERROR "${me}: what is '${first}'? The keywords are MODEL, NAME, TARGET, CPU, DIM, BIND, INPUT, WEIGHTS, OPTIONS")
+    message(FATAL_ERROR "${me}: what is '${first}'? The keywords are MODEL, NAME, TARGET, CPU, DIM, BIND, INPUT, RENAME, WEIGHTS, OPTIONS")
   endif()
   if(ARG_KEYWORDS_MISSING_VALUES)
     list(JOIN ARG_KEYWORDS_MISSING_VALUES ", " missing)
@@ -138,6 +138,9 @@ function(nncc_add_model target)
   endforeach()
   foreach(input IN LISTS ARG_INPUT)
     list(APPEND options --input=${input})
+  endforeach()
+  foreach(rename IN LISTS ARG_RENAME)
+    list(APPEND options --rename=${rename})
   endforeach()
   foreach(bind IN LISTS ARG_BIND)
     # Files lie beside the CMakeLists.txt; nncc runs in the build folder.

@@ -152,13 +152,13 @@ def takes_dims_and_values(options):
     project = Project(options, "dims", """
 nncc_add_model(m MODEL valid.onnx BIND x=value.npy)
 add_custom_command(OUTPUT made.onnx COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/dynamic.onnx made.onnx DEPENDS dynamic.onnx)
-nncc_add_model(d MODEL ${CMAKE_CURRENT_BINARY_DIR}/made.onnx DIM batch=3 INPUT x=u8,scale=0.5)
+nncc_add_model(d MODEL ${CMAKE_CURRENT_BINARY_DIR}/made.onnx DIM batch=3 INPUT x=u8,scale=0.5 RENAME x=picture y=answer)
 add_executable(program main.c)
 target_link_libraries(program PRIVATE m d)
 """, main="""
 #include "d.h"
 #include "m.h"
-int main(void) { return !(m_model.num_inputs == 0 && d_model.inputs[0].dims[0] == 3 && d_model.inputs[0].type == NNCC_U8); }
+int main(void) { (void)(d_inputs){.picture = 0}; (void)(d_outputs){.answer = 0}; return !(m_model.num_inputs == 0 && d_model.inputs[0].dims[0] == 3 && d_model.inputs[0].type == NNCC_U8); }
 """)
     (project.source / "valid.onnx").write_bytes(make_model.CASES["valid"]())
     x, y = (make_model.value_info(n, ["batch", 5]) for n in "xy")
