@@ -188,6 +188,7 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
   Table table({{"#", true},
                {"kernel", false, true},
                {"op"},
+               {"form"},
                {"MACs", true},
                {"weights", true},
                {"written", true},
@@ -207,7 +208,7 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
       nodes += (nodes.empty() ? "" : "; ") + kernel.form;
     if (!kernel.placed.empty())
       nodes += (nodes.empty() ? "on " : "; on ") + kernel.device + ": " + kernel.placed;
-    table.add({std::to_string(index), kernel.name, kernel.op, countText(kernel.macs),
+    table.add({std::to_string(index), kernel.name, kernel.op, kernel.form, countText(kernel.macs),
                kernel.weightBytes ? bytesText(kernel.weightBytes) : "", bytesText(kernel.bytesWritten), results,
                kernel.inPlaceOf.empty() ? "" : "'" + kernel.inPlaceOf + "'", nodes});
   }
