@@ -208,6 +208,13 @@ private:
     return value.getDefiningOp<KernelOp>() != nullptr;
   }
 
+  /// True where elements lie alike: a dim of one element has no stride that matters.
+  static bool sameSteps(RankedTensorType type, const Place &a, const Place &b) {
+    return llvm::all_of(llvm::zip(type.getShape(), a.strides, b.strides), [](auto dim) {
+      auto [size, step, other] = dim;
+      return size == 1 || step == other;
+    });
+  }
   static bool samePlace(const Place &a, const Place &b) { return a.buffer == b.buffer && a.byteOffset == b.byteOffset; }
 
   void read(Step &step, ValueRange values) {
@@ -333,7 +340,7 @@ private:
     SmallVector<unsigned> whole;
     for (auto &[piece, place] : pieces[kernel]) {
       auto at = layout.places.find(piece);
-      if (at != layout.places.end() && samePlace(at->second, place) && at->second.strides == place.strides) {
+      if (at != layout.places.end() && samePlace(at->second, place) && sameSteps(tensorOf(piece), at->second, place)) {
         llvm::append_range(whole, tensorsOf.lookup(piece));
       } else {
         // A smaller concatenation in the same memory may have copied it already.
