@@ -294,13 +294,18 @@ typedef struct nncc_device_dispatch {
   uint32_t groups[3];           /* workgroups, at most 65535 each */
   uint32_t first_binding;       /* in nncc_device_program.bindings, as many as the function has */
   uint32_t first_push_constant; /* in nncc_device_program.push_constants, likewise */
-  uint32_t reserved;            /* 0 */
+  uint32_t first_group;         /* NNCC_DISPATCH_PART_*: where it begins; else 0 */
 } nncc_device_dispatch;
 
 /* What earlier dispatches of the same segment write is complete and visible,
  * and what they read is read, before this dispatch begins. Not needed by the
  * first of a segment. */
 #define NNCC_DISPATCH_BARRIER 1u
+/* A kernel that would take long is several dispatches, of workgroups beside each
+ * other, with no barrier between them. This one begins at workgroup first_group
+ * in x or in y. */
+#define NNCC_DISPATCH_PART_X 2u
+#define NNCC_DISPATCH_PART_Y 4u
 
 /* Consecutive kernels of the device, no CPU kernel between them: submitted as
  * one, where nobody looks in between.

@@ -31,6 +31,15 @@ typedef struct nncc_vulkan {
 /* The most memories that nncc_vulkan_allocate hands out at a time. */
 #define NNCC_VULKAN_MAX_ALLOCATIONS 64
 
+/* Where the time of consecutive kernels of the GPU went, in nanoseconds. */
+typedef struct nncc_vulkan_times {
+  uint32_t first_kernel, num_kernels;
+  uint64_t give;   /* handing memory over: copies, and what caches need */
+  uint64_t submit; /* from the submission until its end is known */
+  uint64_t gpu;    /* of that, the GPU's work by its own time stamps; 0: it has none */
+  uint64_t take;   /* taking memory back */
+} nncc_vulkan_times;
+
 /* Options of nncc_vulkan_create. Start from zero and set the size:
  *   nncc_vulkan_options options = {sizeof(nncc_vulkan_options)};
  * Pointers to Vulkan's objects are VkInstance, VkPhysicalDevice, VkDevice,
@@ -79,6 +88,9 @@ typedef struct nncc_vulkan_options {
   void (*on_message)(void *user, const char *text);
   /* Handed to all of them. */
   void *user;
+  /* M_run, M_step: after each submission, where its time went. NULL: nothing is
+   * measured. */
+  void (*on_times)(void *user, const nncc_vulkan_times *times);
 } nncc_vulkan_options;
 
 /* Finds a GPU.

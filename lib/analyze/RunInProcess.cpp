@@ -48,6 +48,7 @@ private:
     bind(inputs, outputs);
     std::vector<uint64_t> times(runs);
     for (uint64_t &time : times) {
+      submissions.clear();
       uint64_t begin = nowNs();
       nncc_status status = model->run(context.data(), inputPointers.data(), outputPointers.data());
       time = nowNs() - begin;
@@ -115,6 +116,10 @@ Error InProcessModel::openDevice(uint32_t number, nncc_options &options) {
   wanted.gpu_only = 1;
   // Software renderers take their time, and the first run of a model compiles its code there.
   wanted.timeout_ms = 10 * 60 * 1000;
+  wanted.user = this;
+  wanted.on_times = [](void *user, const nncc_vulkan_times *times) {
+    static_cast<InProcessModel *>(user)->submissions.push_back(*times);
+  };
   vulkan = std::make_unique<nncc_vulkan>();
   if (nncc_vulkan_create(vulkan.get(), &wanted) != NNCC_OK) {
     Error error = llvm::createStringError(std::string(nncc_vulkan_message(vulkan.get())) +

@@ -4,6 +4,7 @@
 #define NNCC_LIB_ANALYZE_RUNMODEL_H
 #include "codegen/Target.h"
 #include "codegen/emit/ModelPlan.h"
+#include "nncc/vulkan.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -58,6 +59,8 @@ public:
 
   /// The GPU that runs what was compiled for one, as its driver names it; empty: the CPU runs everything.
   llvm::StringRef gpuName() const { return gpu; }
+  /// Where the time of the last run's submissions to it went.
+  llvm::ArrayRef<nncc_vulkan_times> gpuTimes() const { return submissions; }
 
 protected:
   struct StepResult {
@@ -73,6 +76,7 @@ protected:
 
   uint64_t arena = 0;
   std::string gpu;
+  std::vector<nncc_vulkan_times> submissions;
   unsigned kernelCount = 0;
   std::vector<uint64_t> inputSizes, outputSizes;
 

@@ -53,6 +53,58 @@ void printKernels(const ModelPlan &plan, ArrayRef<std::vector<double>> times, do
   table.print(outs(), terminalColumns());
 }
 
+/// Where the time of a run goes: kernels that the GPU runs as one, in microseconds.
+struct SegmentTimes {
+  unsigned firstKernel, kernels;
+  std::vector<double> give, gpu, submit, take;
+
+  /// The GPU's own time stamps, or what the CPU sees of it.
+  bool hasStamps() const { return *max_element(gpu) > 0; }
+};
+
+void addTimes(std::vector<SegmentTimes> &segments, ArrayRef<nncc_vulkan_times> times) {
+  for (auto [number, time] : enumerate(times)) {
+    if (number == segments.size())
+      segments.push_back({time.first_kernel, time.num_kernels, {}, {}, {}, {}});
+    SegmentTimes &segment = segments[number];
+    segment.give.push_back(time.give * 1e-3);
+    segment.gpu.push_back(time.gpu * 1e-3);
+    segment.submit.push_back(time.submit * 1e-3);
+    segment.take.push_back(time.take * 1e-3);
+  }
+}
+
+/// The time line of a run: what the GPU runs as one, and between that the CPU.
+void printSegments(ArrayRef<SegmentTimes> segments, const ModelPlan &plan, double ms) {
+  outs() << "\n  on the GPU                      kernels   give us    gpu us  start and end us   take us\n";
+  double sum = 0;
+  for (const SegmentTimes &segment : segments) {
+    double give = spreadOf(segment.give).median, submit = spreadOf(segment.submit).median,
+           take = spreadOf(segment.take).median, gpu = segment.hasStamps() ? spreadOf(segment.gpu).median : submit;
+    outs() << format("  %-30.30s %8u  %8.1f  %8.1f  %16.1f  %8.1f\n", plan.kernels[segment.firstKernel].name.c_str(),
+                     segment.kernels, give, gpu, submit - gpu, take);
+    sum += give + submit + take;
+  }
+  if (!segments.front().hasStamps())
+    outs() << "  (the GPU has no time stamps: starting and ending is in its time)\n";
+  outs() << format("  and on the CPU, between them: %.1f us\n", std::max(ms * 1e3 - sum, 0.0));
+}
+
+json::Array segmentsAsJson(ArrayRef<SegmentTimes> segments) {
+  json::Array array;
+  for (const SegmentTimes &segment : segments) {
+    json::Object object{{"first_kernel", segment.firstKernel},
+                        {"kernels", segment.kernels},
+                        {"give_us", spreadOf(segment.give).median},
+                        {"submit_us", spreadOf(segment.submit).median},
+                        {"take_us", spreadOf(segment.take).median}};
+    if (segment.hasStamps())
+      object["gpu_us"] = spreadOf(segment.gpu).median;
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
 int benchModel() {
   auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
   auto order = rowOrder(sortKeys);
@@ -97,6 +149,7 @@ int benchModel() {
   StringRef gpu = loaded->runnable->gpuName();
   unsigned bits = options->target.cpu.machine.vectorBits;
   std::vector<double> times, busyTimes, shares, peaks;
+  std::vector<SegmentTimes> segments;
   double macs = 0;
   for (const KernelPlan &kernel : plan.kernels)
     macs += kernel.macs;
@@ -111,6 +164,7 @@ int benchModel() {
       return reportError(time.takeError());
     if (*threads > 1 || !gpu.empty())
       busy = std::max<double>(time->front(), 1); // threads that wait are busy, too, and so is a GPU
+    addTimes(segments, loaded->runnable->gpuTimes());
     times.push_back(std::max<double>(time->front(), 1) * 1e-6);
     busyTimes.push_back(busy * 1e-6);
     peaks.push_back(peak);
@@ -154,6 +208,8 @@ int benchModel() {
                      {"peak_share", share.median}};
     if (!gpu.empty())
       top["gpu"] = gpu;
+    if (!segments.empty())
+      top["segments"] = segmentsAsJson(segments);
     if (settings.perKernel)
       top["kernels"] = std::move(kernels);
     outs() << formatv("{0:2}\n", json::Value(std::move(top)));
@@ -174,6 +230,8 @@ int benchModel() {
     outs() << format("  speed  %.1f GFLOP/s, %.0f %% of %s %.0f (middle half %.0f to %.0f %%)\n", gflops,
                      100 * share.median, *threads == 1 ? "this core's" : "that many times this core's", peak.median,
                      100 * share.low, 100 * share.high);
+  if (!segments.empty())
+    printSegments(segments, plan, time.median);
   if (settings.perKernel) {
     double total = 0;
     for (auto &samples : kernelTimes)

@@ -313,16 +313,18 @@ nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, c
 }
 
 /* How many kernels the device takes at once, from the next one on, at most so
- * many; 0: that one is the CPU's. */
+ * many: those that are left of its segment. 0: that one is the CPU's. */
 static uint32_t kernels_of_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
   const nncc_device_context *own = device_context(model, context);
-  const uint32_t *first = model->device_program->first_dispatch + context->next_kernel;
-  uint32_t left = model->num_kernels - context->next_kernel, count = 0;
-  if (!own->device || own->has_failed)
+  const nncc_device_program *program = model->device_program;
+  uint32_t next = context->next_kernel;
+  if (!own->device || own->has_failed || program->first_dispatch[next] == program->first_dispatch[next + 1])
     return 0;
-  while (count < left && count < max_kernels && first[count] != first[count + 1])
-    ++count;
-  return count;
+  const nncc_device_segment *segment = program->segments;
+  while (segment->first_kernel + segment->num_kernels <= next)
+    ++segment;
+  uint32_t left = segment->first_kernel + segment->num_kernels - next;
+  return left < max_kernels ? left : max_kernels;
 }
 
 nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {

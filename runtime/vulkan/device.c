@@ -1,6 +1,7 @@
 /* Finds a GPU, or says why there is none: the interface of nncc/vulkan.h. */
 #define _GNU_SOURCE /* what <dlfcn.h> and <sys/mman.h> hide from strict C11 */
 #include "runtime/vulkan/state.h"
+#include <stddef.h>
 
 /* A text that grows at its end and is cut where there is no room. */
 typedef struct text {
@@ -91,12 +92,13 @@ static nncc_status read_options(nncc_vulkan_options *known, const nncc_vulkan_op
   if (!options)
     return NNCC_OK;
   uint32_t size = (uintptr_t)options % _Alignof(nncc_vulkan_options) ? 0 : options->size;
-  if (size < sizeof *known)
-    return NNCC_BAD_OPTIONS; /* the first version is the shortest */
+  const uint32_t shortest = offsetof(nncc_vulkan_options, on_times); /* the first version */
+  if (size < shortest)
+    return NNCC_BAD_OPTIONS;
   for (uint32_t i = sizeof *known; i < size; ++i)
     if (((const uint8_t *)options)[i])
       return NNCC_BAD_OPTIONS;
-  *known = *options;
+  memcpy(known, options, size < sizeof *known ? size : sizeof *known);
   int given = !!known->instance + !!known->physical_device + !!known->logical_device + !!known->queue;
   if ((given && given != 4) || (known->num_models && !known->models) || !known->lock_queue != !known->unlock_queue)
     return NNCC_BAD_OPTIONS;
@@ -190,6 +192,11 @@ static void read_properties(vk_state *vulkan) {
   memcpy(vulkan->driver_uuid, ids.driverUUID, VK_UUID_SIZE);
   memcpy(vulkan->device_uuid, ids.deviceUUID, VK_UUID_SIZE);
   describe(vulkan, &all.properties);
+  VkQueueFamilyProperties families[16];
+  uint32_t count = 16;
+  vulkan->vk.vkGetPhysicalDeviceQueueFamilyProperties(vulkan->physical_device, &count, families);
+  vulkan->timestamp_bits = vulkan->queue_family < count ? families[vulkan->queue_family].timestampValidBits : 0;
+  vulkan->timestamp_period = all.properties.limits.timestampPeriod;
 }
 
 static nncc_status make_device(vk_state *vulkan) {

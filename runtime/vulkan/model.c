@@ -73,7 +73,12 @@ static VkResult make_pipeline(vk_state *vulkan, const nncc_device_program *progr
   VkResult result = vk->vkCreateShaderModule(vulkan->logical_device, &code, NULL, &shader);
   if (result != VK_SUCCESS)
     return result;
+  VkPipelineCreateFlags flags = 0;
+  for (uint32_t i = 0; i < program->num_dispatches; ++i)
+    if (program->dispatches[i].function == number && program->dispatches[i].first_group)
+      flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
   VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                      .flags = flags,
                                       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                                                 .module = shader,
@@ -148,6 +153,15 @@ static VkResult make_commands(vk_state *vulkan, vk_model *model) {
   return result;
 }
 
+/* Where the queue has no time stamps, or they cannot be had, fences tell the time. */
+static void make_times(vk_state *vulkan, vk_model *model) {
+  VkQueryPoolCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO, .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = 2};
+  if (vulkan->options.on_times && vulkan->timestamp_bits &&
+      vulkan->vk.vkCreateQueryPool(vulkan->logical_device, &info, NULL, &model->times) != VK_SUCCESS)
+    model->times = VK_NULL_HANDLE;
+}
+
 /* Everything but the place in the list. */
 static void destroy(vk_state *vulkan, vk_model *model) {
   const vk_functions *vk = &vulkan->vk;
@@ -156,6 +170,8 @@ static void destroy(vk_state *vulkan, vk_model *model) {
    * together with its objects, and a leak would be for good. */
   if (model->is_pending)
     nncc_vulkan_wait(vulkan, model);
+  if (model->times)
+    vk->vkDestroyQueryPool(device, model->times, NULL);
   if (model->fence)
     vk->vkDestroyFence(device, model->fence, NULL);
   if (model->command_pool)
@@ -177,6 +193,8 @@ static VkResult make(vk_state *vulkan, vk_model *model) {
     result = make_sets(vulkan, model);
   if (result == VK_SUCCESS)
     result = make_commands(vulkan, model);
+  if (result == VK_SUCCESS)
+    make_times(vulkan, model);
   if (result == VK_ERROR_DEVICE_LOST)
     vulkan->is_lost = 1;
   return result;

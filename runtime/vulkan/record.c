@@ -101,6 +101,10 @@ VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuf
   VkResult result = vk->vkBeginCommandBuffer(commands, &begin);
   if (result != VK_SUCCESS)
     return result;
+  if (model->times) {
+    vk->vkCmdResetQueryPool(commands, model->times, 0, 2);
+    vk->vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, model->times, 0);
+  }
   for (uint32_t i = program->first_dispatch[first]; i < program->first_dispatch[first + count]; ++i) {
     const nncc_device_dispatch *dispatch = &program->dispatches[i];
     uint32_t num_push_constants = program->functions[dispatch->function].num_push_constants;
@@ -115,8 +119,15 @@ VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuf
       vk->vkCmdPushConstants(commands, vulkan->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                              num_push_constants * sizeof(uint32_t),
                              program->push_constants + dispatch->first_push_constant);
-    vk->vkCmdDispatch(commands, dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]);
+    if (dispatch->first_group)
+      vk->vkCmdDispatchBase(commands, dispatch->flags & NNCC_DISPATCH_PART_X ? dispatch->first_group : 0,
+                            dispatch->flags & NNCC_DISPATCH_PART_Y ? dispatch->first_group : 0, 0, dispatch->groups[0],
+                            dispatch->groups[1], dispatch->groups[2]);
+    else
+      vk->vkCmdDispatch(commands, dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]);
   }
+  if (model->times)
+    vk->vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, model->times, 1);
   /* For the CPU, and for what is submitted later. */
   wait_for_writes(vulkan, commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT | VK_ACCESS_HOST_WRITE_BIT);
   return vk->vkEndCommandBuffer(commands);

@@ -122,6 +122,23 @@ static VkResult submit(vk_state *vulkan, vk_model *model, VkCommandBuffer comman
   return nncc_vulkan_wait(vulkan, model);
 }
 
+/* Nanoseconds; 0 where nobody wants to know. */
+static uint64_t now(const vk_state *vulkan) {
+  struct timespec time;
+  if (!vulkan->options.on_times || clock_gettime(CLOCK_MONOTONIC, &time) != 0)
+    return 0;
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* Nanoseconds of the last submission by the GPU's clock; 0: it has none. */
+static uint64_t gpu_time(vk_state *vulkan, vk_model *model) {
+  uint64_t stamps[2], valid = vulkan->timestamp_bits < 64 ? (UINT64_C(1) << vulkan->timestamp_bits) - 1 : UINT64_MAX;
+  if (!model->times || vulkan->vk.vkGetQueryPoolResults(vulkan->logical_device, model->times, 0, 2, sizeof stamps,
+                                                        stamps, sizeof stamps[0], VK_QUERY_RESULT_64_BIT) != VK_SUCCESS)
+    return 0;
+  return (uint64_t)((double)((stamps[1] - stamps[0]) & valid) * vulkan->timestamp_period);
+}
+
 static uint32_t find_segment(const nncc_device_program *program, uint32_t kernel) {
   uint32_t low = 0, high = program->num_segments;
   while (high - low > 1) {
@@ -145,12 +162,23 @@ static VkResult run(vk_state *vulkan, vk_model *model, const void *const *ports,
     commands = model->part;
     result = nncc_vulkan_record_part(vulkan, model, commands, first, count);
   }
+  nncc_vulkan_times times = {.first_kernel = first, .num_kernels = count};
+  uint64_t start = now(vulkan);
   if (result == VK_SUCCESS)
     result = give(vulkan, model, segment, is_first, is_watched);
+  uint64_t given = now(vulkan);
   if (result == VK_SUCCESS)
     result = submit(vulkan, model, commands);
+  uint64_t done = now(vulkan);
   if (result == VK_SUCCESS)
     result = take(vulkan, model, segment, is_last, is_watched);
+  if (result == VK_SUCCESS && vulkan->options.on_times) {
+    times.give = given - start;
+    times.submit = done - given;
+    times.gpu = gpu_time(vulkan, model);
+    times.take = now(vulkan) - done;
+    vulkan->options.on_times(vulkan->options.user, &times);
+  }
   return result;
 }
 

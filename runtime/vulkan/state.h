@@ -59,6 +59,12 @@
   X(vkCmdPushConstants)                                                                                                \
   X(vkCmdPipelineBarrier)                                                                                              \
   X(vkCmdDispatch)                                                                                                     \
+  X(vkCmdDispatchBase)                                                                                                 \
+  X(vkCreateQueryPool)                                                                                                 \
+  X(vkDestroyQueryPool)                                                                                                \
+  X(vkCmdResetQueryPool)                                                                                               \
+  X(vkCmdWriteTimestamp)                                                                                               \
+  X(vkGetQueryPoolResults)                                                                                             \
   X(vkCreateFence)                                                                                                     \
   X(vkDestroyFence)                                                                                                    \
   X(vkResetFences)                                                                                                     \
@@ -106,6 +112,8 @@ typedef struct vk_state {
   uint64_t atom;         /* nonCoherentAtomSize */
   uint64_t max_range;    /* maxStorageBufferRange */
   uint32_t queue_family;
+  uint32_t timestamp_bits;   /* that count, of the queue; 0: it has no time stamps */
+  float timestamp_period;    /* nanoseconds */
   uint32_t instance_version; /* no feature is newer */
   VkPhysicalDeviceMemoryProperties memories;
   /* Who the cache belongs to. */
@@ -146,6 +154,7 @@ typedef struct vk_model {
   VkCommandPool command_pool;
   VkFence fence;
   VkCommandBuffer part; /* of a segment, recorded when it is run */
+  VkQueryPool times;    /* begin and end of a submission; 0: not measured */
   uint64_t generation;
   uint32_t is_recorded;
   uint32_t is_signaled;      /* the fence */

@@ -33,6 +33,7 @@ driver_settings driver;
   X(vkAllocateCommandBuffers)                                                                                          \
   X(vkBeginCommandBuffer)                                                                                              \
   X(vkEndCommandBuffer)                                                                                                \
+  X(vkCreateQueryPool)                                                                                                 \
   X(vkCreateFence)                                                                                                     \
   X(vkResetFences)                                                                                                     \
   X(vkWaitForFences)                                                                                                   \
@@ -62,6 +63,11 @@ driver_settings driver;
   X(vkCmdPushConstants)                                                                                                \
   X(vkCmdPipelineBarrier)                                                                                              \
   X(vkCmdDispatch)                                                                                                     \
+  X(vkCmdDispatchBase)                                                                                                 \
+  X(vkDestroyQueryPool)                                                                                                \
+  X(vkCmdResetQueryPool)                                                                                               \
+  X(vkCmdWriteTimestamp)                                                                                               \
+  X(vkGetQueryPoolResults)                                                                                             \
   X(vkDestroyFence)
 
 #define NUMBER(name) NUMBER_##name,
@@ -114,7 +120,7 @@ typedef struct set {
   unsigned version; /* changes with every update */
 } set;
 typedef struct pipeline {
-  uint32_t function;
+  uint32_t function, may_begin_later;
 } pipeline;
 typedef struct command {
   enum { DISPATCH, BARRIER } kind;
@@ -122,7 +128,7 @@ typedef struct command {
   set *set;
   unsigned version;
   uint32_t push[32];
-  uint32_t groups;
+  uint32_t first_group, groups;
 } command;
 typedef struct commands {
   struct commands *next;
@@ -215,6 +221,7 @@ static VKAPI_ATTR void VKAPI_CALL my_vkGetPhysicalDeviceProperties2(VkPhysicalDe
   properties->limits.nonCoherentAtomSize = driver.is_minimal ? 256 : 64;
   properties->limits.maxStorageBufferRange = driver.max_range;
   properties->limits.maxPushConstantsSize = 128;
+  properties->limits.timestampPeriod = 2.5f;
   for (VkBaseOutStructure *next = (VkBaseOutStructure *)all->pNext; next; next = next->pNext)
     if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES)
       memset(((VkPhysicalDeviceIDProperties *)next)->driverUUID, 9, VK_UUID_SIZE);
@@ -225,7 +232,8 @@ static VKAPI_ATTR void VKAPI_CALL my_vkGetPhysicalDeviceQueueFamilyProperties(Vk
   RULE(*count >= 2);
   *count = 2;
   families[0] = (VkQueueFamilyProperties){.queueFlags = VK_QUEUE_TRANSFER_BIT, .queueCount = 1};
-  families[1] = (VkQueueFamilyProperties){.queueFlags = VK_QUEUE_COMPUTE_BIT, .queueCount = 1};
+  families[1] = (VkQueueFamilyProperties){
+      .queueFlags = VK_QUEUE_COMPUTE_BIT, .queueCount = 1, .timestampValidBits = driver.is_minimal ? 0 : 36};
 }
 static VKAPI_ATTR void VKAPI_CALL my_vkGetPhysicalDeviceMemoryProperties(VkPhysicalDevice device,
                                                                          VkPhysicalDeviceMemoryProperties *memory) {
@@ -455,6 +463,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL my_vkCreateComputePipelines(VkDevice devic
   RULE(count == 1 && !strcmp(info->stage.pName, "main"));
   pipeline *p = make(sizeof *p);
   *p = *OBJECT(pipeline, info->stage.module);
+  p->may_begin_later = info->flags & VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
   *made = HANDLE(VkPipeline, p);
   return VK_SUCCESS;
 }
@@ -603,8 +612,45 @@ static VKAPI_ATTR void VKAPI_CALL my_vkCmdDispatch(VkCommandBuffer handle, uint3
   commands *c = (commands *)handle;
   RULE(c->now.pipeline && c->now.set && y == 1 && z == 1 && x <= 65535);
   c->now.kind = DISPATCH;
+  c->now.first_group = 0;
   c->now.groups = x;
   c->list[c->count++] = c->now;
+}
+static VKAPI_ATTR void VKAPI_CALL my_vkCmdDispatchBase(VkCommandBuffer handle, uint32_t base_x, uint32_t base_y,
+                                                       uint32_t base_z, uint32_t x, uint32_t y, uint32_t z) {
+  commands *c = (commands *)handle;
+  RULE(!base_y && !base_z && c->now.pipeline->may_begin_later);
+  my_vkCmdDispatch(handle, x, y, z);
+  c->list[c->count - 1].first_group = base_x;
+}
+/* Every submission takes 1,000 ticks, during which the count wraps around. */
+static VKAPI_ATTR VkResult VKAPI_CALL my_vkCreateQueryPool(VkDevice device, const VkQueryPoolCreateInfo *info,
+                                                           const VkAllocationCallbacks *a, VkQueryPool *made) {
+  (void)device, (void)a;
+  ENTER(vkCreateQueryPool);
+  RULE(info->queryType == VK_QUERY_TYPE_TIMESTAMP && info->queryCount == 2 && !driver.is_minimal);
+  *made = HANDLE(VkQueryPool, make(1));
+  return VK_SUCCESS;
+}
+DESTROY(QueryPool)
+static VKAPI_ATTR void VKAPI_CALL my_vkCmdResetQueryPool(VkCommandBuffer handle, VkQueryPool pool, uint32_t first,
+                                                         uint32_t count) {
+  (void)pool;
+  RULE(((commands *)handle)->is_recording && first == 0 && count == 2);
+}
+static VKAPI_ATTR void VKAPI_CALL my_vkCmdWriteTimestamp(VkCommandBuffer handle, VkPipelineStageFlagBits stage,
+                                                         VkQueryPool pool, uint32_t query) {
+  (void)pool, (void)stage;
+  RULE(((commands *)handle)->is_recording && query < 2);
+}
+static VKAPI_ATTR VkResult VKAPI_CALL my_vkGetQueryPoolResults(VkDevice device, VkQueryPool pool, uint32_t first,
+                                                               uint32_t count, size_t bytes, void *data,
+                                                               VkDeviceSize stride, VkQueryResultFlags flags) {
+  (void)device, (void)pool;
+  RULE(first == 0 && count == 2 && bytes == 16 && stride == 8 && flags == VK_QUERY_RESULT_64_BIT);
+  ((uint64_t *)data)[0] = (UINT64_C(1) << 36) - 400;
+  ((uint64_t *)data)[1] = 600;
+  return VK_SUCCESS;
 }
 static VKAPI_ATTR VkResult VKAPI_CALL my_vkCreateFence(VkDevice device, const VkFenceCreateInfo *info,
                                                        const VkAllocationCallbacks *a, VkFence *made) {
@@ -652,7 +698,7 @@ static void run(const commands *c) {
     }
     ++dispatches;
     RULE(now->version == now->set->version); /* no update since it was recorded */
-    for (uint32_t j = 0; j < now->groups * 64; ++j)
+    for (uint32_t j = now->first_group * 64; j < (now->first_group + now->groups) * 64; ++j)
       if (now->pipeline->function == DRIVER_MUL)
         *element(now, 2, j) = *element(now, 0, j) * *element(now, 1, j);
       else

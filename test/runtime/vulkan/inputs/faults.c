@@ -2,6 +2,7 @@
  * left behind. */
 #include "driver.h"
 #include "toy.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,23 @@ static void on_message(void *user, const char *text) {
   snprintf(last_message, sizeof last_message, "%s", text);
 }
 
+/* What the driver's clock says of each submission, where it has one. */
+static unsigned times_seen;
+static uint64_t gpu_time;
+static void on_times(void *user, const nncc_vulkan_times *times) {
+  (void)user;
+  ++times_seen;
+  REQUIRE(times->num_kernels && times->first_kernel + times->num_kernels <= TOY_KERNELS);
+  gpu_time = times->gpu;
+}
+
 /* A fresh driver; settings are changed after this and before create(). */
 static void begin(const char *what) {
   snprintf(doing, sizeof doing, "%s", what);
   driver_reset();
   last_message[0] = 0;
   toy_cpu_kernels = 0;
+  times_seen = 0;
   wanted = (nncc_vulkan_options){.size = sizeof wanted, .on_message = on_message, .timeout_ms = 5};
   *(void **)&wanted.get_instance_proc_addr = *(void **)&(PFN_vkGetInstanceProcAddr){driver_get_instance_proc_addr};
 }
@@ -149,6 +161,7 @@ static void every_failure(void) {
           driver.is_incoherent = is_incoherent;
           wanted.load_cache = load_cache;
           wanted.store_cache = store_cache;
+          wanted.on_times = on_times;
           blob_bytes = 0;
           wanted.models = models;
           wanted.num_models = 1;
@@ -233,6 +246,7 @@ static void ways_of_running(int is_minimal, int is_incoherent) {
   begin("ways of running");
   driver.is_minimal = is_minimal;
   driver.is_incoherent = is_incoherent;
+  wanted.on_times = on_times;
   REQUIRE(create() == NNCC_OK);
   REQUIRE(share_ports());
   void *arena = arena_of_device();
@@ -253,6 +267,8 @@ static void ways_of_running(int is_minimal, int is_incoherent) {
     REQUIRE(toy_init(&context, arena, TOY_ARENA_BYTES, &options) == NNCC_OK);
     REQUIRE(run(7, at) == NNCC_OK && sum == 21);
   }
+  /* 1,000 ticks of 2.5 ns, where there are time stamps. */
+  REQUIRE(times_seen == nncc_vulkan_count(&vulkan).submissions && gpu_time == (is_minimal ? 0 : 2500));
   end();
 }
 
@@ -565,6 +581,10 @@ static void bad_arguments(void) {
   newer.later = 1;
   REQUIRE(nncc_vulkan_create(&vulkan, &newer.known) == NNCC_BAD_OPTIONS);
   newer.later = 0;
+  nncc_vulkan_options older = wanted;
+  older.size = offsetof(nncc_vulkan_options, on_times);
+  REQUIRE(nncc_vulkan_create(&vulkan, &older) == NNCC_OK);
+  end();
   REQUIRE(nncc_vulkan_create(&vulkan, &newer.known) == NNCC_OK);
   end();
 }

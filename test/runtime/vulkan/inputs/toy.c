@@ -31,7 +31,8 @@ static const nncc_device_range bindings[] = {
 };
 static const uint32_t push_constants[] = {0, 8, 0, 0, 0, 6};
 static const nncc_device_dispatch dispatches[] = {
-    {0, 0, {TOY_N / 64, 1, 1}, 0, 0, 0},
+    {0, 0, {1, 1, 1}, 0, 0, 0},
+    {0, NNCC_DISPATCH_PART_X, {TOY_N / 64 - 1, 1, 1}, 0, 0, 1},
     {1, NNCC_DISPATCH_BARRIER, {TOY_N / 64, 1, 1}, 3, 0, 0},
     {1, 0, {TOY_N / 64, 1, 1}, 6, 2, 0},
     {1, 0, {TOY_S / 64, 1, 1}, 9, 4, 0},
@@ -45,7 +46,7 @@ static const nncc_device_range ranges[] = {
     {NNCC_DEVICE_OUTPUT, 2, 0, TOY_S * 4}, /* taken */
 };
 static const nncc_device_segment segments[] = {{0, 2, 0, 2, 1, 0}, {3, 1, 3, 2, 1, 0}, {5, 1, 6, 2, 1, 0}};
-static const uint32_t first_dispatch[TOY_KERNELS + 1] = {0, 1, 2, 2, 3, 3, 4};
+static const uint32_t first_dispatch[TOY_KERNELS + 1] = {0, 2, 3, 3, 4, 4, 5};
 
 nncc_device_program toy_program = {
     .size = sizeof toy_program,

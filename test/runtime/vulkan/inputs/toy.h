@@ -1,7 +1,7 @@
 /* A model made by hand, as codegen/emit would write it: six kernels, three
  * segments of which the device runs, with CPU kernels between them.
  *
- *   k0 device  a = x * w[0..192)            in: x[192]   out: y[192], s[64], t[64]
+ *   k0 device  a = x * w[0..192), in parts  in: x[192]   out: y[192], s[64], t[64]
  *   k1 device  b = a + w[200..392)          arena: a, b, c, 192 floats each
  *   k2 cpu     c = 2 * b
  *   k3 device  y = a + c
@@ -14,7 +14,7 @@
 #include "nncc/vulkan.h"
 
 enum { TOY_N = 192, TOY_S = 64, TOY_WEIGHTS = 392, TOY_KERNELS = 6 };
-enum { TOY_ARENA_BYTES = 3 * TOY_N * 4, TOY_FUNCTIONS = 2, TOY_DISPATCHES = 4, TOY_SEGMENTS = 3, TOY_PORTS = 4 };
+enum { TOY_ARENA_BYTES = 3 * TOY_N * 4, TOY_FUNCTIONS = 2, TOY_DISPATCHES = 5, TOY_SEGMENTS = 3, TOY_PORTS = 4 };
 
 typedef struct toy_context {
   uint64_t words[NNCC_CONTEXT_FIXED_WORDS + TOY_PORTS + NNCC_CONTEXT_DEVICE_WORDS +
