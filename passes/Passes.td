@@ -179,6 +179,26 @@ def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 
+def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
+  let summary = "Stores f32 tensors between ops, and f32 constants, as f16";
+  let description = [{
+    With `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of the function keep
+    their types: casts stand beside them. An op that is none of f16 stays f32, and so does one with a constant out of
+    f16's range, or one so small that f16 has fewer digits of it, and so do squares, up to the root or logarithm.
+
+    Requires N1, guarantees N1.
+
+    ```mlir
+    %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+    // becomes
+    %1 = nn.cast %x : tensor<2x3xf32> -> tensor<2x3xf16>
+    %2 = nn.cast %w : tensor<3x5xf32> -> tensor<3x5xf16>
+    %0 = nn.matmul %1, %2 : tensor<2x3xf16>, tensor<3x5xf16> -> tensor<2x5xf16>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
 def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
   let summary = "Groups ops into kernels: N1 becomes N2";
   let description = [{

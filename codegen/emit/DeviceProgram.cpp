@@ -125,9 +125,25 @@ nncc_device_range rangeOf(const ModelPlan &plan, const KernelPlan &kernel, const
   return {memory->first, memory->second, uint64_t(span.begin), uint64_t(span.end - span.begin)};
 }
 
+/// Multiply-adds that the slowest GPU does in a microsecond: a Mali-G31 of one core does 4 in each clock (the product
+/// table of Arm's libGPUInfo), of which there are 650 in a microsecond, and code reaches a third of that.
+constexpr double kSlowestMacsPerUs = 800;
+
+/// How long a kernel may take on a slow GPU.
+double slowestUs(const KernelPlan &kernel, const GpuFunction &function) {
+  double threads = double(function.grid[0]) * function.grid[1] * function.block[0];
+  // An iteration of a loop, or a thread without, works on a vector.
+  double vectors = threads * std::max<int64_t>(function.iterations, 1);
+  return std::max<double>(kernel.macs, 4 * vectors) / kSlowestMacsPerUs;
+}
+
+/// A segment takes at most as long as so many of the longest dispatches.
+constexpr int64_t kDispatchesOfSegment = 8;
+
 class ProgramBuilder {
 public:
-  ProgramBuilder(const ModelPlan &plan, const GpuCode &code) : plan(plan), code(code) {}
+  ProgramBuilder(const ModelPlan &plan, const GpuCode &code, int64_t mostDispatchUs)
+      : plan(plan), code(code), mostDispatchUs(mostDispatchUs) {}
 
   DeviceProgram build() {
     addConstants();
@@ -163,10 +179,13 @@ private:
   void addFunction(const GpuFunction &function) {
     functions[function.name] = {&function, program.functions.size()};
     program.functionNames.push_back(function.name);
-    program.functions.push_back({uint32_t(program.variants.size()), 1, uint32_t(function.bindings.size()),
-                                 uint32_t(function.pushConstants.size())});
-    program.variants.push_back({/*features=*/0, uint32_t(program.words.size()), uint32_t(function.words.size())});
-    llvm::append_range(program.words, function.words);
+    program.functions.push_back({uint32_t(program.variants.size()), uint32_t(function.variants.size()),
+                                 uint32_t(function.bindings.size()), uint32_t(function.pushConstants.size())});
+    for (const GpuVariant &variant : function.variants) {
+      program.features |= variant.features;
+      program.variants.push_back({variant.features, uint32_t(program.words.size()), uint32_t(variant.words.size())});
+      llvm::append_range(program.words, variant.words);
+    }
   }
 
   void addDispatch(const KernelPlan &kernel) {
@@ -181,7 +200,23 @@ private:
       program.bindings.push_back(rangeOf(plan, kernel, binding, code));
     for (const GpuPushConstant &constant : function->pushConstants)
       program.pushConstants.push_back(pushed(kernel, *function, constant, dispatch.first_binding));
-    program.dispatches.push_back(dispatch);
+    addParts(dispatch, slowestUs(kernel, *function));
+  }
+
+  /// A dispatch, or several of rows of workgroups, or of workgroups of the only row.
+  void addParts(nncc_device_dispatch whole, double us) {
+    unsigned along = whole.groups[1] > 1 ? 1 : 0;
+    uint32_t groups = whole.groups[along], step = groups;
+    if (mostDispatchUs > 0 && us > mostDispatchUs)
+      step = std::max<uint32_t>(groups * (mostDispatchUs / us), 1);
+    for (uint32_t first = 0; first < groups; first += step) {
+      nncc_device_dispatch part = whole;
+      part.groups[along] = std::min(step, groups - first);
+      part.first_group = first;
+      if (first)
+        part.flags |= along ? NNCC_DISPATCH_PART_Y : NNCC_DISPATCH_PART_X;
+      program.dispatches.push_back(part);
+    }
   }
 
   /// How far behind the start of its binding's range an operand or table begins.
@@ -211,8 +246,13 @@ private:
     Bytes inputsGiven;
     for (size_t first = 0; first < plan.kernels.size();) {
       size_t last = first;
-      while (last < plan.kernels.size() && isOnDevice(plan.kernels[last]))
+      double us = 0;
+      while (last < plan.kernels.size() && isOnDevice(plan.kernels[last])) {
+        us += slowestUs(plan.kernels[last], *functions.lookup(plan.kernels[last].deviceFunction).first);
+        if (mostDispatchUs > 0 && last > first && us > kDispatchesOfSegment * mostDispatchUs)
+          break;
         ++last;
+      }
       if (last > first)
         addSegment(first, last, touchedByCpu, inputsGiven);
       first = std::max(last, first + 1);
@@ -284,6 +324,7 @@ private:
 
   const ModelPlan &plan;
   const GpuCode &code;
+  int64_t mostDispatchUs;
   DeviceProgram program;
   llvm::StringMap<std::pair<const GpuFunction *, uint32_t>> functions;
 };
@@ -305,8 +346,8 @@ template <typename T> GlobalVariable *addBytes(Module &module, ArrayRef<T> eleme
 
 } // namespace
 
-DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code) {
-  return ProgramBuilder(plan, code).build();
+DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code, int64_t mostDispatchUs) {
+  return ProgramBuilder(plan, code, mostDispatchUs).build();
 }
 
 std::string whyNotBindable(const ModelPlan &plan, const KernelPlan &kernel, const GpuFunction &function,
@@ -337,7 +378,7 @@ GlobalVariable *addDeviceProgram(Module &module, const ModelPlan &plan, GlobalVa
   words->setSection(".rodata.nncc." + plan.name + ".spirv");
   Constant *value = ConstantStruct::getAnon(context, {u32(sizeof(nncc_device_program)),
                                                       u32(NNCC_PROGRAM_SPIRV),
-                                                      u64(/*features=*/0),
+                                                      u64(program.features),
                                                       words,
                                                       pointer(plan.externWeights ? nullptr : weights),
                                                       table(program.tables, "tables"),

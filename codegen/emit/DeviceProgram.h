@@ -15,6 +15,7 @@ namespace nncc {
 /// The tables of nncc_device_program, in its order.
 struct DeviceProgram {
   std::vector<std::string> functionNames; ///< of `functions`: those of the kernels that they were made of
+  uint64_t features = 0;                  ///< of all variants
   std::vector<uint32_t> words;
   std::vector<char> tables;
   uint64_t constantsBytes = 0;
@@ -31,9 +32,12 @@ struct DeviceProgram {
 
 /// Makes the tables for the kernels of a plan that have a `deviceFunction`.
 ///
+/// mostDispatchUs  kernels that may take longer than that on a slow GPU are several dispatches, and segments end before
+///                 they take several times as long: drivers end what keeps a GPU busy for seconds; 0: never
+///
 /// Dispatches that read or write what an earlier one of their segment writes, or write what it reads, come behind a
 /// barrier, unless there is one already: hazards of places, not of tensors, since tensors share memory.
-DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code);
+DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code, int64_t mostDispatchUs = 0);
 
 /// Why no GPU can be counted on to run a kernel by this function: its operands lie farther apart than one binding
 /// reaches. Empty: it can.

@@ -67,10 +67,11 @@ public:
   }
 
 private:
-  /// Operands of the root are f32 inputs of the kernel.
+  /// Operands of the root are inputs of the kernel, of floats that are computed in f32.
   static bool readsPlainInputs(Operation *root) {
     return llvm::all_of(root->getOperands(), [](Value operand) {
-      return isa<BlockArgument>(operand) && KernelLoops::elementOf(operand).isF32();
+      return isa<BlockArgument>(operand) &&
+             (KernelLoops::elementOf(operand).isF32() || KernelLoops::elementOf(operand).isF16());
     });
   }
 

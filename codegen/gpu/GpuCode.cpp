@@ -6,6 +6,7 @@
 #include "codegen/spirv/SpirvPasses.h"
 #include "lib/support/Assert.h"
 #include "mlir/Transforms/Passes.h"
+#include "nncc/abi.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
@@ -23,6 +24,14 @@ bool isPlain(Type type) {
   return element.isF32() || element.isInteger(32) || element.isInteger(1) || element.isIndex();
 }
 
+/// f16, in memory or as what is loaded from there and stored there.
+bool isHalf(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (auto vector = dyn_cast<VectorType>(element))
+    element = vector.getElementType();
+  return element.isF16();
+}
+
 /// Why an op keeps its kernel from the GPU; empty when it does not.
 std::string refusal(Operation *op) {
   std::string reason;
@@ -30,7 +39,7 @@ std::string refusal(Operation *op) {
   for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
     if (auto vector = dyn_cast<VectorType>(type); vector && vector.getNumElements() > kGpuLanes)
       os << "it computes with vectors of " << vector.getNumElements() << " lanes";
-    else if (!isPlain(type))
+    else if (!isPlain(type) && !(isHalf(type) && mayWiden(op)))
       os << "it computes with elements of type " << getElementTypeOrSelf(type);
     else
       continue;
@@ -68,24 +77,38 @@ public:
       else
         describe(kernelOf(kernels), code.functions[numberOf.at(kernels.getName())]);
     }
-    if (failed(runPasses([](PassManager &passes) { buildSpirvPipeline(passes); })))
+    // What has f16 in memory is shorter and quicker on GPUs with 16-bit storage.
+    OwningOpRef<ModuleOp> halves = module.clone();
+    for (auto kernels : llvm::make_early_inc_range(halves->getOps<gpu::GPUModuleOp>()))
+      if (llvm::none_of(kernelOf(kernels).getArgumentTypes(), isHalf))
+        kernels.erase();
+    if (failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) || failed(writeVariants(module, 0)))
       return failure();
-    for (auto compiled : module.getOps<spirv::ModuleOp>()) {
-      FailureOr<std::vector<uint32_t>> words = serializeSpirv(compiled);
-      if (failed(words))
-        return failure();
-      code.functions[numberOf.at(*compiled.getName())].words = std::move(*words);
-    }
     return std::move(code);
   }
 
 private:
-  LogicalResult runPasses(function_ref<void(PassManager &)> add) {
-    PassManager passes(module.getContext());
+  LogicalResult runPasses(function_ref<void(PassManager &)> add, ModuleOp on) {
+    PassManager passes(on.getContext());
     if (configure && failed(configure(passes)))
       return failure();
     add(passes);
-    return passes.run(module);
+    return passes.run(on);
+  }
+  LogicalResult runPasses(function_ref<void(PassManager &)> add) { return runPasses(add, module); }
+
+  /// Adds a variant to each function that is in a module.
+  LogicalResult writeVariants(ModuleOp kernels, uint64_t features) {
+    if (failed(runPasses([&](PassManager &passes) { buildSpirvPipeline(passes, features & NNCC_GPU_STORAGE16); },
+                         kernels)))
+      return failure();
+    for (auto compiled : kernels.getOps<spirv::ModuleOp>()) {
+      FailureOr<std::vector<uint32_t>> words = serializeSpirv(compiled);
+      if (failed(words))
+        return failure();
+      code.functions[numberOf.at(*compiled.getName())].variants.push_back({features, std::move(*words)});
+    }
+    return success();
   }
 
   static void addCleaning(OpPassManager &functions) {
@@ -144,7 +167,7 @@ private:
   static std::string refusalOf(gpu::GPUFuncOp kernel) {
     std::string reason;
     for (BlockArgument argument : kernel.getArguments())
-      if (!isPlain(argument.getType())) {
+      if (!isPlain(argument.getType()) && !isHalf(argument.getType())) {
         llvm::raw_string_ostream(reason) << "an operand has elements of type "
                                          << getElementTypeOrSelf(argument.getType());
         return reason;
@@ -206,7 +229,8 @@ private:
   GpuPushConstant describeOffset(gpu::GPUFuncOp kernel, unsigned argument) const {
     auto operand = kernel.getArgAttrOfType<IntegerAttr>(argument, nn::kOperandAttr);
     Type element = getElementTypeOrSelf(kernel.getArgument(argument).getType());
-    unsigned bytes = isa<VectorType>(element) ? kGpuLanes * sizeof(float) : element.getIntOrFloatBitWidth() / 8;
+    auto vector = dyn_cast<VectorType>(element);
+    unsigned bytes = vector ? kGpuLanes * vector.getElementTypeBitWidth() / 8 : element.getIntOrFloatBitWidth() / 8;
     if (operand)
       return {false, static_cast<unsigned>(operand.getInt()), bytes};
     return {true, tableOf(kernel, argument), bytes};

@@ -55,12 +55,18 @@ struct GpuPushConstant {
   unsigned unitBytes = 4;
 };
 
-/// One function of a device's module as a SPIR-V module with one entry point, `main`.
+/// One form of a function: a SPIR-V module with one entry point, `main`.
+struct GpuVariant {
+  uint64_t features = 0; ///< NNCC_GPU_* bits that a GPU needs for it
+  std::vector<uint32_t> words;
+};
+
+/// One function of a device's module.
 struct GpuFunction {
   std::string name;
   /// Why the GPU cannot run it: it stays with the CPU, and everything below is empty.
   std::string reason;
-  std::vector<uint32_t> words;
+  std::vector<GpuVariant> variants;           ///< the best first, and one that every GPU takes last
   std::array<uint32_t, 3> grid{1, 1, 1};      ///< workgroups
   std::array<uint32_t, 3> block{1, 1, 1};     ///< threads of a workgroup
   std::vector<GpuBinding> bindings;           ///< at most 4

@@ -106,7 +106,7 @@ public:
     }
     auto multiple = kernel.getArgAttrOfType<IntegerAttr>(buffer.getArgNumber(), nn::kOffsetMultipleAttr);
     int64_t vectorBytes = kGpuLanes * type.getElementTypeBitWidth() / 8;
-    bool isOfVectors = !accesses.empty() && type.getElementTypeBitWidth() == 32 &&
+    bool isOfVectors = !accesses.empty() && (type.getElementTypeBitWidth() == 32 || type.getElementType().isF16()) &&
                        (!multiple || multiple.getInt() % vectorBytes == 0) &&
                        llvm::all_of(accesses, [](const BufferAccess &access) { return access.isWholeVector(); });
     if (isOfVectors)

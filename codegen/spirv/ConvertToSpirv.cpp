@@ -27,8 +27,13 @@ namespace {
 constexpr llvm::StringLiteral kPushConstant = "nncc.push_constant";
 
 /// What Vulkan 1.1 guarantees: no features, no extensions beyond what it has taken in.
-spirv::TargetEnvAttr vulkan11(MLIRContext *context) {
-  auto triple = spirv::VerCapExtAttr::get(spirv::Version::V_1_3, {spirv::Capability::Shader},
+///
+/// storage16  with f16 in buffers; as values they are only converted
+spirv::TargetEnvAttr vulkan11(MLIRContext *context, bool storage16) {
+  SmallVector<spirv::Capability> capabilities{spirv::Capability::Shader};
+  if (storage16)
+    capabilities.append({spirv::Capability::StorageBuffer16BitAccess, spirv::Capability::Float16});
+  auto triple = spirv::VerCapExtAttr::get(spirv::Version::V_1_3, capabilities,
                                           {spirv::Extension::SPV_KHR_storage_buffer_storage_class}, context);
   return spirv::TargetEnvAttr::get(triple, spirv::getDefaultResourceLimits(context), spirv::ClientAPI::Vulkan,
                                    spirv::Vendor::Unknown, spirv::DeviceType::Unknown,
@@ -82,6 +87,24 @@ struct BroadcastCondition : OpConversionPattern<arith::SelectOp> {
                                                  adaptor.getTrueValue(), adaptor.getFalseValue());
     return success();
   }
+};
+
+/// Bits that are set or cleared in memory that other threads change, too. Nothing else is ordered by it.
+template <typename To> struct ChangeBits : OpConversionPattern<memref::AtomicRMWOp> {
+  ChangeBits(const TypeConverter &types, MLIRContext *context, arith::AtomicRMWKind kind, PatternBenefit benefit)
+      : OpConversionPattern(types, context, benefit), kind(kind) {}
+  LogicalResult matchAndRewrite(memref::AtomicRMWOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (op.getKind() != kind)
+      return rewriter.notifyMatchFailure(op, "another operation");
+    Value pointer = spirv::getElementPtr(*getTypeConverter<SPIRVTypeConverter>(), op.getMemRefType(),
+                                         adaptor.getMemref(), adaptor.getIndices(), op.getLoc(), rewriter);
+    rewriter.replaceOpWithNewOp<To>(op, adaptor.getValue().getType(), pointer, spirv::Scope::Device,
+                                    spirv::MemorySemantics::None, adaptor.getValue());
+    return success();
+  }
+
+  arith::AtomicRMWKind kind;
 };
 
 /// Toward zero: down without the sign, and the sign back, which keeps -0.
@@ -138,10 +161,12 @@ SmallVector<int64_t> aliasedBindings(gpu::GPUFuncOp kernel) {
 }
 
 struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
+  using ConvertToSpirvBase::ConvertToSpirvBase;
+
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"G"})))
       return signalPassFailure();
-    getOperation()->setAttr(spirv::getTargetEnvAttrName(), vulkan11(&getContext()));
+    getOperation()->setAttr(spirv::getTargetEnvAttrName(), vulkan11(&getContext(), storage16));
     for (auto module : llvm::make_early_inc_range(getOperation().getOps<gpu::GPUModuleOp>()))
       if (failed(convert(module)))
         return signalPassFailure();
@@ -156,7 +181,7 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     spirv::MemorySpaceToStorageClassConverter spaces(spirv::mapMemorySpaceToVulkanStorageClass);
     spirv::convertMemRefTypesAndAttrs(module, spaces);
 
-    spirv::TargetEnvAttr environment = vulkan11(context);
+    spirv::TargetEnvAttr environment = vulkan11(context, storage16);
     SPIRVConversionOptions options;
     options.use64bitIndex = false;
     // Memory of other widths than 32 bits must not become wider in silence.
@@ -179,6 +204,8 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     patterns.add<LowerPushConstant, BroadcastCondition, Truncate, ExactArithmetic<arith::AddFOp, spirv::FAddOp>,
                  ExactArithmetic<arith::SubFOp, spirv::FSubOp>, ExactArithmetic<arith::MulFOp, spirv::FMulOp>>(
         types, context, PatternBenefit(10));
+    patterns.add<ChangeBits<spirv::AtomicAndOp>>(types, context, arith::AtomicRMWKind::andi, PatternBenefit(10));
+    patterns.add<ChangeBits<spirv::AtomicOrOp>>(types, context, arith::AtomicRMWKind::ori, PatternBenefit(10));
     if (failed(applyFullConversion(module, *target, std::move(patterns))))
       return failure();
     // Upstream's pattern gives the new module a name of its own making.

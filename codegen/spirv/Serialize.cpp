@@ -6,8 +6,13 @@
 
 using namespace mlir;
 
-void nncc::buildSpirvPipeline(OpPassManager &manager) {
-  manager.addPass(createConvertToSpirv());
+void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16) {
+  WidenHalvesOptions halves;
+  halves.inWords = !storage16;
+  manager.addPass(createWidenHalves(halves));
+  ConvertToSpirvOptions conversion;
+  conversion.storage16 = storage16;
+  manager.addPass(createConvertToSpirv(conversion));
   auto &modules = manager.nest<spirv::ModuleOp>();
   modules.addPass(spirv::createSPIRVLowerABIAttributesPass());
   modules.addPass(createDecorateBuffers());
@@ -18,7 +23,9 @@ void nncc::buildSpirvPipeline(OpPassManager &manager) {
   modules.addPass(spirv::createSPIRVUpdateVCEPass());
 }
 
-/// A module lists what it needs; what that brings with it (Shader: Matrix) is not listed again.
+/// A module lists what it needs; what that brings with it (Shader: Matrix) is not listed again. Values of f16 that are
+/// only loaded, converted and stored need no capability beside that of their buffers: "Universal Validation Rules" of
+/// SPIR-V.
 static void dropImpliedCapabilities(spirv::ModuleOp module) {
   spirv::VerCapExtAttr triple = *module.getVceTriple();
   SmallVector<spirv::Capability> all = llvm::to_vector(triple.getCapabilities()), needed;
@@ -27,7 +34,10 @@ static void dropImpliedCapabilities(spirv::ModuleOp module) {
       return other != capability && llvm::is_contained(spirv::getRecursiveImpliedCapabilities(other), capability);
     });
   };
-  llvm::copy_if(all, std::back_inserter(needed), [&](spirv::Capability c) { return !isImplied(c); });
+  bool hasStorage16 = llvm::is_contained(all, spirv::Capability::StorageBuffer16BitAccess);
+  llvm::copy_if(all, std::back_inserter(needed), [&](spirv::Capability c) {
+    return !isImplied(c) && !(hasStorage16 && c == spirv::Capability::Float16);
+  });
   module.setVceTripleAttr(spirv::VerCapExtAttr::get(triple.getVersion(), needed,
                                                     llvm::to_vector(triple.getExtensions()), module.getContext()));
 }

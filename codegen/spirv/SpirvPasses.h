@@ -17,7 +17,12 @@ namespace nncc {
 inline constexpr llvm::StringLiteral kAliasedAttr = "nn.aliased";
 
 /// Adds the passes from G to complete spirv.module ops. Anchored on the module.
-void buildSpirvPipeline(mlir::OpPassManager &manager);
+///
+/// storage16  for GPUs whose buffers may have elements of 16 bits
+void buildSpirvPipeline(mlir::OpPassManager &manager, bool storage16 = false);
+
+/// Whether an op of G that works on f16 is one that nncc-widen-halves knows.
+bool mayWiden(mlir::Operation *op);
 
 /// The words of a complete module.
 mlir::FailureOr<std::vector<uint32_t>> serializeSpirv(mlir::spirv::ModuleOp module);

@@ -3,10 +3,32 @@
 #define NNCC_CODEGEN_SPIRV_SPIRVPASSES_TD
 include "mlir/Pass/PassBase.td"
 
+def WidenHalves : Pass<"nncc-widen-halves", "::mlir::ModuleOp"> {
+  let summary = "Keeps f16 in memory alone: values are f32";
+  let description = [{
+    Values of f16 become f32, which holds all of them. Loads and stores convert: with `in-words` a buffer of f16 is one
+    of words of two, which every GPU has, and a single element is written by atomic operations on its half of a word;
+    without, loads and stores are of f16, which GPUs with 16-bit storage have.
+
+    Requires G, shaped; guarantees G, and no op on f16 but loads, stores and the conversions beside them.
+
+    ```mlir
+    %0 = memref.load %x[%i] : memref<8xvector<4xf16>>
+    %1 = arith.extf %0 : vector<4xf16> to vector<4xf32>
+    // becomes, in words
+    %0 = memref.load %x[%i] : memref<8xvector<2xi32>>
+    %1 = ... spirv.GL.UnpackHalf2x16 of both words
+    ```
+  }];
+  let options = [Option<"inWords", "in-words", "bool", /*default=*/"true", "For GPUs without 16-bit storage">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::spirv::SPIRVDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
   let summary = "Makes each gpu.module a spirv.module for Vulkan 1.1";
   let description = [{
-    Capability Shader alone, 32-bit indices, one entry point. Additions, subtractions and multiplications that may not
+    Capability Shader alone (and what options say), 32-bit indices, one entry point. Additions, subtractions and multiplications that may not
     contract are NoContraction: without it drivers reassociate what rounds on purpose. Offsets of operands are push
     constants.
 
@@ -18,6 +40,8 @@ def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
     %0 = spirv.FAdd %a, %b {no_contraction} : f32
     ```
   }];
+  let options = [Option<"storage16", "storage16", "bool", /*default=*/"false",
+                        "Buffers may have elements of f16: capability StorageBuffer16BitAccess">];
   let dependentDialects = ["::mlir::spirv::SPIRVDialect", "::mlir::vector::VectorDialect"];
 }
 

@@ -143,6 +143,16 @@ cl::opt<bool> noWinograd("no-winograd",
                          cl::desc("As --form=direct: Winograd's form is faster, but its weights take up to four times "
                                   "the memory"),
                          ofTarget);
+cl::opt<GpuFloat>
+    gpuFloat("gpu-float", cl::desc("With --device: how floats between inputs and outputs, and weights, lie in memory"),
+             namedValues("gpu-float", {clEnumValN(GpuFloat::F32, "f32", "as in the model (default)"),
+                                       clEnumValN(GpuFloat::F16, "f16", "f32 as f16, half the memory; sums are f32")}),
+             cl::init(GpuFloat::F32), ofTarget);
+cl::opt<int64_t> maxDispatchUs(
+    "max-dispatch-us",
+    cl::desc("With --device: kernels that may keep a slow GPU busy for longer are cut into several dispatches "
+             "(default: 2000000 microseconds, 0: never)"),
+    cl::init(CompileOptions::kMaxDispatchUs), cl::value_desc("N"), ofTarget);
 cl::list<std::string> dims("dim", cl::desc("Size of a symbolic dim; may be repeated"), cl::value_desc("NAME=N"),
                            ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number, a list or FILE.npy; may be repeated"),
@@ -232,10 +242,15 @@ bool splitFormat(StringRef text, std::string &name, std::string &format) {
   return false;
 }
 
-/// Reads --device and --place.
+/// Reads --device, --place and --gpu-float.
 ///
 /// runsHere  what is compiled for a GPU runs on the first of this machine, unless another is named
 Error readDevice(CompileOptions &options, bool runsHere) {
+  if (maxDispatchUs < 0)
+    return createStringError("--max-dispatch-us=" + Twine(int64_t(maxDispatchUs)) +
+                             " is no time\nnote: 0 cuts nothing");
+  if (deviceName.empty() && gpuFloat.getNumOccurrences())
+    return createStringError("--gpu-float needs --device\nnote: without a GPU floats are what the model says");
   if (deviceName.empty())
     return places.empty() ? Error::success()
                           : createStringError("--place needs --device\nnote: without a GPU all kernels run on the CPU");
@@ -268,6 +283,8 @@ Error readDevice(CompileOptions &options, bool runsHere) {
     options.vulkanDevice = 0;
   options.gpu = std::move(*gpu);
   options.placement = std::move(*placement);
+  options.gpuFloat = gpuFloat;
+  options.maxDispatchUs = maxDispatchUs;
   return Error::success();
 }
 

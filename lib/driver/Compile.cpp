@@ -109,7 +109,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   // N1 -> N2: constants folded, channels innermost, ops fused into kernels, each for a device; then the weights' layout
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
-        buildGraphPipeline(passes);
+        buildGraphPipeline(passes, options.gpuFloat == GpuFloat::F16);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createPackWeights());
@@ -169,7 +169,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (deviceModule) {
     if (options.progress)
       options.progress("generating code for the GPU");
-    if (failed(compileDeviceModule(*deviceModule, result.plan, options.configure)))
+    if (failed(compileDeviceModule(*deviceModule, result.plan, options.maxDispatchUs, options.configure)))
       return failure();
   }
 

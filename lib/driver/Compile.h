@@ -31,6 +31,9 @@ namespace nncc {
 /// The stages of IR, as docs/architecture.md names them.
 enum class Stage { N1, N2, P, L1, L2, LLVM };
 
+/// How floats lie in the memory of a GPU.
+enum class GpuFloat { F32, F16 };
+
 struct CompileOptions {
   std::string model; ///< path of the ONNX file
   std::string name;  ///< prefix of every symbol; empty: made from the file name
@@ -43,6 +46,9 @@ struct CompileOptions {
   LibraryForm form = LibraryForm::Archive; ///< `--emit`
   std::optional<GpuSpec> gpu;              ///< `--device`: kernels may run on it
   Placement placement;                     ///< `--place`
+  GpuFloat gpuFloat = GpuFloat::F32;       ///< `--gpu-float`
+  static constexpr int64_t kMaxDispatchUs = 2000000;
+  int64_t maxDispatchUs = kMaxDispatchUs; ///< `--max-dispatch-us`; 0: dispatches may take any time
   /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.
   std::optional<uint32_t> vulkanDevice;
   std::string kernelForm = "auto";      ///< `--form` of all kernels: auto, winograd, direct

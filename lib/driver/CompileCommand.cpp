@@ -87,7 +87,7 @@ int emitModules(const ModelPlan &plan, OutputFiles &files) {
   for (auto [name, function] : zip(program.functionNames, program.functions))
     for (const nncc_device_variant &variant :
          ArrayRef(program.variants).slice(function.first_variant, function.num_variants))
-      if (Error error = files.write(name + ".spv", [&](raw_ostream &os) {
+      if (Error error = files.write(name + (variant.features ? ".storage16.spv" : ".spv"), [&](raw_ostream &os) {
             auto words = ArrayRef(program.words).slice(variant.first_word, variant.num_words);
             os.write(reinterpret_cast<const char *>(words.data()), words.size() * sizeof(uint32_t));
             return Error::success();

@@ -55,7 +55,7 @@ OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
   return nullptr;
 }
 
-LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan,
+LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan, int64_t mostDispatchUs,
                                   const std::function<LogicalResult(PassManager &)> &configure) {
   NNCC_ASSERT(describesGpu(module), "a device's module describes its GPU");
   std::vector<GpuLaunch> launches = launchesOf(plan);
@@ -85,7 +85,7 @@ LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan,
     }
   }
   if (isUsed) {
-    plan.device = std::make_shared<const DeviceProgram>(makeDeviceProgram(plan, *code));
+    plan.device = std::make_shared<const DeviceProgram>(makeDeviceProgram(plan, *code, mostDispatchUs));
     plan.arenaAlign = NNCC_DEVICE_OFFSET_ALIGN;
   }
   return success();

@@ -14,9 +14,10 @@ mlir::OwningOpRef<mlir::ModuleOp> takeDeviceModule(mlir::ModuleOp module);
 
 /// Makes SPIR-V of a GPU's module, which afterwards holds what that was made of.
 ///
-/// plan     of nameFunctions(); gets the code. Kernels that the GPU cannot run become the CPU's, with the reason
-/// returns  failure where a pass failed: reported
-mlir::LogicalResult compileDeviceModule(mlir::ModuleOp module, ModelPlan &plan,
+/// plan            of nameFunctions(); gets the code. Kernels that the GPU cannot run become the CPU's, with the reason
+/// mostDispatchUs  see makeDeviceProgram
+/// returns         failure where a pass failed: reported
+mlir::LogicalResult compileDeviceModule(mlir::ModuleOp module, ModelPlan &plan, int64_t mostDispatchUs,
                                         const std::function<mlir::LogicalResult(mlir::PassManager &)> &configure);
 
 } // namespace nncc

@@ -28,7 +28,8 @@ void nncc::registerDialects(DialectRegistry &registry) {
 
 void nncc::registerPasses() {
   registerNnccPasses();
-  PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2", buildGraphPipeline);
+  PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2",
+                             [](OpPassManager &manager) { buildGraphPipeline(manager); });
   registerNnccCpuPasses();
   registerNnccGpuPasses();
   registerNnccSpirvPasses();

@@ -7,7 +7,7 @@ using namespace mlir;
 
 namespace nncc {
 
-void buildGraphPipeline(OpPassManager &manager) {
+void buildGraphPipeline(OpPassManager &manager, bool halvesFloats) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   // No pass behind this one meets an op that reads or makes a tensor without elements.
   function.addPass(createDropEmptyTensors());
@@ -29,6 +29,11 @@ void buildGraphPipeline(OpPassManager &manager) {
   function.addPass(createFoldScale());
   function.addPass(createCSEPass());
   function.addPass(createDropUnusedOps());
+  if (halvesFloats) {
+    function.addPass(createHalveFloats());
+    function.addPass(createFoldConstants());
+    function.addPass(createDropUnusedOps());
+  }
   // From here on an op belongs to the kernel that runs it, and every kernel is a line of the profile.
   function.addPass(createFormKernels());
 }

@@ -5,9 +5,10 @@
  * of Vulkan's device, then folders of inputs and outputs. With the word
  * `unordered` instead of them it only runs once, on zeros, with no kernel waiting
  * for another: for a validation layer to complain about. With `describe` it writes
- * for each dispatch, by lines: kernel, flags, and memory, index, offset and bytes of
- * each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
- * too; with `once` there it is run at once, and in no other way. */
+ * for each dispatch, by lines: kernel, flags (and SEGMENT for the first of one), and
+ * memory, index, offset and bytes of each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
+ * too; with `once` there it is run at once, and in no other way. With `basic` behind
+ * the number no optional feature of the GPU is used. */
 #define _GNU_SOURCE
 #include "nncc/vulkan.h"
 #include "job.h"
@@ -117,13 +118,17 @@ static void add_barrier(const nncc_device_program *program, const char *number) 
   writable_dispatches(program)[dispatch].flags |= NNCC_DISPATCH_BARRIER;
 }
 
+enum { SEGMENT = 1 << 30 };
+
 static void describe(const nncc_model *model) {
   const nncc_device_program *program = model->device_program;
-  uint32_t kernel, i, j;
+  uint32_t kernel, segment = 0, i, j;
   for (kernel = 0; kernel < model->num_kernels; ++kernel)
     for (i = program->first_dispatch[kernel]; i < program->first_dispatch[kernel + 1]; ++i) {
       const nncc_device_dispatch *dispatch = &program->dispatches[i];
-      printf("%u %u", kernel, dispatch->flags);
+      int begins = segment < program->num_segments && program->segments[segment].first_kernel == kernel;
+      segment += (uint32_t)begins;
+      printf("%u %u", kernel, dispatch->flags | (begins ? SEGMENT : 0u));
       for (j = 0; j < program->functions[dispatch->function].num_bindings; ++j) {
         const nncc_device_range *range = &program->bindings[dispatch->first_binding + j];
         printf(" %u %u %llu %llu", range->memory, range->index, (unsigned long long)range->byte_offset,
@@ -160,8 +165,10 @@ int main(int argc, char **argv) {
     return 0;
   }
   options.device_number = (uint32_t)atoi(argv[1]);
-  options.models = &model;
-  options.num_models = 1;
+  if (strcmp(argv[2], "basic") != 0) {
+    options.models = &model;
+    options.num_models = 1;
+  }
   options.timeout_ms = 600000; /* software that compiles, and then emulates */
   options.gpu_only = 1;
   options.on_message = say;
@@ -179,6 +186,8 @@ int main(int argc, char **argv) {
         add_barrier(model->device_program, argv[folder] + 5);
       else if (strcmp(argv[folder], "once") == 0)
         is_once = 1;
+      else if (strcmp(argv[folder], "basic") == 0)
+        continue;
       else
         run_folder(model, argv[folder], &vulkan, arena, is_once);
   REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);

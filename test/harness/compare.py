@@ -12,6 +12,10 @@ COSINE = 0.99999
 RELATIVE_ERROR_OF = {"float16": 2e-3, "bfloat16": 1.6e-2}
 
 
+# Where f32 tensors are stored as f16, of the range of the reference: the most that networks of the tests lose by it.
+STORED_AS_HALVES = 8e-3
+
+
 def invalid_reference(reference: np.ndarray) -> str | None:
     """Why a reference proves nothing, or None when it does."""
     if reference.size == 0 or reference.dtype.kind not in "fV":
@@ -70,6 +74,15 @@ def difference(got: np.ndarray, reference: np.ndarray, least_scale: float = 0) -
         if (reference.max(-1) - chosen > 2 * limit).any():
             return "another class is the most probable one"
     return None
+
+
+def difference_of_halves(got: np.ndarray, reference: np.ndarray) -> str | None:
+    """What is wrong with a result whose tensors were stored as f16, or None."""
+    if got.dtype != reference.dtype or got.shape != reference.shape or reference.dtype.kind != "f":
+        return difference(got, reference)
+    values = reference.astype(np.float64)
+    error = np.abs(got - values).max() / max(np.ptp(values), np.abs(values).max())
+    return None if error <= STORED_AS_HALVES else f"max|error| is {error:.2e} of the range, more than {STORED_AS_HALVES}"
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

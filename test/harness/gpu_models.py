@@ -1,6 +1,6 @@
 """Networks on a GPU of Vulkan against onnxruntime, through the library that `nncc compile` wrote: test/end-to-end/vulkan.c.
 
-    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent]
+    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent] [--gpu-float=f16 [--basic]]
 
 Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
 second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come, and
@@ -8,6 +8,7 @@ without barriers one has to. The layer takes a kernel to touch all that is bound
 into a neighbour that the kernel never touches. Where that is all that two kernels share, the layer is given a barrier that the program
 does not have; that they share no byte is taken from the manifest, for all kernels that run without a barrier of the program in between.
 `--incoherent` runs under a layer that gives CPU and GPU a copy each of their shared memory, until it is handed over.
+`--basic` uses no optional feature of the GPU.
 Ends with 77 where there is no lavapipe, or a network is missing.
 """
 import argparse
@@ -124,6 +125,7 @@ def compare_counts(name: str, counts: dict[str, int], update: bool) -> bool:
 
 # As in nncc/abi.h. Nothing writes constants.
 BARRIER = 1
+SEGMENT = 1 << 30  # of test/end-to-end/vulkan.c
 MEMORIES = {0: "arena", 2: "input", 3: "output"}
 
 
@@ -156,11 +158,12 @@ def only_bound_together(described: list[str], kernels: list[dict]) -> tuple[list
     seen: list[Dispatch] = []  # since the last barrier that the layer is given
     for number, line in enumerate(described):
         dispatch = Dispatch(line, kernels)
-        is_new_segment = unordered and any(kernel["device"] == "cpu0" for kernel in kernels[unordered[-1].kernel : dispatch.kernel])
-        if dispatch.flags & BARRIER or is_new_segment:
+        if dispatch.flags & (BARRIER | SEGMENT):
             unordered, seen = [], []
-        errors += [f"{dispatch.name} does not wait for {other.name}" for other in unordered if conflict(dispatch.touched, other.touched)]
-        if any(conflict(dispatch.bound, other.bound) and not conflict(dispatch.touched, other.touched) for other in seen):
+        errors += [f"{dispatch.name} does not wait for {other.name}" for other in unordered
+                   if other.kernel != dispatch.kernel and conflict(dispatch.touched, other.touched)]
+        if any(conflict(dispatch.bound, other.bound)
+               and (other.kernel == dispatch.kernel or not conflict(dispatch.touched, other.touched)) for other in seen):
             waits.append(number)
             seen = []
         unordered.append(dispatch)
@@ -173,7 +176,7 @@ def unnoticed(described: list[str], kernels: list[dict]) -> list[str]:
     errors = []
     for number, line in enumerate(described):
         kernel, flags, *bindings = line.split()
-        without = [*described[:number], " ".join([kernel, "0", *bindings]), *described[number + 1 :]]
+        without = [*described[:number], " ".join([kernel, str(int(flags) & ~BARRIER), *bindings]), *described[number + 1 :]]
         if int(flags) & BARRIER and not only_bound_together(without, kernels)[1]:
             errors.append(f"{kernels[int(kernel)]['name']} waits for nothing")
     return errors
@@ -192,7 +195,10 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
     reference = oracle.reference(path, 0, values)
     with tempfile.TemporaryDirectory(prefix="nncc-gpu-") as scratch:
         folder = Path(scratch)
-        flags = placement(compiler, path, options.place, folder, entry.get("dims"), binds)
+        flags = placement(compiler, path, options.place, folder, entry.get("dims"), binds) + [f"--gpu-float={options.gpu_float}"]
+        if options.max_dispatch_us is not None:
+            flags.append(f"--max-dispatch-us={options.max_dispatch_us}")
+        words = ["1", "basic"] if options.basic else ["1"]
         compiled = compiler.compile(path, folder, "--name=first", "--device=mali", *flags, dims=entry.get("dims"), binds=binds)
         kernels = compiled.manifest["kernels"]
         on_cpu = [kernel for kernel in kernels if kernel["device"] == "cpu0"]
@@ -213,7 +219,7 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
         for width in options.width or [None]:
             start = time.monotonic()
             variables = environment(width, options.validate, folder if options.incoherent else None)
-            said = run(built, ["1", *(f"wait={number}" for number in waits), where], variables, options.timeout)
+            said = run(built, [*words, *(f"wait={number}" for number in waits), where], variables, options.timeout)
             seconds = time.monotonic() - start
             if options.validate and (messages := complaints(said)):
                 print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")
@@ -225,17 +231,19 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
                 good = False
             for number, port in enumerate(compiled.manifest["outputs"]):
                 got, expected = programs.read_port(where / f"output{number}", port), reference[port["name"]]
-                wrong = compare.invalid_reference(expected) or compare.difference(got, expected)
+                difference = compare.difference if options.gpu_float == "f32" else compare.difference_of_halves
+                wrong = compare.invalid_reference(expected) or difference(got, expected)
                 good &= wrong is None
                 verdict = f"FAIL {wrong}" if wrong else f"ok   {compare.summary(got, expected)}"
                 print(f"{name} on the GPU, {options.place}, width {width or 'default'}, {seconds:.1f} s, output '{port['name']}': {verdict}")
     counts = compiled.manifest.get("gpu_program", {})
     refused = [kernel for kernel in on_cpu if kernel["placed"] != "as asked for"]
     print(f"{name}: {len(kernels) - len(on_cpu)} of {len(kernels)} kernels on the GPU, compiled in {compiled.seconds:.1f} s; "
+          f"arena {compiled.manifest['arena']['bytes']}, weights {compiled.manifest['weights']['bytes']} bytes; "
           f"{', '.join(f'{count} {what}' for what, count in counts.items())}")
     for kernel in refused:
         print(f"{name}: {kernel['name']} on the CPU: {kernel['placed']}")
-    if options.place == "gpu":
+    if options.place == "gpu" and options.gpu_float == "f32" and options.max_dispatch_us is None:
         good &= compare_counts(name, counts, options.update)
     return good and len(refused) <= options.refused
 
@@ -246,6 +254,9 @@ def main():
     parser.add_argument("--place", choices=["gpu", "auto", "alternating"], default="gpu")
     parser.add_argument("--width", type=int, action="append", help="LP_NATIVE_VECTOR_WIDTH; may be repeated")
     parser.add_argument("--validate", action="store_true", help="under the validation layer")
+    parser.add_argument("--gpu-float", choices=["f32", "f16"], default="f32", help="how floats lie in memory")
+    parser.add_argument("--max-dispatch-us", type=int, help="cuts kernels that may take longer")
+    parser.add_argument("--basic", action="store_true", help="without optional features of the GPU")
     parser.add_argument("--incoherent", action="store_true", help="with memory of which CPU and GPU have a copy each")
     parser.add_argument("--update", action="store_true", help=f"write {EXPECTED.name}")
     parser.add_argument("--refused", type=int, default=0, help="so many kernels may run on the CPU since the GPU has no code for them")

@@ -26,16 +26,16 @@ GROUPS = {"all": FAMILIES, "nodes": [NODES + family for family in families.FAMIL
 class GpuRunner(random_geometry.Runner):
     """Runs cases on lavapipe; counts kernels, and the reasons of those that the GPU has no code for."""
 
-    def __init__(self, program: nncc.Nncc, keep: Path | None, timeout: float):
+    def __init__(self, program: nncc.Nncc, keep: Path | None, timeout: float, words: list[str]):
         super().__init__(program, keep)
-        self.timeout = timeout
+        self.timeout, self.words = timeout, words  # of the C program, in front of folders
         self.kernels, self.on_gpu = 0, 0
         self.refusals: collections.Counter[str] = collections.Counter()
 
     def execute(self, path: Path, folder: Path, values: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
         manifest = self.program.compile(path, folder, "--name=first", "--place=gpu").manifest
         built, where = gpu_models.build(self.program, folder, manifest, values)
-        gpu_models.run(built, ["1", "once", where], gpu_models.environment(None, False), self.timeout)
+        gpu_models.run(built, [*self.words, "once", where], gpu_models.environment(None, False), self.timeout)
         for kernel in manifest["kernels"]:
             self.kernels += 1
             self.on_gpu += kernel["device"] != "cpu0"
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--cases", type=int, default=10, help="ops of each family")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first op; the others count up")
     parser.add_argument("--device", default="mali", help="what code is made for")
+    parser.add_argument("--basic", action="store_true", help="without optional features of the GPU")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
     parser.add_argument("--least-on-gpu", type=float, default=0, metavar="SHARE", help="of all kernels")
     parser.add_argument("--timeout", type=float, default=300)
@@ -67,7 +68,8 @@ def main():
     options = parser.parse_args()
     gpu_models.require_driver()
     wrong = total = 0
-    runner = GpuRunner(nncc.Nncc(options.nncc, flags=[f"--device={options.device}"]), options.keep, options.timeout)
+    runner = GpuRunner(nncc.Nncc(options.nncc, flags=[f"--device={options.device}"]), options.keep, options.timeout,
+                       ["1", "basic"] if options.basic else ["1"])
     for family in [family for name in options.family.split(",") for family in GROUPS.get(name, [name])]:
         kernels, on_gpu = runner.kernels, runner.on_gpu
         cases, per_model = make_cases(family, range(options.seed, options.seed + options.cases))

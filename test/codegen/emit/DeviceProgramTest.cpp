@@ -23,7 +23,7 @@ struct Model {
     plan.outputs.push_back({"y", "y", f32, {16}});
     GpuFunction function;
     function.name = "f";
-    function.words = {1, 2, 3};
+    function.variants = {{/*features=*/0, {1, 2, 3}}};
     function.grid = {5, 1, 1};
     function.bindings = {{{0}, {}, false}, {{1}, {}, true}};
     code.functions.push_back(function);
@@ -164,6 +164,52 @@ TEST(DeviceProgram, BindsSeveralOperandsByOneRange) {
   ASSERT_EQ(program.uploads.size(), 2u);
   EXPECT_EQ(program.uploads[0].bytes, 1000u);
   EXPECT_EQ(program.uploads[1].byte_offset, 1024u);
+}
+
+TEST(DeviceProgram, CutsWhatTakesLong) {
+  Model model;
+  model.code.functions[0].grid = {7, 1, 1};
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::arena(0), Model::arena(64, true));
+  model.add(Model::arena(64), Model::output());
+  model.plan.kernels[1].macs = 4'000'000; // 5,000 us on the slowest GPU
+  auto parts = [&](int64_t mostUs) {
+    std::string text;
+    DeviceProgram program = makeDeviceProgram(model.plan, model.code, mostUs);
+    for (const nncc_device_dispatch &dispatch : program.dispatches)
+      text += std::to_string(dispatch.first_group) + "+" + std::to_string(dispatch.groups[0]) +
+              (dispatch.flags & NNCC_DISPATCH_PART_X ? "x" : "") +
+              (dispatch.flags & NNCC_DISPATCH_BARRIER ? "B " : " ");
+    return text + std::to_string(program.segments.size());
+  };
+  EXPECT_EQ(parts(0), "0+7 0+7B 0+7B 1");
+  EXPECT_EQ(parts(2500), "0+7 0+3B 3+3x 6+1x 0+7B 1");
+  // More than eight times as long is a segment of its own.
+  EXPECT_EQ(parts(600), "0+7 0+1 1+1x 2+1x 3+1x 4+1x 5+1x 6+1x 0+7 3");
+}
+
+TEST(DeviceProgram, CutsRowsOfWorkgroups) {
+  Model model;
+  model.code.functions[0].grid = {32768, 3, 1};
+  model.add(Model::input(), Model::output());
+  model.plan.kernels[0].macs = 4'000'000'000;
+  DeviceProgram program = makeDeviceProgram(model.plan, model.code, 2'500'000);
+  ASSERT_EQ(program.dispatches.size(), 3u);
+  EXPECT_EQ(program.dispatches[2].first_group, 2u);
+  EXPECT_EQ(program.dispatches[2].flags, NNCC_DISPATCH_PART_Y);
+  EXPECT_EQ(program.dispatches[2].groups[0], 32768u);
+  EXPECT_EQ(program.dispatches[2].groups[1], 1u);
+}
+
+TEST(DeviceProgram, HasTheBestVariantFirst) {
+  Model model;
+  model.code.functions[0].variants = {{NNCC_GPU_STORAGE16, {1, 2}}, {/*features=*/0, {3, 4, 5}}};
+  model.add(Model::input(), Model::output());
+  DeviceProgram program = model.make();
+  EXPECT_EQ(program.features, NNCC_GPU_STORAGE16);
+  EXPECT_EQ(program.functions[0].num_variants, 2u);
+  EXPECT_EQ(program.variants[1].first_word, 2u);
+  EXPECT_EQ(program.variants[1].num_words, 3u);
 }
 
 TEST(DeviceProgram, LeavesOutFunctionsThatNoKernelHas) {

@@ -103,14 +103,30 @@ func.func private @filter_of_run_time(%x: memref<1x5x1x3xf32>, %w: memref<2x3x1x
   return
 }
 
-// Weights of halves are packed for the CPU: no tile reads them.
-// CHECK-SAME:    nn.refused = "no tile reads its weights as they are packed for the CPU"
+// Halves are widened when they are loaded, and rounded when they are stored.
+// CHECK-SAME:    %{{.*}}: memref<6x8xf16>, %{{.*}}: memref<192xf16>, %{{.*}}: memref<6x20xf16>
 // CHECK-NOT:     nn.kernel
+// CHECK:         arith.extf %{{.*}} : vector<4xf16> to vector<4xf32>
+// CHECK:         vector.fma %{{.*}} : vector<4xf32>
+// CHECK:         arith.truncf %{{.*}} : vector<4xf32> to vector<4xf16>
+// CHECK-LABEL: func.func private @brains
 func.func private @halves(%x: memref<6x8xf16>, %w: memref<384xi8>, %y: memref<6x20xf16>) {
   nn.kernel "k" ins(%x, %w : memref<6x8xf16>, memref<384xi8>) outs(%y : memref<6x20xf16>) {
   ^bb0(%0: tensor<6x8xf16>, %1: tensor<8x20xf16>):
     %r = nn.matmul %0, %1 : tensor<6x8xf16>, tensor<8x20xf16> -> tensor<6x20xf16>
     nn.yield %r : tensor<6x20xf16>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [384, 1, 20, 8, 8, 8, 1]>]}
+  return
+}
+
+// Weights of bf16 are packed for the CPU: no tile reads them.
+// CHECK-SAME:    nn.refused = "no tile reads its weights as they are packed for the CPU"
+// CHECK-NOT:     nn.kernel
+func.func private @brains(%x: memref<6x8xbf16>, %w: memref<384xi8>, %y: memref<6x20xbf16>) {
+  nn.kernel "k" ins(%x, %w : memref<6x8xbf16>, memref<384xi8>) outs(%y : memref<6x20xbf16>) {
+  ^bb0(%0: tensor<6x8xbf16>, %1: tensor<8x20xbf16>):
+    %r = nn.matmul %0, %1 : tensor<6x8xbf16>, tensor<8x20xbf16> -> tensor<6x20xbf16>
+    nn.yield %r : tensor<6x20xbf16>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [384, 1, 20, 8, 8, 8, 1]>]}
   return
 }

@@ -1,0 +1,146 @@
+// Stores f32 tensors as f16; see Passes.td.
+#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/ConstantData.h"
+#include "dialects/nn/NN.h"
+#include "dialects/nn/UnaryKind.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "passes/Passes.h"
+#include "passes/check/Stage.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_HALVEFLOATS
+#include "passes/Passes.h.inc"
+
+namespace {
+
+bool isWide(Type type) { return getElementTypeOrSelf(type).isF32(); }
+
+/// False where a number of a constant is out of the range of f16, or all of them are so small that f16 has few digits
+/// of them, or none: an epsilon is not to become 0.
+bool fitsHalf(nn::ConstantReader reader) {
+  constexpr double kLargest = 65504, kSmallestNormal = 0x1p-14;
+  double largest = 0;
+  for (int64_t i = 0, count = reader.isSplat() ? 1 : reader.size(); i < count; ++i) {
+    double magnitude = std::fabs(reader.getFloat(i));
+    if (std::isfinite(magnitude))
+      largest = std::max(largest, magnitude);
+  }
+  return largest == 0 || (largest >= kSmallestNormal && largest <= kLargest);
+}
+
+/// A square has twice the exponent: of numbers below 0.008 it is too small for f16, of those above 255 too large.
+bool isSquare(Operation *op) {
+  if (auto binary = dyn_cast<nn::BinaryOp>(op))
+    return binary.getKind() == nn::BinaryKind::pow ||
+           (binary.getKind() == nn::BinaryKind::mul && binary.getLhs() == binary.getRhs());
+  auto reduce = dyn_cast<nn::ReduceOp>(op);
+  return reduce && reduce.getKind() == nn::ReduceKind::sum_square;
+}
+
+/// Whether results of an op on squares have the range of other tensors again.
+bool takesRoot(Operation *op) {
+  auto unary = dyn_cast<nn::UnaryOp>(op);
+  return unary && (unary.getKind() == nn::UnaryKind::sqrt || unary.getKind() == nn::UnaryKind::rsqrt ||
+                   unary.getKind() == nn::UnaryKind::log);
+}
+
+/// The tensors of a function in both types.
+class Halver {
+public:
+  explicit Halver(MLIRContext *context) : builder(context) {}
+
+  void run(func::FuncOp function) {
+    for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
+      if (!isa<nn::ConstantOp>(op))
+        convert(&op);
+  }
+
+private:
+  void convert(Operation *op) {
+    bool stays = op->hasTrait<OpTrait::IsTerminator>() || op->getNumRegions() > 0 || !computesFloats(op) ||
+                 llvm::any_of(op->getOperands(), hasOtherRange);
+    if (isSquare(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return squares.contains(operand); })) {
+      stays = true;
+      if (!takesRoot(op))
+        squares.insert_range(op->getResults());
+    }
+    if (!stays && succeeded(tryHalf(op)))
+      return;
+    for (OpOperand &operand : op->getOpOperands())
+      if (Value wide = wideOf.lookup(operand.get()))
+        operand.set(wide);
+      else if (halved.contains(operand.get()))
+        operand.set(cast(operand.get(), builder.getF32Type(), wideOf));
+  }
+
+  static bool computesFloats(Operation *op) {
+    return llvm::any_of(op->getOperandTypes(), isWide) || llvm::any_of(op->getResultTypes(), isWide) ||
+           llvm::any_of(op->getOperandTypes(), [](Type type) { return getElementTypeOrSelf(type).isF16(); });
+  }
+
+  static bool hasOtherRange(Value value) {
+    std::optional<nn::ConstantReader> reader = nn::ConstantReader::get(value);
+    return reader && reader->getElementType().isF32() && !fitsHalf(*reader);
+  }
+
+  /// Gives an op operands and results of f16, if it is still one then.
+  LogicalResult tryHalf(Operation *op) {
+    // A cast from or to f32 stays what it is to the other type.
+    SmallVector<Value> operands = llvm::to_vector(op->getOperands());
+    SmallVector<Type> types = llvm::to_vector(op->getResultTypes());
+    for (OpOperand &operand : op->getOpOperands())
+      if (isWide(operand.get().getType()))
+        operand.set(halfOf(operand.get()));
+    for (Value result : op->getResults())
+      if (isWide(result.getType()))
+        result.setType(halfType(result.getType()));
+    ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
+    if (succeeded(verify(op))) {
+      for (auto [result, type] : llvm::zip(op->getResults(), types))
+        if (result.getType() != type)
+          halved.insert(result);
+      return success();
+    }
+    op->setOperands(operands);
+    for (auto [result, type] : llvm::zip(op->getResults(), types))
+      result.setType(type);
+    return failure();
+  }
+
+  Type halfType(Type type) { return mlir::cast<RankedTensorType>(type).clone(builder.getF16Type()); }
+
+  Value halfOf(Value wide) {
+    if (Value known = halves.lookup(wide))
+      return known;
+    return cast(wide, builder.getF16Type(), halves);
+  }
+
+  /// The tensor in another type, once for all users.
+  Value cast(Value value, Type element, DenseMap<Value, Value> &known) {
+    builder.setInsertionPointAfterValue(value);
+    Type type = mlir::cast<RankedTensorType>(value.getType()).clone(element);
+    return known[value] = nn::CastOp::create(builder, value.getLoc(), type, value);
+  }
+
+  OpBuilder builder;
+  DenseSet<Value> squares;       ///< and what is made of them, up to the root
+  DenseSet<Value> halved;        ///< results that were f32
+  DenseMap<Value, Value> halves; ///< of f32 tensors
+  DenseMap<Value, Value> wideOf; ///< of those in `halved`
+};
+
+struct HalveFloats : impl::HalveFloatsBase<HalveFloats> {
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N1"})))
+      return signalPassFailure();
+    if (getOperation().getBody().hasOneBlock())
+      Halver(&getContext()).run(getOperation());
+  }
+};
+} // namespace
+} // namespace nncc

@@ -1,0 +1,48 @@
+// RUN: nncc-opt %s --nncc-halve-floats | FileCheck %s
+
+// Casts stand at the edges alone; each tensor has one.
+// CHECK-LABEL: @between_edges
+// CHECK-DAG:   %[[X:.*]] = nn.cast %arg0 : tensor<2x3xf32> -> tensor<2x3xf16>
+// CHECK-DAG:   %[[W:.*]] = nn.cast %{{.*}} : tensor<3x5xf32> -> tensor<3x5xf16>
+// CHECK:       %[[Y:.*]] = nn.matmul %[[X]], %[[W]] : tensor<2x3xf16>, tensor<3x5xf16> -> tensor<2x5xf16>
+// CHECK:       %[[Z:.*]] = nn.unary{{ +}}relu %[[Y]] : tensor<2x5xf16> -> tensor<2x5xf16>
+// CHECK:       %[[R:.*]] = nn.cast %[[Z]] : tensor<2x5xf16> -> tensor<2x5xf32>
+// CHECK:       return %[[R]], %[[R]]
+func.func @between_edges(%x: tensor<2x3xf32>) -> (tensor<2x5xf32>, tensor<2x5xf32>) {
+  %w = nn.constant dense<0.5> : tensor<3x5xf32>
+  %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+  %1 = nn.unary relu %0 : tensor<2x5xf32> -> tensor<2x5xf32>
+  return %1, %1 : tensor<2x5xf32>, tensor<2x5xf32>
+}
+
+// A length: squares of small numbers would be 0.
+// CHECK-LABEL: @squares
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf16>
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<4xf32>
+// CHECK:       nn.reduce{{ +}}sum {{.*}} -> tensor<1xf32>
+// CHECK:       nn.unary{{ +}}sqrt {{.*}} -> tensor<1xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<1xf16>
+func.func @squares(%x: tensor<4xf32>) -> tensor<1xf32> {
+  %0 = nn.unary neg %x : tensor<4xf32> -> tensor<4xf32>
+  %1 = nn.binary mul %0, %0 : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>
+  %2 = nn.reduce sum %1 axes [0] : tensor<4xf32> -> tensor<1xf32>
+  %3 = nn.unary sqrt %2 : tensor<1xf32> -> tensor<1xf32>
+  %4 = nn.unary neg %3 : tensor<1xf32> -> tensor<1xf32>
+  return %4 : tensor<1xf32>
+}
+
+// An epsilon is no f16, nor is what an infinity would become.
+// CHECK-LABEL: @other_range
+// CHECK:       nn.unary{{ +}}sqrt {{.*}} -> tensor<4xf16>
+// CHECK:       nn.binary{{ +}}add {{.*}} tensor<4xf32>
+// CHECK:       nn.binary{{ +}}max {{.*}} tensor<4xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf16>
+func.func @other_range(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %epsilon = nn.constant dense<1.0e-12> : tensor<1xf32>
+  %large = nn.constant dense<1.0e+6> : tensor<1xf32>
+  %0 = nn.unary sqrt %x : tensor<4xf32> -> tensor<4xf32>
+  %1 = nn.binary add %0, %epsilon : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  %2 = nn.binary max %1, %large : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  %3 = nn.unary neg %2 : tensor<4xf32> -> tensor<4xf32>
+  return %3 : tensor<4xf32>
+}
