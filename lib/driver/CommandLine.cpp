@@ -480,6 +480,13 @@ void ProgressBar::operator()(uint64_t done) {
   wasPrinted = true;
 }
 
+/// A crash while another one is reported, which needs memory, ends with the same status. To be called before LLVM
+/// handles signals: while it does, what was there before it is in force.
+static void handleCrashesOfReports() {
+  for (int number : {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE})
+    std::signal(number, [](int) { ::_exit(kInternalErrorStatus); });
+}
+
 /// A crash ends with the status of an internal error, after the stack was printed.
 static void handleCrashes() {
   sys::AddSignalHandler([](void *) { ::_exit(kInternalErrorStatus); }, nullptr);
@@ -544,6 +551,7 @@ int runCommandLine(int argc, char **argv) {
   setBugReportMsg(
       "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
       "command and these lines\n");
+  handleCrashesOfReports();
   InitLLVM init(argc, argv);
   handleCrashes();
   StringRef first = argc > 1 ? StringRef(argv[1]) : "--help", second = argc > 2 ? StringRef(argv[2]) : "";
