@@ -290,18 +290,20 @@ private:
     give.writeTo(program.ranges);
     segment.num_give = program.ranges.size() - segment.first_range;
     for (nncc_device_range &range : MutableArrayRef(program.ranges).drop_front(segment.first_range))
-      if (range.memory == NNCC_DEVICE_OUTPUT && !isRead(range.index))
+      if (range.memory == NNCC_DEVICE_OUTPUT && !isOfOthers(range.index))
         range.memory = NNCC_DEVICE_FRESH_OUTPUT;
     take.writeTo(program.ranges);
     segment.num_take = program.ranges.size() - segment.first_range - segment.num_give;
     program.segments.push_back(segment);
   }
 
-  /// Whether any kernel reads an output of the model.
-  bool isRead(unsigned output) const {
+  /// Whether any kernel reads an output of the model, or the CPU writes a part of it: what the device writes may have
+  /// gaps, and is taken back with them.
+  bool isOfOthers(unsigned output) const {
     return llvm::any_of(plan.kernels, [&](const KernelPlan &kernel) {
       return llvm::any_of(kernel.operands, [&](const OperandPlan &operand) {
-        return operand.memory == Memory::Output && operand.index == output && !operand.isOutput;
+        return operand.memory == Memory::Output && operand.index == output &&
+               (!operand.isOutput || !isOnDevice(kernel));
       });
     });
   }

@@ -253,7 +253,7 @@ extern "C" {
 #define NNCC_DEVICE_CONSTANTS 1
 #define NNCC_DEVICE_INPUT 2
 #define NNCC_DEVICE_OUTPUT 3
-/* In `give`: an output that no kernel reads. It is handed over, but its contents
+/* In `give`: an output that no kernel reads, and no CPU kernel writes. It is handed over, but its contents
  * need not be copied. */
 #define NNCC_DEVICE_FRESH_OUTPUT 4
 

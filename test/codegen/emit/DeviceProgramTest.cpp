@@ -141,6 +141,13 @@ TEST(DeviceProgram, HandsOverTheContentsOfAnOutputThatIsRead) {
   EXPECT_EQ(Model::given(model.make(), 0), "I0+64 O0+64 ");
 }
 
+TEST(DeviceProgram, HandsOverTheContentsOfAnOutputThatTheCpuWritesToo) {
+  Model model;
+  model.add(Model::input(), Model::output(), /*onGpu=*/false);
+  model.add(Model::input(), Model::output());
+  EXPECT_EQ(Model::given(model.make(), 0), "I0+64 O0+64 ");
+}
+
 TEST(DeviceProgram, BindsSeveralOperandsByOneRange) {
   Model model;
   GpuFunction &function = model.code.functions[0];
