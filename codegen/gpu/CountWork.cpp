@@ -207,7 +207,8 @@ private:
 
   static double widthOf(Type type) {
     Type element = getElementTypeOrSelf(type);
-    if (element.isInteger(1))
+    // Conditions have registers of their own; memory of a workgroup has none, whatever its elements are.
+    if (element.isInteger(1) || isa<MemRefType>(type))
       return 0;
     return element.isIndex() ? 1 : element.getIntOrFloatBitWidth() / 32.0;
   }

@@ -126,6 +126,22 @@ TEST_F(CountWork, CountsLoopsByTheirBounds) {
   EXPECT_EQ(work.stores, threads * 4);
 }
 
+TEST_F(CountWork, HasNoRegistersForMemoryOfAWorkgroup) {
+  double registers = countRegisters(parse(R"(
+gpu.module @m {
+  gpu.func @main(%x: memref<64xf32>) kernel attributes {nn.grid = array<i64: 1, 1>, nn.block = 64 : i64} {
+    %partial = memref.alloc() : memref<64xvector<4xf32>, 3>
+    %tx = gpu.thread_id x
+    %v = memref.load %partial[%tx] : memref<64xvector<4xf32>, 3>
+    %one = vector.extract %v[0] : f32 from vector<4xf32>
+    memref.store %one, %x[%tx] : memref<64xf32>
+    gpu.return
+  }
+}
+)"));
+  EXPECT_LE(registers, 8);
+}
+
 // Of 128 threads, 100 have an element, and 40 behind them none of their own.
 TEST_F(CountWork, FollowsTheNumberOfTheThread) {
   GpuWork work = countWork(parse(R"(
