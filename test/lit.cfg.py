@@ -43,6 +43,12 @@ if os.path.exists(lavapipe) and shutil.which("spirv-as"):
     config.substitutions.append(("%lavapipe", lavapipe))
 if subprocess.run(["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
     config.available_features.add("mount")
+try:
+    for end in os.openpty():
+        os.close(end)
+    config.available_features.add("terminal")
+except OSError:
+    pass  # a change root without /dev/pts
 if os.path.exists(os.path.join(config.nncc_tools_dir, "nncc")):
     config.available_features.add("nncc")
 if config.nncc_sanitize.upper() in ("ON", "TRUE", "1"):

@@ -390,6 +390,7 @@ protected:
     program.num_functions = 3;
     program.num_dispatches = 4;
     program.num_segments = 2;
+    program.segments = segments;
     program.first_dispatch = first;
     onDevice = model;
     onDevice.device_program = &program;
@@ -401,6 +402,7 @@ protected:
   nncc_status run() { return nncc_core_run_device(&onDevice, context(), inputs, outputs); }
 
   const uint32_t first[6] = {0, 0, 2, 3, 3, 4};
+  const nncc_device_segment segments[2] = {{/*first_kernel=*/1, /*num_kernels=*/2, 0, 0, 0, 0}, {4, 1, 0, 0, 0, 0}};
   const char weights[4] = {};
   nncc_device_program program = {};
   nncc_model_desc onDevice;
