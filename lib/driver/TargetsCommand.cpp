@@ -84,10 +84,10 @@ int listTargets() {
       list.push_back(targetJson(target));
     for (StringRef name : gpuNames())
       gpus.push_back(name);
-    outs() << formatv("{0:2}\n", json::Value(json::Object{{"schema", "nncc-targets"},
-                                                          {"version", 1},
-                                                          {"targets", std::move(list)},
-                                                          {"gpus", std::move(gpus)}}));
+    outs() << formatv(
+        "{0:2}\n",
+        json::Value(json::Object{
+            {"schema", "nncc-targets"}, {"version", 1}, {"targets", std::move(list)}, {"gpus", std::move(gpus)}}));
     return 0;
   }
   const Architecture *last = nullptr;

@@ -114,8 +114,9 @@ TEST(LowerToLLVM, FlushesSubnormalsOnlyWhereAKernelMayAndTheyAreSlow) {
       return
     })mlir";
   std::string ir = compile(text).ir;
-  size_t product = ir.find("@product"), sets = ir.find("call void @llvm.x86.sse.ldmxcsr"), load = ir.find("<4 x float>"),
-         setsBack = ir.rfind("call void @llvm.x86.sse.ldmxcsr"), end = ir.find("ret void");
+  size_t product = ir.find("@product"), sets = ir.find("call void @llvm.x86.sse.ldmxcsr"),
+         load = ir.find("<4 x float>"), setsBack = ir.rfind("call void @llvm.x86.sse.ldmxcsr"),
+         end = ir.find("ret void");
   EXPECT_TRUE(product < sets && sets < load && load < setsBack && setsBack < end && end < ir.find("@other")) << ir;
   EXPECT_EQ(compile(text, "aarch64-linux-gnu").ir.find("flush"), std::string::npos);
 }
