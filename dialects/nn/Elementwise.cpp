@@ -1,6 +1,7 @@
 // Types, folds and values of elementwise ops. The values are those of the code that `passes/lower/ScalarMath.cpp`
 // makes; test/harness/fold_against_code.py compares them bit by bit.
 #include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/ErrorGrowth.h"
 #include "dialects/nn/Evaluate.h"
 #include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
@@ -433,4 +434,38 @@ ElementsAttr CastOp::evaluate(const Evaluation &in) {
       });
     });
   });
+}
+
+ErrorGrowth nncc::nn::errorGrowth(UnaryKind kind) {
+  switch (kind) {
+  case UnaryKind::abs:
+  case UnaryKind::neg:
+  case UnaryKind::relu:
+  case UnaryKind::leaky_relu:
+  case UnaryKind::clip:
+    return ErrorGrowth::relative;
+  case UnaryKind::elu:
+  case UnaryKind::selu:
+  case UnaryKind::celu:
+  case UnaryKind::hard_sigmoid:
+  case UnaryKind::hard_swish:
+  case UnaryKind::softsign:
+    return ErrorGrowth::absolute;
+  case UnaryKind::exp:
+  case UnaryKind::erf:
+  case UnaryKind::tanh:
+  case UnaryKind::sigmoid:
+  case UnaryKind::silu:
+  case UnaryKind::gelu:
+  case UnaryKind::gelu_tanh:
+  case UnaryKind::softplus:
+  case UnaryKind::mish:
+    return ErrorGrowth::drowned;
+  case UnaryKind::sqrt:
+  case UnaryKind::rsqrt:
+  case UnaryKind::reciprocal:
+    return ErrorGrowth::steepAtZero;
+  default:
+    return ErrorGrowth::unbounded;
+  }
 }

@@ -2,6 +2,7 @@
 #include "passes/graph/Precision.h"
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/ErrorGrowth.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/UnaryKind.h"
 #include "llvm/ADT/DenseSet.h"
@@ -33,41 +34,19 @@ struct Error {
 };
 
 Error onUnary(UnaryOp op, bool isRelative) {
-  switch (op.getKind()) {
-  case UnaryKind::abs:
-  case UnaryKind::neg:
-  case UnaryKind::relu:
-  case UnaryKind::leaky_relu:
-  case UnaryKind::clip:
+  switch (errorGrowth(op.getKind())) {
+  case ErrorGrowth::relative:
     return {Effect::handsOn, isRelative};
-  case UnaryKind::elu:
-  case UnaryKind::selu:
-  case UnaryKind::celu:
-  case UnaryKind::hard_sigmoid:
-  case UnaryKind::hard_swish:
-  case UnaryKind::softsign:
+  case ErrorGrowth::absolute:
     return {Effect::handsOn, false};
-  // They end, or are steep, at zero.
-  case UnaryKind::sqrt:
-  case UnaryKind::rsqrt:
-  case UnaryKind::reciprocal:
-    return {isRelative ? Effect::handsOn : Effect::shows, isRelative};
-  // Polynomials of our own, within some units in the last place.
-  case UnaryKind::exp:
-  case UnaryKind::erf:
-  case UnaryKind::tanh:
-  case UnaryKind::sigmoid:
-  case UnaryKind::silu:
-  case UnaryKind::gelu:
-  case UnaryKind::gelu_tanh:
-  case UnaryKind::softplus:
-  case UnaryKind::mish:
+  case ErrorGrowth::drowned:
     return {Effect::drowns, false};
-  // Steps; functions that end or are steep somewhere; waves, where a unit in the last place of a large argument is a
-  // large angle.
-  default:
+  case ErrorGrowth::steepAtZero:
+    return {isRelative ? Effect::handsOn : Effect::shows, isRelative};
+  case ErrorGrowth::unbounded:
     return {Effect::shows, false};
   }
+  llvm_unreachable("no other growth");
 }
 
 Error onBinary(BinaryOp op, bool isFirst, bool isRelative) {

@@ -2,7 +2,7 @@
 // of them where a regularizer has shrunk channels that nothing needs. Beside the other terms of a sum they are nothing.
 #include "passes/lower/Subnormals.h"
 #include "dialects/nn/BinaryKind.h"
-#include "dialects/nn/UnaryKind.h"
+#include "dialects/nn/ErrorGrowth.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -19,31 +19,16 @@ static bool isNormalNumber(Value value) {
 
 /// True when an operand that is 0 instead of subnormal changes the result by a number of that size.
 static bool isSteady(UnaryOp op) {
-  switch (op.getKind()) {
-  case UnaryKind::abs:
-  case UnaryKind::neg:
-  case UnaryKind::relu:
-  case UnaryKind::leaky_relu:
-  case UnaryKind::clip:
-  case UnaryKind::elu:
-  case UnaryKind::selu:
-  case UnaryKind::celu:
-  case UnaryKind::hard_sigmoid:
-  case UnaryKind::hard_swish:
-  case UnaryKind::softsign:
-  case UnaryKind::exp:
-  case UnaryKind::erf:
-  case UnaryKind::tanh:
-  case UnaryKind::sigmoid:
-  case UnaryKind::silu:
-  case UnaryKind::gelu:
-  case UnaryKind::gelu_tanh:
-  case UnaryKind::softplus:
-  case UnaryKind::mish:
+  switch (errorGrowth(op.getKind())) {
+  case ErrorGrowth::relative:
+  case ErrorGrowth::absolute:
+  case ErrorGrowth::drowned:
     return true;
-  default: // steps, and functions that end or are steep at zero
+  case ErrorGrowth::steepAtZero:
+  case ErrorGrowth::unbounded:
     return false;
   }
+  llvm_unreachable("no other growth");
 }
 
 /// As for functions of one element.
