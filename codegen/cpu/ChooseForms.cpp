@@ -6,6 +6,7 @@
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
+#include "passes/check/KernelOptions.h"
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "llvm/ADT/StringExtras.h"
@@ -144,21 +145,11 @@ private:
 
   /// Reads the option that decides for single kernels, each of which has to exist.
   LogicalResult readKernels(llvm::StringMap<StringRef> &asked) {
-    SmallVector<StringRef> names;
-    getOperation().walk([&](nn::KernelOp kernel) { names.push_back(kernel.getName()); });
-    for (StringRef text : kernels) {
-      auto [name, word] = text.rsplit(':');
-      if (!llvm::is_contained(names, name)) {
-        InFlightDiagnostic diagnostic = emitError(getOperation().getLoc())
-                                        << "a form is asked for kernel '" << name << "', but there is none";
-        diagnostic.attachNote() << "the kernels are " << llvm::join(names, ", ");
-        return failure();
-      }
-      if (failed(checkWord(word, {"winograd", "direct"})))
-        return failure();
-      asked.insert_or_assign(name, word);
-    }
-    return success();
+    return readKernelOptions(getOperation(), *kernels, "a form is asked for kernel", ", but there is none",
+                             [&](StringRef name, StringRef word) {
+                               asked.insert_or_assign(name, word);
+                               return checkWord(word, {"winograd", "direct"});
+                             });
   }
 
   /// The best form for a kernel, where it is worth it or asked for.

@@ -3,6 +3,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/check/KernelOptions.h"
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "passes/place/Placed.h"
@@ -68,22 +69,14 @@ private:
 
   /// Reads the option that places single kernels, each of which has to exist.
   LogicalResult readKernels(llvm::StringMap<Choice> &single) {
-    SmallVector<StringRef> names;
-    getOperation().walk([&](nn::KernelOp kernel) { names.push_back(kernel.getName()); });
-    for (StringRef text : kernels) {
-      auto [name, word] = text.rsplit(':');
-      if (!llvm::is_contained(names, name)) {
-        InFlightDiagnostic diagnostic = emitError(getOperation().getLoc())
-                                        << "kernel '" << name << "' is to be placed, but there is none";
-        diagnostic.attachNote() << "the kernels are " << llvm::join(names, ", ");
-        return failure();
-      }
-      auto choice = parse(word);
-      if (!choice)
-        return failure();
-      single.insert_or_assign(name, *choice);
-    }
-    return success();
+    return readKernelOptions(getOperation(), *kernels, "kernel", " is to be placed, but there is none",
+                             [&](StringRef name, StringRef word) {
+                               auto choice = parse(word);
+                               if (!choice)
+                                 return failure();
+                               single.insert_or_assign(name, *choice);
+                               return success();
+                             });
   }
 };
 } // namespace
