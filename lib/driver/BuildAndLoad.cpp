@@ -4,6 +4,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Memory.h"
@@ -148,6 +149,13 @@ std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRConte
                                         const GivenInputs &given, unsigned threads) {
   for (auto &[name, array] : given)
     options.import.inputShapes[name] = array.shape;
+  std::optional<Progress> progress;
+  if (!options.progress)
+    options.progress = std::ref(progress.emplace());
+  scope_exit atEnd([&] {
+    if (progress)
+      options.progress = nullptr;
+  });
   auto compilation = compile(options, context);
   if (failed(compilation))
     return std::nullopt;

@@ -26,7 +26,10 @@ using GivenInputs = std::map<std::string, NpyArray>;
 /// error    printed, nothing is returned
 std::optional<GivenInputs> readGivenInputs(CompileOptions &options);
 
-/// Compiles and loads; kernels run on so many threads. error: reported to `printer`, nothing is returned
+/// Compiles and loads; kernels run on so many threads. How far it is, is told to `options.progress`, or to the
+/// terminal.
+///
+/// error    reported to `printer`, nothing is returned
 std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, DiagnosticPrinter &printer,
                                         const GivenInputs &given, unsigned threads = 1);
 

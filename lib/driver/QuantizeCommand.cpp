@@ -77,6 +77,7 @@ public:
     CompileOptions own = options;
     own.model = *path;
     own.name = "model";
+    own.progress = [](StringRef) {}; // `line` says what goes on
     auto context = makeContext();
     DiagnosticPrinter printer(*context, options.model, sinkFor(*path));
     auto loaded = buildAndLoad(own, *context, printer, {});

@@ -298,12 +298,7 @@ int runModel() {
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
     return 1;
-  std::optional<LoadedModel> loaded;
-  {
-    Progress progress;
-    options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, printer, *given, *threads);
-  }
+  auto loaded = buildAndLoad(*options, *context, printer, *given, *threads);
   if (!loaded)
     return printer.exitStatus();
   const ModelPlan &plan = loaded->plan;

@@ -293,12 +293,7 @@ int validateModel() {
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
     return 1;
-  std::optional<LoadedModel> loaded;
-  {
-    Progress progress;
-    options->progress = std::ref(progress);
-    loaded = buildAndLoad(*options, *context, printer, {}, *threads);
-  }
+  auto loaded = buildAndLoad(*options, *context, printer, {}, *threads);
   if (!loaded)
     return printer.exitStatus();
   const ModelPlan &plan = loaded->plan;
