@@ -1,5 +1,6 @@
 // See ChildProcess.h.
 #include "lib/analyze/ChildProcess.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -77,9 +78,10 @@ Expected<TalkingChild> TalkingChild::start(ArrayRef<std::string> command) {
 TalkingChild::TalkingChild(TalkingChild &&other)
     : process(std::exchange(other.process, -1)), channel(std::exchange(other.channel, -1)) {}
 
-bool TalkingChild::send(const void *from, size_t bytes) {
-  for (auto *next = static_cast<const char *>(from); bytes;) {
-    ssize_t count = ::send(channel, next, bytes, MSG_NOSIGNAL);
+/// Calls until so many bytes have gone through.
+template <typename Byte> static bool transfer(Byte *next, size_t bytes, function_ref<ssize_t(Byte *, size_t)> some) {
+  while (bytes) {
+    ssize_t count = some(next, bytes);
     if (count < 0 && errno == EINTR)
       continue;
     if (count <= 0)
@@ -90,17 +92,14 @@ bool TalkingChild::send(const void *from, size_t bytes) {
   return true;
 }
 
+bool TalkingChild::send(const void *from, size_t bytes) {
+  return transfer<const char>(static_cast<const char *>(from), bytes,
+                              [&](const char *next, size_t left) { return ::send(channel, next, left, MSG_NOSIGNAL); });
+}
+
 bool TalkingChild::receive(void *to, size_t bytes) {
-  for (auto *next = static_cast<char *>(to); bytes;) {
-    ssize_t count = ::read(channel, next, bytes);
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      return false;
-    next += count;
-    bytes -= count;
-  }
-  return true;
+  return transfer<char>(static_cast<char *>(to), bytes,
+                        [&](char *next, size_t left) { return ::read(channel, next, left); });
 }
 
 std::optional<std::string> TalkingChild::receiveLine(size_t most) {
