@@ -122,6 +122,8 @@ nncc_device_range rangeOf(const ModelPlan &plan, const KernelPlan &kernel, const
     cover({NNCC_DEVICE_CONSTANTS, 0}, tablesBegin(plan) + code.tables[table].byteOffset, code.tables[table].bytes);
   NNCC_ASSERT(memory, "a binding binds something");
   span.begin = alignDown(span.begin, NNCC_DEVICE_OFFSET_ALIGN);
+  // Where a GPU has no 16-bit storage, two elements are a word, and so is the last one alone.
+  span.end = alignTo(span.end, sizeof(uint32_t));
   return {memory->first, memory->second, uint64_t(span.begin), uint64_t(span.end - span.begin)};
 }
 
@@ -249,7 +251,7 @@ private:
       double us = 0;
       while (last < plan.kernels.size() && isOnDevice(plan.kernels[last])) {
         us += slowestUs(plan.kernels[last], *functions.lookup(plan.kernels[last].deviceFunction).first);
-        if (mostDispatchUs > 0 && last > first && us > kDispatchesOfSegment * mostDispatchUs)
+        if (mostDispatchUs > 0 && last > first && us > kDispatchesOfSegment * double(mostDispatchUs))
           break;
         ++last;
       }
