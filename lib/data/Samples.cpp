@@ -237,9 +237,6 @@ Expected<Samples> Samples::open(StringRef path, ArrayRef<SamplePort> ports, Samp
 
 Expected<bool> Samples::next(std::vector<std::vector<char>> &values) {
   while (part < parts.size() && sample == parts[part].samples) {
-    for (Column &column : columns)
-      if (Error error = column.stream->finish())
-        return inFile(path, std::move(error));
     columns.clear();
     ++part, sample = 0;
   }
@@ -273,7 +270,11 @@ Expected<bool> Samples::next(std::vector<std::vector<char>> &values) {
     if (column.samples == 1)
       column.whole = bytes;
   }
-  ++sample;
+  // With the last sample, not behind it: nobody has to ask for more than there are.
+  if (++sample == parts[part].samples)
+    for (Column &column : columns)
+      if (Error error = column.stream->finish())
+        return inFile(path, std::move(error));
   return true;
 }
 

@@ -231,6 +231,13 @@ TEST_F(SamplesTest, RefusesDamagedArchives) {
   std::string flipped = good;
   flipped[good.find(npy({4, 2})) + npy({4, 2}).size() - 1] ^= 1;
   EXPECT_NE(firsts(write("set.npz", flipped), {x, y}).find("a checksum does not fit its bytes"), std::string::npos);
+  // Nobody asks for more samples than there are.
+  auto samples = Samples::open((folder + "/set.npz").str(), {x, y});
+  ASSERT_TRUE(bool(samples));
+  std::vector<std::vector<char>> values;
+  for (unsigned i = 1; i < samples->count(); ++i)
+    EXPECT_TRUE(cantFail(samples->next(values)));
+  EXPECT_TRUE(errorToBool(samples->next(values).takeError()));
 }
 
 } // namespace
