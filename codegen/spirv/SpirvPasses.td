@@ -21,16 +21,16 @@ def WidenHalves : Pass<"nncc-widen-halves", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"inWords", "in-words", "bool", /*default=*/"true", "For GPUs without 16-bit storage">];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::spirv::SPIRVDialect",
-                           "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::spirv::SPIRVDialect", "::mlir::vector::VectorDialect"];
 }
 
 def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
   let summary = "Makes each gpu.module a spirv.module for Vulkan 1.1";
   let description = [{
-    Capability Shader alone (and what options say), 32-bit indices, one entry point. Additions, subtractions and multiplications that may not
-    contract are NoContraction: without it drivers reassociate what rounds on purpose. Offsets of operands are push
-    constants.
+    Capability Shader, with `storage16` StorageBuffer16BitAccess, too; 32-bit indices, one entry point. Additions,
+    subtractions and multiplications that may not contract are NoContraction: without it drivers reassociate what rounds
+    on purpose. Offsets of operands are push constants.
 
     Requires G, guarantees modules of the SPIR-V dialect, which `spirv-lower-abi-attrs` completes.
 
