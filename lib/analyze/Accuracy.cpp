@@ -75,6 +75,8 @@ void Accuracy::addLabel(ArrayRef<double> actual, int64_t label) {
 double Accuracy::sqnr() const {
   if (squareError == 0)
     return INFINITY;
+  if (!std::isfinite(squareError))
+    return -INFINITY;
   return 10 * std::log10(squareReference / squareError);
 }
 

@@ -28,7 +28,8 @@ public:
   /// The mean cosine of a sample with its reference. One without length counts 1 where both are, else 0.
   double cosine() const { return sampleCount ? sumCosine / double(sampleCount) : 1; }
   double leastCosine() const { return leastOfCosines; }
-  /// Signal to quantization noise in dB: the squares of the reference over those of the error. Infinite without error.
+  /// Signal to quantization noise in dB: the squares of the reference over those of the error. Infinite without error;
+  /// minus infinity where the error has no bound, or the reference is zero.
   double sqnr() const;
   /// Elements where one of the two is NaN and the other is not.
   uint64_t invalid() const { return invalidCount; }

@@ -34,6 +34,14 @@ TEST(AccuracyTest, IsExactOnEqualsOfAnyKind) {
   EXPECT_EQ(accuracy.leastCosine(), 0);
 }
 
+TEST(AccuracyTest, HasNoRatioToNothingAndOfAnErrorWithoutBound) {
+  Accuracy ofZero, ofNaN;
+  ofZero.add({1, 2}, {0, 0});
+  EXPECT_EQ(ofZero.sqnr(), -INFINITY);
+  ofNaN.add({NAN, 2}, {1, 2});
+  EXPECT_EQ(ofNaN.sqnr(), -INFINITY);
+}
+
 TEST(AccuracyTest, CountsDecisions) {
   Accuracy accuracy(6);
   accuracy.add({0, 1, 2, 3, 4, 9, 7, 0, 0, 0, 0, 0}, {0, 1, 2, 3, 9, 4, 7, 0, 0, 0, 0, 0});

@@ -230,8 +230,9 @@ def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Opt
     samples    how many of them, the first ones; None: all
     target     another one than this machine's runs under qemu
     returns    "samples", "reference", "seconds", and "outputs", for each of them name, type, shape, "max_error", "mean_error",
-               "max_value", "cosine", "least_cosine", "sqnr_db" (None: no difference at all), "worst_sample", "invalid", and "top1" and
-               "top5" (None: it decides nothing)
+               "max_value", "cosine", "least_cosine", "sqnr_db" (None: no difference at all where "max_error" is 0,
+               else an error without bound, or a reference that is zero), "worst_sample", "invalid", and "top1" and "top5" (None: it decides
+               nothing)
     error      CompileError: what is wrong with the model, the data or an option
     """
     recipe = _recipe(model, dims, bind, inputs, output_layouts)
