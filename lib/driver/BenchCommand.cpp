@@ -41,7 +41,7 @@ void printKernels(const ModelPlan &plan, ArrayRef<std::vector<double>> times, do
   for (size_t index : order.choose(plan.kernels.size(), value)) {
     const KernelPlan &kernel = plan.kernels[index];
     double us = std::max(median(index), 1e-3);
-    uint64_t bytes = kernel.bytesRead + kernel.bytesWritten + kernel.weightBytes;
+    uint64_t bytes = kernel.bytesTouched();
     std::string share, speed;
     raw_string_ostream(share) << format("%.1f %%", 100 * us / total);
     // What multiplies is held against the core, everything else against memory.

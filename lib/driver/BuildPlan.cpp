@@ -219,34 +219,34 @@ LogicalResult checkSizes(ModuleOp module, const ModelPlan &plan) {
 ModelPlan buildPlan(ModuleOp module, std::string name) { return PlanBuilder(module, std::move(name)).build(); }
 
 LogicalResult renamePorts(ModuleOp module, const std::map<std::string, std::string> &renames, ModelPlan &plan) {
-  llvm::StringSet<> used;
-  for (auto [kind, ports] : {std::pair("inputs", &plan.inputs), std::pair("outputs", &plan.outputs)}) {
-    std::vector<std::string> names;
-    llvm::StringSet<> taken;
-    for (PortPlan &port : *ports) {
-      if (auto renamed = renames.find(port.name); renamed != renames.end()) {
-        used.insert(port.name);
-        port.name = renamed->second;
-      }
-      if (!renames.empty() && !taken.insert(port.name).second)
-        return emitError(module.getLoc()) << "--rename: two " << kind << " would be called '" << port.name << "'";
-      names.push_back(port.name);
+  std::string names;
+  llvm::StringSet<> known;
+  for (const auto *ports : {&plan.inputs, &plan.outputs})
+    for (const PortPlan &port : *ports) {
+      known.insert(port.name);
+      names += (names.empty() ? "" : ", ") + port.name;
     }
-    for (auto [port, identifier] : llvm::zip(*ports, cIdentifiers(names)))
-      port.identifier = identifier;
-  }
   for (const auto &[old, name] : renames)
-    if (!used.contains(old)) {
-      std::string has;
-      for (const auto *ports : {&plan.inputs, &plan.outputs})
-        for (const PortPlan &port : *ports)
-          has += (has.empty() ? "" : ", ") + port.name;
+    if (!known.contains(old)) {
       InFlightDiagnostic diagnostic = emitError(module.getLoc())
                                       << "--rename " << old << "=" << name << ": the model has no input or output of "
                                       << "this name";
-      diagnostic.attachNote() << "it has " << has;
+      diagnostic.attachNote() << "it has " << names;
       return failure();
     }
+  for (auto [kind, ports] : {std::pair("inputs", &plan.inputs), std::pair("outputs", &plan.outputs)}) {
+    std::vector<std::string> renamed;
+    llvm::StringSet<> taken;
+    for (PortPlan &port : *ports) {
+      if (auto found = renames.find(port.name); found != renames.end())
+        port.name = found->second;
+      if (!renames.empty() && !taken.insert(port.name).second)
+        return emitError(module.getLoc()) << "--rename: two " << kind << " would be called '" << port.name << "'";
+      renamed.push_back(port.name);
+    }
+    for (auto [port, identifier] : llvm::zip(*ports, cIdentifiers(renamed)))
+      port.identifier = identifier;
+  }
   return success();
 }
 

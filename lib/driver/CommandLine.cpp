@@ -18,6 +18,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace llvm;
@@ -251,6 +252,8 @@ Error readDevice(CompileOptions &options, bool runsHere) {
                              " is no time\nnote: 0 cuts nothing");
   if (deviceName.empty() && gpuFloat.getNumOccurrences())
     return createStringError("--gpu-float needs --device\nnote: without a GPU floats are what the model says");
+  if (deviceName.empty() && maxDispatchUs.getNumOccurrences())
+    return createStringError("--max-dispatch-us needs --device\nnote: without a GPU there are no dispatches");
   if (deviceName.empty())
     return places.empty() ? Error::success()
                           : createStringError("--place needs --device\nnote: without a GPU all kernels run on the CPU");
@@ -525,11 +528,16 @@ static bool isHelpFlag(StringRef argument) { return argument == "--help" || argu
 /// Runs a command whose standard output goes to a file, which is there when it is complete and not before.
 static int runIntoFile(const Command &command, std::string path) {
   SmallString<128> temporary;
-  int file = -1, terminal = ::dup(STDOUT_FILENO);
-  std::error_code code = sys::fs::createUniqueFile(path + ".%%%%%%%%.tmp", file, temporary);
-  if (code || terminal < 0)
+  int file = -1;
+  sys::fs::file_status there;
+  bool isDirect = !sys::fs::status(path, there) && !sys::fs::is_regular_file(there); // a pipe or device
+  std::error_code code = isDirect ? sys::fs::openFileForWrite(path, file, sys::fs::CD_OpenExisting)
+                                  : sys::fs::createUniqueFile(path + ".%%%%%%%%.tmp", file, temporary);
+  if (code)
     return reportError("cannot write '" + path + "': " + code.message());
-  sys::RemoveFileOnSignal(temporary);
+  if (!isDirect)
+    sys::RemoveFileOnSignal(temporary);
+  int terminal = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   outs().flush();
   ::dup2(file, STDOUT_FILENO);
   ::close(file);
@@ -539,6 +547,8 @@ static int runIntoFile(const Command &command, std::string path) {
   outs().clear_error();
   ::dup2(terminal, STDOUT_FILENO);
   ::close(terminal);
+  if (isDirect)
+    return code ? reportError("cannot write '" + path + "': " + code.message()) : status;
   if (!code && (status == 0 || status == kNumbersDiffer))
     code = sys::fs::rename(temporary, path);
   if (code || (status != 0 && status != kNumbersDiffer))
@@ -590,7 +600,8 @@ int runCommandLine(int argc, char **argv) {
     return reportParseError(said, *command);
   if (int status = checkOptions(*command))
     return status;
-  if (command->printsReport && !output.empty() && output != "-")
+  bool onlyPrints = command->printsReport || command == &completionCommand;
+  if (onlyPrints && !output.empty() && output != "-")
     return runIntoFile(*command, output);
   return command->run();
 }

@@ -53,7 +53,10 @@ std::optional<std::vector<SamplePort>> inputPorts(StringRef model, StringRef dat
     if (import.binds.count(input.name) || is_contained(others, input.name))
       continue;
     ports.push_back(portOf(input, index, import));
-    isOpen.push_back(!input.hasShape || is_contained(ports.back().shape, -1));
+    auto asked = import.inputShapes.find(input.name); // --shape
+    if (asked != import.inputShapes.end())
+      ports.back().shape = asked->second;
+    isOpen.push_back(asked == import.inputShapes.end() && (!input.hasShape || is_contained(ports.back().shape, -1)));
   }
   auto shapes = sampleShapes(dataSet, ports);
   if (!shapes) {

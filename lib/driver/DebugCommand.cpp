@@ -245,8 +245,6 @@ void printRows(const ModelPlan &plan, ArrayRef<const Row *> rows) {
   table.print(outs(), terminalColumns());
 }
 
-json::Value number(double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); }
-
 json::Value rowsJson(const ModelPlan &plan, ArrayRef<Row> rows) {
   json::Array list;
   for (const Row &row : rows) {
@@ -258,10 +256,10 @@ json::Value rowsJson(const ModelPlan &plan, ArrayRef<Row> rows) {
                         {"compared", row.comparison.has_value()},
                         {"diverges", row.isDiverging}};
     if (const auto &c = row.comparison) {
-      object["max_error"] = number(c->largestError);
+      object["max_error"] = finiteOrNull(c->largestError);
       object["max_value"] = c->largestValue;
       object["worst_element"] = int64_t(c->worst);
-      object["cosine"] = number(c->cosine);
+      object["cosine"] = finiteOrNull(c->cosine);
       object["nan"] = int64_t(c->invalid);
     }
     list.push_back(std::move(object));

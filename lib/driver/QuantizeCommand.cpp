@@ -1,9 +1,11 @@
 // nncc quantize: writes a model whose convolutions and products read 8 bits, by what samples show.
+#include "codegen/emit/OutputFiles.h"
 #include "lib/analyze/TemporaryFolder.h"
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Table.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/quantize/Quantize.h"
 #include "llvm/Support/FileSystem.h"
@@ -200,10 +202,10 @@ void printReport(raw_ostream &os, const QuantizeReport &report) {
 json::Value toJson(const QuantizeReport &report) {
   json::Array outputs, tensors, floats, steps;
   auto text = [](const std::string &name) { return json::fixUTF8(name); };
-  auto number = [](double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); };
   for (const quantize::OutputError &output : report.outputs)
-    outputs.push_back(json::Object{
-        {"name", text(output.name)}, {"cosine", output.cosine()}, {"signal_to_noise_db", number(output.decibels())}});
+    outputs.push_back(json::Object{{"name", text(output.name)},
+                                   {"cosine", output.cosine()},
+                                   {"signal_to_noise_db", finiteOrNull(output.decibels())}});
   for (const quantize::TensorReport &tensor : report.tensors)
     tensors.push_back(
         json::Object{{"name", text(tensor.name)},
@@ -211,7 +213,7 @@ json::Value toJson(const QuantizeReport &report) {
                      {"seen_high", tensor.high},
                      {"scale", tensor.grid.scale},
                      {"zero_point", tensor.grid.zeroPoint},
-                     {"signal_to_noise_db", number(tensor.quality.decibels())},
+                     {"signal_to_noise_db", finiteOrNull(tensor.quality.decibels())},
                      {"saturated_share", tensor.quality.saturatedShare},
                      {"float", tensor.isRaised},
                      {"error_share", tensor.errorShare ? json::Value(*tensor.errorShare) : json::Value(nullptr)}});
@@ -239,17 +241,23 @@ json::Value toJson(const QuantizeReport &report) {
                       {"tensors", std::move(tensors)}};
 }
 
-/// Writes a file, or says why not. Returns an exit status.
-int writeFile(const std::string &path, StringRef contents) {
-  std::error_code code;
-  raw_fd_ostream os(path, code);
-  if (!code) {
+/// A file that is written when all is known. Its folder is tried at once: an unusable one is said before the work.
+Expected<std::unique_ptr<OutputFiles>> openOutput(StringRef path) {
+  sys::fs::file_status there;
+  if (path == "-" || sys::path::filename(path).empty() ||
+      (!sys::fs::status(path, there) && !sys::fs::is_regular_file(there)))
+    return createStringError("'" + path + "' is no file to write\nnote: for example -o quantized.onnx");
+  StringRef folder = sys::path::parent_path(path);
+  if (std::error_code code = sys::fs::access(folder.empty() ? "." : folder, sys::fs::AccessMode::Write))
+    return createStringError("cannot write '" + path + "': " + code.message());
+  return OutputFiles::create(folder);
+}
+
+Error write(OutputFiles &files, StringRef path, StringRef contents) {
+  return files.write(sys::path::filename(path), [&](raw_ostream &os) {
     os << contents;
-    os.close();
-    code = os.error();
-    os.clear_error();
-  }
-  return code ? reportError("cannot write '" + path + "': " + code.message()) : 0;
+    return Error::success();
+  });
 }
 
 int quantizeModel() {
@@ -263,10 +271,16 @@ int quantizeModel() {
         "no file to write is given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
   if (settings.data.empty())
     return reportError("no samples are given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
-  // An unusable folder is said before the work, not after.
-  StringRef place = sys::path::parent_path(settings.output);
-  if (std::error_code code = sys::fs::access(place.empty() ? "." : place, sys::fs::AccessMode::Write))
-    return reportError("cannot write '" + settings.output + "': " + code.message());
+  auto modelFile = openOutput(settings.output);
+  if (!modelFile)
+    return reportError(modelFile.takeError());
+  std::unique_ptr<OutputFiles> reportFile;
+  if (!settings.report.empty()) {
+    auto opened = openOutput(settings.report);
+    if (!opened)
+      return reportError(opened.takeError());
+    reportFile = std::move(*opened);
+  }
   auto folder = TemporaryFolder::create("nncc-quantize");
   if (!folder)
     return reportError(folder.takeError());
@@ -285,11 +299,15 @@ int quantizeModel() {
     return host.exitStatus();
   if (result->model.ByteSizeLong() > (uint64_t)INT32_MAX)
     return reportError("the quantized model has more than 2147483647 bytes, where a protobuf file ends");
-  if (int status = writeFile(settings.output, result->model.SerializeAsString()))
-    return status;
-  if (!settings.report.empty())
-    if (int status = writeFile(settings.report, formatv("{0:2}\n", toJson(result->report)).str()))
-      return status;
+  Error error = write(**modelFile, settings.output, result->model.SerializeAsString());
+  if (!error && reportFile)
+    error = write(*reportFile, settings.report, formatv("{0:2}\n", toJson(result->report)).str());
+  if (!error && reportFile)
+    error = reportFile->commit();
+  if (!error)
+    error = (*modelFile)->commit();
+  if (error)
+    return reportError(std::move(error));
   printReport(outs(), result->report);
   return 0;
 }

@@ -83,11 +83,17 @@ public:
     }
     std::vector<std::string> names;
     std::vector<NpyArray> arrays;
-    for (const json::Value &value : *said->getAsArray()) {
-      auto array = receive(*value.getAsObject());
+    const json::Array *outputsSaid = said->getAsArray();
+    if (!outputsSaid)
+      return gone();
+    for (const json::Value &value : *outputsSaid) {
+      const json::Object *object = value.getAsObject();
+      if (!object || !object->getArray("shape") || !object->getString("name"))
+        return gone();
+      auto array = receive(*object);
       if (!array)
         return array.takeError();
-      names.push_back(value.getAsObject()->getString("name")->str());
+      names.push_back(object->getString("name")->str());
       arrays.push_back(std::move(*array));
     }
     Outputs outputs;

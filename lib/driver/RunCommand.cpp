@@ -4,6 +4,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Elements.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "nncc/pool.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -116,17 +117,14 @@ void printTensor(raw_ostream &os, const char *kind, const PortPlan &port, ArrayR
   os << (facts.count > 4 ? ", ...]\n" : "]\n");
 }
 
-/// A number of JSON, which has neither infinity nor NaN.
-json::Value number(double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); }
-
 json::Value tensorJson(const PortPlan &port, ArrayRef<char> bytes) {
   TensorFacts facts = describeElements(port, bytes);
   json::Array first;
   for (double value : facts.first)
-    first.push_back(number(value));
+    first.push_back(finiteOrNull(value));
   return json::Object{{"name", json::fixUTF8(port.name)}, {"type", typeName(port.elementType)},
-                      {"shape", json::Array(port.shape)}, {"min", number(facts.low)},
-                      {"max", number(facts.high)},        {"mean", number(facts.mean())},
+                      {"shape", json::Array(port.shape)}, {"min", finiteOrNull(facts.low)},
+                      {"max", finiteOrNull(facts.high)},  {"mean", finiteOrNull(facts.mean())},
                       {"nan", int64_t(facts.invalid)},    {"first", std::move(first)}};
 }
 
@@ -228,7 +226,7 @@ int checkOutputs(const ModelPlan &plan, ArrayRef<std::vector<char>> results, jso
     if (settings.asJson) {
       checked.push_back(json::Object{{"name", json::fixUTF8(port.name)},
                                      {"agrees", check->isRight},
-                                     {"max_error", number(check->error)},
+                                     {"max_error", finiteOrNull(check->error)},
                                      {"allowed", check->allowed},
                                      {"worst_element", int64_t(check->worst)}});
       continue;

@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Process.h"
+#include <cmath>
 #include <numeric>
 
 using namespace llvm;
@@ -43,6 +44,10 @@ std::string cut(StringRef name, size_t length) {
 constexpr size_t kShortest = 12;
 
 } // namespace
+
+json::Value finiteOrNull(std::optional<double> value) {
+  return value && std::isfinite(*value) ? json::Value(*value) : json::Value(nullptr);
+}
 
 std::string bytesText(uint64_t bytes) {
   if (bytes < 1024)

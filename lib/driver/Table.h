@@ -3,6 +3,7 @@
 #define NNCC_LIB_DRIVER_TABLE_H
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,9 @@
 #include <vector>
 
 namespace nncc {
+
+/// A number of JSON, which has neither infinity nor NaN: null for them, and for none.
+llvm::json::Value finiteOrNull(std::optional<double> value);
 
 /// `3.75 KiB`, `512 B`
 std::string bytesText(uint64_t bytes);

@@ -6,6 +6,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Reference.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -202,25 +203,20 @@ Error compareSamples(LoadedModel &loaded, Samples &samples, ArrayRef<size_t> por
   return Error::success();
 }
 
-/// A number of JSON, which has no infinity.
-json::Value number(std::optional<double> value) {
-  return value && std::isfinite(*value) ? json::Value(*value) : json::Value(nullptr);
-}
-
 json::Value accuracyJson(const PortPlan &port, const Accuracy &accuracy, bool isOfLabels) {
   json::Object object{{"name", json::fixUTF8(port.name)},
                       {"type", typeName(port.elementType)},
                       {"shape", json::Array(port.shape)},
-                      {"top1", number(accuracy.top1())},
-                      {"top5", number(accuracy.top5())}};
+                      {"top1", finiteOrNull(accuracy.top1())},
+                      {"top5", finiteOrNull(accuracy.top5())}};
   if (isOfLabels)
     return object;
-  object["max_error"] = number(accuracy.maxError());
-  object["mean_error"] = number(accuracy.meanError());
+  object["max_error"] = finiteOrNull(accuracy.maxError());
+  object["mean_error"] = finiteOrNull(accuracy.meanError());
   object["max_value"] = accuracy.largest();
   object["cosine"] = accuracy.cosine();
   object["least_cosine"] = accuracy.leastCosine();
-  object["sqnr_db"] = number(accuracy.sqnr());
+  object["sqnr_db"] = finiteOrNull(accuracy.sqnr());
   object["invalid"] = accuracy.invalid();
   object["worst_sample"] = accuracy.worstSample();
   return object;
@@ -234,8 +230,10 @@ void printAccuracy(raw_ostream &os, const PortPlan &port, const Accuracy &accura
       os << ", in sample " << accuracy.worstSample();
     os << format("\n    mean error     %.3g\n", accuracy.meanError())
        << format("    cosine         %.7f, least %.7f\n", accuracy.cosine(), accuracy.leastCosine());
-    if (std::isinf(accuracy.sqnr()))
+    if (accuracy.maxError() == 0)
       os << "    SQNR           no noise: all elements are equal\n";
+    else if (std::isinf(accuracy.sqnr()))
+      os << "    SQNR           none: the error has no bound, or the reference is zero\n";
     else
       os << format("    SQNR           %.1f dB\n", accuracy.sqnr());
     if (accuracy.invalid())
@@ -304,6 +302,9 @@ int validateModel() {
   auto truth = openTruth(settings, *options, plan, samples->count());
   if (!truth)
     return 1;
+  for (const Bound &bound : settings.bounds)
+    if (truth->labels && bound.measure->name != "top1" && bound.measure->name != "top5")
+      return reportError("--require " + bound.text + ": labels tell top1 and top5 alone");
 
   std::vector<const PortPlan *> compared;
   for (auto [i, port] : enumerate(plan.outputs))
