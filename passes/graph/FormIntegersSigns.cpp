@@ -1,8 +1,7 @@
 // Tensors between contractions of bytes take the sign that the machine multiplies: flipping the sign of each byte while
 // it is multiplied costs more than an instruction for every two.
-#include "dialects/nn/BinaryKind.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/Origin.h"
-#include "dialects/nn/UnaryKind.h"
 #include "passes/graph/FormIntegers.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -54,10 +53,15 @@ public:
     });
     for (Value value : changed)
       change(value);
-    for (Value value : changed)
-      for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
+    for (Value value : changed) {
+      // Operands move where an op gets zero points: a use is known by its number.
+      SmallVector<std::pair<Operation *, unsigned>> uses;
+      for (OpOperand &use : value.getUses())
         if (!isReplaced(use.getOwner()))
-          redirect(use);
+          uses.push_back({use.getOwner(), use.getOperandNumber()});
+      for (auto [op, number] : uses)
+        redirect(op, number);
+    }
     for (Value value : llvm::reverse(changed.getArrayRef()))
       if (value.use_empty())
         value.getDefiningOp()->erase();
@@ -77,10 +81,18 @@ private:
   }
   static bool isClip(Operation *op) {
     auto unary = dyn_cast<UnaryOp>(op);
-    return unary && unary.getKind() == UnaryKind::clip;
+    return unary && unary.getKind() == kind::clip;
   }
 
   bool changeable(Value value) {
+    if (auto known = isChangeable.find(value); known != isChangeable.end())
+      return known->second;
+    bool is = findChangeable(value);
+    isChangeable[value] = is;
+    return is;
+  }
+
+  bool findChangeable(Value value) {
     Operation *op = value.getDefiningOp();
     if (!op || getConstantValue(value))
       return false;
@@ -95,6 +107,8 @@ private:
 
   /// Takes up a value and what it is moved from; operands first.
   void mark(Value value) {
+    if (changed.contains(value))
+      return;
     Operation *op = value.getDefiningOp();
     if (moves(op) || isClip(op))
       for (Value operand : op->getOperands())
@@ -122,7 +136,7 @@ private:
     Location loc = steps.getLoc();
     auto type = typeOf(steps);
     Value wide = CastOp::create(rewriter, loc, type.clone(i32), steps);
-    wide = BinaryOp::create(rewriter, loc, BinaryKind::add, wide, one(loc, i32, type.getRank(), by));
+    wide = BinaryOp::create(rewriter, loc, kind::add, wide, one(loc, i32, type.getRank(), by));
     return CastOp::create(rewriter, loc, type.clone(sign), wide);
   }
 
@@ -161,17 +175,13 @@ private:
   }
 
   /// Lets an op that stays read the changed tensor: contractions by another zero point, others by the old steps.
-  void redirect(OpOperand &use) {
-    Operation *op = use.getOwner();
-    Value value = use.get(), next = news[value];
+  void redirect(Operation *op, unsigned number) {
+    Value next = news[op->getOperand(number)];
     if (kept.contains(op) || next.getDefiningOp() == op)
       return;
     rewriter.setInsertionPoint(op);
-    if (isContraction(op) && use.getOperandNumber() == 0 && shiftZeroPoint(op)) {
-      use.set(next);
-      return;
-    }
-    use.set(moved(next, from, -shift));
+    bool takesNext = isContraction(op) && number == 0 && shiftZeroPoint(op);
+    op->setOperand(number, takesNext ? next : moved(next, from, -shift));
   }
 
   bool shiftZeroPoint(Operation *op) {
@@ -207,6 +217,7 @@ private:
   IRRewriter rewriter;
   Type from, to;
   int64_t shift;
+  llvm::DenseMap<Value, bool> isChangeable; ///< of values that were asked for
   llvm::SetVector<Value> changed;
   DenseMap<Value, Value> news;
   llvm::DenseSet<Operation *> kept; ///< the first op behind a sum of steps that changes their sign

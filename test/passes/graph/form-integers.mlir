@@ -208,3 +208,21 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
     return %5, %3 : tensor<3x2xf32>, tensor<3x2xi8>
   }
 }
+
+// -----
+
+// A product without zero points gets them.
+// CHECK-LABEL: @sign_without_zero_points
+// CHECK: %[[T:.*]] = nn.quantize {{.*}} -> tensor<3x2xui8>
+// CHECK: %[[Z:.*]] = nn.constant dense<128> : tensor<1x1xui8>
+// CHECK: nn.matmul {{.*}} zero_points(%[[Z]], {{.*}}) : tensor<3x2xui8>
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>}} {
+  func.func @sign_without_zero_points(%x: tensor<3x2xf32>) -> tensor<3x2xi32> {
+    %s = nn.constant dense<0.5> : tensor<1x1xf32>
+    %z = nn.constant dense<0> : tensor<1x1xi8>
+    %w = nn.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+    %0 = nn.quantize %x, %s, %z : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xi8>
+    %1 = nn.matmul %0, %w : tensor<3x2xi8>, tensor<2x2xi8> -> tensor<3x2xi32>
+    return %1 : tensor<3x2xi32>
+  }
+}
