@@ -64,9 +64,9 @@ void makeResize(Node &node, const Resize &resize) {
     x = node.toImage(x);
     resultShape = {resultShape[0], resultShape[2], resultShape[3], resultShape[1]};
   }
-  // What lies between pixels of 8 bits is cut off to integers, as in onnxruntime.
+  // What lies between pixels of 8 bits is cut off to integers, as in onnxruntime, which rounds it with antialias.
   Type element = x ? elementOf(x) : Type();
-  if (x && resize.mode == ResizeMode::linear && element.isInteger(8))
+  if (x && resize.mode == ResizeMode::linear && !resize.antialias && element.isInteger(8))
     x = node.cast(x, node.builder.getF32Type());
   if (!x)
     return;
