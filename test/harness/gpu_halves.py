@@ -1,0 +1,67 @@
+"""Tensors of an odd number of f16 on lavapipe, with 16-bit storage and without: there two are a word, and the last is half of one.
+
+    gpu_halves.py
+"""
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+import gpu_models
+import nncc
+import oracle
+import programs
+
+# Name, node, shapes of its inputs.
+CASES = [
+    ("neg", helper.make_node("Neg", ["a"], ["y"]), [[1, 5]]),
+    ("add", helper.make_node("Add", ["a", "b"], ["y"]), [[7, 1], [1, 3]]),
+    ("transpose", helper.make_node("Transpose", ["a"], ["y"], perm=[1, 0]), [[3, 5]]),
+    ("sum", helper.make_node("ReduceSum", ["a"], ["y"], keepdims=0), [[3, 5]]),
+    ("concat", helper.make_node("Concat", ["a", "b"], ["y"], axis=1), [[1, 3], [1, 2]]),
+]
+
+
+def make_model(node: onnx.NodeProto, shapes: list[list[int]]) -> onnx.ModelProto:
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT16, shape) for name, shape in zip("ab", shapes)]
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT16, None)
+    return helper.make_model(helper.make_graph([node], "halves", inputs, [output]), opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def check(compiler: nncc.Nncc, name: str, node: onnx.NodeProto, shapes: list[list[int]], folder: Path) -> bool:
+    path = folder / f"{name}.onnx"
+    onnx.save(make_model(node, shapes), path)
+    values = {key: np.arange(1, np.prod(shape) + 1, dtype=np.float16).reshape(shape) for key, shape in zip("ab", shapes)}
+    manifest = compiler.compile(path, folder / name, "--name=first", "--place=gpu").manifest
+    if any(kernel["device"] == "cpu0" for kernel in manifest["kernels"]):
+        print(f"FAIL {name}: a kernel is on the CPU")
+        return False
+    program, work = gpu_models.build(compiler, folder / name, manifest, values)
+    expected = oracle.run(path, values)["y"]
+    good = True
+    for words in ([], ["basic"]):
+        gpu_models.run(program, ["1", *words, "once", work], gpu_models.environment(None, False), 60)
+        got = programs.read_port(work / "output0", manifest["outputs"][0])
+        right = np.array_equal(got.reshape(expected.shape), expected)
+        print(f"{name} {' '.join(words)}: {'right' if right else f'FAIL: {got.ravel()}, expected {expected.ravel()}'}")
+        good &= right
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    nncc.add_arguments(parser)
+    options = parser.parse_args()
+    gpu_models.require_driver()
+    compiler = nncc.Nncc(options.nncc, flags=["--device=mali"])
+    with tempfile.TemporaryDirectory(prefix="nncc-gpu-halves-") as scratch:
+        results = [check(compiler, *case, Path(scratch)) for case in CASES]
+    sys.exit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()
