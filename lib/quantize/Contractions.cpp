@@ -14,8 +14,6 @@ std::string inputOf(const onnx::NodeProto &node, int index) {
   return index < node.input_size() ? node.input(index) : "";
 }
 
-bool isOnnx(const onnx::NodeProto &node) { return node.domain().empty() || node.domain() == "ai.onnx"; }
-
 /// Reads a bias of one number per channel, times `factor`. returns false where there is another one
 bool readBias(const ModelEditor &editor, const std::string &name, float factor, Contraction &contraction) {
   if (name.empty())
@@ -124,10 +122,7 @@ void foldInto(ModelEditor &editor, Contraction &conv, const ChannelAffine &affin
   std::string biasName = editor.addConstant<float>(conv.weightName + "_folded_bias", {(int64_t)bias.size()}, bias);
   onnx::NodeProto &node = editor.node(conv.node);
   node.set_input(1, weight);
-  if (node.input_size() < 3)
-    node.add_input(biasName);
-  else
-    node.set_input(2, biasName);
+  setInput(node, 2, biasName);
   node.set_output(0, result);
 }
 
@@ -155,7 +150,7 @@ unsigned foldBatchNorms(ModelEditor &editor) {
   unsigned count = 0;
   for (int i = 0; i < editor.graph().node_size(); ++i) {
     const onnx::NodeProto &norm = editor.graph().node(i);
-    if (norm.op_type() != "BatchNormalization" || !norm.input_size())
+    if (norm.op_type() != "BatchNormalization" || !norm.input_size() || !norm.output_size())
       continue;
     std::string between = norm.input(0);
     int maker = editor.producer(between);

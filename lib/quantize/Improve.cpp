@@ -72,7 +72,7 @@ private:
   bool canScale(size_t maker, ArrayRef<size_t> reading) const {
     const Contraction &conv = contractions[maker];
     auto seen = tensors.find(contractions[reading.front()].input);
-    return conv.op == "Conv" && (conv.takesBias || !conv.bias) && seen != tensors.end() &&
+    return conv.op == "Conv" && conv.takesBias && seen != tensors.end() &&
            (int64_t)seen->second.largest.size() == conv.outputChannels() && all_of(reading, [&](size_t reader) {
              return contractions[reader].op == "Conv" &&
                     contractions[reader].weight.dim(1) * contractions[reader].groups == conv.outputChannels();

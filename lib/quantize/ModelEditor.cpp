@@ -153,16 +153,30 @@ void ModelEditor::setOpset(int64_t version) {
 }
 
 const onnx::TensorProto *ModelEditor::constant(const std::string &name) const {
-  if (auto known = initializers.find(name); known != initializers.end())
-    return &proto.graph().initializer(known->second);
-  int maker = producer(name);
-  if (maker < 0)
-    return nullptr;
-  const onnx::NodeProto &node = proto.graph().node(maker);
-  if (node.op_type() == "Identity" && node.input_size() == 1)
-    return constant(node.input(0)); // an order of nodes in which values come first: no circles
-  const onnx::AttributeProto *value = node.op_type() == "Constant" ? attributeOf(node, "value") : nullptr;
-  return value && value->has_t() ? &value->t() : nullptr;
+  const std::string *from = &name;
+  for (int left = proto.graph().node_size(); left >= 0; --left) { // a file may hold circles, which the importer refuses
+    if (auto known = initializers.find(*from); known != initializers.end())
+      return &proto.graph().initializer(known->second);
+    int maker = producer(*from);
+    if (maker < 0)
+      return nullptr;
+    const onnx::NodeProto &node = proto.graph().node(maker);
+    if (node.op_type() == "Identity" && node.input_size() == 1) {
+      from = &node.input(0);
+      continue;
+    }
+    const onnx::AttributeProto *value = node.op_type() == "Constant" ? attributeOf(node, "value") : nullptr;
+    return value && value->has_t() ? &value->t() : nullptr;
+  }
+  return nullptr;
+}
+
+bool isOnnx(const onnx::NodeProto &node) { return node.domain().empty() || node.domain() == "ai.onnx"; }
+
+void setInput(onnx::NodeProto &node, int index, const std::string &name) {
+  while (node.input_size() <= index)
+    node.add_input("");
+  node.set_input(index, name);
 }
 
 std::optional<FloatTensor> ModelEditor::floats(const std::string &name) const {

@@ -36,6 +36,10 @@ float floatAttribute(const onnx::NodeProto &node, llvm::StringRef name, float ot
 void removeAttribute(onnx::NodeProto &node, llvm::StringRef name);
 onnx::NodeProto makeNode(llvm::StringRef op, llvm::StringRef name, llvm::ArrayRef<std::string> inputs,
                          llvm::StringRef output);
+/// Whether the node's operator is one of ONNX itself.
+bool isOnnx(const onnx::NodeProto &node);
+/// Those in front of it that are missing are left out: their names are empty.
+void setInput(onnx::NodeProto &node, int index, const std::string &name);
 void addAttribute(onnx::NodeProto &node, llvm::StringRef name, int64_t value);
 void addAttribute(onnx::NodeProto &node, llvm::StringRef name, llvm::StringRef value);
 

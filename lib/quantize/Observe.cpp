@@ -62,12 +62,12 @@ bool addSample(TensorStatistics &statistics, ArrayRef<float> values, ArrayRef<in
 }
 
 /// The first element of a sample that is no number, and where.
-std::string findNoNumber(ArrayRef<Port> inputs, ArrayRef<std::vector<char>> sample) {
-  for (auto [port, bytes] : zip(inputs, sample))
+std::string findNoNumber(StringRef kind, ArrayRef<Port> ports, ArrayRef<std::vector<char>> sample) {
+  for (auto [port, bytes] : zip(ports, sample))
     if (port.isFloat())
       for (auto [i, value] : enumerate(asFloats(bytes)))
         if (!std::isfinite(value))
-          return "input '" + port.sample.name + "': element " + std::to_string(i) + " is " +
+          return kind.str() + " '" + port.sample.name + "': element " + std::to_string(i) + " is " +
                  (std::isnan(value) ? "NaN"
                   : value > 0       ? "inf"
                                     : "-inf");
@@ -140,7 +140,7 @@ public:
 private:
   bool runSample(ArrayRef<std::vector<char>> sample, size_t number) {
     std::string where = "sample " + std::to_string(number) + " of the data: ";
-    if (std::string problem = findNoNumber(result.inputs, sample); !problem.empty()) {
+    if (std::string problem = findNoNumber("input", result.inputs, sample); !problem.empty()) {
       host.error(where + problem + "\nnote: leave that sample out");
       return false;
     }
@@ -148,6 +148,10 @@ private:
     std::vector<ArrayRef<char>> inputs(sample.begin(), sample.end());
     if (auto times = built.runnable->run(inputs, outputs.views); !times) {
       host.error(toString(times.takeError()));
+      return false;
+    }
+    if (std::string problem = findNoNumber("output", result.outputs, outputs.bytes); !problem.empty()) {
+      host.error(where + problem + "\nnote: leave that sample out, or look for such numbers in the weights");
       return false;
     }
     for (auto &[tensor, axis] : tensors) {

@@ -74,8 +74,8 @@ public:
 
   std::optional<QuantizeResult> run() {
     Candidate best;
-    if (!prepare(best) || !selectContractions(best) || !observeOn(best) || !chooseGrids(best) || !tryEqualized(best) ||
-        !tryCorrected(best))
+    if (!prepare(best) || !selectContractions(best) || !observeOn(best) || !isAnySeen(best) || !chooseGrids(best) ||
+        !tryEqualized(best) || !tryCorrected(best))
       return std::nullopt;
     report.samples = best.observations.samples;
     report.method = best.method;
@@ -122,8 +122,10 @@ private:
       bool isUsed = false;
       for (const Contraction &contraction : candidate.contractions)
         if (pattern->match(contraction.name) || pattern->match(contraction.input) ||
-            pattern->match(contraction.weightName))
-          isUsed = kept.insert(contraction.name).second || isUsed;
+            pattern->match(contraction.weightName)) {
+          kept.insert(contraction.name);
+          isUsed = true;
+        }
       if (!isUsed)
         host.warn("--keep " + text + "=f32 names no convolution or product with constant weights");
     }
@@ -148,6 +150,13 @@ private:
     if (observed)
       candidate.observations = std::move(*observed);
     return observed.has_value();
+  }
+
+  bool isAnySeen(const Candidate &candidate) {
+    bool isAny = candidate.decision.isWeightOnly || !candidate.observations.tensors.empty();
+    if (!isAny)
+      host.error("there is nothing to quantize: --bind makes constants of all that contractions read");
+    return isAny;
   }
 
   std::optional<Switchable> buildSwitchable(const Candidate &candidate, bool switchWeights = false) {
@@ -213,16 +222,17 @@ private:
     equalized.contractions = findContractions(again);
     dropKept(equalized.contractions);
     size_t notes = report.steps.size();
-    if (!observeOn(equalized) || !chooseGrids(equalized))
+    if (!observeOn(equalized))
+      return false;
+    // The answers to compare with stay those of the model as it was given.
+    equalized.observations.sampleOutputs = best.observations.sampleOutputs;
+    if (!chooseGrids(equalized))
       return false;
     report.steps.resize(notes);
     note("channels of " + std::to_string(changed.size()) + " tensors made alike, ranges by " + equalized.method,
          equalized.error);
-    if (equalized.error < best.error) {
-      // The answers to compare with stay those of the model as it was given.
-      equalized.observations.sampleOutputs = best.observations.sampleOutputs;
+    if (equalized.error < best.error)
       best = std::move(equalized);
-    }
     return true;
   }
 

@@ -19,7 +19,7 @@ public:
     old.Swap(graph.mutable_node());
     std::string problem;
     for (onnx::NodeProto &node : old) {
-      if (node.domain().empty() || node.domain() == "ai.onnx")
+      if (isOnnx(node) && node.input_size() && node.output_size()) // others are the importer's to refuse
         if (std::string reason = raise(node); !reason.empty() && problem.empty())
           problem = node.op_type() + " '" + node.name() + "' of opset " + std::to_string(from) + ": " + reason;
       for (onnx::NodeProto &before : infront)
@@ -68,12 +68,6 @@ private:
       return "batches of sequences have no counterpart in newer opsets";
     }
     return "";
-  }
-
-  void setInput(onnx::NodeProto &node, int index, const std::string &name) {
-    while (node.input_size() <= index)
-      node.add_input("");
-    node.set_input(index, name);
   }
 
   void listToInput(onnx::NodeProto &node, const char *name, int index) {

@@ -17,20 +17,12 @@ void addFloatValue(onnx::ValueInfoProto &value, const std::string &name, bool is
     type.mutable_shape();
 }
 
-/// Gives a contraction its bias, whose bytes lie under a name.
-void setBias(onnx::NodeProto &node, const std::string &name) {
-  if (node.input_size() < 3)
-    node.add_input(name);
-  else
-    node.set_input(2, name);
-}
-
 /// Takes out the factors of a Gemm, which its weights and bias hold from now on.
 void dropFactors(onnx::NodeProto &node, const Contraction &contraction) {
   if (contraction.op != "Gemm")
     return;
   removeAttribute(node, "alpha");
-  if (contraction.bias)
+  if (contraction.takesBias)
     removeAttribute(node, "beta");
 }
 
@@ -167,7 +159,7 @@ SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contract
         scale ? weights.biasValues() : contraction.correctedBias().value_or(std::vector<float>());
     std::vector<float> plain = contraction.bias.value_or(std::vector<float>(rounded.size(), 0));
     if (!rounded.empty())
-      setBias(node, add("_bias_values", {(int64_t)rounded.size()}, plain, rounded));
+      setInput(node, 2, add("_bias_values", {(int64_t)rounded.size()}, plain, rounded));
     dropFactors(node, contraction);
   }
   editor.apply();
@@ -194,10 +186,11 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
                    writeDequantized<int8_t>(editor, contraction.node, contraction.weightName, contraction.weight.shape,
                                             weights.steps, weights.scales, contraction.weightAxis));
     if (!weights.bias.empty())
-      setBias(node, writeDequantized<int32_t>(editor, contraction.node, contraction.weightName + "_bias",
-                                              {(int64_t)weights.bias.size()}, weights.bias, weights.biasScales, 0));
+      setInput(node, 2,
+               writeDequantized<int32_t>(editor, contraction.node, contraction.weightName + "_bias",
+                                         {(int64_t)weights.bias.size()}, weights.bias, weights.biasScales, 0));
     else if (auto bias = contraction.correctedBias())
-      setBias(node, editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)bias->size()}, *bias));
+      setInput(node, 2, editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)bias->size()}, *bias));
     dropFactors(node, contraction);
   }
   editor.apply();

@@ -10,12 +10,9 @@ namespace nncc::quantize {
 /// quantized.
 struct Decision {
   std::map<std::string, ActivationGrid> grids;
-  bool isWeightOnly = false;        ///< weights of all contractions are integers, what they read is not
-  std::set<std::string> floatNodes; ///< contractions that stay as they are, by name
+  bool isWeightOnly = false; ///< weights of all contractions are integers, what they read is not
 
-  bool quantizes(const Contraction &contraction) const {
-    return !floatNodes.count(contraction.name) && (isWeightOnly || grids.count(contraction.input));
-  }
+  bool quantizes(const Contraction &contraction) const { return isWeightOnly || grids.count(contraction.input); }
 };
 
 /// A copy whose outputs are those of the model and then `tensors`.

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import shape_inference
 
+import compare
 import models
 import nncc
 import oracle
@@ -87,8 +88,7 @@ def every_kind(random):
 
 
 def cosine(a, b) -> float:
-    a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
-    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-300))
+    return compare.cosine(np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64))
 
 
 def quantize(options, model: Path, data: dict[str, np.ndarray], out: Path, *flags) -> dict:

@@ -60,6 +60,13 @@ TEST(Improve, TensorsThatOthersReadStay) {
   EXPECT_TRUE(equalize(editor, findContractions(editor), seenBetween()).empty());
 }
 
+TEST(Improve, ConvolutionsWithAComputedBiasStay) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  editor.mutableModel().mutable_graph()->mutable_node(0)->set_input(2, "computed");
+  editor.apply();
+  EXPECT_TRUE(equalize(editor, findContractions(editor), seenBetween()).empty());
+}
+
 TEST(Improve, BiasesTakeOutWhatRoundingAddsOnAverage) {
   ModelEditor editor = makeModel(/*isDepthwise=*/false);
   auto contractions = findContractions(editor);
