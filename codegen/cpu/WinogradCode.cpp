@@ -2,7 +2,6 @@
 #include "codegen/cpu/WinogradCode.h"
 #include "codegen/cpu/TileCode.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cmath>
 
 using namespace mlir;
 using namespace nncc;

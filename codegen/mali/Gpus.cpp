@@ -134,10 +134,6 @@ static llvm::Expected<GpuSpec> parseFile(StringRef text, const std::string &wher
   return gpu;
 }
 
-double nncc::peakMacsPerSecond(const GpuSpec &gpu) {
-  return double(gpu.timing.macsPerCycle) * gpu.timing.cores * gpu.timing.mhz * 1e6;
-}
-
 llvm::Expected<GpuSpec> nncc::parseGpu(StringRef name) {
   if (name.ends_with_insensitive(".json")) {
     auto file = llvm::MemoryBuffer::getFile(name);

@@ -47,9 +47,6 @@ struct GpuSpec {
 /// error  the message of a user's mistake: a first line, then lines of notes that list what is valid
 llvm::Expected<GpuSpec> parseGpu(llvm::StringRef name);
 
-/// Multiply-adds of f32 in a second, all cores at their clock.
-double peakMacsPerSecond(const GpuSpec &gpu);
-
 /// Names for help texts and messages, in the order of the list.
 llvm::SmallVector<llvm::StringRef> gpuNames();
 

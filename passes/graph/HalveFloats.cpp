@@ -1,8 +1,7 @@
 // Stores f32 tensors as f16; see Passes.td.
-#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
-#include "dialects/nn/UnaryKind.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -36,8 +35,8 @@ bool fitsHalf(nn::ConstantReader reader) {
 /// A square has twice the exponent: of numbers below 0.008 it is too small for f16, of those above 255 too large.
 bool isSquare(Operation *op) {
   if (auto binary = dyn_cast<nn::BinaryOp>(op))
-    return binary.getKind() == nn::BinaryKind::pow ||
-           (binary.getKind() == nn::BinaryKind::mul && binary.getLhs() == binary.getRhs());
+    return binary.getKind() == nn::kind::pow ||
+           (binary.getKind() == nn::kind::mul && binary.getLhs() == binary.getRhs());
   auto reduce = dyn_cast<nn::ReduceOp>(op);
   return reduce && reduce.getKind() == nn::ReduceKind::sum_square;
 }
@@ -45,8 +44,8 @@ bool isSquare(Operation *op) {
 /// Whether results of an op on squares have the range of other tensors again.
 bool takesRoot(Operation *op) {
   auto unary = dyn_cast<nn::UnaryOp>(op);
-  return unary && (unary.getKind() == nn::UnaryKind::sqrt || unary.getKind() == nn::UnaryKind::rsqrt ||
-                   unary.getKind() == nn::UnaryKind::log);
+  return unary &&
+         (unary.getKind() == nn::kind::sqrt || unary.getKind() == nn::kind::rsqrt || unary.getKind() == nn::kind::log);
 }
 
 /// The tensors of a function in both types.

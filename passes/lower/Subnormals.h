@@ -9,7 +9,8 @@ namespace nncc {
 inline constexpr llvm::StringLiteral kFlushesAttr = "nn.flushes_subnormals";
 
 /// True for a kernel that contracts floats and does nothing beside it that would tell a subnormal number from a zero:
-/// what is lost is as small as they are. Its operands and its results may then count as 0 where they are subnormal.
+/// what is lost is as small as they are, times the factors that the kernel multiplies by. Its operands and its results
+/// may then count as 0 where they are subnormal.
 bool mayFlushSubnormals(nn::KernelOp kernel);
 
 } // namespace nncc
