@@ -204,8 +204,6 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
     std::string results, nodes = join(kernel.nodes, ", ");
     for (const ResultPlan &result : kernel.results)
       results += (results.empty() ? "" : " ") + describeType(result.elementType, result.shape);
-    if (!kernel.form.empty())
-      nodes += (nodes.empty() ? "" : "; ") + kernel.form;
     if (!kernel.placed.empty())
       nodes += (nodes.empty() ? "on " : "; on ") + kernel.device + ": " + kernel.placed;
     table.add({std::to_string(index), kernel.name, kernel.op, kernel.form, countText(kernel.macs),
