@@ -67,6 +67,8 @@ def main():
     parser.add_argument("--time", action="store_true", help="compare times on this machine")
     nncc.add_arguments(parser)
     options = parser.parse_args()
+    if options.time and (unknown := set(options.cpu or ()) - FLOPS_PER_CYCLE.keys()):
+        parser.error(f"--time: the peak of {', '.join(sorted(unknown))} is not known")
     good = True
     for name in options.networks:
         try:

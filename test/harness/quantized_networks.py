@@ -43,8 +43,9 @@ def original(name: str) -> tuple[Path, dict]:
     """The file of a network of floats, and what its inputs are, as in models.json."""
     if name in make_network.NETWORKS:
         path = models.cache_folder() / "quantized" / f"{name}.onnx"
-        if not path.exists():
-            keep(path, make_network.make_network(name).SerializeToString())
+        data = make_network.make_network(name).SerializeToString()
+        if not path.exists() or path.read_bytes() != data:
+            keep(path, data)
         return path, make_network.INPUTS.get(name, make_network.IMAGE)
     return models.model_path(name), models.input_hint(name)
 
