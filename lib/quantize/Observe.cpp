@@ -150,16 +150,16 @@ private:
       host.error(toString(times.takeError()));
       return false;
     }
-    if (std::string problem = findNoNumber("output", result.outputs, outputs.bytes); !problem.empty()) {
-      host.error(where + problem + "\nnote: leave that sample out, or look for such numbers in the weights");
-      return false;
-    }
     for (auto &[tensor, axis] : tensors) {
       auto [port, bytes] = find(tensor, sample);
       if (!addSample(result.tensors[tensor], asFloats(bytes), port->sample.shape, axis)) {
         host.error(where + "tensor '" + tensor + "' becomes NaN or infinite\nnote: leave that sample out");
         return false;
       }
+    }
+    if (std::string problem = findNoNumber("output", result.outputs, outputs.bytes); !problem.empty()) {
+      host.error(where + problem + "\nnote: leave that sample out, or look for such numbers in the weights");
+      return false;
     }
     return true;
   }
