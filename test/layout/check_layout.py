@@ -15,7 +15,7 @@ FLOORS = {"lib/support": 0, "dialects": 1, "passes": 2, "lib/import": 2, "lib/da
           "lib/estimate": 4, "lib/quantize": 5, "lib/driver": 6, "tools": 7}
 TOP_LEVEL = {"lib", "include", "dialects", "passes", "codegen", "runtime", "test", "tools", "docs", ".ci",
              "CMakeLists.txt", "CMakePresets.json", ".clang-format", ".clang-tidy", ".gitignore", ".gitattributes",
-             "README.md", "LICENSE", "NOTICE", "CHANGELOG.md"}
+             "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", ".github"}
 FAMILIES = "Conv Pool MatMul Elementwise Reduce Norm Attention Layout Slice Index Quant Resample Recurrent Control Detect Signal".split()
 FORBIDDEN_NAMES = {"utils", "util", "common", "misc", "helpers", "conversion"}
 SOURCES = {".h", ".cpp", ".c", ".td", ".inc"}
