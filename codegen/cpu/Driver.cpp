@@ -362,6 +362,13 @@ private:
     }
   }
 
+  /// How many of `count` are in each of the fewest pieces of at most `most`: as even as they can be, since parts are
+  /// shared out as if all calls of a micro-kernel were equally long.
+  static int64_t evenStep(int64_t count, int64_t most) {
+    most = std::clamp<int64_t>(most, 1, count);
+    return llvm::divideCeil(count, llvm::divideCeil(count, most));
+  }
+
   /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
   /// `leastTiles` is how many tiles of one line it covers at least.
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
@@ -399,9 +406,9 @@ private:
         // Blocks of lines, or of tiles where there is one line.
         int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
         if (budget && region.lines.count > 1)
-          lineStep = std::clamp<int64_t>(budget / std::max<int64_t>(region.pixels.count, 1), 1, region.lines.count);
+          lineStep = evenStep(region.lines.count, budget / std::max<int64_t>(region.pixels.count, 1));
         else if (budget && ofLine > budget)
-          tileStep = std::clamp<int64_t>(budget / cut.rows, std::min(leastTiles, cut.tiles), cut.tiles);
+          tileStep = evenStep(cut.tiles, std::max(budget / cut.rows, leastTiles));
         for (int64_t line = 0; line < region.lines.count; line += lineStep)
           for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
             addCall(region, {cut.rows, columnTaps, columnStep, std::nullopt}, line,
@@ -442,7 +449,7 @@ private:
       // Several calls where threads may share them out.
       int64_t shareable = shareableCall(), step = blocks.count;
       if (shareable)
-        step = std::clamp<int64_t>(shareable / (tile.rows * widthOfOutput()), 1, blocks.count);
+        step = evenStep(blocks.count, shareable / (tile.rows * widthOfOutput()));
       for (int64_t block = 0; block < blocks.count; block += step) {
         CallEntry part = entry;
         auto &p = part.fields;

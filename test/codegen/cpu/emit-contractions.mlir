@@ -2,6 +2,8 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
+// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[0, 0, 0, 1, 0, 0, 10, 288,
+
 // Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
 // CHECK: llvm.mlir.global internal constant @nncc_calls_0
 
@@ -33,6 +35,19 @@ func.func @shares_pixels(%x: memref<480x64xf32> {llvm.noalias}, %w: memref<8192x
     %r = nn.matmul %0, %1 : tensor<480x64xf32>, tensor<64x32xf32> -> tensor<480x32xf32>
     nn.yield %r : tensor<480x32xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [8192, 1, 32, 64, 16, 8, 1]>]}
+  return
+}
+
+// 20 tiles, of which half the L2 cache holds the input of 18: two calls of ten each, since parts are cut as if the calls
+// of a table were equally long.
+// CHECK-LABEL: func.func @calls_are_even
+// CHECK: llvm.mlir.addressof @[[$EVEN]]
+func.func @calls_are_even(%x: memref<120x288xf32> {llvm.noalias}, %w: memref<294912xi8> {llvm.noalias}, %y: memref<120x256xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<120x288xf32>, memref<294912xi8>) outs(%y : memref<120x256xf32>) {
+  ^bb0(%0: tensor<120x288xf32>, %1: tensor<288x256xf32>):
+    %r = nn.matmul %0, %1 : tensor<120x288xf32>, tensor<288x256xf32> -> tensor<120x256xf32>
+    nn.yield %r : tensor<120x256xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [294912, 1, 256, 288, 16, 8, 1]>]}
   return
 }
 
