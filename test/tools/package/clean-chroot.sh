@@ -64,6 +64,9 @@ cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates"
 mapfile -t network < <(env | grep -iE '^(https?_proxy|all_proxy|no_proxy|ssl_cert_(file|dir)|requests_ca_bundle|node_extra_ca_certs|pip_(cert|index_url|default_timeout)|npm_config_(cafile|registry))=')
 into proc -t proc none
 into dev/shm -t tmpfs none
+# Tests that need a terminal open one. /dev/ptmx leads to where this instance has it.
+into dev/pts -t devpts -o newinstance,ptmxmode=0666 none
+ln -sf pts/ptmx "$root/dev/ptmx"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 inside apt-get update -q
 
