@@ -124,7 +124,8 @@ def main():
         texts = seeds(options.nncc, folder, options.models)
         return lambda seed: ("text.mlir", mutated(seed, texts))
 
-    mutations.run(options, "texts", prepare, lambda path: complaint(options.nncc.with_name("nncc-opt"), path))
+    bad = mutations.run(options, "mutated texts", prepare, lambda path: complaint(options.nncc.with_name("nncc-opt"), path))
+    sys.exit(bad > 0)
 
 
 if __name__ == "__main__":

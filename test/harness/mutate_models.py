@@ -8,6 +8,7 @@ import argparse
 import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -241,8 +242,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mutations.add_arguments(parser)
     options = parser.parse_args()
-    mutations.run(options, "models", lambda _: lambda seed: ("model.onnx", mutated(seed).SerializeToString()),
-                  lambda path: complaint(options.nncc, path))
+    bad = mutations.run(options, "mutated models", lambda _: lambda seed: ("model.onnx", mutated(seed).SerializeToString()),
+                        lambda path: complaint(options.nncc, path))
+    sys.exit(bad > 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What mutate_models.py and mutate_ir.py share: stable choices, limits of a process, and the run over seeds with its report.
+"""What any_graphs.py, mutate_models.py and mutate_ir.py share: stable choices, limits of a process, and the run over seeds with its report.
 
 A seed means the same case for as long as what it is made of is there: an added test or family takes over a few seeds and leaves the
 others alone, so a change that has nothing to do with a mutation cannot find it.
@@ -7,7 +7,6 @@ import argparse
 import collections
 import hashlib
 import resource
-import sys
 import tempfile
 from pathlib import Path
 
@@ -29,15 +28,15 @@ def limits():
 
 
 def add_arguments(parser: argparse.ArgumentParser):
-    """The command line of both programs."""
+    """The command line of all of them."""
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="seed of the first case; the others count up")
     parser.add_argument("--keep", type=Path, help="folder for cases that fail")
     nncc.add_arguments(parser)
 
 
-def run(options, what: str, prepare, complaint):
-    """Runs all seeds, reports alike failures as one, and ends the program.
+def run(options, what: str, prepare, complaint) -> int:
+    """Runs all seeds and reports alike failures as one; returns how many cases fail.
 
     what       the cases, for the last line
     prepare    called once with a scratch folder: returns what makes of a seed the case's file name and content
@@ -58,5 +57,5 @@ def run(options, what: str, prepare, complaint):
     for cases in sorted(found.values(), key=len, reverse=True):
         print(f"  FAIL {len(cases)}x --seed {cases[0][0]} --count 1: {cases[0][1]}; also {[seed for seed, _ in cases[1:6]]}")
     bad = sum(map(len, found.values()))
-    print(f"{options.count} mutated {what}: {bad} bad")
-    sys.exit(1 if bad else 0)
+    print(f"{options.count} {what}: {bad} bad")
+    return bad
