@@ -8,13 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 import nncc
 
-FLOATS = (np.float32, np.float16, np.float64)
+FLOATS = (np.float32, np.float16, np.float64, ml_dtypes.bfloat16)
 INTEGERS = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
 
 
@@ -145,7 +146,7 @@ def make_model(path: Path) -> dict:
         constants += [numpy_helper.from_array(value, f"operand{number}_{i}") for i, value in enumerate(operands)]
         nodes.append(helper.make_node(op, [f"x{number}", *(f"operand{number}_{i}" for i in range(len(operands)))], [name], **attributes))
         exact = want[0] if isinstance(want, tuple) else want
-        result = element if exact.dtype.kind == "f" else helper.np_dtype_to_tensor_dtype(exact.dtype)
+        result = element if exact.dtype.kind in "fV" else helper.np_dtype_to_tensor_dtype(exact.dtype)
         outputs.append(helper.make_tensor_value_info(name, result, exact.shape))
         expected[name] = want, tolerance
     graph = helper.make_graph(nodes, "special", inputs, outputs, constants)
@@ -157,6 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser)
     options = parser.parse_args()
+    np.seterr(invalid="ignore")  # ml_dtypes warns of NaN
     failures = 0
     with tempfile.TemporaryDirectory(prefix="nncc-special-") as scratch:
         model = Path(scratch) / "special.onnx"
