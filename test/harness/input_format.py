@@ -43,11 +43,40 @@ def numbers(text: str, name: str) -> np.ndarray | None:
     return np.array(values, np.float64)
 
 
+YUV = {"nv12": "planes", "nv21": "planes", "yuyv": "pairs", "uyvy": "pairs"}
+
+
+def colors(memory: np.ndarray, words: list[str]) -> np.ndarray:
+    """N x H x W x 3 of red, green and blue, in doubles, of the bytes of a camera: ITU-R BT.601 or BT.709, chroma repeated."""
+    kind = next(word for word in words if word in YUV)
+    x = memory.astype(np.float64)
+    if YUV[kind] == "planes":
+        height = x.shape[1] // 3 * 2
+        y, chroma = x[:, :height], x[:, height:].reshape(len(x), height // 2, -1, 2).repeat(2, 1).repeat(2, 2)
+        u, v = (chroma[..., 0], chroma[..., 1]) if kind == "nv12" else (chroma[..., 1], chroma[..., 0])
+    else:
+        y, chroma = (x[..., 0], x[..., 1]) if kind == "yuyv" else (x[..., 1], x[..., 0])
+        u, v = chroma[..., 0::2].repeat(2, 2), chroma[..., 1::2].repeat(2, 2)
+    red, blue = (0.2126, 0.0722) if "bt709" in words else (0.299, 0.114)
+    green = 1 - red - blue
+    if "full" in words:
+        y, u, v = y / 255, (u - 128) / 255, (v - 128) / 255
+    else:
+        y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    g = (y - red * r - blue * b) / green
+    return np.clip(np.stack([r, g, b], -1) * 255, 0, 255)
+
+
 def model_input(memory: np.ndarray, text: str, element: np.dtype) -> np.ndarray:
     """What the model gets for the memory, in doubles: the meaning of a format, written down a second time."""
     words = text.split(",")
     model_axis = 3 if "model=nhwc" in words else 1
     x = memory.astype(np.float64)
+    if any(word in YUV for word in words):
+        x, words = colors(memory, words), words + ["nhwc"]
+    elif any(word in ("rgbx", "rgba", "bgrx", "bgra") for word in words):
+        x, words = x[..., :3], words + (["nhwc", "bgr"] if any(word.startswith("bgr") for word in words) else ["nhwc"])
     if x.ndim == 4:
         axis = 3 if "nhwc" in words else 1 if "nchw" in words else model_axis
         if "bgr" in words:
@@ -70,6 +99,11 @@ def memory_shape(shape: list[int], text: str) -> list[int]:
     words = text.split(",")
     if len(shape) != 4:
         return shape
+    height, width = shape[1:3] if "model=nhwc" in words else shape[2:]
+    if any(word in YUV for word in words):
+        return [shape[0], height * 3 // 2, width] if "nv12" in words or "nv21" in words else [shape[0], height, width, 2]
+    if any(word in ("rgbx", "rgba", "bgrx", "bgra") for word in words):
+        return [shape[0], height, width, 4]
     if "nhwc" in words and "model=nhwc" not in words:
         return [shape[0], shape[2], shape[3], shape[1]]
     if "nchw" in words and "model=nhwc" in words:
@@ -96,6 +130,9 @@ def small_cases():
     padded = model(*conv(3, 5, 3, 1, random), [1, 3, 7, 11])
     yield padded, [1, 3, 7, 11], [f"u8,nhwc,{mean3}", f"u8,nhwc,bgr,{mean3}", f"u8,bgr,{mean3}", f"f32,nhwc,{mean3}", "f32,nhwc",
                                   "s8,nhwc,mean=1,scale=-0.5", f"u8,{mean3}", "u8,nhwc,mean=7", "u8,nchw,bgr,scale=0.1", "u8"]
+    even = model(*conv(3, 5, 3, 1, random), [2, 3, 6, 10])
+    yield even, [2, 3, 6, 10], [f"u8,nv12,{mean3}", "u8,nv21,bt709", "u8,yuyv,full,bgr,scale=0.0039", f"u8,uyvy,bt709,full,{mean3}",
+                                "u8,bgrx,mean=7", f"u8,rgba,{mean3}"]
     depthwise = [helper.make_node("Conv", ["x", "w"], ["y"], "conv", group=3)]
     yield (model(depthwise, [numpy_helper.from_array(random.standard_normal((3, 1, 3, 3)).astype(np.float32), "w")], [1, 3, 9, 8]),
            [1, 3, 9, 8], [f"u8,nhwc,bgr,{mean3}"])
@@ -116,7 +153,11 @@ def small_cases():
     yield model(cast, [], [1, 3, 4, 5], TensorProto.UINT8), [1, 3, 4, 5], ["u8,nhwc,bgr"]
     nhwc = [helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), helper.make_node("Conv", ["t", "w"], ["y"], "conv")]
     yield (model(nhwc, [numpy_helper.from_array(random.standard_normal((4, 3, 1, 1)).astype(np.float32), "w")], [1, 8, 7, 3]),
-           [1, 8, 7, 3], [f"u8,model=nhwc,{mean3}", f"u8,nchw,model=nhwc,bgr,{mean3}"])
+           [1, 8, 7, 3], [f"u8,model=nhwc,{mean3}", f"u8,nchw,model=nhwc,bgr,{mean3}", f"u8,bgra,model=nhwc,{mean3}"])
+    tall = [helper.make_node("Relu", ["x"], ["y"])]
+    yield model(tall, [], ["n", "h", "w", 3]), [1, 4, 6, 3], ["u8,nv12,model=nhwc,scale=0.01", "u8,uyvy,model=nhwc,bgr"]
+    yield model(tall, [], [1, 3, 4, 6], TensorProto.FLOAT16, TensorProto.FLOAT16), [1, 3, 4, 6], ["u8,nv21,scale=0.01"]
+    yield model(cast, [], [1, 3, 4, 5], TensorProto.UINT8), [1, 3, 4, 5], ["u8,bgrx"]
 
 
 def check(target: str, program: Path, path: Path, name: str, shape: list[int], text: str, seed: int) -> str | None:

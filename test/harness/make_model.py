@@ -247,6 +247,11 @@ def unnamed_dim():
 
 
 @case
+def odd_image():
+    return relu(value_info("x", [1, 3, 5, 4]), value_info("y", [1, 3, 5, 4]))
+
+
+@case
 def no_shape():
     return relu(field(1, "x") + field(2, field(1, field(1, FLOAT))), Y)
 

@@ -205,12 +205,20 @@ private:
     auto format = formats.find(input.name);
     if (format == formats.end())
       return inModel;
+    std::string as = " in memory as " + format->second.text() + " (" + inModel + ")";
+    if (format->second.pixels) {
+      bool isKnown = llvm::all_of(input.dims, [](const OnnxDim &dim) { return dim.key.empty(); });
+      std::vector<int64_t> shape;
+      for (const OnnxDim &dim : input.dims)
+        shape.push_back(dim.size);
+      return (isKnown ? describeShape(format->second.memoryShape(shape)) : "pixels") + as;
+    }
     std::vector<int64_t> order(input.dims.size());
     std::iota(order.begin(), order.end(), 0);
     SmallVector<OnnxDim> dims;
     for (int64_t at : format->second.memoryShape(order))
       dims.push_back(input.dims[at]);
-    return describeDims(dims) + " in memory as " + format->second.text() + " (" + inModel + ")";
+    return describeDims(dims) + as;
   }
 
   /// Makes an argument of @main for every input that is not bound to a constant.

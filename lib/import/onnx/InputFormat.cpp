@@ -62,6 +62,15 @@ public:
     for (StringRef word : llvm::drop_begin(words))
       if (llvm::Error error = read(word))
         return std::move(error);
+    if (format.pixels && format.element != InputFormat::Element::U8)
+      return createStringError(format.pixels->text() + " is of bytes\nbegin with u8");
+    if (llvm::is_contained(given, "a matrix") || llvm::is_contained(given, "a range"))
+      if (!format.pixels || !format.pixels->isYUV())
+        return createStringError("bt601, bt709, limited and full speak of YUV\nadd nv12, nv21, yuyv or uyvy");
+    if (format.pixels) {
+      format.pixels->isBT709 = isBT709;
+      format.pixels->isFullRange = isFullRange;
+    }
     return std::move(format);
   }
 
@@ -73,6 +82,12 @@ private:
         return once("layout", [&] { format.layout = layout; });
       if (word == "bgr" || word == "rgb")
         return once("order of channels", [&] { format.isReversed = word == "bgr"; });
+      if (auto kind = PixelFormat::kindNamed(word))
+        return readPixels(word, *kind);
+      if (word == "bt601" || word == "bt709")
+        return once("a matrix", [&] { isBT709 = word == "bt709"; });
+      if (word == "limited" || word == "full")
+        return once("a range", [&] { isFullRange = word == "full"; });
       if (list)
         return readNumber(word); // one more
       return unknown(word);
@@ -93,10 +108,23 @@ private:
     return readNumber(value);
   }
 
+  /// A format of pixels says the layout, too, and where a pixel has all its channels, their order.
+  llvm::Error readPixels(StringRef word, PixelFormat::Kind kind) {
+    bool isYUV = kind != PixelFormat::Kind::RGBX;
+    if (llvm::Error error = once("layout", [&] {
+          format.pixels = PixelFormat{kind};
+          format.layout = isYUV ? InputFormat::Layout::NCHW : InputFormat::Layout::NHWC;
+        }))
+      return error;
+    return isYUV ? llvm::Error::success()
+                 : once("order of channels", [&] { format.isReversed = word.starts_with("bgr"); });
+  }
+
   static llvm::Error unknown(StringRef word) {
     return createStringError("'" + word +
                              "' is not known\nafter the element type come nhwc or nchw, model=nhwc or model=nchw, bgr "
-                             "or rgb, mean=M,..., scale=S,... or std=D,...");
+                             "or rgb, mean=M,..., scale=S,... or std=D,..., of a camera's pixels rgbx, bgrx, nv12, "
+                             "nv21, yuyv or uyvy, then bt601 or bt709, limited or full");
   }
 
   llvm::Error once(StringRef what, llvm::function_ref<void()> set) {
@@ -104,7 +132,7 @@ private:
       return createStringError(what + " is given twice");
     given.push_back(what);
     set();
-    if (what == "layout" || what == "order of channels" || what == "model=")
+    if (what != "mean=" && what != "scale= or std=")
       list = nullptr;
     return llvm::Error::success();
   }
@@ -124,7 +152,7 @@ private:
 
   InputFormat format;
   std::vector<double> *list = nullptr; ///< what a bare number continues
-  bool isStd = false;
+  bool isStd = false, isBT709 = false, isFullRange = false;
   SmallVector<StringRef> given;
 };
 
@@ -143,9 +171,11 @@ std::string InputFormat::text() const {
       result += (i ? "," : "," + name.str() + "=") + std::string(digits, end);
     }
   };
-  if (movesChannels())
+  if (pixels)
+    result += "," + (isReversed && !pixels->isYUV() ? "bgrx" : pixels->text());
+  else if (movesChannels())
     result += *layout == Layout::NHWC ? ",nhwc" : ",nchw";
-  if (isReversed)
+  if (isReversed && !(pixels && !pixels->isYUV()))
     result += ",bgr";
   addNumbers("mean", mean);
   addNumbers("scale", scale);
@@ -156,6 +186,21 @@ bool InputFormat::movesChannels() const { return layout && *layout != modelLayou
 
 int64_t InputFormat::channels(ArrayRef<int64_t> modelShape) const {
   return modelShape[modelLayout.value_or(Layout::NCHW) == Layout::NCHW ? 1 : 3];
+}
+
+llvm::Error InputFormat::checkPixels(RankedTensorType type) const {
+  ArrayRef<int64_t> shape = type.getShape();
+  if (channels(shape) != 3)
+    return createStringError(pixels->text() + " has 3 channels, the input " + import::describeShape(shape) + " has " +
+                             Twine(channels(shape)) +
+                             (shape[3] == 3 ? "\nif the model itself is NHWC, add model=nhwc" : ""));
+  bool isPlanar = modelLayout.value_or(Layout::NCHW) == Layout::NCHW;
+  if (auto complaint = pixels->complaint(shape[isPlanar ? 2 : 1], shape[isPlanar ? 3 : 2]))
+    return createStringError(*complaint);
+  if (pixels->isYUV() && !isa<FloatType>(type.getElementType()))
+    return createStringError("colors of " + pixels->text() + " are floats, the model takes " +
+                             import::nameOf(type.getElementType()));
+  return llvm::Error::success();
 }
 
 llvm::Error InputFormat::check(RankedTensorType type) const {
@@ -170,6 +215,9 @@ llvm::Error InputFormat::check(RankedTensorType type) const {
         "the input is " + import::describeShape(shape) +
         ", which looks like NHWC in the model already\nadd model=nhwc, or model=nchw if these are " + Twine(shape[1]) +
         " channels");
+  if (pixels)
+    if (llvm::Error error = checkPixels(type))
+      return error;
   if (isReversed && channels(shape) != 3)
     return createStringError("bgr needs 3 channels, the input has " + Twine(channels(shape)));
   for (auto [name, list] : {std::pair("mean", &mean), std::pair("scale", &scale)})
@@ -197,20 +245,29 @@ RankedTensorType InputFormat::memoryType(RankedTensorType type) const {
 }
 
 std::vector<int64_t> InputFormat::modelShape(ArrayRef<int64_t> memoryShape) const {
-  if (!movesChannels() || memoryShape.size() != 4)
+  std::optional<std::vector<int64_t>> image = pixels ? pixels->imageShape(memoryShape) : memoryShape.vec();
+  if (!image)
     return memoryShape.vec();
-  return permuted(memoryShape, *layout == Layout::NHWC ? ArrayRef(kToModel) : ArrayRef(kToMemory));
+  if (!movesChannels() || image->size() != 4)
+    return *image;
+  return permuted(*image, *layout == Layout::NHWC ? ArrayRef(kToModel) : ArrayRef(kToMemory));
 }
 
-std::vector<int64_t> InputFormat::memoryShape(ArrayRef<int64_t> modelShape) const {
+/// The shape of what lies in memory once it is an image: the memory itself, or what its pixels make.
+std::vector<int64_t> InputFormat::imageShape(ArrayRef<int64_t> modelShape) const {
   if (!movesChannels() || modelShape.size() != 4)
     return modelShape.vec();
   return permuted(modelShape, *layout == Layout::NHWC ? ArrayRef(kToMemory) : ArrayRef(kToModel));
 }
 
+std::vector<int64_t> InputFormat::memoryShape(ArrayRef<int64_t> modelShape) const {
+  std::vector<int64_t> image = imageShape(modelShape);
+  return pixels && image.size() == 4 ? pixels->memoryShape(image) : image;
+}
+
 Value InputFormat::convert(OpBuilder &b, Location location, Value memory, RankedTensorType type) const {
   using namespace nn;
-  Value x = memory;
+  Value x = pixels ? pixels->read(b, location, memory) : memory;
   SmallVector<int64_t> shape(cast<RankedTensorType>(x.getType()).getShape());
   Type element = type.getElementType();
   bool computes = !mean.empty() || !scale.empty();
@@ -259,11 +316,22 @@ Value InputFormat::convert(OpBuilder &b, Location location, Value memory, Ranked
   return x;
 }
 
+std::vector<float> InputFormat::floatsOf(ArrayRef<char> memory) const {
+  std::vector<float> result(memory.size() / (element == Element::F32 ? sizeof(float) : 1));
+  if (element == Element::F32)
+    std::memcpy(result.data(), memory.data(), result.size() * sizeof(float));
+  else
+    llvm::transform(memory, result.begin(),
+                    [&](char byte) { return element == Element::U8 ? float(uint8_t(byte)) : float(int8_t(byte)); });
+  return result;
+}
+
 std::vector<float> InputFormat::convert(ArrayRef<char> memory, ArrayRef<int64_t> modelShape) const {
   bool isImage = modelShape.size() == 4;
   size_t channelDim = modelLayout.value_or(Layout::NCHW) == Layout::NCHW ? 1 : 3;
-  std::vector<int64_t> inMemory = memoryShape(modelShape);
-  std::vector<float> result(memory.size() / (element == Element::F32 ? 4 : 1));
+  std::vector<int64_t> inImage = imageShape(modelShape);
+  std::vector<float> image = pixels ? pixels->read(memory, inImage) : floatsOf(memory);
+  std::vector<float> result(image.size());
   for (size_t i = 0; i < result.size(); ++i) {
     size_t at = i, channel = 0;
     if (isImage) {
@@ -276,17 +344,12 @@ std::vector<float> InputFormat::convert(ArrayRef<char> memory, ArrayRef<int64_t>
       channel = index[channelDim];
       if (isReversed)
         index[channelDim] = modelShape[channelDim] - 1 - channel;
-      std::vector<int64_t> place = memoryShape(index); // an index is permuted like a shape
+      std::vector<int64_t> place = imageShape(index); // an index is permuted like a shape
       at = 0;
       for (int dim = 0; dim < 4; ++dim)
-        at = at * inMemory[dim] + place[dim];
+        at = at * inImage[dim] + place[dim];
     }
-    float value = 0;
-    if (element == Element::F32)
-      std::memcpy(&value, memory.data() + at * sizeof value, sizeof value);
-    else
-      value = element == Element::U8 ? float(uint8_t(memory[at])) : float(int8_t(memory[at]));
-    result[i] = (value - float(numberOf(mean, channel, 0))) * float(numberOf(scale, channel, 1));
+    result[i] = (image[at] - float(numberOf(mean, channel, 0))) * float(numberOf(scale, channel, 1));
   }
   return result;
 }
