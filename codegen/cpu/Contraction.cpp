@@ -186,12 +186,27 @@ int64_t Contraction::lanes(nn::MachineAttr machine) const {
 int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
   if (body == TapBody::Product)
-    return width * choosePanelVectors(machine, rows, vectors);
+    return width * productVectors(machine, rows, vectors);
   return width * (sliding ? sliding->chooseVectors(machine, vectors) : chooseWindowVectors(machine, vectors));
 }
 
+bool Contraction::isByLane(nn::MachineAttr machine) const {
+  return machine.getFmaLane() && computeType(sum).getIntOrFloatBitWidth() == 32 && body == TapBody::Product;
+}
+
+bool Contraction::isOfLanes(nn::MachineAttr machine) const {
+  return isByLane(machine) && isa<FloatType>(element) && element == computeType(sum);
+}
+
+int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const {
+  return isOfLanes(machine) ? choosePanelVectorsOfLanes(machine, sharing, vectors)
+                            : choosePanelVectors(machine, sharing, vectors);
+}
+
 int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
-  return body == TapBody::Product ? chooseTileRows(machine, vectors) : chooseWindowRows(machine, vectors);
+  if (body != TapBody::Product)
+    return chooseWindowRows(machine, vectors);
+  return isOfLanes(machine) ? chooseTileRowsOfLanes(machine, vectors) : chooseTileRows(machine, vectors);
 }
 
 PanelPacking Contraction::panels(nn::MachineAttr machine) const {

@@ -45,6 +45,12 @@ struct Contraction {
   /// The recipe for the bias as a constant.
   PadPacking padding(nn::MachineAttr machine) const;
   int64_t lanes(nn::MachineAttr machine) const;
+  /// Steps multiply by lanes of A.
+  bool isByLane(nn::MachineAttr machine) const;
+  /// Nothing but accumulators and operands takes registers: lanes are multiplied as they lie in memory.
+  bool isOfLanes(nn::MachineAttr machine) const;
+  /// Vectors of a panel of a product of so many rows with `vectors` of output channels.
+  int64_t productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const;
   /// Rows of a register tile for panels of so many vectors.
   int64_t tileRows(nn::MachineAttr machine, int64_t vectors) const;
   /// Width of panels where the right operand is not packed (or there is none).

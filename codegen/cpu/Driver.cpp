@@ -711,8 +711,7 @@ private:
     shape.sliding = variant.sliding;
     shape.vectors = panelVectors(channels);
     shape.tail = channels - (shape.vectors - 1) * lanes;
-    shape.byLane = machine.getFmaLane() && computeType(contraction.sum).getIntOrFloatBitWidth() == 32 &&
-                   contraction.body == TapBody::Product;
+    shape.byLane = contraction.isByLane(machine);
     shape.block = blockOfSums();
     shape.hasBias = contraction.bias.has_value();
     shape.hasSums = bytes && !bytes->sums.empty();

@@ -1,6 +1,7 @@
 // Floats are broadcast and multiplied as they lie; bytes go to an instruction in groups, or are widened to 16 bits.
 #include "codegen/cpu/ProductCode.h"
 #include "lib/support/Assert.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace nncc;
@@ -129,15 +130,26 @@ SmallVector<Value> ProductCode::columns(Value rowOfB) {
 }
 
 void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
-  SmallVector<Value> all = columns(rowOfB);
-  for (int64_t row = 0; row < shape.rows; row += shape.mac.rows()) {
-    int64_t i = row / shape.mac.rows();
-    Value factor = factorOf(i);
-    for (auto [j, column] : llvm::enumerate(all)) {
-      Value &sum = sums[i * all.size() + j];
-      sum = multiplyStep(factor, column, sum);
+  SmallVector<Value> all = columns(rowOfB), factors;
+  auto multiply = [&](int64_t i, int64_t j, Value factor) {
+    Value &sum = sums[i * all.size() + j];
+    sum = multiplyStep(factor, all[j], sum);
+  };
+  int64_t rows = llvm::divideCeil(shape.rows, shape.mac.rows()), count = all.size();
+  if (!shape.byLane) {
+    for (int64_t i = 0; i < rows; ++i) {
+      Value factor = factorOf(i);
+      for (int64_t j = 0; j < count; ++j)
+        multiply(i, j, factor);
     }
+    return;
   }
+  // Lanes of A are there anyway: column by column, so that the register of one is free for the next step early.
+  for (int64_t i = 0; i < rows; ++i)
+    factors.push_back(factorOf(i));
+  for (int64_t j = 0; j < count; ++j)
+    for (int64_t i = 0; i < rows; ++i)
+      multiply(i, j, factors[i]);
 }
 
 Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {

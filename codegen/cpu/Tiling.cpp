@@ -2,6 +2,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <limits>
 
 using namespace nncc;
 using namespace nncc::cpu;
@@ -11,18 +12,27 @@ static int64_t usableRegisters(nn::MachineAttr machine) {
   return machine.getVectorRegisters() >= 32 ? machine.getVectorRegisters() - 2 : machine.getVectorRegisters();
 }
 
+/// Rows of a tile with a vector of A for each, and one column of B.
+static int64_t rowsByLane(int64_t registers, int64_t vectors) {
+  return std::clamp<int64_t>((registers - vectors) / (vectors + 1), 1, 8);
+}
+
 int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors) {
-  int64_t registers = usableRegisters(machine), rows;
-  if (machine.getFmaLane()) {
-    // A vector of A per row, one column of B: rows * vectors + vectors + rows. NEON: 8 x 2, 6 x 3, 5 x 4 vectors.
-    rows = std::min<int64_t>((registers - vectors) / (vectors + 1), 8);
-  } else {
-    // One broadcast of A; with 32 registers it is a memory operand of the multiply-add. AVX2: 6 x 2, 4 x 3;
-    // AVX-512: 14 x 2, 9 x 3. More than 14 rows run out of address registers.
-    int64_t broadcast = machine.getVectorRegisters() >= 32 ? 0 : 1;
-    rows = std::min<int64_t>((registers - vectors - broadcast) / vectors, machine.getVectorRegisters() >= 32 ? 14 : 8);
-  }
+  int64_t registers = usableRegisters(machine);
+  // NEON: 8 x 2, 6 x 3, 5 x 4 vectors.
+  if (machine.getFmaLane())
+    return rowsByLane(registers, vectors);
+  // One broadcast of A; with 32 registers it is a memory operand of the multiply-add. AVX2: 6 x 2, 4 x 3;
+  // AVX-512: 14 x 2, 9 x 3. More than 14 rows run out of address registers.
+  int64_t broadcast = machine.getVectorRegisters() >= 32 ? 0 : 1;
+  int64_t rows =
+      std::min<int64_t>((registers - vectors - broadcast) / vectors, machine.getVectorRegisters() >= 32 ? 14 : 8);
   return std::max<int64_t>(rows, 1);
+}
+
+int64_t cpu::chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors) {
+  // Nothing is broadcast or widened: one register stays free. NEON: 8 x 2, 7 x 3, 5 x 4 vectors.
+  return rowsByLane(machine.getVectorRegisters() - 1, vectors);
 }
 
 int64_t cpu::chooseWindowVectors(nn::MachineAttr machine, int64_t vectors) {
@@ -34,6 +44,34 @@ int64_t cpu::chooseWindowRows(nn::MachineAttr machine, int64_t vectors) {
   // Accumulators, the weights of up to seven taps and one column of the input. AVX2 and AVX-512: 8 x 1, NEON: 7 x 2.
   constexpr int64_t taps = 7;
   return std::clamp<int64_t>((usableRegisters(machine) - (taps + 1) * vectors) / vectors, 1, 8);
+}
+
+/// Instructions of a step of k in a tile that multiplies by lanes, for as many rows as it has on average: multiply-adds
+/// (at least as many as two pipes need to hide their latency of four cycles), a vector of A for four steps, pairs of
+/// vectors of B, and a share of what a loop takes.
+static double instructionsOfStep(double rows, int64_t vectors) {
+  return std::max(rows * vectors, 8.0) + rows / 4 + 0.5 * vectors + 0.5;
+}
+
+int64_t cpu::choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
+  if (rows <= 3)
+    return choosePanelVectors(machine, rows, vectors);
+  // Code is shared by more layers where widths differ less: another one than 3 has to save 2 %.
+  int64_t best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t width : {3, 2, 4, 1}) {
+    if (width > vectors)
+      continue;
+    double tiles = llvm::divideCeil(rows, chooseTileRowsOfLanes(machine, width)), perTile = rows / tiles;
+    double cost = tiles * (vectors / width) * instructionsOfStep(perTile, width);
+    if (int64_t rest = vectors % width)
+      cost += tiles * instructionsOfStep(perTile, rest);
+    if (cost < 0.98 * least) {
+      least = cost;
+      best = width;
+    }
+  }
+  return best;
 }
 
 int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vectors) {

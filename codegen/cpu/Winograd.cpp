@@ -60,7 +60,7 @@ SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
 WinogradPacking WinogradForm::packing(const WinogradLayer &layer, const Contraction &contraction,
                                       nn::MachineAttr machine) const {
   int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs, lanes);
-  return {tile, layer.outputs, layer.depth, lanes * choosePanelVectors(machine, strip, vectors), lanes};
+  return {tile, layer.outputs, layer.depth, lanes * contraction.productVectors(machine, strip, vectors), lanes};
 }
 
 bool WinogradForm::fits(const WinogradLayer &layer) const {

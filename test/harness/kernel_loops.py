@@ -25,6 +25,8 @@ LEAST_SHARE = 0.88
 FMA_PER_CYCLE = 2  # Neoverse N1: two vector pipes (Arm Neoverse N1 Software Optimization Guide, 3.1)
 # Tiles with fewer accumulators than this are what is left at the borders, and cannot hide the latency of the loads.
 FULL_TILE = 16
+# Code that is scheduled for cores that issue in order is not what Neoverse N1 would run: its time is only reported.
+IN_ORDER = {"cortex-a53", "cortex-a55"}
 KERNELS = re.compile(r"nncc_(gemm|depthwise)_")
 BRANCH = re.compile(r"\s+(?:b|b\.\w+|cbn?z\s+\w+,|tbn?z\s+\w+,\s*#\d+,)\s+(\.L\w+)")
 DESTINATION = re.compile(r"\s+(\w+)\s+\{?\s*[vqds](\d+)\b")
@@ -96,7 +98,7 @@ def time_loops(loops: list[Loop]):
         loops[int(index)].cycles = int(cycles) / iterations
 
 
-def check(program: nncc.Nncc, path: Path, title: str, listing: bool) -> bool:
+def check(program: nncc.Nncc, path: Path, title: str, cpu: str, listing: bool) -> bool:
     """Compiles a model, prints a table of its kernels' loops, and returns whether they are as they should be."""
     assembly = program.call("compile", path, f"--target={program.target}", *program.flags, "--emit=asm", "-o", "-").stdout
     kernels = {name: lines for name, lines in functions_of(assembly).items() if KERNELS.match(name)}
@@ -118,7 +120,7 @@ def check(program: nncc.Nncc, path: Path, title: str, listing: bool) -> bool:
             wrong = []
             if loop.spills and "_gemm_" in name:
                 wrong.append(f"refers to the stack: {'; '.join(loop.spills)}")
-            if is_main and loop.share_of_peak() < LEAST_SHARE:
+            if is_main and cpu not in IN_ORDER and loop.share_of_peak() < LEAST_SHARE:
                 wrong.append(f"below {LEAST_SHARE:.0%} of the peak")
             full += is_main
             good += not wrong
@@ -133,7 +135,7 @@ def check(program: nncc.Nncc, path: Path, title: str, listing: bool) -> bool:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cpu", action="append", help="repeatable; default: cortex-a76 and generic")
+    parser.add_argument("--cpu", action="append", help="repeatable; default: cortex-a76, cortex-a55 and generic")
     parser.add_argument("--network", action="append", choices=make_network.NETWORKS, help="a generated network; repeatable")
     parser.add_argument("--model", action="append", help="a network of models.json; repeatable")
     parser.add_argument("--list", action="store_true", help="print the instructions of all loops")
@@ -150,8 +152,8 @@ def main():
         except models.MissingModel as missing:
             models.skip_or_fail(missing)
         for name, path in paths.items():
-            for cpu in options.cpu or ["cortex-a76", "generic"]:
-                good &= check(nncc.Nncc(options.nncc, nncc.AARCH64, flags=[f"--cpu={cpu}"]), path, name, options.list)
+            for cpu in options.cpu or ["cortex-a76", "cortex-a55", "generic"]:
+                good &= check(nncc.Nncc(options.nncc, nncc.AARCH64, flags=[f"--cpu={cpu}"]), path, name, cpu, options.list)
     sys.exit(0 if good else 1)
 
 

@@ -341,6 +341,7 @@ TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, Kind::Byte
 TEST(Contractions, RandomByWinogradOnAvx2) { runRandomCases(kAvx2, 15, Kind::Winograd); }
 TEST(Contractions, RandomByWinogradOnAvx512) { runRandomCases(kAvx512, 15, Kind::Winograd, "x86-64-v4"); }
 TEST(Contractions, RandomByWinogradOnNeon) { runRandomCases(kNeon, 15, Kind::Winograd); }
-// The tiles of a GPU read what is packed for a CPU: panels of one or two vectors of 4, 8 or 16.
+// The tiles of a GPU read what is packed for a CPU: panels of one to four vectors of 4, 8 or 16.
 TEST(Contractions, RandomAsTilesOfThreads) { runRandomCases(kNeon, 20, Kind::Floats, "x86-64-v3", kGpu4x4); }
+TEST(Contractions, RandomAsTilesAcrossPanels) { runRandomCases(kNeon, 10, Kind::Floats, "x86-64-v3", kGpu2x8); }
 TEST(Contractions, RandomAsWideTilesOfThreads) { runRandomCases(kAvx512, 20, Kind::Floats, "x86-64-v3", kGpu2x8); }

@@ -107,3 +107,34 @@ func.func @weights_with_a_zero_point(%x: tensor<4x13xui8>) -> tensor<4x7xi32> {
   return %y : tensor<4x7xi32>
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// Lanes of A are factors: of tiles of 7 x 3 vectors most instructions are multiply-adds. Two panels: 2 * 12 * 5 * 4 bytes.
+// CHECK-LABEL: @three_vectors_by_lane
+// CHECK: #nn.packing<"panels", [480, 1, 22, 5, 12, 4, 1]>
+func.func @three_vectors_by_lane(%x: tensor<49x5xf32>) -> tensor<49x22xf32> {
+  %w = nn.constant dense<1.0> : tensor<5x22xf32>
+  %y = nn.kernel "k" ins(%x, %w : tensor<49x5xf32>, tensor<5x22xf32>) {
+  ^bb0(%0: tensor<49x5xf32>, %1: tensor<5x22xf32>):
+    %r = nn.matmul %0, %1 : tensor<49x5xf32>, tensor<5x22xf32> -> tensor<49x22xf32>
+    nn.yield %r : tensor<49x22xf32>
+  } -> tensor<49x22xf32>
+  return %y : tensor<49x22xf32>
+}
+
+// One panel of 4 vectors beats 3 and 1.
+// CHECK-LABEL: @four_vectors_by_lane
+// CHECK: #nn.packing<"panels", [320, 1, 16, 5, 16, 4, 1]>
+func.func @four_vectors_by_lane(%x: tensor<50x5xf32>) -> tensor<50x16xf32> {
+  %w = nn.constant dense<1.0> : tensor<5x16xf32>
+  %y = nn.kernel "k" ins(%x, %w : tensor<50x5xf32>, tensor<5x16xf32>) {
+  ^bb0(%0: tensor<50x5xf32>, %1: tensor<5x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<50x5xf32>, tensor<5x16xf32> -> tensor<50x16xf32>
+    nn.yield %r : tensor<50x16xf32>
+  } -> tensor<50x16xf32>
+  return %y : tensor<50x16xf32>
+}
+}
