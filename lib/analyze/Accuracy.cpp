@@ -36,7 +36,8 @@ void Accuracy::addDecision(ArrayRef<double> scores, int64_t right) {
 void Accuracy::add(ArrayRef<double> actual, ArrayRef<double> expected) {
   NNCC_ASSERT(actual.size() == expected.size(), "a sample and its reference have as many elements");
   double dot = 0, squareA = 0, squareB = 0, sampleError = 0;
-  for (auto [a, b] : zip(actual, expected)) {
+  uint64_t sampleWorst = 0;
+  for (auto [at, a, b] : enumerate(actual, expected)) {
     if (std::isfinite(b))
       largestValue = std::max(largestValue, std::fabs(b));
     if (a == b || (std::isnan(a) && std::isnan(b))) { // infinities of one sign, too
@@ -47,7 +48,8 @@ void Accuracy::add(ArrayRef<double> actual, ArrayRef<double> expected) {
     double error = std::fabs(a - b);
     if (std::isnan(error))
       error = INFINITY, ++invalidCount;
-    sampleError = std::max(sampleError, error);
+    if (error > sampleError)
+      sampleError = error, sampleWorst = at;
     sumError += error;
     squareError += error * error;
     dot += a * b, squareA += a * a, squareB += b * b;
@@ -60,7 +62,7 @@ void Accuracy::add(ArrayRef<double> actual, ArrayRef<double> expected) {
   sumCosine += cosine;
   leastOfCosines = std::min(leastOfCosines, cosine);
   if (sampleError > largestError)
-    largestError = sampleError, worst = sampleCount;
+    largestError = sampleError, worst = sampleCount, worstPlace = sampleWorst;
   for (size_t at = 0; classes && at + classes <= actual.size(); at += classes)
     addDecision(actual.slice(at, classes), bestOf(expected.slice(at, classes)));
   ++sampleCount;

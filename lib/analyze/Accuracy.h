@@ -36,6 +36,9 @@ public:
   /// The sample with the largest error, and its error is maxError(); with labels none.
   uint64_t worstSample() const { return worst; }
 
+  /// The element of it that has that error.
+  uint64_t worstElement() const { return worstPlace; }
+
   /// The share of decisions whose best class is the reference's; whose right one is among the best five.
   ///
   /// returns  nothing for an output that decides nothing, and of the five where there are no more classes
@@ -47,7 +50,7 @@ private:
   std::optional<double> share(uint64_t count, int64_t least) const;
 
   int64_t classes;
-  uint64_t sampleCount = 0, elements = 0, invalidCount = 0, worst = 0;
+  uint64_t sampleCount = 0, elements = 0, invalidCount = 0, worst = 0, worstPlace = 0;
   double largestError = 0, sumError = 0, largestValue = 0, sumCosine = 0, leastOfCosines = 1;
   double squareError = 0, squareReference = 0;
   uint64_t decisions = 0, rightCount = 0, amongFiveCount = 0;

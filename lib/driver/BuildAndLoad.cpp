@@ -50,8 +50,7 @@ static Expected<NpyArray> readInputFile(StringRef path, StringRef name) {
   return array ? std::move(array) : createStringError("'" + path + "': " + toString(array.takeError()));
 }
 
-/// Adds a sample of a data set for the inputs that are not given. error: printed, false
-static bool readInputSet(StringRef path, CompileOptions &options, GivenInputs &given) {
+bool readInputSet(StringRef path, CompileOptions &options, GivenInputs &given) {
   std::vector<std::string> others;
   for (auto &[name, array] : given)
     others.push_back(name);
@@ -125,24 +124,27 @@ static Error checkMemory(const ModelPlan &plan) {
                            " bytes of memory; give smaller sizes with --dim, or compile for another machine");
 }
 
-static Expected<LoadedModel> load(Compilation &compilation, const CompileOptions &options, unsigned threads) {
-  if (Error error = checkMemory(compilation.plan))
+Expected<LoadedModel> loadCode(ModelPlan plan, EmittedCode code, const CompileOptions &options, unsigned threads) {
+  if (Error error = checkMemory(plan))
     return std::move(error);
-  EmitOptions emit = emitOptions(options);
-  auto code = emitCode(*compilation.llvmModule, compilation.plan, emit);
-  if (!code)
-    return code.takeError();
-  auto weights = makeWeightsObject(compilation.plan, emit.packWeight);
+  auto weights = makeWeightsObject(plan, emitOptions(options).packWeight);
   if (!weights)
     return weights.takeError();
   ModelObjects objects;
-  objects.name = compilation.plan.name;
-  objects.code = std::move(code->object);
+  objects.name = plan.name;
+  objects.code = std::move(code.object);
   objects.weights = std::move(*weights);
   auto runnable = loadModel(std::move(objects), options.target, threads, options.vulkanDevice);
   if (!runnable)
     return runnable.takeError();
-  return LoadedModel{std::move(compilation.plan), std::move(*runnable)};
+  return LoadedModel{std::move(plan), std::move(*runnable)};
+}
+
+static Expected<LoadedModel> load(Compilation &compilation, const CompileOptions &options, unsigned threads) {
+  auto code = emitCode(*compilation.llvmModule, compilation.plan, emitOptions(options));
+  if (!code)
+    return code.takeError();
+  return loadCode(std::move(compilation.plan), std::move(*code), options, threads);
 }
 
 std::optional<LoadedModel> buildAndLoad(CompileOptions &options, mlir::MLIRContext &context, DiagnosticPrinter &printer,

@@ -26,6 +26,17 @@ using GivenInputs = std::map<std::string, NpyArray>;
 /// error    printed, nothing is returned
 std::optional<GivenInputs> readGivenInputs(CompileOptions &options);
 
+/// Adds a sample of a data set, `--sample`, for the inputs that are not given; otherwise as readGivenInputs().
+///
+/// returns  false on an error: printed
+bool readInputSet(llvm::StringRef path, CompileOptions &options, GivenInputs &given);
+
+/// Loads code that was made of a plan.
+///
+/// error  weights or working memory that this machine has no room for, a target that it cannot run
+llvm::Expected<LoadedModel> loadCode(ModelPlan plan, EmittedCode code, const CompileOptions &options,
+                                     unsigned threads = 1);
+
 /// Compiles and loads; kernels run on so many threads. How far it is, is told to `options.progress`, or to the
 /// terminal.
 ///

@@ -85,7 +85,11 @@ PlaceOptions placeOptions(const Placement &placement, const std::optional<Estima
 
 FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &context) {
   Compilation result;
-  auto reached = [&](Stage stage) { return options.stopAfter == stage; };
+  auto reached = [&](Stage stage) {
+    if (options.onStage)
+      options.onStage(stage, *result.module);
+    return options.stopAfter == stage;
+  };
 
   // ONNX -> N1: nn ops on tensors of static shapes. Everything that can be wrong with a user's file is found here.
   if (options.progress)

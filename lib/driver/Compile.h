@@ -57,6 +57,8 @@ struct CompileOptions {
   std::optional<int64_t> partWork;      ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
   /// Sets up every pass manager: printing, timing, filters of the command line.
   std::function<mlir::LogicalResult(mlir::PassManager &)> configure;
+  /// Sees the module at every stage that it reaches, but Stage::LLVM.
+  std::function<void(Stage, mlir::ModuleOp)> onStage;
   /// Hears what is being done: "planning memory".
   std::function<void(llvm::StringRef)> progress;
 };

@@ -40,4 +40,12 @@ double elementAsDouble(mlir::Type type, const char *at) {
   }
 }
 
+std::vector<double> toDoubles(mlir::Type type, ArrayRef<char> bytes) {
+  size_t step = divideCeil(type.getIntOrFloatBitWidth(), 8);
+  std::vector<double> values(bytes.size() / step);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = elementAsDouble(type, bytes.data() + i * step);
+  return values;
+}
+
 } // namespace nncc

@@ -1,12 +1,16 @@
-// Single elements of tensors in memory.
+// Elements of tensors in memory, as doubles.
 #ifndef NNCC_LIB_DRIVER_ELEMENTS_H
 #define NNCC_LIB_DRIVER_ELEMENTS_H
 #include "mlir/IR/Types.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <vector>
 
 namespace nncc {
 
 /// The element of that type at an address, as a double; i64 beyond 2^53 is rounded.
 double elementAsDouble(mlir::Type type, const char *at);
+/// The elements of a tensor as doubles.
+std::vector<double> toDoubles(mlir::Type type, llvm::ArrayRef<char> bytes);
 
 } // namespace nncc
 #endif

@@ -1,12 +1,11 @@
 // nncc estimate: what a model will cost on a device that is not there: time, bound and memory.
-#include "codegen/ObjectCode.h"
-#include "codegen/emit/ModelEntry.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/EstimateReport.h"
 #include "lib/driver/Remarks.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
 
@@ -41,37 +40,22 @@ std::optional<uint64_t> parseSize(StringRef text) {
   return std::nullopt;
 }
 
-/// Bytes of code and constants: what of the object is loaded.
-uint64_t loadedBytes(const LibraryFacts &facts) {
-  uint64_t bytes = 0;
-  for (const LibraryFacts::Section &section : facts.sections)
-    bytes += section.bytes;
-  return bytes;
-}
-
 /// Reads --flash or --ram. error: printed
-bool readBudget(const cl::opt<std::string> &option, Budget &budget) {
+bool readBudget(const cl::opt<std::string> &option, std::optional<uint64_t> &bytes) {
   if (option.empty())
     return true;
-  budget.bytes = parseSize(option);
-  if (!budget.bytes)
+  bytes = parseSize(option);
+  if (!bytes)
     reportError("--" + option.ArgStr + "=" + option.getValue() + " is no size\nnote: for example --" + option.ArgStr +
                 "=2MB or 512KiB");
-  return budget.bytes.has_value();
+  return bytes.has_value();
 }
 
 int estimateModel() {
   auto options = sharedOptions(NativeCpu::Detect);
-  if (!options)
+  auto settings = options ? estimateSettings() : std::nullopt;
+  if (!settings)
     return 1;
-  Budget flashBudget{"flash", {}, 0}, ramBudget{"ram", {}, 0};
-  if (!readBudget(flash, flashBudget) || !readBudget(ram, ramBudget))
-    return 1;
-  for (const cl::opt<double> *option : {&mhz, &ramGBs})
-    if (option->getNumOccurrences() && !(*option > 0 && *option < 1e6))
-      return reportError("--" + option->ArgStr + " must be a number above 0\nnote: for example --mhz=1200 --ram-gbs=2");
-  const CpuTiming &timing = options->target.cpu.timing;
-  double clock = mhz > 0 ? double(mhz) : timing.mhz, bandwidth = ramGBs > 0 ? double(ramGBs) : timing.ramGBs;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))
@@ -81,34 +65,30 @@ int estimateModel() {
   auto compilation = compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();
-  CpuEstimator estimator(options->target);
-  EmitOptions emit = emitOptions(*options);
-  emit.compileToObject = [&](llvm::Module &module) {
-    ObjectOptions object;
-    object.observer = &estimator.observer();
-    return compileToObject(module, options->target, object);
-  };
-  ModelPlan &plan = compilation->plan;
-  auto code = emitCode(*compilation->llvmModule, plan, emit);
-  if (!code)
-    return reportError(code.takeError());
-  progress("timing the code");
-  auto costs = estimator.estimate(plan, code->object->getBuffer());
-  if (!costs)
-    return reportError(costs.takeError());
-  flashBudget.needed = loadedBytes(code->facts) + plan.weightsBytes;
-  ramBudget.needed = plan.arenaBytes + contextWords(plan) * sizeof(uint64_t) + std::max<int64_t>(plan.stackBytes, 0);
-  EstimateReport report{plan, options->target, clock, bandwidth, mhz <= 0, {}, flashBudget, ramBudget, options->gpu};
-  for (auto [kernel, cost] : zip(plan.kernels, *costs)) {
-    KernelEstimate &estimate = report.kernels.emplace_back(KernelEstimate{cost, timeOf(cost, clock, bandwidth), {}});
-    if (kernel.dispatch)
-      estimate.onGpu = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options->gpu);
-  }
-  wantsJson() ? printEstimateJson(report) : printEstimate(report);
+  auto estimated = estimateCode(*compilation, *options);
+  if (!estimated)
+    return reportError(estimated.takeError());
+  EstimateReport report = makeEstimate(compilation->plan, *estimated, *options, *settings);
+  if (wantsJson())
+    outs() << formatv("{0:2}\n", json::Value(estimateJson(report)));
+  else
+    printEstimate(report);
   return 0;
 }
 
 } // namespace
+
+std::optional<EstimateSettings> estimateSettings() {
+  EstimateSettings settings{mhz, ramGBs, {}, {}};
+  if (!readBudget(flash, settings.flash) || !readBudget(ram, settings.ram))
+    return std::nullopt;
+  for (const cl::opt<double> *option : {&mhz, &ramGBs})
+    if (option->getNumOccurrences() && !(*option > 0 && *option < 1e6)) {
+      reportError("--" + option->ArgStr + " must be a number above 0\nnote: for example --mhz=1200 --ram-gbs=2");
+      return std::nullopt;
+    }
+  return settings;
+}
 
 const Command estimateCommand = {
     .name = "estimate",

@@ -1,8 +1,8 @@
 // See EstimateReport.h.
 #include "lib/driver/EstimateReport.h"
+#include "codegen/emit/ModelEntry.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/JSON.h"
 
 using namespace llvm;
 
@@ -146,13 +146,32 @@ json::Value kernelJson(const EstimateReport &report, size_t number) {
 
 } // namespace
 
+EstimateReport makeEstimate(const ModelPlan &plan, const EstimatedCode &estimated, const CompileOptions &options,
+                            const EstimateSettings &settings) {
+  const CpuTiming &timing = options.target.cpu.timing;
+  double mhz = settings.mhz > 0 ? settings.mhz : timing.mhz;
+  double ramGBs = settings.ramGBs > 0 ? settings.ramGBs : timing.ramGBs;
+  uint64_t stack = std::max<int64_t>(plan.stackBytes, 0), loaded = plan.weightsBytes;
+  for (const LibraryFacts::Section &section : estimated.code.facts.sections)
+    loaded += section.bytes;
+  Budget flash{"flash", settings.flash, loaded};
+  Budget ram{"ram", settings.ram, plan.arenaBytes + contextWords(plan) * sizeof(uint64_t) + stack};
+  EstimateReport report{plan, options.target, mhz, ramGBs, settings.mhz <= 0, {}, flash, ram, options.gpu};
+  for (auto [kernel, cost] : zip(plan.kernels, estimated.costs)) {
+    KernelEstimate &estimate = report.kernels.emplace_back(KernelEstimate{cost, timeOf(cost, mhz, ramGBs), {}});
+    if (kernel.dispatch)
+      estimate.onGpu = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu);
+  }
+  return report;
+}
+
 void printEstimate(const EstimateReport &report) {
   printCpu(report);
   if (report.gpu)
     printGpu(report);
 }
 
-void printEstimateJson(const EstimateReport &report) {
+json::Object estimateJson(const EstimateReport &report) {
   json::Array kernels;
   for (size_t number = 0; number < report.kernels.size(); ++number)
     kernels.push_back(kernelJson(report, number));
@@ -174,7 +193,7 @@ void printEstimateJson(const EstimateReport &report) {
                               {"mhz", report.gpu->timing.mhz},
                               {"ram_gbs", report.gpu->timing.ramGBs},
                               {"is_measured", false}};
-  outs() << formatv("{0:2}\n", json::Value(std::move(top)));
+  return top;
 }
 
 } // namespace nncc

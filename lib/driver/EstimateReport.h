@@ -1,12 +1,22 @@
-// What `nncc estimate` prints.
+// What `nncc estimate` prints, and `nncc report` shows.
 #ifndef NNCC_LIB_DRIVER_ESTIMATEREPORT_H
 #define NNCC_LIB_DRIVER_ESTIMATEREPORT_H
 #include "codegen/mali/GpuTime.h"
-#include "lib/estimate/EstimateCpu.h"
+#include "lib/driver/EstimateCode.h"
+#include "llvm/Support/JSON.h"
 #include <optional>
 #include <vector>
 
 namespace nncc {
+
+/// What the user says of the device.
+struct EstimateSettings {
+  double mhz = 0, ramGBs = 0; ///< 0: as a common chip with the core
+  std::optional<uint64_t> flash, ram;
+};
+
+/// Reads the options that say it. error: printed, nothing is returned
+std::optional<EstimateSettings> estimateSettings();
 
 /// A memory of the device and what the model needs of it.
 struct Budget {
@@ -34,8 +44,14 @@ struct EstimateReport {
   std::optional<GpuSpec> gpu;
 };
 
+/// Times and memory of a compiled model.
+///
+/// plan  outlives the report, as the target of the options does
+EstimateReport makeEstimate(const ModelPlan &plan, const EstimatedCode &estimated, const CompileOptions &options,
+                            const EstimateSettings &settings);
+
 void printEstimate(const EstimateReport &report);
-void printEstimateJson(const EstimateReport &report);
+llvm::json::Object estimateJson(const EstimateReport &report);
 
 } // namespace nncc
 #endif

@@ -2,6 +2,7 @@
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/ModelInfo.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/ADT/StringExtras.h"
@@ -214,13 +215,6 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
   table.print(outs(), terminalColumns());
 }
 
-json::Value valueJson(const OnnxValueInfo &value) {
-  json::Array dims;
-  for (const OnnxDim &dim : value.dims)
-    dims.push_back(dim.size >= 0 ? json::Value(dim.size) : json::Value(json::fixUTF8(dim.key)));
-  return json::Object{{"name", json::fixUTF8(value.name)}, {"type", value.type}, {"shape", std::move(dims)}};
-}
-
 json::Value planJson(const ModelPlan &plan) {
   json::Array kernels, alive;
   std::vector<bool> isRead(plan.inputs.size(), false);
@@ -262,23 +256,6 @@ json::Value planJson(const ModelPlan &plan) {
                       {"arena_bytes", plan.arenaBytes},     {"arena_lower_bound", plan.arenaLowerBound},
                       {"weights_bytes", plan.weightsBytes}, {"transform_bytes", plan.transformBytes},
                       {"peak_kernel", plan.peakKernel},     {"alive_at_peak", std::move(alive)}};
-}
-
-json::Value infoJson(const OnnxModelInfo &info) {
-  json::Array inputs, outputs;
-  for (const OnnxValueInfo &input : info.inputs)
-    inputs.push_back(valueJson(input));
-  for (const OnnxValueInfo &output : info.outputs)
-    outputs.push_back(valueJson(output));
-  json::Object opsets, ops;
-  for (auto &[domain, version] : info.opsets)
-    opsets[json::fixUTF8(domain.empty() ? "ai.onnx" : domain)] = version;
-  for (auto &[op, count] : info.ops)
-    ops[json::fixUTF8(op)] = int64_t(count);
-  return json::Object{{"inputs", std::move(inputs)},
-                      {"outputs", std::move(outputs)},
-                      {"opsets", std::move(opsets)},
-                      {"ops", std::move(ops)}};
 }
 
 json::Value openJson(const OpenChoices &open, const std::optional<ImportOptions> &choices) {
@@ -326,13 +303,13 @@ int inspectModel() {
       messages = std::move(ofTrial);
   }
   if (wantsJson()) {
-    json::Value top = infoJson(*info);
-    top.getAsObject()->insert({"schema", "nncc-inspect"});
-    top.getAsObject()->insert({"version", 1});
-    top.getAsObject()->insert({"to_bind", openJson(open, choices)});
+    json::Object top = infoJson(*info);
+    top["schema"] = "nncc-inspect";
+    top["version"] = 1;
+    top["to_bind"] = openJson(open, choices);
     if (succeeded(compilation))
-      top.getAsObject()->insert({"plan", planJson(compilation->plan)});
-    outs() << formatv("{0:2}\n", top);
+      top["plan"] = planJson(compilation->plan);
+    outs() << formatv("{0:2}\n", json::Value(std::move(top)));
     printMessages(messages);
     return status;
   }

@@ -1,10 +1,9 @@
 // See PlaceByEstimate.h.
 #include "lib/driver/PlaceByEstimate.h"
-#include "codegen/ObjectCode.h"
 #include "codegen/mali/GpuTime.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/EstimateCode.h"
 #include "lib/estimate/ChoosePlaces.h"
-#include "lib/estimate/EstimateCpu.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -15,24 +14,14 @@ namespace nncc {
 
 /// What the kernels of a compiled model take on either side; nothing where the code cannot be estimated.
 static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOptions &options) {
-  CpuEstimator estimator(options.target);
-  EmitOptions emit = emitOptions(options);
-  emit.compileToObject = [&](llvm::Module &module) {
-    ObjectOptions object;
-    object.observer = &estimator.observer();
-    return compileToObject(module, options.target, object);
-  };
-  ModelPlan &plan = compilation.plan;
-  auto code = emitCode(*compilation.llvmModule, plan, emit);
-  auto costs =
-      code ? estimator.estimate(plan, code->object->getBuffer()) : Expected<std::vector<KernelCost>>(code.takeError());
-  if (!costs) {
-    consumeError(costs.takeError());
+  auto estimated = estimateCode(compilation, options);
+  if (!estimated) {
+    consumeError(estimated.takeError());
     return {};
   }
   const CpuTiming &timing = options.target.cpu.timing;
   std::vector<PlaceCost> result;
-  for (auto [kernel, cost] : zip(plan.kernels, *costs)) {
+  for (auto [kernel, cost] : zip(compilation.plan.kernels, estimated->costs)) {
     PlaceCost &place = result.emplace_back();
     place.cpuUs = timeOf(cost, timing.mhz, timing.ramGBs).us;
     if (kernel.dispatch)
@@ -59,6 +48,7 @@ std::optional<EstimatedPlaces> placesByEstimate(const CompileOptions &options) {
   trial.stopAfter = Stage::LLVM;
   trial.configure = nullptr;
   trial.import.onFile = nullptr;
+  trial.onStage = nullptr;
   auto context = makeContext();
   // What is wrong with the model is said when it is compiled in earnest.
   DiagnosticPrinter silence(*context, options.model, [](Severity, const std::string &) {});

@@ -15,14 +15,6 @@ namespace nncc {
 
 using Outputs = std::vector<std::vector<double>>;
 
-std::vector<double> toDoubles(mlir::Type type, ArrayRef<char> bytes) {
-  size_t step = divideCeil(type.getIntOrFloatBitWidth(), 8);
-  std::vector<double> values(bytes.size() / step);
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = elementAsDouble(type, bytes.data() + i * step);
-  return values;
-}
-
 namespace {
 
 /// The output of a reference for one of the model: by name, else by place.

@@ -51,8 +51,5 @@ llvm::Expected<std::unique_ptr<Reference>> makeOnnxruntimeReference(const Compil
 llvm::Expected<std::unique_ptr<Reference>> makeFileReference(llvm::StringRef path, const ModelPlan &plan,
                                                              uint64_t samples);
 
-/// The elements of a tensor as doubles.
-std::vector<double> toDoubles(mlir::Type type, llvm::ArrayRef<char> bytes);
-
 } // namespace nncc
 #endif

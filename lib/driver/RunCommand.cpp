@@ -1,4 +1,5 @@
 // nncc run: compiles for this machine (or AArch64 under qemu), runs the emitted object, shows and compares outputs.
+#include "lib/analyze/Accuracy.h"
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
@@ -189,24 +190,11 @@ Expected<OutputCheck> compareOutput(size_t index, const PortPlan &port, ArrayRef
   if (expected->type != typeName(port.elementType) || expected->shape != port.shape)
     return createStringError("output '" + port.name + "' is " + describeType(port.elementType, port.shape) + ", '" +
                              path + "' holds another type or shape");
-  size_t step = elementSize(port), count = actual.size() / step;
-  double largest = 0;
-  for (size_t i = 0; i < count; ++i) {
-    double value = elementAsDouble(port.elementType, expected->data.data() + i * step);
-    if (std::isfinite(value))
-      largest = std::max(largest, std::fabs(value));
-  }
-  OutputCheck check;
-  for (size_t i = 0; i < count; ++i) {
-    double a = elementAsDouble(port.elementType, actual.data() + i * step);
-    double b = elementAsDouble(port.elementType, expected->data.data() + i * step);
-    double difference = a == b || (std::isnan(a) && std::isnan(b)) ? 0 : std::fabs(a - b);
-    if (std::isnan(difference))
-      difference = INFINITY;
-    if (difference > check.error)
-      check.error = difference, check.worst = i;
-  }
-  check.allowed = isa<mlir::FloatType>(port.elementType) ? settings.atol + settings.rtol * largest : settings.atol;
+  Accuracy accuracy;
+  accuracy.add(toDoubles(port.elementType, actual), toDoubles(port.elementType, expected->data));
+  OutputCheck check{false, accuracy.maxError(), 0, accuracy.worstElement()};
+  check.allowed =
+      isa<mlir::FloatType>(port.elementType) ? settings.atol + settings.rtol * accuracy.largest() : settings.atol;
   check.isRight = check.error <= check.allowed;
   return check;
 }

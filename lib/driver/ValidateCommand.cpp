@@ -4,6 +4,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Elements.h"
 #include "lib/driver/Reference.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"

@@ -1,0 +1,209 @@
+// See CompareKernels.h.
+#include "lib/driver/CompareKernels.h"
+#include "lib/analyze/ChildProcess.h"
+#include "lib/driver/Elements.h"
+#include "lib/driver/Onnxruntime.h"
+#include "lib/driver/Table.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+Expected<ReferenceTensors> ReferenceTensors::open(StringRef folder) {
+  if (!sys::fs::is_directory(folder))
+    return createStringError("--reference=" + folder + " is no folder");
+  ReferenceTensors tensors(folder);
+  tensors.readNames();
+  return tensors;
+}
+
+/// Reads tensors.json where there is one; other tensors are found by name.
+void ReferenceTensors::readNames() {
+  SmallString<128> path(folder);
+  sys::path::append(path, "tensors.json");
+  auto buffer = MemoryBuffer::getFile(path);
+  if (!buffer)
+    return;
+  auto parsed = json::parse((*buffer)->getBuffer());
+  if (!parsed) {
+    consumeError(parsed.takeError());
+    return;
+  }
+  auto *top = parsed->getAsObject();
+  auto *tensors = top ? top->getArray("tensors") : nullptr;
+  if (!tensors)
+    return;
+  for (json::Value &entry : *tensors)
+    if (auto *tensor = entry.getAsObject()) {
+      auto name = tensor->getString("name"), file = tensor->getString("file");
+      if (name && file) {
+        SmallString<128> full(folder);
+        sys::path::append(full, *file);
+        files[name->str()] = std::string(full);
+      }
+    }
+}
+
+std::optional<NpyArray> ReferenceTensors::read(const std::string &tensor) const {
+  std::string error;
+  auto known = files.find(tensor);
+  if (known != files.end())
+    return readNpy(known->second, error);
+  SmallString<128> path(folder);
+  sys::path::append(path, tensor + ".npy");
+  return sys::fs::exists(path) ? readNpy(std::string(path), error) : std::nullopt;
+}
+
+Expected<ReferenceTensors> ReferenceTensors::run(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs,
+                                                 const CompileOptions &options, StringRef python, StringRef folder) {
+  auto arguments = onnxruntimeCommand(python, options.model, options.import);
+  if (!arguments)
+    return createStringError("--reference=onnxruntime: " + toString(arguments.takeError()) +
+                             "\nnote: or give a folder of .npy files: --reference=DIR");
+  arguments->insert(arguments->end(), {"--output", folder.str()});
+  for (auto [index, port] : enumerate(plan.inputs)) {
+    SmallString<128> path(folder);
+    sys::path::append(path, "input" + std::to_string(index) + ".npy");
+    std::string error;
+    NpyArray array = modelInput(port, inputs[index], options.import);
+    if (!writeNpy(std::string(path), array.type, array.shape, array.data.data(), error))
+      return createStringError("cannot write '" + path + "': " + error);
+    arguments->insert(arguments->end(), {"--input", port.name + "=" + std::string(path)});
+  }
+  auto child = startChild(*arguments);
+  std::string message = child ? "" : ": " + toString(child.takeError());
+  if (child && waitForChild(*child) == 0)
+    return open(folder);
+  return createStringError("onnxruntime gave no reference" + message +
+                           "\nnote: a folder of .npy files does as well: --reference=DIR");
+}
+
+/// The elements of a tensor in the order of its dims, however they lie in memory.
+static std::vector<double> elementsOf(mlir::Type type, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides,
+                                      const char *memory) {
+  int64_t count = 1;
+  for (int64_t dim : shape)
+    count *= dim;
+  size_t width = divideCeil(type.getIntOrFloatBitWidth(), 8);
+  std::vector<double> elements;
+  elements.reserve(count);
+  std::vector<int64_t> index(shape.size(), 0);
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t at = 0;
+    for (size_t i = 0; i < shape.size(); ++i)
+      at += index[i] * strides[i];
+    elements.push_back(elementAsDouble(type, memory + at * width));
+    for (size_t i = shape.size(); i-- > 0;) {
+      if (++index[i] < shape[i])
+        break;
+      index[i] = 0;
+    }
+  }
+  return elements;
+}
+
+/// Compares a kernel's result (in its own layout) with the ONNX tensor of its origin.
+///
+/// returns  nothing when types or sizes do not fit
+static std::optional<Accuracy> compareResult(const ResultPlan &result, ArrayRef<char> memory,
+                                             const NpyArray &expected) {
+  size_t rank = result.shape.size();
+  std::vector<int64_t> perm(result.perm);
+  if (perm.empty() || expected.shape.size() != rank)
+    for (perm.clear(); perm.size() < rank;)
+      perm.push_back(perm.size());
+  int64_t count = 1, expectedCount = 1;
+  for (int64_t dim : result.shape)
+    count *= dim;
+  for (int64_t dim : expected.shape)
+    expectedCount *= dim;
+  if (count != expectedCount || expected.type != typeName(result.elementType) ||
+      expected.data.size() < count * bytesOfType(expected.type))
+    return std::nullopt;
+  // Strides of the reference in the order of the result's dims. Where ranks differ the values are the same in order.
+  std::vector<int64_t> referenceStrides(rank, 1);
+  std::vector<int64_t> onnxShape(rank);
+  for (size_t i = 0; i < rank; ++i)
+    onnxShape[perm[i]] = result.shape[i];
+  std::vector<int64_t> onnxStrides(rank, 1);
+  for (size_t i = rank; i-- > 1;)
+    onnxStrides[i - 1] = onnxStrides[i] * onnxShape[i];
+  for (size_t i = 0; i < rank; ++i)
+    referenceStrides[i] = onnxStrides[perm[i]];
+  Accuracy accuracy;
+  accuracy.add(elementsOf(result.elementType, result.shape, result.strides, memory.data()),
+               elementsOf(result.elementType, result.shape, referenceStrides, expected.data.data()));
+  return accuracy;
+}
+
+double TensorComparison::relativeError() const {
+  if (!accuracy)
+    return -1;
+  return accuracy->largest() > 0 ? accuracy->maxError() / accuracy->largest() : accuracy->maxError();
+}
+
+Expected<std::vector<TensorComparison>>
+compareKernels(LoadedModel &loaded, ArrayRef<std::vector<char>> inputs, const ReferenceTensors &reference, double rtol,
+               function_ref<Error(unsigned, RunnableModel::Reader)> afterKernel) {
+  const ModelPlan &plan = loaded.plan;
+  std::vector<std::vector<char>> results;
+  for (const PortPlan &port : plan.outputs)
+    results.emplace_back(portBytes(port));
+  std::vector<ArrayRef<char>> inputViews(inputs.begin(), inputs.end());
+  std::vector<MutableArrayRef<char>> outputViews(results.begin(), results.end());
+  if (Error error = loaded.runnable->fillArena(0xFF))
+    return std::move(error);
+  std::vector<TensorComparison> rows;
+  Error error = loaded.runnable->step(
+      inputViews, outputViews, [&](unsigned index, uint64_t, RunnableModel::Reader read) -> Error {
+        if (Error stopped = afterKernel(index, read))
+          return stopped;
+        for (const ResultPlan &result : plan.kernels[index].results) {
+          TensorComparison &row = rows.emplace_back(TensorComparison{index, result.tensor, std::nullopt});
+          std::optional<NpyArray> expected;
+          if (!result.tensor.empty())
+            expected = reference.read(result.tensor);
+          if (!expected)
+            continue;
+          auto bytes = read(result.place.memory, result.place.index, result.place.byteOffset, result.place.bytes);
+          if (!bytes)
+            return bytes.takeError();
+          row.accuracy = compareResult(result, *bytes, *expected);
+          bool isFloat = isa<mlir::FloatType>(result.elementType);
+          row.isDiverging = row.accuracy && row.accuracy->maxError() > (isFloat ? rtol * row.accuracy->largest() : 0);
+        }
+        return Error::success();
+      });
+  if (error)
+    return std::move(error);
+  return rows;
+}
+
+json::Object comparisonsJson(const ModelPlan &plan, ArrayRef<TensorComparison> rows) {
+  json::Array list;
+  for (const TensorComparison &row : rows) {
+    const KernelPlan &kernel = plan.kernels[row.kernel];
+    json::Object object{{"number", row.kernel},
+                        {"kernel", kernel.name},
+                        {"op", kernel.op},
+                        {"tensor", json::fixUTF8(row.tensor)},
+                        {"compared", row.accuracy.has_value()},
+                        {"diverges", row.isDiverging}};
+    if (const auto &accuracy = row.accuracy) {
+      object["max_error"] = finiteOrNull(accuracy->maxError());
+      object["max_value"] = accuracy->largest();
+      object["worst_element"] = accuracy->worstElement();
+      object["cosine"] = finiteOrNull(accuracy->cosine());
+      object["nan"] = accuracy->invalid();
+    }
+    list.push_back(std::move(object));
+  }
+  return json::Object{{"schema", "nncc-debug"},    {"version", 1},    {"model", plan.name},
+                      {"target", plan.target},     {"cpu", plan.cpu}, {"kernels", int64_t(plan.kernels.size())},
+                      {"tensors", std::move(list)}};
+}
+
+} // namespace nncc
