@@ -23,6 +23,8 @@ struct OperandPlan {
   int64_t byteOffset = 0; ///< from the start of that memory
   int64_t bytes = 0;      ///< extent that the kernel may touch
   bool isOutput = false;  ///< written by the kernel
+  mlir::Type elementType = {};
+  std::vector<int64_t> shape = {}, strides = {}; ///< strides in elements
 };
 
 /// A model input or output as the caller sees it.

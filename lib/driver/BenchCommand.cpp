@@ -14,9 +14,9 @@ namespace nncc {
 namespace {
 
 cl::opt<unsigned> rounds("rounds", cl::desc("Measured runs (default: 50); the peak is measured between them"),
-                         cl::init(50), cl::value_desc("N"), cl::cat(benchCategory()));
+                         cl::init(50), cl::value_desc("N"), cl::cat(benchCategory()), cl::cat(reportCategory()));
 cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (default: 5)"), cl::init(5),
-                         cl::value_desc("N"), cl::cat(benchCategory()));
+                         cl::value_desc("N"), cl::cat(benchCategory()), cl::cat(reportCategory()));
 cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
 
 const StringRef sortKeys[] = {"time", "macs"};

@@ -110,8 +110,13 @@ private:
     OperandPlan plan;
     std::tie(plan.memory, plan.index) = memories.lookup(place.getBase());
     plan.byteOffset = place.getByteOffset();
-    plan.bytes = extent(cast<MemRefType>(value.getType()));
+    auto type = cast<MemRefType>(value.getType());
+    plan.bytes = extent(type);
     plan.isOutput = isOutput;
+    plan.elementType = type.getElementType();
+    plan.shape.assign(type.getShape().begin(), type.getShape().end());
+    auto [strides, offset] = type.getStridesAndOffset();
+    plan.strides.assign(strides.begin(), strides.end());
     return plan;
   }
 

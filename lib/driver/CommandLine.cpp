@@ -56,6 +56,10 @@ cl::OptionCategory &validateCategory() {
   static cl::OptionCategory category("Options of validate");
   return category;
 }
+cl::OptionCategory &reportCategory() {
+  static cl::OptionCategory category("Options of report");
+  return category;
+}
 cl::OptionCategory &quantizeCategory() {
   static cl::OptionCategory category("Options of quantize");
   return category;
@@ -83,9 +87,10 @@ cl::OptionCategory &completionCategory() {
 
 namespace {
 
-const Command *const commands[] = {&compileCommand,  &runCommand,     &benchCommand,    &debugCommand,
-                                   &validateCommand, &inspectCommand, &estimateCommand, &quantizeCommand,
-                                   &targetsCommand,  &opsCommand,     &doctorCommand,   &completionCommand};
+const Command *const commands[] = {&compileCommand,   &runCommand,     &benchCommand,    &debugCommand,
+                                   &validateCommand,  &inspectCommand, &estimateCommand, &reportCommand,
+                                   &quantizeCommand,  &targetsCommand, &opsCommand,      &doctorCommand,
+                                   &completionCommand};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());
@@ -120,10 +125,11 @@ const Everywhere ofModel{modelGroup}, ofTarget{targetGroup}, forDevelopers{devel
 cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));
 cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"),
                                 cl::value_desc("TARGET"), ofTarget);
-cl::opt<std::string> cpuName("cpu",
-                             cl::desc("CPU of the target, one of `nncc targets` (default: x86-64-v3, generic; run and "
-                                      "bench on this machine: native, all that it has)"),
-                             cl::value_desc("CPU"), ofTarget);
+cl::opt<std::string>
+    cpuName("cpu",
+            cl::desc("CPU of the target, one of `nncc targets` (default: x86-64-v3, generic; run, bench "
+                     "and report --bench on this machine: native, all that it has)"),
+            cl::value_desc("CPU"), ofTarget);
 cl::opt<std::string> deviceName(
     "device",
     cl::desc(

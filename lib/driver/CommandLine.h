@@ -39,6 +39,7 @@ llvm::cl::OptionCategory &benchCategory();
 llvm::cl::OptionCategory &debugCategory();
 llvm::cl::OptionCategory &inspectCategory();
 llvm::cl::OptionCategory &validateCategory();
+llvm::cl::OptionCategory &reportCategory();
 llvm::cl::OptionCategory &quantizeCategory();
 llvm::cl::OptionCategory &estimateCategory();
 llvm::cl::OptionCategory &targetsCategory();
@@ -47,7 +48,7 @@ llvm::cl::OptionCategory &doctorCategory();
 llvm::cl::OptionCategory &completionCategory();
 
 extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand,
-    quantizeCommand, estimateCommand, targetsCommand, opsCommand, doctorCommand, completionCommand;
+    reportCommand, quantizeCommand, estimateCommand, targetsCommand, opsCommand, doctorCommand, completionCommand;
 
 /// The groups of options in a command's help; an option without one is the command's own.
 llvm::cl::OptionCategory &modelGroup();
@@ -86,11 +87,11 @@ std::optional<unsigned> threadsOption();
 double relativeTolerance();
 /// `--json` of every command that prints a report.
 bool wantsJson();
-/// What debug and validate share: `--reference`, empty where it is not given, and `--python`.
+/// What debug, validate and report share: `--reference`, empty where it is not given, and `--python`.
 std::string referenceArgument();
 std::string pythonArgument();
 
-/// What validate and quantize share: `--data`.
+/// What validate, quantize and report share: `--data`.
 std::string dataArgument();
 
 /// A line on standard error that says what is being done, on terminals, when it takes longer than a second.

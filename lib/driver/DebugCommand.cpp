@@ -18,18 +18,19 @@ namespace {
 
 cl::opt<std::string> referenceOption(
     "reference",
-    cl::desc("What is right: `onnxruntime` (default; needs the Python package). debug: or a folder of .npy "
+    cl::desc("What is right: `onnxruntime` (default; needs the Python package). debug, report: or a folder of .npy "
              "files by tensor name. validate: or MODEL.onnx, the one in floats behind a quantized one; labels.npy, the "
              "right "
              "class of each sample; outputs as a data set"),
-    cl::value_desc("WHAT"), cl::cat(debugCategory()), cl::cat(validateCategory()));
+    cl::value_desc("WHAT"), cl::cat(debugCategory()), cl::cat(validateCategory()), cl::cat(reportCategory()));
 cl::opt<int> kernelOption("kernel", cl::desc("Write the inputs and outputs of kernel N to --dump"), cl::init(-1),
                           cl::value_desc("N"), cl::cat(debugCategory()));
 cl::opt<std::string> dumpOption("dump", cl::desc("Folder for --kernel (default: kernel-N)"), cl::value_desc("DIR"),
                                 cl::cat(debugCategory()));
 cl::opt<std::string>
     pythonOption("python", cl::desc("Interpreter that has onnxruntime (default: the tests' own, else python3 of PATH)"),
-                 cl::value_desc("PATH"), cl::cat(debugCategory()), cl::cat(validateCategory()));
+                 cl::value_desc("PATH"), cl::cat(debugCategory()), cl::cat(validateCategory()),
+                 cl::cat(reportCategory()));
 cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
 
 /// What the options said; read early, since LLD resets them (see RunCommand.cpp).

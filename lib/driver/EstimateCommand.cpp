@@ -14,14 +14,14 @@ namespace nncc {
 namespace {
 
 cl::opt<double> mhz("mhz", cl::desc("Clock of the core in MHz (default: that of a common chip with it)"), cl::init(0),
-                    cl::value_desc("MHZ"), cl::cat(estimateCategory()));
+                    cl::value_desc("MHZ"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
 cl::opt<double>
     ramGBs("ram-gbs", cl::desc("What the core reads from memory, in 10^9 bytes per second (default: as a common chip)"),
-           cl::init(0), cl::value_desc("GB/s"), cl::cat(estimateCategory()));
+           cl::init(0), cl::value_desc("GB/s"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
 cl::opt<std::string> flash("flash", cl::desc("Say whether code and weights fit: 2MB, 512KiB, bytes"),
-                           cl::value_desc("SIZE"), cl::cat(estimateCategory()));
+                           cl::value_desc("SIZE"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
 cl::opt<std::string> ram("ram", cl::desc("Say whether the arena, the context and the stack fit"),
-                         cl::value_desc("SIZE"), cl::cat(estimateCategory()));
+                         cl::value_desc("SIZE"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
 
 /// Reads `2MB`: thousands with kB, MB, GB, 1024s with KiB, MiB, GiB. error: nothing
 std::optional<uint64_t> parseSize(StringRef text) {

@@ -34,7 +34,7 @@ cl::opt<std::string>
     checkOption("check", cl::desc("Compare with the 0.npy, 1.npy, ... of a folder; exit status 2 when they differ"),
                 cl::value_desc("DIR"), cl::cat(runCategory()));
 cl::opt<double> rtolOption("rtol", cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4)"),
-                           cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()));
+                           cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()), cl::cat(reportCategory()));
 cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0),
                            cl::cat(runCategory()));
 cl::opt<unsigned> threadsNumber(ownOptionName("threads"),
@@ -44,10 +44,11 @@ cl::opt<unsigned> threadsNumber(ownOptionName("threads"),
 cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1),
                              cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
 
-cl::opt<uint64_t> sampleNumber("sample",
-                               cl::desc("Which sample of a data set that --input names, from 0 on (default: 0)"),
-                               cl::init(0), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
-                               cl::cat(debugCategory()));
+cl::opt<uint64_t>
+    sampleNumber("sample",
+                 cl::desc("Which sample of a data set that --input, of report --data, names, from 0 on (default: 0)"),
+                 cl::init(0), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
+                 cl::cat(debugCategory()), cl::cat(reportCategory()));
 
 /// What the options said. LLD, which links programs for the emulator, resets all options of LLVM's command line, so
 /// they are read before anything is loaded.

@@ -26,7 +26,7 @@ cl::opt<std::string> dataOption(
     "data",
     cl::desc("The samples: set.npz with an array for each input, x.npy of the only input, a folder of such files, or a "
              "folder of ONNX's test data; the first dim of an array counts the samples"),
-    cl::value_desc("SET"), cl::cat(validateCategory()), cl::cat(quantizeCategory()));
+    cl::value_desc("SET"), cl::cat(validateCategory()), cl::cat(quantizeCategory()), cl::cat(reportCategory()));
 cl::opt<uint64_t> samplesOption("samples", cl::desc("Only the first N samples"), cl::init(UINT64_MAX),
                                 cl::value_desc("N"), cl::cat(validateCategory()));
 cl::list<std::string>

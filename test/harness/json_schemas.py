@@ -57,11 +57,15 @@ def documents(program: Path, folder: Path):
                 ["run", digits], ["run", digits, f"--check={folder}"], *([["run", digits, "--target=aarch64-linux-gnu"]] if qemu else []),
                 ["debug", digits, python], ["validate", digits, "--data=x.npy", python], ["validate", digits, "--data=x.npy", f"--reference={digits}"],
                 ["estimate", digits], ["estimate", digits, "--flash=1MB", "--ram=1kB"],
-                ["estimate", digits, "--device=mali-g610"], ["targets"], ["ops"], ["doctor"]]
+                ["estimate", digits, "--device=mali-g610"], ["report", digits], ["report", digits, "--bench", "--rounds=2", "--data=x.npy", python],
+                ["targets"], ["ops"], ["doctor"]]
     for command in commands:
         done = subprocess.run([program, *command, "--json"], cwd=folder, capture_output=True, text=True)
         assert done.returncode in (0, 2), f"{command}: status {done.returncode}\n{done.stderr}"
-        yield command, json.loads(done.stdout)
+        document = json.loads(done.stdout)
+        yield command, document
+        # A report holds those of other commands.
+        yield from ((command, part) for part in document.values() if isinstance(part, dict) and "schema" in part)
     for command, file in ((["compile", digits, "-o", "out"], "out/digits.json"), (["compile", digits, "-o", "gpu", "--device=mali"], "gpu/digits.json"),
                           (["quantize", digits, "--data=x.npy", "-o", "q.onnx", "--report=q.json"], "q.json")):
         subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)

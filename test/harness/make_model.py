@@ -441,7 +441,8 @@ def unknown_field():
 @case
 def hostile_names():
     names = ['int', '"; system("x"); /* */ //', "1.2:0/π\n\\"]
-    nodes = [node("Relu", [names[0]], ["a"], names[1]), node("Neg", ["a"], [names[2]], "*/ #error")]
+    markup = '</script><img src=x onerror="document.title=1">\u202e<!--\x01'
+    nodes = [node("Relu", [names[0]], ["a"], names[1]), node("Abs", ["a"], [markup], markup), node("Neg", [markup], [names[2]], "*/ #error")]
     return model(nodes, [value_info(names[0], [2, 3])], [value_info(names[2], [2, 3])])
 
 
