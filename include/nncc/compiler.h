@@ -70,6 +70,12 @@ typedef struct nncc_compile_options {
    * `nncc compile`. */
   const char *const *output_layouts;
   size_t num_output_layouts;
+  /* "NAME=1,3,640,640": shapes of inputs, as they lie in memory. */
+  const char *const *shapes;
+  size_t num_shapes;
+  /* "OLD=NEW": other names for inputs and outputs. */
+  const char *const *renames;
+  size_t num_renames;
 } nncc_compile_options;
 
 /* Compiles a model to libNAME.a (libNAME.so, with shared_library), NAME.h and

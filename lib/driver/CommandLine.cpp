@@ -207,18 +207,6 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
   return true;
 }
 
-/// Splits `NAME=1,3,640,640` at its last `=`; nothing behind it is a scalar.
-bool splitShape(StringRef text, std::string &name, std::vector<int64_t> &shape) {
-  auto [input, sizes] = text.rsplit('=');
-  SmallVector<StringRef> words;
-  sizes.trim("[]").split(words, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef word : words)
-    if (word.trim().getAsInteger(10, shape.emplace_back()) || shape.back() < 1)
-      return false;
-  name = input.str();
-  return !input.empty() && input.size() < text.size();
-}
-
 /// Reads --form and --no-winograd.
 Error readForms(CompileOptions &options) {
   if (noWinograd)
@@ -386,16 +374,15 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
     }
   }
   for (const std::string &text : shapes) {
-    std::string name;
-    std::vector<int64_t> shape;
-    if (!splitShape(text, name, shape)) {
+    auto shape = ImportOptions::parseShape(text);
+    if (!shape) {
       reportError("--shape=" + text +
                   " is not NAME=N,N,... with sizes of at least 1\n"
                   "note: for example --shape image=1,3,640,640");
       return std::nullopt;
     }
-    if (!options.import.inputShapes.insert({name, shape}).second) {
-      reportError("--shape " + name + " is given twice");
+    if (!options.import.inputShapes.insert(*shape).second) {
+      reportError("--shape " + shape->first + " is given twice");
       return std::nullopt;
     }
   }

@@ -53,6 +53,18 @@ public:
         return fail("output layout '" + Twine(options.output_layouts[i]) + "' is not NAME=nhwc or NAME=nchw");
       compileOptions.import.outputLayouts[name.str()] = layout.str();
     }
+    for (size_t i = 0; i < options.num_shapes; ++i) {
+      auto shape = nncc::ImportOptions::parseShape(options.shapes[i]);
+      if (!shape)
+        return fail("shape '" + Twine(options.shapes[i]) + "' is not NAME=N,N,... with sizes of at least 1");
+      compileOptions.import.inputShapes.insert(std::move(*shape));
+    }
+    for (size_t i = 0; i < options.num_renames; ++i) {
+      auto [old, renamed] = StringRef(options.renames[i]).rsplit('=');
+      if (old.empty() || renamed.empty())
+        return fail("rename '" + Twine(options.renames[i]) + "' is not OLD=NEW");
+      compileOptions.renames[old.str()] = renamed.str();
+    }
     compileOptions.externWeights = options.extern_weights != 0;
     compileOptions.form = options.shared_library ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;
     if (Error error = nncc::checkLibraryForm(compileOptions))
@@ -126,7 +138,8 @@ extern "C" nncc_compile_status nncc_compile(const nncc_compile_options *given) {
   std::memcpy(&options, given, std::min<size_t>(given->size, sizeof options));
   if (!options.model || !options.output_directory || (options.num_dims && !options.dims) ||
       (options.num_binds && !options.binds) || (options.num_inputs && !options.inputs) ||
-      (options.num_output_layouts && !options.output_layouts))
+      (options.num_output_layouts && !options.output_layouts) || (options.num_shapes && !options.shapes) ||
+      (options.num_renames && !options.renames))
     return NNCC_COMPILE_BAD_ARGUMENT;
   return Request(options).run();
 }

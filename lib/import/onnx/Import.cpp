@@ -414,6 +414,19 @@ void describeGraph(const onnx::GraphProto &graph, OnnxModelInfo &info) {
 
 } // namespace
 
+std::optional<std::pair<std::string, std::vector<int64_t>>> ImportOptions::parseShape(StringRef text) {
+  auto [input, sizes] = text.rsplit('=');
+  if (input.empty() || input.size() == text.size())
+    return std::nullopt;
+  std::vector<int64_t> shape;
+  SmallVector<StringRef> words;
+  sizes.trim("[]").split(words, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef word : words)
+    if (word.trim().getAsInteger(10, shape.emplace_back()) || shape.back() < 1)
+      return std::nullopt;
+  return std::pair(input.str(), std::move(shape));
+}
+
 FailureOr<OwningOpRef<ModuleOp>> importOnnx(StringRef path, const ImportOptions &options, MLIRContext &context) {
   context.loadDialect<func::FuncDialect, nn::NNDialect>();
   auto model = readModelFile(path.str(), FileLineColLoc::get(&context, path, 0, 0));

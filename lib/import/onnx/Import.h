@@ -33,6 +33,10 @@ struct ImportOptions {
   std::map<std::string, std::string> outputLayouts;
   /// Shapes of inputs that are given as files, as they lie in memory; they bind symbolic dims like `dims` does.
   std::map<std::string, std::vector<int64_t>> inputShapes;
+
+  /// Reads `NAME=1,3,640,640` or `NAME=[1,3,640,640]`; nothing behind the last `=` is a scalar.
+  static std::optional<std::pair<std::string, std::vector<int64_t>>> parseShape(llvm::StringRef text);
+
   /// Hears the path of every file that is read beside the model: external data, values of `binds`.
   std::function<void(llvm::StringRef)> onFile;
 };

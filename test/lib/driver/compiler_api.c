@@ -78,6 +78,25 @@ int main(int argc, char **argv) {
     options.num_inputs = 0;
   }
 
+  {
+    const char *renames[] = {"image=photo"}, *shapes[] = {"image=1,1,8,9"}, *wrong[] = {"image"};
+    options.name = "renamed";
+    options.renames = renames;
+    options.num_renames = 1;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+    options.num_shapes = 1;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_BAD_ARGUMENT);
+    options.shapes = shapes;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "[1, 1, 8, 9] is given") != NULL);
+    messages.errors = 0;
+    options.shapes = wrong;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "'image' is not NAME=N,N,...") != NULL);
+    messages.errors = 0;
+    options.num_shapes = options.num_renames = 0;
+  }
+
   options.name = "loaded";
   options.shared_library = 1;
   EXPECT(nncc_host_cpu() != NULL);

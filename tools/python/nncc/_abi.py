@@ -66,4 +66,5 @@ class CompileOptions(c.Structure):
                 ("name", c.c_char_p), ("target", c.c_char_p), ("cpu", c.c_char_p), ("dims", Strings), ("num_dims", c.c_size_t),
                 ("binds", Strings), ("num_binds", c.c_size_t), ("on_message", Message), ("user", c.c_void_p), ("inputs", Strings),
                 ("num_inputs", c.c_size_t), ("extern_weights", c.c_uint32), ("shared_library", c.c_uint32),
-                ("output_layouts", Strings), ("num_output_layouts", c.c_size_t)]
+                ("output_layouts", Strings), ("num_output_layouts", c.c_size_t), ("shapes", Strings), ("num_shapes", c.c_size_t),
+                ("renames", Strings), ("num_renames", c.c_size_t)]

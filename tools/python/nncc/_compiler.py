@@ -10,7 +10,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Iterable, Mapping, NamedTuple, Optional, Union
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from nncc import _abi, _install, _model
 # A path of an ONNX file, its bytes, or an onnx.ModelProto.
 OnnxModel = Union[str, "os.PathLike[str]", bytes, Any]
 Texts = Mapping[str, str]
+Shapes = Mapping[str, Sequence[int]]
 
 
 class CompileError(Exception):
@@ -39,6 +40,8 @@ class Recipe(NamedTuple):
     bind: dict[str, Any]
     inputs: dict[str, str]
     output_layouts: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    rename: dict[str, str]
 
 
 @functools.lru_cache(maxsize=None)
@@ -84,6 +87,11 @@ def _bound(name: str, value: Any, folder: Path, index: int) -> str:
     return f"{name}={str(value).lower()}"  # True is true
 
 
+def _shape(name: str, shape: Sequence[int]) -> str:
+    """A shape in the words of --shape."""
+    return f"{name}=" + ",".join(str(size) for size in shape)
+
+
 def _model_file(model: Union[Path, bytes], folder: Path) -> Path:
     if isinstance(model, Path):
         return model
@@ -112,6 +120,8 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
         options.binds, options.num_binds = _strings(_bound(key, value, folder, index) for index, (key, value) in enumerate(recipe.bind.items()))
         options.inputs, options.num_inputs = _strings(f"{key}={text}" for key, text in recipe.inputs.items())
         options.output_layouts, options.num_output_layouts = _strings(f"{key}={text}" for key, text in recipe.output_layouts.items())
+        options.shapes, options.num_shapes = _strings(_shape(key, shape) for key, shape in recipe.shapes.items())
+        options.renames, options.num_renames = _strings(f"{old}={new}" for old, new in recipe.rename.items())
         status = _library().nncc_compile(options)
     if status != 0:
         raise CompileError(messages)
@@ -121,16 +131,18 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
 
 
 def _recipe(model: OnnxModel, dims: Optional[Mapping[str, int]], bind: Optional[Mapping[str, Any]], inputs: Optional[Texts],
-            output_layouts: Optional[Texts]) -> Recipe:
+            output_layouts: Optional[Texts], shapes: Optional[Shapes], rename: Optional[Texts] = None) -> Recipe:
     if hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
     if not isinstance(model, bytes):
         model = Path(model).absolute()
-    return Recipe(model, dict(dims or {}), dict(bind or {}), dict(inputs or {}), dict(output_layouts or {}))
+    return Recipe(model, dict(dims or {}), dict(bind or {}), dict(inputs or {}), dict(output_layouts or {}),
+                  {name: tuple(shape) for name, shape in (shapes or {}).items()}, dict(rename or {}))
 
 
 def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,  # noqa: A001
-            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, cpu: str = "native", threads: int = 1) -> "_model.Model":
+            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
+            rename: Optional[Texts] = None, cpu: str = "native", threads: int = 1) -> "_model.Model":
     """Compiles an ONNX model for this machine and loads it.
 
     model           path of the file, its bytes, or an onnx.ModelProto (bytes: no external data)
@@ -138,12 +150,14 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     bind            inputs that become constants: {"sr": 16000}; a number, a list, an array of the input's type, or a text as of --bind
     inputs          how inputs lie in memory: {"image": "u8,nhwc,mean=127.5,scale=0.0078125"}, as --input of `nncc compile`
     output_layouts  {"mask": "nhwc"}, as --output-layout of `nncc compile`
+    shapes          shapes of inputs, as they lie in memory: {"image": (1, 3, 640, 640)}; they give symbolic dims their sizes
+    rename          other names for inputs and outputs: {"input.1": "image"}; all other arguments take the old ones
     cpu             "native", or a name of the list in `nncc compile --help`
     threads         how many run a large kernel, this one included: 1 to 64; the bits of the results do not depend on it
     error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads
     """
     _model.check_threads(threads)
-    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, rename)
     with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
         _compile_to(Path(folder), recipe, name=None, target=None, cpu=cpu, shared=True, debug_info=False, extern_weights=False)
         # What is loaded stays there when its file is gone.
@@ -174,15 +188,15 @@ def _manifests(folder: Path) -> set[_Manifest]:
 
 
 def inspect(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,
-            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, target: Optional[str] = None,
-            cpu: Optional[str] = None) -> dict[str, Any]:
+            inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
+            target: Optional[str] = None, cpu: Optional[str] = None) -> dict[str, Any]:
     """What a model needs, without generating code: the document of `nncc inspect --json`.
 
     returns  "inputs" and "outputs" (name, type, shape: numbers and names of dims), "opsets", "ops", "to_bind" (the dims and inputs that
              `compile` wants to know), and "plan" where nothing is left to bind: kernels, arena_bytes, weights_bytes, ...
     error    CompileError: what is wrong with the model or an option
     """
-    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes)
     with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
         return _document("inspect", recipe, Path(scratch), {"target": target, "cpu": cpu})
 
@@ -199,6 +213,7 @@ def _document(verb: str, recipe: Recipe, folder: Path, options: Mapping[str, Opt
     command += [f"--bind={_bound(key, value, folder, index)}" for index, (key, value) in enumerate(recipe.bind.items())]
     command += [f"--input={key}={text}" for key, text in recipe.inputs.items()]
     command += [f"--output-layout={key}={text}" for key, text in recipe.output_layouts.items()]
+    command += [f"--shape={_shape(key, shape)}" for key, shape in recipe.shapes.items()]
     command += [f"--{key}={text}" for key, text in options.items() if text]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
@@ -219,7 +234,8 @@ def _set_file(data: Any, path: Path) -> str:
 
 def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Optional[int] = None,
              dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None, inputs: Optional[Texts] = None,
-             output_layouts: Optional[Texts] = None, target: Optional[str] = None, cpu: Optional[str] = None) -> dict[str, Any]:
+             output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None, target: Optional[str] = None,
+             cpu: Optional[str] = None) -> dict[str, Any]:
     """Runs a model on a data set and compares its outputs with a reference: the document of `nncc validate --json`.
 
     data       path of a .npz or .npy file or of a folder of them; or a dict of arrays by input, or the array of the only input,
@@ -235,7 +251,7 @@ def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Opt
                nothing)
     error      CompileError: what is wrong with the model, the data or an option
     """
-    recipe = _recipe(model, dims, bind, inputs, output_layouts)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes)
     with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
         folder = Path(scratch)
         if hasattr(reference, "SerializeToString"):
