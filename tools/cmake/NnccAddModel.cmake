@@ -5,6 +5,10 @@
 #                  [INPUT name=format...] [RENAME old=new...] [WEIGHTS embed|extern] [OPTIONS option...])
 #
 # makes the library target TARGET: link it, include "prefix.h". docs/build-systems.md explains the words.
+#
+#   nncc_install_model(TARGET [DESTINATION folder] [COMPONENT name])
+#
+# installs what nncc_add_model() made, with a file that makes the same target for packages which link it.
 
 # Functions keep the policies that they are written under: paths in depfiles are found by every generator (CMP0116).
 cmake_policy(VERSION 3.22)
@@ -173,4 +177,63 @@ function(nncc_add_model target)
   set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${library} INTERFACE_INCLUDE_DIRECTORIES ${folder}
     NNCC_FOLDER ${folder} NNCC_WEIGHTS_FILE "${weights}")
   add_dependencies(${target} ${target}-nncc)
+endfunction()
+
+# Installs library, header and, of WEIGHTS extern, the weights of a model, and TARGET-model.cmake into DESTINATION
+# (lib/cmake/PROJECT): included by the project's own package file, before its targets, that makes the target TARGET again, at whatever
+# prefix the files lie then.
+function(nncc_install_model target)
+  set(me "nncc_install_model(${target})")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "DESTINATION;COMPONENT" "")
+  if(ARG_UNPARSED_ARGUMENTS)
+    list(GET ARG_UNPARSED_ARGUMENTS 0 first)
+    message(FATAL_ERROR "${me}: what is '${first}'? The keywords are DESTINATION, COMPONENT")
+  endif()
+  if(ARG_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "${me}: no value after ${ARG_KEYWORDS_MISSING_VALUES}")
+  endif()
+  if(TARGET ${target})
+    get_target_property(folder ${target} NNCC_FOLDER)
+  endif()
+  if(NOT folder)
+    message(FATAL_ERROR "${me}: no model of this name here; nncc_add_model(${target} MODEL file.onnx) makes one")
+  endif()
+  get_target_property(library ${target} IMPORTED_LOCATION)
+  get_target_property(weights ${target} NNCC_WEIGHTS_FILE)
+  get_filename_component(name ${library} NAME_WE)
+  string(REGEX REPLACE "^lib" "" name ${name})
+
+  include(GNUInstallDirs)
+  if(NOT DEFINED ARG_DESTINATION)
+    set(ARG_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/${PROJECT_NAME})
+  endif()
+  set(component)
+  if(DEFINED ARG_COMPONENT)
+    set(component COMPONENT ${ARG_COMPONENT})
+  endif()
+  install(FILES ${library} DESTINATION ${CMAKE_INSTALL_LIBDIR} ${component})
+  install(FILES ${folder}/${name}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} ${component})
+
+  # From DESTINATION to where the files are, so that the whole may be moved.
+  get_filename_component(from "${ARG_DESTINATION}" ABSOLUTE BASE_DIR /)
+  foreach(kind IN ITEMS LIBDIR INCLUDEDIR DATADIR)
+    get_filename_component(to "${CMAKE_INSTALL_${kind}}" ABSOLUTE BASE_DIR /)
+    file(RELATIVE_PATH ${kind} "${from}" "${to}")
+  endforeach()
+  set(more "")
+  if(weights)
+    install(FILES ${weights} DESTINATION ${CMAKE_INSTALL_DATADIR}/${PROJECT_NAME} ${component})
+    set(more "\n    NNCC_WEIGHTS_FILE \"\${folder}/${DATADIR}/${PROJECT_NAME}/${name}.weights\"")
+  endif()
+  file(WRITE ${folder}/${target}-model.cmake "# The model ${target}, compiled by nncc: nncc_install_model() wrote this file.
+if(NOT TARGET ${target})
+  get_filename_component(folder \"\${CMAKE_CURRENT_LIST_FILE}\" PATH)
+  get_filename_component(include \"\${folder}/${INCLUDEDIR}\" ABSOLUTE)
+  add_library(${target} STATIC IMPORTED)
+  set_target_properties(${target} PROPERTIES
+    IMPORTED_LOCATION \"\${folder}/${LIBDIR}/lib${name}.a\"
+    INTERFACE_INCLUDE_DIRECTORIES \"\${include}\"${more})
+endif()
+")
+  install(FILES ${folder}/${target}-model.cmake DESTINATION ${ARG_DESTINATION} ${component})
 endfunction()

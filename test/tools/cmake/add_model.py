@@ -188,6 +188,52 @@ add_custom_target(image ALL DEPENDS copy.weights)
 
 
 @case
+def installs_with_a_library(options):
+    """A library that links a model is installed, moved, and found by another project that does not know nncc."""
+    project = Project(options, "installed library", f"""
+nncc_add_model(my-digits MODEL {options.model} WEIGHTS extern)
+add_library(reader STATIC reader.c)
+target_link_libraries(reader PRIVATE my-digits)
+include(GNUInstallDirs)
+install(TARGETS reader EXPORT reader)
+install(EXPORT reader NAMESPACE reader:: DESTINATION ${{CMAKE_INSTALL_LIBDIR}}/cmake/reader)
+nncc_install_model(my-digits DESTINATION ${{CMAKE_INSTALL_LIBDIR}}/cmake/reader)
+file(WRITE ${{CMAKE_CURRENT_BINARY_DIR}}/reader-config.cmake [[
+include(${{CMAKE_CURRENT_LIST_DIR}}/my-digits-model.cmake)
+include(${{CMAKE_CURRENT_LIST_DIR}}/reader.cmake)
+]])
+install(FILES ${{CMAKE_CURRENT_BINARY_DIR}}/reader-config.cmake DESTINATION ${{CMAKE_INSTALL_LIBDIR}}/cmake/reader)
+""")
+    project.write("reader.c", '#include "my_digits.h"\nint kernels(void) { return (int)my_digits_model.num_kernels; }\n')
+    project.configure(f"-DCMAKE_INSTALL_PREFIX={project.build}/first")
+    project.make()
+    project.run("cmake", "--install", project.build)
+    (project.build / "first").rename(project.build / "moved")
+    user = Project(options, "user of the library", """
+find_package(reader REQUIRED)
+add_executable(program main.c)
+target_link_libraries(program PRIVATE reader::reader)
+add_executable(direct direct.c)
+target_link_libraries(direct PRIVATE my-digits)
+get_target_property(weights my-digits NNCC_WEIGHTS_FILE)
+file(SIZE ${weights} bytes)
+message(STATUS "weights of ${bytes} bytes")
+""", main="int kernels(void);\nint main(void) { return kernels() == 0; }\n")
+    user.write("direct.c", program("my_digits"))
+    lists = user.source / "CMakeLists.txt"
+    lists.write_text(lists.read_text().replace("find_package(nncc REQUIRED NO_CMAKE_FIND_ROOT_PATH)\n", ""))
+    said = user.configure(f"-DCMAKE_PREFIX_PATH={project.build}/moved")
+    check(re.search(r"weights of \d{5} bytes", said), said)
+    user.make()
+    user.run(user.build / "program")
+    user.run(user.build / "direct")
+    for call, message in (("(m)", r"no model of this name here; nncc_add_model\(m MODEL file.onnx\)"), ("(m EXPORT x)", "what is 'EXPORT'"),
+                          ("(m DESTINATION)", "no value after DESTINATION")):
+        mistake = Project(options, "mistake", f"nncc_install_model{call}\n", languages="NONE")
+        check(re.search(r"nncc_install_model\(m\): " + message, " ".join(mistake.configure(fails=True).split())), call)
+
+
+@case
 def links_runtime_pool_and_vulkan(options):
     """The same targets installed and from a subdirectory; pkg-config names the same archives."""
     main = """
