@@ -11,7 +11,9 @@ static constexpr DotInstruction dotprod[] = {
     {"llvm.aarch64.neon.sdot", 128, 4, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/1}};
 static constexpr DotInstruction i8mm[] = {
     {"llvm.aarch64.neon.smmla", 128, 8, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/2},
-    {"llvm.aarch64.neon.usmmla", 128, 8, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/2}};
+    {"llvm.aarch64.neon.usmmla", 128, 8, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/2},
+    {"llvm.aarch64.neon.sdot", 128, 4, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/1},
+    {"llvm.aarch64.neon.usdot", 128, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1}};
 
 /// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane (C7.2, FMLA by element), no masks.
 static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB, llvm::ArrayRef<DotInstruction> dots = {}) {

@@ -55,7 +55,7 @@ static bool readBytes(Operation *root, Contraction &contraction, std::string &re
               [](auto op) { return std::pair(op.getInputZeroPoint(), op.getFilterZeroPoint()); })
           .Case([](nn::MatMulOp op) { return std::pair(op.getLhsZeroPoint(), op.getRhsZeroPoint()); })
           .Default(std::pair<Value, Value>());
-  // Their sums are floats while they are added up.
+  // Their sums may be floats while they are added up.
   if (contraction.body == TapBody::Channelwise && contraction.tapsH * contraction.tapsW * 255 * 128 >= 1 << 24)
     return refuse("sums of bytes that no float holds exactly");
   if (!contraction.sum.isInteger(32) || !contraction.element.isInteger(8) ||
@@ -187,7 +187,8 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
   if (body == TapBody::Product)
     return width * productVectors(machine, rows, vectors);
-  return width * (sliding ? sliding->chooseVectors(machine, vectors) : chooseWindowVectors(machine, vectors));
+  return width * (sliding ? sliding->chooseVectors(machine, mac(machine, width), vectors)
+                          : chooseWindowVectors(machine, vectors));
 }
 
 bool Contraction::isByLane(nn::MachineAttr machine) const {
@@ -221,11 +222,16 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
 }
 
 MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
-  return body == TapBody::Product ? MacForm::choose(machine, element, rhsElement, sum, lanes)
-                                  : MacForm{element, rhsElement, sum, {}};
+  if (body == TapBody::Product)
+    return MacForm::choose(machine, element, rhsElement, sum, lanes);
+  if (isOfBytes() && sliding)
+    return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes);
+  return MacForm{element, rhsElement, sum, {}};
 }
 
 SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
+  if (sliding)
+    return {{{{0, 1, tapsH}, {0, 1, tapsW}}}};
   SmallVector<std::array<TapRange, 2>> sets;
   auto [rowsOf, columnsOf] = regions();
   for (const AxisRegion &h : rowsOf)
@@ -238,7 +244,9 @@ SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
 }
 
 BytePacking Contraction::bytes(nn::MachineAttr machine, bool isCorrected) const {
-  BytePacking packing{panels(machine), mac(machine, lanes(machine)).group(), depth, tapsW, {}};
+  // Weights of channels that stay apart are grouped by the kernel, for each place that a row has in a group.
+  int64_t group = body == TapBody::Product ? mac(machine, lanes(machine)).group() : 1;
+  BytePacking packing{panels(machine), group, depth, tapsW, {}};
   if (isCorrected)
     packing.sums = tapSets();
   return packing;

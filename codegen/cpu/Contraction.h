@@ -33,8 +33,11 @@ struct Contraction {
   std::array<mlir::SmallVector<AxisRegion>, 2> regions() const;
   /// True for products of bytes: their right operand is constant and packed as `bytes` says, or others run them.
   bool isOfBytes() const { return element != sum; }
+  /// Such products as floats (TileShape::isOfFloatedBytes): they subtract the zero point themselves.
+  bool isOfFloatedBytes() const { return isOfBytes() && body == TapBody::Channelwise && !sliding; }
   MacForm mac(nn::MachineAttr machine, int64_t lanes) const;
-  /// Sets of taps that exist in some region of the output, each once: ranges of rows and of columns.
+  /// Sets of taps that exist in some region of the output, each once: ranges of rows and of columns. All taps where
+  /// the window sweeps: it puts the zero point in the place of what is missing.
   llvm::SmallVector<std::array<TapRange, 2>> tapSets() const;
   /// The recipe for the right operand as a constant.
   PanelPacking panels(nn::MachineAttr machine) const;

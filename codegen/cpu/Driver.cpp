@@ -421,7 +421,8 @@ private:
 
   /// The calls of a sweep: one for each run of equal blocks of output rows.
   void cutSweep(const SlidingWindow &window) {
-    for (const SlidingWindow::Blocks &blocks : window.cut(machine, panelVectors(panel))) {
+    for (const SlidingWindow::Blocks &blocks :
+         window.cut(machine, contraction.mac(machine, lanes), panelVectors(panel))) {
       const SlidingTile &tile = blocks.tile;
       int64_t steps = window.steadyColumns();
       CallEntry entry;
@@ -429,6 +430,10 @@ private:
       f.assign(CallEntry::leafField(epilogue.leaves().size(), 0), 0);
       f[CallEntry::OffsetA] = blocks.firstIn * operands[A].h;
       f[CallEntry::OffsetC] = blocks.firstOut * operands[C].h;
+      if (bytes) {
+        f[CallEntry::OffsetB] = bytes->sumBytes();
+        f[CallEntry::Sums] = -bytes->sumBytes();
+      }
       f[CallEntry::Lines] = blocks.count;
       f[CallEntry::LineA] = tile.rows * tile.strideH * operands[A].h;
       f[CallEntry::LineC] = tile.rows * operands[C].h;
@@ -723,10 +728,8 @@ private:
     return shape;
   }
 
-  /// True when a zero point is read: the sums of products are corrected by it, other bytes are less it.
-  bool hasZero() const {
-    return contraction.zero && bytes && (contraction.body == TapBody::Channelwise || !bytes->sums.empty());
-  }
+  /// True when a zero point is read: sums of integers are corrected by it, bytes that are added up as floats less it.
+  bool hasZero() const { return contraction.zero && bytes && (contraction.isOfFloatedBytes() || !bytes->sums.empty()); }
 
   /// The size of the blocks of long sums (TileShape::block); 0 where sums are short, or no sums of floats.
   int64_t blockOfSums() const {

@@ -5,12 +5,14 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
+/// The first instruction of the machine of at most `mostRows` rows that fits.
+static MacForm chooseDot(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, int64_t mostRows) {
   MacForm form{lhs, rhs, sum, {}};
   if (!lhs.isInteger(8) || !sum.isInteger(32))
     return form;
   auto fits = [&](nn::DotAttr dot) {
-    return dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16));
+    return dot.getRows() <= mostRows && dot.getBits() == lanes * 32 &&
+           (dot.getRhs() == rhs || dot.getRhs().isInteger(16));
   };
   for (nn::DotAttr dot : machine.getDots())
     if (fits(dot) && (dot.getLhs() == lhs || dot.getLhs().isInteger(16))) {
@@ -25,4 +27,12 @@ MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, i
       return form;
     }
   return form;
+}
+
+MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
+  return chooseDot(machine, lhs, rhs, sum, lanes, /*mostRows=*/2);
+}
+
+MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
+  return chooseDot(machine, lhs, rhs, sum, lanes, /*mostRows=*/1);
 }

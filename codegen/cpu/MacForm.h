@@ -16,6 +16,9 @@ struct MacForm {
 
   /// The fastest form of a machine for vectors of `lanes` sums.
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);
+  /// The fastest one that multiplies every lane by its own values: for channels that stay apart.
+  static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum,
+                                 int64_t lanes);
 
   /// Values of k in a step: they lie side by side in A, and for each output channel in packed B.
   int64_t group() const { return dot ? dot.getGroup() : 1; }

@@ -61,8 +61,9 @@ struct TileShape {
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }
-  /// Bytes of channels that stay apart are multiplied and added up as floats, exactly: their sums are below 2^24.
-  bool isOfFloatedBytes() const { return body == TapBody::Channelwise && mac.isOfBytes(); }
+  /// Where windows do not sweep, bytes of channels that stay apart are multiplied and added up as floats, exactly:
+  /// their sums are below 2^24.
+  bool isOfFloatedBytes() const { return body == TapBody::Channelwise && mac.isOfBytes() && !sliding; }
   bool hasB() const { return !winograd && (body == TapBody::Product || body == TapBody::Channelwise); }
 
   /// Trips of several values of k, with a base address for each row of A. More rows than this have no registers for
@@ -117,7 +118,7 @@ struct CallEntry {
     AheadStep, // and how much in a trip of the inner loop
     FirstLeaf, // then per leaf: offset, line stride, row stride, and in sweeps the stride of output rows
 
-    // A product of bytes: the way from B to the sums that correct it, in rows of B.
+    // Sums of integers: the way from B to the sums that correct them, in rows of B.
     Sums = Divisor,
 
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.

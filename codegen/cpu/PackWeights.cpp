@@ -53,9 +53,9 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       if (contraction->isOfBytes()) {
         int64_t offset = contraction->mac(machine, contraction->lanes(machine)).offset();
         auto zero = readerOf(contraction->zero);
-        bool isProduct = contraction->body == cpu::TapBody::Product;
         bool isCorrected = contraction->zero ? !zero || zero->getInteger(0) != offset : offset != 0;
-        panels = contraction->bytes(machine, isProduct && isCorrected).getAttr(kernel.getContext());
+        panels =
+            contraction->bytes(machine, isCorrected && !contraction->isOfFloatedBytes()).getAttr(kernel.getContext());
       } else {
         panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
       }

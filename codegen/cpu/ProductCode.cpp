@@ -7,7 +7,6 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-/// Integers of 8 bits, or vectors of them, in `to` bits.
 Value ProductCode::widen(Value value, Type element, Type to) {
   auto vector = dyn_cast<VectorType>(value.getType());
   Type wide = vector ? Type(vector.clone(to)) : to;
@@ -29,7 +28,6 @@ Value ProductCode::half(Value first, Value second, int64_t which) {
   return vector::ShuffleOp::create(b, first, second, from);
 }
 
-/// Bytes of A with the sign that the instruction reads.
 Value ProductCode::withSign(Value value) {
   if (!shape.mac.flipsSign)
     return value;

@@ -35,18 +35,22 @@ protected:
   /// The factor of row i from memory: `count` values of k, zeros behind them.
   mlir::Value factorAt(llvm::ArrayRef<mlir::Value> rows, int64_t i, mlir::Value k, int64_t offset, int64_t count);
 
+  /// Integers of 8 bits, or vectors of them, in `to` bits.
+  mlir::Value widen(mlir::Value value, mlir::Type element, mlir::Type to);
+  /// Bytes of A with the sign that the instruction reads.
+  mlir::Value withSign(mlir::Value bytes);
+  /// Adds the products of what A and B have of one step for a vector of sums.
+  mlir::Value multiplyStep(mlir::Value factor, mlir::Value column, mlir::Value sum);
+
 private:
   llvm::SmallVector<mlir::Value> corrections;
   mlir::Value stage;
 
   mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
-  mlir::Value widen(mlir::Value value, mlir::Type element, mlir::Type to);
   mlir::Value bitcast(mlir::Value value, mlir::Type type);
   mlir::Value half(mlir::Value first, mlir::Value second, int64_t which);
-  mlir::Value withSign(mlir::Value bytes);
   mlir::Value wordAt(mlir::Value address, int64_t count);
   llvm::SmallVector<mlir::Value> columns(mlir::Value rowOfB);
-  mlir::Value multiplyStep(mlir::Value factor, mlir::Value column, mlir::Value sum);
 };
 
 } // namespace nncc::cpu

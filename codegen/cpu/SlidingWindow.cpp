@@ -1,7 +1,7 @@
 // Which windows can sweep, how they are cut into blocks, and the code of one block. Why this form, and what it brings:
 // docs/decisions/0006-sliding-windows.md.
 #include "codegen/cpu/SlidingWindow.h"
-#include "codegen/cpu/TileCode.h"
+#include "codegen/cpu/ByteWindow.h"
 #include "codegen/cpu/Tiling.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
@@ -67,34 +67,49 @@ std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body,
   return window;
 }
 
-int64_t SlidingWindow::chooseVectors(nn::MachineAttr machine, int64_t vectors) const {
+int64_t SlidingWindow::chooseVectors(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const {
   // Two vectors fill the cache lines that a sweep passes by (AVX2), or the pair that is fetched together (AVX-512):
   // 14x14x512 took 46 instead of 95 us, 34 instead of 48. With 128 bits the weights of one vector stay in registers.
-  bool fits = registersOf(2, 2) <= machine.getVectorRegisters() && machine.getVectorBits() > 128;
+  // Bytes of two are half a load.
+  bool fits =
+      registersOf(mac, 2, 2) <= machine.getVectorRegisters() && (machine.getVectorBits() > 128 || mac.isOfBytes());
   return std::min<int64_t>(vectors, fits ? 2 : 1);
 }
 
-int64_t SlidingWindow::registersOf(int64_t rows, int64_t vectors) const {
-  // The sums, one input vector of each row, weights.
-  return liveColumns() * rows * vectors + rows + 2;
+int64_t SlidingWindow::registersOf(const MacForm &mac, int64_t rows, int64_t vectors) const {
+  // The sums, one input vector of each row or those of the groups of a window, weights.
+  int64_t inputs = mac.dot ? RowGroups::of(mac, tapsH, strideH).steps * vectors : rows;
+  return liveColumns() * rows * vectors + inputs + 2;
 }
 
-int64_t SlidingWindow::chooseRows(nn::MachineAttr machine, int64_t vectors) const {
+int64_t SlidingWindow::registersOfWeights(const MacForm &mac, int64_t rows, int64_t vectors) const {
+  if (!mac.isOfBytes())
+    return tapsH * tapsW * vectors;
+  if (!mac.dot) // words: half as long as sums
+    return tapsH * tapsW * llvm::divideCeil(vectors, 2);
+  RowGroups groups = RowGroups::of(mac, tapsH, strideH);
+  return tapsW * std::min(groups.unit, rows) * groups.steps * vectors;
+}
+
+int64_t SlidingWindow::chooseRows(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const {
   // Beyond four rows, or two that share less, nothing is gained.
   int64_t registers = machine.getVectorRegisters(), rows = strideH == 1 ? 4 : 2;
-  while (rows > 1 && registersOf(rows, vectors) > registers)
+  while (rows > 1 && registersOf(mac, rows, vectors) > registers)
     --rows;
   // A row less, if that keeps the weights in registers beside what an epilogue needs: 4x4 with a PReLU spilled on NEON.
   constexpr int64_t epilogue = 6;
-  int64_t weights = tapsH * tapsW * vectors;
+  int64_t weights = registersOfWeights(mac, rows, vectors);
   if (weights <= registers / 2)
-    while (rows > 2 && weights + registersOf(rows, vectors) + epilogue > registers)
+    while (rows > 2 && weights + registersOf(mac, rows, vectors) + epilogue > registers)
       --rows;
-  return rows;
+  // Whole units of rows whose taps lie in the same groups.
+  int64_t unit = RowGroups::of(mac, tapsH, strideH).unit;
+  return rows > unit ? rows - rows % unit : rows;
 }
 
-SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, int64_t vectors) const {
-  int64_t rows = chooseRows(machine, vectors);
+SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, const MacForm &mac,
+                                                      int64_t vectors) const {
+  int64_t rows = chooseRows(machine, mac, vectors);
   SmallVector<Blocks> blocks;
   int64_t first = 0, columns = (outW - 1) * strideW + tapsW;
   // After as many steps as columns are alive sums are in the same registers again. Where that is much code, sums move
@@ -115,8 +130,8 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, i
                        .before = padLeft,
                        .after = std::max<int64_t>(columns - padLeft - inW, 0),
                        .stepsPerTrip = trip,
-                       .keepsWeights =
-                           tapsH * tapsW * vectors + registersOf(rows, vectors) <= machine.getVectorRegisters()};
+                       .keepsWeights = registersOfWeights(mac, rows, vectors) + registersOf(mac, rows, vectors) <=
+                                       machine.getVectorRegisters()};
       if (!blocks.empty() && blocks.back().tile == tile)
         ++blocks.back().count;
       else
@@ -127,10 +142,10 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, i
 
 namespace {
 
-class SlidingEmitter : TileCode {
+class SlidingEmitter : ByteWindow {
 public:
   SlidingEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-      : TileCode(code, shape, epilogue, arguments), tile(*shape.sliding),
+      : ByteWindow(code, shape, epilogue, arguments), tile(*shape.sliding),
         live(llvm::divideCeil(tile.tapsW, tile.strideW)) {}
 
   void run() {
@@ -142,7 +157,9 @@ public:
     rest = field(CallEntry::RestSteps);
     for (unsigned k = 0; k < epilogue.leaves().size(); ++k)
       pixelLeaf.push_back(epilogue.leaves()[k].variesByPixel ? field(CallEntry::leafField(k, 2)) : Value());
-    if (matrix && tile.keepsWeights)
+    if (isOfBytes())
+      readTaps();
+    else if (matrix && tile.keepsWeights)
       for (int64_t tap = 0; tap < tile.tapsH * tile.tapsW; ++tap)
         for (int64_t j = 0; j < shape.vectors; ++j)
           factors.push_back(loadWeights(matrix, tap, j));
@@ -162,7 +179,8 @@ private:
   SmallVector<Value> inputs, outputs;     ///< the rows of the block
   SmallVector<SmallVector<Value>> leaves; ///< per leaf, where it varies by pixel: its rows
 
-  using Column = SmallVector<Value>; ///< the sums of one output column: rows x vectors
+  /// Sums of products of bytes: their taps are those of ByteWindow.
+  bool isOfBytes() const { return shape.mac.isOfBytes(); }
 
   /// What goes on from step to step: unfinished output columns, oldest first, and how far input and output are.
   struct State {
@@ -256,11 +274,20 @@ private:
       byAge[age] = state.columns[state.columns.size() - age];
 
     // Weights that do not stay in registers are read again in every step, each for all rows.
-    Value weights = matrix && !tile.keepsWeights ? code.opaque(matrix, /*staysInPlace=*/true) : Value();
+    if (isOfBytes())
+      beginStep();
+    Value weights = matrix && !tile.keepsWeights && !isOfBytes() ? code.opaque(matrix, /*staysInPlace=*/true) : Value();
     for (int64_t e = 0; e < tile.strideW; ++e) {
-      if (!exists(e))
+      if (!exists(e) && !isOfBytes())
         continue;
       Value offset = e ? code.add(state.input, code.mul(pixelA, e)) : state.input;
+      if (isOfBytes()) {
+        addColumn(byAge, e, youngest, oldest, [&](int64_t r) {
+          bool isThere = exists(e) && r >= tile.firstRow && r < tile.endRow;
+          return isThere ? code.at(inputs[r - tile.firstRow], offset, memory) : Value();
+        });
+        continue;
+      }
       for (int64_t j = 0; j < shape.vectors; ++j) {
         SmallVector<Value> column(tile.endRow);
         for (int64_t h = 0; h < tile.tapsH; ++h)

@@ -22,22 +22,24 @@ struct SlidingWindow {
   /// Output columns whose sums are alive at once.
   int64_t liveColumns() const;
   /// Vectors of channels, of `vectors` that there are, that one sweep covers.
-  int64_t chooseVectors(nn::MachineAttr machine, int64_t vectors) const;
+  int64_t chooseVectors(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const;
   /// Consecutive blocks that one micro-kernel runs.
   struct Blocks {
     SlidingTile tile;
     int64_t firstOut, count; ///< the first output row, and how many blocks
     int64_t firstIn;         ///< the first input row that the first block reads
   };
-  llvm::SmallVector<Blocks> cut(nn::MachineAttr machine, int64_t vectors) const;
+  llvm::SmallVector<Blocks> cut(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const;
   /// Columns that are computed between the first ones, which only start sums, and those at the end, which start none.
   int64_t steadyColumns() const { return outW - liveColumns() + 1; }
 
 private:
   /// The most output rows of one block.
-  int64_t chooseRows(nn::MachineAttr machine, int64_t vectors) const;
+  int64_t chooseRows(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const;
   /// Registers that a step needs.
-  int64_t registersOf(int64_t rows, int64_t vectors) const;
+  int64_t registersOf(const MacForm &mac, int64_t rows, int64_t vectors) const;
+  /// Registers of all weights.
+  int64_t registersOfWeights(const MacForm &mac, int64_t rows, int64_t vectors) const;
 };
 
 /// Writes the body of a micro-kernel whose shape has a `sliding` tile.

@@ -31,13 +31,8 @@ std::optional<std::pair<Type, Type>> signToChange(func::FuncOp function) {
 
 bool isContraction(Operation *op) { return isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
 
-/// A contraction whose left operand an instruction for bytes reads: channels that stay apart are multiplied as floats.
-bool readsBytes(Operation *op) {
-  if (!isContraction(op) || !getConstantValue(op->getOperand(1)))
-    return false;
-  auto conv = dyn_cast<Conv2DOp>(op);
-  return !conv || conv.getGroups() == 1 || typeOf(conv.getFilter()).getShape().back() > 1;
-}
+/// A contraction whose left operand an instruction for bytes reads.
+bool readsBytes(Operation *op) { return isContraction(op) && getConstantValue(op->getOperand(1)); }
 
 /// Rewrites a function; steps of the new sign are `shift` more.
 class SignChange {

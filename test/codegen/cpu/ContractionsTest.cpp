@@ -337,6 +337,7 @@ TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 20); }
 TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }
 TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, Kind::Bytes); }
 TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, Kind::Bytes, "x86-64-v4-vnni"); }
+TEST(Contractions, RandomOfBytesInNarrowFours) { runRandomCases(kNarrowFours, 20, Kind::Bytes, "x86-64-v4-vnni"); }
 TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, Kind::Bytes); }
 TEST(Contractions, RandomByWinogradOnAvx2) { runRandomCases(kAvx2, 15, Kind::Winograd); }
 TEST(Contractions, RandomByWinogradOnAvx512) { runRandomCases(kAvx512, 15, Kind::Winograd, "x86-64-v4"); }

@@ -68,6 +68,10 @@ inline constexpr const char *kVnni =
     "rows = 1>]>";
 inline constexpr const char *kAvx512 =
     "#nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576>";
+/// Groups of four in registers of 128 bits, as NEON has them.
+inline constexpr const char *kNarrowFours =
+    "#nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "
+    "\"llvm.x86.avx512.vpdpbusd.128\", bits = 128, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>";
 inline constexpr const char *kNeon =
     "#nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072>";
 

@@ -1,6 +1,6 @@
 // Windows whose channels stay apart sweep over blocks of rows: blocks at the borders have functions of their own, a vector
 // of the input is loaded once for all its taps, and edges of lines are written out.
-// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-emit-contractions | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072>}} {
 
@@ -47,4 +47,31 @@ func.func @dilated(%x: memref<1x9x11x4xf32>, %y: memref<1x5x7x4xf32>) {
 // CHECK-COUNT-5: llvm.load %{{.*}} -> vector<4xf32>
 // CHECK-NOT: llvm.load %{{.*}} -> vector<4xf32>
 // CHECK: return
+}
+
+// -----
+
+// Four rows of bytes are brought side by side, channel by channel, and multiplied by one instruction with three taps of a
+// column: for one output row as they are, for the next moved by a row.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "llvm.aarch64.neon.sdot", bits = 128, group = 4, lhs = i8, rhs = i8, adds = true, rows = 1>]>}} {
+
+// CHECK-LABEL: func.func @bytes
+// CHECK: call @nncc_depthwise_i8_2x8_k3x3s1x1(
+func.func @bytes(%x: memref<1x6x11x8xi8>, %w: memref<104xi8>, %z: memref<1xi8>, %zw: memref<1xi8>, %y: memref<1x4x9x8xi32>) {
+  nn.kernel "k" ins(%x, %w, %z, %zw : memref<1x6x11x8xi8>, memref<104xi8>, memref<1xi8>, memref<1xi8>) outs(%y : memref<1x4x9x8xi32>) {
+  ^bb0(%0: tensor<1x6x11x8xi8>, %1: tensor<8x3x3x1xi8>, %2: tensor<1xi8>, %3: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %3) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 8 : tensor<1x6x11x8xi8>, tensor<8x3x3x1xi8> zero_points (tensor<1xi8>, tensor<1xi8>) -> tensor<1x4x9x8xi32>
+    nn.yield %r : tensor<1x4x9x8xi32>
+  } attributes {nn.packings = [unit, #nn.packing<"bytes", [104, 1, 8, 9, 8, 4, 0, 1, 1, 3, 0, 1, 3, 0, 1, 3]>, unit, unit]}
+  return
+}
+
+// A column of the inner loop: two vectors of eight channels, three output columns of two rows each.
+// CHECK-LABEL: func.func private @nncc_depthwise_i8_2x8_k3x3s1x1(
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.load %{{.*}} -> vector<8xi8>
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-12: llvm.call_intrinsic "llvm.aarch64.neon.sdot"
+// CHECK: scf.yield
 }

@@ -92,6 +92,21 @@ func.func @panels_of_bytes(%x: tensor<1x7x9x5xui8>) -> tensor<1x7x8x37xi32> {
   return %y : tensor<1x7x8x37xi32>
 }
 
+// A window that sweeps has all its taps everywhere: one row of sums above 9 rows of taps. 16 * (4 + 9) bytes.
+// CHECK-LABEL: @bytes_that_stay_apart
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [208, 1, 11, 9, 8, 8, 0, 1, 1, 3, 0, 1, 3, 0, 1, 3]>, unit, unit]
+func.func @bytes_that_stay_apart(%x: tensor<1x7x9x11xui8>) -> tensor<1x7x9x11xi32> {
+  %w = nn.constant dense<1> : tensor<11x3x3x1xi8>
+  %zx = nn.constant dense<7> : tensor<1xui8>
+  %zw = nn.constant dense<0> : tensor<1xi8>
+  %y = nn.kernel "k" ins(%x, %w, %zx, %zw : tensor<1x7x9x11xui8>, tensor<11x3x3x1xi8>, tensor<1xui8>, tensor<1xi8>) {
+  ^bb0(%0: tensor<1x7x9x11xui8>, %1: tensor<11x3x3x1xi8>, %2: tensor<1xui8>, %3: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %3) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 11 : tensor<1x7x9x11xui8>, tensor<11x3x3x1xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x7x9x11xi32>
+    nn.yield %r : tensor<1x7x9x11xi32>
+  } -> tensor<1x7x9x11xi32>
+  return %y : tensor<1x7x9x11xi32>
+}
+
 // Zero points of weights are no business of instructions: loops multiply these.
 // CHECK-LABEL: @weights_with_a_zero_point
 // CHECK-NOT: nn.packings
