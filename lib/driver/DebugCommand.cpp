@@ -1,5 +1,6 @@
 // nncc debug: runs a model kernel by kernel and compares every tensor with a reference, the first that diverges first.
 #include "lib/analyze/TemporaryFolder.h"
+#include "lib/driver/BisectPasses.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/CompareKernels.h"
 #include "lib/driver/Diagnostics.h"
@@ -32,6 +33,12 @@ cl::opt<std::string>
                  cl::value_desc("PATH"), cl::cat(debugCategory()), cl::cat(validateCategory()),
                  cl::cat(reportCategory()));
 cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
+
+cl::opt<bool> bisectOption("bisect",
+                           cl::desc("Name the first pass that changes the outputs: run the model without the passes "
+                                    "that may be left out, then with one more each time. Right is what none of them "
+                                    "gives, or --reference"),
+                           cl::cat(debugCategory()));
 
 /// What the options said; read early, since LLD resets them (see RunCommand.cpp).
 struct DebugSettings {
@@ -120,6 +127,40 @@ int dumpKernel(const ModelPlan &plan, RunnableModel::Reader read, const KernelPl
   return 0;
 }
 
+/// `debug --bisect`
+int bisectModel(const CompileOptions &options, const GivenInputs &given) {
+  BisectSettings bisect;
+  bisect.rtol = settings.rtol;
+  bisect.seed = settings.seed;
+  auto folder = TemporaryFolder::create("nncc-debug");
+  if (!folder)
+    return reportError(folder.takeError());
+  if (!referenceOption.empty())
+    bisect.reference = [&](const ModelPlan &plan, ArrayRef<std::vector<char>> inputs) {
+      return settings.reference == "onnxruntime"
+                 ? ReferenceTensors::run(plan, inputs, options, settings.python, folder->path())
+                 : ReferenceTensors::open(settings.reference);
+    };
+  BisectResult result = bisectPasses(options, given, bisect);
+  if (result.status)
+    return result.status;
+  const PassResult *first = result.firstDivergence();
+  if (settings.asJson) {
+    outs() << formatv("{0:2}\n", json::Value(bisectJson(options, result)));
+    return first ? kNumbersDiffer : 0;
+  }
+  if (!first)
+    outs() << result.passes.size() - 1 << " passes may be left out, and none of them makes the outputs diverge\n";
+  else if (first->pass.empty())
+    outs() << "the outputs diverge without any pass that may be left out: the importer, the loops of a kernel or their "
+              "code; `nncc debug` names the kernel\n";
+  else
+    outs() << "first: pass " << first - result.passes.data() << ", " << first->pass << "; --print-after=" << first->pass
+           << " prints the IR behind it\n";
+  printBisection(result, outs());
+  return first ? kNumbersDiffer : 0;
+}
+
 int debugModel() {
   auto options = sharedOptions(NativeCpu::Detect);
   auto order = rowOrder(sortKeys);
@@ -140,6 +181,8 @@ int debugModel() {
               wantsJson(),
               relativeTolerance(),
               seedOption()};
+  if (bisectOption)
+    return bisectModel(*options, *given);
   options->reuseArena = false;
   auto loaded = buildAndLoad(*options, *context, printer, *given);
   if (!loaded)
@@ -196,14 +239,16 @@ std::string pythonArgument() { return pythonOption; }
 const Command debugCommand = {
     .name = "debug",
     .summary = "compare every kernel with onnxruntime, the first divergence first",
-    .overview = "Runs a model kernel by kernel and compares each result with the ONNX tensor of the same name.\n\n"
-                "No two tensors share memory in this build, and unwritten memory is NaN. Exit status 2 when a tensor "
-                "diverges.",
+    .overview =
+        "Runs a model kernel by kernel and compares each result with the ONNX tensor of the same name.\n\n"
+        "No two tensors share memory in this build, and unwritten memory is NaN. With --bisect whole models are "
+        "run instead, with ever more passes. Exit status 2 when a tensor diverges.",
     .run = debugModel,
     .category = debugCategory,
     .takesData = true,
     .examples = "  nncc debug model.onnx --input set.npz --sample=3\n"
-                "  nncc debug model.onnx --reference=tensors --all --target=aarch64-linux-gnu\n",
+                "  nncc debug model.onnx --reference=tensors --all --target=aarch64-linux-gnu\n"
+                "  nncc debug model.onnx --bisect --reference=onnxruntime\n",
     .printsReport = true};
 
 } // namespace nncc

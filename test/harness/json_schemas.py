@@ -55,7 +55,7 @@ def documents(program: Path, folder: Path):
     python, qemu = f"--python={sys.executable}", shutil.which("qemu-aarch64")
     commands = [["inspect", digits], ["inspect", digits, "--device=mali"], ["bench", digits, "--rounds=2"], ["bench", digits, "--rounds=2", "--per-kernel"],
                 ["run", digits], ["run", digits, f"--check={folder}"], *([["run", digits, "--target=aarch64-linux-gnu"]] if qemu else []),
-                ["debug", digits, python], ["validate", digits, "--data=x.npy", python], ["validate", digits, "--data=x.npy", f"--reference={digits}"],
+                ["debug", digits, python], ["debug", digits, "--bisect"], ["validate", digits, "--data=x.npy", python], ["validate", digits, "--data=x.npy", f"--reference={digits}"],
                 ["estimate", digits], ["estimate", digits, "--flash=1MB", "--ram=1kB"],
                 ["estimate", digits, "--device=mali-g610"], ["report", digits], ["report", digits, "--bench", "--rounds=2", "--data=x.npy", python],
                 ["targets"], ["ops"], ["doctor"]]
