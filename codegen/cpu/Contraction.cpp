@@ -71,6 +71,10 @@ static bool readBytes(Operation *root, Contraction &contraction, std::string &re
 std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
   Contraction contraction;
   Operation *root = contraction.root = kernel.getRoot();
+  if (root && llvm::is_contained(typeOf(root->getResult(0)).getShape(), 0)) {
+    reason = "the result is empty";
+    return std::nullopt;
+  }
   Value lhs, rhs, bias;
   unsigned pixelDims = 2;
   if (auto conv = dyn_cast_or_null<nn::Conv2DOp>(root)) {
@@ -131,10 +135,6 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   contraction.lhs = *inputOf(lhs);
   contraction.rhs = inputOf(rhs);
   contraction.bias = inputOf(bias);
-  if (llvm::is_contained(typeOf(root->getResult(0)).getShape(), 0)) {
-    reason = "the result is empty";
-    return std::nullopt;
-  }
   auto epilogue = Epilogue::match(kernel, root, pixelDims, reason);
   if (failed(epilogue))
     return std::nullopt;

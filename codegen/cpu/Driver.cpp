@@ -162,7 +162,8 @@ private:
       if (auto packed = getPacking(kernel, *contraction.rhs)) {
         bytes = BytePacking::from(packed);
         recipe = bytes ? bytes->panels : PanelPacking::from(packed);
-        if (!recipe || recipe->outputs != outputs)
+        PanelPacking own = contraction.panels(machine);
+        if (!recipe || recipe->batches != own.batches || recipe->outputs != outputs || recipe->depth != own.depth)
           return refuse("the weights are packed in another way");
       } else if (contraction.isOfBytes()) {
         return refuse("bytes are multiplied by constants without a zero point only");

@@ -120,6 +120,18 @@ struct Truncate : OpConversionPattern<math::TruncOp> {
 
 //===-- Functions -------------------------------------------------------===//
 
+/// The one kernel of a module; an error where stage G has another, or its threads are not said.
+FailureOr<gpu::GPUFuncOp> kernelOf(gpu::GPUModuleOp module) {
+  auto kernels = module.getOps<gpu::GPUFuncOp>();
+  if (!llvm::hasSingleElement(kernels))
+    return module.emitOpError() << "must have one kernel";
+  gpu::GPUFuncOp kernel = *kernels.begin();
+  auto block = kernel->getAttrOfType<IntegerAttr>(nn::kBlockAttr);
+  if (!block || !llvm::isInt<32>(block.getInt()))
+    return kernel.emitOpError() << "must say " << nn::kBlockAttr << ", the threads of a workgroup";
+  return kernel;
+}
+
 /// Says how the arguments of a kernel are bound, and makes its offsets push constants.
 void setInterface(gpu::GPUFuncOp kernel) {
   MLIRContext *context = kernel.getContext();
@@ -174,9 +186,11 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
 
   LogicalResult convert(gpu::GPUModuleOp module) {
     MLIRContext *context = &getContext();
-    gpu::GPUFuncOp kernel = *module.getOps<gpu::GPUFuncOp>().begin();
-    setInterface(kernel);
-    SmallVector<int64_t> aliased = aliasedBindings(kernel);
+    FailureOr<gpu::GPUFuncOp> kernel = kernelOf(module);
+    if (failed(kernel))
+      return failure();
+    setInterface(*kernel);
+    SmallVector<int64_t> aliased = aliasedBindings(*kernel);
     std::string name = module.getName().str();
     spirv::MemorySpaceToStorageClassConverter spaces(spirv::mapMemorySpaceToVulkanStorageClass);
     spirv::convertMemRefTypesAndAttrs(module, spaces);

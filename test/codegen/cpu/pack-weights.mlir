@@ -153,3 +153,20 @@ func.func @four_vectors_by_lane(%x: tensor<50x5xf32>) -> tensor<50x16xf32> {
   return %y : tensor<50x16xf32>
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// CHECK-LABEL: @groups_without_outputs
+// CHECK-NOT: nn.packings
+func.func @groups_without_outputs(%x: tensor<1x5x7x12xf32>, %w: tensor<0x1x1x4xf32>) -> tensor<1x5x7x0xf32> {
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x5x7x12xf32>, tensor<0x1x1x4xf32>) {
+  ^bb0(%0: tensor<1x5x7x12xf32>, %1: tensor<0x1x1x4xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 3 : tensor<1x5x7x12xf32>, tensor<0x1x1x4xf32> -> tensor<1x5x7x0xf32>
+    nn.yield %r : tensor<1x5x7x0xf32>
+  } -> tensor<1x5x7x0xf32>
+  return %y : tensor<1x5x7x0xf32>
+}
+
+}
