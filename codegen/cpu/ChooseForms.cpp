@@ -67,16 +67,24 @@ public:
 
   Cost winograd(const WinogradForm &form) const {
     Cost cost;
-    int64_t planes = form.tile.planes(), strips = llvm::divideCeil(layer.tiles(form.tile), form.strip);
-    int64_t rows = strips * form.strip * planes;
-    cost.weightBytes = bytesOf(planes);
-    // A value of a plane is loaded, stored, and passes the stack: some three cycles for each vector. Sums of products
-    // are stored, and begin anew for every plane.
-    double transforms = 3.5 * rows * (vectorsOf(layer.depth) + vectorsOf(layer.outputs));
-    double ofSums = 1.5 * rows * vectorsOf(layer.outputs);
-    cost.cycles = products(rows) + transforms + ofSums + cost.weightBytes / kBytesFromMemory +
-                  (strips - 1) * cost.weightBytes / kBytesFromCache;
+    cost.weightBytes = bytesOf(form.tile.planes());
+    // Sums of products are stored, and begin anew for every plane.
+    double ofSums = 1.5 * rowsOf(form) * vectorsOf(layer.outputs);
+    cost.cycles = products(rowsOf(form)) + transform(form, layer.depth) + transform(form, layer.outputs) + ofSums +
+                  cost.weightBytes / kBytesFromMemory + (stripsOf(form) - 1) * cost.weightBytes / kBytesFromCache;
     return cost;
+  }
+
+  /// Cycles until so many threads are done.
+  double shared(const WinogradForm &form, int64_t threads) const {
+    double all = winograd(form).cycles;
+    if (form.groups > 1) {
+      double ofEach = transform(form, layer.depth);
+      return ofEach + (all - ofEach) * llvm::divideCeil(form.groups, threads) / form.groups;
+    }
+    int64_t strips = stripsOf(form), ofSlot = llvm::divideCeil(strips, form.slots);
+    int64_t slots = llvm::divideCeil(strips, ofSlot), ofThread = llvm::divideCeil(slots, threads) * ofSlot;
+    return all * std::min(ofThread, strips) / strips;
   }
 
   /// As many tiles as have their planes in the L2 cache, but enough for each plane of weights to be worth its way from
@@ -95,6 +103,12 @@ private:
   int64_t lanes;
 
   double vectorsOf(int64_t channels) const { return llvm::divideCeil(channels, lanes); }
+  int64_t stripsOf(const WinogradForm &form) const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
+  int64_t rowsOf(const WinogradForm &form) const { return stripsOf(form) * form.strip * form.tile.planes(); }
+  /// A value of a plane is loaded, stored, and passes the stack: some three cycles for each vector.
+  double transform(const WinogradForm &form, int64_t channels) const {
+    return 3.5 * rowsOf(form) * vectorsOf(channels);
+  }
   /// Cycles for products of so many rows with the matrix of a tap or plane.
   double products(int64_t rows) const { return 0.5 * rows * layer.depth * vectorsOf(layer.outputs); }
   int64_t bytesOf(int64_t planes) const {
@@ -169,8 +183,7 @@ private:
     Cost direct = estimate.direct();
     std::optional<Candidate> best;
     for (const WinogradTile &tile : layer->tileSizes()) {
-      int64_t strip = estimate.stripOf(tile), strips = llvm::divideCeil(layer->tiles(tile), strip);
-      WinogradForm form{tile, strip, std::min<int64_t>(strips, kMostSlots)};
+      WinogradForm form{tile, estimate.stripOf(tile), 1};
       if (!form.fits(*layer))
         continue;
       Cost cost = estimate.winograd(form);
@@ -185,14 +198,43 @@ private:
     return best;
   }
 
-  /// Threads that may work on a kernel at the same time, at most.
-  static constexpr int64_t kMostSlots = 4;
+  /// The ways in which threads can share out strips of so many tiles, at most four threads: those that serve two and
+  /// four best come first, and each needs less memory than the ones before it. The last is for one thread.
+  static SmallVector<WinogradForm> sharings(const Candidate &candidate, int64_t strip) {
+    const cpu::WinogradLayer &layer = candidate.layer;
+    Estimate estimate(layer, candidate.contraction, candidate.machine);
+    SmallVector<WinogradForm> forms{{candidate.form.tile, strip, 1}};
+    // Groups are whole panels, of the width that is best for all channels: one thread loses nothing by them.
+    int64_t panel = forms.front().packing(layer, candidate.contraction, candidate.machine).panel;
+    auto keepsPanels = [&](const WinogradForm &form) {
+      return layer.outputs % (form.groups * panel) == 0 &&
+             form.packing(layer, candidate.contraction, candidate.machine).panel == panel;
+    };
+    for (int64_t threads : {4, 2}) {
+      WinogradForm slots = forms.front(), groups = forms.front();
+      slots.slots = std::min<int64_t>(threads, llvm::divideCeil(layer.tiles(slots.tile), strip));
+      groups.groups = threads;
+      if (slots.fits(layer))
+        forms.push_back(slots);
+      if (groups.fits(layer) && keepsPanels(groups))
+        forms.push_back(groups);
+    }
+    auto cycles = [&](const WinogradForm &form) { return estimate.shared(form, 2) + estimate.shared(form, 4); };
+    llvm::stable_sort(forms, [&](const auto &a, const auto &b) {
+      return std::pair(cycles(a), a.scratchBytes(layer)) < std::pair(cycles(b), b.scratchBytes(layer));
+    });
+    SmallVector<WinogradForm> smaller;
+    for (const WinogradForm &form : forms)
+      if (smaller.empty() || form.scratchBytes(layer) < smaller.back().scratchBytes(layer))
+        smaller.push_back(form);
+    return smaller;
+  }
 
   void take(const Candidate &candidate) {
     nn::KernelOp kernel = candidate.kernel;
-    kernel->setAttr("nn.scratch_bytes",
-                    Builder(kernel).getI64IntegerAttr(candidate.form.scratchBytes(candidate.layer)));
-    nn::takeForm(kernel, attrOf(candidate, candidate.form));
+    WinogradForm form = sharings(candidate, candidate.form.strip).front();
+    kernel->setAttr("nn.scratch_bytes", Builder(kernel).getI64IntegerAttr(form.scratchBytes(candidate.layer)));
+    nn::takeForm(kernel, attrOf(candidate, form));
   }
 
   static DictionaryAttr attrOf(const Candidate &candidate, const WinogradForm &form) {
@@ -228,12 +270,10 @@ private:
     nn::KernelOp kernel = candidate.kernel;
     Builder b(kernel);
     SmallVector<Attribute> forms;
-    WinogradForm form = candidate.form;
-    for (; form.slots > 1; form.slots /= 2)
-      forms.push_back(attrOf(candidate, form));
-    int64_t leastStrip = std::min(form.strip, cpu::chooseTileRows(candidate.machine, 2));
-    for (form.slots = 1; form.strip >= leastStrip; form.strip = form.strip > 1 ? llvm::divideCeil(form.strip, 2) : 0)
-      forms.push_back(attrOf(candidate, form));
+    int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
+    for (int64_t strip = most; strip >= least; strip = strip > 1 ? llvm::divideCeil(strip, 2) : 0)
+      for (const WinogradForm &form : sharings(candidate, strip))
+        forms.push_back(attrOf(candidate, form));
     forms.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr("direct")),
                                          b.getNamedAttr("packings", kernel->getAttr(cpu::kPackingsAttr))}));
     kernel->setAttr(nn::kFormsAttr, b.getArrayAttr(forms));

@@ -25,7 +25,8 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
   let description = [{
     Requires N2, guarantees N2, after nncc-pack-weights. What `nn.packings` says serves the direct form, by register
     tiles over the input as it lies. A kernel that is estimated to be faster otherwise gets `nn.forms`
-    (dialects/nn/KernelForms.h): Winograd's form with room for several threads, with less room, and the direct one. Whoever
+    (dialects/nn/KernelForms.h): Winograd's form with room for several threads, which share out strips of
+    tiles or groups of channels, with less room, and the direct one. Whoever
     plans the memory takes the first whose scratch memory has room.
 
     Transformed weights are up to four times as large. They are taken where they save most cycles for a byte, until the
@@ -39,7 +40,7 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     nn.kernel "k000_conv1" ... {nn.packings = [unit, #nn.packing<"panels", [..]>]}
     // becomes
     nn.kernel "k000_conv1" ... {nn.packings = [..], nn.forms = [
-      {name = "winograd", tile = array<i64: 4, 4>, strip = 28, slots = 2, scratch_bytes = 1290240, packings = [unit, #nn.packing<"winograd", [..]>]},
+      {name = "winograd", tile = array<i64: 4, 4>, strip = 28, slots = 2, groups = 1, scratch_bytes = 1290240, packings = [unit, #nn.packing<"winograd", [..]>]},
       {name = "direct", packings = [unit, #nn.packing<"panels", [..]>]} ]}
     ```
   }];

@@ -93,17 +93,17 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
 }
 
 nn::PackingAttr WinogradPacking::getAttr(MLIRContext *context) const {
-  int64_t bytes = tile.planes() * panels().batchSize() * static_cast<int64_t>(sizeof(float));
-  return nn::PackingAttr::get(context, kind, {bytes, tile.h, tile.w, outputs, depth, panel, lanes});
+  int64_t bytes = groups * groupSize() * static_cast<int64_t>(sizeof(float));
+  return nn::PackingAttr::get(context, kind, {bytes, tile.h, tile.w, outputs, depth, panel, lanes, groups});
 }
 
 std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
   ArrayRef<int64_t> n = packing.getNumbers();
   auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
-  if (packing.getKind() != kind || n.size() != 7 || llvm::any_of(n, [](int64_t x) { return x < 1; }) || !isSide(n[1]) ||
-      !isSide(n[2]))
+  if (packing.getKind() != kind || n.size() != 8 || llvm::any_of(n, [](int64_t x) { return x < 1; }) || !isSide(n[1]) ||
+      !isSide(n[2]) || (n[7] > 1 && (n[3] % n[7] != 0 || n[3] / n[7] % n[5] != 0)))
     return std::nullopt;
-  return WinogradPacking{{n[1], n[2]}, n[3], n[4], n[5], n[6]};
+  return WinogradPacking{{n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]};
 }
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
@@ -155,24 +155,28 @@ static bool writeWinograd(const nn::ConstantReader &reader, const WinogradPackin
   if (outputs * depth * taps != reader.size() || !reader.getType().getElementType().isF32())
     return false;
   SmallVector<float, 0> block;
-  for (ArrayRef<double> ofRows : h.weights)
-    for (ArrayRef<double> ofColumns : w.weights)
-      for (int64_t output = 0, index = 0; output < outputs; output += recipe.panel, ++index) {
-        int64_t width = panelWidth(outputs, recipe.panel, recipe.lanes, index);
-        block.assign(depth * width, 0);
-        SmallVector<double> sums(depth);
-        for (int64_t o = 0, exists = std::min(recipe.panel, outputs - output); o < exists; ++o) {
-          llvm::fill(sums, 0);
-          for (int64_t tap = 0; tap < taps; ++tap) {
-            double factor = ofRows[tap / w.taps()] * ofColumns[tap % w.taps()];
-            for (int64_t k = 0; factor != 0 && k < depth; ++k)
-              sums[k] += factor * reader.get<float>(((output + o) * taps + tap) * depth + k);
-          }
-          for (int64_t k = 0; k < depth; ++k)
-            llvm::support::endian::write32le(&block[k * width + o], llvm::bit_cast<uint32_t>(float(sums[k])));
-        }
-        os.write(reinterpret_cast<const char *>(block.data()), block.size() * sizeof(float));
+  auto writePanel = [&](ArrayRef<double> ofRows, ArrayRef<double> ofColumns, int64_t output) {
+    int64_t width = panelWidth(outputs, recipe.panel, recipe.lanes, output / recipe.panel);
+    block.assign(depth * width, 0);
+    SmallVector<double> sums(depth);
+    for (int64_t o = 0, exists = std::min(recipe.panel, outputs - output); o < exists; ++o) {
+      llvm::fill(sums, 0);
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        double factor = ofRows[tap / w.taps()] * ofColumns[tap % w.taps()];
+        for (int64_t k = 0; factor != 0 && k < depth; ++k)
+          sums[k] += factor * reader.get<float>(((output + o) * taps + tap) * depth + k);
       }
+      for (int64_t k = 0; k < depth; ++k)
+        llvm::support::endian::write32le(&block[k * width + o], llvm::bit_cast<uint32_t>(float(sums[k])));
+    }
+    os.write(reinterpret_cast<const char *>(block.data()), block.size() * sizeof(float));
+  };
+  int64_t ofGroup = outputs / recipe.groups;
+  for (int64_t group = 0; group < recipe.groups; ++group)
+    for (ArrayRef<double> ofRows : h.weights)
+      for (ArrayRef<double> ofColumns : w.weights)
+        for (int64_t output = 0; output < ofGroup; output += recipe.panel)
+          writePanel(ofRows, ofColumns, group * ofGroup + output);
   return true;
 }
 

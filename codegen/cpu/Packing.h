@@ -69,18 +69,24 @@ struct PadPacking {
   static std::optional<PadPacking> from(nn::PackingAttr packing);
 };
 
-/// `#nn.packing<"winograd", [bytes, tileH, tileW, outputs, depth, panel, lanes]>`: a filter transformed for tiles of
-/// tileH x tileW outputs (WinogradTransform.h), in double precision. Every plane of products has panels as above.
+/// `#nn.packing<"winograd", [bytes, tileH, tileW, outputs, depth, panel, lanes, groups]>`: a filter transformed for
+/// tiles of tileH x tileW outputs (WinogradTransform.h), in double precision. Every plane of products has panels as
+/// above. Each of several groups of outputs, which are whole panels then, follows the one before it with all of its
+/// planes.
 ///
 /// source  [outputs][KH][KW][depth] f32; KH and KW are the taps of the transforms
-/// packed  [planes][outputs / panel][depth][panel]
+/// packed  [groups][planes][outputs / groups / panel][depth][panel]
 struct WinogradPacking {
   static constexpr llvm::StringLiteral kind = "winograd";
   WinogradTile tile;
-  int64_t outputs, depth, panel, lanes;
+  int64_t outputs, depth, panel, lanes, groups = 1;
 
-  /// Panels of all planes, as a product reads them.
-  PanelPacking panels() const { return {tile.planes(), outputs, depth, panel, lanes, /*outputsInnermost=*/true}; }
+  /// Panels of all planes of one group, as a product reads them.
+  PanelPacking panels() const {
+    return {tile.planes(), outputs / groups, depth, panel, lanes, /*outputsInnermost=*/true};
+  }
+  /// Elements of one group.
+  int64_t groupSize() const { return tile.planes() * panels().batchSize(); }
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };

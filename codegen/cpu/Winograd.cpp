@@ -59,15 +59,16 @@ SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
 
 WinogradPacking WinogradForm::packing(const WinogradLayer &layer, const Contraction &contraction,
                                       nn::MachineAttr machine) const {
-  int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs, lanes);
-  return {tile, layer.outputs, layer.depth, lanes * contraction.productVectors(machine, strip, vectors), lanes};
+  int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs / groups, lanes);
+  return {tile, layer.outputs, layer.depth, lanes * contraction.productVectors(machine, strip, vectors), lanes, groups};
 }
 
 bool WinogradForm::fits(const WinogradLayer &layer) const {
   if (!llvm::is_contained(layer.tileSizes(), tile) || strip > layer.tiles(tile))
     return false;
   int64_t strips = llvm::divideCeil(layer.tiles(tile), strip);
-  return slots <= strips && llvm::isInt<31>(slotElements(layer));
+  return slots <= strips && (slots == 1 || groups == 1) && layer.outputs % groups == 0 &&
+         llvm::isInt<31>(slotElements(layer));
 }
 
 DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &layer, const Contraction &contraction,
@@ -78,6 +79,7 @@ DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &l
   return b.getDictionaryAttr(
       {b.getNamedAttr("name", b.getStringAttr(kind)), b.getNamedAttr("tile", b.getDenseI64ArrayAttr({tile.h, tile.w})),
        b.getNamedAttr("strip", b.getI64IntegerAttr(strip)), b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
+       b.getNamedAttr("groups", b.getI64IntegerAttr(groups)),
        b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes(layer))),
        b.getNamedAttr("packings", b.getArrayAttr(packings))});
 }
@@ -87,19 +89,22 @@ std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
   auto tile = form ? form.getAs<DenseI64ArrayAttr>("tile") : DenseI64ArrayAttr();
   auto strip = form ? form.getAs<IntegerAttr>("strip") : IntegerAttr();
   auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
+  auto groups = form ? form.getAs<IntegerAttr>("groups") : IntegerAttr();
   auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
   if (!name || name.getValue() != kind || !tile || tile.size() != 2 || !llvm::all_of(tile.asArrayRef(), isSide) ||
-      !strip || !slots || strip.getInt() < 1 || slots.getInt() < 1)
+      !strip || !slots || !groups || strip.getInt() < 1 || slots.getInt() < 1 || groups.getInt() < 1)
     return std::nullopt;
-  return WinogradForm{{tile[0], tile[1]}, strip.getInt(), slots.getInt()};
+  return WinogradForm{{tile[0], tile[1]}, strip.getInt(), slots.getInt(), groups.getInt()};
 }
 
 std::string cpu::describeForm(DictionaryAttr attr) {
   auto form = WinogradForm::from(attr);
   if (!form)
     return "";
-  return llvm::formatv("winograd, tiles of {0}x{1}, strips of {2}, {3} at a time", form->tile.h, form->tile.w,
-                       form->strip, form->slots);
+  std::string words =
+      llvm::formatv("winograd, tiles of {0}x{1}, strips of {2}, ", form->tile.h, form->tile.w, form->strip);
+  return words + (form->groups > 1 ? llvm::formatv("channels in {0} groups", form->groups).str()
+                                   : llvm::formatv("{0} at a time", form->slots).str());
 }
 
 //===-- its function ------------------------------------------------------===//
@@ -117,26 +122,10 @@ public:
   LogicalResult run() {
     if (failed(describe()))
       return failure();
-    int64_t strips = llvm::divideCeil(layer.tiles(form.tile), form.strip);
-    int64_t ofSlot = llvm::divideCeil(strips, form.slots), slots = llvm::divideCeil(strips, ofSlot);
-    Value scratch = code.pointerTo(kernel.getScratch());
-    Value zero = code.constant(0), all = code.constant(strips);
-    // Strips of one slot follow each other in the same memory; slots are apart.
-    auto overSlots = scf::ForOp::create(code.b, zero, code.constant(slots), code.constant(1));
-    overSlots->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
-    {
-      OpBuilder::InsertionGuard guard(code.b);
-      code.b.setInsertionPointToStart(overSlots.getBody());
-      Value slot = overSlots.getInductionVar();
-      Value input = code.at(scratch, code.mul(slot, form.slotElements(layer)), element);
-      Value output = code.at(input, planeOf(layer.depth) * form.tile.planes(), element);
-      Value first = code.mul(slot, ofSlot);
-      Value end = arith::MinSIOp::create(code.b, code.add(first, code.constant(ofSlot)), all);
-      auto overStrips = scf::ForOp::create(code.b, first, end, code.constant(1));
-      overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(ofSlot * workOfStrip()));
-      code.b.setInsertionPointToStart(overStrips.getBody());
-      emitStrip(overStrips.getInductionVar(), input, output);
-    }
+    if (form.groups > 1)
+      shareGroups();
+    else
+      shareStrips();
     kernel.erase();
     return success();
   }
@@ -168,7 +157,8 @@ private:
 
   LogicalResult describe() {
     auto recipe = WinogradPacking::from(getPacking(kernel, *contraction.rhs));
-    if (!recipe || recipe->tile != form.tile || recipe->outputs != layer.outputs || recipe->depth != layer.depth)
+    if (!recipe || recipe->tile != form.tile || recipe->outputs != layer.outputs || recipe->depth != layer.depth ||
+        recipe->groups != form.groups)
       return refuse("the weights are packed in another way");
     packing = *recipe;
     if (!form.fits(layer))
@@ -209,30 +199,100 @@ private:
   }
 
   int64_t planeOf(int64_t channels) const { return form.strip * WinogradForm::pitch(channels); }
+  int64_t strips() const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
+  int64_t channelsOfGroup() const { return layer.outputs / form.groups; }
 
-  void emitStrip(Value strip, Value inputPlanes, Value outputPlanes) {
-    int64_t lanes = packing.lanes;
-    auto transform = kernels.getInputTransform(form.tile, lanes, layer.depth % lanes);
-    call(transform, {code.pointerTo(input), inputPlanes, inputEntry(), strip});
-    multiply(inputPlanes, outputPlanes);
-
-    SmallVector<Value> arguments{outputPlanes, code.pointerTo(output)};
-    if (bias)
-      arguments.push_back(code.pointerTo(bias));
-    for (Value leaf : leaves)
-      arguments.push_back(code.pointerTo(leaf));
-    arguments.append({outputEntry(), strip});
-    call(kernels.get(outputShape(), epilogue), arguments);
+  /// A loop over slots: strips of one slot follow each other in the same memory.
+  void shareStrips() {
+    int64_t ofSlot = llvm::divideCeil(strips(), form.slots), slots = llvm::divideCeil(strips(), ofSlot);
+    Value scratch = code.pointerTo(kernel.getScratch());
+    Value zero = code.constant(0), one = code.constant(1), all = code.constant(strips());
+    auto overSlots = scf::ForOp::create(code.b, zero, code.constant(slots), one);
+    overSlots->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(overSlots.getBody());
+    Value slot = overSlots.getInductionVar();
+    Value inputPlanes = code.at(scratch, code.mul(slot, form.slotElements(layer)), element);
+    Value outputPlanes = code.at(inputPlanes, form.inputElements(layer), element);
+    Value first = code.mul(slot, ofSlot);
+    Value end = arith::MinSIOp::create(code.b, code.add(first, code.constant(ofSlot)), all);
+    auto overStrips = scf::ForOp::create(code.b, first, end, one);
+    overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(ofSlot * workOfStrip()));
+    code.b.setInsertionPointToStart(overStrips.getBody());
+    Value strip = overStrips.getInductionVar();
+    transformInput(strip, inputPlanes);
+    multiply(inputPlanes, weightsOf(zero), outputPlanes);
+    transformOutput(strip, outputPlanes, zero);
   }
 
-  void call(func::FuncOp callee, ValueRange arguments) { func::CallOp::create(code.b, callee, arguments); }
+  /// A loop over strips, which every part runs through, and in it one over groups of channels. Whoever runs some groups
+  /// transforms the input once, into the planes of the first of them, and carries their number on.
+  void shareGroups() {
+    Value scratch = code.pointerTo(kernel.getScratch());
+    Value zero = code.constant(0), one = code.constant(1);
+    Value outputPlanes = code.at(scratch, form.groups * form.inputElements(layer), element);
+    auto overStrips = scf::ForOp::create(code.b, zero, code.constant(strips()), one);
+    overStrips->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    overStrips->setAttr(nn::kUncutAttr, code.b.getUnitAttr());
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(overStrips.getBody());
+    Value strip = overStrips.getInductionVar();
+    Value none = code.constant(-1);
+    auto overGroups = scf::ForOp::create(code.b, zero, code.constant(form.groups), one, none);
+    overGroups->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
+    code.b.setInsertionPointToStart(overGroups.getBody());
+    Value group = overGroups.getInductionVar(), carried = overGroups.getRegionIterArg(0);
+    Value isFirst = arith::CmpIOp::create(code.b, arith::CmpIPredicate::eq, carried, none);
+    Value owner = arith::SelectOp::create(code.b, isFirst, group, carried);
+    Value inputPlanes = code.at(scratch, code.mul(owner, form.inputElements(layer)), element);
+    auto ifFirst = scf::IfOp::create(code.b, isFirst);
+    {
+      OpBuilder::InsertionGuard guard(code.b);
+      code.b.setInsertionPoint(ifFirst.thenYield());
+      transformInput(strip, inputPlanes);
+    }
+    Value channel = code.mul(group, channelsOfGroup());
+    Value planes = code.at(outputPlanes, channel, element);
+    multiply(inputPlanes, weightsOf(group), planes);
+    transformOutput(strip, planes, channel);
+    scf::YieldOp::create(code.b, owner);
+  }
+
+  void transformInput(Value strip, Value planes) {
+    int64_t lanes = packing.lanes;
+    auto transform = kernels.getInputTransform(form.tile, lanes, layer.depth % lanes);
+    call(transform, {code.pointerTo(input), planes, inputEntry(), strip}, layer.depth);
+  }
+
+  /// The weights of a group.
+  Value weightsOf(Value group) {
+    return code.at(code.pointerTo(kernel.getInputs()[*contraction.rhs]), code.mul(group, packing.groupSize()), element);
+  }
+
+  /// The channels of a group, from `channel` on, of the tiles of a strip.
+  void transformOutput(Value strip, Value planes, Value channel) {
+    auto at = [&](Value memory, Type type) { return code.at(code.pointerTo(memory), channel, type); };
+    SmallVector<Value> arguments{planes, at(output, epilogue.storedElement())};
+    if (bias)
+      arguments.push_back(at(bias, element));
+    for (auto [leaf, value] : llvm::zip(epilogue.leaves(), leaves))
+      arguments.push_back(leaf.variesByChannel ? at(value, leaf.memoryElement()) : code.pointerTo(value));
+    arguments.append({outputEntry(), strip});
+    call(kernels.get(outputShape(), epilogue), arguments, channelsOfGroup());
+  }
+
+  /// A transform of so many channels.
+  void call(func::FuncOp callee, ValueRange arguments, int64_t channels) {
+    auto call = func::CallOp::create(code.b, callee, arguments);
+    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(channels)));
+  }
 
   TileShape outputShape() {
     TileShape shape;
     shape.mac = {element, element, element, {}};
     shape.lanes = packing.lanes;
     shape.rows = shape.vectors = 1;
-    shape.tail = layer.outputs % packing.lanes ? layer.outputs % packing.lanes : packing.lanes;
+    shape.tail = channelsOfGroup() % packing.lanes ? channelsOfGroup() % packing.lanes : packing.lanes;
     shape.winograd = form.tile;
     shape.hasBias = contraction.bias.has_value();
     shape.isBiasPadded = contraction.bias && getPacking(kernel, *contraction.bias);
@@ -256,7 +316,6 @@ private:
     f[WinogradEntry::TilesW] = llvm::divideCeil(layer.width, form.tile.w);
     f[WinogradEntry::Strip] = form.strip;
     f[WinogradEntry::Tiles] = layer.tiles(form.tile);
-    f[WinogradEntry::Vectors] = channels / packing.lanes;
     f[WinogradEntry::Pitch] = WinogradForm::pitch(channels);
     f[WinogradEntry::Plane] = planeOf(channels);
     return entry;
@@ -266,6 +325,7 @@ private:
 
   Value inputEntry() {
     CallEntry entry = entryFor(input, inputSteps, layer.depth);
+    entry.fields[WinogradEntry::Vectors] = layer.depth / packing.lanes;
     entry.fields[WinogradEntry::PadTop] = conv.getPads()[0];
     entry.fields[WinogradEntry::PadLeft] = conv.getPads()[1];
     return tableOf(entry);
@@ -273,48 +333,56 @@ private:
 
   Value outputEntry() {
     CallEntry entry = entryFor(output, outputSteps, layer.outputs);
+    entry.fields[WinogradEntry::Vectors] = channelsOfGroup() / packing.lanes;
     for (ArrayRef<int64_t> steps : leafSteps)
       entry.fields.append(steps.begin(), steps.end());
     return tableOf(entry);
   }
 
   /// Planes times planes: a kernel of its own, which the contraction emitter turns into calls on the spot.
-  void multiply(Value inputPlanes, Value outputPlanes) {
+  void multiply(Value inputPlanes, Value weights, Value outputPlanes) {
     ImplicitLocOpBuilder &b = code.b;
-    int64_t planes = form.tile.planes();
-    auto memory = [&](Value pointer, int64_t channels) -> Value {
-      auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(channels), WinogradForm::pitch(channels), 1});
-      auto type = MemRefType::get({planes, form.strip, channels}, element, layout);
+    int64_t planes = form.tile.planes(), outputs = channelsOfGroup();
+    auto cast = [&](Value pointer, MemRefType type) -> Value {
       return UnrealizedConversionCastOp::create(b, type, pointer).getResult(0);
     };
-    Value left = memory(inputPlanes, layer.depth), result = memory(outputPlanes, layer.outputs);
-    auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"),
-                                        ValueRange{left, kernel.getInputs()[*contraction.rhs]}, ValueRange{result},
-                                        Value(), kernel.getDeviceAttr(), ArrayAttr());
+    auto memory = [&](Value pointer, int64_t channels, int64_t ofAll) {
+      auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(ofAll), WinogradForm::pitch(ofAll), 1});
+      return cast(pointer, MemRefType::get({planes, form.strip, channels}, element, layout));
+    };
+    Value left = memory(inputPlanes, layer.depth, layer.depth), result = memory(outputPlanes, outputs, layer.outputs);
+    nn::PackingAttr panels = packing.panels().getAttr(b.getContext(), element);
+    Value right = cast(weights, MemRefType::get(packedBytes(panels), b.getI8Type()));
+    auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"), ValueRange{left, right},
+                                        ValueRange{result}, Value(), kernel.getDeviceAttr(), ArrayAttr());
     Block &body = product.getBody().emplaceBlock();
     auto tensor = [&](int64_t rows, int64_t columns) {
       return RankedTensorType::get({planes, rows, columns}, element);
     };
     Value lhs = body.addArgument(tensor(form.strip, layer.depth), kernel.getLoc());
-    Value rhs = body.addArgument(tensor(layer.depth, layer.outputs), kernel.getLoc());
+    Value rhs = body.addArgument(tensor(layer.depth, outputs), kernel.getLoc());
     OpBuilder inner = OpBuilder::atBlockBegin(&body);
-    auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(form.strip, layer.outputs), lhs, rhs, Value(),
+    auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(form.strip, outputs), lhs, rhs, Value(),
                                        /*transpose_b=*/false);
     nn::YieldOp::create(inner, kernel.getLoc(), ValueRange{matmul.getOutput()});
-    product->setAttr(kPackingsAttr,
-                     b.getArrayAttr({b.getUnitAttr(), packing.panels().getAttr(b.getContext(), element)}));
+    product->setAttr(kPackingsAttr, b.getArrayAttr({b.getUnitAttr(), panels}));
     std::string why;
     bool isEmitted = succeeded(emitContraction(function, product, kernels, why));
     NNCC_ASSERT(isEmitted, "a product of planes is no contraction");
-    for (Value planesOf : {left, result})
-      planesOf.getDefiningOp()->erase();
+    for (Value memory : {left, right, result})
+      memory.getDefiningOp()->erase();
   }
 
   /// Operations on vectors of 32 bytes.
   int64_t workOfStrip() const {
-    int64_t in = llvm::divideCeil(layer.depth, 8), out = llvm::divideCeil(layer.outputs, 8);
-    // A transform takes some eight operations for each vector of a plane.
-    return form.strip * form.tile.planes() * (layer.depth * out + 8 * (in + out));
+    int64_t out = llvm::divideCeil(layer.outputs, 8);
+    return form.strip * form.tile.planes() * layer.depth * out + workOfTransform(layer.depth) +
+           workOfTransform(layer.outputs);
+  }
+
+  /// Some eight operations for each vector of a plane.
+  int64_t workOfTransform(int64_t channels) const {
+    return form.strip * form.tile.planes() * 8 * static_cast<int64_t>(llvm::divideCeil(channels, 8));
   }
 };
 

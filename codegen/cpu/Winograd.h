@@ -22,21 +22,27 @@ struct WinogradLayer {
   llvm::SmallVector<WinogradTile> tileSizes() const;
 };
 
-/// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, scratch_bytes = .., packings = [..]}` of
-/// `nn.forms` and `nn.form`.
+/// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, groups = 1, scratch_bytes = .., packings =
+/// [..]}` of `nn.forms` and `nn.form`. Threads share out slots, or groups of output channels, of which there is one
+/// then.
 struct WinogradForm {
   static constexpr llvm::StringLiteral kind = "winograd";
   WinogradTile tile;
   int64_t strip; ///< tiles whose planes are in memory at once
   int64_t slots; ///< strips that threads may work on at the same time, each in memory of its own
+  /// Groups of output channels that threads may work on at the same time: each in planes of the input of its own, since
+  /// whoever runs the first of some groups makes those for all of them.
+  int64_t groups = 1;
 
   /// Rows of planes are a cache line longer than the channels, so that they do not meet in a set of the cache.
   static int64_t pitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
+  int64_t inputElements(const WinogradLayer &layer) const { return tile.planes() * strip * pitch(layer.depth); }
   int64_t slotElements(const WinogradLayer &layer) const {
-    return tile.planes() * strip * (pitch(layer.depth) + pitch(layer.outputs));
+    return groups * inputElements(layer) + tile.planes() * strip * pitch(layer.outputs);
   }
   int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
-  /// Its tiles are those of the layer, no slot is without a strip, and the planes of one have less than 2^31 elements.
+  /// Its tiles are those of the layer, no slot is without a strip, groups are equal, and the planes of a slot have less
+  /// than 2^31 elements.
   bool fits(const WinogradLayer &layer) const;
   WinogradPacking packing(const WinogradLayer &layer, const Contraction &contraction, nn::MachineAttr machine) const;
 

@@ -6,7 +6,9 @@
 namespace nncc::nn {
 
 /// On an scf.for of a kernel's function: no iteration reads or writes what another iteration, or anything else in the
-/// function, writes. Its iterations may run at the same time and in any order.
+/// function, writes. Its iterations may run at the same time and in any order. A loop whose results nobody reads may
+/// carry values: they tell an iteration what earlier ones of the same part left for it, and every part begins with the
+/// initial ones.
 inline constexpr llvm::StringLiteral kParallelAttr = "nn.parallel";
 
 /// On a parallel loop around others: every part runs all of its iterations, and the loops in it are shared out.

@@ -147,7 +147,7 @@ std::vector<Cut> cutBlock(Block &block, int64_t largestUnit, int64_t times = 1) 
     Cut cut;
     cut.loop = cast<scf::ForOp>(op);
     if (!getConstantIntValue(cut.loop.getLowerBound()) || !getConstantIntValue(cut.loop.getUpperBound()) ||
-        !getConstantIntValue(cut.loop.getStep()) || cut.loop.getNumResults())
+        !getConstantIntValue(cut.loop.getStep()) || !cut.loop->use_empty())
       return {};
     cut.trips = tripsOf(cut.loop);
     cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1) * times;

@@ -70,6 +70,8 @@ public:
     int64_t pt = pick(0, kh), pl = pick(0, 7), pb = pick(0, kh), pr = pick(0, kw), most = isLarge ? 70 : 14;
     int64_t h = std::max<int64_t>(pick(1, most), kh - pt - pb), w = std::max<int64_t>(pick(1, most), kw - pl - pr);
     int64_t channels = pick(1, isLarge ? 9 : 40), filters = pick(2, isLarge ? 9 : 70);
+    if (!isLarge && chance(30)) // whole panels, which threads may share out
+      filters = 32 * pick(1, 2);
     window(c, "nn.conv2d", {n, h, w, channels}, {filters, kh, kw, channels},
            {n, h + pt + pb - kh + 1, w + pl + pr - kw + 1, filters},
            " strides [1, 1] pads " + list({pt, pl, pb, pr}) + " dilations [1, 1] groups 1");

@@ -6,24 +6,26 @@
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=fft" 2>&1 | FileCheck %s --check-prefix=WORD
 
 // UNKNOWN: error: a form is asked for kernel 'k7', but there is none
-// UNKNOWN: note: the kernels are wide, narrow
+// UNKNOWN: note: the kernels are wide, few_pixels, narrow
 // UNFIT: error: kernel 'stride' cannot run in Winograd's form: its steps are not all 1
 // WORD: error: 'fft' is no form of a kernel: auto, winograd, direct
 // DIRECT-NOT: nn.form
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 // 7 x 9 tiles of 4x4 pixels, 36 planes with 64 x 40 weights each. The most room is that for four strips, the least that
-// for a few rows; the last form needs none.
+// for a few rows; the last form needs none. 40 channels are no equal groups of panels.
 // CHECK-LABEL: @offers_forms_from_much_room_to_none
 // CHECK: nn.kernel "wide"
-// CHECK: nn.forms = [{name = "winograd", packings = [unit, #nn.packing<"winograd", [368640, 4, 4, 40, 64, 16, 8]>, #nn.packing<"pad", {{.*}}>], scratch_bytes = {{[0-9]+}} : i64, slots = 4 : i64, strip = 16 : i64, tile = array<i64: 4, 4>},
+// CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", packings = [unit, #nn.packing<"winograd", [368640, 4, 4, 40, 64, 16, 8, 1]>, #nn.packing<"pad", {{.*}}>], scratch_bytes = {{[0-9]+}} : i64, slots = 4 : i64, strip = 16 : i64, tile = array<i64: 4, 4>},
 // CHECK-SAME: slots = 2 : i64, strip = 16
 // CHECK-SAME: slots = 1 : i64, strip = 16
+// CHECK-SAME: slots = 4 : i64, strip = 8
+// CHECK-SAME: slots = 2 : i64, strip = 8
 // CHECK-SAME: slots = 1 : i64, strip = 8
 // CHECK-SAME: {name = "direct", packings = [unit, #nn.packing<"panels", {{.*}}>, #nn.packing<"pad", {{.*}}>]}]
 // CHECK-SAME: nn.packings = [unit, #nn.packing<"panels"
 // ASKED: nn.kernel "wide"
-// ASKED: nn.form = {name = "winograd", scratch_bytes = [[BYTES:[0-9]+]] : i64,
+// ASKED: nn.form = {groups = 1 : i64, name = "winograd", scratch_bytes = [[BYTES:[0-9]+]] : i64,
 // ASKED-SAME: nn.packings = [unit, #nn.packing<"winograd"
 // ASKED-SAME: nn.scratch_bytes = [[BYTES]]
 func.func @offers_forms_from_much_room_to_none(%x: tensor<1x27x35x64xf32>) -> tensor<1x27x35x40xf32> {
@@ -37,11 +39,27 @@ func.func @offers_forms_from_much_room_to_none(%x: tensor<1x27x35x64xf32>) -> te
   return %y : tensor<1x27x35x40xf32>
 }
 
+// One strip is all: threads share out groups of whole panels.
+// CHECK-LABEL: @offers_groups_of_channels
+// CHECK: nn.kernel "few_pixels"
+// CHECK: nn.forms = [{groups = 4 : i64, name = "winograd", packings = [unit, #nn.packing<"winograd", [589824, 4, 4, 64, 64, 16, 8, 4]>], scratch_bytes = {{[0-9]+}} : i64, slots = 1 : i64, strip = 12 : i64,
+// CHECK-SAME: {groups = 2 : i64
+// CHECK-SAME: {groups = 1 : i64
+func.func @offers_groups_of_channels(%x: tensor<1x11x15x64xf32>) -> tensor<1x11x15x64xf32> {
+  %w = nn.constant dense<1.0> : tensor<64x3x3x64xf32>
+  %y = nn.kernel "few_pixels" ins(%x, %w : tensor<1x11x15x64xf32>, tensor<64x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x11x15x64xf32>, %1: tensor<64x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x11x15x64xf32>, tensor<64x3x3x64xf32> -> tensor<1x11x15x64xf32>
+    nn.yield %r : tensor<1x11x15x64xf32>
+  } -> tensor<1x11x15x64xf32>
+  return %y : tensor<1x11x15x64xf32>
+}
+
 // Three channels are sums so short that the transforms cost more than they save.
 // CHECK-LABEL: @keeps_narrow_layers_direct
 // CHECK-NOT: nn.form
 // ASKED: nn.kernel "narrow"
-// ASKED: nn.form = {name = "winograd"
+// ASKED: nn.form = {groups = 1 : i64, name = "winograd"
 func.func @keeps_narrow_layers_direct(%x: tensor<1x27x35x3xf32>) -> tensor<1x27x35x8xf32> {
   %w = nn.constant dense<1.0> : tensor<8x3x3x3xf32>
   %y = nn.kernel "narrow" ins(%x, %w : tensor<1x27x35x3xf32>, tensor<8x3x3x3xf32>) {

@@ -20,8 +20,35 @@ func.func @strips_of_tiles(%x: memref<1x10x15x5xf32> {llvm.noalias}, %w: memref<
     %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x10x15x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x10x15x16xf32>
     %t = nn.unary relu %r : tensor<1x10x15x16xf32> -> tensor<1x10x15x16xf32>
     nn.yield %t : tensor<1x10x15x16xf32>
-  } attributes {nn.form = {name = "winograd", scratch_bytes = 73728, slots = 2, strip = 4, tile = array<i64: 4, 4>},
-                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 73728, slots = 2, groups = 1, strip = 4, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+
+// All tiles are one strip, and threads share out two groups of channels: whoever runs the first of some groups transforms
+// the input for all of them, into planes of that group's own.
+// CHECK-LABEL: func.func @groups_of_channels
+// CHECK: scf.for {{.*}} = %c0{{.*}} to %c1{{.*}} step
+// CHECK:   scf.for %[[GROUP:.*]] = %c0{{.*}} to %c2{{.*}} step {{.*}} iter_args(%[[FIRST:.*]] = %c-1
+// CHECK:     %[[IS_FIRST:.*]] = arith.cmpi eq, %[[FIRST]], %c-1
+// CHECK:     %[[OWNER:.*]] = arith.select %[[IS_FIRST]], %[[GROUP]], %[[FIRST]]
+// CHECK:     %[[AT:.*]] = arith.muli %[[OWNER]], %c4608
+// CHECK:     %[[V:.*]] = llvm.getelementptr %{{.*}}[%[[AT]]]
+// CHECK:     scf.if %[[IS_FIRST]] {
+// CHECK:       call @nncc_winograd_input_4x4_8t5(%{{.*}}, %[[V]],
+// CHECK:     scf.for {{.*}} to %c36
+// CHECK:       call @nncc_gemm_f32_4x16
+// CHECK:     call @nncc_winograd_output_4x4_8t8_bias
+// CHECK:     scf.yield %[[OWNER]]
+// CHECK:   } {nn.parallel}
+// CHECK: } {nn.parallel, nn.uncut}
+func.func @groups_of_channels(%x: memref<1x6x7x5xf32> {llvm.noalias}, %w: memref<23040xi8> {llvm.noalias}, %b: memref<128xi8> {llvm.noalias}, %y: memref<1x6x7x32xf32> {llvm.noalias}, %s: memref<64512xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x6x7x5xf32>, memref<23040xi8>, memref<128xi8>) outs(%y : memref<1x6x7x32xf32>) scratch(%s : memref<64512xi8>) {
+  ^bb0(%0: tensor<1x6x7x5xf32>, %1: tensor<32x3x3x5xf32>, %2: tensor<32xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x7x5xf32>, tensor<32x3x3x5xf32>, tensor<32xf32> -> tensor<1x6x7x32xf32>
+    nn.yield %r : tensor<1x6x7x32xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 64512, slots = 1, groups = 2, strip = 4, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [23040, 4, 4, 32, 5, 16, 8, 2]>, #nn.packing<"pad", [128, 1, 32, 8]>]}
   return
 }
 
@@ -33,8 +60,8 @@ func.func @another_image(%x: memref<1x7x6x5xf32> {llvm.noalias}, %w: memref<1152
   ^bb0(%0: tensor<1x7x6x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
     %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x6x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x5x4x16xf32>
     nn.yield %r : tensor<1x5x4x16xf32>
-  } attributes {nn.form = {name = "winograd", scratch_bytes = 18432, slots = 1, strip = 2, tile = array<i64: 4, 4>},
-                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 18432, slots = 1, groups = 1, strip = 2, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
   return
 }
 }
