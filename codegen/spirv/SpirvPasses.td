@@ -8,7 +8,7 @@ def WidenHalves : Pass<"nncc-widen-halves", "::mlir::ModuleOp"> {
   let description = [{
     Values of f16 become f32, which holds all of them. Loads and stores convert: with `in-words` a buffer of f16 is one
     of words of two, which every GPU has, and a single element is written by atomic operations on its half of a word;
-    without, loads and stores are of f16, which GPUs with 16-bit storage have.
+    without, loads and stores are of f16, which GPUs with 16-bit storage have. Both round to the nearest, ties to even.
 
     Requires G, shaped; guarantees G, and no op on f16 but loads, stores and the conversions beside them.
 
@@ -22,7 +22,7 @@ def WidenHalves : Pass<"nncc-widen-halves", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"inWords", "in-words", "bool", /*default=*/"true", "For GPUs without 16-bit storage">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::spirv::SPIRVDialect", "::mlir::vector::VectorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::spirv::SPIRVDialect", "::mlir::vector::VectorDialect"];
 }
 
 def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
@@ -46,15 +46,16 @@ def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
 }
 
 def DecorateBuffers : Pass<"nncc-decorate-buffers", "::mlir::spirv::ModuleOp"> {
-  let summary = "Says of storage buffers that others may share their memory";
+  let summary = "Says of storage buffers what others may do to their memory, and that they are only read";
   let description = [{
     A variable without a decoration promises that nothing else touches its memory. Buffers of the bindings in
-    `nn.aliased`, which `nncc-convert-to-spirv` leaves on the module, get Aliased. Requires variables
+    `nn.aliased`, which `nncc-convert-to-spirv` leaves on the module, get Aliased; those of bindings that nothing writes
+    get NonWritable, by which drivers know that loads may be moved and cached. Requires variables
     (`spirv-lower-abi-attrs`).
 
     ```mlir
     spirv.GlobalVariable @a bind(0, 0) : ...   // becomes
-    spirv.GlobalVariable @a bind(0, 0) {aliased} : ...
+    spirv.GlobalVariable @a bind(0, 0) {aliased, non_writable} : ...
     ```
   }];
 }

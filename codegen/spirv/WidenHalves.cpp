@@ -166,30 +166,57 @@ bool isOnlyStored(Value value) {
   });
 }
 
-/// Rounds, where nothing does later.
+/// The f16 that is nearest to an f32, or the even one of two, as an f32. By integers: drivers may cut off what
+/// PackHalf2x16 has no room for.
+Value roundedToHalf(OpBuilder &builder, Location loc, Value wide) {
+  Type floats = wide.getType(), element = builder.getI32Type();
+  auto vector = dyn_cast<VectorType>(floats);
+  Type integers = vector ? Type(vector.clone(element)) : element;
+  auto constant = [&](Type type, TypedAttr value) -> Value {
+    if (vector)
+      value = DenseElementsAttr::get(cast<VectorType>(type), Attribute(value));
+    return arith::ConstantOp::create(builder, loc, value);
+  };
+  auto word = [&](uint32_t value) { return constant(integers, builder.getI32IntegerAttr(value)); };
+  auto number = [&](float value) { return constant(floats, builder.getF32FloatAttr(value)); };
+  Value bits = arith::BitcastOp::create(builder, loc, integers, wide);
+  Value magnitude = arith::AndIOp::create(builder, loc, bits, word(0x7fffffff));
+  auto isBelow = [&](float limit) -> Value {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, magnitude,
+                                 word(llvm::bit_cast<uint32_t>(limit)));
+  };
+  // 13 bits fewer: half of the last one is added, or a little less where the one that stays is even.
+  Value odd = arith::AndIOp::create(builder, loc, arith::ShRUIOp::create(builder, loc, bits, word(13)), word(1));
+  Value half = arith::AddIOp::create(builder, loc, arith::AddIOp::create(builder, loc, bits, word(0x0fff)), odd);
+  Value normal = arith::AndIOp::create(builder, loc, half, word(~uint32_t(0x1fff)));
+  // Small ones are multiples of 2^-24.
+  Value multiple = math::RoundEvenOp::create(builder, loc, arith::MulFOp::create(builder, loc, wide, number(0x1p24f)));
+  Value small =
+      arith::BitcastOp::create(builder, loc, integers, arith::MulFOp::create(builder, loc, multiple, number(0x1p-24f)));
+  Value sign = arith::AndIOp::create(builder, loc, bits, word(0x80000000));
+  Value infinity = arith::OrIOp::create(builder, loc, sign, word(0x7f800000));
+  Value isNumber = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, magnitude, word(0x7f800000));
+  Value large = arith::SelectOp::create(builder, loc, isNumber, infinity, bits);
+  Value finite = arith::SelectOp::create(builder, loc, isBelow(0x1p-14f), small, normal);
+  // From the middle between the largest f16 and what would come behind it.
+  Value rounded = arith::SelectOp::create(builder, loc, isBelow(65520), finite, large);
+  return arith::BitcastOp::create(builder, loc, floats, rounded);
+}
+
+/// Rounds, where nothing does later: conversions to f16 in memory do, packing two into a word need not.
 struct WidenTruncation : OpConversionPattern<arith::TruncFOp> {
-  using OpConversionPattern::OpConversionPattern;
+  WidenTruncation(const TypeConverter &types, MLIRContext *context, bool inWords)
+      : OpConversionPattern(types, context), inWords(inWords) {}
   LogicalResult matchAndRewrite(arith::TruncFOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     Value wide = adaptor.getIn();
-    if (!isOnlyStored(op.getResult()))
-      wide = rounded(rewriter, op.getLoc(), wide);
+    if (inWords || !isOnlyStored(op.getResult()))
+      wide = roundedToHalf(rewriter, op.getLoc(), wide);
     rewriter.replaceOp(op, wide);
     return success();
   }
 
-  static Value rounded(OpBuilder &builder, Location loc, Value wide) {
-    auto vector = dyn_cast<VectorType>(wide.getType());
-    SmallVector<Value> lanes;
-    Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-    for (int64_t lane = 0, end = vector ? vector.getNumElements() : 1; lane < end; ++lane) {
-      Value one = vector ? vector::ExtractOp::create(builder, loc, wide, lane).getResult() : wide;
-      Value pair = vector::FromElementsOp::create(builder, loc, VectorType::get({2}, builder.getF32Type()),
-                                                  ValueRange{one, zero});
-      lanes.push_back(vector::ExtractOp::create(builder, loc, unpacked(builder, loc, packed(builder, loc, pair)), 0));
-    }
-    return vector ? vector::FromElementsOp::create(builder, loc, vector, lanes).getResult() : lanes.front();
-  }
+  bool inWords;
 };
 
 struct WidenConstant : OpConversionPattern<arith::ConstantOp> {
@@ -269,7 +296,8 @@ struct WidenHalves : impl::WidenHalvesBase<WidenHalves> {
       patterns.add<LoadFromWords, StoreToWords>(converter, &getContext());
     else
       patterns.add<LoadHalves, StoreHalves>(converter, &getContext());
-    patterns.add<WidenExtension, WidenTruncation, WidenConstant, MoveWide<arith::SelectOp>, MoveWide<vector::ExtractOp>,
+    patterns.add<WidenTruncation>(converter, &getContext(), inWords);
+    patterns.add<WidenExtension, WidenConstant, MoveWide<arith::SelectOp>, MoveWide<vector::ExtractOp>,
                  MoveWide<vector::ShuffleOp>, MoveWide<vector::BroadcastOp>, MoveWide<vector::FromElementsOp>>(
         converter, &getContext());
     return applyPartialConversion(kernel, target, std::move(patterns));

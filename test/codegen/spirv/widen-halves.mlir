@@ -9,7 +9,11 @@
 // CHECK:       gpu.func @main(%{{.*}}: memref<8xvector<2xi32>>{{.*}}, %{{.*}}: memref<4xi32>
 // CHECK-NOT:   f16
 // CHECK:       spirv.GL.UnpackHalf2x16 {{.*}} : i32 -> vector<2xf32>
-// CHECK:       arith.mulf {{.*}} : vector<4xf32>
+// CHECK:       %[[SQUARE:.*]] = arith.mulf {{.*}} : vector<4xf32>
+// It is rounded before it is packed: drivers may cut it off.
+// CHECK:       arith.bitcast %[[SQUARE]] : vector<4xf32> to vector<4xi32>
+// CHECK:       math.roundeven
+// CHECK:       arith.bitcast {{.*}} : vector<4xi32> to vector<4xf32>
 // CHECK:       spirv.GL.PackHalf2x16 {{.*}} : vector<2xf32> -> i32
 // CHECK:       memref.store {{.*}} : memref<8xvector<2xi32>>
 // CHECK:       memref.atomic_rmw andi
@@ -18,6 +22,7 @@
 // STORAGE16:   %[[X:.*]] = memref.load {{.*}} : memref<8xvector<4xf16>>
 // STORAGE16:   %[[W:.*]] = arith.extf %[[X]] {{.*}} : vector<4xf16> to vector<4xf32>
 // STORAGE16:   %[[Y:.*]] = arith.mulf %[[W]], %[[W]]
+// STORAGE16-NOT: math.roundeven
 // STORAGE16:   spirv.FConvert %[[Y]] {fp_rounding_mode = #spirv.fp_rounding_mode<RTE>{{.*}}} : vector<4xf32> to vector<4xf16>
 
 // SPIRV:       spirv.AtomicAnd <Device> <None>
