@@ -85,6 +85,19 @@ private:
     work.special += other.special;
     work.loads += other.loads;
     work.stores += other.stores;
+    addInner(work, other.inner);
+  }
+
+  static void addInner(GpuWork &work, const GpuLoops &other) {
+    work.inner.fma += other.fma;
+    work.inner.convert += other.convert;
+    work.inner.special += other.special;
+    work.inner.loads += other.loads;
+  }
+
+  static GpuLoops allOf(const GpuWork &work) { return {work.fma, work.convert, work.special, work.loads}; }
+  static bool hasNoLoop(Block &block) {
+    return !block.walk([](scf::ForOp) { return WalkResult::interrupt(); }).wasInterrupted();
   }
 
   static double sum(const GpuWork &work) { return work.fma + work.convert + work.special + work.loads + work.stores; }
@@ -94,8 +107,11 @@ private:
       auto low = getConstantIntValue(loop.getLowerBound()), high = getConstantIntValue(loop.getUpperBound()),
            step = getConstantIntValue(loop.getStep());
       double trips = low && high && step && *step > 0 && *high > *low ? llvm::divideCeil(*high - *low, *step) : 0;
-      work.convert += 2 * trips * runs; // the counter and its comparison
-      addAll(work, count(*loop.getBody(), trips * runs));
+      GpuWork inside = count(*loop.getBody(), trips * runs);
+      inside.convert += 2 * trips * runs; // the counter and its comparison
+      if (hasNoLoop(*loop.getBody()))
+        inside.inner = allOf(inside);
+      addAll(work, inside);
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
       addBranch(work, branch, runs);
     } else {
@@ -103,14 +119,29 @@ private:
     }
   }
 
+  /// How many of so many runs take the first side, if that is known.
+  std::optional<double> takenOf(scf::IfOp branch, double runs) const {
+    if (auto holds = numbers.holdsFor(branch.getCondition(), threads))
+      return std::min(runs, *holds);
+    if (auto share = branch->getAttrOfType<FloatAttr>(nn::kShareAttr))
+      return runs * share.getValueAsDouble();
+    return std::nullopt;
+  }
+
   void addBranch(GpuWork &work, scf::IfOp branch, double runs) const {
-    double taken = runs;
-    auto holds = numbers.holdsFor(branch.getCondition(), threads);
-    if (holds)
-      taken = std::min(runs, *holds);
+    auto holds = takenOf(branch, runs);
+    double taken = holds.value_or(runs);
     GpuWork then = count(*branch.thenBlock(), taken), other;
     if (Block *block = branch.elseBlock())
       other = count(*block, holds ? runs - taken : runs);
+    // Beside a loop, a side without one is as far inside.
+    if (Block *block = branch.elseBlock()) {
+      bool thenHasNone = hasNoLoop(*branch.thenBlock()), otherHasNone = hasNoLoop(*block);
+      if (thenHasNone && !otherHasNone)
+        then.inner = allOf(then);
+      if (otherHasNone && !thenHasNone)
+        other.inner = allOf(other);
+    }
     if (holds || sum(then) >= sum(other))
       addAll(work, then);
     if (holds || sum(then) < sum(other))
@@ -295,6 +326,8 @@ private:
         values[op.getResult(0)] = *renamed;
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         visit(loop);
+      } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+        visit(branch);
       } else {
         for (Value operand : op.getOperands())
           use(operand);
@@ -313,6 +346,50 @@ private:
     }
   }
 
+  /// True when no other op uses a value, but for those on the other side of a branch.
+  static bool isOnlyUse(Value value, Operation *op) {
+    return llvm::all_of(value.getUsers(), [&](Operation *other) {
+      if (other == op)
+        return true;
+      auto isOther = [&](Operation *branch) {
+        Region *then = &branch->getRegion(0);
+        return branch->isProperAncestor(other) &&
+               then->isAncestor(op->getParentRegion()) != then->isAncestor(other->getParentRegion());
+      };
+      for (auto branch = op->getParentOfType<scf::IfOp>(); branch; branch = branch->getParentOfType<scf::IfOp>())
+        if (isOther(branch))
+          return true;
+      return false;
+    });
+  }
+
+  /// What both sides of a branch make has one place.
+  void visit(scf::IfOp branch) {
+    use(branch.getCondition());
+    int64_t begin = at;
+    SmallVector<Parts> results;
+    for (Region *region : branch.getRegions()) {
+      if (region->empty())
+        continue;
+      visit(region->front());
+      ++at;
+      Parts made;
+      for (Value value : region->front().getTerminator()->getOperands())
+        made.append(partsOf(value));
+      results.push_back(made);
+    }
+    unsigned first = 0;
+    for (Value result : branch.getResults()) {
+      Parts place = make(result.getType());
+      values[result] = place;
+      for (const Parts &made : results)
+        for (auto [part, into] : llvm::zip(ArrayRef(made).slice(first, place.size()), place))
+          if (part != kNone && (parts[find(part)].defined >= begin || parts[find(part)].isCarried))
+            unite(into, part);
+      first += place.size();
+    }
+  }
+
   void visit(scf::ForOp loop) {
     for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
       use(bound);
@@ -322,7 +399,7 @@ private:
       for (auto [outer, part] : llvm::zip(before, inside)) {
         parts[part].isCarried = true;
         // What an outer loop carries into this one stays where it is.
-        if (outer != kNone && parts[find(outer)].isCarried && init.hasOneUse())
+        if (outer != kNone && parts[find(outer)].isCarried && isOnlyUse(init, loop))
           unite(part, outer);
         else
           use(outer);

@@ -28,12 +28,16 @@ public:
   void write();
 
 private:
-  enum { N, OH, OW, O, IH, IW, W, K, Loops };
+  // D: how far behind, in columns of the input or in taps. It comes last, so that it is a constant beside one index.
+  enum { N, OH, OW, O, IH, IW, W, K, D, Loops };
 
   void makeNest();
+  SmallVector<TileRow> pixelsOf(const Cursor &line, Value tile, int64_t rows);
   void writeTile(ArrayRef<TileRow> pixels, Value channel, const Channels &channels);
   Values addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
-                 const Channels &channels, Values sums);
+                 const Channels &channels, const Values &sums);
+  Value loadInput(Cursor at, Value channel, const Channels &channels);
+  Value tapOrZero(const Cursor &pixel, const TapPosition &line, Value kw, Value channel, const Channels &channels);
   void store(const Cursor &pixel, Value channel, const Channels &channels, Value sum);
 
   KernelLoops &loops;
@@ -47,6 +51,7 @@ private:
   Type element;
   Nest nest; ///< accesses: input, filter, perhaps the bias, then what KernelLoops adds
   bool hasBias = false;
+  int64_t columns = 0; ///< of the result, with those behind its lines that tiles go on to
 };
 
 void DepthwiseTiles::makeNest() {
@@ -55,6 +60,7 @@ void DepthwiseTiles::makeNest() {
   nest.extents.append(Loops - O - 1, 1);
   nest.isReduced.assign(Loops, false);
   nest.accesses.push_back(loops.input(op->getOperand(0), {N, IH, IW, O}, Loops));
+  nest.accesses.back().strides[D] = nest.accesses.back().strides[IW];
   Access right = build.flatten(weights, element);
   right.strides.assign(Loops, 0);
   right.strides[W] = 1;
@@ -75,15 +81,16 @@ void DepthwiseTiles::write() {
     return;
   // Tiles stay within a line, whose pixels share their taps.
   int64_t channels = nest.extents[O], width = nest.extents[OW], rows = std::min(tile.rows, width);
-  int64_t tiles = llvm::divideCeilSigned(width, rows), whole = channels / panels.panel * panels.panel;
+  int64_t tiles = llvm::divideCeilSigned(width, rows);
+  columns = tiles * rows;
+  int64_t whole = channels / panels.panel * panels.panel;
   Cursor start;
   start.indices.resize(Loops);
   build.loops(nest, {N, OH}, start, [&](const Cursor &line) {
     build.parallelLoop(0, tiles, 1, [&](Value number) {
       auto along = [&](int64_t begin, int64_t end, const Channels &some) {
-        build.parallelLoop(begin, end, some.stored, [&](Value channel) {
-          writeTile(findRows(build, nest, {OW}, line, number, rows), channel, some);
-        });
+        build.parallelLoop(begin, end, some.stored,
+                           [&](Value channel) { writeTile(pixelsOf(line, number, rows), channel, some); });
       };
       auto range = [&](int64_t begin, int64_t end, int64_t pitch) {
         int64_t last = end - (end - begin) % kGpuLanes;
@@ -96,13 +103,27 @@ void DepthwiseTiles::write() {
   });
 }
 
+/// Pixels beside each other; those behind the end of the line do not exist.
+SmallVector<TileRow> DepthwiseTiles::pixelsOf(const Cursor &line, Value tile, int64_t rows) {
+  SmallVector<TileRow> pixels;
+  int64_t width = nest.extents[OW];
+  for (int64_t number = 0; number < rows; ++number) {
+    TileRow &pixel = pixels.emplace_back(TileRow{line, nullptr});
+    Value column = build.add(build.mul(tile, rows), build.index(number));
+    pixel.cursor.indices[OW] = column;
+    if (width % rows != 0 && number > 0)
+      pixel.exists = arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, column, build.index(width));
+  }
+  return pixels;
+}
+
 void DepthwiseTiles::writeTile(ArrayRef<TileRow> pixels, Value channel, const Channels &channels) {
   Value panel = build.index(panels.panel);
   Value start =
       build.add(build.mul(b.createOrFold<arith::DivUIOp>(build.loc, channel, panel), panels.panel * panels.depth),
                 b.createOrFold<arith::RemUIOp>(build.loc, channel, panel));
   Access right = nest.accesses[1];
-  right.strides[K] = channels.pitch;
+  right.strides[K] = right.strides[D] = channels.pitch;
   Values sums(pixels.size(), build.math.constant(element, 0.0, channels.lanes));
   sums = build.loop(build.index(0), build.index(window.h.kernel), 1, sums, [&](Value kh, ValueRange carried) {
     return addLine(pixels, kh, right, channel, start, channels, llvm::to_vector(carried));
@@ -111,73 +132,111 @@ void DepthwiseTiles::writeTile(ArrayRef<TileRow> pixels, Value channel, const Ch
     guarded(build, pixel.exists, [&, &pixel = pixel, &sum = sum] { store(pixel.cursor, channel, channels, sum); });
 }
 
+/// The input of some channels at a pixel.
+Value DepthwiseTiles::loadInput(Cursor at, Value channel, const Channels &channels) {
+  at.indices[O] = channel;
+  if (channels.stored == channels.lanes) {
+    at.vectorLoop = O;
+    at.lanes = channels.lanes;
+    return build.load(nest.accesses[0], at);
+  }
+  // Behind the last channel there is nothing to be read.
+  Values lanes(channels.lanes, build.math.constant(element, 0.0));
+  for (int64_t lane = 0; lane < channels.stored; ++lane) {
+    at.indices[O] = build.add(channel, build.index(lane));
+    lanes[lane] = build.load(nest.accesses[0], at);
+  }
+  return vector::FromElementsOp::create(b, build.loc, VectorType::get({channels.lanes}, lanes[0].getType()), lanes);
+}
+
+/// The same at one tap of a pixel of the result, or 0 where that is outside of the image.
+Value DepthwiseTiles::tapOrZero(const Cursor &pixel, const TapPosition &line, Value kw, Value channel,
+                                const Channels &channels) {
+  TapPosition position = clampedTap(build, window.w, columns, pixel.indices[OW], kw);
+  Cursor at = pixel;
+  at.indices[IH] = line.position;
+  at.indices[IW] = position.position;
+  Value value = loadInput(at, channel, channels);
+  Value inside = both(build, line.isInside, position.isInside);
+  return inside ? arith::SelectOp::create(b, build.loc, build.splat(inside, channels.lanes), value,
+                                          build.math.constant(element, 0.0, channels.lanes))
+                      .getResult()
+                : value;
+}
+
 /// Adds the taps of one line of the window. They are written out, so that a column of the input is loaded once for all
 /// pixels that it belongs to; long lines are a loop.
 Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
-                               const Channels &channels, Values sums) {
+                               const Channels &channels, const Values &sums) {
   constexpr int64_t kLongestWritten = 7;
   const WindowDim &w = window.w;
   TapPosition line = clampedTap(build, window.h, window.outputH, pixels.front().cursor.indices[OH], kh);
-  auto load = [&](const Access &access, Cursor cursor, int vectorLoop) {
-    cursor.vectorLoop = vectorLoop;
-    cursor.lanes = channels.lanes;
-    return build.load(access, cursor);
-  };
-  auto column = [&](const Cursor &pixel, Value kw) {
-    TapPosition position = clampedTap(build, w, window.outputW, pixel.indices[OW], kw);
-    Cursor at = pixel;
-    at.indices[IH] = line.position;
-    at.indices[IW] = position.position;
-    at.indices[O] = channel;
-    Value value;
-    if (channels.stored == channels.lanes) {
-      value = load(nest.accesses[0], at, O);
-    } else {
-      // Behind the last channel there is nothing to be read.
-      Values lanes(channels.lanes, build.math.constant(element, 0.0));
-      for (int64_t lane = 0; lane < channels.stored; ++lane) {
-        at.indices[O] = build.add(channel, build.index(lane));
-        lanes[lane] = build.load(nest.accesses[0], at);
-      }
-      value =
-          vector::FromElementsOp::create(b, build.loc, VectorType::get({channels.lanes}, lanes[0].getType()), lanes);
-    }
-    Value inside = both(build, line.isInside, position.isInside);
-    return inside ? arith::SelectOp::create(b, build.loc, build.splat(inside, channels.lanes), value,
-                                            build.math.constant(element, 0.0, channels.lanes))
-                        .getResult()
-                  : value;
-  };
-  auto tap = [&](Value kw) {
+  Value firstTap = build.mul(kh, w.kernel);
+  auto weight = [&](Value tap, int64_t behind) {
     Cursor at = pixels.front().cursor;
     at.indices[W] = start;
-    at.indices[K] = build.add(build.mul(kh, w.kernel), kw);
-    return load(right, at, W);
+    at.indices[K] = tap;
+    at.indices[D] = build.index(behind);
+    at.vectorLoop = W;
+    at.lanes = channels.lanes;
+    return build.load(right, at);
   };
-  if (w.kernel > kLongestWritten || w.isTransposed)
+  auto tapByTap = [&] {
     return build.loop(build.index(0), build.index(w.kernel), 1, sums, [&](Value kw, ValueRange carried) {
       Values next;
-      Value weight = tap(kw);
+      Value factor = weight(build.add(firstTap, kw), 0);
       for (auto [pixel, sum] : llvm::zip(pixels, carried))
-        next.push_back(vector::FMAOp::create(b, build.loc, column(pixel.cursor, kw), weight, sum));
+        next.push_back(
+            vector::FMAOp::create(b, build.loc, tapOrZero(pixel.cursor, line, kw, channel, channels), factor, sum));
       return next;
     });
-  // Input columns by their distance from the first tap of the first pixel. Pixels stand beside each other, but those
-  // that do not exist.
-  bool isInLine = llvm::none_of(pixels, [](const TileRow &pixel) { return pixel.exists; });
-  std::map<std::pair<int64_t, int64_t>, Value> columns;
-  for (int64_t kw = 0; kw < w.kernel; ++kw) {
-    Value weight = tap(build.index(kw));
-    for (auto [number, pixel] : llvm::enumerate(pixels)) {
-      std::pair<int64_t, int64_t> key = isInLine ? std::pair<int64_t, int64_t>{0, number * w.stride + kw * w.dilation}
-                                                 : std::pair<int64_t, int64_t>{number, kw};
-      Value &known = columns[key];
-      if (!known)
-        known = column(pixel.cursor, build.index(kw));
-      sums[number] = vector::FMAOp::create(b, build.loc, known, weight, sums[number]);
+  };
+  if (w.kernel > kLongestWritten || w.isTransposed)
+    return tapByTap();
+  // input(number, kw, distance): of a pixel at a tap, so far behind the first tap of the first pixel.
+  auto addTaps = [&](function_ref<Value(int64_t, int64_t, int64_t)> input) {
+    Values next = sums;
+    std::map<int64_t, Value> inputs; // by their distance
+    for (int64_t kw = 0; kw < w.kernel; ++kw) {
+      Value factor = weight(firstTap, kw);
+      for (size_t number = 0; number < pixels.size(); ++number) {
+        int64_t distance = number * w.stride + kw * w.dilation;
+        Value &known = inputs[distance];
+        if (!known)
+          known = input(number, kw, distance);
+        next[number] = vector::FMAOp::create(b, build.loc, known, factor, next[number]);
+      }
     }
-  }
-  return sums;
+    return next;
+  };
+  auto addInside = [&] {
+    Cursor first = pixels.front().cursor;
+    first.indices[IH] = line.position;
+    first.indices[IW] = tapPosition(build, w, first.indices[OW], build.index(0)).first;
+    return addTaps([&](int64_t, int64_t, int64_t distance) {
+      Cursor at = first;
+      at.indices[D] = build.index(distance);
+      return loadInput(at, channel, channels);
+    });
+  };
+  auto addAny = [&] {
+    return addTaps([&](int64_t number, int64_t kw, int64_t) {
+      return tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
+    });
+  };
+  // Most tiles are inside of the image: their columns are loaded without a look at each.
+  auto isInside = [&](const TileRow &pixel, int64_t kw) {
+    return clampedTap(build, w, columns, pixel.cursor.indices[OW], build.index(kw)).isInside;
+  };
+  Value allInside =
+      both(build, line.isInside, both(build, isInside(pixels.front(), 0), isInside(pixels.back(), w.kernel - 1)));
+  double share = window.shareOfLinesInside(pixels.size(), /*isCut=*/true);
+  if (!allInside)
+    return addInside();
+  if (share < kLeastShareInside)
+    return addAny();
+  // What few tiles go through may take longer, and be short.
+  return eitherWay(build, allInside, share, addInside, [&] { return share > 0.5 ? tapByTap() : addAny(); });
 }
 
 void DepthwiseTiles::store(const Cursor &pixel, Value channel, const Channels &channels, Value sum) {

@@ -5,6 +5,11 @@
 
 namespace nncc {
 
+/// What of it is done in loops that have no loop inside: where the time of a contraction goes.
+struct GpuLoops {
+  double fma = 0, convert = 0, special = 0, loads = 0; ///< as in GpuWork
+};
+
 /// Instructions on one lane each, of all threads together; a vector of four takes four, an access to memory is one.
 struct GpuWork {
   double fma = 0;       ///< additions, products and multiply-adds of floats
@@ -14,6 +19,7 @@ struct GpuWork {
   double stores = 0;    ///< of up to 128 bits
   int64_t threads = 0;  ///< dispatched, those that have nothing to do included
   double registers = 0; ///< 32-bit values that are alive at the same time, at most
+  GpuLoops inner;
 };
 
 /// A dispatch and what it does.

@@ -80,10 +80,29 @@ private:
   void write();
   void writeTile(ArrayRef<TileRow> rows, Value column, const Columns &columns);
   Value columnStart(Value column);
+
+  /// One tap of the rows of a tile.
+  struct Taps {
+    SmallVector<Cursor> pixels;
+    Values inside; ///< null: it always is
+
+    /// Null: all of them always are.
+    Value areInside(LoopBuilder &build) const {
+      Value all;
+      for (Value one : inside)
+        all = both(build, all, one);
+      return all;
+    }
+  };
+  bool joinsTaps() const;
+  Taps tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw);
   Values walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
                   Values sums);
+  Values walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kh, ArrayRef<Value> starts,
+                  const Access &right, const Columns &columns, Values sums, double shareInside);
   Values addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts, const Access &right,
-                  Value firstK, const Columns &columns, Values sums);
+                  Value firstK, int64_t depth, const Columns &columns, Values sums);
+
   void store(const Cursor &row, Value column, const Columns &columns, Value sum);
 
   Value multiplyAdd(Value a, Value c, Value sum) {
@@ -259,7 +278,7 @@ void ProductTiles::writeTile(ArrayRef<TileRow> rows, Value column, const Columns
   Values sums(rows.size() * columns.vectors, build.math.constant(element, 0.0, columns.splat()));
   sums = window ? walkTaps(rows, starts, right, columns, sums)
                 : addDepth(llvm::map_to_vector(rows, [](const TileRow &row) { return row.cursor; }), {}, starts, right,
-                           build.index(0), columns, sums);
+                           build.index(0), depth, columns, sums);
   for (auto [number, row] : llvm::enumerate(rows))
     guarded(build, row.exists, [&, number = number, &row = row] {
       for (int64_t vector = 0; vector < columns.vectors; ++vector)
@@ -268,35 +287,82 @@ void ProductTiles::writeTile(ArrayRef<TileRow> rows, Value column, const Columns
     });
 }
 
-/// Adds the products of all taps. Where a row has no pixel for a tap, it reads the first and multiplies by 0.
+/// Adds the products of all taps.
 Values ProductTiles::walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right,
                               const Columns &columns, Values sums) {
   const WindowDim &h = window->h, &w = window->w;
-  Value zero = build.index(0);
-  return build.loop(zero, build.index(h.kernel), 1, sums, [&](Value kh, ValueRange ofLine) {
+  // The last few channels are not worth code of their own.
+  bool isWhole = columns.stored == columns.lanes;
+  double shareInside = isWhole ? window->shareOfLinesInside(rows.size(), /*isCut=*/false) : 0;
+  double shareOfTaps = isWhole ? window->shareInside(rows.size()) : 0;
+  return build.loop(build.index(0), build.index(h.kernel), 1, sums, [&](Value kh, ValueRange carried) {
     SmallVector<TapPosition> lines;
     for (const TileRow &row : rows)
       lines.push_back(clampedTap(build, h, window->outputH, row.cursor.indices[1], kh));
-    return build.loop(zero, build.index(w.kernel), 1, ofLine, [&](Value kw, ValueRange ofTap) {
-      SmallVector<Cursor> pixels;
-      Values inside;
-      for (auto [row, line] : llvm::zip(rows, lines)) {
-        TapPosition pixel = clampedTap(build, w, window->outputW, row.cursor.indices[2], kw);
-        Cursor cursor = row.cursor;
-        cursor.indices[at(IH)] = line.position;
-        cursor.indices[at(IW)] = pixel.position;
-        pixels.push_back(cursor);
-        inside.push_back(both(build, line.isInside, pixel.isInside));
-      }
-      Value tap = build.add(build.mul(kh, w.kernel), kw);
-      return addDepth(pixels, inside, starts, right, build.mul(tap, depth), columns, llvm::to_vector(ofTap));
-    });
+    auto tapByTap = [&](double shareInside) {
+      return walkLine(rows, lines, kh, starts, right, columns, llvm::to_vector(carried), shareInside);
+    };
+    if (!joinsTaps())
+      return tapByTap(shareOfTaps);
+    Taps first = tapsAt(rows, lines, build.index(0)), last = tapsAt(rows, lines, build.index(w.kernel - 1));
+    auto atOnce = [&] {
+      return addDepth(first.pixels, {}, starts, right, build.mul(kh, w.kernel * depth), w.kernel * depth, columns,
+                      llvm::to_vector(carried));
+    };
+    Value areInside = both(build, first.areInside(build), last.areInside(build));
+    if (!areInside)
+      return atOnce();
+    if (shareInside < kLeastShareInside)
+      return tapByTap(shareOfTaps);
+    return eitherWay(build, areInside, shareInside, atOnce, [&] { return tapByTap(0); });
   });
 }
 
-/// Adds the products of all channels at one tap, four at a time: a vector of the left side is four steps of k.
+/// True when the channels of taps beside each other are few and lie one behind the other, like their weights.
+bool ProductTiles::joinsTaps() const {
+  constexpr int64_t kFewChannels = 16;
+  const Access &left = nest.accesses[0];
+  return depth <= kFewChannels && window->w.kernel > 1 && window->w.dilation == 1 && !window->w.isTransposed &&
+         left.strides[at(C)] == 1 && left.strides[at(IW)] == depth;
+}
+
+/// Where a tap of each row lies.
+ProductTiles::Taps ProductTiles::tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw) {
+  Taps taps;
+  for (auto [row, line] : llvm::zip(rows, lines)) {
+    TapPosition pixel = clampedTap(build, window->w, window->outputW, row.cursor.indices[2], kw);
+    Cursor cursor = row.cursor;
+    cursor.indices[at(IH)] = line.position;
+    cursor.indices[at(IW)] = pixel.position;
+    taps.pixels.push_back(cursor);
+    taps.inside.push_back(both(build, line.isInside, pixel.isInside));
+  }
+  return taps;
+}
+
+/// Adds the products of a line of taps, tap by tap. Where a row has no pixel for a tap, it reads the first and
+/// multiplies by 0. Most tiles are inside of the image at most taps: there channels go by without a look at each row.
+///
+/// shareInside  how often all rows have a pixel for a tap; few times are not worth code of their own
+Values ProductTiles::walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kh, ArrayRef<Value> starts,
+                              const Access &right, const Columns &columns, Values sums, double shareInside) {
+  int64_t width = window->w.kernel;
+  return build.loop(build.index(0), build.index(width), 1, sums, [&](Value kw, ValueRange carried) {
+    Taps taps = tapsAt(rows, lines, kw);
+    Value firstK = build.mul(build.add(build.mul(kh, width), kw), depth);
+    auto add = [&](ArrayRef<Value> inside) {
+      return addDepth(taps.pixels, inside, starts, right, firstK, depth, columns, llvm::to_vector(carried));
+    };
+    Value areInside = taps.areInside(build);
+    if (!areInside || shareInside < kLeastShareInside)
+      return add(taps.inside);
+    return eitherWay(build, areInside, shareInside, [&] { return add({}); }, [&] { return add(taps.inside); });
+  });
+}
+
+/// Adds the products of `depth` channels, four at a time: a vector of the left side is four steps of k.
 Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts,
-                              const Access &right, Value firstK, const Columns &columns, Values sums) {
+                              const Access &right, Value firstK, int64_t depth, const Columns &columns, Values sums) {
   const Access &left = nest.accesses[0];
   auto step = [&](Value channel, int64_t steps, Values sums) {
     Values factors;

@@ -11,6 +11,43 @@ static bool leaves(const WindowDim &dim, int64_t outputs) {
 
 bool TileWindow::leavesInput() const { return leaves(h, outputH) || leaves(w, outputW); }
 
+static bool isInside(const WindowDim &dim, int64_t output, int64_t tap) {
+  int64_t position = output * dim.stride + tap * dim.dilation - dim.pad;
+  return position >= 0 && position < dim.input;
+}
+
+/// The share of tiles and taps for which all pixels of the tile are inside.
+template <typename Inside> static double shareOf(int64_t pixels, int64_t rows, int64_t taps, Inside inside) {
+  int64_t tiles = llvm::divideCeilSigned(pixels, rows), count = 0;
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (int64_t tap = 0; tap < taps; ++tap)
+      count += llvm::all_of(llvm::seq(tile * rows, std::min(tile * rows + rows, pixels)),
+                            [&](int64_t pixel) { return inside(pixel, tap); });
+  return double(count) / std::max<int64_t>(tiles * taps, 1);
+}
+
+double TileWindow::shareInside(int64_t rows) const {
+  if (h.isTransposed || w.isTransposed)
+    return 0; // pixels beside each other have different taps
+  return shareOf(outputH * outputW, rows, h.kernel * w.kernel, [&](int64_t pixel, int64_t tap) {
+    return isInside(h, pixel / outputW, tap / w.kernel) && isInside(w, pixel % outputW, tap % w.kernel);
+  });
+}
+
+double TileWindow::shareOfLinesInside(int64_t rows, bool isCut) const {
+  if (h.isTransposed || w.isTransposed)
+    return 0;
+  auto isLineInside = [&](int64_t column) { return isInside(w, column, 0) && isInside(w, column, w.kernel - 1); };
+  if (!isCut)
+    return shareOf(outputH * outputW, rows, h.kernel, [&](int64_t pixel, int64_t tap) {
+      return isInside(h, pixel / outputW, tap) && isLineInside(pixel % outputW);
+    });
+  // A tile that is cut off goes on behind the line.
+  double lines = shareOf(outputH, 1, h.kernel, [&](int64_t line, int64_t tap) { return isInside(h, line, tap); });
+  return lines *
+         shareOf(llvm::alignTo(outputW, rows), rows, 1, [&](int64_t column, int64_t) { return isLineInside(column); });
+}
+
 SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, ArrayRef<int> loops, const Cursor &around,
                               Value tile, int64_t rows) {
   OpBuilder &b = build.builder;
@@ -55,6 +92,18 @@ void guarded(LoopBuilder &build, Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(build.builder);
   build.builder.setInsertionPointToStart(branch.thenBlock());
   body();
+}
+
+SmallVector<Value> eitherWay(LoopBuilder &build, Value condition, double share, function_ref<SmallVector<Value>()> then,
+                             function_ref<SmallVector<Value>()> otherwise) {
+  OpBuilder &b = build.builder;
+  auto yields = [&](function_ref<SmallVector<Value>()> side) {
+    return [&b, side](OpBuilder &, Location loc) { scf::YieldOp::create(b, loc, side()); };
+  };
+  OpBuilder::InsertionGuard guard(b);
+  auto branch = scf::IfOp::create(b, build.loc, condition, yields(then), yields(otherwise));
+  branch->setAttr(nn::kShareAttr, b.getF64FloatAttr(share));
+  return llvm::to_vector(ValueRange(branch.getResults()));
 }
 
 TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, Value output, Value tap) {

@@ -28,6 +28,10 @@ struct TileWindow {
 
   /// True when some tap of some pixel falls outside of the input.
   bool leavesInput() const;
+  /// The share of taps of tiles that are inside for all of a tile's pixels. Tiles of `rows` pixels go along an image.
+  double shareInside(int64_t rows) const;
+  /// The share of lines of taps that are. Where `isCut`, tiles are cut off at the end of a line.
+  double shareOfLinesInside(int64_t rows, bool isCut) const;
 };
 
 /// Writes products, and convolutions whose channels are summed up, dense or grouped. Fails without a trace on operands
@@ -58,6 +62,14 @@ struct TapPosition {
   mlir::Value position, isInside;
 };
 TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, mlir::Value output, mlir::Value tap);
+
+/// What is inside of the image has code of its own where that is taken as often, at least: it has to be worth its size.
+inline constexpr double kLeastShareInside = 0.25;
+
+/// then() where the condition holds, else otherwise(); `share` is how often it does. What both make of the same values.
+llvm::SmallVector<mlir::Value> eitherWay(LoopBuilder &build, mlir::Value condition, double share,
+                                         llvm::function_ref<llvm::SmallVector<mlir::Value>()> then,
+                                         llvm::function_ref<llvm::SmallVector<mlir::Value>()> otherwise);
 
 /// Both conditions; null stands for what is always true.
 mlir::Value both(LoopBuilder &build, mlir::Value a, mlir::Value b);

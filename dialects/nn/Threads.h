@@ -14,6 +14,9 @@ inline constexpr llvm::StringLiteral kTeamAttr = "nn.team";
 /// The memory space of what a workgroup shares, as upstream's conversion to SPIR-V for Vulkan numbers it.
 inline constexpr int64_t kWorkgroupSpace = 3;
 
+/// On an scf.if: the share of all threads and iterations that take its first side, for estimates.
+inline constexpr llvm::StringLiteral kShareAttr = "nn.share";
+
 /// On a gpu.func: workgroups in x and y, threads of a workgroup, iterations of all loops of the longest thread.
 inline constexpr llvm::StringLiteral kGridAttr = "nn.grid", kBlockAttr = "nn.block", kIterationsAttr = "nn.iterations";
 

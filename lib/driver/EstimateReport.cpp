@@ -109,6 +109,10 @@ json::Value timeJson(const TimeBand &time) {
   return json::Object{{"us", time.us}, {"us_low", time.low}, {"us_high", time.high}};
 }
 
+json::Value loopsJson(const GpuLoops &loops) {
+  return json::Object{{"fma", loops.fma}, {"cvt", loops.convert}, {"sfu", loops.special}, {"loads", loops.loads}};
+}
+
 json::Value gpuTimeJson(const KernelPlan &plan, const GpuTime &time) {
   return json::Object{{"us", time.us},
                       {"workgroups", plan.dispatch->groups},
@@ -122,6 +126,7 @@ json::Value gpuTimeJson(const KernelPlan &plan, const GpuTime &time) {
                       {"arithmetic_cycles", time.arithmeticCycles},
                       {"load_store_cycles", time.loadStoreCycles},
                       {"lines", linesOf(plan)},
+                      {"inner_loops", loopsJson(plan.dispatch->work.inner)},
                       {"limit", gpuLimitName(time.limit)},
                       {"warnings", json::Array(time.warnings)}};
 }

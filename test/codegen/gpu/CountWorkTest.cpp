@@ -171,4 +171,73 @@ gpu.module @m {
   EXPECT_EQ(work.stores, 60);
 }
 
+// Three of four take the first side, whose loop of 5 passes has no other one inside; the second side is as far inside.
+TEST_F(CountWork, TakesTheShareOfABranch) {
+  GpuWork work = countWork(parse(R"(
+gpu.module @m {
+  gpu.func @main(%x: memref<64xf32>) kernel attributes {nn.grid = array<i64: 1, 1>, nn.block = 64 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c5 = arith.constant 5 : index
+    %zero = arith.constant 0.0 : f32
+    %tx = gpu.thread_id x
+    %v = memref.load %x[%tx] : memref<64xf32>
+    %is_positive = arith.cmpf ogt, %v, %zero : f32
+    scf.if %is_positive {
+      %sum = scf.for %i = %c0 to %c5 step %c1 iter_args(%s = %v) -> (f32) {
+        %w = memref.load %x[%i] : memref<64xf32>
+        %next = arith.addf %s, %w : f32
+        scf.yield %next : f32
+      }
+      memref.store %sum, %x[%tx] : memref<64xf32>
+    } else {
+      %w = memref.load %x[%c1] : memref<64xf32>
+      memref.store %w, %x[%tx] : memref<64xf32>
+    } {nn.share = 0.75 : f64}
+    gpu.return
+  }
+})"));
+  EXPECT_EQ(work.loads, 64 + 48 * 5 + 16);
+  EXPECT_EQ(work.stores, 64);
+  EXPECT_EQ(work.inner.loads, 48 * 5 + 16);
+  EXPECT_EQ(work.inner.fma, 48 * 5);
+  EXPECT_EQ(work.inner.convert, 48 * 5 * 2);
+}
+
+// Sums that go through a loop on either side of a branch stay where they are.
+TEST_F(CountWork, BothSidesOfABranchHaveTheSameRegisters) {
+  auto registersOf = [&](const std::string &inside) {
+    return countRegisters(parse(R"(
+gpu.module @m {
+  gpu.func @main(%x: memref<64xvector<4xf32>>) kernel attributes {nn.grid = array<i64: 1, 1>, nn.block = 64 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c5 = arith.constant 5 : index
+    %zero = arith.constant dense<0.0> : vector<4xf32>
+    %tx = gpu.thread_id x
+    %sums = scf.for %i = %c0 to %c5 step %c1 iter_args(%s = %zero) -> (vector<4xf32>) {
+      %isInside = arith.cmpi ult, %i, %tx : index
+      )" + inside + R"(
+      scf.yield %r : vector<4xf32>
+    }
+    memref.store %sums, %x[%tx] : memref<64xvector<4xf32>>
+    gpu.return
+  }
+})"));
+  };
+  auto loop = [](const std::string &name) {
+    return "%" + name + R"( = scf.for %j = %c0 to %c5 step %c1 iter_args(%t = %s) -> (vector<4xf32>) {
+        %v = memref.load %x[%j] : memref<64xvector<4xf32>>
+        %next = arith.addf %t, %v : vector<4xf32>
+        scf.yield %next : vector<4xf32>
+      }
+      )";
+  };
+  double alone = registersOf(loop("r"));
+  EXPECT_EQ(alone, 4 + 3); // the sums, two counters, the number of the thread
+  EXPECT_EQ(alone,
+            registersOf("%r = scf.if %isInside -> (vector<4xf32>) {\n" + loop("a") +
+                        "scf.yield %a : vector<4xf32>\n} else {\n" + loop("b") + "scf.yield %b : vector<4xf32>\n}\n"));
+}
+
 } // namespace

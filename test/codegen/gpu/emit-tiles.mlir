@@ -49,6 +49,26 @@ func.func private @convolution(%x: memref<1x5x1x3xf32>, %w: memref<144xi8>, %y: 
   return
 }
 
+// Of four channels all lanes are stored. Seven of nine times both pixels of a tile are inside of the image at a tap:
+// then nothing is looked at.
+// CHECK-LABEL: func.func private @convolution_inside
+// CHECK:           %[[INSIDE:.*]] = arith.andi
+// CHECK:           scf.if %[[INSIDE]] -> (vector<4xf32>, vector<4xf32>)
+// CHECK-NOT:         arith.select
+// CHECK-COUNT-6:     vector.fma
+// CHECK:           } else {
+// CHECK:             arith.select {{.*}} : f32
+// CHECK:             vector.fma
+// CHECK:           } {nn.share = 0.777
+func.func private @convolution_inside(%x: memref<1x5x1x3xf32>, %w: memref<144xi8>, %y: memref<1x5x1x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x5x1x3xf32>, memref<144xi8>) outs(%y : memref<1x5x1x4xf32>) {
+  ^bb0(%0: tensor<1x5x1x3xf32>, %1: tensor<4x3x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 0, 1, 0] dilations [1, 1] groups 1 : tensor<1x5x1x3xf32>, tensor<4x3x1x3xf32> -> tensor<1x5x1x4xf32>
+    nn.yield %r : tensor<1x5x1x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>]}
+  return
+}
+
 // Two pixels beside each other have four columns of the input between them, not six.
 // CHECK-LABEL: func.func private @depthwise
 // CHECK:         scf.for {{.*}} iter_args
@@ -61,6 +81,46 @@ func.func private @depthwise(%x: memref<1x6x8x4xf32>, %w: memref<144xi8>, %b: me
     %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 4 : tensor<1x6x8x4xf32>, tensor<4x3x3x1xf32>, tensor<4xf32> -> tensor<1x4x6x4xf32>
     nn.yield %r : tensor<1x4x6x4xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>, #nn.packing<"pad", [16, 1, 4, 4]>]}
+  return
+}
+
+// Lines of five in tiles of two, padded by one: the second pixel of the last tile stands behind the line. One of three
+// tiles is inside, at seven of nine lines of taps.
+// CHECK-LABEL: func.func private @depthwise_with_border
+// CHECK:         %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %c5 : index
+// CHECK:         scf.for {{.*}} iter_args
+// CHECK:           scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>)
+// CHECK-NOT:         arith.select
+// CHECK-COUNT-7:     vector.load
+// CHECK-NOT:         vector.load
+// CHECK:           } else {
+// CHECK-COUNT-4:     arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK:           } {nn.share = 0.259
+// CHECK:         scf.if %[[EXISTS]]
+func.func private @depthwise_with_border(%x: memref<1x3x5x4xf32>, %w: memref<144xi8>, %y: memref<1x3x5x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x3x5x4xf32>, memref<144xi8>) outs(%y : memref<1x3x5x4xf32>) {
+  ^bb0(%0: tensor<1x3x5x4xf32>, %1: tensor<4x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 4 : tensor<1x3x5x4xf32>, tensor<4x3x3x1xf32> -> tensor<1x3x5x4xf32>
+    nn.yield %r : tensor<1x3x5x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>]}
+  return
+}
+
+// Few channels: a line of taps that is inside is one row of 9 numbers, in steps of four. Others go tap by tap.
+// CHECK-LABEL: func.func private @few_channels
+// CHECK:         scf.if
+// CHECK:           scf.for %{{.*}} = %c0 to %c2
+// CHECK-COUNT-2:     vector.load %{{.*}} : memref<108xf32>, vector<4xf32>
+// CHECK:         } else {
+// CHECK:           scf.for %{{.*}} = %c0 to %c3
+// CHECK-NOT:         scf.if
+// CHECK:         } {nn.share = 0.296
+func.func private @few_channels(%x: memref<1x6x6x3xf32>, %w: memref<432xi8>, %y: memref<1x6x6x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x6x6x3xf32>, memref<432xi8>) outs(%y : memref<1x6x6x4xf32>) {
+  ^bb0(%0: tensor<1x6x6x3xf32>, %1: tensor<4x3x3x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x6x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x6x6x4xf32>
+    nn.yield %r : tensor<1x6x6x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
   return
 }
 
