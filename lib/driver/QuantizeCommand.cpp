@@ -24,16 +24,21 @@ using quantize::QuantizeReport;
 using quantize::RangeMethod;
 using quantize::Recipe;
 
-cl::opt<Recipe> recipeOption("recipe", cl::desc("What becomes integers (default: int8)"), cl::init(Recipe::Int8),
-                             namedValues("recipe",
-                                         {clEnumValN(Recipe::Int8, "int8",
-                                                     "weights of convolutions and products, and what these read"),
-                                          clEnumValN(Recipe::Mixed, "mixed",
-                                                     "the same, but for tensors that hurt the outputs most: until "
-                                                     "--min-cosine and --min-sqnr hold"),
-                                          clEnumValN(Recipe::Int8Weights, "int8-weights",
-                                                     "weights alone: a quarter of the bytes, float speed")}),
-                             cl::cat(quantizeCategory()));
+cl::opt<Recipe>
+    recipeOption("recipe", cl::desc("What becomes integers (default: int8)"), cl::init(Recipe::Int8),
+                 namedValues("recipe", {clEnumValN(Recipe::Int8, "int8",
+                                                   "weights of convolutions and products, and what these read"),
+                                        clEnumValN(Recipe::Mixed, "mixed",
+                                                   "the same, but for tensors that hurt the outputs most: until "
+                                                   "--min-cosine and --min-sqnr hold"),
+                                        clEnumValN(Recipe::Int8Weights, "int8-weights",
+                                                   "weights alone, and tables of words: a quarter of the bytes, float "
+                                                   "speed; --data only measures"),
+                                        clEnumValN(Recipe::Int8Dynamic, "int8-dynamic",
+                                                   "weights of products, tables of words, and what products read, by "
+                                                   "its range in every run: for transformers; --data only "
+                                                   "measures")}),
+                 cl::cat(quantizeCategory()));
 enum class Ranges { Best, MinMax, Percentile, Error };
 cl::opt<Ranges> rangesOption(
     "ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
@@ -135,6 +140,7 @@ private:
 std::optional<QuantizeOptions> readOptions() {
   QuantizeOptions options;
   options.recipe = recipeOption;
+  options.hasSamples = !dataArgument().empty();
   switch (rangesOption) {
   case Ranges::Best:
     break;
@@ -172,12 +178,16 @@ std::optional<QuantizeOptions> readOptions() {
 
 void printReport(raw_ostream &os, const QuantizeReport &report) {
   os << settings.output << ": " << report.quantized << " of " << report.contractions
-     << " convolutions and products in 8 bits\n";
+     << " convolutions and products in 8 bits";
+  if (report.tables)
+    os << ", " << report.tables << (report.tables == 1 ? " table" : " tables");
+  os << "\n";
   os << "  opset    " << report.opsetAfter;
   if (report.opsetAfter != report.opsetBefore)
     os << ", raised from " << report.opsetBefore;
   os << "\n  file     " << report.bytesAfter << " bytes, " << report.bytesBefore << " before\n";
-  os << "  samples  " << report.samples << "\n";
+  os << "  samples  " << (report.samples ? std::to_string(report.samples) : "none: --data measures the outputs")
+     << "\n";
   for (const std::string &step : report.steps)
     os << "  tried    " << step << "\n";
   for (const quantize::TensorReport &tensor : report.tensors)
@@ -228,6 +238,7 @@ json::Value toJson(const QuantizeReport &report) {
                       {"version", 1},
                       {"contractions", report.contractions},
                       {"quantized", report.quantized},
+                      {"tables", report.tables},
                       {"samples", report.samples},
                       {"opset_before", report.opsetBefore},
                       {"opset", report.opsetAfter},
@@ -269,8 +280,9 @@ int quantizeModel() {
   if (settings.output.empty())
     return reportError(
         "no file to write is given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
-  if (settings.data.empty())
-    return reportError("no samples are given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx");
+  if (settings.data.empty() && choices->needsSamples())
+    return reportError("no samples are given\nnote: nncc quantize model.onnx --data=samples.npz -o quantized.onnx; "
+                       "--recipe=int8-dynamic and int8-weights do without");
   auto modelFile = openOutput(settings.output);
   if (!modelFile)
     return reportError(modelFile.takeError());
@@ -290,7 +302,7 @@ int quantizeModel() {
     DiagnosticPrinter printer(*context, options->model, terminalSink());
     model = import::readModelFile(options->model, mlir::FileLineColLoc::get(context.get(), options->model, 0, 0));
   }
-  if (!model || !inputPorts(options->model, settings.data, options->import))
+  if (!model || (choices->hasSamples && !inputPorts(options->model, settings.data, options->import)))
     return 1;
   std::string path = options->model;
   CommandHost host(std::move(*options), std::move(*folder));
@@ -326,6 +338,7 @@ const Command quantizeCommand = {
     .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
                 "  nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
                 "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
-                "  nncc quantize model.onnx --data=samples.npz -o model-w8.onnx --recipe=int8-weights\n"};
+                "  nncc quantize transformer.onnx -o transformer-int8.onnx --recipe=int8-dynamic\n"
+                "  nncc quantize model.onnx -o model-w8.onnx --recipe=int8-weights\n"};
 
 } // namespace nncc

@@ -212,7 +212,7 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
   if (!samples)
     return std::nullopt;
   result.samples = samples->count();
-  if (result.samples < 10)
+  if (result.samples < 10 && !contractions.empty())
     host.warn("only " + std::to_string(result.samples) +
               " samples: ranges of fewer than 10 are seldom those of real data");
   if (!Observer(*built, result, tensors, host).run(*samples))

@@ -74,10 +74,17 @@ public:
 
   std::optional<QuantizeResult> run() {
     Candidate best;
-    if (!prepare(best) || !selectContractions(best) || !observeOn(best) || !isAnySeen(best) || !chooseGrids(best) ||
-        !tryEqualized(best) || !tryCorrected(best))
+    if (!prepare(best) || !selectContractions(best))
+      return std::nullopt;
+    if (!options.hasSamples)
+      return write(best);
+    if (!observeOn(best) || !isAnySeen(best))
       return std::nullopt;
     report.samples = best.observations.samples;
+    if (options.recipe == Recipe::Int8Dynamic)
+      return finish(best);
+    if (!chooseGrids(best) || !tryEqualized(best) || !tryCorrected(best))
+      return std::nullopt;
     report.method = best.method;
     if (options.recipe == Recipe::Mixed && !raise(best))
       return std::nullopt;
@@ -104,7 +111,9 @@ private:
     report.opsetAfter = editor.opset();
     report.foldedNorms = foldBatchNorms(editor);
     candidate.model = editor.model();
-    candidate.decision.isWeightOnly = options.recipe == Recipe::Int8Weights;
+    candidate.decision.inputs = options.recipe == Recipe::Int8Weights   ? Decision::Inputs::Float
+                                : options.recipe == Recipe::Int8Dynamic ? Decision::Inputs::Dynamic
+                                                                        : Decision::Inputs::OnGrids;
     return true;
   }
 
@@ -113,29 +122,50 @@ private:
     ModelEditor editor(candidate.model);
     candidate.contractions = findContractions(editor);
     report.contractions = candidate.contractions.size();
-    for (const std::string &text : options.keepFloat) {
-      auto pattern = GlobPattern::create(text);
-      if (!pattern) {
-        host.error("--keep " + text + "=f32: " + toString(pattern.takeError()));
+    if (candidate.decision.inputs == Decision::Inputs::Dynamic)
+      erase_if(candidate.contractions,
+               [&](const Contraction &contraction) { return !canBeDynamic(candidate.model, contraction); });
+    if (!candidate.decision.needsGrids())
+      candidate.decision.tables = findTables(editor);
+    for (const std::string &text : options.keepFloat)
+      if (!keep(text, candidate))
         return false;
-      }
-      bool isUsed = false;
-      for (const Contraction &contraction : candidate.contractions)
-        if (pattern->match(contraction.name) || pattern->match(contraction.input) ||
-            pattern->match(contraction.weightName)) {
-          kept.insert(contraction.name);
-          isUsed = true;
-        }
-      if (!isUsed)
-        host.warn("--keep " + text + "=f32 names no convolution or product with constant weights");
-    }
     dropKept(candidate.contractions);
-    if (candidate.contractions.empty())
-      host.error("there is nothing to quantize: " +
-                 std::string(report.contractions ? "--keep leaves all"
-                                                 : "the model has no Conv, ConvTranspose, MatMul or Gemm with "
-                                                   "constant weights of f32"));
-    return !candidate.contractions.empty();
+    erase_if(candidate.decision.tables, [&](const Table &table) { return kept.count(table.name); });
+    report.tables = candidate.decision.tables.size();
+    if (!candidate.contractions.empty() || report.tables)
+      return true;
+    bool isKept = !kept.empty();
+    host.error("there is nothing to quantize: " +
+               std::string(isKept ? "--keep leaves all"
+                           : candidate.decision.inputs == Decision::Inputs::Dynamic
+                               ? "the model has no MatMul or Gemm with constant weights of f32\n"
+                                 "note: --recipe=int8 quantizes convolutions, too"
+                               : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant weights of f32"));
+    return false;
+  }
+
+  /// Leaves what a pattern of --keep names as it is. error: reported, and false
+  bool keep(const std::string &text, const Candidate &candidate) {
+    auto pattern = GlobPattern::create(text);
+    if (!pattern) {
+      host.error("--keep " + text + "=f32: " + toString(pattern.takeError()));
+      return false;
+    }
+    bool isUsed = false;
+    auto leave = [&](const std::string &name, std::initializer_list<StringRef> others) {
+      if (!pattern->match(name) && none_of(others, [&](StringRef other) { return pattern->match(other); }))
+        return;
+      kept.insert(name);
+      isUsed = true;
+    };
+    for (const Contraction &contraction : candidate.contractions)
+      leave(contraction.name, {contraction.input, contraction.weightName});
+    for (const Table &table : candidate.decision.tables)
+      leave(table.name, {table.weightName});
+    if (!isUsed)
+      host.warn("--keep " + text + "=f32 names no convolution or product with constant weights");
+    return true;
   }
 
   void dropKept(std::vector<Contraction> &contractions) const {
@@ -146,14 +176,16 @@ private:
 
   /// Runs the candidate in floats. error: reported, and false
   bool observeOn(Candidate &candidate) {
-    auto observed = observe(candidate.model, candidate.contractions, host);
+    bool areRangesAsked = candidate.decision.inputs != Decision::Inputs::Dynamic;
+    auto observed =
+        observe(candidate.model, areRangesAsked ? ArrayRef(candidate.contractions) : ArrayRef<Contraction>(), host);
     if (observed)
       candidate.observations = std::move(*observed);
     return observed.has_value();
   }
 
   bool isAnySeen(const Candidate &candidate) {
-    bool isAny = candidate.decision.isWeightOnly || !candidate.observations.tensors.empty();
+    bool isAny = !candidate.decision.needsGrids() || !candidate.observations.tensors.empty();
     if (!isAny)
       host.error("there is nothing to quantize: --bind makes constants of all that contractions read");
     return isAny;
@@ -180,7 +212,7 @@ private:
 
   /// Finds the ranges of all tensors, and the error with them. error: reported, and false
   bool chooseGrids(Candidate &candidate) {
-    if (!candidate.decision.isWeightOnly)
+    if (candidate.decision.needsGrids())
       candidate.decision.grids = candidate.gridsOf(RangeMethod::MinMax);
     auto switchable = buildSwitchable(candidate);
     if (!switchable)
@@ -194,7 +226,7 @@ private:
       auto error = errorWith(*switchable, candidate, grids, {}, kAllSamples);
       if (!error)
         return false;
-      if (candidate.decision.isWeightOnly) {
+      if (!candidate.decision.needsGrids()) {
         candidate.error = *error;
         note("rounded weights", *error);
         return true;
@@ -210,7 +242,7 @@ private:
 
   /// error: reported, and false
   bool tryEqualized(Candidate &best) {
-    if (best.decision.isWeightOnly)
+    if (!best.decision.needsGrids())
       return true;
     ModelEditor editor(best.model);
     std::vector<std::string> changed = equalize(editor, best.contractions, best.observations.tensors);
@@ -322,7 +354,7 @@ private:
 
   /// Writes the model and measures it as it is, until it is good enough.
   std::optional<QuantizeResult> finish(Candidate &best) {
-    for (; best.decision.isWeightOnly || !best.decision.grids.empty(); raiseMore(best)) {
+    for (; !best.decision.needsGrids() || !best.decision.grids.empty(); raiseMore(best)) {
       auto result = writeAndMeasure(best);
       if (!result || options.recipe != Recipe::Mixed || isGoodEnough(result->report.outputs))
         return result;
@@ -332,13 +364,20 @@ private:
     return std::nullopt;
   }
 
-  std::optional<QuantizeResult> writeAndMeasure(const Candidate &best) {
+  QuantizeResult write(const Candidate &best) {
     report.raisedChannels.clear();
     QuantizeResult result;
     result.model = writeQuantized(best.model, best.contractions, best.decision,
                                   [&](const Contraction &contraction, ArrayRef<int64_t> channels) {
                                     report.raisedChannels[contraction.name].assign(channels.begin(), channels.end());
                                   });
+    result.report = report;
+    describe(best, result);
+    return result;
+  }
+
+  std::optional<QuantizeResult> writeAndMeasure(const Candidate &best) {
+    QuantizeResult result = write(best);
     host.progress("compiling the quantized model");
     auto built = host.build(result.model);
     if (!built)
@@ -346,8 +385,6 @@ private:
     auto outputs = compare(*built, best.observations, {}, kAllSamples, host);
     if (!outputs)
       return std::nullopt;
-    result.report = report;
-    describe(best, result);
     result.report.outputs = std::move(*outputs);
     return result;
   }

@@ -11,7 +11,8 @@ namespace nncc::quantize {
 enum class Recipe {
   Int8,        ///< weights and what contractions read
   Mixed,       ///< the same, but for tensors that hurt the outputs too much
-  Int8Weights, ///< weights alone
+  Int8Weights, ///< weights alone, and tables
+  Int8Dynamic, ///< weights of products and tables; what products read, by its range in every run
 };
 
 struct QuantizeOptions {
@@ -19,6 +20,10 @@ struct QuantizeOptions {
   std::optional<RangeMethod> method;     ///< none: the one with the least error of the outputs
   std::vector<std::string> keepFloat;    ///< patterns of nodes or tensors, with * and ?
   double minCosine = 0, minDecibels = 0; ///< of Mixed; 0: not asked for
+  bool hasSamples = true;                ///< Int8Weights and Int8Dynamic do without: nothing is measured then
+
+  /// Whether ranges come from samples.
+  bool needsSamples() const { return recipe == Recipe::Int8 || recipe == Recipe::Mixed; }
 };
 
 struct TensorReport {
@@ -31,7 +36,7 @@ struct TensorReport {
 };
 
 struct QuantizeReport {
-  size_t contractions = 0, quantized = 0, samples = 0;
+  size_t contractions = 0, quantized = 0, tables = 0, samples = 0;
   int64_t opsetBefore = 0, opsetAfter = 0;
   unsigned foldedNorms = 0;
   uint64_t bytesBefore = 0, bytesAfter = 0; ///< of the files

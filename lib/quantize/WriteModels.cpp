@@ -109,7 +109,7 @@ public:
   /// Returns the scale; nothing where the input stays float.
   std::optional<float> apply(ModelEditor &editor, const Contraction &contraction) {
     auto grid = decision.grids.find(contraction.input);
-    if (decision.isWeightOnly || grid == decision.grids.end())
+    if (!decision.needsGrids() || grid == decision.grids.end())
       return std::nullopt;
     std::string &name = written[contraction.input];
     if (name.empty())
@@ -124,7 +124,94 @@ private:
   std::map<std::string, std::string> written;
 };
 
+/// Weights as MatMulInteger takes them, K x N: those of a Gemm may lie the other way.
+std::vector<int8_t> columnsOf(const Contraction &contraction, ArrayRef<int8_t> steps) {
+  if (contraction.weightAxis != 0)
+    return steps.vec();
+  int64_t rows = contraction.weight.dim(1), columns = contraction.weight.dim(0);
+  std::vector<int8_t> result(steps.size());
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column)
+      result[row * columns + column] = steps[column * rows + row];
+  return result;
+}
+
+/// Writes products of integers whose left sides are quantized as they come.
+class DynamicProducts {
+public:
+  explicit DynamicProducts(ModelEditor &editor) : editor(editor) {}
+
+  /// y = (integers of x, times weights) * (scale of x * scales of weights) + bias, under the name of the node's result.
+  void write(const Contraction &contraction) {
+    QuantizedWeights weights = quantizeWeights(contraction, std::nullopt);
+    std::vector<int64_t> shape = contraction.weight.shape;
+    if (contraction.weightAxis == 0)
+      std::swap(shape[0], shape[1]);
+    const Steps &x = quantized(contraction);
+    std::string matrix =
+        editor.addConstant<int8_t>(contraction.weightName + "_quantized", shape, columnsOf(contraction, weights.steps));
+    std::string scales =
+        editor.addConstant<float>(contraction.weightName + "_scale", {(int64_t)weights.scales.size()}, weights.scales);
+    node = contraction.node;
+    std::string sums = insert("MatMulInteger", contraction.name + "_integers", {x.steps, matrix, x.zero});
+    std::string floats = editor.freshName(contraction.name + "_floats");
+    onnx::NodeProto cast = makeNode("Cast", editor.freshName(floats + "_node"), {sums}, floats);
+    addAttribute(cast, "to", (int64_t)onnx::TensorProto::FLOAT);
+    editor.insertBefore(node, std::move(cast));
+    std::string factors = insert("Mul", contraction.name + "_scales", {x.scale, scales});
+    if (!contraction.bias)
+      return replace("Mul", floats, factors);
+    std::string product = insert("Mul", contraction.name + "_product", {floats, factors});
+    replace("Add", product,
+            editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)contraction.bias->size()},
+                                      *contraction.bias));
+  }
+
+private:
+  struct Steps {
+    std::string steps, scale, zero;
+  };
+
+  /// What a contraction reads, quantized once for all that read it.
+  const Steps &quantized(const Contraction &contraction) {
+    Steps &x = inputs[contraction.input];
+    if (x.steps.empty()) {
+      const std::string &tensor = contraction.input;
+      x = {editor.freshName(tensor + "_quantized"), editor.freshName(tensor + "_scale"),
+           editor.freshName(tensor + "_zero_point")};
+      onnx::NodeProto quantize =
+          makeNode("DynamicQuantizeLinear", editor.freshName(tensor + "_DynamicQuantizeLinear"), {tensor}, x.steps);
+      quantize.add_output(x.scale);
+      quantize.add_output(x.zero);
+      editor.insertBefore(contraction.node, std::move(quantize));
+    }
+    return x;
+  }
+
+  std::string insert(const char *op, const std::string &wanted, ArrayRef<std::string> operands) {
+    std::string result = editor.freshName(wanted);
+    editor.insertBefore(node, makeNode(op, editor.freshName(result + "_node"), operands, result));
+    return result;
+  }
+
+  void replace(const char *op, const std::string &left, const std::string &right) {
+    onnx::NodeProto &old = editor.node(node);
+    old = makeNode(op, old.name(), {left, right}, old.output(0));
+  }
+
+  ModelEditor &editor;
+  int node = -1;
+  std::map<std::string, Steps> inputs;
+};
+
 } // namespace
+
+bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction) {
+  const onnx::NodeProto &node = model.graph().node(contraction.node);
+  bool hasOtherBias =
+      contraction.op == "Gemm" && !contraction.takesBias && node.input_size() > 2 && !node.input(2).empty();
+  return (contraction.op == "MatMul" || contraction.op == "Gemm") && !hasOtherBias;
+}
 
 onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::string> tensors) {
   onnx::ModelProto result = model;
@@ -175,9 +262,15 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
     return writePair(editor, node, tensor, grid);
   };
   InputGrids grids(decision, write);
+  DynamicProducts products(editor);
+  writeTables(editor, decision.tables);
   for (const Contraction &contraction : contractions) {
     if (!decision.quantizes(contraction))
       continue;
+    if (decision.inputs == Decision::Inputs::Dynamic) {
+      products.write(contraction);
+      continue;
+    }
     QuantizedWeights weights = quantizeWeights(contraction, grids.apply(editor, contraction));
     if (!weights.raised.empty())
       raised(contraction, weights.raised);

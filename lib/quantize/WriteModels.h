@@ -3,16 +3,23 @@
 #define NNCC_LIB_QUANTIZE_WRITEMODELS_H
 #include "lib/quantize/Contractions.h"
 #include "lib/quantize/Ranges.h"
+#include "lib/quantize/Tables.h"
 
 namespace nncc::quantize {
 
-/// What is decided: how the tensors that contractions read become integers. A contraction whose input has a grid is
-/// quantized.
+/// What is decided: how the tensors that contractions read become integers.
 struct Decision {
+  enum class Inputs {
+    OnGrids, ///< those of `grids`, and the contractions that read them are quantized
+    Float,   ///< none: weights of all contractions are integers alone
+    Dynamic, ///< those of all products, on grids that are found in every run
+  };
+  Inputs inputs = Inputs::OnGrids;
   std::map<std::string, ActivationGrid> grids;
-  bool isWeightOnly = false; ///< weights of all contractions are integers, what they read is not
+  std::vector<Table> tables; ///< matrices of rows that become integers
 
-  bool quantizes(const Contraction &contraction) const { return isWeightOnly || grids.count(contraction.input); }
+  bool needsGrids() const { return inputs == Inputs::OnGrids; }
+  bool quantizes(const Contraction &contraction) const { return !needsGrids() || grids.count(contraction.input); }
 };
 
 /// A copy whose outputs are those of the model and then `tensors`.
@@ -35,8 +42,12 @@ struct SwitchableModel {
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
                                 const Decision &decision, bool switchWeights = false);
 
+/// Whether a contraction can find the grid of what it reads in every run: products can, convolutions stay as they are.
+bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction);
+
 /// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions, weights in 8 and biases in 32
-/// bits behind a DequantizeLinear.
+/// bits behind a DequantizeLinear. Dynamic: DynamicQuantizeLinear and MatMulInteger, as onnxruntime's quantize_dynamic
+/// writes them, with a scale for each column of the weights.
 ///
 /// raised  hears of channels whose scale had to grow for their bias
 onnx::ModelProto writeQuantized(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,

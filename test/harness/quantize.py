@@ -160,6 +160,61 @@ def check_mixed(options, folder: Path) -> list[str]:
     return failures
 
 
+def transformer(random) -> Graph:
+    """Words and positions, a projection that three products read, a Gemm with factors, a table that a product reads, too."""
+    g = Graph(opset=13)
+    words = g.input(random.integers(0, 600, (2, 7)))
+    table = numbers(random, [600, 24]) * random.uniform(0.1, 3, 24).astype(np.float32)
+    tied = g.constant(numbers(random, [300, 24]))
+    x = g.node("Add", [g.node("Gather", [g.constant(table), words]), g.node("Gather", [tied, g.node("Mod", [words, g.constant(np.array(300))])])])
+    x = g.node("Tanh", [x])
+    q, k, v = (g.node("MatMul", [x, g.constant(numbers(random, [24, 12]))]) for _ in range(3))
+    scores = g.node("Softmax", [g.node("MatMul", [q, g.node("Transpose", [k], perm=[0, 2, 1])])], axis=-1)
+    y = g.node("Reshape", [g.node("MatMul", [scores, v]), g.constant(np.array([14, 12], np.int64))])
+    y = g.node("Gemm", [y, g.constant(numbers(random, [24, 12])), g.constant(numbers(random, [24]))], transB=1, alpha=0.5, beta=2.0)
+    g.output(g.node("MatMul", [y, g.node("Transpose", [tied], perm=[1, 0])]))
+    g.output(y)
+    return g
+
+
+def check_dynamic(options, folder: Path) -> list[str]:
+    """Products whose inputs are quantized in every run, and tables, without samples and with them; the Gemm is kept as it is once."""
+    failures, random = [], np.random.default_rng(11)
+    graph = transformer(random)
+    path, out = folder / "words.onnx", folder / "words.q.onnx"
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    program, report = nncc.Nncc(options.nncc), folder / "report.json"
+    gemm = next(node.name or node.output[0] for node in onnx.load(path).graph.node if node.op_type == "Gemm")
+    tensor, = graph.inputs
+    samples = random.integers(0, 600, (4, 2, 7))
+    np.savez(folder / "words.npz", **{tensor: samples.reshape(8, 7)})
+    # recipe, flags, what is written: products, tables, and nodes of the file
+    for recipe, flags, products, nodes in (("int8-dynamic", [], 4, {"MatMulInteger": 4, "DynamicQuantizeLinear": 2, "Gather": 2, "DequantizeLinear": 1, "Gemm": 0}),
+                                           ("int8-dynamic", [f"--keep={gemm}=f32"], 3, {"MatMulInteger": 3, "DynamicQuantizeLinear": 1, "Gemm": 1}),
+                                           ("int8-dynamic", ["--keep=*ather*=f32"], 4, {"DequantizeLinear": 0}),
+                                           ("int8-weights", [], 4, {"MatMulInteger": 0, "DequantizeLinear": 5, "Gemm": 1})):
+        program.call("quantize", path, f"--recipe={recipe}", "-o", out, f"--report={report}", *flags)
+        what, said = f"{recipe} {' '.join(flags)}", json.loads(report.read_text())
+        model = onnx.load(out)
+        onnx.checker.check_model(model, full_check=True)
+        got = {op: sum(node.op_type == op for node in model.graph.node) for op in nodes}
+        if (said["quantized"], said["tables"], said["samples"], said["outputs"], got) != (products, int("*ather*" not in what), 0, [], nodes):
+            failures.append(f"{what}: the report says {said['quantized']} products, {said['tables']} tables, the file has {got}")
+        for words in samples:
+            expected, answers = oracle.run(path.read_bytes(), {tensor: words}), oracle.run(out.read_bytes(), {tensor: words})
+            ours = program.run(out, {tensor: words}).outputs
+            for key, value in expected.items():
+                if cosine(answers[key], value) < LEAST_COSINE or cosine(ours[key], answers[key]) < 0.9999:
+                    failures.append(f"{what}, '{key}': cosine {cosine(answers[key], value):.5f} to float, {cosine(ours[key], answers[key]):.6f} to onnxruntime")
+        program.call("quantize", path, f"--recipe={recipe}", f"--data={folder / 'words.npz'}", "-o", folder / "measured.onnx", f"--report={report}", *flags)
+        measured = json.loads(report.read_text())
+        if measured["samples"] != 4 or any(output["cosine"] < LEAST_COSINE for output in measured["outputs"]) or len(measured["outputs"]) != 2:
+            failures.append(f"{what}: measured {measured['outputs']}")
+        if recipe == "int8-dynamic" and (folder / "measured.onnx").read_bytes() != out.read_bytes():
+            failures.append(f"{what}: samples change the file")
+    return failures
+
+
 def digits_samples() -> tuple[np.ndarray, np.ndarray]:
     """The digits that the demo network was not trained on, and what they are."""
     text = (models.REPOSITORY / "tools" / "demo" / "digits_samples.h").read_text()
@@ -186,7 +241,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed}
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic}
 
 
 def main():
