@@ -25,7 +25,7 @@ const scaled = (number, base, units) => {
 };
 const bytesText = (bytes) => scaled(bytes, 1024, ["B", "KiB", "MiB", "GiB"]);
 const countText = (count) => scaled(count, 1000, ["", "k", "M", "G", "T"]).trim();
-const timeText = (us) => scaled(us, 1000, ["\u00b5s", "ms", "s"]);
+const timeText = (us) => scaled(us * 1000, 1000, ["ns", "\u00b5s", "ms", "s"]);
 const percent = (share) => (100 * share).toFixed(1) + " %";
 const shapeText = (type, shape) => type + "[" + shape.join(", ") + "]";
 const errorText = (value) => value === null ? "no bound" : value === 0 ? "0" : value < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
@@ -109,7 +109,7 @@ const macs = kernels.reduce((sum, kernel) => sum + kernel.macs, 0);
 const peak = byName.get(manifest.arena.peak_kernel);
 const relative = (row) => !row.compared ? null : row.max_error === null ? Infinity : row.max_value > 0 ? row.max_error / row.max_value : row.max_error;
 const worst = (kernel) => kernel.errors.reduce((most, row) => relative(row) === null ? most : Math.max(most ?? 0, relative(row)), null);
-const speedText = (kernel) => kernel.macs ? (2e-3 * kernel.macs / kernel.us).toFixed(1) + " GFLOP/s" : (1e-3 * kernel.touched / kernel.us).toFixed(1) + " GB/s";
+const speedText = (kernel) => kernel.macs ? digits(2e-3 * kernel.macs / kernel.us) + " GFLOP/s" : digits(1e-3 * kernel.touched / kernel.us) + " GB/s";
 
 /** Everything that shows a kernel hears when one is chosen. */
 const listeners = [];
