@@ -8,6 +8,8 @@
 #include "lib/driver/Table.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/quantize/Quantize.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -92,7 +94,6 @@ public:
       status = printer.exitStatus();
       return std::nullopt;
     }
-    isFirst = false;
     return quantize::BuiltModel{describe(loaded->plan.inputs), describe(loaded->plan.outputs),
                                 std::move(loaded->runnable)};
   }
@@ -119,10 +120,11 @@ private:
     return ports;
   }
 
-  /// Messages name the user's file, not the copy that is compiled, and warn once.
+  /// Messages name the user's file, not the copy that is compiled. There are no warnings: checkModel() gave them.
   MessageSink sinkFor(const std::string &copy) {
-    return [this, copy, terminal = terminalSink(), isFirst = isFirst](Severity severity, std::string text) {
-      if (severity != Severity::Error && !isFirst)
+    return [this, copy, terminal = terminalSink(), isDropped = false](Severity severity, std::string text) mutable {
+      isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
+      if (isDropped)
         return;
       if (size_t at = text.find(copy); at != std::string::npos)
         text.replace(at, copy.size(), options.model);
@@ -133,9 +135,18 @@ private:
   CompileOptions options;
   TemporaryFolder folder;
   Progress line;
-  bool isFirst = true;
   int status = 1;
 };
+
+/// Reports what of the file cannot be compiled, in the importer's words, before the quantizer looks at its nodes.
+///
+/// returns  the exit status
+int checkModel(CompileOptions options) {
+  options.stopAfter = Stage::N1;
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options.model, terminalSink());
+  return failed(compile(options, *context)) ? printer.exitStatus() : 0;
+}
 
 std::optional<QuantizeOptions> readOptions() {
   QuantizeOptions options;
@@ -304,6 +315,8 @@ int quantizeModel() {
   }
   if (!model || (choices->hasSamples && !inputPorts(options->model, settings.data, options->import)))
     return 1;
+  if (int status = checkModel(*options))
+    return status;
   std::string path = options->model;
   CommandHost host(std::move(*options), std::move(*folder));
   auto result = quantize::quantize(std::move(*model), path, *choices, host);
