@@ -299,6 +299,20 @@ def bytes_between_pixels(graph):
     return one(graph, y, np.array([10, 11, 13, 8, -4, -9, -5, -4], np.int8))
 
 
+@case()
+def written_out_functions_of_large_numbers(graph):
+    """exp(x) / sum(exp(x)) and relu(x) + a (x - |x|) / 2 are a softmax and a leaky rectifier, also where the nodes overflow."""
+    x = graph.input(np.array([[200, 200, 200, 200], [np.inf, -2, 3e38, -3e38]], np.float32))
+    exponentials = graph.node("Exp", [x])
+    softmax = graph.node("Div", [exponentials, graph.node("ReduceSum", [exponentials, graph.constant(np.array([-1]))])])
+    below = graph.node("Mul", [graph.node("Sub", [x, graph.node("Abs", [x])]), graph.constant(f32(0.25))])
+    below = graph.node("Mul", [below, graph.constant(f32(0.5))])
+    leaky = graph.node("Add", [graph.node("Relu", [x]), below])
+    graph.output(softmax)
+    return {softmax: np.array([[0.25] * 4, [np.nan] * 4], np.float32),
+            **one(graph, leaky, np.array([[200] * 4, [np.inf, -0.5, 3e38, -7.5e37]], np.float32))}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")
