@@ -30,12 +30,19 @@ DOMAINS = {domain: max(schema.since_version for schema in onnx.defs.get_all_sche
 
 # Words that attributes of a name may have; of other names any.
 KNOWN_WORDS = {
-    "auto_pad": ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"), "mode": ("linear", "nearest", "cubic", "constant", "reflect", "edge", "wrap", "bilinear", "DCR", "CRD"),
+    "activation": ("Relu", "LeakyRelu", "Clip"),
+    "activations": ("Relu", "Tanh", "Sigmoid", "HardSigmoid", "Affine"),
+    "approximate": ("none", "tanh"),
+    "auto_pad": ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"),
     "coordinate_transformation_mode": ("half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "tf_crop_and_resize", "half_pixel_symmetric"),
-    "nearest_mode": ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"), "reduction": ("none", "add", "mul", "max", "min", "mean", "sum"),
-    "direction": ("forward", "reverse", "bidirectional", "LEFT", "RIGHT"), "approximate": ("none", "tanh"), "padding_mode": ("zeros", "border", "reflection"),
-    "equation": ("ij,jk->ik", "i,i->", "...ij->...ji", "ab,bc", "ii->i"), "activations": ("Relu", "Tanh", "Sigmoid", "HardSigmoid", "Affine"),
-    "activation": ("Relu", "LeakyRelu", "Clip"), "keep_aspect_ratio_policy": ("stretch", "not_larger", "not_smaller"), "update_rule": ("linear", "gated", "delta"),
+    "direction": ("forward", "reverse", "bidirectional", "LEFT", "RIGHT"),
+    "equation": ("ij,jk->ik", "i,i->", "...ij->...ji", "ab,bc", "ii->i"),
+    "keep_aspect_ratio_policy": ("stretch", "not_larger", "not_smaller"),
+    "mode": ("linear", "nearest", "cubic", "constant", "reflect", "edge", "wrap", "bilinear", "DCR", "CRD"),
+    "nearest_mode": ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
+    "padding_mode": ("zeros", "border", "reflection"),
+    "reduction": ("none", "add", "mul", "max", "min", "mean", "sum"),
+    "update_rule": ("linear", "gated", "delta"),
 }
 # Operands that say where or how much: small numbers, one for each dim or axis.
 POSITIONS = ("axes", "axis", "shape", "starts", "ends", "steps", "split", "pads", "repeats", "k", "sizes", "indices", "start", "limit", "delta", "depth",
@@ -145,8 +152,7 @@ class AnyGraph:
         if rng.random() < constants and elements <= MOST_CONSTANT and (weight := self.constant(name, element_type, shape, elements, most)):
             self.weights.append(weight)
         else:
-            dims = [("n" if how < 0.02 else None if how < 0.03 else extent) for extent in shape for how in (rng.random(),)]
-            dims = [extent if extent is None or isinstance(extent, str) or -2**63 <= extent < 2**63 else 1 for extent in dims]
+            dims = [rng.choice(("n", "n", None)) if rng.random() < 0.03 else extent for extent in shape]
             self.inputs.append(helper.make_tensor_value_info(name, element_type, dims if rng.random() < 0.97 else None))
         self.known[name] = element_type, shape
         return name
@@ -261,16 +267,14 @@ class AnyGraph:
     def attribute_value(self, name: str, kind: str, rank: int):
         """A value of a kind of attributes: mostly one that the operator may take."""
         rng = self.rng
-        integer = lambda: rng.choice(INTEGERS) if rng.random() < 0.04 else rng.choice(TYPES) if name in ("to", "dtype", "output_dtype", "stash_type") \
-            else rng.choice((0, 0, 1, 1, 1, 2, 2, 3, -1, max(rank - 1, 0)))
-        number = lambda: rng.choice(NUMBERS) if rng.random() < 0.15 else rng.choice((0.0, 1.0, 0.5, 1e-5, 0.25, 2.0))
-        word = lambda: rng.choice(KNOWN_WORDS[name]).encode() if name in KNOWN_WORDS and rng.random() < 0.9 else rng.choice(WORDS)
-        if kind in ("INTS", "FLOATS", "STRINGS"):
-            one = {"INTS": integer, "FLOATS": number, "STRINGS": word}[kind]
+        one = {"INT": self.number_for, "FLOAT": self.float_for, "STRING": self.word_for}
+        if kind in one:
+            return one[kind](name, rank)
+        if kind == "INTS" and name == "perm" and rng.random() < 0.8:
+            return rng.sample(range(rank), rank)
+        if kind.removesuffix("S") in one:
             count = rng.choice((rank, max(rank - 2, 0), max(rank - 2, 0), 2 * max(rank - 2, 0), 1, 2, 0))
-            return rng.sample(range(rank), rank) if name == "perm" and rng.random() < 0.8 else [one() for _ in range(count)]
-        if kind in ("INT", "FLOAT", "STRING"):
-            return {"INT": integer, "FLOAT": number, "STRING": word}[kind]()
+            return [one[kind.removesuffix("S")](name, rank) for _ in range(count)]
         if kind == "TENSOR":
             shape = rng.choice(([], [1], [2], [2, 3], [0]))
             element_type = rng.choice((TensorProto.FLOAT, TensorProto.INT64, rng.choice(TYPES[:-2])))
@@ -278,8 +282,26 @@ class AnyGraph:
         if kind == "GRAPH":
             return self.body()
         if kind == "SPARSE_TENSOR":
-            return helper.make_sparse_tensor(helper.make_tensor("", TensorProto.FLOAT, [2], [1.0, 2.0]), helper.make_tensor("", TensorProto.INT64, [2], [0, integer()]), [5])
+            places = helper.make_tensor("", TensorProto.INT64, [2], [0, self.number_for(name, rank)])
+            return helper.make_sparse_tensor(helper.make_tensor("", TensorProto.FLOAT, [2], [1.0, 2.0]), places, [5])
         return helper.make_tensor_type_proto(rng.choice(TYPES[:-2]), self.dims(rng.randrange(3)))
+
+    def number_for(self, name: str, rank: int) -> int:
+        """An integer for an attribute: a type, an axis, a count, rarely an extreme."""
+        if self.rng.random() < 0.04:
+            return self.rng.choice(INTEGERS)
+        if name in ("to", "dtype", "output_dtype", "stash_type"):
+            return self.rng.choice(TYPES)
+        return self.rng.choice((0, 0, 1, 1, 1, 2, 2, 3, -1, max(rank - 1, 0)))
+
+    def float_for(self, name: str, rank: int) -> float:
+        """A float for an attribute, rarely a hard one."""
+        return self.rng.choice(NUMBERS) if self.rng.random() < 0.15 else self.rng.choice((0.0, 1.0, 0.5, 1e-5, 0.25, 2.0))
+
+    def word_for(self, name: str, rank: int) -> bytes:
+        """A string for an attribute: mostly one that it knows."""
+        known = name in KNOWN_WORDS and self.rng.random() < 0.9
+        return self.rng.choice(KNOWN_WORDS[name]).encode() if known else self.rng.choice(WORDS)
 
     def body(self) -> onnx.GraphProto:
         """The graph of a branch or a loop: an elementwise node or two on inputs of its own and on tensors from outside."""
@@ -300,7 +322,7 @@ class AnyGraph:
     def graph(self, name: str, which) -> onnx.GraphProto:
         """The graph, with the results of some nodes as outputs: of a type that is guessed, rarely of a shape."""
         outputs = [helper.make_tensor_value_info(result, self.known[result][0], self.known[result][1] if self.rng.random() < 0.1 else None)
-                   for at in which for result in self.nodes[at].output if result and all(abs(extent) < 2**63 for extent in self.known[result][1])]
+                   for at in which for result in self.nodes[at].output if result]
         return helper.make_graph(self.nodes, name, self.inputs, outputs, self.weights)
 
     def model(self) -> onnx.ModelProto:
