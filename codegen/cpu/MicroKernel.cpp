@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/ScalarMath.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -227,17 +228,19 @@ private:
   }
 
   /// The sums over k in [first, end), then the place to prefetch where there is one.
-  SmallVector<Value> product(ArrayRef<Value> rows, Value matrixRow, Value first, Value end, ValueRange before,
+  SmallVector<Value> product(SmallVector<Value> rows, Value matrixRow, Value first, Value end, ValueRange before,
                              Value ahead) {
     SmallVector<Value> sums = llvm::to_vector(before);
     if (ahead)
       sums.push_back(ahead);
-    Value done = first;
-    const int64_t group = shape.mac.group();
-    if (shape.isUnrolled()) {
+    const int64_t group = shape.mac.group(), trip = shape.tripDepth();
+    Value done = shape.isUnrolled() ? arith::AndIOp::create(b, end, code.constant(-trip)).getResult() : first,
+          origin = zero;
+    if (shape.isOfLanes()) {
+      sums = tripsOfLanes(rows, matrixRow, first, done, sums);
+      origin = done;
+    } else if (shape.isUnrolled()) {
       // By lane, one vector of A per row serves all steps of a trip.
-      const int64_t trip = shape.tripDepth();
-      done = arith::AndIOp::create(b, end, code.constant(-trip));
       sums = code.loop(first, done, trip, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), lanes;
         if (shape.readsLanes())
@@ -254,8 +257,9 @@ private:
       });
     }
     auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, int64_t count) {
-      step(values, code.at(matrixRow, code.mul(k, rowB), memory),
-           [&](int64_t i) { return factorAt(rows, i, k, 0, count); });
+      Value here = arith::SubIOp::create(b, k, origin);
+      step(values, code.at(matrixRow, code.mul(here, rowB), memory),
+           [&](int64_t i) { return factorAt(rows, i, here, 0, count); });
     };
     Value wholeGroups = shape.rest ? code.add(end, code.constant(-shape.rest)) : end;
     sums = code.loop(done, wholeGroups, group, sums, [&](Value k, ValueRange carried) {
@@ -268,6 +272,38 @@ private:
     if (shape.rest)
       stepAt(sums, wholeGroups, shape.rest);
     return sums;
+  }
+
+  /// The sums over k in [first, done), whole trips: a vector of A for each row serves all steps of one. Rows
+  /// of A and B begin at `done` then. Trips are counted down and every pointer moves by itself, loads move those of A:
+  /// three instructions of a trip neither load nor multiply.
+  SmallVector<Value> tripsOfLanes(SmallVector<Value> &rows, Value &matrixRow, Value first, Value done,
+                                  ArrayRef<Value> sums) {
+    const int64_t trip = shape.tripDepth(), count = sums.size();
+    Value trips = arith::ShRUIOp::create(b, arith::SubIOp::create(b, done, first), code.constant(llvm::Log2_64(trip)));
+    SmallVector<Value> carried = llvm::to_vector(sums);
+    carried.push_back(code.at(matrixRow, code.mul(first, rowB), memory));
+    for (Value row : rows)
+      carried.push_back(code.at(row, first, memory));
+    carried = code.loop(zero, trips, 1, carried, [&](Value, ValueRange now) {
+      SmallVector<Value> values = llvm::to_vector(now.take_front(count)),
+                         places = llvm::to_vector(now.drop_front(count + 1));
+      SmallVector<Value> lanes = lanesOfA(places, zero);
+      Value block = now[count];
+      for (int64_t u = 0; u < shape.tripSteps(); ++u) {
+        step(values, block, [&](int64_t i) { return factorOfLane(lanes, i, u); });
+        block = code.at(block, rowB, memory);
+      }
+      // LLVM would compute where pointers stop anew, and keep where they began.
+      values.push_back(code.opaque(block));
+      for (Value place : places)
+        values.push_back(code.opaque(code.at(place, trip, memory)));
+      return values;
+    });
+    matrixRow = carried[count];
+    rows.assign(carried.begin() + count + 1, carried.end());
+    carried.truncate(count);
+    return carried;
   }
 
   /// One tap of a window whose channels stay apart.
@@ -347,6 +383,8 @@ private:
       });
       return;
     }
+    if (shape.byLane && epilogue.storedElement().getIntOrFloatBitWidth() == 32)
+      return storeRows(sums, place, spans);
     for (Span span : spans) {
       SmallVector<Value> values(leaves.size());
       for (auto [k, leaf] : llvm::enumerate(leaves))
@@ -377,6 +415,26 @@ private:
         if (!readsAhead && hasNext)
           readRow(i + 1);
       }
+    }
+  }
+
+  /// The same, row after row: vectors that lie side by side are loaded and stored in pairs.
+  void storeRows(ArrayRef<Value> sums, TilePlace place, ArrayRef<Span> spans) {
+    ArrayRef<Leaf> leaves = epilogue.leaves();
+    SmallVector<SmallVector<Value>> values(spans.size(), SmallVector<Value>(leaves.size()));
+    auto read = [&](bool variesByPixel) {
+      for (auto [k, leaf] : llvm::enumerate(leaves))
+        for (auto [j, span] : llvm::enumerate(spans))
+          if (leaf.variesByPixel == variesByPixel)
+            values[j][k] = loadLeaf(leaf, place.leaves[k], span);
+    };
+    read(false);
+    for (int64_t i = 0; i < shape.rows; ++i) {
+      if (i)
+        place = TilePlace::from(advance(place, zero, rowC, 1, 2));
+      read(true);
+      for (auto [j, span] : llvm::enumerate(spans))
+        storeOne(sumsOf(sums, i, span), values[j], place.c, span);
     }
   }
 };

@@ -71,6 +71,8 @@ struct TileShape {
   bool isUnrolled() const { return body == TapBody::Product && (readsLanes() || rows <= 8); }
   /// Bytes of A are widened a vector at a time and read again from the stack: a pair by itself takes four instructions.
   bool isStaged() const { return mac.dot && mac.isWidened() && !byLane; }
+  /// Lanes of A are multiplied as they lie in memory.
+  bool isOfLanes() const { return byLane && mac.lhs.isF32(); }
   /// Every row of A is read a vector at a time.
   bool readsLanes() const { return byLane || isStaged(); }
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
