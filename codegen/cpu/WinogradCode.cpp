@@ -221,12 +221,10 @@ private:
       SmallVector<Value> values;
       for (int64_t i = 0; i < alongW.points(); ++i)
         values.push_back(code.load(code.at(at[0], i * alongH.points() * lanes, element), vector));
-      Value to = at[1];
-      for (Value value : transformer.input(alongW, values)) {
-        code.store(value, to);
-        to = code.at(to, plane, element);
-      }
-      return {code.at(at[0], lanes, element), to};
+      // One base and offsets that stay: no address is computed from the one before.
+      for (auto [i, value] : llvm::enumerate(transformer.input(alongW, values)))
+        code.store(value, code.at(at[1], code.mul(plane, i), element));
+      return {code.at(at[0], lanes, element), code.at(at[1], code.mul(plane, alongW.points()), element)};
     });
   }
 
@@ -252,7 +250,8 @@ public:
       leafPixels.push_back(leafStep(k, 2));
     }
     stack = reserve(code, vector, alongH.outputs() * alongW.points());
-    line = reserve(code, vector, alongW.outputs());
+    // LLVM would keep it in registers, and copy these from line to line.
+    line = code.opaque(reserve(code, vector, alongW.outputs()));
     Value strip = field(WinogradEntry::Strip), tiles = field(WinogradEntry::Tiles), pitch = field(WinogradEntry::Pitch);
     Value first = code.mul(number, strip);
     Value skipped = arith::SubIOp::create(b, first, firstOfPlanes(code, first, tiles, strip));
@@ -317,11 +316,9 @@ private:
     Transformer transformer(code, vector);
     code.loop(zero, code.constant(alongW.points()), 1, {places[0], stack}, [&](Value, ValueRange at) {
       SmallVector<Value> points;
-      Value from = at[0], to = at[1];
-      for (int64_t i = 0; i < alongH.points(); ++i) {
-        points.push_back(code.load(from, vector));
-        from = code.at(from, code.mul(plane, alongW.points()), memory);
-      }
+      Value to = at[1];
+      for (int64_t i = 0; i < alongH.points(); ++i)
+        points.push_back(code.load(code.at(at[0], code.mul(plane, i * alongW.points()), memory), vector));
       for (auto [i, value] : llvm::enumerate(transformer.output(alongH, points)))
         code.store(value, code.at(to, i * alongW.points() * shape.lanes, memory));
       return SmallVector<Value>{code.at(at[0], plane, memory), code.at(to, shape.lanes, memory)};
