@@ -176,37 +176,55 @@ private:
   const int64_t live;
   Value pixelA, pixelC, inputRow, outputRow, trips, rest;
   SmallVector<Value> pixelLeaf, factors;
-  SmallVector<Value> inputs, outputs;     ///< the rows of the block
-  SmallVector<SmallVector<Value>> leaves; ///< per leaf, where it varies by pixel: its rows
+  SmallVector<Value> inputs, outputs;     ///< the way from the first row of the block to each
+  SmallVector<SmallVector<Value>> leaves; ///< the same per leaf that varies by pixel
+  TilePlace block;                        ///< where the block begins
 
   /// Sums of products of bytes: their taps are those of ByteWindow.
   bool isOfBytes() const { return shape.mac.isOfBytes(); }
 
-  /// What goes on from step to step: unfinished output columns, oldest first, and how far input and output are.
-  struct State {
-    SmallVector<Column> columns;
-    Value input, output;
-    SmallVector<Value> leaf;
-
-    SmallVector<Value> list() const {
-      SmallVector<Value> values;
-      for (const Column &column : columns)
-        values.append(column);
-      values.append({input, output});
-      values.append(leaf);
-      return values;
-    }
+  /// A pixel of the first row. Within a trip of a loop the pointer stays, so that all ways from it stay the same.
+  struct Pixel {
+    Value pointer, way;
+    Type element;
   };
 
-  State stateFrom(ValueRange values) const {
+  /// What goes on from step to step: unfinished output columns, oldest first, and how far input, output and leaves are.
+  struct State {
+    SmallVector<Column> columns;
+    Pixel input, output;
+    SmallVector<Pixel> leaf;
+  };
+
+  Pixel pixelAt(Value pointer, Type element) { return {pointer, zero, element}; }
+  Value addressOf(const Pixel &pixel, Value row) {
+    return code.at(pixel.pointer, code.add(pixel.way, row), pixel.element);
+  }
+
+  /// The values that a loop carries. LLVM would compute where the input is behind the loop beside the loop's own
+  /// pointer: `isInLoop` keeps it from knowing. It still has to know that output and leaves are not the input.
+  SmallVector<Value> listOf(const State &state, bool isInLoop) {
+    SmallVector<Value> values;
+    for (const Column &column : state.columns)
+      values.append(column);
+    Value input = addressOf(state.input, zero);
+    values.append({isInLoop ? code.opaque(input) : input, addressOf(state.output, zero)});
+    for (const Pixel &leaf : state.leaf)
+      values.push_back(addressOf(leaf, zero));
+    return values;
+  }
+
+  State stateFrom(ValueRange values, const State &like) {
     State state;
     int64_t size = tile.rows * shape.vectors;
     for (int64_t d = 1; d < live; ++d) {
       state.columns.push_back(llvm::to_vector(values.take_front(size)));
       values = values.drop_front(size);
     }
-    state.input = values[0], state.output = values[1];
-    state.leaf = llvm::to_vector(values.drop_front(2));
+    state.input = pixelAt(values[0], like.input.element);
+    state.output = pixelAt(values[1], like.output.element);
+    for (auto [value, leaf] : llvm::zip(values.drop_front(2), like.leaf))
+      state.leaf.push_back(pixelAt(value, leaf.element));
     return state;
   }
 
@@ -214,29 +232,27 @@ private:
     return loadFactor(code.at(from, tap * shape.width(), memory), j);
   }
 
-  /// The rows of a block that begins at `base`, `count` of them.
-  SmallVector<Value> rowsFrom(Value base, Value stride, int64_t count, Type element) {
-    SmallVector<Value> rows{base};
-    for (int64_t i = 1; i < count; ++i)
-      rows.push_back(code.at(rows.back(), stride, element));
-    return rows;
+  SmallVector<Value> waysToRows(Value stride, int64_t count) {
+    SmallVector<Value> ways;
+    for (int64_t i = 0; i < count; ++i)
+      ways.push_back(code.mul(stride, i));
+    return ways;
   }
 
   void sweep(const TilePlace &place) {
-    inputs = rowsFrom(place.a, inputRow, tile.endRow - tile.firstRow, memory);
-    outputs = rowsFrom(place.c, outputRow, tile.rows, epilogue.storedElement());
+    inputs = waysToRows(inputRow, tile.endRow - tile.firstRow);
+    outputs = waysToRows(outputRow, tile.rows);
     leaves.clear();
+    block = place;
     State state;
     state.columns.resize(live - 1);
-    state.input = code.mul(pixelA, -tile.before);
-    state.output = zero;
-    for (auto [k, leaf] : llvm::enumerate(epilogue.leaves())) {
-      leaves.push_back(leaf.variesByPixel ? rowsFrom(place.leaves[k], field(CallEntry::leafField(k, 3)), tile.rows,
-                                                     leaf.memoryElement())
-                                          : SmallVector<Value>{place.leaves[k]});
-      if (leaf.variesByPixel)
-        state.leaf.push_back(zero);
-    }
+    state.input = pixelAt(code.at(place.a, code.mul(pixelA, -tile.before), memory), memory);
+    state.output = pixelAt(place.c, epilogue.storedElement());
+    for (auto [k, leaf] : llvm::enumerate(epilogue.leaves()))
+      if (leaf.variesByPixel) {
+        leaves.push_back(waysToRows(field(CallEntry::leafField(k, 3)), tile.rows));
+        state.leaf.push_back(pixelAt(place.leaves[k], leaf.memoryElement()));
+      }
 
     for (int64_t m = 0; m + 1 < live; ++m)
       step(state, /*starts=*/true, /*youngest=*/0, /*oldest=*/m,
@@ -246,13 +262,14 @@ private:
     for (bool isRest : {false, true}) {
       if (isRest && perTrip == 1)
         break;
-      SmallVector<Value> last = code.loop(zero, isRest ? rest : trips, 1, state.list(), [&](Value, ValueRange carried) {
-        State inner = stateFrom(carried);
-        for (int64_t i = 0; i < (isRest ? 1 : perTrip); ++i)
-          step(inner, true, 0, live - 1, always);
-        return inner.list();
-      });
-      state = stateFrom(last);
+      SmallVector<Value> last =
+          code.loop(zero, isRest ? rest : trips, 1, listOf(state, false), [&](Value, ValueRange carried) {
+            State inner = stateFrom(carried, state);
+            for (int64_t i = 0; i < (isRest ? 1 : perTrip); ++i)
+              step(inner, true, 0, live - 1, always);
+            return listOf(inner, true);
+          });
+      state = stateFrom(last, state);
     }
     // Of the columns behind the last one that starts a sum, as many exist as windows reach and the input has.
     for (int64_t t = 0; t + 1 < live; ++t)
@@ -261,6 +278,8 @@ private:
     if (epilogue.isHeavy())
       finishBlock();
   }
+
+  void move(Pixel &pixel, Value stride, int64_t count) { pixel.way = code.add(pixel.way, code.mul(stride, count)); }
 
   /// Takes in as many columns of the input as the stride has. The output column of age d is at its taps
   /// d * strideW + e; those from `youngest` to `oldest` exist, and the one of age live - 1 is finished.
@@ -280,11 +299,12 @@ private:
     for (int64_t e = 0; e < tile.strideW; ++e) {
       if (!exists(e) && !isOfBytes())
         continue;
-      Value offset = e ? code.add(state.input, code.mul(pixelA, e)) : state.input;
+      Pixel input = state.input;
+      move(input, pixelA, e);
       if (isOfBytes()) {
         addColumn(byAge, e, youngest, oldest, [&](int64_t r) {
           bool isThere = exists(e) && r >= tile.firstRow && r < tile.endRow;
-          return isThere ? code.at(inputs[r - tile.firstRow], offset, memory) : Value();
+          return isThere ? addressOf(input, inputs[r - tile.firstRow]) : Value();
         });
         continue;
       }
@@ -299,7 +319,7 @@ private:
               if (r < tile.firstRow || r >= tile.endRow)
                 continue;
               if (!column[r])
-                column[r] = loadInput(code.at(inputs[r - tile.firstRow], offset, memory), j);
+                column[r] = loadInput(addressOf(input, inputs[r - tile.firstRow]), j);
               if (matrix && !factor)
                 factor = weights ? loadWeights(weights, tap, j) : factors[tap * shape.vectors + j];
               addTap(byAge[age][i * shape.vectors + j], column[r], factor);
@@ -307,17 +327,15 @@ private:
           }
       }
     }
-    state.input = code.add(state.input, code.mul(pixelA, tile.strideW));
+    move(state.input, pixelA, tile.strideW);
 
     if (oldest == live - 1) {
       storeColumn(byAge.back(), state);
-      state.output = code.add(state.output, pixelC);
+      move(state.output, pixelC, 1);
       unsigned next = 0;
       for (Value stride : pixelLeaf)
-        if (stride) {
-          state.leaf[next] = code.add(state.leaf[next], stride);
-          ++next;
-        }
+        if (stride)
+          move(state.leaf[next++], stride, 1);
     }
     state.columns.assign(byAge.rbegin() + 1, byAge.rend());
   }
@@ -334,7 +352,7 @@ private:
     for (auto [i, sum] : llvm::enumerate(sums))
       sum = complete(sum, i % shape.vectors);
     for (int64_t i = 0; i < tile.rows; ++i) {
-      Value row = code.at(outputs[i], state.output, epilogue.storedElement());
+      Value row = addressOf(state.output, outputs[i]);
       for (Span span : spansOfRow()) {
         Value sum = sumsOf(sums, i, span);
         if (epilogue.isHeavy())
@@ -348,11 +366,14 @@ private:
   SmallVector<Value> leafValues(int64_t i, Span span, const State &state) {
     SmallVector<Value> values;
     unsigned next = 0;
-    for (auto [k, leaf] : llvm::enumerate(epilogue.leaves()))
-      values.push_back(loadLeaf(leaf,
-                                leaf.variesByPixel ? code.at(leaves[k][i], state.leaf[next++], leaf.memoryElement())
-                                                   : leaves[k].front(),
-                                span));
+    for (auto [k, leaf] : llvm::enumerate(epilogue.leaves())) {
+      Value place = block.leaves[k];
+      if (leaf.variesByPixel) {
+        place = addressOf(state.leaf[next], leaves[next][i]);
+        ++next;
+      }
+      values.push_back(loadLeaf(leaf, place, span));
+    }
     return values;
   }
 
@@ -360,7 +381,7 @@ private:
   void finishBlock() {
     int64_t perTrip = tile.stepsPerTrip;
     Value width = code.add(code.add(code.mul(trips, perTrip), perTrip > 1 ? rest : zero), code.constant(live - 1));
-    code.loop(zero, code.constant(tile.rows), 1, outputs.front(), [&](Value, ValueRange line) -> SmallVector<Value> {
+    code.loop(zero, code.constant(tile.rows), 1, block.c, [&](Value, ValueRange line) -> SmallVector<Value> {
       code.loop(zero, width, 1, line, [&](Value, ValueRange pixel) -> SmallVector<Value> {
         for (int64_t j = 0; j < shape.vectors; ++j)
           storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, resultType),
