@@ -45,8 +45,7 @@ cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (defaul
                              cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
 
 cl::opt<uint64_t>
-    sampleNumber("sample",
-                 cl::desc("Which sample of a data set that --input, of report --data, names, from 0 on (default: 0)"),
+    sampleNumber("sample", cl::desc("Which sample of the data set (--input; report: --data), from 0 on (default: 0)"),
                  cl::init(0), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
                  cl::cat(debugCategory()), cl::cat(reportCategory()));
 

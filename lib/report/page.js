@@ -212,7 +212,7 @@ function drawGraph() {
       svg("rect", { width: 5, height: HEIGHT, rx: 2, style: `fill:${colorOf(kernel.kind)}` }),
       svg("rect", { x: 5, y: HEIGHT - 3, height: 3, width: ((WIDTH - 5) * kernel.us / most).toFixed(1), style: `fill:${colorOf(kernel.kind)};fill-opacity:.6` }),
       svg("text", { class: "soft", x: 12, y: 17, "font-size": 11 }, String(kernel.number)),
-      svg("text", { x: 40, y: 17, "font-size": 12.5, "font-weight": 600 }, cut(kernel.name, 40)),
+      svg("text", { x: 40, y: 17, "font-size": 12.5, "font-weight": 600 }, cut(kernel.name, 34)),
       svg("text", { class: "soft", x: WIDTH - 8, y: 17, "font-size": 11, "text-anchor": "end" }, percent(kernel.us / (total || 1))),
       svg("text", { x: 40, y: 34, "font-size": 11.5 }, cut(kernel.ops.join(" + ") || kernel.op, 32)),
       svg("text", { class: "soft", x: WIDTH - 8, y: 34, "font-size": 11, "text-anchor": "end" }, cut(results, 30)));
@@ -345,7 +345,7 @@ function drawMemory() {
   }
   placesOf(tensors);
   const alive = tensors.filter((tensor) => tensor.first_kernel <= peak.number && peak.number <= tensor.last_kernel).sort((a, b) => b.own - a.own);
-  place.append(html("p", {}, `The arena is fullest in kernel ${peak.number}, `, kernelLink(peak), `: ${alive.length} tensor${alive.length === 1 ? " is" : "s are"} alive there, which take ${bytesText(bound)}. No plan for this order of kernels takes less; this one takes ${bytesText(size)}` + (bound ? `, ${(size / bound).toFixed(3)} times that.` : ".")));
+  place.append(html("p", {}, `The arena is fullest in kernel ${peak.number}, `, kernelLink(peak), `: ${alive.length} tensor${alive.length === 1 ? " is" : "s are"} alive there, which take ${bytesText(bound)}. No plan for this order of kernels takes less; this one takes ` + (size === bound ? "just that." : `${bytesText(size)}` + (bound ? `, ${(size / bound).toFixed(3)} times that.` : "."))));
   const W = 1000, H = 340, L = 70, B = 26, steps = kernels.length;
   const x = (step) => L + (W - L) * step / steps, y = (offset) => H - (H - 8) * offset / size;
   const picture = svg("svg", { class: "chart", viewBox: `0 0 ${W} ${H + B}`, role: "img", "aria-label": "tensors in the arena over time" });
