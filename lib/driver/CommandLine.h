@@ -93,6 +93,8 @@ std::string pythonArgument();
 
 /// What validate, quantize and report share: `--data`.
 std::string dataArgument();
+/// `--samples` of validate and report. error: none is asked for: printed, nothing is returned
+std::optional<uint64_t> samplesArgument();
 
 /// A line on standard error that says what is being done, on terminals, when it takes longer than a second.
 class Progress {

@@ -2,6 +2,8 @@
 #include "lib/analyze/TemporaryFolder.h"
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/CompareKernels.h"
+#include "lib/driver/CompareSamples.h"
+#include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Measure.h"
 #include "lib/driver/Remarks.h"
@@ -26,21 +28,40 @@ cl::opt<bool> benchOption("bench",
 struct ReportSettings {
   std::optional<MeasureSettings> measure; ///< `--bench`
   std::string data, reference, python;    ///< no data: nothing is compared
+  uint64_t samples = UINT64_MAX;
   double rtol = 0;
   bool asJson = false;
 };
 
-/// Measures code that was made for this machine. error: printed, nothing is returned
-std::optional<json::Object> measuredTimes(const ModelPlan &plan, EmittedCode code, const CompileOptions &options,
-                                          const GivenInputs &given, const MeasureSettings &settings) {
-  auto values = makeInputs(plan, given, /*seed=*/1);
+/// Measures a model on this machine. error: printed, nothing is returned
+std::optional<json::Object> measuredTimes(LoadedModel &loaded, const GivenInputs &given,
+                                          const MeasureSettings &settings) {
+  auto values = makeInputs(loaded.plan, given, /*seed=*/1);
   if (!values)
     return std::nullopt;
-  auto loaded = loadCode(plan, std::move(code), options);
-  auto measured = loaded ? measure(*loaded, *values, settings) : Expected<Measurement>(loaded.takeError());
+  auto measured = measure(loaded, *values, settings);
   if (measured)
-    return measurementJson(plan, *measured);
+    return measurementJson(loaded.plan, *measured);
   reportError(measured.takeError());
+  return std::nullopt;
+}
+
+/// Compares the outputs with onnxruntime's over the samples of the data. error: printed, nothing is returned
+std::optional<json::Object> comparedOutputs(LoadedModel &loaded, CompileOptions &options,
+                                            const ReportSettings &settings) {
+  auto ports = inputPorts(options.model, settings.data, options.import);
+  auto samples = ports ? Samples::open(settings.data, *ports) : Expected<Samples>(createStringError(""));
+  if (!samples) {
+    ports ? reportError(samples.takeError()) : (consumeError(samples.takeError()), 1);
+    return std::nullopt;
+  }
+  auto truth = openTruth(settings.reference, settings.data, settings.python, options, loaded.plan, samples->count());
+  if (!truth)
+    return std::nullopt;
+  auto errors = compareSamples(loaded, *samples, *ports, std::min(samples->count(), settings.samples), *truth);
+  if (errors)
+    return json::Object{{"samples", errors->samples}, {"tensors", sampleErrorsJson(loaded.plan, *errors)}};
+  reportError(errors.takeError());
   return std::nullopt;
 }
 
@@ -91,13 +112,15 @@ int reportModel() {
   auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/benchOption);
   auto device = options ? estimateSettings() : std::nullopt;
   auto measure = device ? measureSettings(*options) : std::nullopt;
-  if (!measure)
+  auto samples = samplesArgument();
+  if (!measure || !samples)
     return 1;
   measure->perKernel = true;
   ReportSettings settings{benchOption ? measure : std::nullopt,
                           dataArgument(),
                           referenceArgument().empty() ? "onnxruntime" : referenceArgument(),
                           pythonArgument(),
+                          *samples,
                           relativeTolerance(),
                           wantsJson()};
   if (outputArgument().empty() && !settings.asJson && outs().is_displayed())
@@ -134,11 +157,24 @@ int reportModel() {
     return reportError(estimated.takeError());
   LibraryFacts facts = estimated->code.facts;
   EstimateReport estimate = makeEstimate(plan, *estimated, *options, *device);
-  ReportParts parts{sys::path::filename(options->model).str(), *info, plan, facts, seen, estimate, {}, {}};
+  ReportParts parts{sys::path::filename(options->model).str(), *info, plan, facts, seen, estimate, {}, {}, {}};
+  bool hasOutputs = !settings.data.empty() && settings.reference == "onnxruntime"; // else files of one sample
+  std::optional<LoadedModel> loaded;
+  if (settings.measure || hasOutputs) {
+    auto ready = loadCode(plan, std::move(estimated->code), *options);
+    if (!ready)
+      return reportError(ready.takeError());
+    loaded = std::move(*ready);
+  }
   if (settings.measure) {
     progress("measuring");
-    parts.bench = measuredTimes(plan, std::move(estimated->code), *options, given, *settings.measure);
+    parts.bench = measuredTimes(*loaded, given, *settings.measure);
     if (!parts.bench)
+      return 1;
+  }
+  if (hasOutputs) {
+    parts.outputs = comparedOutputs(*loaded, *options, settings);
+    if (!parts.outputs)
       return 1;
   }
   if (int status = 1; !settings.data.empty()) {
@@ -163,8 +199,9 @@ const Command reportCommand = {
         "Writes one HTML file that needs no other and no network: what the model is, sizes, the kernels as a graph "
         "with what is fused in each, the arena over time, time per kernel with a roofline, and the loops of each "
         "kernel.\n\n"
-        "Times are estimated for the CPU, or measured with --bench on this machine. With --data every tensor of one "
-        "sample is compared with onnxruntime's. The same model and options give the same bytes, but for --bench.",
+        "Times are estimated for the CPU, or measured with --bench on this machine. With --data the outputs of all "
+        "samples and every tensor of one of them are compared with onnxruntime's. The same model and options give the "
+        "same bytes, but for --bench.",
     .run = reportModel,
     .category = reportCategory,
     .examples = "  nncc report model.onnx -o report.html --target=aarch64-linux-gnu --cpu=cortex-a53\n"

@@ -128,6 +128,8 @@ json::Value reportDocument(ReportParts parts) {
     top["bench"] = std::move(*parts.bench);
   if (parts.debug)
     top["debug"] = std::move(*parts.debug);
+  if (parts.outputs)
+    top["outputs"] = std::move(*parts.outputs);
   return top;
 }
 

@@ -37,6 +37,7 @@ struct ReportParts {
   const SeenCode &seen;
   const EstimateReport &estimate;
   std::optional<llvm::json::Object> bench, debug; ///< documents of these commands; none: not asked for
+  std::optional<llvm::json::Object> outputs;      ///< errors over all samples; none: not compared
 };
 
 /// docs/schemas/report.json says what is in it. The same for the same parts.

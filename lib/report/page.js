@@ -439,6 +439,20 @@ function drawErrors() {
     place.append(html("p", {}, "Nothing was compared. With --data every tensor of a sample is held against onnxruntime's, kernel by kernel."));
     return;
   }
+  if (report.outputs) {
+    const share = (value) => value === null ? "" : (100 * value).toFixed(2) + " %";
+    place.append(html("h3", {}, `Outputs, ${report.outputs.samples} sample${report.outputs.samples === 1 ? "" : "s"}`), table([
+      { title: "output", value: (row) => row.name, cell: (row) => name(row.name) },
+      { title: "shape", value: (row) => shapeText(row.type, row.shape) },
+      { title: "largest error", number: true, value: (row) => row.max_error ?? Infinity, cell: (row) => errorText(row.max_error) },
+      { title: "of", number: true, value: (row) => row.max_value, cell: (row) => errorText(row.max_value) },
+      { title: "mean error", number: true, value: (row) => row.mean_error ?? Infinity, cell: (row) => errorText(row.mean_error) },
+      { title: "cosine", number: true, value: (row) => row.cosine, cell: (row) => row.cosine.toFixed(7) },
+      { title: "SQNR", number: true, value: (row) => row.sqnr_db, cell: (row) => row.sqnr_db === null ? "" : row.sqnr_db.toFixed(1) + " dB" },
+      { title: "top-1", number: true, value: (row) => row.top1, cell: (row) => share(row.top1) },
+      { title: "top-5", number: true, value: (row) => row.top5, cell: (row) => share(row.top5) },
+    ], report.outputs.tensors), html("h3", {}, "Kernels"));
+  }
   const rows = debug.tensors.filter((row) => row.compared), wrong = rows.filter((row) => row.diverges);
   place.append(html("p", {}, `${rows.length} of ${debug.tensors.length} results of kernels compared with the reference, on one sample; `,
     wrong.length ? html("span", { class: "bad" }, `${wrong.length} diverge, first `, name(wrong[0].tensor)) : "none diverges", ". The others are no tensor of the file, or not in the reference."));
