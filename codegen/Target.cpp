@@ -106,12 +106,28 @@ StringRef nncc::hostTargetName() {
 #endif
 }
 
+static bool hasCpu(const TargetLine &line, StringRef cpu) {
+  return llvm::any_of(line.architecture().cpus, [&](const CpuSpec &known) { return known.name == cpu; });
+}
+
+/// The target of nobody's choice: this machine, or the first that has a CPU which this machine's architecture has not.
+/// `generic` names no CPU.
+static StringRef defaultTarget(StringRef cpu) {
+  StringRef host = hostTargetName();
+  auto isHost = [&](const TargetLine &line) { return line.name == host; };
+  const TargetLine *here = llvm::find_if(targetLines, isHost);
+  if (cpu.empty() || cpu == "generic" || (here != std::end(targetLines) && hasCpu(*here, cpu)))
+    return host;
+  const TargetLine *other = llvm::find_if(targetLines, [&](const TargetLine &line) { return hasCpu(line, cpu); });
+  return other == std::end(targetLines) ? host : other->name;
+}
+
 bool TargetSpec::isHost() const { return name == hostTargetName(); }
 
 llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpuName, NativeCpu native) {
   std::string validTargets = "\nnote: the targets are " + llvm::join(targetNames(), ", ");
   if (targetName.empty())
-    targetName = hostTargetName();
+    targetName = defaultTarget(cpuName);
   if (targetName.empty())
     return userError("no --target given, and this machine is none of them" + validTargets);
 

@@ -99,7 +99,7 @@ enum class NativeCpu { Refuse, Detect };
 
 /// Finds what `--target` and `--cpu` name.
 ///
-/// target  empty: the machine that nncc runs on
+/// target  empty: the machine that nncc runs on, or Linux on one that has `cpu`
 /// cpu     empty: the default of the target
 /// error   the message of a user's mistake: a first line, then lines of notes
 /// that list what is valid

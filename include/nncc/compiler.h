@@ -45,7 +45,8 @@ typedef struct nncc_compile_options {
   const char *output_directory;
   /* Prefix of every symbol. Default: the file name, made a C identifier. */
   const char *name;
-  /* "aarch64-linux-gnu". Default: the machine that compiles. */
+  /* "aarch64-linux-gnu". Default: the machine that compiles, or Linux on one that
+   * has `cpu`. */
   const char *target;
   /* "cortex-a76". Default: the target's baseline. */
   const char *cpu;

@@ -123,8 +123,9 @@ const OfOutput forReports{[](const Command &command) { return command.printsRepo
 const Everywhere ofModel{modelGroup}, ofTarget{targetGroup}, forDevelopers{developerGroup};
 
 cl::opt<std::string> model(cl::Positional, cl::desc("MODEL.onnx"), cl::cat(compileCategory()));
-cl::opt<std::string> targetName("target", cl::desc("What the code runs on (default: this machine)"),
-                                cl::value_desc("TARGET"), ofTarget);
+cl::opt<std::string>
+    targetName("target", cl::desc("What the code runs on (default: this machine, or Linux on one that has --cpu)"),
+               cl::value_desc("TARGET"), ofTarget);
 cl::opt<std::string>
     cpuName("cpu",
             cl::desc("CPU of the target, one of `nncc targets` (default: x86-64-v3, generic; run, bench "

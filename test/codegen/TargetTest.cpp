@@ -41,6 +41,21 @@ TEST(Target, AcceptsTheVendorThatOtherToolsWrite) {
   EXPECT_EQ(spec->name, "aarch64-linux-gnu");
 }
 
+TEST(Target, ACpuSaysItsTarget) {
+  for (llvm::StringRef target : {"x86_64-linux-gnu", "aarch64-linux-gnu"}) {
+    auto known = parseTarget(target, "");
+    ASSERT_TRUE(bool(known)) << llvm::toString(known.takeError());
+    for (llvm::StringRef cpu : cpuNames(*known->architecture)) {
+      if (cpu == "generic")
+        continue;
+      auto spec = parseTarget("", cpu);
+      ASSERT_TRUE(bool(spec)) << llvm::toString(spec.takeError());
+      EXPECT_EQ(spec->name, target) << cpu.str();
+    }
+  }
+  EXPECT_NE(errorOf("", "cortex-a99").find("is unknown for " + hostTargetName().str()), std::string::npos);
+}
+
 TEST(Target, AnUnknownTargetListsTheValidOnes) {
   EXPECT_EQ(errorOf("aarch46-linux-gnu", ""),
             "--target=aarch46-linux-gnu is unknown\n"

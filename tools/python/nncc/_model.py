@@ -279,7 +279,7 @@ class Model:
 
         folder  gets libNAME.a (with `shared` libNAME.so), NAME.h, NAME.json and, with `extern_weights`, NAME.weights: all or none
         name    what symbols and files begin with; default: the name of the file
-        target  "aarch64-linux-gnu", ...; default: this machine's
+        target  "aarch64-linux-gnu", ...; default: this machine's, or Linux on one that has `cpu`
         cpu     "cortex-a53", or "native"; default: the baseline of the target
         returns the path of the library
         error   CompileError; ValueError: the model was loaded from a library
