@@ -534,19 +534,36 @@ private:
     parallelLoop(count, trip, isUncut);
   }
 
-  /// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache:
-  /// true then.
+  /// Bytes of the input that some output pixel reads: narrow windows step over the rest.
+  int64_t bytesRead() const {
+    int64_t elements = cast<MemRefType>(memories[A].getType()).getNumElements();
+    std::array<int64_t, 2> taps{contraction.tapsH, contraction.tapsW};
+    if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root))
+      for (auto [step, read] : llvm::zip(conv.getStrides(), taps))
+        elements = elements / step * std::min(step, read);
+    return elements * (contraction.element.getIntOrFloatBitWidth() / 8);
+  }
+
+  /// Where neither the input nor the weights fit the L2 cache, either passes by again and again: the input for every
+  /// panel, or the weights for every block. True where the weights, in blocks of `most` bytes of input, are less.
+  bool prefersBlocks(int64_t bytes, int64_t most) const {
+    int64_t panels = llvm::divideCeil(contraction.outputs, panel), blocks = llvm::divideCeil(bytes, most);
+    int64_t weights = contraction.outputs * contraction.depth * contraction.tapsH * contraction.tapsW *
+                      (contraction.element.getIntOrFloatBitWidth() / 8);
+    return weights <= most || (blocks - 1) * weights < (panels - 1) * bytes;
+  }
+
+  /// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache,
+  /// but for very large weights: true then.
   bool cutForCache() {
     int64_t pixels = 0, images = 1;
     for (const Region &region : regions)
       pixels += region.lines.count * region.pixels.count;
     for (const Axis &axis : outer)
       images *= axis.count;
-    int64_t elements = cast<MemRefType>(memories[A].getType()).getNumElements();
-    int64_t bytes = elements / contraction.groups / std::max<int64_t>(images, 1) *
-                    (contraction.element.getIntOrFloatBitWidth() / 8);
+    int64_t bytes = bytesRead() / contraction.groups / std::max<int64_t>(images, 1);
     int64_t half = machine.getL2Bytes() / 2;
-    bool blocks = contraction.outputs > panel && bytes > half;
+    bool blocks = contraction.outputs > panel && bytes > half && prefersBlocks(bytes, half);
     // Output pixels whose input stays in the cache while panels pass by.
     int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
     int64_t leastTiles = 4;
