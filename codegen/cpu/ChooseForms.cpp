@@ -55,7 +55,7 @@ struct Candidate {
 class Estimate {
 public:
   Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine)
-      : layer(layer), machine(machine), lanes(contraction.lanes(machine)) {}
+      : layer(layer), contraction(contraction), machine(machine), lanes(contraction.lanes(machine)) {}
 
   Cost direct() const {
     Cost cost;
@@ -79,8 +79,10 @@ public:
   double shared(const WinogradForm &form, int64_t threads) const {
     double all = winograd(form).cycles;
     if (form.groups > 1) {
+      int64_t ofGroup = form.packing(layer, contraction, machine).outputsOfGroup();
+      int64_t ofThread = std::min<int64_t>(llvm::divideCeil(form.groups, threads) * ofGroup, layer.outputs);
       double ofEach = transform(form, layer.depth);
-      return ofEach + (all - ofEach) * llvm::divideCeil(form.groups, threads) / form.groups;
+      return ofEach + (all - ofEach) * ofThread / layer.outputs;
     }
     int64_t strips = stripsOf(form), ofSlot = llvm::divideCeil(strips, form.slots);
     int64_t slots = llvm::divideCeil(strips, ofSlot), ofThread = llvm::divideCeil(slots, threads) * ofSlot;
@@ -99,6 +101,7 @@ public:
 
 private:
   const cpu::WinogradLayer &layer;
+  const cpu::Contraction &contraction;
   nn::MachineAttr machine;
   int64_t lanes;
 
@@ -204,19 +207,13 @@ private:
     const cpu::WinogradLayer &layer = candidate.layer;
     Estimate estimate(layer, candidate.contraction, candidate.machine);
     SmallVector<WinogradForm> forms{{candidate.form.tile, strip, 1}};
-    // Groups are whole panels, of the width that is best for all channels: one thread loses nothing by them.
-    int64_t panel = forms.front().packing(layer, candidate.contraction, candidate.machine).panel;
-    auto keepsPanels = [&](const WinogradForm &form) {
-      return layer.outputs % (form.groups * panel) == 0 &&
-             form.packing(layer, candidate.contraction, candidate.machine).panel == panel;
-    };
     for (int64_t threads : {4, 2}) {
       WinogradForm slots = forms.front(), groups = forms.front();
       slots.slots = std::min<int64_t>(threads, llvm::divideCeil(layer.tiles(slots.tile), strip));
       groups.groups = threads;
       if (slots.fits(layer))
         forms.push_back(slots);
-      if (groups.fits(layer) && keepsPanels(groups))
+      if (groups.fits(layer) && groups.packing(layer, candidate.contraction, candidate.machine).hasGroups())
         forms.push_back(groups);
     }
     auto cycles = [&](const WinogradForm &form) { return estimate.shared(form, 2) + estimate.shared(form, 4); };

@@ -92,8 +92,13 @@ std::optional<PadPacking> PadPacking::from(nn::PackingAttr packing) {
   return PadPacking{n[1], n[2], n[3]};
 }
 
+int64_t WinogradPacking::outputsOfGroup() const {
+  return groups == 1 ? outputs : panel * llvm::divideCeil(llvm::divideCeil(outputs, panel), groups);
+}
+
 nn::PackingAttr WinogradPacking::getAttr(MLIRContext *context) const {
-  int64_t bytes = groups * groupSize() * static_cast<int64_t>(sizeof(float));
+  int64_t size = (groups - 1) * groupSize(outputsOfGroup()) + groupSize(outputsOfLast());
+  int64_t bytes = size * static_cast<int64_t>(sizeof(float));
   return nn::PackingAttr::get(context, kind, {bytes, tile.h, tile.w, outputs, depth, panel, lanes, groups});
 }
 
@@ -101,9 +106,10 @@ std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
   ArrayRef<int64_t> n = packing.getNumbers();
   auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
   if (packing.getKind() != kind || n.size() != 8 || llvm::any_of(n, [](int64_t x) { return x < 1; }) || !isSide(n[1]) ||
-      !isSide(n[2]) || (n[7] > 1 && (n[3] % n[7] != 0 || n[3] / n[7] % n[5] != 0)))
+      !isSide(n[2]) || n[7] > n[3])
     return std::nullopt;
-  return WinogradPacking{{n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]};
+  WinogradPacking recipe{{n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]};
+  return recipe.hasGroups() ? std::optional(recipe) : std::nullopt;
 }
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
@@ -171,12 +177,13 @@ static bool writeWinograd(const nn::ConstantReader &reader, const WinogradPackin
     }
     os.write(reinterpret_cast<const char *>(block.data()), block.size() * sizeof(float));
   };
-  int64_t ofGroup = outputs / recipe.groups;
-  for (int64_t group = 0; group < recipe.groups; ++group)
+  for (int64_t first = 0, end; first < outputs; first = end) {
+    end = std::min(first + recipe.outputsOfGroup(), outputs);
     for (ArrayRef<double> ofRows : h.weights)
       for (ArrayRef<double> ofColumns : w.weights)
-        for (int64_t output = 0; output < ofGroup; output += recipe.panel)
-          writePanel(ofRows, ofColumns, group * ofGroup + output);
+        for (int64_t output = first; output < end; output += recipe.panel)
+          writePanel(ofRows, ofColumns, output);
+  }
   return true;
 }
 

@@ -71,22 +71,28 @@ struct PadPacking {
 
 /// `#nn.packing<"winograd", [bytes, tileH, tileW, outputs, depth, panel, lanes, groups]>`: a filter transformed for
 /// tiles of tileH x tileW outputs (WinogradTransform.h), in double precision. Every plane of products has panels as
-/// above. Each of several groups of outputs, which are whole panels then, follows the one before it with all of its
-/// planes.
+/// above. Each of several groups of outputs follows the one before it with all of its planes. All have as many
+/// panels; the last one has what is left.
 ///
 /// source  [outputs][KH][KW][depth] f32; KH and KW are the taps of the transforms
-/// packed  [groups][planes][outputs / groups / panel][depth][panel]
+/// packed  [groups][planes][panels of the group][depth][panel]
 struct WinogradPacking {
   static constexpr llvm::StringLiteral kind = "winograd";
   WinogradTile tile;
   int64_t outputs, depth, panel, lanes, groups = 1;
 
-  /// Panels of all planes of one group, as a product reads them.
-  PanelPacking panels() const {
-    return {tile.planes(), outputs / groups, depth, panel, lanes, /*outputsInnermost=*/true};
+  /// Outputs of every group but the last, and of that one.
+  int64_t outputsOfGroup() const;
+  int64_t outputsOfLast() const { return outputs - (groups - 1) * outputsOfGroup(); }
+  /// False where there are too few panels for so many groups, or one output is left for the last, whose products would
+  /// have one column.
+  bool hasGroups() const { return groups == 1 || outputsOfLast() > 1; }
+  /// Panels of all planes of a group of so many outputs, as a product reads them.
+  PanelPacking panels(int64_t ofGroup) const {
+    return {tile.planes(), ofGroup, depth, panel, lanes, /*outputsInnermost=*/true};
   }
-  /// Elements of one group.
-  int64_t groupSize() const { return tile.planes() * panels().batchSize(); }
+  /// Elements of such a group.
+  int64_t groupSize(int64_t ofGroup) const { return tile.planes() * panels(ofGroup).batchSize(); }
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };

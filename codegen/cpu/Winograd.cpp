@@ -59,7 +59,7 @@ SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
 
 WinogradPacking WinogradForm::packing(const WinogradLayer &layer, const Contraction &contraction,
                                       nn::MachineAttr machine) const {
-  int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs / groups, lanes);
+  int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs, lanes);
   return {tile, layer.outputs, layer.depth, lanes * contraction.productVectors(machine, strip, vectors), lanes, groups};
 }
 
@@ -67,8 +67,7 @@ bool WinogradForm::fits(const WinogradLayer &layer) const {
   if (!llvm::is_contained(layer.tileSizes(), tile) || strip > layer.tiles(tile))
     return false;
   int64_t strips = llvm::divideCeil(layer.tiles(tile), strip);
-  return slots <= strips && (slots == 1 || groups == 1) && layer.outputs % groups == 0 &&
-         llvm::isInt<31>(slotElements(layer));
+  return slots <= strips && (slots == 1 || groups == 1) && llvm::isInt<31>(slotElements(layer));
 }
 
 DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &layer, const Contraction &contraction,
@@ -200,7 +199,6 @@ private:
 
   int64_t planeOf(int64_t channels) const { return form.strip * WinogradForm::pitch(channels); }
   int64_t strips() const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
-  int64_t channelsOfGroup() const { return layer.outputs / form.groups; }
 
   /// A loop over slots: strips of one slot follow each other in the same memory.
   void shareStrips() {
@@ -221,8 +219,7 @@ private:
     code.b.setInsertionPointToStart(overStrips.getBody());
     Value strip = overStrips.getInductionVar();
     transformInput(strip, inputPlanes);
-    multiply(inputPlanes, weightsOf(zero), outputPlanes);
-    transformOutput(strip, outputPlanes, zero);
+    finishGroup(strip, zero, layer.outputs, inputPlanes, outputPlanes);
   }
 
   /// A loop over strips, which every part runs through, and in it one over groups of channels. Whoever runs some groups
@@ -251,11 +248,32 @@ private:
       code.b.setInsertionPoint(ifFirst.thenYield());
       transformInput(strip, inputPlanes);
     }
-    Value channel = code.mul(group, channelsOfGroup());
-    Value planes = code.at(outputPlanes, channel, element);
-    multiply(inputPlanes, weightsOf(group), planes);
-    transformOutput(strip, planes, channel);
+    finishGroups(strip, group, inputPlanes, outputPlanes);
     scf::YieldOp::create(code.b, owner);
+  }
+
+  /// The last group may have fewer channels than the others.
+  void finishGroups(Value strip, Value group, Value inputPlanes, Value outputPlanes) {
+    int64_t channels = packing.outputsOfGroup(), ofLast = packing.outputsOfLast();
+    if (channels == ofLast)
+      return finishGroup(strip, group, channels, inputPlanes, outputPlanes);
+    Value isLast = arith::CmpIOp::create(code.b, arith::CmpIPredicate::eq, group, code.constant(form.groups - 1));
+    auto ifLast = scf::IfOp::create(code.b, isLast, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(ifLast.thenBlock());
+    finishGroup(strip, group, ofLast, inputPlanes, outputPlanes);
+    code.b.setInsertionPointToStart(ifLast.elseBlock());
+    finishGroup(strip, group, channels, inputPlanes, outputPlanes);
+  }
+
+  /// The products and the output of a group of so many channels.
+  void finishGroup(Value strip, Value group, int64_t channels, Value inputPlanes, Value outputPlanes) {
+    Value first = code.mul(group, packing.outputsOfGroup());
+    Value offset = code.mul(group, packing.groupSize(packing.outputsOfGroup()));
+    Value weights = code.at(code.pointerTo(kernel.getInputs()[*contraction.rhs]), offset, element);
+    Value planes = code.at(outputPlanes, first, element);
+    multiply(channels, inputPlanes, weights, planes);
+    transformOutput(strip, planes, first, channels);
   }
 
   void transformInput(Value strip, Value planes) {
@@ -264,21 +282,16 @@ private:
     call(transform, {code.pointerTo(input), planes, inputEntry(), strip}, layer.depth);
   }
 
-  /// The weights of a group.
-  Value weightsOf(Value group) {
-    return code.at(code.pointerTo(kernel.getInputs()[*contraction.rhs]), code.mul(group, packing.groupSize()), element);
-  }
-
-  /// The channels of a group, from `channel` on, of the tiles of a strip.
-  void transformOutput(Value strip, Value planes, Value channel) {
-    auto at = [&](Value memory, Type type) { return code.at(code.pointerTo(memory), channel, type); };
+  /// So many channels, from `first` on, of the tiles of a strip.
+  void transformOutput(Value strip, Value planes, Value first, int64_t channels) {
+    auto at = [&](Value memory, Type type) { return code.at(code.pointerTo(memory), first, type); };
     SmallVector<Value> arguments{planes, at(output, epilogue.storedElement())};
     if (bias)
       arguments.push_back(at(bias, element));
     for (auto [leaf, value] : llvm::zip(epilogue.leaves(), leaves))
       arguments.push_back(leaf.variesByChannel ? at(value, leaf.memoryElement()) : code.pointerTo(value));
-    arguments.append({outputEntry(), strip});
-    call(kernels.get(outputShape(), epilogue), arguments, channelsOfGroup());
+    arguments.append({outputEntry(channels), strip});
+    call(kernels.get(outputShape(channels), epilogue), arguments, channels);
   }
 
   /// A transform of so many channels.
@@ -287,12 +300,12 @@ private:
     call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(channels)));
   }
 
-  TileShape outputShape() {
+  TileShape outputShape(int64_t channels) {
     TileShape shape;
     shape.mac = {element, element, element, {}};
     shape.lanes = packing.lanes;
     shape.rows = shape.vectors = 1;
-    shape.tail = channelsOfGroup() % packing.lanes ? channelsOfGroup() % packing.lanes : packing.lanes;
+    shape.tail = channels % packing.lanes ? channels % packing.lanes : packing.lanes;
     shape.winograd = form.tile;
     shape.hasBias = contraction.bias.has_value();
     shape.isBiasPadded = contraction.bias && getPacking(kernel, *contraction.bias);
@@ -331,18 +344,18 @@ private:
     return tableOf(entry);
   }
 
-  Value outputEntry() {
+  Value outputEntry(int64_t channels) {
     CallEntry entry = entryFor(output, outputSteps, layer.outputs);
-    entry.fields[WinogradEntry::Vectors] = channelsOfGroup() / packing.lanes;
+    entry.fields[WinogradEntry::Vectors] = channels / packing.lanes;
     for (ArrayRef<int64_t> steps : leafSteps)
       entry.fields.append(steps.begin(), steps.end());
     return tableOf(entry);
   }
 
   /// Planes times planes: a kernel of its own, which the contraction emitter turns into calls on the spot.
-  void multiply(Value inputPlanes, Value weights, Value outputPlanes) {
+  void multiply(int64_t outputs, Value inputPlanes, Value weights, Value outputPlanes) {
     ImplicitLocOpBuilder &b = code.b;
-    int64_t planes = form.tile.planes(), outputs = channelsOfGroup();
+    int64_t planes = form.tile.planes();
     auto cast = [&](Value pointer, MemRefType type) -> Value {
       return UnrealizedConversionCastOp::create(b, type, pointer).getResult(0);
     };
@@ -351,7 +364,7 @@ private:
       return cast(pointer, MemRefType::get({planes, form.strip, channels}, element, layout));
     };
     Value left = memory(inputPlanes, layer.depth, layer.depth), result = memory(outputPlanes, outputs, layer.outputs);
-    nn::PackingAttr panels = packing.panels().getAttr(b.getContext(), element);
+    nn::PackingAttr panels = packing.panels(outputs).getAttr(b.getContext(), element);
     Value right = cast(weights, MemRefType::get(packedBytes(panels), b.getI8Type()));
     auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"), ValueRange{left, right},
                                         ValueRange{result}, Value(), kernel.getDeviceAttr(), ArrayAttr());

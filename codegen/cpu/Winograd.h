@@ -41,8 +41,7 @@ struct WinogradForm {
     return groups * inputElements(layer) + tile.planes() * strip * pitch(layer.outputs);
   }
   int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
-  /// Its tiles are those of the layer, no slot is without a strip, groups are equal, and the planes of a slot have less
-  /// than 2^31 elements.
+  /// Its tiles are those of the layer, no slot is without a strip, and the planes of one have less than 2^31 elements.
   bool fits(const WinogradLayer &layer) const;
   WinogradPacking packing(const WinogradLayer &layer, const Contraction &contraction, nn::MachineAttr machine) const;
 

@@ -13,7 +13,7 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 // 7 x 9 tiles of 4x4 pixels, 36 planes with 64 x 40 weights each. The most room is that for four strips, the least that
-// for a few rows; the last form needs none. 40 channels are no equal groups of panels.
+// for a few rows; the last form needs none. Strips serve threads better than three panels of channels.
 // CHECK-LABEL: @offers_forms_from_much_room_to_none
 // CHECK: nn.kernel "wide"
 // CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", packings = [unit, #nn.packing<"winograd", [368640, 4, 4, 40, 64, 16, 8, 1]>, #nn.packing<"pad", {{.*}}>], scratch_bytes = {{[0-9]+}} : i64, slots = 4 : i64, strip = 16 : i64, tile = array<i64: 4, 4>},

@@ -52,6 +52,28 @@ func.func @groups_of_channels(%x: memref<1x6x7x5xf32> {llvm.noalias}, %w: memref
   return
 }
 
+// Three panels: the second group has one, and code of its own.
+// CHECK-LABEL: func.func @groups_that_differ
+// CHECK: %[[IS_LAST:.*]] = arith.cmpi eq
+// CHECK: scf.if %[[IS_LAST]] {
+// CHECK:   scf.for {{.*}} to %c36
+// CHECK:     call @nncc_gemm_f32_2x3
+// CHECK:   call @nncc_winograd_output_4x4_8t3_bias
+// CHECK: } else {
+// CHECK:   scf.for {{.*}} to %c36
+// CHECK:     scf.for {{.*}} to %c2
+// CHECK:       call @nncc_gemm_f32_2x16
+// CHECK:   call @nncc_winograd_output_4x4_8t8_bias
+func.func @groups_that_differ(%x: memref<1x4x7x5xf32> {llvm.noalias}, %w: memref<28800xi8> {llvm.noalias}, %b: memref<160xi8> {llvm.noalias}, %y: memref<1x4x7x35xf32> {llvm.noalias}, %s: memref<36864xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x4x7x5xf32>, memref<28800xi8>, memref<160xi8>) outs(%y : memref<1x4x7x35xf32>) scratch(%s : memref<36864xi8>) {
+  ^bb0(%0: tensor<1x4x7x5xf32>, %1: tensor<35x3x3x5xf32>, %2: tensor<35xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x4x7x5xf32>, tensor<35x3x3x5xf32>, tensor<35xf32> -> tensor<1x4x7x35xf32>
+    nn.yield %r : tensor<1x4x7x35xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 36864, slots = 1, groups = 2, strip = 2, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [28800, 4, 4, 35, 5, 16, 8, 2]>, #nn.packing<"pad", [160, 1, 35, 8]>]}
+  return
+}
+
 // Equal transforms are one function, whatever the image.
 // CHECK: func.func private @nncc_winograd_input_4x4_8t5(%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64)
 // CHECK-NOT: @nncc_winograd_input_4x4
