@@ -41,6 +41,7 @@ printf '  %-34s %s\n' \
 step "What next, with a model of your own"
 cat <<'TEXT'
   build/bin/nncc inspect MODEL.onnx                 what it needs: inputs, dims to bind, memory
+  build/bin/nncc report MODEL.onnx -o report.html   a page to look at: graph, memory, time, loops
   build/bin/nncc run MODEL.onnx                     compile and run it here, on random inputs
   build/bin/nncc compile MODEL.onnx -o out          the library for this machine
   build/bin/nncc compile MODEL.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a53

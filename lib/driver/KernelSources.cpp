@@ -26,7 +26,7 @@ Written rowsOf(const OperandPlan &operand, unsigned kernel) {
     return rows;
   std::vector<std::pair<int64_t, int64_t>> dims; // strides and sizes
   for (auto [stride, size] : zip(operand.strides, operand.shape))
-    if (size > 1)
+    if (size > 1 && stride > 0) // a broadcast dim shows the same bytes again
       dims.push_back({stride, size});
   sort(dims);
   int64_t width = divideCeil(operand.elementType.getIntOrFloatBitWidth(), 8), side = 1;

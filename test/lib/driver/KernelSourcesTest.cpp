@@ -51,6 +51,13 @@ TEST_F(KernelSourcesTest, PiecesOfConcatenationLieBetweenEachOther) {
   EXPECT_EQ(kernelSources(plan), (Sources{{}, {}, {}, {2}, {1}, {1, 2}}));
 }
 
+TEST_F(KernelSourcesTest, BroadcastPiecesAreReadAlone) {
+  kernel({tensor(0, {4, 2}, {5, 1}, true)});
+  kernel({tensor(8, {4, 3}, {5, 1}, true)});
+  kernel({tensor(8, {7, 4, 3}, {0, 5, 1}, false), row(128, 84, true)});
+  EXPECT_EQ(kernelSources(plan), (Sources{{}, {}, {1}}));
+}
+
 TEST_F(KernelSourcesTest, PartsOfAnOverwrittenTensorStay) {
   kernel({row(0, 12, true)});
   kernel({row(16, 4, true)}); // in the middle of it
