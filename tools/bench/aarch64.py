@@ -16,6 +16,7 @@ import networks
 import nncc
 
 PASSES, REGIONS = 100, 300  # of a block in llvm-mca; blocks that it is given at once
+PAGE = 4096  # of qemu-aarch64
 COVERED = 0.99
 
 
@@ -92,7 +93,19 @@ def run_counted(built: Path, folder: Path) -> list[Block]:
         address, runs, *words = line.split()
         block = blocks.setdefault((address, *words), Block(int(address, 16), 0, [int(word, 16) for word in words]))
         block.runs += int(runs)
-    return list(blocks.values())
+    return _joined_at_pages(list(blocks.values()))
+
+
+def _joined_at_pages(blocks: list[Block]) -> list[Block]:
+    """The blocks, with those that qemu cuts at the end of a page whole again: a loop would be timed as two pieces."""
+    by_address, rest = {block.address: block for block in blocks}, set()
+    for block in blocks:
+        end = block.address + 4 * len(block.words)
+        after = by_address.get(end)
+        if end % PAGE == 0 and after and after.runs == block.runs:
+            block.words += after.words
+            rest.add(end)
+    return [block for block in blocks if block.address not in rest]
 
 
 def disassemble(blocks: list[Block]):
