@@ -1,5 +1,6 @@
 // The way from L2 to an llvm::Module: the order of the last passes, and the translation.
 #include "codegen/LowerToLLVM.h"
+#include "codegen/ByteTables.h"
 #include "codegen/CodegenPasses.h"
 #include "codegen/ObjectCode.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
@@ -80,6 +81,7 @@ FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, cons
     return failure();
   code->setSourceFileName("nncc");
   prepareModule(*code, target);
+  expandByteTables(*code, target);
   if (auto *flushSubnormals = target.architecture->flushSubnormals)
     for (const std::string &name : flushing)
       flushSubnormals(*code->getFunction(name));

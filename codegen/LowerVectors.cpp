@@ -70,7 +70,6 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
     RewritePatternSet patterns(&getContext());
     vector::populateVectorContractLoweringPatterns(patterns, vector::VectorContractLowering::OuterProduct);
     vector::populateVectorOuterProductLoweringPatterns(patterns);
-    vector::populateVectorGatherLoweringPatterns(patterns);
     vector::populateVectorMaskOpLoweringPatterns(patterns);
     vector::populateVectorMaskLoweringPatternsForSideEffectingOps(patterns);
     vector::populateVectorStepLoweringPatterns(patterns);

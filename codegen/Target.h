@@ -14,8 +14,10 @@
 
 namespace llvm {
 class Function;
+class IRBuilderBase;
 class TargetMachine;
 class TargetOptions;
+class Value;
 } // namespace llvm
 
 namespace nncc {
@@ -77,6 +79,8 @@ struct Architecture {
   bool (*canRun)(const CpuSpec &cpu);
   /// Makes a function take subnormal numbers for zeros while it runs; null where they cost no more than others.
   void (*flushSubnormals)(llvm::Function &function);
+  /// A register of bytes (16, or as many as a machine's register has) as what a table of 256 has at these positions.
+  llvm::Value *(*lookUp)(llvm::IRBuilderBase &builder, llvm::ArrayRef<uint8_t> table, llvm::Value *bytes);
 };
 
 /// A target and a CPU, both valid.

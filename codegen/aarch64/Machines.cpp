@@ -1,6 +1,7 @@
 // The AArch64 CPUs: `generic` is Armv8.0-A, which every 64-bit Arm core
 // executes.
 #include "codegen/aarch64/Machines.h"
+#include "codegen/aarch64/ByteTables.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace nncc;
@@ -74,6 +75,7 @@ static bool canRun(const CpuSpec &) { return detectHost() != nullptr; }
 
 const Architecture &nncc::aarch64Architecture() {
   // Arm's cores compute with subnormal numbers as fast as with others.
-  static const Architecture architecture = {"aarch64", cpus, detectHost, canRun, /*flushSubnormals=*/nullptr};
+  static const Architecture architecture = {"aarch64",      cpus, detectHost, canRun, /*flushSubnormals=*/nullptr,
+                                            lookUpOnAArch64};
   return architecture;
 }

@@ -21,8 +21,8 @@ static unsigned countInstructions(Block &block) {
   for (Operation &op : block)
     if (isa<math::SqrtOp, math::AbsFOp, math::FmaOp, math::RoundEvenOp>(op))
       ++count;
-    else if (isa<memref::LoadOp>(op))
-      count += 8; // of a table, for each lane
+    else if (isa<vector::GatherOp>(op))
+      count += 32; // from a table
     else if (isa<math::MathDialect>(op.getDialect()))
       count += 20; // a polynomial
     else if (!isa<arith::ConstantOp>(op))

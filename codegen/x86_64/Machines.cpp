@@ -1,6 +1,7 @@
 // The x86-64 CPUs: the micro-architecture levels of the x86-64 psABI,
 // version 1.0, section 3.1.1.
 #include "codegen/x86_64/Machines.h"
+#include "codegen/x86_64/ByteTables.h"
 #include "codegen/x86_64/Subnormals.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -83,6 +84,6 @@ static const CpuSpec *detectHost() {
 }
 
 const Architecture &nncc::x86_64Architecture() {
-  static const Architecture architecture = {"x86_64", cpus, detectHost, canRun, flushSubnormals};
+  static const Architecture architecture = {"x86_64", cpus, detectHost, canRun, flushSubnormals, lookUpOnX8664};
   return architecture;
 }

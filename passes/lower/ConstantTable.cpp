@@ -1,7 +1,9 @@
 // Read-only tables of kernels; see ConstantTable.h.
 #include "passes/lower/ConstantTable.h"
 #include "lib/support/Assert.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "passes/lower/ScalarMath.h"
@@ -46,6 +48,16 @@ Value makeConstantTable(OpBuilder &builder, ElementsAttr elements) {
     symbols.insert(global);
   }
   return memref::GetGlobalOp::create(builder, loc, type, global.getSymName());
+}
+
+Value gatherAll(OpBuilder &builder, Location loc, Value table, Value positions) {
+  auto shape = cast<VectorType>(positions.getType());
+  VectorType type = shape.clone(cast<MemRefType>(table.getType()).getElementType());
+  auto every = DenseElementsAttr::get(shape.clone(builder.getI1Type()), true);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value none = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  return vector::GatherOp::create(builder, loc, type, table, zero, positions,
+                                  arith::ConstantOp::create(builder, loc, every), none);
 }
 
 } // namespace nncc

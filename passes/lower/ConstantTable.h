@@ -9,5 +9,8 @@ namespace nncc {
 /// A memref of the elements in their memory types, backed by a private global of the module; equal tables share one.
 mlir::Value makeConstantTable(mlir::OpBuilder &builder, mlir::ElementsAttr elements);
 
+/// The elements of a table of one dim at a vector of positions, all of which it has.
+mlir::Value gatherAll(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value table, mlir::Value positions);
+
 } // namespace nncc
 #endif

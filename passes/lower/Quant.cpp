@@ -43,17 +43,10 @@ Value ScalarMath::narrow(Value steps, Value zero, Type to) {
 
 /// The element of the table at each of the positions, which are bytes.
 static Value lookUp(OpBuilder &builder, Location loc, Value table, Value bytes) {
-  auto one = [&](Value byte) -> Value {
-    Value at = arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(), byte);
-    return memref::LoadOp::create(builder, loc, table, at);
-  };
+  Type index = builder.getIndexType();
   auto vector = dyn_cast<VectorType>(bytes.getType());
-  if (!vector)
-    return one(bytes);
-  SmallVector<Value> lanes;
-  for (int64_t lane = 0; lane < vector.getNumElements(); ++lane)
-    lanes.push_back(one(vector::ExtractOp::create(builder, loc, bytes, lane)));
-  return vector::FromElementsOp::create(builder, loc, vector, lanes);
+  Value at = arith::IndexCastUIOp::create(builder, loc, vector ? Type(vector.clone(index)) : index, bytes);
+  return vector ? gatherAll(builder, loc, table, at) : memref::LoadOp::create(builder, loc, table, at).getResult();
 }
 
 Value ScalarMath::quantized(Operation *op, ValueRange in) {

@@ -13,6 +13,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/lower/ConstantTable.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -149,16 +150,10 @@ private:
     return build.splat(mapping.lookupOrDefault(body.getTerminator()->getOperand(0)), lanes);
   }
 
-  /// Elements of a table at computed positions: a load for each lane.
+  /// Elements of a table at computed positions.
   Value lookUp(memref::LoadOp load, const IRMapping &mapping, int64_t lanes) {
     Value table = mapping.lookupOrDefault(load.getMemRef()), positions = mapping.lookup(load.getIndices().front());
-    SmallVector<Value> elements;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      Value position = vector::ExtractOp::create(builder, load.getLoc(), positions, lane);
-      elements.push_back(memref::LoadOp::create(builder, load.getLoc(), table, position));
-    }
-    auto type = VectorType::get({lanes}, load.getType());
-    return vector::FromElementsOp::create(builder, load.getLoc(), type, elements);
+    return gatherAll(builder, load.getLoc(), table, positions);
   }
 
   SmallVector<Value> loadAll(const Cursor &cursor) {
@@ -186,12 +181,12 @@ private:
     build.loops(nest, all, Cursor(), [&](const Cursor &cursor) { point(cursor); });
   }
 
-  /// Bits of the widest value that the body works on.
+  /// Bits of the widest value that the body works on. Positions in tables stay the bytes that they were.
   int64_t widestBits() {
     int64_t bits = 8;
     auto see = [&](Type type) {
-      if (!type.isInteger(1) && type.isIntOrIndexOrFloat())
-        bits = std::max<int64_t>(bits, type.isIndex() ? 64 : type.getIntOrFloatBitWidth());
+      if (!type.isInteger(1) && type.isIntOrFloat())
+        bits = std::max<int64_t>(bits, type.getIntOrFloatBitWidth());
     };
     for (Type type : op.getBody()->getArgumentTypes())
       see(type);

@@ -86,6 +86,39 @@ std::string compileWithLines(const char *text, NodeLines &lines) {
 }
 } // namespace
 
+// A register of bytes takes four parts of a table, or two times eight; a rest of few bytes is loaded one by one.
+TEST(LowerToLLVM, TablesOfBytesAreLookedUpInRegisters) {
+  const char *text = R"mlir(
+    memref.global "private" constant @table : memref<256xi8> = dense<7>
+    func.func private @k(%x: memref<40xi8>, %y: memref<40xi8>) {
+      %zero = arith.constant 0 : index
+      %rest = arith.constant 36 : index
+      %table = memref.get_global @table : memref<256xi8>
+      %bytes = vector.load %x[%zero] : memref<40xi8>, vector<16xi8>
+      %at = arith.index_castui %bytes : vector<16xi8> to vector<16xindex>
+      %every = arith.constant dense<true> : vector<16xi1>
+      %none = arith.constant dense<0> : vector<16xi8>
+      %found = vector.gather %table[%zero] [%at], %every, %none : memref<256xi8>, vector<16xindex>, vector<16xi1>, vector<16xi8> into vector<16xi8>
+      vector.store %found, %y[%zero] : memref<40xi8>, vector<16xi8>
+      %few = vector.load %x[%rest] : memref<40xi8>, vector<4xi8>
+      %at4 = arith.index_castui %few : vector<4xi8> to vector<4xindex>
+      %every4 = arith.constant dense<true> : vector<4xi1>
+      %none4 = arith.constant dense<0> : vector<4xi8>
+      %found4 = vector.gather %table[%zero] [%at4], %every4, %none4 : memref<256xi8>, vector<4xindex>, vector<4xi1>, vector<4xi8> into vector<4xi8>
+      vector.store %found4, %y[%rest] : memref<40xi8>, vector<4xi8>
+      return
+    })mlir";
+  auto count = [](llvm::StringRef ir, llvm::StringRef call) { return ir.count(call); };
+  Compiled arm = compile(text, "aarch64-linux-gnu"), intel = compile(text);
+  EXPECT_EQ(count(arm.ir, "call <16 x i8> @llvm.aarch64.neon.tbl4"), 1u);
+  EXPECT_EQ(count(arm.ir, "call <16 x i8> @llvm.aarch64.neon.tbx4"), 3u);
+  EXPECT_EQ(count(intel.ir, "call <16 x i8> @llvm.x86.ssse3.pshuf.b.128"), 16u);
+  for (const Compiled &compiled : {arm, intel}) {
+    EXPECT_EQ(count(compiled.ir, "call <4 x i8> @llvm.masked.gather"), 1u);
+    EXPECT_EQ(count(compiled.ir, "call <16 x i8> @llvm.masked.gather"), 0u);
+  }
+}
+
 TEST(LowerToLLVM, ArgumentsAreBarePointers) {
   Compiled compiled = compile(R"mlir(
     func.func private @k(%x: memref<4x8xf32, strided<[16, 1]>> {llvm.noalias}, %y: memref<4x8xf32> {llvm.noalias}) {

@@ -313,6 +313,23 @@ def written_out_functions_of_large_numbers(graph):
             **one(graph, leaky, np.array([[200] * 4, [np.inf, -0.5, 3e38, -7.5e37]], np.float32))}
 
 
+@case()
+def tables_of_all_bytes(graph):
+    """Distances and negatives of bytes: in whole registers, and in a rest of every length of 2^n."""
+    x = (np.arange(256 + 127) * 37 % 256).astype(np.uint8)
+    signed = x.view(np.int8)
+
+    def steps(x, zero, function, zero_of_result):
+        value = graph.node("DequantizeLinear", [graph.input(x), graph.constant(np.float32(0.5)), graph.constant(zero)])
+        y = graph.node("QuantizeLinear", [graph.node(function, [value]), graph.constant(np.float32(0.5)), graph.constant(zero_of_result)])
+        graph.output(y, zero_of_result.dtype)
+        return y
+
+    distance = np.abs(x.astype(int) - 128).astype(np.uint8)
+    negative = np.minimum(-signed.astype(int), 127).astype(np.int8)
+    return {steps(x, np.uint8(128), "Abs", np.uint8(0)): distance, steps(signed, np.int8(0), "Neg", np.int8(0)): negative}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")
