@@ -98,6 +98,9 @@ public:
       : kernel(kernel), buffer(buffer), type(cast<MemRefType>(buffer.getType())), builder(kernel), quarters(quarters) {}
 
   LogicalResult run() {
+    if (type.getRank() != 1 || !type.hasStaticShape() || !type.getElementType().isIntOrFloat())
+      return kernel.emitOpError() << "argument " << buffer.getArgNumber()
+                                  << " must be a flat buffer of integers or floats";
     for (Operation *user : buffer.getUsers()) {
       std::optional<BufferAccess> access = BufferAccess::of(user);
       if (!access)
