@@ -7,6 +7,7 @@ import html
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import models
 import nncc
 
+SECONDS, BYTES = 5, 3_000_000
 BROWSERS = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # In front of everything that the page does.
 LISTEN = """<script>window.problems = [];
@@ -103,7 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_arguments(parser)
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="write what the pages look like, light, dark and on a phone")
-    parser.add_argument("--model", type=Path, help="only the page of this model")
+    parser.add_argument("--network", help="only the page of this network of models.json; it takes at most 5 s and 3 MB")
     options = parser.parse_args()
     browser_path = find_browser()
     with tempfile.TemporaryDirectory(prefix="nncc-report-") as scratch:
@@ -115,11 +117,18 @@ def main():
                  "measured": [models.model_path("digits"), "--bench", "--rounds=3", f"--data={folder / 'x.npy'}", f"--python={sys.executable}"],
                  "gpu": [models.model_path("digits"), "--target=aarch64-linux-gnu", "--device=mali-g610"],
                  "hostile": [folder / "hostile.onnx"]}
-        if options.model:
-            cases = {options.model.stem: [options.model.absolute()]}
+        if options.network:
+            try:
+                cases = {options.network: [models.model_path(options.network)]}
+            except models.MissingModel as missing:
+                models.skip_or_fail(missing)
         for what, arguments in cases.items():
             page = folder / f"{what}.html"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
             subprocess.run([options.nncc, "report", *arguments, "-o", page], check=True, cwd=folder)
+            size = page.stat().st_size
+            seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+            assert seconds <= SECONDS and size <= BYTES, f"{what}: {seconds:.1f} s of processor time, {size} bytes"
             document = json.loads(re.search(r'type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)[1])
             for width in (1280, 390):
                 seen = browser.look(page, width)
@@ -132,7 +141,7 @@ def main():
                 options.pictures.mkdir(parents=True, exist_ok=True)
                 for look, width, height, is_dark in (("light", 1280, 3000, False), ("dark", 1280, 3000, True), ("phone", 390, 4000, False)):
                     browser.picture(page, options.pictures / f"{what}-{look}.png", width, height, is_dark)
-    print(f"ok: {', '.join(cases)}")
+    print(f"ok: {', '.join(cases)}; the last in {seconds:.1f} s of processor time, {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
