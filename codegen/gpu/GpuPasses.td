@@ -45,11 +45,12 @@ def NarrowVectors : Pass<"nncc-narrow-vectors", "::mlir::func::FuncOp"> {
 }
 
 def ShareReductions : Pass<"nncc-share-reductions", "::mlir::func::FuncOp"> {
-  let summary = "Lets the threads of a workgroup share long reductions that few threads would run";
+  let summary = "Lets the threads of a workgroup share long rows that few threads would run";
   let description = [{
     A loop that only joins what its iterations find (sums, products, maxima) is run by a team: each thread takes every
-    `team`th iteration, and all of them join the partial results, in the order of the threads. Loops of a team are
-    marked `nn.team`; partial results lie in memory of the workgroup (memref.alloca).
+    `team`th iteration, and halves of the team join each other's partial results until one is left, which all read. Of
+    a row that is reduced so, loops that say of each element what follows (`nn.independent`) are shared, too. Loops of a
+    team are marked `nn.team`; partial results lie in memory of the workgroup (memref.alloca).
 
     Requires L2, guarantees L2, and code of the same meaning: the team's loop may run one thread after the other.
 
@@ -57,14 +58,16 @@ def ShareReductions : Pass<"nncc-share-reductions", "::mlir::func::FuncOp"> {
     %sum = scf.for %i = %c0 to %c25600 step %c1 iter_args(%s = %zero) { ... arith.addf %s, %x ... }
     // becomes
     scf.for %t = %c0 to %c64 step %c1 { %p = scf.for ... ; memref.store %p, %partial[%t] } {nn.team}
-    %sum = scf.for %t = %c0 to %c64 step %c1 iter_args(%s = %zero) { ... memref.load %partial[%t] ... }
+    scf.for %t = %c0 to %c64 step %c1 { scf.if %t < 32 { ... %partial[%t], %partial[%t + 32] ... } } {nn.team}
+    ...
+    %joined = memref.load %partial[%c0]
     ```
   }];
-  let options = [Option<"team", "team", "int64_t", /*default=*/"64", "Threads of a workgroup">,
-                 Option<"leastIterations", "least-iterations", "int64_t", /*default=*/"1024",
-                        "The least iterations of a loop, with those in it, that is worth sharing">,
+  let options = [Option<"team", "team", "int64_t", /*default=*/"64", "Threads of a workgroup: a power of two">,
+                 Option<"leastIterations", "least-iterations", "int64_t", /*default=*/"512",
+                        "The least iterations of a thread's loops, with those in them, that are worth sharing">,
                  Option<"mostThreads", "most-threads", "int64_t", /*default=*/"512",
-                        "The most threads that would run the loop">];
+                        "The most threads that would run the loops">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 

@@ -1,9 +1,11 @@
-// Long reductions of few threads, shared by the threads of a workgroup; see GpuPasses.td.
+// Long rows of few threads, shared by the threads of a workgroup; see GpuPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/Parts.h"
+#include "lib/support/Assert.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/check/Stage.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 
@@ -79,12 +81,9 @@ bool onlyReads(Operation *op) {
          });
 }
 
-bool canBeShared(scf::ForOp loop) {
-  // Every element is read by one thread, and none is written.
+/// A loop that joins what its iterations find: every element is read by one thread, and none is written.
+bool joins(scf::ForOp loop) {
   if (loop.getNumResults() == 0 || !onlyReads(loop))
-    return false;
-  // What writes memory beside the loop is left to one thread, whose results no other one has.
-  if (llvm::any_of(*loop->getBlock(), [](Operation &op) { return op.getNumResults() > 0 && !onlyReads(&op); }))
     return false;
   for (unsigned number = 0; number < loop.getNumResults(); ++number) {
     Type element = getElementTypeOrSelf(storedType(loop.getResult(number).getType()));
@@ -92,6 +91,13 @@ bool canBeShared(scf::ForOp loop) {
       return false;
   }
   return true;
+}
+
+bool canBeShared(scf::ForOp loop) {
+  // What writes memory beside the loop is left to one thread, whose results no other one has.
+  if (llvm::any_of(*loop->getBlock(), [](Operation &op) { return op.getNumResults() > 0 && !onlyReads(&op); }))
+    return false;
+  return tripsOf(loop) > 1 && (loop->hasAttr(nn::kIndependentAttr) || joins(loop));
 }
 
 class Sharer {
@@ -104,8 +110,9 @@ public:
       auto type = MemRefType::get({team}, storedType(loop.getResult(number).getType()));
       partials.push_back(memref::AllocaOp::create(builder, loc, type));
     }
-    writePartials();
-    joinPartials();
+    eachThread([&](Value thread) { takePart(thread); });
+    if (loop.getNumResults() > 0)
+      joinPartials();
     loop.erase();
   }
 
@@ -120,12 +127,17 @@ private:
     return arith::ConstantOp::create(builder, loc, value);
   }
 
-  /// A thread takes every `team`th iteration.
-  void writePartials() {
+  /// body(thread), and then all of them wait for each other.
+  void eachThread(function_ref<void(Value)> body) {
     auto threads = scf::ForOp::create(builder, loc, index(0), index(team), index(1));
     threads->setAttr(nn::kTeamAttr, builder.getUnitAttr());
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(threads.getBody());
+    body(threads.getInductionVar());
+  }
+
+  /// A thread takes every `team`th iteration.
+  void takePart(Value thread) {
     SmallVector<Value> initial;
     for (unsigned number = 0; number < loop.getNumResults(); ++number)
       initial.push_back(neutral(number));
@@ -135,7 +147,7 @@ private:
     {
       OpBuilder::InsertionGuard inner(builder);
       builder.setInsertionPointToStart(round.getBody());
-      Value trip = arith::AddIOp::create(builder, loc, threads.getInductionVar(),
+      Value trip = arith::AddIOp::create(builder, loc, thread,
                                          arith::MulIOp::create(builder, loc, round.getInductionVar(), index(team)));
       ValueRange carried = round.getRegionIterArgs();
       SmallVector<Value> results =
@@ -145,19 +157,32 @@ private:
                          carried);
       scf::YieldOp::create(builder, loc, results);
     }
-    builder.setInsertionPointAfter(round);
-    for (auto [partial, value] : llvm::zip(partials, round.getResults())) {
-      Value stored = value;
-      if (Type type = storedType(value.getType()); type != value.getType())
-        stored = arith::TruncFOp::create(builder, loc, type, value);
-      memref::StoreOp::create(builder, loc, stored, partial, threads.getInductionVar());
-    }
+    for (auto [partial, value] : llvm::zip(partials, round.getResults()))
+      storePartial(value, partial, thread);
+  }
+
+  Value loadPartial(Value partial, Value thread, Type type) {
+    Value value = memref::LoadOp::create(builder, loc, partial, thread);
+    return value.getType() == type ? value : arith::ExtFOp::create(builder, loc, type, value).getResult();
+  }
+  void storePartial(Value value, Value partial, Value thread) {
+    if (Type type = storedType(value.getType()); type != value.getType())
+      value = arith::TruncFOp::create(builder, loc, type, value);
+    memref::StoreOp::create(builder, loc, value, partial, thread);
+  }
+  Value combine(unsigned number, Value a, Value b) {
+    Operation *combiner = builder.clone(*combiners[number]);
+    combiner->setOperands({a, b});
+    return combiner->getResult(0);
   }
 
   SmallVector<Value> ifInside(Value condition, Value trip, ValueRange carried) {
-    auto branch = scf::IfOp::create(builder, loc, carried.getTypes(), condition, /*withElseRegion=*/true);
+    bool hasResults = !carried.empty();
+    auto branch = scf::IfOp::create(builder, loc, carried.getTypes(), condition, hasResults);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(branch.thenBlock());
+    if (!hasResults)
+      return iteration(trip, carried);
     scf::YieldOp::create(builder, loc, iteration(trip, carried));
     builder.setInsertionPointToStart(branch.elseBlock());
     scf::YieldOp::create(builder, loc, carried);
@@ -176,23 +201,25 @@ private:
     return llvm::map_to_vector(loop.getYieldedValues(), [&](Value value) { return mapping.lookup(value); });
   }
 
-  /// All threads join all partial results, in the order of the threads.
+  /// The upper half of the threads' results joins the lower one, until one is left: all threads read that.
   void joinPartials() {
-    auto join = scf::ForOp::create(builder, loc, index(0), index(team), index(1), loop.getInitArgs(),
-                                   [&](OpBuilder &, Location, Value, ValueRange) {});
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(join.getBody());
-    SmallVector<Value> joined;
-    for (auto [number, carried] : llvm::enumerate(join.getRegionIterArgs())) {
-      Value partial = memref::LoadOp::create(builder, loc, partials[number], join.getInductionVar());
-      if (partial.getType() != carried.getType())
-        partial = arith::ExtFOp::create(builder, loc, carried.getType(), partial);
-      Operation *combiner = builder.clone(*combiners[number]);
-      combiner->setOperands({carried, partial});
-      joined.push_back(combiner->getResult(0));
+    for (int64_t width = team / 2; width > 0; width /= 2)
+      eachThread([&](Value thread) {
+        Value isLower = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, thread, index(width));
+        auto branch = scf::IfOp::create(builder, loc, isLower, /*withElseRegion=*/false);
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(branch.thenBlock());
+        Value other = arith::AddIOp::create(builder, loc, thread, index(width));
+        for (auto [number, partial] : llvm::enumerate(partials)) {
+          Type type = loop.getResult(number).getType();
+          storePartial(combine(number, loadPartial(partial, thread, type), loadPartial(partial, other, type)), partial,
+                       thread);
+        }
+      });
+    for (auto [number, partial] : llvm::enumerate(partials)) {
+      Value joined = loadPartial(partial, index(0), loop.getResult(number).getType());
+      loop.getResult(number).replaceAllUsesWith(combine(number, loop.getInitArgs()[number], joined));
     }
-    scf::YieldOp::create(builder, loc, joined);
-    loop.replaceAllUsesWith(join.getResults());
   }
 
   scf::ForOp loop;
@@ -209,17 +236,25 @@ struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"L2"})))
       return signalPassFailure();
-    SmallVector<scf::ForOp> shared;
+    NNCC_ASSERT(llvm::isPowerOf2_64(team), "halves of a team join each other");
+    // What a thread does in one block is shared out as one.
+    llvm::MapVector<Block *, SmallVector<scf::ForOp>> bodies;
     getOperation().walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {
       if (loop->hasAttr(nn::kParallelAttr))
         return WalkResult::advance();
       std::optional<int64_t> threads = threadsAround(loop);
-      if (threads && *threads <= mostThreads && iterationsOf(loop) >= leastIterations && canBeShared(loop))
-        shared.push_back(loop);
+      if (threads && *threads <= mostThreads && iterationsOf(loop) > 0 && canBeShared(loop))
+        bodies[loop->getBlock()].push_back(loop);
       return WalkResult::skip();
     });
-    for (scf::ForOp loop : shared)
-      Sharer(loop, team).run();
+    for (auto &[body, loops] : bodies) {
+      int64_t iterations = 0;
+      for (scf::ForOp loop : loops)
+        iterations += iterationsOf(loop);
+      if (iterations >= leastIterations && llvm::any_of(loops, joins))
+        for (scf::ForOp loop : loops)
+          Sharer(loop, team).run();
+    }
   }
 
   /// How many threads would run the loop, by the parallel loops around it; nothing where it is in something else.

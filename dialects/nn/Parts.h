@@ -11,6 +11,10 @@ namespace nncc::nn {
 /// initial ones.
 inline constexpr llvm::StringLiteral kParallelAttr = "nn.parallel";
 
+/// On an scf.for inside of a parallel one: no iteration reads or writes what another iteration writes, but all of them
+/// read what was found out before the loop.
+inline constexpr llvm::StringLiteral kIndependentAttr = "nn.independent";
+
 /// On a parallel loop around others: every part runs all of its iterations, and the loops in it are shared out.
 inline constexpr llvm::StringLiteral kUncutAttr = "nn.uncut";
 

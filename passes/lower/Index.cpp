@@ -40,7 +40,8 @@ static void walk(KernelLoops &loops, const Nest &nest, size_t kept, const Access
       at.lanes = lanes;
       body(at);
     };
-    build.tiles(nest.extents[vectorLoop], 2 * loops.lanes(along->element), tile, !nest.isReduced[vectorLoop]);
+    build.tiles(nest.extents[vectorLoop], 2 * loops.lanes(along->element), tile,
+                nest.isReduced[vectorLoop] ? Order::Sequential : Order::Parallel);
   });
 }
 

@@ -243,26 +243,35 @@ SmallVector<TilePiece> LoopBuilder::cutTiles(int64_t extent, int64_t lanes) cons
   return pieces;
 }
 
-void LoopBuilder::parallelLoop(int64_t begin, int64_t end, int64_t step, function_ref<void(Value)> body) {
+void LoopBuilder::markedLoop(StringRef mark, int64_t begin, int64_t end, int64_t step, function_ref<void(Value)> body) {
   if (begin >= end)
     return;
   auto loop = scf::ForOp::create(builder, loc, index(begin), index(end), index(step));
-  loop->setAttr(nn::kParallelAttr, builder.getUnitAttr());
+  loop->setAttr(mark, builder.getUnitAttr());
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
 }
 
-void LoopBuilder::tiles(int64_t extent, int64_t lanes, function_ref<void(Value, int64_t)> body, bool parallel) {
+void LoopBuilder::parallelLoop(int64_t begin, int64_t end, int64_t step, function_ref<void(Value)> body) {
+  markedLoop(nn::kParallelAttr, begin, end, step, body);
+}
+
+void LoopBuilder::independentLoop(int64_t begin, int64_t end, int64_t step, function_ref<void(Value)> body) {
+  markedLoop(nn::kIndependentAttr, begin, end, step, body);
+}
+
+void LoopBuilder::tiles(int64_t extent, int64_t lanes, function_ref<void(Value, int64_t)> body, Order order) {
   for (TilePiece piece : cutTiles(extent, lanes)) {
     int64_t end = piece.begin + piece.count * piece.lanes;
-    if (parallel)
-      parallelLoop(piece.begin, end, piece.lanes, [&](Value iv) { body(iv, piece.lanes); });
-    else
+    if (order == Order::Sequential)
       loop(index(piece.begin), index(end), piece.lanes, {}, [&](Value iv, ValueRange) {
         body(iv, piece.lanes);
         return SmallVector<Value>();
       });
+    else
+      markedLoop(order == Order::Parallel ? nn::kParallelAttr : nn::kIndependentAttr, piece.begin, end, piece.lanes,
+                 [&](Value iv) { body(iv, piece.lanes); });
   }
 }
 
@@ -493,21 +502,25 @@ Value Rows::sumInBlocks(const Part &part, Type element, function_ref<Value(const
   })[0];
 }
 
-void Rows::each(const Cursor &row, function_ref<void(const Cursor &)> body) {
-  build.loops(nest, reduced, row, [&](const Cursor &cursor) {
-    if (!alongRow)
-      return body(cursor);
-    build.tiles(
-        nest.extents[vectorLoop], lanes * 2,
-        [&](Value begin, int64_t count) {
-          Cursor here = cursor;
-          here.indices[vectorLoop] = begin;
-          here.vectorLoop = vectorLoop;
-          here.lanes = count;
-          body(here);
-        },
-        /*parallel=*/false); // all of a row waits for what was found out about it
-  });
+void Rows::each(const Cursor &row, function_ref<void(const Cursor &)> body) { eachOf(reduced, row, body); }
+
+void Rows::eachOf(ArrayRef<int> loops, Cursor cursor, function_ref<void(const Cursor &)> body) {
+  if (!loops.empty())
+    return build.independentLoop(0, nest.extents[loops.front()], 1, [&](Value iv) {
+      cursor.indices[loops.front()] = iv;
+      eachOf(loops.drop_front(), cursor, body);
+    });
+  if (!alongRow)
+    return body(cursor);
+  cursor.vectorLoop = vectorLoop;
+  build.tiles(
+      nest.extents[vectorLoop], lanes * 2,
+      [&](Value begin, int64_t count) {
+        cursor.indices[vectorLoop] = begin;
+        cursor.lanes = count;
+        body(cursor);
+      },
+      Order::Independent);
 }
 
 Value Rows::position(const Cursor &cursor, Type type) {

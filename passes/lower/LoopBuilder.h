@@ -42,6 +42,13 @@ struct TilePiece {
   int64_t begin, count, lanes;
 };
 
+/// What iterations of a loop have to do with each other.
+enum class Order {
+  Parallel,    ///< one reads and writes nothing that another one, or anything else in the function, writes
+  Independent, ///< nothing that another one writes, but they wait for what was found out before the loop
+  Sequential,  ///< one behind the other
+};
+
 /// Writes loops, indices, loads and stores.
 class LoopBuilder {
 public:
@@ -90,13 +97,15 @@ public:
   /// body(i) for i = begin, begin + step ... in any order, on any thread: an iteration reads and writes nothing that
   /// another one, or anything else in the function, writes (nn.parallel). One trip is a loop, too.
   void parallelLoop(int64_t begin, int64_t end, int64_t step, llvm::function_ref<void(mlir::Value)> body);
+  /// The same inside of a parallel loop, where iterations wait for what was found out before (nn.independent).
+  void independentLoop(int64_t begin, int64_t end, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   /// The pieces that `tiles` cuts [0, extent) into.
   llvm::SmallVector<TilePiece> cutTiles(int64_t extent, int64_t lanes) const;
   /// body(begin, lanes) so that every element of [0, extent) is in one tile: whole tiles of `lanes`, then smaller
   /// powers of two down to 4, then single elements. Tiles never overlap, so kernels may work in place.
   ///
-  /// parallel  a tile reads and writes nothing that another tile, or anything else in the function, writes
-  void tiles(int64_t extent, int64_t lanes, llvm::function_ref<void(mlir::Value, int64_t)> body, bool parallel = true);
+  void tiles(int64_t extent, int64_t lanes, llvm::function_ref<void(mlir::Value, int64_t)> body,
+             Order order = Order::Parallel);
   /// Loops over all of `loops` of the nest that are not yet entered, outermost first. Those that are not reduced are
   /// parallel (nn.parallel): nothing may be written in two of their iterations.
   void loops(const Nest &nest, llvm::ArrayRef<int> loops, Cursor cursor, llvm::function_ref<void(const Cursor &)> body);
@@ -113,6 +122,9 @@ public:
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
 
 private:
+  void markedLoop(llvm::StringRef mark, int64_t begin, int64_t end, int64_t step,
+                  llvm::function_ref<void(mlir::Value)> body);
+
   llvm::DenseMap<mlir::Value, mlir::Value> flat;
   int64_t mostLanes;
 };
@@ -149,7 +161,7 @@ public:
   /// in blocks (kSumBlock).
   mlir::Value sum(const Cursor &row, mlir::Type element, llvm::function_ref<mlir::Value(const Cursor &)> value);
 
-  /// body(cursor) for each element, or vector of elements, of a row.
+  /// body(cursor) for each element, or vector of elements, of a row, in any order.
   void each(const Cursor &row, llvm::function_ref<void(const Cursor &)> body);
 
   /// The position of the cursor in the reduced loops, row-major, as a value of integer type `type` (a vector of them).
@@ -181,6 +193,7 @@ private:
   llvm::SmallVector<Part> partsOf(const Cursor &row) const;
   Values run(llvm::ArrayRef<Level> levels, const Cursor &cursor, mlir::ValueRange carried,
              llvm::function_ref<Values(const Cursor &, mlir::ValueRange)> step);
+  void eachOf(llvm::ArrayRef<int> loops, Cursor cursor, llvm::function_ref<void(const Cursor &)> body);
   Values joinLanes(Values values, llvm::function_ref<Values(mlir::ValueRange, mlir::ValueRange)> combine);
   mlir::Value sumInBlocks(const Part &part, mlir::Type element, llvm::function_ref<mlir::Value(const Cursor &)> value);
 };

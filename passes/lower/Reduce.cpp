@@ -239,8 +239,10 @@ private:
   }
 
   void rows() {
-    // Halves are not exact enough to keep e^x in the result's memory until the sum is known.
-    bool keepsExponentials = !isLog && memoryType(element) == computeType(element);
+    // Halves are not exact enough to keep e^x in the result's memory until the sum is known. One of many threads does
+    // not either: others may take a part of the row, and would have to see what it stores.
+    bool isOneOfMany = loops.machine.getMostLanes() > 0;
+    bool keepsExponentials = !isLog && memoryType(element) == computeType(element) && !isOneOfMany;
     // Across rows that lie far apart every access waits for memory: up to four cache lines of columns at once (64 rows
     // of 36 KB, AVX2: 1.9 ns per element with one, 0.76 with four).
     bool isAcross = llvm::any_of(llvm::seq<int>(0, nest.extents.size()), [&](int loop) {
