@@ -9,8 +9,8 @@ using namespace nncc;
 
 /// Values up to which compilers take half of the registers, and all of them. In the middle of what no kernel showed.
 static constexpr double kMostHalf = 44, kMostFull = 90;
-/// From the first to the last kernel of a class no further than this from its ends.
-static constexpr double kEdge = 8;
+/// What kernels of each class were seen to have: between them compilers may decide either way.
+static constexpr double kMostHalfSeen = 34.5, kLeastFullSeen = 53, kMostFullSeen = 84, kLeastSpillSeen = 95;
 /// What a dispatch takes that does nothing: not measured on a Mali, drivers are said to need 5 to 20 us.
 static constexpr double kLaunchUs = 10;
 /// What a special function takes of its pipe, which is a quarter of a warp wide.
@@ -58,10 +58,15 @@ static double enginesOf(const GpuSpec &gpu) {
   return std::max(1.0, double(gpu.timing.macsPerCycle) / gpu.warp / (startsTwo ? 2 : 1));
 }
 
+static bool isAtEdge(double registers) {
+  return (registers > kMostHalfSeen && registers < kLeastFullSeen) ||
+         (registers > kMostFullSeen && registers < kLeastSpillSeen);
+}
+
 static void addWarnings(GpuTime &time, const GpuWork &work, int64_t groups, const GpuSpec &gpu) {
   if (time.registers == RegisterClass::Spill)
     time.warnings.push_back("may spill registers");
-  else if (std::min(std::abs(work.registers - kMostHalf), std::abs(work.registers - kMostFull)) < kEdge)
+  if (isAtEdge(work.registers))
     time.warnings.push_back("registers at the edge of a class");
   if (time.registers != RegisterClass::Half && !gpu.timing.isHalvingKnown)
     time.warnings.push_back("what registers cost in threads is not documented for this GPU");
