@@ -167,6 +167,8 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     auto weights = ConstantReader::get(contraction.weights);
     bool mayScale = weights && (int64_t)weights->getBytes().size() <= kMaxScaledBytes;
     int64_t channels = output.getShape().back();
+    if (channels > kMaxScaledBytes / (int64_t)sizeof(double)) // a bias has a number for each
+      return;
     std::optional<Norms> norms;
     std::optional<Affine> best;
     followUsers(op->getResult(0), Affine(channels, bias), mayScale, [&](const Affine &affine) {

@@ -144,3 +144,16 @@ func.func @keeps_rounding_by_adding(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
   %2 = nn.binary add %1, %d : tensor<3x2xf32>, tensor<1x1xf32> -> tensor<3x2xf32>
   return %2 : tensor<3x2xf32>
 }
+
+// -----
+
+// More channels than fit any bias: nothing is counted for each of them.
+// CHECK-LABEL: @huge
+// CHECK: nn.matmul
+// CHECK: nn.binary add
+func.func @huge(%x: tensor<2x1xf32>, %w: tensor<1x2147483647xf32>) -> tensor<2x2147483647xf32> {
+  %c = nn.constant dense<2.0> : tensor<1x1xf32>
+  %y = nn.matmul %x, %w : tensor<2x1xf32>, tensor<1x2147483647xf32> -> tensor<2x2147483647xf32>
+  %z = nn.binary add %y, %c : tensor<2x2147483647xf32>, tensor<1x1xf32> -> tensor<2x2147483647xf32>
+  return %z : tensor<2x2147483647xf32>
+}
