@@ -36,7 +36,10 @@ LogicalResult flattenBuffers(func::FuncOp function) {
     BlockArgument argument = entry.getArgument(number);
     function.setArgAttr(number, nn::kOperandAttr,
                         IntegerAttr::get(IntegerType::get(function.getContext(), 64), number));
-    MemRefType type = flatType(cast<MemRefType>(argument.getType()));
+    auto memory = dyn_cast<MemRefType>(argument.getType());
+    if (!memory || !memory.hasStaticShape())
+      return failure();
+    MemRefType type = flatType(memory);
     if (argument.getType() == type)
       continue;
     for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {

@@ -96,3 +96,13 @@ func.func private @size_of_run_time(%x: memref<5xf32>, %n: memref<1xi32>) {
   }
   return
 }
+
+// -----
+
+// A function of vectors is no kernel: it stays what it is.
+// CHECK-LABEL: func.func @of_vectors
+// CHECK: math.sqrt
+func.func @of_vectors(%x: vector<4xf32>) -> vector<4xf32> {
+  %y = math.sqrt %x : vector<4xf32>
+  return %y : vector<4xf32>
+}
