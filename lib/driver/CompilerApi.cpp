@@ -57,13 +57,15 @@ public:
       auto shape = nncc::ImportOptions::parseShape(options.shapes[i]);
       if (!shape)
         return fail("shape '" + Twine(options.shapes[i]) + "' is not NAME=N,N,... with sizes of at least 1");
-      compileOptions.import.inputShapes.insert(std::move(*shape));
+      if (!compileOptions.import.inputShapes.insert(std::move(*shape)).second)
+        return fail("shape '" + Twine(options.shapes[i]) + "' is the second of its input");
     }
     for (size_t i = 0; i < options.num_renames; ++i) {
       auto [old, renamed] = StringRef(options.renames[i]).rsplit('=');
       if (old.empty() || renamed.empty())
         return fail("rename '" + Twine(options.renames[i]) + "' is not OLD=NEW");
-      compileOptions.renames[old.str()] = renamed.str();
+      if (!compileOptions.renames.insert({old.str(), renamed.str()}).second)
+        return fail("rename '" + Twine(options.renames[i]) + "' is the second of its name");
     }
     compileOptions.externWeights = options.extern_weights != 0;
     compileOptions.form = options.shared_library ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;

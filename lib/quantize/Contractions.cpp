@@ -1,5 +1,6 @@
 // See Contractions.h.
 #include "lib/quantize/Contractions.h"
+#include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
@@ -78,7 +79,8 @@ std::optional<Contraction> readContraction(const ModelEditor &editor, int index)
   bool isRead = isConv                     ? readConv(editor, node, contraction)
                 : contraction.op == "Gemm" ? readGemm(editor, node, contraction)
                                            : readMatMul(contraction);
-  return isRead ? std::optional(std::move(contraction)) : std::nullopt;
+  bool canBeQuantized = isRead && canHaveSteps(contraction.weight.values);
+  return canBeQuantized ? std::optional(std::move(contraction)) : std::nullopt;
 }
 
 /// What a batch norm does to each channel: x * factor + offset.

@@ -164,7 +164,8 @@ private:
     for (const Table &table : candidate.decision.tables)
       leave(table.name, {table.weightName});
     if (!isUsed)
-      host.warn("--keep " + text + "=f32 names no convolution or product with constant weights");
+      host.warn("--keep " + text + "=f32 names no convolution or product with constant weights" +
+                (candidate.decision.needsGrids() ? "" : ", and no table"));
     return true;
   }
 

@@ -30,7 +30,7 @@ std::vector<Table> findTables(const ModelEditor &editor) {
   erase_if(found, [&](const Table &table) {
     auto matrix = editor.floats(table.weightName);
     return gathers[table.weightName] != editor.readers(table.weightName) || !matrix ||
-           (int64_t)matrix->values.size() < kLeastElements;
+           (int64_t)matrix->values.size() < kLeastElements || !canHaveSteps(matrix->values);
   });
   return found;
 }

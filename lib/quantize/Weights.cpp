@@ -45,6 +45,10 @@ static std::vector<int64_t> fitBiases(std::vector<float> &scales, ArrayRef<float
   return raised;
 }
 
+bool canHaveSteps(ArrayRef<float> values) {
+  return all_of(values, [](float value) { return std::isfinite(value); });
+}
+
 QuantizedWeights quantizeWeights(const Contraction &contraction, std::optional<float> inputScale) {
   QuantizedWeights result;
   result.scales = scalesOf(contraction);

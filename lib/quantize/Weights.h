@@ -17,6 +17,9 @@ struct QuantizedWeights {
   std::vector<float> biasValues() const;
 };
 
+/// Whether steps can stand for all values: none is infinite or NaN.
+bool canHaveSteps(llvm::ArrayRef<float> values);
+
 /// Quantizes the weights of a contraction.
 ///
 /// inputScale  of what it reads; nothing: that stays float, and so does the bias

@@ -143,22 +143,15 @@ public:
 
   /// y = (integers of x, times weights) * (scale of x * scales of weights) + bias, under the name of the node's result.
   void write(const Contraction &contraction) {
-    QuantizedWeights weights = quantizeWeights(contraction, std::nullopt);
-    std::vector<int64_t> shape = contraction.weight.shape;
-    if (contraction.weightAxis == 0)
-      std::swap(shape[0], shape[1]);
     const Steps &x = quantized(contraction);
-    std::string matrix =
-        editor.addConstant<int8_t>(contraction.weightName + "_quantized", shape, columnsOf(contraction, weights.steps));
-    std::string scales =
-        editor.addConstant<float>(contraction.weightName + "_scale", {(int64_t)weights.scales.size()}, weights.scales);
+    const Columns &w = columns(contraction);
     node = contraction.node;
-    std::string sums = insert("MatMulInteger", contraction.name + "_integers", {x.steps, matrix, x.zero});
+    std::string sums = insert("MatMulInteger", contraction.name + "_integers", {x.steps, w.steps, x.zero});
     std::string floats = editor.freshName(contraction.name + "_floats");
     onnx::NodeProto cast = makeNode("Cast", editor.freshName(floats + "_node"), {sums}, floats);
     addAttribute(cast, "to", (int64_t)onnx::TensorProto::FLOAT);
     editor.insertBefore(node, std::move(cast));
-    std::string factors = insert("Mul", contraction.name + "_scales", {x.scale, scales});
+    std::string factors = insert("Mul", contraction.name + "_scales", {x.scale, w.scales});
     if (!contraction.bias)
       return replace("Mul", floats, factors);
     std::string product = insert("Mul", contraction.name + "_product", {floats, factors});
@@ -171,6 +164,26 @@ private:
   struct Steps {
     std::string steps, scale, zero;
   };
+
+  struct Columns {
+    std::string steps, scales;
+  };
+
+  /// Weights, once for all products that share them. Those of a Gemm are its own, by its factor.
+  const Columns &columns(const Contraction &contraction) {
+    Columns &w = matrices[contraction.op == "Gemm" ? contraction.name : contraction.weightName];
+    if (w.steps.empty()) {
+      QuantizedWeights weights = quantizeWeights(contraction, std::nullopt);
+      std::vector<int64_t> shape = contraction.weight.shape;
+      if (contraction.weightAxis == 0)
+        std::swap(shape[0], shape[1]);
+      w.steps = editor.addConstant<int8_t>(contraction.weightName + "_quantized", shape,
+                                           columnsOf(contraction, weights.steps));
+      w.scales = editor.addConstant<float>(contraction.weightName + "_scale", {(int64_t)weights.scales.size()},
+                                           weights.scales);
+    }
+    return w;
+  }
 
   /// What a contraction reads, quantized once for all that read it.
   const Steps &quantized(const Contraction &contraction) {
@@ -202,15 +215,21 @@ private:
   ModelEditor &editor;
   int node = -1;
   std::map<std::string, Steps> inputs;
+  std::map<std::string, Columns> matrices;
 };
 
 } // namespace
 
+/// With more terms than this, sums of 255 steps times 127 could pass 31 bits.
+static constexpr int64_t kMostTerms = INT32_MAX / (255 * 127);
+
 bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction) {
+  if (contraction.op != "MatMul" && contraction.op != "Gemm")
+    return false;
   const onnx::NodeProto &node = model.graph().node(contraction.node);
-  bool hasOtherBias =
-      contraction.op == "Gemm" && !contraction.takesBias && node.input_size() > 2 && !node.input(2).empty();
-  return (contraction.op == "MatMul" || contraction.op == "Gemm") && !hasOtherBias;
+  bool hasOtherBias = !contraction.takesBias && node.input_size() > 2 && !node.input(2).empty();
+  int64_t terms = contraction.weight.dim(contraction.weightAxis == 0 ? 1 : contraction.weight.rank() - 2);
+  return !hasOtherBias && terms <= kMostTerms;
 }
 
 onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::string> tensors) {

@@ -42,7 +42,8 @@ struct SwitchableModel {
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
                                 const Decision &decision, bool switchWeights = false);
 
-/// Whether a contraction can find the grid of what it reads in every run: products can, convolutions stay as they are.
+/// Whether a contraction can find the grid of what it reads in every run: products can, unless their sums of steps
+/// could pass 31 bits; convolutions stay as they are.
 bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction);
 
 /// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions, weights in 8 and biases in 32

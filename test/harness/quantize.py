@@ -177,6 +177,40 @@ def transformer(random) -> Graph:
     return g
 
 
+def special_weights(random) -> Graph:
+    """What stays float: a sum of steps that could pass 31 bits, weights and rows with infinities; and two products that share weights."""
+    g = Graph(opset=13)
+    x = g.input(numbers(random, (1, 66400)))
+    long = g.node("MatMul", [x, g.constant(np.full((66400, 2), 0.01, np.float32))])
+    limits = numbers(random, [2, 16])
+    limits[1, 3] = np.inf
+    g.output(g.node("Atan", [g.node("MatMul", [long, g.constant(limits)])]))
+    mask = np.where(np.tri(80, dtype=bool), 0, -np.inf).astype(np.float32)
+    g.output(g.node("Softmax", [g.node("Gather", [g.constant(mask), g.input(random.integers(0, 80, (3,)))])], axis=-1))
+    shared = g.constant(numbers(random, [64, 64]) / 8)
+    y = g.input(numbers(random, (2, 64)))
+    g.output(g.node("MatMul", [g.node("Tanh", [g.node("MatMul", [y, shared])]), shared]))
+    return g
+
+
+def check_special(options, folder: Path) -> list[str]:
+    """The dynamic recipe leaves float what steps cannot stand for, and writes shared weights once."""
+    graph = special_weights(np.random.default_rng(12))
+    path, out = folder / "special.onnx", folder / "special.q.onnx"
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    nncc.Nncc(options.nncc).call("quantize", path, "--recipe=int8-dynamic", "-o", out)
+    ops = [node.op_type for node in onnx.load(out).graph.node]
+    stored = sum(len(weight.raw_data) for weight in onnx.load(out).graph.initializer if weight.data_type == onnx.TensorProto.INT8)
+    failures = []
+    if (ops.count("MatMulInteger"), ops.count("MatMul"), ops.count("Gather"), "DequantizeLinear" in ops, stored) != (2, 2, 1, False, 64 * 64):
+        failures.append(f"the file has {ops} and {stored} bytes of integers")
+    expected = oracle.run(path.read_bytes(), graph.inputs)
+    for file in (path, out):
+        got = nncc.Nncc(options.nncc).run(file, graph.inputs).outputs
+        failures += [f"{file.name}, '{key}': {got[key]} for {value}" for key, value in expected.items() if not np.allclose(got[key], value, atol=0.05)]
+    return failures
+
+
 def check_dynamic(options, folder: Path) -> list[str]:
     """Products whose inputs are quantized in every run, and tables, without samples and with them; the Gemm is kept as it is once."""
     failures, random = [], np.random.default_rng(11)
@@ -241,7 +275,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic}
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special}
 
 
 def main():

@@ -7,6 +7,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Reducer/Tester.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 
@@ -101,14 +102,20 @@ public:
   }
 
   void runOnOperation() override {
-    Tester tester(test, testArguments);
     ModuleOp module = getOperation();
+    if (!llvm::sys::fs::can_execute(test)) {
+      module.emitError() << "test=" << test << " is no program that can be run";
+      return signalPassFailure();
+    }
+    Tester tester(test, testArguments);
     if (tester.isInteresting(module).first != Tester::Interestingness::True) {
       module.emitError() << "'" << test << "' ends with status 0: there is nothing to look for";
       return signalPassFailure();
     }
-    while (reduceOnce(module, tester) | shortenResults(module, tester))
-      ;
+    for (bool hasChanged = true; hasChanged;) {
+      hasChanged = reduceOnce(module, tester);
+      hasChanged |= shortenResults(module, tester);
+    }
   }
 
 private:
@@ -120,10 +127,9 @@ private:
       for (size_t left = removable(module).size(); left > 0; left -= std::min(size, left)) {
         size_t now = removable(module).size();
         left = std::min(left, now);
-        if (left && removeChunk(module, left - std::min(size, left), left, tester))
-          hasChanged = true;
         if (!left)
           break;
+        hasChanged |= removeChunk(module, left - std::min(size, left), left, tester);
       }
       if (size <= 1)
         return hasChanged;

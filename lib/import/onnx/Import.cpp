@@ -187,7 +187,9 @@ private:
         for (int64_t size : shape)
           input.dims.push_back({size, ""});
       }
-      bool fits = shape.size() == input.dims.size();
+      // modelShape() returns a shape that no memory of the format has as it is.
+      bool isOfFormat = format == formats.end() || format->second.memoryShape(shape) == given->second;
+      bool fits = isOfFormat && shape.size() == input.dims.size();
       for (size_t i = 0; i < shape.size() && fits; ++i) {
         const OnnxDim &dim = input.dims[i];
         fits &= dim.key.empty() ? dim.size == shape[i] : sizes.try_emplace(dim.key, shape[i]).first->second == shape[i];
@@ -420,7 +422,10 @@ std::optional<std::pair<std::string, std::vector<int64_t>>> ImportOptions::parse
     return std::nullopt;
   std::vector<int64_t> shape;
   SmallVector<StringRef> words;
-  sizes.trim("[]").split(words, ',', -1, /*KeepEmpty=*/false);
+  if (sizes.consume_front("[") && !sizes.consume_back("]"))
+    return std::nullopt;
+  if (!sizes.trim().empty())
+    sizes.split(words, ',');
   for (StringRef word : words)
     if (word.trim().getAsInteger(10, shape.emplace_back()) || shape.back() < 1)
       return std::nullopt;

@@ -19,9 +19,8 @@ namespace nncc {
 ///     x[n, c, h, w] = (memory[n, h, w, c'] - mean[c]) * scale[c]
 ///
 /// for `nhwc` memory and a model of NCHW; c' = 2 - c with `bgr`, else c. Computed in f32, in this order. With a format
-/// of pixels
-/// (`nv12`, `rgbx`, ...), the image that it makes of the memory stands for the memory; `bgr` is of the model then, blue
-/// first.
+/// of pixels (`nv12`, `rgbx`, ...), the image that it makes of the memory stands for the memory; `bgr` is of the model
+/// then, blue first.
 struct InputFormat {
   enum class Element { U8, S8, F32 };
   enum class Layout { NCHW, NHWC };

@@ -40,8 +40,7 @@ PixelFormat::Chroma PixelFormat::chroma() const {
   double lumaStep = isFullRange ? 1 : 255.0 / 219, chromaStep = isFullRange ? 1 : 255.0 / 224;
   std::array<double, 3> u = {0, -2 * blue * (1 - blue) / green * chromaStep, 2 * (1 - blue) * chromaStep};
   std::array<double, 3> v = {2 * (1 - red) * chromaStep, -2 * red * (1 - red) / green * chromaStep, 0};
-  bool isPlane = kind == Kind::NV12 || kind == Kind::NV21;
-  Chroma result{isPlane ? 2 : 1, 2, lumaStep, {u, v}, {}};
+  Chroma result{isPlanar() ? 2 : 1, 2, lumaStep, {u, v}, {}};
   for (int channel = 0; channel < 3; ++channel)
     result.offsets[channel] = -128 * (u[channel] + v[channel]) - (isFullRange ? 0 : 16 * lumaStep);
   if (kind == Kind::NV21)
@@ -63,19 +62,18 @@ std::vector<int64_t> PixelFormat::memoryShape(ArrayRef<int64_t> image) const {
   if (kind == Kind::RGBX)
     return {image[0], image[1], image[2], 4};
   int64_t height = image[2];
-  if (kind == Kind::NV12 || kind == Kind::NV21)
+  if (isPlanar())
     return {image[0], height < 0 ? height : height + height / 2, image[3]};
   return {image[0], height, image[3], 2};
 }
 
 std::optional<std::vector<int64_t>> PixelFormat::imageShape(ArrayRef<int64_t> memory) const {
-  bool isPlane = kind == Kind::NV12 || kind == Kind::NV21;
-  if (memory.size() != (isPlane ? 3 : 4) || (isPlane && memory[1] % 3 != 0) ||
-      (!isPlane && memory[3] != (kind == Kind::RGBX ? 4 : 2)))
+  if (memory.size() != (isPlanar() ? 3 : 4) || (isPlanar() && memory[1] % 3 != 0) ||
+      (!isPlanar() && memory[3] != (kind == Kind::RGBX ? 4 : 2)))
     return std::nullopt;
   if (kind == Kind::RGBX)
     return std::vector<int64_t>{memory[0], memory[1], memory[2], 3};
-  return std::vector<int64_t>{memory[0], 3, isPlane ? memory[1] / 3 * 2 : memory[1], memory[2]};
+  return std::vector<int64_t>{memory[0], 3, isPlanar() ? memory[1] / 3 * 2 : memory[1], memory[2]};
 }
 
 Value PixelFormat::read(OpBuilder &b, Location location, Value memory) const {
@@ -106,7 +104,7 @@ Value PixelFormat::read(OpBuilder &b, Location location, Value memory) const {
   Chroma shared = chroma();
   int64_t count = image[0], rows = image[2] / shared.blockHeight, columns = image[3] / shared.blockWidth;
   Value luma, pairs;
-  if (kind == Kind::NV12 || kind == Kind::NV21) {
+  if (isPlanar()) {
     luma = sliced(memory, 1, 0, image[2], 1);
     pairs = sliced(memory, 1, image[2], rows, 1);
   } else {
@@ -140,16 +138,15 @@ std::vector<float> PixelFormat::read(ArrayRef<char> memory, ArrayRef<int64_t> im
   }
   Chroma shared = chroma();
   int64_t height = image[2], width = image[3];
-  bool isPlane = shared.blockHeight == 2;
-  int64_t frame = isPlane ? height * width * 3 / 2 : height * width * 2;
+  int64_t frame = isPlanar() ? height * width * 3 / 2 : height * width * 2;
   result.reserve(image[0] * 3 * height * width);
   for (int64_t n = 0; n < image[0]; ++n)
     for (int channel = 0; channel < 3; ++channel)
       for (int64_t h = 0; h < height; ++h)
         for (int64_t w = 0; w < width; ++w) {
-          int64_t pixel = n * frame + (h * width + w) * (isPlane ? 1 : 2);
-          int64_t pair = n * frame + (isPlane ? (height + h / 2) * width + w / 2 * 2 : (h * width + w / 2 * 2) * 2);
-          int64_t first = isPlane ? pair : pair + (kind == Kind::YUYV), second = first + (isPlane ? 1 : 2);
+          int64_t pixel = n * frame + (h * width + w) * (isPlanar() ? 1 : 2);
+          int64_t pair = n * frame + (isPlanar() ? (height + h / 2) * width + w / 2 * 2 : (h * width + w / 2 * 2) * 2);
+          int64_t first = isPlanar() ? pair : pair + (kind == Kind::YUYV), second = first + (isPlanar() ? 1 : 2);
           pixel += kind == Kind::UYVY;
           double value = shared.luma * byte(pixel) + shared.pairs[0][channel] * byte(first) +
                          shared.pairs[1][channel] * byte(second) + shared.offsets[channel];

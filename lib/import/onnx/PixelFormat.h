@@ -39,6 +39,8 @@ struct PixelFormat {
   static std::optional<Kind> kindNamed(llvm::StringRef word);
 
   bool isYUV() const { return kind != Kind::RGBX; }
+  /// Luma and chroma lie in planes of their own.
+  bool isPlanar() const { return kind == Kind::NV12 || kind == Kind::NV21; }
 
   /// `nv12,bt709,full`.
   std::string text() const;
