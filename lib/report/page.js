@@ -4,6 +4,8 @@
 (() => {
 const report = JSON.parse(document.getElementById("document").textContent);
 const { manifest, estimate, model, bench, debug } = report;
+/** What measured. */
+const where = bench && (bench.gpu ? `${bench.cpu} and ${bench.gpu}` : `${bench.cpu}, one core`);
 const byId = (id) => document.getElementById(id);
 
 // Text ---------------------------------------------------------------------------------------------------------------
@@ -91,8 +93,8 @@ for (const row of debug ? debug.tensors : []) errors.set(row.kernel, (errors.get
 
 const kernels = manifest.kernels.map((plan, number) => {
   const mine = estimate.kernels[number], onGpu = plan.device !== "cpu0" && mine.gpu;
-  const us = bench ? bench.kernels[number].us : onGpu ? mine.gpu.us : mine.time.us;
-  const kernel = { ...plan, ...report.kernels[number], number, us, estimate: mine, readers: [], inputs_read: [], outputs_written: [], errors: errors.get(plan.name) || [] };
+  const estimated = onGpu ? mine.gpu.us : mine.time.us, us = bench ? bench.kernels[number].us : estimated;
+  const kernel = { ...plan, ...report.kernels[number], number, us, estimated, estimate: mine, readers: [], inputs_read: [], outputs_written: [], errors: errors.get(plan.name) || [] };
   kernel.kind = kindOf(kernel);
   kernel.touched = plan.bytes_read + plan.bytes_written + plan.weight_bytes;
   kernel.limit = onGpu ? mine.gpu.limit : mine.bound;
@@ -119,13 +121,13 @@ const kernelLink = (kernel) => html("button", { type: "button", class: "link mon
 // First lines --------------------------------------------------------------------------------------------------------
 
 function drawTop() {
-  const where = `${manifest.cpu} (${manifest.target})` + (manifest.gpu ? ` with ${manifest.gpu}` : "");
+  const target = `${manifest.cpu} (${manifest.target})` + (manifest.gpu ? ` with ${manifest.gpu}` : "");
   document.title = `${visible(report.file)} on ${manifest.cpu}: nncc report`;
   byId("title").replaceChildren(name(report.file));
-  byId("subtitle").textContent = `compiled for ${where}` + (model.producer ? `; the file was made by ${visible(model.producer)}` : "");
+  byId("subtitle").textContent = `compiled for ${target}` + (model.producer ? `; the file was made by ${visible(model.producer)}` : "");
   const sizes = manifest.sizes;
   const tile = (value, label) => html("div", { class: "tile" }, html("b", {}, value), html("span", {}, label));
-  const time = bench ? tile(timeText(bench.ms * 1000), `a run, measured on one core (${timeText(bench.ms_low * 1000)} to ${timeText(bench.ms_high * 1000)})`)
+  const time = bench ? tile(timeText(bench.ms * 1000), `a run, measured on ${bench.gpu ? "this machine's GPU" : "one core"} (${timeText(bench.ms_low * 1000)} to ${timeText(bench.ms_high * 1000)})`)
     : manifest.gpu ? tile(timeText(total), `a run, estimated; no such GPU was measured`)
     : tile(timeText(estimate.time.us), `a run, estimated at ${estimate.mhz} MHz (${timeText(estimate.time.us_low)} to ${timeText(estimate.time.us_high)})`);
   const fit = (budget, what) => budget.fits === undefined ? what : html("span", { class: budget.fits ? undefined : "bad" }, budget.fits ? `${what}; fits ${bytesText(budget.bytes)}` : `${what}; does not fit ${bytesText(budget.bytes)}`);
@@ -288,7 +290,7 @@ function drawDetail(number) {
     ["reads", [links(kernel.sources), kernel.inputs_read.length ? [kernel.sources.length ? ", input" : "input", ports(kernel.inputs_read, manifest.inputs)] : null]],
     ["read by", [links(kernel.readers), kernel.outputs_written.length ? [kernel.readers.length ? ", output" : "output", ports(kernel.outputs_written, manifest.outputs)] : null]],
     ["in place of", kernel.in_place_of ? name(kernel.in_place_of) : null],
-    ["time", `${timeText(kernel.us)}, ${percent(kernel.us / (total || 1))} of all; ${speedText(kernel)}` + (bench ? `; estimated ${timeText(kernel.estimate.time.us)}` : `; limited by ${kernel.limit}`)],
+    ["time", `${timeText(kernel.us)}, ${percent(kernel.us / (total || 1))} of all; ${speedText(kernel)}` + (bench ? `; estimated ${timeText(kernel.estimated)}` : `; limited by ${kernel.limit}`)],
     ["work", `${kernel.macs ? countText(kernel.macs) + " multiply-accumulates, " : ""}${countText(kernel.estimate.instructions)} instructions` + (kernel.parts > 1 ? `, in up to ${kernel.parts} parts on threads` : "")],
     ["bytes", `${bytesText(kernel.bytes_read)} read, ${bytesText(kernel.bytes_written)} written, ${bytesText(kernel.weight_bytes)} of weights`],
     ...kernel.errors.map((row) => ["error", !row.compared ? "not compared" : [html("span", { class: row.diverges ? "bad" : undefined }, `${errorText(row.max_error)} of ${errorText(row.max_value)}`), `, cosine ${row.cosine === null ? "none" : row.cosine.toFixed(7)}`]]),
@@ -406,7 +408,7 @@ function roofline() {
 }
 
 function drawTimes() {
-  const how = bench ? `Measured on ${bench.cpu}, one core, medians of ${bench.rounds} runs kernel by kernel: ${timeText(total)} together, ${timeText(bench.ms * 1000)} when they run as one.`
+  const how = bench ? `Measured on ${where}, medians of ${bench.rounds} runs kernel by kernel: ${timeText(total)} together, ${timeText(bench.ms * 1000)} when they run as one.`
     : manifest.gpu ? `Estimated: kernels on ${manifest.gpu} by Arm's published formulas, others for one core of ${manifest.cpu}. No device was measured.`
     : `Estimated for one core of ${manifest.cpu} at ${estimate.mhz} MHz with ${estimate.ram_gbs} GB/s from memory, by LLVM's model of ${estimate.scheduling_model}. A report with --bench measures on the machine that makes it.`;
   const kinds = Object.keys(KINDS).map((kind) => [kind, kernels.filter((kernel) => kernel.kind === kind).reduce((sum, kernel) => sum + kernel.us, 0)]).filter(([, us]) => us > 0);
@@ -422,7 +424,7 @@ function drawTimes() {
     { title: "time", number: true, value: (kernel) => kernel.us, cell: (kernel) => [timeText(kernel.us), html("span", { class: "bar" }, html("i", { style: `width:${100 * kernel.us / most}%;background:${colorOf(kernel.kind)}` }))] },
     { title: "share", number: true, value: (kernel) => kernel.us, cell: (kernel) => percent(kernel.us / (total || 1)) },
     { title: "speed", number: true, value: (kernel) => kernel.macs ? 2e3 * kernel.macs / kernel.us : kernel.touched / kernel.us, cell: speedText },
-    ...(bench ? [{ title: "estimated", number: true, value: (kernel) => kernel.estimate.time.us, cell: (kernel) => timeText(kernel.estimate.time.us) }] : []),
+    ...(bench ? [{ title: "estimated", number: true, value: (kernel) => kernel.estimated, cell: (kernel) => timeText(kernel.estimated) }] : []),
     { title: "limit", value: (kernel) => kernel.limit },
     { title: "MACs", number: true, value: (kernel) => kernel.macs, cell: (kernel) => kernel.macs ? countText(kernel.macs) : "" },
     { title: "weights", number: true, value: (kernel) => kernel.weight_bytes, cell: (kernel) => kernel.weight_bytes ? bytesText(kernel.weight_bytes) : "" },
