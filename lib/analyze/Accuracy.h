@@ -25,6 +25,8 @@ public:
   double meanError() const { return elements ? sumError / double(elements) : 0; }
   /// The largest finite magnitude of the reference.
   double largest() const { return largestValue; }
+  /// The largest error as a share of the largest value; of a reference that is zero the error itself.
+  double relativeError() const { return largestValue > 0 ? largestError / largestValue : largestError; }
   /// The mean cosine of a sample with its reference. One without length counts 1 where both are, else 0.
   double cosine() const { return sampleCount ? sumCosine / double(sampleCount) : 1; }
   double leastCosine() const { return leastOfCosines; }

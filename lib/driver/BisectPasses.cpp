@@ -6,7 +6,6 @@
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/Support/Format.h"
 
 using namespace llvm;
 
@@ -172,11 +171,9 @@ void compare(const ModelPlan &plan, const Values &actual, const Values &expected
   for (auto [port, a, b] : zip(plan.outputs, actual, expected)) {
     Accuracy accuracy;
     accuracy.add(a, b);
-    double allowed = isa<mlir::FloatType>(port.elementType) ? rtol * accuracy.largest() : 0;
-    result.isDiverging |= accuracy.maxError() > allowed;
-    double relative = accuracy.maxError() / (accuracy.largest() > 0 ? accuracy.largest() : 1);
-    if (relative > worst)
-      worst = relative, result.error = accuracy.maxError(), result.largest = accuracy.largest();
+    result.isDiverging |= diverges(accuracy, port.elementType, rtol);
+    if (accuracy.relativeError() > worst)
+      worst = accuracy.relativeError(), result.error = accuracy.maxError(), result.largest = accuracy.largest();
   }
 }
 
@@ -225,11 +222,6 @@ const PassResult *BisectResult::firstDivergence() const {
 }
 
 void printBisection(const BisectResult &result, raw_ostream &os) {
-  auto text = [](double value) {
-    std::string number;
-    raw_string_ostream(number) << format("%.3g", value);
-    return number;
-  };
   Table table({{"#", true}, {"pass"}, {"outputs"}, {"error", true}, {"of", true}});
   for (auto [number, step] : enumerate(result.passes)) {
     std::string name = step.pass.empty() ? "none that may be left out" : step.pass;
@@ -238,7 +230,7 @@ void printBisection(const BisectResult &result, raw_ostream &os) {
       continue;
     }
     std::string what = step.isDiverging ? "DIVERGE" : step.isChanged ? "change" : "";
-    table.add({std::to_string(number), name, what, text(step.error), text(step.largest)});
+    table.add({std::to_string(number), name, what, numberText(step.error), numberText(step.largest)});
   }
   table.print(os, terminalColumns());
 }

@@ -11,7 +11,7 @@ namespace nncc {
 bool mayBeLeftOut(llvm::StringRef passFlag);
 
 struct BisectSettings {
-  double rtol = 1e-4; ///< what is allowed as a share of the largest value; integers have to be equal
+  double rtol = 1e-4; ///< as diverges() reads it
   uint64_t seed = 1;  ///< of random inputs
   /// The right outputs, for the inputs; none: those without any of the passes are right.
   std::function<llvm::Expected<ReferenceTensors>(const ModelPlan &, llvm::ArrayRef<std::vector<char>>)> reference;

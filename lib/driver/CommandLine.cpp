@@ -439,6 +439,13 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
 }
 
 const std::string &outputArgument() { return output; }
+
+Error checkOutputFile(StringRef path) {
+  if (model.empty() || !sys::fs::equivalent(path, model))
+    return Error::success();
+  return createStringError("'" + path + "' is the model itself\nnote: give another name; the file would be lost");
+}
+
 bool wantsJson() { return asJson; }
 
 llvm::ArrayRef<std::string> remarkFilters() { return remarks; }
@@ -522,6 +529,8 @@ static bool isHelpFlag(StringRef argument) { return argument == "--help" || argu
 
 /// Runs a command whose standard output goes to a file, which is there when it is complete and not before.
 static int runIntoFile(const Command &command, std::string path) {
+  if (Error error = checkOutputFile(path))
+    return reportError(std::move(error));
   SmallString<128> temporary;
   int file = -1;
   sys::fs::file_status there;

@@ -74,6 +74,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
 
 /// `-o`: the folder of compile and run, the file of quantize; empty where it is not given.
 const std::string &outputArgument();
+/// error: a file to write is the model itself, which would be lost
+llvm::Error checkOutputFile(llvm::StringRef path);
 
 /// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the
 /// shared options.
@@ -84,7 +86,8 @@ uint64_t sampleOption();
 uint64_t seedOption();
 /// error: a number that the pool cannot have: printed, nothing is returned
 std::optional<unsigned> threadsOption();
-double relativeTolerance();
+/// error: no number of at least 0: printed, nothing is returned
+std::optional<double> relativeTolerance();
 /// `--json` of every command that prints a report.
 bool wantsJson();
 /// What debug, validate and report share: `--reference`, empty where it is not given, and `--python`.

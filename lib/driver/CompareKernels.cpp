@@ -12,6 +12,12 @@ using namespace llvm;
 
 namespace nncc {
 
+Expected<ReferenceTensors> ReferenceTensors::make(StringRef what, const ModelPlan &plan,
+                                                  ArrayRef<std::vector<char>> inputs, const CompileOptions &options,
+                                                  StringRef python, StringRef folder) {
+  return what == "onnxruntime" ? run(plan, inputs, options, python, folder) : open(what);
+}
+
 Expected<ReferenceTensors> ReferenceTensors::open(StringRef folder) {
   if (!sys::fs::is_directory(folder))
     return createStringError("--reference=" + folder + " is no folder");
@@ -139,11 +145,11 @@ static std::optional<Accuracy> compareResult(const ResultPlan &result, ArrayRef<
   return accuracy;
 }
 
-double TensorComparison::relativeError() const {
-  if (!accuracy)
-    return -1;
-  return accuracy->largest() > 0 ? accuracy->maxError() / accuracy->largest() : accuracy->maxError();
+bool diverges(const Accuracy &accuracy, mlir::Type elementType, double rtol) {
+  return accuracy.maxError() > (isa<mlir::FloatType>(elementType) ? rtol * accuracy.largest() : 0);
 }
+
+double TensorComparison::relativeError() const { return accuracy ? accuracy->relativeError() : -1; }
 
 Expected<std::vector<TensorComparison>>
 compareKernels(LoadedModel &loaded, ArrayRef<std::vector<char>> inputs, const ReferenceTensors &reference, double rtol,
@@ -172,8 +178,7 @@ compareKernels(LoadedModel &loaded, ArrayRef<std::vector<char>> inputs, const Re
           if (!bytes)
             return bytes.takeError();
           row.accuracy = compareResult(result, *bytes, *expected);
-          bool isFloat = isa<mlir::FloatType>(result.elementType);
-          row.isDiverging = row.accuracy && row.accuracy->maxError() > (isFloat ? rtol * row.accuracy->largest() : 0);
+          row.isDiverging = row.accuracy && diverges(*row.accuracy, result.elementType, rtol);
         }
         return Error::success();
       });

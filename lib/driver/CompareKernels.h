@@ -11,28 +11,35 @@ namespace nncc {
 /// The right tensors of one run, in files, by their names in the ONNX file.
 class ReferenceTensors {
 public:
-  /// A folder that somebody wrote: NAME.npy, or tensors.json, which says where each lies. error: no folder
-  static llvm::Expected<ReferenceTensors> open(llvm::StringRef folder);
-  /// Runs the model's file in onnxruntime.
+  /// What `--reference` of debug and report names.
   ///
+  /// what    `onnxruntime`, which runs the model's file, or a folder that somebody wrote: NAME.npy, or tensors.json,
+  ///         which says where each lies
   /// inputs  [inputs] as the compiled model is given them
   /// python  the interpreter; empty: findPython() decides
-  /// folder  where the tensors go
-  /// error   no interpreter, no onnxruntime, a model that it cannot run
-  static llvm::Expected<ReferenceTensors> run(const ModelPlan &plan, llvm::ArrayRef<std::vector<char>> inputs,
-                                              const CompileOptions &options, llvm::StringRef python,
-                                              llvm::StringRef folder);
+  /// folder  where onnxruntime's tensors go
+  /// error   no folder; no interpreter, no onnxruntime, a model that it cannot run
+  static llvm::Expected<ReferenceTensors> make(llvm::StringRef what, const ModelPlan &plan,
+                                               llvm::ArrayRef<std::vector<char>> inputs, const CompileOptions &options,
+                                               llvm::StringRef python, llvm::StringRef folder);
 
   /// returns  nothing for a tensor that it does not have
   std::optional<NpyArray> read(const std::string &tensor) const;
 
 private:
   explicit ReferenceTensors(llvm::StringRef folder) : folder(folder) {}
+  static llvm::Expected<ReferenceTensors> open(llvm::StringRef folder);
+  static llvm::Expected<ReferenceTensors> run(const ModelPlan &plan, llvm::ArrayRef<std::vector<char>> inputs,
+                                              const CompileOptions &options, llvm::StringRef python,
+                                              llvm::StringRef folder);
   void readNames();
 
   std::string folder;
   std::map<std::string, std::string> files; ///< by name
 };
+
+/// Whether a tensor is too far from its reference: floats may err by `rtol` of the largest value, integers not at all.
+bool diverges(const Accuracy &accuracy, mlir::Type elementType, double rtol);
 
 /// A kernel's result beside the ONNX tensor of its origin.
 struct TensorComparison {
@@ -41,14 +48,14 @@ struct TensorComparison {
   std::optional<Accuracy> accuracy; ///< none: there is no such tensor, or none of this type and size
   bool isDiverging = false;
 
-  /// The largest error as a share of the largest value; what was not compared has -1.
+  /// What was not compared has -1.
   double relativeError() const;
 };
 
 /// Steps through a model that keeps every tensor (CompileOptions::reuseArena is off). What a kernel reads without
 /// anyone having written it is NaN.
 ///
-/// rtol         what is allowed as a share of the largest value; integers have to be equal
+/// rtol         as diverges() reads it
 /// afterKernel  may look at memory
 llvm::Expected<std::vector<TensorComparison>>
 compareKernels(LoadedModel &loaded, llvm::ArrayRef<std::vector<char>> inputs, const ReferenceTensors &reference,

@@ -7,7 +7,6 @@
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 
@@ -66,11 +65,6 @@ std::vector<const TensorComparison *> shownRows(ArrayRef<TensorComparison> rows,
 void printRows(const ModelPlan &plan, ArrayRef<const TensorComparison *> rows) {
   if (rows.empty())
     return;
-  auto text = [](const char *how, double value) {
-    std::string number;
-    raw_string_ostream(number) << format(how, value);
-    return number;
-  };
   Table table({{"#", true},
                {"kernel", false, true},
                {"op"},
@@ -92,10 +86,9 @@ void printRows(const ModelPlan &plan, ArrayRef<const TensorComparison *> rows) {
     }
     const Accuracy &accuracy = *row->accuracy;
     table.add({std::to_string(row->kernel), kernel.name, kernel.op, row->isDiverging ? "DIVERGES" : "agrees",
-               text("%.3g", accuracy.maxError()), text("%.3g", accuracy.largest()),
-               std::to_string(accuracy.worstElement()), text("%.7f", accuracy.cosine()),
-               accuracy.invalid() ? std::to_string(accuracy.invalid()) : "", tensor,
-               row->isDiverging ? join(kernel.nodes, ", ") : ""});
+               numberText(accuracy.maxError()), numberText(accuracy.largest()), std::to_string(accuracy.worstElement()),
+               numberText(accuracy.cosine(), "%.7f"), accuracy.invalid() ? std::to_string(accuracy.invalid()) : "",
+               tensor, row->isDiverging ? join(kernel.nodes, ", ") : ""});
   }
   table.print(outs(), terminalColumns());
 }
@@ -137,9 +130,7 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
     return reportError(folder.takeError());
   if (!referenceOption.empty())
     bisect.reference = [&](const ModelPlan &plan, ArrayRef<std::vector<char>> inputs) {
-      return settings.reference == "onnxruntime"
-                 ? ReferenceTensors::run(plan, inputs, options, settings.python, folder->path())
-                 : ReferenceTensors::open(settings.reference);
+      return ReferenceTensors::make(settings.reference, plan, inputs, options, settings.python, folder->path());
     };
   BisectResult result = bisectPasses(options, given, bisect);
   if (result.status)
@@ -161,17 +152,26 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
   return first ? kNumbersDiffer : 0;
 }
 
+/// Refuses what would be ignored. returns the exit status
+int checkKernelOptions() {
+  if (kernelOption.getNumOccurrences() && kernelOption < 0)
+    return reportError("--kernel=" + Twine(kernelOption) + ": kernels count from 0");
+  if (bisectOption && (kernelOption.getNumOccurrences() || dumpOption.getNumOccurrences() || allOption))
+    return reportError("--bisect compares whole models: --kernel, --dump and --all say nothing to it\n"
+                       "note: leave them out, or --bisect");
+  return 0;
+}
+
 int debugModel() {
+  if (int status = checkKernelOptions())
+    return status;
   auto options = sharedOptions(NativeCpu::Detect);
   auto order = rowOrder(sortKeys);
-  if (!options || !order)
+  auto rtol = relativeTolerance();
+  if (!options || !order || !rtol)
     return 1;
   auto given = readGivenInputs(*options);
   if (!given)
-    return 1;
-  auto context = makeContext();
-  DiagnosticPrinter printer(*context, options->model, terminalSink());
-  if (failed(enableRemarks(*context)))
     return 1;
   settings = {referenceOption.empty() ? std::string("onnxruntime") : referenceOption,
               dumpOption,
@@ -179,10 +179,14 @@ int debugModel() {
               kernelOption,
               allOption,
               wantsJson(),
-              relativeTolerance(),
+              *rtol,
               seedOption()};
   if (bisectOption)
     return bisectModel(*options, *given);
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options->model, terminalSink());
+  if (failed(enableRemarks(*context)))
+    return 1;
   options->reuseArena = false;
   auto loaded = buildAndLoad(*options, *context, printer, *given);
   if (!loaded)
@@ -198,9 +202,8 @@ int debugModel() {
   auto temporary = TemporaryFolder::create("nncc-debug");
   if (!temporary)
     return reportError(temporary.takeError());
-  auto reference = settings.reference == "onnxruntime"
-                       ? ReferenceTensors::run(plan, *values, *options, settings.python, temporary->path())
-                       : ReferenceTensors::open(settings.reference);
+  auto reference =
+      ReferenceTensors::make(settings.reference, plan, *values, *options, settings.python, temporary->path());
   if (!reference)
     return reportError(reference.takeError());
   int status = 0;

@@ -286,6 +286,8 @@ Expected<std::unique_ptr<OutputFiles>> openOutput(StringRef path) {
   if (path == "-" || sys::path::filename(path).empty() ||
       (!sys::fs::status(path, there) && !sys::fs::is_regular_file(there)))
     return createStringError("'" + path + "' is no file to write\nnote: for example -o quantized.onnx");
+  if (Error error = checkOutputFile(path))
+    return std::move(error);
   StringRef folder = sys::path::parent_path(path);
   if (std::error_code code = sys::fs::access(folder.empty() ? "." : folder, sys::fs::AccessMode::Write))
     return createStringError("cannot write '" + path + "': " + code.message());

@@ -50,9 +50,11 @@ std::optional<json::Object> measuredTimes(LoadedModel &loaded, const GivenInputs
 std::optional<json::Object> comparedOutputs(LoadedModel &loaded, CompileOptions &options,
                                             const ReportSettings &settings) {
   auto ports = inputPorts(options.model, settings.data, options.import);
-  auto samples = ports ? Samples::open(settings.data, *ports) : Expected<Samples>(createStringError(""));
+  if (!ports)
+    return std::nullopt;
+  auto samples = Samples::open(settings.data, *ports);
   if (!samples) {
-    ports ? reportError(samples.takeError()) : (consumeError(samples.takeError()), 1);
+    reportError(samples.takeError());
     return std::nullopt;
   }
   auto truth = openTruth(settings.reference, settings.data, settings.python, options, loaded.plan, samples->count());
@@ -96,9 +98,8 @@ std::optional<json::Object> comparedKernels(CompileOptions options, const GivenI
     return fail(folder.takeError());
   if (options.progress)
     options.progress("comparing with the reference");
-  auto reference = settings.reference == "onnxruntime"
-                       ? ReferenceTensors::run(loaded->plan, *values, options, settings.python, folder->path())
-                       : ReferenceTensors::open(settings.reference);
+  auto reference =
+      ReferenceTensors::make(settings.reference, loaded->plan, *values, options, settings.python, folder->path());
   if (!reference)
     return fail(reference.takeError());
   auto rows = compareKernels(*loaded, *values, *reference, settings.rtol,
@@ -113,15 +114,19 @@ int reportModel() {
   auto device = options ? estimateSettings() : std::nullopt;
   auto measure = device ? measureSettings(*options) : std::nullopt;
   auto samples = samplesArgument();
-  if (!measure || !samples)
+  auto rtol = relativeTolerance();
+  if (!measure || !samples || !rtol)
     return 1;
+  if (dataArgument().empty() && (!referenceArgument().empty() || *samples != UINT64_MAX || sampleOption() > 0))
+    return reportError("--reference, --samples and --sample say how samples are compared, and none are given\n"
+                       "note: add --data=set.npz");
   measure->perKernel = true;
   ReportSettings settings{benchOption ? measure : std::nullopt,
                           dataArgument(),
                           referenceArgument().empty() ? "onnxruntime" : referenceArgument(),
                           pythonArgument(),
                           *samples,
-                          relativeTolerance(),
+                          *rtol,
                           wantsJson()};
   if (outputArgument().empty() && !settings.asJson && outs().is_displayed())
     return reportError("no file to write is given\nnote: nncc report " + modelArgument() +
@@ -200,8 +205,8 @@ const Command reportCommand = {
         "with what is fused in each, the arena over time, time per kernel with a roofline, and the loops of each "
         "kernel.\n\n"
         "Times are estimated for the CPU, or measured with --bench on this machine. With --data the outputs of all "
-        "samples and every tensor of one of them are compared with onnxruntime's. The same model and options give the "
-        "same bytes, but for --bench.",
+        "samples and every tensor of one of them are compared with onnxruntime's. With --target, and without "
+        "--bench and --data, the same model and options give the same bytes on any machine.",
     .run = reportModel,
     .category = reportCategory,
     .examples = "  nncc report model.onnx -o report.html --target=aarch64-linux-gnu --cpu=cortex-a53\n"

@@ -63,7 +63,13 @@ struct RunSettings {
 
 uint64_t sampleOption() { return sampleNumber; }
 uint64_t seedOption() { return seedNumber; }
-double relativeTolerance() { return rtolOption; }
+
+std::optional<double> relativeTolerance() {
+  if (rtolOption >= 0) // not NaN either
+    return rtolOption;
+  reportError("--rtol must be a number of at least 0");
+  return std::nullopt;
+}
 
 std::optional<unsigned> threadsOption() {
   if (threadsNumber >= 1 && threadsNumber <= NNCC_POOL_MAX_THREADS)
@@ -261,12 +267,15 @@ json::Object runJson(const LoadedModel &loaded, ArrayRef<std::vector<char>> inpu
 
 int runModel() {
   auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
-  if (!options)
+  auto rtol = relativeTolerance();
+  if (!options || !rtol)
     return 1;
+  if (!(atolOption >= 0))
+    return reportError("--atol must be a number of at least 0");
   settings = {outputOption.empty() ? outputArgument() : outputOption,
               checkOption,
               runsOption,
-              rtolOption,
+              *rtol,
               atolOption,
               seedNumber,
               wantsJson()};

@@ -49,6 +49,12 @@ json::Value finiteOrNull(std::optional<double> value) {
   return value && std::isfinite(*value) ? json::Value(*value) : json::Value(nullptr);
 }
 
+std::string numberText(double value, const char *format) {
+  std::string text;
+  raw_string_ostream(text) << llvm::format(format, value);
+  return text;
+}
+
 std::string bytesText(uint64_t bytes) {
   if (bytes < 1024)
     return std::to_string(bytes) + " B";

@@ -15,6 +15,8 @@ namespace nncc {
 /// A number of JSON, which has neither infinity nor NaN: null for them, and for none.
 llvm::json::Value finiteOrNull(std::optional<double> value);
 
+/// An error, or a value that one is held against.
+std::string numberText(double value, const char *format = "%.3g");
 /// `3.75 KiB`, `512 B`
 std::string bytesText(uint64_t bytes);
 /// Microseconds: `12.3 us`, from a thousand on `1.23 ms`.

@@ -4,8 +4,6 @@
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Remarks.h"
-#include "lib/driver/Table.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
