@@ -16,36 +16,47 @@ static bool isInside(const WindowDim &dim, int64_t output, int64_t tap) {
   return position >= 0 && position < dim.input;
 }
 
-/// The share of tiles and taps for which all pixels of the tile are inside.
-template <typename Inside> static double shareOf(int64_t pixels, int64_t rows, int64_t taps, Inside inside) {
-  int64_t tiles = llvm::divideCeilSigned(pixels, rows), count = 0;
-  for (int64_t tile = 0; tile < tiles; ++tile)
-    for (int64_t tap = 0; tap < taps; ++tap)
-      count += llvm::all_of(llvm::seq(tile * rows, std::min(tile * rows + rows, pixels)),
-                            [&](int64_t pixel) { return inside(pixel, tap); });
-  return double(count) / std::max<int64_t>(tiles * taps, 1);
+/// How many taps are inside for two outputs, and so for all between them.
+static int64_t tapsInside(const WindowDim &dim, int64_t first, int64_t last) {
+  return llvm::count_if(llvm::seq<int64_t>(0, dim.kernel),
+                        [&](int64_t tap) { return isInside(dim, first, tap) && isInside(dim, last, tap); });
+}
+
+/// True where all taps of two outputs are inside, and so those of all between them.
+static bool isLineInside(const WindowDim &dim, int64_t first, int64_t last) {
+  return isInside(dim, first, 0) && isInside(dim, last, dim.kernel - 1);
+}
+
+/// The sum over tiles that go along an image of taps(first line, last line, least column, largest column).
+static double sumOverTiles(int64_t height, int64_t width, int64_t rows,
+                           function_ref<int64_t(int64_t, int64_t, int64_t, int64_t)> taps) {
+  double sum = 0;
+  for (int64_t first = 0, pixels = height * width; first < pixels; first += rows) {
+    int64_t last = std::min(first + rows, pixels) - 1;
+    bool isOneLine = first / width == last / width;
+    sum += taps(first / width, last / width, isOneLine ? first % width : 0, isOneLine ? last % width : width - 1);
+  }
+  return sum;
 }
 
 double TileWindow::shareInside(int64_t rows) const {
   if (h.isTransposed || w.isTransposed)
     return 0; // pixels beside each other have different taps
-  return shareOf(outputH * outputW, rows, h.kernel * w.kernel, [&](int64_t pixel, int64_t tap) {
-    return isInside(h, pixel / outputW, tap / w.kernel) && isInside(w, pixel % outputW, tap % w.kernel);
+  double inside = sumOverTiles(outputH, outputW, rows, [&](int64_t top, int64_t bottom, int64_t left, int64_t right) {
+    return tapsInside(h, top, bottom) * tapsInside(w, left, right);
   });
+  return inside / std::max<int64_t>(llvm::divideCeilSigned(outputH * outputW, rows) * h.kernel * w.kernel, 1);
 }
 
 double TileWindow::shareOfLinesInside(int64_t rows, bool isCut) const {
   if (h.isTransposed || w.isTransposed)
     return 0;
-  auto isLineInside = [&](int64_t column) { return isInside(w, column, 0) && isInside(w, column, w.kernel - 1); };
-  if (!isCut)
-    return shareOf(outputH * outputW, rows, h.kernel, [&](int64_t pixel, int64_t tap) {
-      return isInside(h, pixel / outputW, tap) && isLineInside(pixel % outputW);
-    });
   // A tile that is cut off goes on behind the line.
-  double lines = shareOf(outputH, 1, h.kernel, [&](int64_t line, int64_t tap) { return isInside(h, line, tap); });
-  return lines *
-         shareOf(llvm::alignTo(outputW, rows), rows, 1, [&](int64_t column, int64_t) { return isLineInside(column); });
+  int64_t width = isCut ? llvm::alignTo(outputW, rows) : outputW;
+  double inside = sumOverTiles(outputH, width, rows, [&](int64_t top, int64_t bottom, int64_t left, int64_t right) {
+    return isLineInside(w, left, right) ? tapsInside(h, top, bottom) : 0;
+  });
+  return inside / std::max<int64_t>(llvm::divideCeilSigned(outputH * width, rows) * h.kernel, 1);
 }
 
 SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, ArrayRef<int> loops, const Cursor &around,
