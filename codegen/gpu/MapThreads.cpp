@@ -27,28 +27,51 @@ MemRefType flatType(MemRefType type) {
   return MemRefType::get({span}, type.getElementType());
 }
 
-/// Makes every buffer a flat argument: operands, and behind them the tables, whose argument says which one it is.
-/// Failure where memory is reached in another way.
-LogicalResult flattenBuffers(func::FuncOp function) {
-  Block &entry = function.getBody().front();
-  unsigned operands = entry.getNumArguments();
-  for (unsigned number = 0; number < operands; ++number) {
-    BlockArgument argument = entry.getArgument(number);
-    function.setArgAttr(number, nn::kOperandAttr,
-                        IntegerAttr::get(IntegerType::get(function.getContext(), 64), number));
-    auto memory = dyn_cast<MemRefType>(argument.getType());
-    if (!memory || !memory.hasStaticShape())
-      return failure();
-    MemRefType type = flatType(memory);
-    if (argument.getType() == type)
-      continue;
-    for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
-      auto view = dyn_cast<memref::ReinterpretCastOp>(user);
-      if (!view || view.getType() != type)
-        return failure();
-      view.getResult().replaceAllUsesWith(argument);
+/// True for an array of constant sizes and strides.
+bool hasKnownSize(Type type) {
+  auto memory = dyn_cast<MemRefType>(type);
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return memory && memory.hasStaticShape() && succeeded(memory.getStridesAndOffset(strides, offset)) &&
+         !llvm::is_contained(strides, ShapedType::kDynamic);
+}
+
+/// True where memory is flat, or reached by flat views of all of it alone.
+bool isReachedFlat(Value memory) {
+  MemRefType type = flatType(cast<MemRefType>(memory.getType()));
+  return memory.getType() == type || llvm::all_of(memory.getUsers(), [&](Operation *user) {
+           auto view = dyn_cast<memref::ReinterpretCastOp>(user);
+           return view && view.getType() == type;
+         });
+}
+
+/// The reason why the buffers of a function cannot be flat arguments, or nothing.
+StringRef whyNotFlat(func::FuncOp function) {
+  if (function.getNumResults() > 0 || !llvm::all_of(function.getArgumentTypes(), hasKnownSize))
+    return "it has arguments or results that are no buffers of known size";
+  bool areFlat = llvm::all_of(function.getArguments(), isReachedFlat);
+  function.walk([&](memref::GetGlobalOp get) { areFlat &= isReachedFlat(get); });
+  return areFlat ? "" : "its memory is reached by views";
+}
+
+/// Puts `buffer` in the place of the flat views of a value.
+void replaceViews(Value memory, Value buffer, Type type) {
+  for (Operation *user : llvm::make_early_inc_range(memory.getUsers()))
+    if (auto view = dyn_cast<memref::ReinterpretCastOp>(user); view && view.getType() == type) {
+      view.getResult().replaceAllUsesWith(buffer);
       view.erase();
     }
+}
+
+/// Makes every buffer a flat argument: operands, and behind them the tables, whose argument says which one it is.
+void flattenBuffers(func::FuncOp function) {
+  Block &entry = function.getBody().front();
+  for (BlockArgument argument : entry.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    function.setArgAttr(number, nn::kOperandAttr,
+                        IntegerAttr::get(IntegerType::get(function.getContext(), 64), number));
+    MemRefType type = flatType(cast<MemRefType>(argument.getType()));
+    replaceViews(argument, argument, type);
     argument.setType(type);
   }
   llvm::MapVector<StringRef, SmallVector<memref::GetGlobalOp>> tables;
@@ -59,20 +82,12 @@ LogicalResult flattenBuffers(func::FuncOp function) {
     BlockArgument argument = entry.getArguments().back();
     function.setArgAttr(argument.getArgNumber(), nn::kTableAttr, FlatSymbolRefAttr::get(function.getContext(), name));
     for (memref::GetGlobalOp get : uses) {
-      for (Operation *user : llvm::make_early_inc_range(get->getUsers()))
-        if (auto view = dyn_cast<memref::ReinterpretCastOp>(user); view && view.getType() == type) {
-          view.getResult().replaceAllUsesWith(argument);
-          view.erase();
-        }
-      if (get.getType() == type)
-        get.getResult().replaceAllUsesWith(argument);
-      if (!get->use_empty())
-        return failure();
+      replaceViews(get, argument, type);
+      get.getResult().replaceAllUsesWith(argument);
       get.erase();
     }
   }
   function.setType(FunctionType::get(function.getContext(), entry.getArgumentTypes(), {}));
-  return success();
 }
 
 //===-- Threads ---------------------------------------------------------===//
@@ -204,8 +219,9 @@ public:
         function.walk([&](scf::ForOp loop) { return tripsOf(loop) ? WalkResult::advance() : WalkResult::interrupt(); });
     if (allConstant.wasInterrupted())
       return "the iterations of a loop are only known at run time";
-    if (failed(flattenBuffers(function)))
-      return "its memory is reached by views";
+    if (StringRef reason = whyNotFlat(function); !reason.empty())
+      return reason.str();
+    flattenBuffers(function);
     collectNests(function.getBody().front(), ThreadNest(), nests);
     int64_t threads = 0;
     bool hasTeams = llvm::any_of(nests, [](const ThreadNest &nest) { return nest.isOfTeams(); });

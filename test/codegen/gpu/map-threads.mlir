@@ -99,10 +99,49 @@ func.func private @size_of_run_time(%x: memref<5xf32>, %n: memref<1xi32>) {
 
 // -----
 
-// A function of vectors is no kernel: it stays what it is.
+// What has arguments that are no memory, or results, is no kernel: it stays what it is.
 // CHECK-LABEL: func.func @of_vectors
-// CHECK: math.sqrt
+// CHECK-SAME:    nn.refused = "it has arguments or results that are no buffers of known size"
+// CHECK:         math.sqrt
 func.func @of_vectors(%x: vector<4xf32>) -> vector<4xf32> {
   %y = math.sqrt %x : vector<4xf32>
   return %y : vector<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @memory_and_vector
+// CHECK-SAME:    (%{{.*}}: memref<2x3xf32>, %{{.*}}: vector<4xf32>)
+// CHECK-SAME:    nn.refused = "it has arguments or results that are no buffers of known size"
+// CHECK:         memref.reinterpret_cast
+func.func private @memory_and_vector(%x: memref<2x3xf32>, %v: vector<4xf32>) {
+  %c0 = arith.constant 0 : index
+  %flat = memref.reinterpret_cast %x to offset: [0], sizes: [6], strides: [1] : memref<2x3xf32> to memref<6xf32>
+  vector.store %v, %flat[%c0] : memref<6xf32>, vector<4xf32>
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @has_result
+// CHECK-SAME:    nn.refused = "it has arguments or results that are no buffers of known size"
+// CHECK:         return %{{.*}} : f32
+func.func private @has_result(%x: memref<6xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %value = memref.load %x[%c0] : memref<6xf32>
+  return %value : f32
+}
+
+// -----
+
+// What lies flat before memory that does not stays what it is, too.
+// CHECK-LABEL: func.func private @flat_and_not
+// CHECK-SAME:    (%{{.*}}: memref<2x3xf32>, %{{.*}}: memref<2x3xf32>)
+// CHECK-SAME:    nn.refused = "its memory is reached by views"
+func.func private @flat_and_not(%x: memref<2x3xf32>, %y: memref<2x3xf32>) {
+  %c0 = arith.constant 0 : index
+  %flat = memref.reinterpret_cast %x to offset: [0], sizes: [6], strides: [1] : memref<2x3xf32> to memref<6xf32>
+  %value = memref.load %flat[%c0] : memref<6xf32>
+  memref.store %value, %y[%c0, %c0] : memref<2x3xf32>
+  return
 }
