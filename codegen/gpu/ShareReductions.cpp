@@ -1,7 +1,6 @@
 // Long rows of few threads, shared by the threads of a workgroup; see GpuPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/Parts.h"
-#include "lib/support/Assert.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/check/Stage.h"
@@ -18,7 +17,7 @@ namespace {
 int64_t constantOf(Value bound) { return *getConstantIntValue(bound); }
 bool hasConstantBounds(scf::ForOp loop) {
   return getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getUpperBound()) &&
-         getConstantIntValue(loop.getStep());
+         getConstantIntValue(loop.getStep()).value_or(0) > 0;
 }
 int64_t tripsOf(scf::ForOp loop) {
   return std::max<int64_t>(llvm::divideCeilSigned(constantOf(loop.getUpperBound()) - constantOf(loop.getLowerBound()),
@@ -236,7 +235,11 @@ struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"L2"})))
       return signalPassFailure();
-    NNCC_ASSERT(llvm::isPowerOf2_64(team), "halves of a team join each other");
+    // Halves of a team join each other.
+    if (team < 1 || !llvm::isPowerOf2_64(team)) {
+      getOperation().emitError() << "team must be a power of two, not " << int64_t(team);
+      return signalPassFailure();
+    }
     // What a thread does in one block is shared out as one.
     llvm::MapVector<Block *, SmallVector<scf::ForOp>> bodies;
     getOperation().walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {

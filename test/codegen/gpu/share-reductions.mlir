@@ -1,5 +1,7 @@
 // RUN: nncc-opt %s --nncc-share-reductions="team=8 least-iterations=20 most-threads=4" --split-input-file | FileCheck %s
 // RUN: nncc-opt %s --nncc-share-reductions="team=8 least-iterations=20 most-threads=4" --canonicalize --nncc-map-threads="block-threads=8" --split-input-file | FileCheck %s --check-prefix=G
+// RUN: not nncc-opt %s --nncc-share-reductions=team=6 2>&1 | FileCheck %s --check-prefix=TEAM
+// TEAM: error: team must be a power of two, not 6
 
 // Three rows of 21: eight threads take every eighth element, the last round is for some of them. Four of them join the
 // others' results, then two, then one. In G each row is a workgroup, which waits for all of that, and its first thread
@@ -69,6 +71,24 @@ func.func private @depends(%x: memref<21xf32>, %y: memref<1xf32>) {
   }
   %both = arith.addf %sum, %most : f32
   memref.store %both, %y[%c0] : memref<1xf32>
+  return
+}
+
+// -----
+
+// A step of 0 has no number of iterations.
+// CHECK-LABEL: func.func private @stands_still
+// CHECK-NOT:     nn.team
+func.func private @stands_still(%x: memref<21xf32>, %y: memref<1xf32>) {
+  %c0 = arith.constant 0 : index
+  %c21 = arith.constant 21 : index
+  %zero = arith.constant 0.0 : f32
+  %sum = scf.for %i = %c0 to %c21 step %c0 iter_args(%before = %zero) -> f32 {
+    %value = memref.load %x[%i] : memref<21xf32>
+    %next = arith.addf %before, %value : f32
+    scf.yield %next : f32
+  }
+  memref.store %sum, %y[%c0] : memref<1xf32>
   return
 }
 
