@@ -127,8 +127,9 @@ FailureOr<gpu::GPUFuncOp> kernelOf(gpu::GPUModuleOp module) {
     return module.emitOpError() << "must have one kernel";
   gpu::GPUFuncOp kernel = *kernels.begin();
   auto block = kernel->getAttrOfType<IntegerAttr>(nn::kBlockAttr);
-  if (!block || !llvm::isInt<32>(block.getInt()))
-    return kernel.emitOpError() << "must say " << nn::kBlockAttr << ", the threads of a workgroup";
+  if (!block || block.getInt() < 1 || block.getInt() > nn::kMostBlockThreads)
+    return kernel.emitOpError() << "must say " << nn::kBlockAttr << ", the threads of a workgroup: 1 to "
+                                << nn::kMostBlockThreads;
   return kernel;
 }
 

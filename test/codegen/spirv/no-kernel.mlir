@@ -3,8 +3,30 @@
 
 module {
   gpu.module @no_threads {
-    // expected-error @+1 {{'gpu.func' op must say nn.block, the threads of a workgroup}}
+    // expected-error @+1 {{'gpu.func' op must say nn.block, the threads of a workgroup: 1 to 128}}
     gpu.func @main(%x: memref<8xf32>) kernel {
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+module {
+  gpu.module @empty_block {
+    // expected-error @+1 {{'gpu.func' op must say nn.block, the threads of a workgroup: 1 to 128}}
+    gpu.func @main(%x: memref<8xf32>) kernel attributes {nn.block = 0 : i64} {
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+module {
+  gpu.module @large_block {
+    // expected-error @+1 {{'gpu.func' op must say nn.block, the threads of a workgroup: 1 to 128}}
+    gpu.func @main(%x: memref<8xf32>) kernel attributes {nn.block = 129 : i64} {
       gpu.return
     }
   }
