@@ -50,8 +50,8 @@ def DecorateBuffers : Pass<"nncc-decorate-buffers", "::mlir::spirv::ModuleOp"> {
   let description = [{
     A variable without a decoration promises that nothing else touches its memory. Buffers of the bindings in
     `nn.aliased`, which `nncc-convert-to-spirv` leaves on the module, get Aliased; those of bindings that nothing writes
-    get NonWritable, by which drivers know that loads may be moved and cached. Requires variables
-    (`spirv-lower-abi-attrs`).
+    get NonWritable, by which drivers know of buffers without Aliased that loads may be moved and cached. Requires
+    variables (`spirv-lower-abi-attrs`).
 
     ```mlir
     spirv.GlobalVariable @a bind(0, 0) : ...   // becomes
