@@ -196,7 +196,7 @@ bool Contraction::isByLane(nn::MachineAttr machine) const {
 }
 
 bool Contraction::isOfLanes(nn::MachineAttr machine) const {
-  return isByLane(machine) && isa<FloatType>(element) && element == computeType(sum);
+  return isByLane(machine) && element.isF32(); // TileShape::isOfLanes
 }
 
 int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const {

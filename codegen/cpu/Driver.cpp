@@ -163,8 +163,18 @@ private:
         bytes = BytePacking::from(packed);
         recipe = bytes ? bytes->panels : PanelPacking::from(packed);
         PanelPacking own = contraction.panels(machine);
-        if (!recipe || recipe->batches != own.batches || recipe->outputs != outputs || recipe->depth != own.depth)
+        // A panel is whole vectors, and no wider than the registers that add it up. Vectors may be wider than they
+        // would be for these outputs: the last group of Winograd's form has those of the others.
+        if (!recipe || recipe->batches != own.batches || recipe->outputs != outputs || recipe->depth != own.depth ||
+            recipe->lanes < own.lanes ||
+            recipe->lanes > machine.lanes(computeType(contraction.sum).getIntOrFloatBitWidth()) ||
+            recipe->panel % recipe->lanes != 0 || recipe->panel > recipe->lanes * machine.getVectorRegisters())
           return refuse("the weights are packed in another way");
+        int64_t size = packedBytes(bytes ? bytes->getAttr(kernel.getContext())
+                                         : recipe->getAttr(kernel.getContext(), contraction.element));
+        auto memory = cast<MemRefType>(memories[B].getType());
+        if (memory.getNumElements() * (memory.getElementTypeBitWidth() / 8) < size)
+          return refuse("the packed weights are larger than their memory");
       } else if (contraction.isOfBytes()) {
         return refuse("bytes are multiplied by constants without a zero point only");
       } else if (contraction.needsPacking()) {
@@ -371,7 +381,7 @@ private:
   }
 
   /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
-  /// `leastTiles` is how many tiles of one line it covers at least.
+  /// `leastTiles` of one line it may always cover, even where that is more than the budget.
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
     for (Region &region : regions) {
       auto tiles = [&](const Axis &lines, const Axis &pixels) {

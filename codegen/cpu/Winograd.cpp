@@ -156,8 +156,13 @@ private:
 
   LogicalResult describe() {
     auto recipe = WinogradPacking::from(getPacking(kernel, *contraction.rhs));
+    nn::MachineAttr machine = getMachine(kernel);
+    int64_t lanes = contraction.lanes(machine);
+    // A panel is whole vectors, and no wider than the registers that add it up; getAttr() counts the bytes anew.
     if (!recipe || recipe->tile != form.tile || recipe->outputs != layer.outputs || recipe->depth != layer.depth ||
-        recipe->groups != form.groups)
+        recipe->groups != form.groups || recipe->lanes != lanes || recipe->panel % lanes != 0 ||
+        recipe->panel > lanes * machine.getVectorRegisters() ||
+        recipe->getAttr(kernel.getContext()) != getPacking(kernel, *contraction.rhs))
       return refuse("the weights are packed in another way");
     packing = *recipe;
     if (!form.fits(layer))

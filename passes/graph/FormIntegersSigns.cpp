@@ -31,7 +31,7 @@ std::optional<std::pair<Type, Type>> signToChange(func::FuncOp function) {
 
 bool isContraction(Operation *op) { return isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
 
-/// A contraction whose left operand an instruction for bytes reads.
+/// A contraction whose left operand an instruction for bytes reads; windows that compute in floats take either sign.
 bool readsBytes(Operation *op) { return isContraction(op) && getConstantValue(op->getOperand(1)); }
 
 /// Rewrites a function; steps of the new sign are `shift` more.

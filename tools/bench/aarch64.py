@@ -104,8 +104,8 @@ def _joined_at_pages(blocks: list[Block]) -> list[Block]:
         after = by_address.get(end)
         if end % PAGE == 0 and after and after.runs == block.runs:
             block.words += after.words
-            rest.add(end)
-    return [block for block in blocks if block.address not in rest]
+            rest.add(id(after))
+    return [block for block in blocks if id(block) not in rest]
 
 
 def disassemble(blocks: list[Block]):

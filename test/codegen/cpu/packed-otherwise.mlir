@@ -26,3 +26,59 @@ func.func @batches(%x: memref<3x12x7xf32>, %w: memref<1344xi8>, %y: memref<3x12x
   return
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+func.func @lanes(%x: memref<12x7xf32>, %w: memref<448xi8>, %y: memref<12x16xf32>) {
+  // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the weights are packed in another way}}
+  nn.kernel "k" ins(%x, %w : memref<12x7xf32>, memref<448xi8>) outs(%y : memref<12x16xf32>) {
+  ^bb0(%0: tensor<12x7xf32>, %1: tensor<7x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<12x7xf32>, tensor<7x16xf32> -> tensor<12x16xf32>
+    nn.yield %r : tensor<12x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 16, 16, 1]>]}
+  return
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+func.func @panel_of_part_of_a_vector(%x: memref<12x7xf32>, %w: memref<448xi8>, %y: memref<12x16xf32>) {
+  // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the weights are packed in another way}}
+  nn.kernel "k" ins(%x, %w : memref<12x7xf32>, memref<448xi8>) outs(%y : memref<12x16xf32>) {
+  ^bb0(%0: tensor<12x7xf32>, %1: tensor<7x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<12x7xf32>, tensor<7x16xf32> -> tensor<12x16xf32>
+    nn.yield %r : tensor<12x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 12, 8, 1]>]}
+  return
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+func.func @panel_of_too_many_registers(%x: memref<12x7xf32>, %w: memref<448xi8>, %y: memref<12x16xf32>) {
+  // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the weights are packed in another way}}
+  nn.kernel "k" ins(%x, %w : memref<12x7xf32>, memref<448xi8>) outs(%y : memref<12x16xf32>) {
+  ^bb0(%0: tensor<12x7xf32>, %1: tensor<7x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<12x7xf32>, tensor<7x16xf32> -> tensor<12x16xf32>
+    nn.yield %r : tensor<12x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 4611686018427387904, 8, 1]>]}
+  return
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+func.func @less_memory(%x: memref<12x7xf32>, %w: memref<4xi8>, %y: memref<12x16xf32>) {
+  // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the packed weights are larger than their memory}}
+  nn.kernel "k" ins(%x, %w : memref<12x7xf32>, memref<4xi8>) outs(%y : memref<12x16xf32>) {
+  ^bb0(%0: tensor<12x7xf32>, %1: tensor<7x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<12x7xf32>, tensor<7x16xf32> -> tensor<12x16xf32>
+    nn.yield %r : tensor<12x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [448, 1, 16, 7, 16, 8, 1]>]}
+  return
+}
+}
