@@ -1,4 +1,4 @@
-"""Compares figures in README.md and docs/ with what they are figures of.
+"""Compares figures in docs/ with what they are figures of.
 
     figures.py REPOSITORY FOLDER               what compiling into FOLDER gives, and what test/expected/ holds
     figures.py REPOSITORY --firmware OUTPUT    what the firmware example printed
@@ -61,13 +61,13 @@ def main(repository, folder, *output):
 
 
 def compare_all(repository, folder):
-    firmware, readme = Page(repository / "docs/using-in-firmware.md"), Page(repository / "README.md")
+    firmware, status = Page(repository / "docs/using-in-firmware.md"), Page(repository / "docs/status.md")
     target = ["--target=aarch64-none-elf", "--cpu=cortex-a53"]
     command = re.search(r"nncc compile digits.onnx -o out (.*)", firmware.text).group(1).split()
     digits = sizes_of(folder, repository / "docs/examples/digits.onnx", *command)
     for name, value in digits.items():
         firmware.expect(rf"\| `{name}` \| ([\d,]+) \|", value, close=CLOSE if name in ("code", "constants", "stack") else 0)
-    readme.expect(r"held-out digits right, as in onnxruntime; ([\d,]+) bytes of working memory", digits["arena"])
+    status.expect(r"held-out digits right, as in onnxruntime; ([\d,]+) bytes of working memory", digits["arena"])
 
     network = pathlib.Path.home() / ".cache/nncc/models/mobilefacenet.onnx"
     if network.exists() or os.environ.get("NNCC_REQUIRE_MODELS"):
@@ -76,18 +76,18 @@ def compare_all(repository, folder):
         firmware.expect(r"([\d.]+) MB of weights, ([\d.]+) MB of arena", round(sizes["weights"] / 1e6, 1), round(sizes["arena"] / 1e6, 1))
         firmware.expect(r"MB of arena, (\d+) of stack", sizes["stack"], close=CLOSE)
         linux = sizes_of(folder, network, "--target=aarch64-linux-gnu")
-        readme.expect(r"MobileFaceNet for AArch64 is (\d+) kB of code", linux["code"] / 1e3, close=CLOSE)
+        status.expect(r"MobileFaceNet for AArch64 is (\d+) kB of code", linux["code"] / 1e3, close=CLOSE)
 
     arena = json.loads((repository / "test/expected/arena-bytes.json").read_text())
     megabytes = {name: round(max(bytes.values()) / 1e6, 1) for name, bytes in arena.items()}
-    readme.expect(r"DenseNet-121 ([\d.]+) MB, PP-OCR detection at 640x640 ([\d.]+) MB, MobileFaceNet ([\d.]+) MB",
+    status.expect(r"DenseNet-121 ([\d.]+) MB, PP-OCR detection at 640x640 ([\d.]+) MB, MobileFaceNet ([\d.]+) MB",
                   megabytes["densenet121"], megabytes["ppocr-det"], megabytes["mobilefacenet"])
     claimed = (repository / "test/expected/onnx-suite-claimed.txt").read_text().split()
     tiers = [line.split("\t") for line in (repository / "test/expected/onnx-suite-tiers.tsv").read_text().splitlines()[1:]]
     must = {f"{row[0]}/{row[1]}" for row in tiers if row[2].startswith("A")}
     newest = (repository / "test/expected/onnx-wheel-claimed.txt").read_text().split()
-    readme.expect(r"([\d,]+) of 2,027 cases pass, none is wrong", len(newest))
-    readme.expect(r"(\d+) cases pass on both targets, (\d+) of the (\d+) that are in scope", len(claimed), len(must & set(claimed)), len(must))
+    status.expect(r"([\d,]+) of 2,027 cases pass, none is wrong", len(newest))
+    status.expect(r"(\d+) cases pass on both targets, (\d+) of the (\d+) that are in scope", len(claimed), len(must & set(claimed)), len(must))
 
 
 main(*sys.argv[1:])

@@ -5,6 +5,7 @@ import ctypes
 import functools
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -159,7 +160,8 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     _model.check_threads(threads)
     recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, rename)
     with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
-        _compile_to(Path(folder), recipe, name=None, target=None, cpu=cpu, shared=True, debug_info=False, extern_weights=False)
+        # It runs here, whatever target has the CPU.
+        _compile_to(Path(folder), recipe, name=None, target=f"{platform.machine()}-linux-gnu", cpu=cpu, shared=True, debug_info=False, extern_weights=False)
         # What is loaded stays there when its file is gone.
         library, = Path(folder).glob("lib*.so")
         return _model.load(library, threads=threads, _recipe=recipe)
