@@ -38,7 +38,7 @@ cl::opt<Emit>
                               clEnumValN(Emit::Object, "obj", "NAME.o and NAME.weights.o instead of libNAME.a"),
                               clEnumValN(Emit::Assembly, "asm", "assembly"), clEnumValN(Emit::LLVM, "llvm", "LLVM IR"),
                               clEnumValN(Emit::MLIR, "mlir", "the IR of nncc, at --stop-after"),
-                              clEnumValN(Emit::Spirv, "spirv", "with --device: FUNCTION.spv, what the GPU runs")}),
+                              clEnumValN(Emit::Spirv, "spirv", "with --device: NAME.FUNCTION.spv, what the GPU runs")}),
          cl::cat(compileCategory()), cl::cat(outputGroup()));
 cl::opt<Stage> stopAfter(ownOptionName("stop-after"), cl::desc("Stage of --emit=mlir"), cl::init(Stage::LLVM),
                          namedValues("stop-after", {clEnumValN(Stage::N1, "N1", "nn ops as imported"),
@@ -57,26 +57,66 @@ cl::opt<WeightsPlace>
 cl::opt<std::string> depfile("depfile", cl::desc("Write a rule for make and Ninja that names every file read"),
                              cl::value_desc("FILE"), cl::cat(compileCategory()), cl::cat(outputGroup()));
 
-/// Writes one text to the folder of -o, or to standard output.
-int writeText(StringRef fileName, function_ref<void(raw_ostream &)> print) {
-  if (outputArgument().empty() || outputArgument() == "-") {
+/// The file that says what a folder's output was made from.
+std::string originFileName(StringRef prefix) {
+  switch (emit) {
+  case Emit::Library:
+  case Emit::Shared:
+  case Emit::Object:
+    return (prefix + ".json").str();
+  case Emit::Assembly:
+    return (prefix + ".s").str();
+  case Emit::LLVM:
+    return (prefix + ".ll").str();
+  case Emit::MLIR:
+    return (prefix + ".mlir").str();
+  case Emit::Spirv:
+    return (prefix + ".modules").str();
+  }
+  llvm_unreachable("no such output");
+}
+
+/// Writes one text to a folder, behind a comment that says what it was made from, or to standard output.
+int writeText(const CompileOptions &options, OutputFiles *files, StringRef comment,
+              function_ref<void(raw_ostream &)> print) {
+  if (!files) {
     print(outs());
     return 0;
   }
-  auto files = OutputFiles::create(outputArgument());
-  if (!files)
-    return reportError(files.takeError());
-  Error error = (*files)->write(fileName, [&](raw_ostream &os) {
+  auto origin = originLine(options, comment);
+  if (!origin)
+    return reportError(origin.takeError());
+  Error error = files->write(originFileName(libraryName(options)), [&](raw_ostream &os) {
+    os << *origin;
     print(os);
     return Error::success();
   });
   if (!error)
-    error = (*files)->commit();
+    error = files->commit();
   return error ? reportError(std::move(error)) : 0;
 }
 
+/// The file of a variant of a function that the GPU runs.
+std::string moduleFileName(StringRef prefix, StringRef function, const nncc_device_variant &variant) {
+  return (prefix + "." + function + (variant.features ? ".storage16.spv" : ".spv")).str();
+}
+
+/// Writes which modules there are, a line each, with the kernels that they run.
+void printModules(const ModelPlan &plan, StringRef prefix, raw_ostream &os) {
+  const DeviceProgram &program = *plan.device;
+  for (auto [name, function] : zip(program.functionNames, program.functions))
+    for (const nncc_device_variant &variant :
+         ArrayRef(program.variants).slice(function.first_variant, function.num_variants)) {
+      os << moduleFileName(prefix, name, variant);
+      for (const KernelPlan &kernel : plan.kernels)
+        if (kernel.deviceFunction == name)
+          os << ' ' << kernel.name;
+      os << '\n';
+    }
+}
+
 /// Writes a module for each function that the GPU runs, and says how Arm's offline compiler is asked about them.
-int emitModules(const ModelPlan &plan, OutputFiles &files) {
+int emitModules(const CompileOptions &options, const ModelPlan &plan, OutputFiles &files) {
   if (!plan.device) {
     std::string reasons;
     for (const KernelPlan &kernel : plan.kernels)
@@ -84,22 +124,26 @@ int emitModules(const ModelPlan &plan, OutputFiles &files) {
     return reportError("no kernel of the model runs on the GPU" + reasons);
   }
   const DeviceProgram &program = *plan.device;
+  std::string prefix = libraryName(options), first;
   for (auto [name, function] : zip(program.functionNames, program.functions))
     for (const nncc_device_variant &variant :
-         ArrayRef(program.variants).slice(function.first_variant, function.num_variants))
-      if (Error error = files.write(name + (variant.features ? ".storage16.spv" : ".spv"), [&](raw_ostream &os) {
+         ArrayRef(program.variants).slice(function.first_variant, function.num_variants)) {
+      std::string fileName = moduleFileName(prefix, name, variant);
+      if (first.empty())
+        first = fileName;
+      if (Error error = files.write(fileName, [&](raw_ostream &os) {
             auto words = ArrayRef(program.words).slice(variant.first_word, variant.num_words);
             os.write(reinterpret_cast<const char *>(words.data()), words.size() * sizeof(uint32_t));
             return Error::success();
           }))
         return reportError(std::move(error));
-  if (Error error = files.commit())
-    return reportError(std::move(error));
+    }
+  if (int status = writeText(options, &files, "#", [&](raw_ostream &os) { printModules(plan, prefix, os); }))
+    return status;
   StringRef gpu = plan.gpu;
   bool isArms = gpu.consume_front("mali-g");
   outs() << program.functions.size() << " modules; Arm's offline compiler on one of them:\n  malioc --vulkan --spirv "
-         << "--compute --core Mali-G" << (isArms ? gpu : "610") << " "
-         << files.pathOf(program.functionNames.front() + ".spv") << "\n";
+         << "--compute --core Mali-G" << (isArms ? gpu : "610") << " " << files.pathOf(first) << "\n";
   return 0;
 }
 
@@ -162,28 +206,29 @@ int compileModel() {
 
   if (Error error = checkLibraryForm(*options))
     return reportError(std::move(error));
+  std::string prefix = libraryName(*options);
   // An unusable folder is said before the work, not after.
   std::unique_ptr<OutputFiles> files;
-  if (!isText) {
+  bool isShown = isText && (outputArgument().empty() || outputArgument() == "-");
+  if (!isShown) {
     auto created = OutputFiles::create(outputArgument());
     if (!created)
       return reportError(created.takeError());
     files = std::move(*created);
-    if (Error error = checkLibraryName(*options, outputArgument()))
+    if (Error error = checkLibraryName(*options, outputArgument(), originFileName(prefix)))
       return reportError(std::move(error));
   }
   auto compilation = compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();
-  std::string prefix = libraryName(*options);
   if (emit == Emit::MLIR)
-    return writeText(prefix + ".mlir", [&](raw_ostream &os) {
+    return writeText(*options, files.get(), "//", [&](raw_ostream &os) {
       mlir::OpPrintingFlags flags;
       flags.elideLargeElementsAttrs(32).elideLargeResourceString(32);
       compilation->module->print(os, flags);
     });
   if (emit == Emit::Spirv)
-    return emitModules(compilation->plan, *files);
+    return emitModules(*options, compilation->plan, *files);
   if (emit == Emit::Assembly || emit == Emit::LLVM) {
     // The entry points too: without them nothing would call the kernels.
     if (Error error = addModelEntry(*compilation->llvmModule, compilation->plan, emitOptions(*options).cpuRequired))
@@ -194,7 +239,8 @@ int compileModel() {
     auto text = compileToObject(*compilation->llvmModule, options->target, form);
     if (!text)
       return reportError(text.takeError());
-    return writeText(prefix + (emit == Emit::Assembly ? ".s" : ".ll"),
+    // All assemblers take # in the first column for a comment.
+    return writeText(*options, files.get(), emit == Emit::Assembly ? "#" : ";",
                      [&](raw_ostream &os) { os << StringRef(text->data(), text->size()); });
   }
   if (lineInfo)

@@ -92,7 +92,7 @@ private:
     auto files = nncc::OutputFiles::create(folder);
     if (!files)
       return files.takeError();
-    if (Error error = nncc::checkLibraryName(compileOptions, folder))
+    if (Error error = nncc::checkLibraryName(compileOptions, folder, nncc::libraryName(compileOptions) + ".json"))
       return error;
     auto compilation = nncc::compile(compileOptions, context);
     if (failed(compilation))

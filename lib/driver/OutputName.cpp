@@ -15,63 +15,82 @@ std::string libraryName(const CompileOptions &options) {
 }
 
 namespace {
-/// A library of a folder, by its manifest.
-struct Library {
-  std::string namedAfter; ///< the file name that gave it its name
+/// What the files of a folder were made from, as one of them says.
+struct Origin {
+  std::string namedAfter; ///< the file name that gave them their name
   std::string modelHash;  ///< of that file
   sys::TimePoint<> written;
 };
 } // namespace
 
-/// The library of a name, unless its name was given, or the manifest is another program's file: OutputFiles replaces
-/// that, as always.
-static std::optional<Library> findLibrary(StringRef folder, StringRef name) {
+static std::string fileNameOf(const CompileOptions &options) { return json::fixUTF8(sys::path::stem(options.model)); }
+
+Expected<std::string> originLine(const CompileOptions &options, StringRef comment) {
+  auto hash = hashOfFile(options.model);
+  if (!hash)
+    return hash.takeError();
+  json::Object origin{{"named_after", fileNameOf(options)}, {"model_sha256", *hash}};
+  std::string line;
+  raw_string_ostream(line) << comment << " nncc " << json::Value(std::move(origin)) << "\n";
+  return line;
+}
+
+/// The object in a manifest, or in the first line of any other file.
+static StringRef originText(StringRef text, bool isManifest) {
+  if (isManifest)
+    return text;
+  StringRef line = text.split('\n').first;
+  return line.drop_front(std::min(line.find('{'), line.size()));
+}
+
+/// The origin of a file, unless its name was given, or it is another program's: OutputFiles replaces that, as always.
+static std::optional<Origin> findOrigin(StringRef folder, StringRef fileName) {
   SmallString<128> path(folder);
-  sys::path::append(path, name + ".json");
+  sys::path::append(path, fileName);
   sys::fs::file_status status;
   auto file = MemoryBuffer::getFile(path);
   if (!file || sys::fs::status(path, status))
     return std::nullopt;
-  auto manifest = json::parse((*file)->getBuffer());
-  if (!manifest) {
-    consumeError(manifest.takeError());
+  auto origin = json::parse(originText((*file)->getBuffer(), fileName.ends_with(".json")));
+  if (!origin) {
+    consumeError(origin.takeError());
     return std::nullopt;
   }
-  const json::Object *top = manifest->getAsObject();
+  const json::Object *top = origin->getAsObject();
   auto namedAfter = top ? top->getString("named_after") : std::nullopt,
        modelHash = top ? top->getString("model_sha256") : std::nullopt;
   if (!namedAfter || !modelHash)
     return std::nullopt;
-  return Library{namedAfter->str(), modelHash->str(), status.getLastModificationTime()};
+  return Origin{namedAfter->str(), modelHash->str(), status.getLastModificationTime()};
 }
 
-/// True when a library cannot come from a model of its name: it has been there for longer than the library, and is not
-/// what the library was made from. One that is younger is taken for the next version of it.
-static bool isOfAnotherFile(const Library &library, StringRef model) {
+/// True when a library, or other output, cannot come from a model of its name: that has been there for longer, and is
+/// not what the output was made from. One that is younger is taken for the next version of it.
+static bool isOfAnotherFile(const Origin &origin, StringRef model) {
   sys::fs::file_status status;
-  if (sys::fs::status(model, status) || status.getLastModificationTime() >= library.written)
+  if (sys::fs::status(model, status) || status.getLastModificationTime() >= origin.written)
     return false;
   auto hash = hashOfFile(model);
   if (!hash) {
     consumeError(hash.takeError()); // the importer says it
     return false;
   }
-  return *hash != library.modelHash;
+  return *hash != origin.modelHash;
 }
 
-Error checkLibraryName(const CompileOptions &options, StringRef folder) {
+Error checkLibraryName(const CompileOptions &options, StringRef folder, StringRef fileName) {
   if (!options.name.empty())
     return Error::success();
-  std::string name = libraryName(options), stem = json::fixUTF8(sys::path::stem(options.model));
-  auto other = findLibrary(folder, name);
+  auto other = findOrigin(folder, fileName);
   if (!other)
     return Error::success();
+  std::string name = libraryName(options), stem = fileNameOf(options);
+  std::string there = ("'" + folder + "' has the " + (fileName.ends_with(".json") ? "library" : fileName)).str();
   if (other->namedAfter != stem)
-    return createStringError("'" + folder + "' has the library of another model, '" + other->namedAfter +
-                             ".onnx', which is called '" + name +
+    return createStringError(there + " of another model, '" + other->namedAfter + ".onnx', which is called '" + name +
                              "' as well\nnote: give this one another name, for example --name=" + name + "_2");
   if (isOfAnotherFile(*other, options.model))
-    return createStringError("'" + folder + "' has the library of another file '" + stem +
+    return createStringError(there + " of another file '" + stem +
                              ".onnx'\nnote: give this one another name, for example --name=" + name +
                              "_2; --name=" + name + " replaces what is there");
   return Error::success();
