@@ -217,9 +217,10 @@ private:
         forms.push_back(groups);
     }
     auto cycles = [&](const WinogradForm &form) { return estimate.shared(form, 2) + estimate.shared(form, 4); };
-    llvm::stable_sort(forms, [&](const auto &a, const auto &b) {
-      return std::pair(cycles(a), a.scratchBytes(layer)) < std::pair(cycles(b), b.scratchBytes(layer));
-    });
+    auto rank = [&](const WinogradForm &form) {
+      return std::tuple(cycles(form), form.scratchBytes(layer), form.groups, form.slots);
+    };
+    llvm::sort(forms, [&](const auto &a, const auto &b) { return rank(a) < rank(b); });
     SmallVector<WinogradForm> smaller;
     for (const WinogradForm &form : forms)
       if (smaller.empty() || form.scratchBytes(layer) < smaller.back().scratchBytes(layer))

@@ -1,0 +1,415 @@
+// Cuts the output of a contraction into regions, calls and blocks for the cache and for threads.
+#include "codegen/cpu/Calls.h"
+#include "codegen/cpu/Tiling.h"
+#include "passes/lower/LoopBuilder.h"
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+namespace {
+
+/// Makes one axis of two where the outer one goes on where the inner one ends; axes of one step always do.
+bool collapse(Axis &outside, Axis &inside) {
+  if (outside.count == 1) {
+    outside.strides.assign(outside.strides.size(), 0);
+    return true;
+  }
+  if (inside.count == 1) {
+    inside = outside;
+  } else {
+    for (unsigned i = 0; i < inside.strides.size(); ++i)
+      if (outside.strides[i] != inside.count * inside.strides[i])
+        return false;
+    inside.count *= outside.count;
+  }
+  outside.count = 1;
+  outside.strides.assign(outside.strides.size(), 0);
+  return true;
+}
+
+/// How many of `count` are in each of the fewest pieces of at most `most`: as even as they can be, since parts are
+/// shared out as if all calls of a micro-kernel were equally long.
+int64_t evenStep(int64_t count, int64_t most) {
+  most = std::clamp<int64_t>(most, 1, count);
+  return llvm::divideCeil(count, llvm::divideCeil(count, most));
+}
+
+} // namespace
+
+Calls::Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine)
+    : contraction(contraction), operands(operands), machine(machine) {
+  if (!contraction.sliding)
+    findRegions();
+  for (auto [i, size] : llvm::enumerate(operands.typeOf(C).getShape().take_front(operands[C].outer.size()))) {
+    Axis axis{size, {}};
+    for (const Operand &operand : operands.streams)
+      axis.strides.push_back(operand.outer[i]);
+    outer.push_back(axis);
+  }
+  collapseOuter();
+  if (contraction.sliding)
+    cutSweep(*contraction.sliding);
+  else
+    cutForCache();
+}
+
+void Calls::findRegions() {
+  auto pool = dyn_cast<nn::Pool2DOp>(contraction.root);
+  auto [rowsOf, columnsOf] = contraction.regions();
+  for (const AxisRegion &h : rowsOf)
+    for (const AxisRegion &w : columnsOf)
+      addRegion(h, w, pool && pool.getCountIncludePad());
+}
+
+void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads) {
+  Region region;
+  // Bytes of a tap are filled up to whole groups in B.
+  int64_t depth = contraction.depth, group = operands.bytes ? operands.bytes->group : 1;
+  int64_t depthB = llvm::alignTo(depth, group), tapRow = contraction.tapsW * depthB;
+  region.offsets.assign(operands.streams.size(), 0);
+  region.lines = {h.count, SmallVector<int64_t>(operands.streams.size(), 0)};
+  region.pixels = {w.count, SmallVector<int64_t>(operands.streams.size(), 0)};
+  for (auto [i, operand] : llvm::enumerate(operands.streams)) {
+    if (i == B || i == Bias || i == Zero)
+      continue;
+    bool isInput = i == A;
+    region.offsets[i] = (isInput ? h.inStart : h.outStart) * operand.h + (isInput ? w.inStart : w.outStart) * operand.w;
+    region.lines.strides[i] = (isInput ? h.inPerOut : h.outStep) * operand.h;
+    region.pixels.strides[i] = (isInput ? w.inPerOut : w.outStep) * operand.w;
+  }
+  region.offsets[B] = h.tapStart * tapRow + w.tapStart * depthB;
+  region.depth = depth;
+  region.taps0 = w.taps;
+  region.tap0A = w.inPerTap * operands[A].w;
+  region.tap0B = w.tapStep * depthB;
+  region.taps1 = h.taps;
+  region.tap1A = h.inPerTap * operands[A].h;
+  region.tap1B = h.tapStep * tapRow;
+  region.divisor = countsPads ? (h.taps + h.inPads) * (w.taps + w.inPads) : h.taps * w.taps;
+  if (h.taps == 0 || w.taps == 0)
+    region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;
+  if (const auto &bytes = operands.bytes) {
+    region.offsets[B] += bytes->sumBytes();
+    region.sums = 4 * (llvm::find(bytes->sums, tapsOf(h, w)) - bytes->sums.begin()) - region.offsets[B];
+  }
+  if (contraction.body == TapBody::Product) {
+    // Taps whose values follow each other in A and in B are one longer run.
+    if (region.taps0 > 1 && region.tap0A == region.depth && region.tap0B == region.depth) {
+      region.depth *= region.taps0;
+      region.taps0 = 1;
+    }
+    if (region.taps0 == 1 && region.taps1 > 1 && region.tap1A == region.depth && region.tap1B == region.depth) {
+      region.depth *= region.taps1;
+      region.taps1 = 1;
+    }
+  }
+  collapse(region.lines, region.pixels);
+  regions.push_back(region);
+}
+
+/// Batches become lines of pixels, where one region is all and the same weights serve them.
+void Calls::collapseOuter() {
+  while (!outer.empty()) {
+    Axis &last = outer.back();
+    if (last.count > 1) {
+      if (regions.size() != 1 || last.strides[B] != 0)
+        return;
+      for (auto [i, leaf] : llvm::enumerate(contraction.epilogue->leaves()))
+        if (!leaf.variesByPixel && last.strides[FirstLeaf + i] != 0)
+          return;
+      Region &region = regions.front();
+      if (region.lines.count == 1)
+        region.lines = last;
+      else if (!collapse(last, region.lines))
+        return;
+      collapse(region.lines, region.pixels);
+    }
+    outer.pop_back();
+  }
+}
+
+/// Bytes of the input that some output pixel reads: narrow windows step over the rest.
+int64_t Calls::bytesRead() const {
+  int64_t elements = operands.typeOf(A).getNumElements();
+  std::array<int64_t, 2> taps{contraction.tapsH, contraction.tapsW};
+  if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root))
+    for (auto [step, read] : llvm::zip(conv.getStrides(), taps))
+      elements = elements / step * std::min(step, read);
+  return elements * (contraction.element.getIntOrFloatBitWidth() / 8);
+}
+
+/// Where neither the input nor the weights fit the L2 cache, either passes by again and again: the input for every
+/// panel, or the weights for every block. True where the weights, in blocks of `most` bytes of input, are less.
+bool Calls::prefersBlocks(int64_t bytes, int64_t most) const {
+  int64_t panels = llvm::divideCeil(contraction.outputs, operands.panel), blocks = llvm::divideCeil(bytes, most);
+  int64_t weights = contraction.outputs * contraction.depth * contraction.tapsH * contraction.tapsW *
+                    (contraction.element.getIntOrFloatBitWidth() / 8);
+  return weights <= most || (blocks - 1) * weights < (panels - 1) * bytes;
+}
+
+/// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache,
+/// but for very large weights.
+void Calls::cutForCache() {
+  int64_t pixels = 0, images = 1;
+  for (const Region &region : regions)
+    pixels += region.lines.count * region.pixels.count;
+  for (const Axis &axis : outer)
+    images *= axis.count;
+  int64_t bytes = bytesRead() / contraction.groups / std::max<int64_t>(images, 1);
+  int64_t half = machine.getL2Bytes() / 2;
+  blocks = contraction.outputs > operands.panel && bytes > half && prefersBlocks(bytes, half);
+  // Output pixels whose input stays in the cache while panels pass by.
+  int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
+  int64_t leastTiles = 4;
+  if (int64_t shareable = shareableCall(); shareable && (!budget || shareable < budget)) {
+    budget = shareable;
+    leastTiles = 1;
+  }
+  cutRegions(contraction.tileRows(machine, operands.vectorsOf(operands.panel)), budget, leastTiles);
+  prefetchNextPanel();
+}
+
+/// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
+/// `leastTiles` of one line it may always cover, even where that is more than the budget.
+void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
+  for (Region &region : regions) {
+    auto tiles = [&](const Axis &lines, const Axis &pixels) {
+      return lines.count * static_cast<int64_t>(llvm::divideCeil(pixels.count, tileRows));
+    };
+    // A window whose channels stay apart runs along the axis in which all pixels of a tile share input columns.
+    bool isWindow = contraction.body != TapBody::Product;
+    auto shares = [&](const Axis &pixels, int64_t taps, int64_t tapA) {
+      return isWindow && pixels.count > 1 && taps > 1 && taps <= 7 && tapA != 0 && pixels.strides[A] % tapA == 0 &&
+             pixels.strides[A] / tapA >= 1 && pixels.strides[A] / tapA <= 2;
+    };
+    auto swapTaps = [&] {
+      std::swap(region.taps0, region.taps1);
+      std::swap(region.tap0A, region.tap1A);
+      std::swap(region.tap0B, region.tap1B);
+    };
+    if (tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
+      std::swap(region.lines, region.pixels);
+    bool found = false;
+    for (int axis = 0; axis < 2 && !found; ++axis) {
+      for (int taps = 0; taps < 2 && !found; ++taps) {
+        found = shares(region.pixels, region.taps0, region.tap0A);
+        if (!found && isWindow)
+          swapTaps();
+      }
+      if (!found)
+        std::swap(region.lines, region.pixels);
+    }
+    int64_t columnTaps = found ? region.taps0 : 0;
+    int64_t columnStep = found ? region.pixels.strides[A] / region.tap0A : 0;
+    int64_t pixel = 0;
+    for (RowCut cut : cutRows(region.pixels.count, tileRows)) {
+      // Blocks of lines, or of tiles where there is one line.
+      int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
+      if (budget && region.lines.count > 1)
+        lineStep = evenStep(region.lines.count, budget / std::max<int64_t>(region.pixels.count, 1));
+      else if (budget && ofLine > budget)
+        tileStep = evenStep(cut.tiles, std::max(budget / cut.rows, leastTiles));
+      for (int64_t line = 0; line < region.lines.count; line += lineStep)
+        for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
+          addCall(region, {cut.rows, columnTaps, columnStep, std::nullopt}, line,
+                  std::min(lineStep, region.lines.count - line), pixel + tile * cut.rows,
+                  std::min(tileStep, cut.tiles - tile));
+      pixel += ofLine;
+    }
+  }
+}
+
+void Calls::addCall(const Region &region, const Variant &variant, int64_t line, int64_t lines, int64_t pixel,
+                    int64_t tiles) {
+  CallEntry entry;
+  auto &f = entry.fields;
+  f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 0), 0);
+  auto offset = [&](unsigned stream) {
+    return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
+  };
+  f[CallEntry::OffsetA] = offset(A);
+  f[CallEntry::OffsetB] = region.offsets[B];
+  f[CallEntry::OffsetC] = offset(C);
+  f[CallEntry::Lines] = lines;
+  f[CallEntry::LineA] = region.lines.strides[A];
+  f[CallEntry::LineC] = region.lines.strides[C];
+  f[CallEntry::Tiles] = tiles;
+  f[CallEntry::RowA] = region.pixels.strides[A];
+  f[CallEntry::RowC] = region.pixels.strides[C];
+  f[CallEntry::Depth] = region.depth;
+  f[CallEntry::Taps0] = region.taps0;
+  f[CallEntry::Tap0A] = region.tap0A;
+  f[CallEntry::Tap0B] = region.tap0B;
+  f[CallEntry::Taps1] = region.taps1;
+  f[CallEntry::Tap1A] = region.tap1A;
+  f[CallEntry::Tap1B] = region.tap1B;
+  f[CallEntry::RowB] = operands.unpackedRow;
+  f[CallEntry::Divisor] = operands.bytes ? region.sums : region.divisor;
+  for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
+    f[CallEntry::leafField(i, 0)] = offset(FirstLeaf + i);
+    f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
+    f[CallEntry::leafField(i, 2)] = region.pixels.strides[FirstLeaf + i];
+  }
+  calls[variant].push_back(entry);
+}
+
+/// The calls of a sweep: one for each run of equal blocks of output rows.
+void Calls::cutSweep(const SlidingWindow &window) {
+  for (const SlidingWindow::Blocks &blocks :
+       window.cut(machine, contraction.mac(machine, operands.lanes), operands.vectorsOf(operands.panel))) {
+    const SlidingTile &tile = blocks.tile;
+    int64_t steps = window.steadyColumns();
+    CallEntry entry;
+    auto &f = entry.fields;
+    f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 0), 0);
+    f[CallEntry::OffsetA] = blocks.firstIn * operands[A].h;
+    f[CallEntry::OffsetC] = blocks.firstOut * operands[C].h;
+    if (const auto &bytes = operands.bytes) {
+      f[CallEntry::OffsetB] = bytes->sumBytes();
+      f[CallEntry::Sums] = -bytes->sumBytes();
+    }
+    f[CallEntry::Lines] = blocks.count;
+    f[CallEntry::LineA] = tile.rows * tile.strideH * operands[A].h;
+    f[CallEntry::LineC] = tile.rows * operands[C].h;
+    f[CallEntry::RowA] = operands[A].w;
+    f[CallEntry::RowC] = operands[C].w;
+    f[CallEntry::InputRow] = operands[A].h;
+    f[CallEntry::OutputRow] = operands[C].h;
+    for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
+      const Operand &leaf = operands[FirstLeaf + i];
+      f[CallEntry::leafField(i, 0)] = blocks.firstOut * leaf.h;
+      f[CallEntry::leafField(i, 1)] = tile.rows * leaf.h;
+      f[CallEntry::leafField(i, 2)] = leaf.w;
+      f[CallEntry::leafField(i, 3)] = leaf.h;
+    }
+    // The last panel may be narrower, which changes nothing here: a trip depends on the widest.
+    f[CallEntry::Tiles] = steps / tile.stepsPerTrip;
+    f[CallEntry::RestSteps] = steps % tile.stepsPerTrip;
+    // Several calls where threads may share them out.
+    int64_t shareable = shareableCall(), step = blocks.count;
+    if (shareable)
+      step = evenStep(blocks.count, shareable / (tile.rows * widthOfOutput()));
+    for (int64_t block = 0; block < blocks.count; block += step) {
+      CallEntry part = entry;
+      auto &p = part.fields;
+      p[CallEntry::Lines] = std::min(step, blocks.count - block);
+      p[CallEntry::OffsetA] += block * f[CallEntry::LineA];
+      p[CallEntry::OffsetC] += block * f[CallEntry::LineC];
+      for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i)
+        p[CallEntry::leafField(i, 0)] += block * f[CallEntry::leafField(i, 1)];
+      calls[{tile.rows, 0, 0, tile}].push_back(part);
+    }
+  }
+}
+
+/// Spreads the fetching of a panel of weights over the tiles that run on the one before it: else the first of them
+/// waits for memory at every step. Where a panel serves many tiles that is little time, and nothing is fetched.
+void Calls::prefetchNextPanel() {
+  if (!shapeOf(calls.begin()->first, operands.panel).prefetches())
+    return;
+  constexpr int64_t manyTiles = 64, lineBytes = 64;
+  int64_t panelElements = operands[B].panel;
+  int64_t lineElements = lineBytes * 8 / operands[B].element.getIntOrFloatBitWidth();
+  auto tripsOf = [&](const Variant &variant, const CallEntry &entry) {
+    auto &f = entry.fields;
+    return f[CallEntry::Lines] * f[CallEntry::Tiles] * f[CallEntry::Taps0] * f[CallEntry::Taps1] *
+           (f[CallEntry::Depth] / shapeOf(variant, operands.panel).tripDepth());
+  };
+  int64_t all = 0, tiles = 0;
+  for (auto &[variant, entries] : calls)
+    for (CallEntry &entry : entries) {
+      all += tripsOf(variant, entry);
+      tiles += entry.fields[CallEntry::Lines] * entry.fields[CallEntry::Tiles];
+    }
+  int64_t at = panelElements;
+  for (auto &[variant, entries] : calls)
+    for (CallEntry &entry : entries) {
+      auto &f = entry.fields;
+      int64_t own = tripsOf(variant, entry), trips = blocks ? own : all;
+      if (trips == 0 || (blocks ? f[CallEntry::Lines] * f[CallEntry::Tiles] : tiles) > manyTiles)
+        continue;
+      f[CallEntry::Ahead] = (blocks ? panelElements : at) - f[CallEntry::OffsetB] * operands.panel;
+      f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), lineElements);
+      at += own * f[CallEntry::AheadStep];
+    }
+}
+
+/// The most output pixels that a call may cover so that the calls of a kernel can be shared out among threads; 0 for
+/// all where there is enough to share out without that. Very short calls would not be worth their table entries.
+int64_t Calls::shareableCall() const {
+  constexpr int64_t units = 16, leastOfUnit = 1 << 16, leastOfCall = 1 << 14; // multiply-adds
+  int64_t channels = contraction.outputs * contraction.groups, images = 1;
+  for (const Axis &axis : outer)
+    images *= axis.count;
+  int64_t panels = contraction.groups * llvm::divideCeil(contraction.outputs, operands.panel);
+  int64_t pixels = elementsOfOutput() / std::max<int64_t>(channels, 1);
+  int64_t ofPixel =
+      std::min(operands.panel, contraction.outputs) * contraction.depth * contraction.tapsH * contraction.tapsW;
+  int64_t sharedPanels = sharesPixels() ? 1 : panels, together = panels / sharedPanels;
+  if (sharedPanels * images >= units || panels * pixels * ofPixel < 4 * leastOfUnit)
+    return 0;
+  return std::max({static_cast<int64_t>(llvm::divideCeil(sharedPanels * pixels, units)),
+                   static_cast<int64_t>(llvm::divideCeil(leastOfUnit, ofPixel * together)),
+                   static_cast<int64_t>(llvm::divideCeil(leastOfCall, ofPixel))});
+}
+
+bool Calls::sharesPixels() const {
+  if (contraction.body != TapBody::Product)
+    return true;
+  int64_t weights =
+      contraction.groups * contraction.outputs * contraction.depth * contraction.tapsH * contraction.tapsW;
+  return weights < operands.typeOf(A).getNumElements() + elementsOfOutput();
+}
+
+/// The size of the blocks of long sums (TileShape::block); 0 where sums are short, or no sums of floats.
+int64_t Calls::blockOfSums() const {
+  int64_t taps = contraction.tapsH * contraction.tapsW;
+  if (!isa<FloatType>(contraction.element) || contraction.body == TapBody::Maximum)
+    return 0;
+  // The totals of a product are many registers, which are spilled around each block: 5 % with 128 steps of k (AVX2,
+  // 64x16384x64), half of that with 256, and only where there are very many.
+  if (contraction.body == TapBody::Product)
+    return contraction.depth * taps > 8192 ? 256 : 0;
+  if (contraction.sliding || taps <= kLongestPlainSum)
+    return 0;
+  return std::max<int64_t>(kSumBlock / std::max(contraction.tapsH, contraction.tapsW), 1);
+}
+
+TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
+  TileShape shape;
+  shape.body = contraction.body;
+  shape.mac = contraction.mac(machine, operands.lanes);
+  shape.rest = contraction.depth % shape.mac.group();
+  shape.lanes = operands.lanes;
+  shape.rows = variant.rows;
+  shape.columnTaps = variant.columnTaps;
+  shape.columnStep = variant.columnStep;
+  shape.sliding = variant.sliding;
+  shape.vectors = operands.vectorsOf(channels);
+  shape.tail = channels - (shape.vectors - 1) * operands.lanes;
+  shape.byLane = contraction.isByLane(machine);
+  shape.block = blockOfSums();
+  shape.hasBias = contraction.bias.has_value();
+  shape.hasSums = operands.bytes && !operands.bytes->sums.empty();
+  shape.hasZero = operands.hasZero();
+  shape.isPadded = operands.isPadded;
+  shape.isBiasPadded = operands.isBiasPadded;
+  return shape;
+}
+
+int64_t Calls::workOf(const Variant &variant, ArrayRef<CallEntry> entries, int64_t vectors) const {
+  int64_t work = 0;
+  for (const CallEntry &entry : entries) {
+    ArrayRef<int64_t> f = entry.fields;
+    int64_t taps = f[CallEntry::Taps0] * f[CallEntry::Taps1] * f[CallEntry::Depth];
+    int64_t pixels = f[CallEntry::Lines] * f[CallEntry::Tiles] * variant.rows;
+    if (variant.sliding) {
+      taps = contraction.tapsH * contraction.tapsW;
+      pixels = f[CallEntry::Lines] * variant.rows * widthOfOutput();
+    }
+    work += pixels * (taps + 2 + contraction.epilogue->leaves().size());
+  }
+  int64_t bits = vectors * operands.lanes * contraction.element.getIntOrFloatBitWidth();
+  return std::max<int64_t>(work / entries.size() * bits / 256, 1);
+}
