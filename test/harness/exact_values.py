@@ -330,6 +330,23 @@ def tables_of_all_bytes(graph):
     return {steps(x, np.uint8(128), "Abs", np.uint8(0)): distance, steps(signed, np.int8(0), "Neg", np.int8(0)): negative}
 
 
+@case(18)
+def sums_of_updates_in_16_bits(graph):
+    """An update reads and writes an element of the result, which has 16 bits: each one rounds, at run time and in folding."""
+    expected = {}
+    for dtype in (np.dtype(np.float16), BF16):
+        data, updates = np.array([0.363281, 1, 2]).astype(dtype), np.array([-2, 1.953125, 1 / 3, 3.0078125]).astype(dtype)
+        where = np.array([0, 0, 2, 0])
+        right = data.copy()
+        for i, update in zip(where, updates):
+            right[i] = right[i] + update
+        for held in (graph.input, graph.constant):
+            elements = graph.node("ScatterElements", [held(data), held(where), held(updates)], reduction="add")
+            tuples = graph.node("ScatterND", [held(data), held(where[:, None]), held(updates)], reduction="add")
+            expected |= one(graph, elements, right) | one(graph, tuples, right)
+    return expected
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

@@ -39,6 +39,11 @@ def gather(random, node):
         node.result(op, [value, node.operand(np.stack(parts, -1).astype(np.int64))], dtype, **({"batch_dims": batch} if batch else {}))
 
 
+def roundings(reduction, places) -> float:
+    """How often an element of the result is rounded: an update reads and writes it, and several may meet in one."""
+    return float(np.bincount(places).max()) if reduction in ("add", "mul") else 1.0
+
+
 def scatter(random, node):
     """ScatterElements and ScatterND; without a reduction all places are distinct, since the standard says nothing of a winner."""
     op = pick(random, ["ScatterElements", "ScatterND"] + (["Scatter"] if node.opset < 11 else []))
@@ -59,6 +64,7 @@ def scatter(random, node):
         if maybe(random, 0.2):
             where = where - np.array(shape[:depth]) * (random.random(where.shape) < 0.5)
         updates = values(random, dtype, [count, *shape[depth:]], False, -2, 2)
+        node.halves = roundings(reduction, flat)
         node.result(op, [node.operand(data), node.operand(where.astype(np.int64)), node.operand(updates)], dtype, slack, 8.0, **attributes)
         return
     axis = int(random.integers(-len(shape), len(shape)))
@@ -66,6 +72,9 @@ def scatter(random, node):
     where = np.argsort(random.random(shape), axis)[tuple(slice(0, e) for e in own)]
     if reduction != "none" and maybe(random):
         where = random.integers(0, shape[axis], own)
+    places = list(np.indices(own))
+    places[axis] = where
+    node.halves = roundings(reduction, np.ravel_multi_index(places, shape).ravel())
     if node.opset >= 11 and maybe(random, 0.3):
         where = where - shape[axis]
     updates = values(random, dtype, own, False, -2, 2)
