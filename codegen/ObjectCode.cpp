@@ -315,14 +315,15 @@ llvm::Expected<std::vector<std::string>> nncc::undefinedSymbols(StringRef object
   return names;
 }
 
-llvm::Expected<std::vector<StackUse>> nncc::readStackSizes(StringRef object) {
-  auto file = openObject(object);
-  if (!file)
-    return file.takeError();
-  // Functions by section and address, as the relocations of `.stack_sizes` name
-  // them: by their section's symbol.
-  std::map<std::pair<uint64_t, uint64_t>, std::string> functions;
-  for (llvm::object::ELFSymbolRef symbol : file->symbols()) {
+namespace {
+/// Names of functions by section and address, as the relocations of `.stack_sizes` name them: by their section's
+/// symbol.
+using FunctionNames = std::map<std::pair<uint64_t, uint64_t>, std::string>;
+} // namespace
+
+static llvm::Expected<FunctionNames> readFunctionNames(const llvm::object::ELF64LEObjectFile &file) {
+  FunctionNames functions;
+  for (llvm::object::ELFSymbolRef symbol : file.symbols()) {
     if (symbol.getELFType() != llvm::ELF::STT_FUNC)
       continue;
     auto section = symbol.getSection();
@@ -330,53 +331,66 @@ llvm::Expected<std::vector<StackUse>> nncc::readStackSizes(StringRef object) {
     auto address = symbol.getValue();
     if (!section || !name || !address)
       return llvm::joinErrors(llvm::joinErrors(section.takeError(), name.takeError()), address.takeError());
-    if (*section != file->section_end())
+    if (*section != file.section_end())
       functions[{(*section)->getIndex(), *address}] = name->str();
   }
+  return functions;
+}
+
+/// Reads the entries of one `.stack_sizes`: the address of a function, which is what `relocations` says of its offset,
+/// then the size as ULEB128.
+static llvm::Error readEntries(const llvm::object::ELF64LEObjectFile &file, const llvm::object::SectionRef &relocations,
+                               StringRef contents, const FunctionNames &functions, std::vector<StackUse> &uses) {
+  std::map<uint64_t, std::string> functionAt; // offset in this section -> function
+  for (llvm::object::ELFRelocationRef relocation : relocations.relocations()) {
+    llvm::object::symbol_iterator symbol = relocation.getSymbol();
+    if (symbol == file.symbol_end())
+      continue;
+    auto addend = relocation.getAddend();
+    auto value = symbol->getValue();
+    auto section = symbol->getSection();
+    if (!addend || !value || !section)
+      return llvm::joinErrors(llvm::joinErrors(addend.takeError(), value.takeError()), section.takeError());
+    if (*section == file.section_end())
+      continue;
+    if (auto name = functions.find({(*section)->getIndex(), *value + *addend}); name != functions.end())
+      functionAt[relocation.getOffset()] = name->second;
+  }
+  llvm::DataExtractor data(contents, /*IsLittleEndian=*/true, /*AddressSize=*/8);
+  llvm::DataExtractor::Cursor cursor(0);
+  while (cursor && cursor.tell() < contents.size()) {
+    uint64_t entry = cursor.tell();
+    data.getAddress(cursor);
+    uint64_t bytes = data.getULEB128(cursor);
+    if (cursor)
+      uses.push_back({functionAt[entry], bytes});
+  }
+  return cursor.takeError();
+}
+
+llvm::Expected<std::vector<StackUse>> nncc::readStackSizes(StringRef object) {
+  auto file = openObject(object);
+  if (!file)
+    return file.takeError();
+  auto functions = readFunctionNames(*file);
+  if (!functions)
+    return functions.takeError();
   std::vector<StackUse> uses;
-  for (llvm::object::ELFSectionRef section : file->sections()) {
-    auto name = section.getName();
-    if (!name)
-      return name.takeError();
+  // Every function has a section, and a .stack_sizes of its own: they are found by their relocations, in one go.
+  for (const llvm::object::SectionRef &relocations : file->sections()) {
+    auto section = relocations.getRelocatedSection();
+    if (!section)
+      return section.takeError();
+    if (*section == file->section_end())
+      continue;
+    auto name = (*section)->getName();
+    auto contents = (*section)->getContents();
+    if (!name || !contents)
+      return llvm::joinErrors(name.takeError(), contents.takeError());
     if (*name != ".stack_sizes")
       continue;
-    auto contents = section.getContents();
-    if (!contents)
-      return contents.takeError();
-    std::map<uint64_t, std::string> functionAt; // offset in this section -> function
-    for (const llvm::object::SectionRef &relocations : file->sections()) {
-      auto relocated = relocations.getRelocatedSection();
-      if (!relocated)
-        return relocated.takeError();
-      if (*relocated == file->section_end() || **relocated != section)
-        continue;
-      for (llvm::object::ELFRelocationRef relocation : relocations.relocations()) {
-        llvm::object::symbol_iterator symbol = relocation.getSymbol();
-        if (symbol == file->symbol_end())
-          continue;
-        auto addend = relocation.getAddend();
-        auto value = symbol->getValue();
-        auto symbolSection = symbol->getSection();
-        if (!addend || !value || !symbolSection)
-          return llvm::joinErrors(llvm::joinErrors(addend.takeError(), value.takeError()), symbolSection.takeError());
-        if (*symbolSection != file->section_end())
-          functionAt[relocation.getOffset()] = functions[{(*symbolSection)->getIndex(), *value + *addend}];
-      }
-    }
-    // Each entry: the address of a function (relocated), then the size as
-    // ULEB128.
-    llvm::DataExtractor data(*contents, /*IsLittleEndian=*/true,
-                             /*AddressSize=*/8);
-    llvm::DataExtractor::Cursor cursor(0);
-    while (cursor && cursor.tell() < contents->size()) {
-      uint64_t entry = cursor.tell();
-      data.getAddress(cursor);
-      uint64_t bytes = data.getULEB128(cursor);
-      if (cursor)
-        uses.push_back({functionAt[entry], bytes});
-    }
-    if (!cursor)
-      return cursor.takeError();
+    if (llvm::Error error = readEntries(*file, relocations, *contents, *functions, uses))
+      return std::move(error);
   }
   return uses;
 }

@@ -73,8 +73,8 @@ struct StackUse {
   uint64_t bytes;
 };
 
-/// Reads the `.stack_sizes` section of an ELF object; in the order of the
-/// section.
+/// Reads the `.stack_sizes` sections of an ELF object; in the order of the
+/// sections.
 llvm::Expected<std::vector<StackUse>> readStackSizes(llvm::StringRef object);
 
 /// The symbols that an ELF object needs from elsewhere, sorted.
