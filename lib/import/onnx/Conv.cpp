@@ -284,6 +284,8 @@ const OpEntry kOps[] = {
 
 void importQLinearConv(Node &node) {
   bool areScales = requireScale(node, 1) && requireScale(node, 4) && requireScale(node, 6);
+  if (areScales && node.hasInput(8))
+    warnOfSaturatedBias(node, 8);
   Value sums = areScales ? convolveIntegers(node, 0, 2, 3, 5, node.input(8)) : Value();
   if (!sums)
     return node.set(0, Value());

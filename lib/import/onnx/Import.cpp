@@ -434,7 +434,8 @@ std::optional<std::pair<std::string, std::vector<int64_t>>> ImportOptions::parse
 
 FailureOr<OwningOpRef<ModuleOp>> importOnnx(StringRef path, const ImportOptions &options, MLIRContext &context) {
   context.loadDialect<func::FuncDialect, nn::NNDialect>();
-  auto model = readModelFile(path.str(), FileLineColLoc::get(&context, path, 0, 0));
+  auto model = options.model ? std::make_unique<onnx::ModelProto>(*options.model)
+                             : readModelFile(path.str(), FileLineColLoc::get(&context, path, 0, 0));
   if (!model)
     return failure();
   return Importer(*model, path, options, context).run();

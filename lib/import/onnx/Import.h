@@ -8,8 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
+
+namespace onnx {
+class ModelProto;
+}
 
 namespace nncc {
 
@@ -36,6 +41,9 @@ struct ImportOptions {
 
   /// Reads `NAME=1,3,640,640` or `NAME=[1,3,640,640]`; nothing behind the last `=` is a scalar.
   static std::optional<std::pair<std::string, std::vector<int64_t>>> parseShape(llvm::StringRef text);
+
+  /// A model in memory, without external data, that is imported in the place of the file, which messages still name.
+  std::shared_ptr<const onnx::ModelProto> model;
 
   /// Hears the path of every file that is read beside the model: external data, values of `binds`.
   std::function<void(llvm::StringRef)> onFile;

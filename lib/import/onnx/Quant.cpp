@@ -4,9 +4,11 @@
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
 #include "lib/import/onnx/Window.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 
@@ -67,6 +69,29 @@ bool requireScale(Node &node, size_t i) {
       return false;
     }
   return true;
+}
+
+void warnOfSaturatedBias(Node &node, size_t i) {
+  auto bias = node.constant(i) ? ConstantReader::get(node.constant(i)) : std::nullopt;
+  if (!bias || !bias->getElementType().isInteger(32) || bias->isSplat())
+    return;
+  // Quantizers that compute in f32 cut off at the largest one below 2^31.
+  constexpr int64_t kLimit = 0x7fffff80;
+  constexpr size_t kNamed = 8;
+  SmallVector<std::string> channels;
+  for (int64_t at = 0; at < bias->size(); ++at)
+    if (int64_t value = bias->getInteger(at); value >= kLimit || value <= -kLimit)
+      channels.push_back(std::to_string(at));
+  if (channels.empty())
+    return;
+  std::string list = llvm::join(ArrayRef(channels).take_front(kNamed), ", ");
+  if (channels.size() > kNamed)
+    list += " and " + std::to_string(channels.size() - kNamed) + " more";
+  node.importer().warning(node.describe() + ": the bias, input " + Twine(i) + ", is saturated in " +
+                              (channels.size() == 1 ? "channel " : "channels ") + list +
+                              ": its steps have no 32 bits for it",
+                          "what is computed there is not what the model in floats computes; quantize that again: "
+                          "nncc quantize gives such channels a larger scale");
 }
 
 /// A zero point of the rank of its tensor; 0 where there is none.
@@ -238,6 +263,7 @@ void importDequantizeLinear(Node &node) {
   if (node.hasInput(2) && node.type(2).getElementType() != node.type(0).getElementType())
     return node.error("the zero point is " + nameOf(node.type(2).getElementType()) + ", the input " +
                       nameOf(node.type(0).getElementType()));
+  warnOfSaturatedBias(node, 0);
   Blocked x = withParameters(node, node.input(0));
   if (!node.failed())
     node.set(0, node.cast(node.reshape(dequantize(node, x.tensor, x.parameters[0], x.parameters[1]), x.shape), to));
@@ -481,6 +507,7 @@ void importQGemm(Node &node) {
   if (sums && node.hasInput(6)) {
     if (elementOf(node.input(6)) != node.builder.getI32Type())
       return node.error("the bias is " + nameOf(elementOf(node.input(6))) + ", must be i32");
+    warnOfSaturatedBias(node, 6);
     sums = node.binary(kind::add, sums, node.input(6));
   }
   if (!sums)

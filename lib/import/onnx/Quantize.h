@@ -15,6 +15,9 @@ bool requireByte(Node &node, size_t i);
 /// error   names the input and the number; returns false
 bool requireScale(Node &node, size_t i);
 
+/// Warns of a constant bias in steps, input `i`, that has values at the ends of i32: whoever quantized it cut them off.
+void warnOfSaturatedBias(Node &node, size_t i);
+
 /// numpy.matmul: vectors are promoted, batch dims broadcast. Operands of 8 bits are summed in 32; their zero points
 /// have their rank, or are null.
 Value multiplyMatrices(Node &node, Value lhs, Value rhs, Value lhsZero = {}, Value rhsZero = {});

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[4] / "harness"))
 from make_model import FLOAT, INT64, field, model, node, tensor, value_info  # noqa: E402
 
-BOOL, FLOAT16, UINT8 = 9, 10, 2
+BOOL, FLOAT16, UINT8, INT8, INT32 = 9, 10, 2, 3, 6
 
 
 def ramp(name, *dims):
@@ -29,6 +29,10 @@ def floats(name, values, dims=None):
 
 def ints(name, *values):
     return tensor(name, [len(values)], list(values), INT64)
+
+
+def steps(name, *values):
+    return tensor(name, [len(values)], struct.pack(f"<{len(values)}i", *values), INT32)
 
 
 def scalar(name, value):
@@ -168,6 +172,14 @@ CASES = {
                                      [value_info("x", [2, 3], 6), value_info("s", [], FLOAT16)], [field(1, "y")], opset=19),
     "quantize": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.5], [])]),
     "quantize-by-nothing": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.0], [])]),
+    # Cut off at the ends of i32, or of the f32 below; the third value is one less.
+    "saturated-bias": lambda: model([node("DequantizeLinear", ["bias", "s"], ["real"], "d"), node("Add", ["x", "real"], ["y"])],
+                                    [value_info("x", [3, 5])], [field(1, "y")],
+                                    [steps("bias", -2**31, 2**31 - 128, 2**31 - 129, 7, 2**31 - 1), floats("s", [0.5], [])]),
+    "saturated-qlinear-bias": lambda: model(
+        [node("QLinearConv", ["x", "s", "z", "w", "s", "zw", "s", "z", "bias"], ["y"], "n")], [value_info("x", [1, 2, 3, 5], UINT8)], [field(1, "y")],
+        [floats("s", [0.5], []), tensor("z", [], b"\0", UINT8), tensor("zw", [], b"\0", INT8), tensor("w", [11, 2, 1, 1], bytes(22), INT8),
+         steps("bias", 1, *[2**31 - 1] * 10)]),
     "lstm": lambda: model([node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=4)], [value_info("x", [5, 2, 3])], [field(1, "h")],
                           [ramp("w", 1, 16, 3), ramp("r", 1, 16, 4)]),
 }
