@@ -278,6 +278,13 @@ Expected<bool> Samples::next(std::vector<std::vector<char>> &values) {
   return true;
 }
 
+std::vector<std::string> Samples::files() const {
+  std::vector<std::string> all;
+  for (const Part &part : parts)
+    all.insert(all.end(), part.files.begin(), part.files.end());
+  return all;
+}
+
 void Samples::rewind() {
   part = sample = 0;
   columns.clear();

@@ -39,6 +39,9 @@ public:
   static llvm::Expected<Samples> open(llvm::StringRef path, llvm::ArrayRef<SamplePort> ports,
                                       SampleKind kind = SampleKind::Inputs);
 
+  /// The files that hold them.
+  std::vector<std::string> files() const;
+
   /// How many there are, at least one.
   uint64_t count() const { return total; }
 

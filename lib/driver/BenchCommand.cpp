@@ -2,6 +2,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Measure.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/Support/Format.h"
@@ -104,6 +105,8 @@ int benchModel() {
     return 1;
   if (!options->target.isHost())
     return reportError("bench measures this machine; times under an emulator mean nothing\nnote: leave out --target");
+  if (int status = quantizeIfAsked(*options))
+    return status;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))

@@ -52,6 +52,7 @@ extern const Command compileCommand, runCommand, benchCommand, debugCommand, ins
 
 /// The groups of options in a command's help; an option without one is the command's own.
 llvm::cl::OptionCategory &modelGroup();
+llvm::cl::OptionCategory &quantizingGroup();
 llvm::cl::OptionCategory &targetGroup();
 llvm::cl::OptionCategory &outputGroup();
 llvm::cl::OptionCategory &developerGroup();
@@ -94,7 +95,7 @@ bool wantsJson();
 std::string referenceArgument();
 std::string pythonArgument();
 
-/// What validate, quantize and report share: `--data`.
+/// What validate, quantize, `--quantize` and report share: `--data`.
 std::string dataArgument();
 /// `--samples` of validate and report. error: none is asked for: printed, nothing is returned
 std::optional<uint64_t> samplesArgument();

@@ -15,6 +15,7 @@
 #include "lib/driver/Registry.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "mlir/Pass/PassManager.h"
+#include "onnx/onnx_pb.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
 #include "llvm/ADT/StringExtras.h"
@@ -214,6 +215,13 @@ llvm::Expected<std::string> hashOfFile(llvm::StringRef path) {
   if (!file)
     return llvm::createStringError("cannot read '" + path + "': " + file.getError().message());
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef((*file)->getBuffer())), /*LowerCase=*/true);
+}
+
+llvm::Expected<std::string> hashOfModel(const CompileOptions &options) {
+  if (!options.import.model)
+    return hashOfFile(options.model);
+  std::string bytes = options.import.model->SerializeAsString();
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
 }
 
 EmitOptions emitOptions(const CompileOptions &options) {

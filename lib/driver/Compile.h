@@ -78,6 +78,9 @@ mlir::FailureOr<Compilation> compile(const CompileOptions &options, mlir::MLIRCo
 /// The SHA-256 of a file in hex, for ModelPlan::sourceHash. error: it cannot be read
 llvm::Expected<std::string> hashOfFile(llvm::StringRef path);
 
+/// That of the model which is compiled: of its file, or of the one that a model in memory would be.
+llvm::Expected<std::string> hashOfModel(const CompileOptions &options);
+
 /// How codegen/emit makes objects for this compilation.
 EmitOptions emitOptions(const CompileOptions &options);
 

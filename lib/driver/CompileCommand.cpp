@@ -9,6 +9,7 @@
 #include "lib/driver/Depfile.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/OutputName.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "mlir/IR/OperationSupport.h"
@@ -215,9 +216,12 @@ int compileModel() {
     if (!created)
       return reportError(created.takeError());
     files = std::move(*created);
+  }
+  if (int status = quantizeIfAsked(*options))
+    return status;
+  if (!isShown)
     if (Error error = checkLibraryName(*options, outputArgument(), originFileName(prefix)))
       return reportError(std::move(error));
-  }
   auto compilation = compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();
@@ -249,7 +253,7 @@ int compileModel() {
           return Error::success();
         }))
       return reportError(std::move(error));
-  auto hash = hashOfFile(options->model);
+  auto hash = hashOfModel(*options);
   if (!hash)
     return reportError(hash.takeError());
   compilation->plan.sourceHash = std::move(*hash);

@@ -12,6 +12,10 @@ cl::OptionCategory &modelGroup() {
   static cl::OptionCategory group("model");
   return group;
 }
+cl::OptionCategory &quantizingGroup() {
+  static cl::OptionCategory group("quantizing");
+  return group;
+}
 cl::OptionCategory &targetGroup() {
   static cl::OptionCategory group("target");
   return group;
@@ -63,7 +67,8 @@ OptionText describe(const cl::Option &option) {
 std::vector<OptionGroup> groupsOf(const Command &command) {
   std::vector<OptionGroup> groups{{"options", {}}};
   std::vector<const cl::OptionCategory *> categories{nullptr};
-  for (cl::OptionCategory *group : {&modelGroup(), &targetGroup(), &outputGroup(), &developerGroup()}) {
+  for (cl::OptionCategory *group :
+       {&modelGroup(), &quantizingGroup(), &targetGroup(), &outputGroup(), &developerGroup()}) {
     groups.push_back({group->getName(), {}});
     categories.push_back(group);
   }

@@ -26,7 +26,7 @@ struct Origin {
 static std::string fileNameOf(const CompileOptions &options) { return json::fixUTF8(sys::path::stem(options.model)); }
 
 Expected<std::string> originLine(const CompileOptions &options, StringRef comment) {
-  auto hash = hashOfFile(options.model);
+  auto hash = hashOfModel(options);
   if (!hash)
     return hash.takeError();
   json::Object origin{{"named_after", fileNameOf(options)}, {"model_sha256", *hash}};
@@ -66,11 +66,13 @@ static std::optional<Origin> findOrigin(StringRef folder, StringRef fileName) {
 
 /// True when a library, or other output, cannot come from a model of its name: that has been there for longer, and is
 /// not what the output was made from. One that is younger is taken for the next version of it.
-static bool isOfAnotherFile(const Origin &origin, StringRef model) {
+static bool isOfAnotherFile(const Origin &origin, const CompileOptions &options) {
   sys::fs::file_status status;
-  if (sys::fs::status(model, status) || status.getLastModificationTime() >= origin.written)
+  if (options.import.model) // a model in memory has no age: the output may be of the same file, made in another way
     return false;
-  auto hash = hashOfFile(model);
+  if (sys::fs::status(options.model, status) || status.getLastModificationTime() >= origin.written)
+    return false;
+  auto hash = hashOfFile(options.model);
   if (!hash) {
     consumeError(hash.takeError()); // the importer says it
     return false;
@@ -89,7 +91,7 @@ Error checkLibraryName(const CompileOptions &options, StringRef folder, StringRe
   if (other->namedAfter != stem)
     return createStringError(there + " of another model, '" + other->namedAfter + ".onnx', which is called '" + name +
                              "' as well\nnote: give this one another name, for example --name=" + name + "_2");
-  if (isOfAnotherFile(*other, options.model))
+  if (isOfAnotherFile(*other, options))
     return createStringError(there + " of another file '" + stem +
                              ".onnx'\nnote: give this one another name, for example --name=" + name +
                              "_2; --name=" + name + " replaces what is there");

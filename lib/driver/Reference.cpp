@@ -161,6 +161,7 @@ std::unique_ptr<Reference> makeModelReference(StringRef model, const CompileOpti
   own.model = model.str();
   own.name = "reference";
   own.import = options.import;
+  own.import.model = nullptr;
   auto host = parseTarget("", "", NativeCpu::Detect);
   if (!host)
     return fail(toString(host.takeError()));

@@ -4,6 +4,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Elements.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "nncc/pool.h"
@@ -289,6 +290,8 @@ int runModel() {
   auto threads = threadsOption();
   if (!given || !threads)
     return 1;
+  if (int status = quantizeIfAsked(*options))
+    return status;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))

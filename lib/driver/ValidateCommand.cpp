@@ -3,6 +3,7 @@
 #include "lib/driver/CompareSamples.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -18,9 +19,12 @@ namespace {
 
 cl::opt<std::string> dataOption(
     "data",
-    cl::desc("The samples: set.npz with an array for each input, x.npy of the only input, a folder of such files, or a "
-             "folder of ONNX's test data; the first dim of an array counts the samples"),
-    cl::value_desc("SET"), cl::cat(validateCategory()), cl::cat(quantizeCategory()), cl::cat(reportCategory()));
+    cl::desc(
+        "The samples: set.npz with an array for each input, x.npy of the only input, a folder of such files, or a "
+        "folder of ONNX's test data; the first dim of an array counts the samples. For --quantize they are what the "
+        "model takes"),
+    cl::value_desc("SET"), cl::cat(validateCategory()), cl::cat(quantizeCategory()), cl::cat(reportCategory()),
+    cl::cat(compileCategory()), cl::cat(runCategory()), cl::cat(benchCategory()));
 cl::opt<uint64_t> samplesOption("samples", cl::desc("Only the first N samples"), cl::init(UINT64_MAX),
                                 cl::value_desc("N"), cl::cat(validateCategory()), cl::cat(reportCategory()));
 cl::list<std::string>
@@ -132,6 +136,8 @@ int validateModel() {
   ValidateSettings settings{dataOption, referenceArgument(), pythonArgument(), *most, std::move(*bounds), wantsJson()};
   if (settings.data.empty())
     return reportError("no data given\nnote: nncc validate " + modelArgument() + " --data=set.npz");
+  if (int status = quantizeIfAsked(*options, /*hasOwnData=*/true))
+    return status;
   auto ports = inputPorts(options->model, settings.data, options->import);
   if (!ports)
     return 1;

@@ -72,6 +72,9 @@ std::optional<Histogram> Histogram::fromJson(const json::Value &value) {
   const json::Array *bins = object->getArray("bins");
   if (!low || !high || !bins)
     return std::nullopt;
+  auto isBits = [](int64_t number) { return number >= 0 && number <= (int64_t)UINT32_MAX; };
+  if (!isBits(*low) || !isBits(*high))
+    return std::nullopt;
   Histogram result;
   result.least = llvm::bit_cast<float>((uint32_t)*low);
   result.most = llvm::bit_cast<float>((uint32_t)*high);
@@ -79,13 +82,19 @@ std::optional<Histogram> Histogram::fromJson(const json::Value &value) {
     const json::Array *pair = entry.getAsArray();
     auto key = pair && pair->size() == 2 ? (*pair)[0].getAsInteger() : std::nullopt;
     auto count = key ? (*pair)[1].getAsInteger() : std::nullopt;
-    if (!count || *key < 0 || *key >= 512 * (int64_t)kPageBins || *count < 0)
+    constexpr int64_t kMostValues = int64_t(1) << 52; // no sum of what files may hold wraps
+    if (!count || *key < 0 || *key >= 512 * (int64_t)kPageBins || *key / kPageBins % 256 == 255 || *count < 0 ||
+        *count > kMostValues || result.total + (uint64_t)*count > (uint64_t)kMostValues)
       return std::nullopt;
     std::vector<uint64_t> &page = result.pages[*key / kPageBins];
     page.resize(kPageBins);
     page[*key % kPageBins] += *count;
     result.total += *count;
   }
+  bool isEmpty = std::isinf(result.least) && std::isinf(result.most);
+  bool isRange = std::isfinite(result.least) && std::isfinite(result.most) && result.least <= result.most;
+  if (result.total ? !isRange : !isEmpty)
+    return std::nullopt;
   return result;
 }
 

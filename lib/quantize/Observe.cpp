@@ -41,6 +41,7 @@ bool addSample(TensorStatistics &statistics, ArrayRef<float> values, ArrayRef<in
   if (axis < 0)
     axis += shape.size();
   ChannelIndex channel(shape, axis);
+  statistics.summed += values.size();
   statistics.sums.resize(channel.channels);
   statistics.largest.resize(channel.channels);
   int64_t current = 0, left = channel.inner;
@@ -212,9 +213,6 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
   if (!samples)
     return std::nullopt;
   result.samples = samples->count();
-  if (result.samples < 10 && !contractions.empty())
-    host.warn("only " + std::to_string(result.samples) +
-              " samples: ranges of fewer than 10 are seldom those of real data");
   if (!Observer(*built, result, tensors, host).run(*samples))
     return std::nullopt;
   return result;

@@ -11,9 +11,10 @@ namespace nncc::quantize {
 struct TensorStatistics {
   Histogram values;
   std::vector<double> sums;   ///< of the values of each channel of the contractions that read it
+  uint64_t summed = 0;        ///< how many values they are of; those that `values` counts may be others
   std::vector<float> largest; ///< of the absolute values of each channel
   double mean(int64_t channel) const {
-    return sums[channel] / std::max<double>((double)values.count() / (double)sums.size(), 1);
+    return sums[channel] / std::max<double>((double)summed / (double)sums.size(), 1);
   }
 };
 

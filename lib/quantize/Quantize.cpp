@@ -5,6 +5,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/GlobPattern.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
@@ -18,6 +19,9 @@ using Grids = std::map<std::string, ActivationGrid>;
 constexpr size_t kAllSamples = SIZE_MAX;
 /// What each tensor does alone is found on fewer: it is an order, no result.
 constexpr size_t kAloneSamples = 4;
+
+/// How ranges are found where no outputs can be measured.
+constexpr RangeMethod kUnmeasuredRanges = RangeMethod::Error;
 
 /// A model that computes what the float model does, and how it would be quantized.
 struct Candidate {
@@ -76,11 +80,16 @@ public:
     Candidate best;
     if (!prepare(best) || !selectContractions(best))
       return std::nullopt;
-    if (!options.hasSamples)
-      return write(best);
-    if (!observeOn(best) || !isAnySeen(best))
+    if (options.hasSamples && !observeOn(best))
       return std::nullopt;
     report.samples = best.observations.samples;
+    if (!takeStatistics(best))
+      return std::nullopt;
+    if (options.hasRanges() && !isAnySeen(best))
+      return std::nullopt;
+    warnOfFewSamples();
+    if (!options.hasSamples)
+      return writeUnmeasured(best);
     if (options.recipe == Recipe::Int8Dynamic)
       return finish(best);
     if (!chooseGrids(best) || !tryEqualized(best) || !tryCorrected(best))
@@ -91,12 +100,24 @@ public:
     return finish(best);
   }
 
+  /// Counts what contractions read. error: reported, and nothing is returned
+  std::optional<Statistics> gather(StringRef name) {
+    Candidate candidate;
+    if (!prepare(candidate) || !selectContractions(candidate) || !observeOn(candidate))
+      return std::nullopt;
+    Statistics statistics{"", name.str(), modelHash, candidate.observations.samples, {}};
+    for (auto &[tensor, seen] : candidate.observations.tensors)
+      statistics.tensors[json::fixUTF8(tensor)] = seen.values;
+    return statistics;
+  }
+
 private:
   //===-- What is quantized -----------------------------------------------===//
 
   /// Brings the file into the form that is quantized. error: reported, and false
   bool prepare(Candidate &candidate) {
     report.bytesBefore = original.ByteSizeLong();
+    modelHash = hashOfModel(original);
     ModelEditor editor(std::move(original));
     report.opsetBefore = editor.opset();
     if (std::string quantized = findQuantizedNode(editor); !quantized.empty()) {
@@ -186,10 +207,49 @@ private:
   }
 
   bool isAnySeen(const Candidate &candidate) {
-    bool isAny = !candidate.decision.needsGrids() || !candidate.observations.tensors.empty();
+    bool isAny = !candidate.observations.tensors.empty();
     if (!isAny)
       host.error("there is nothing to quantize: --bind makes constants of all that contractions read");
     return isAny;
+  }
+
+  void warnOfFewSamples() {
+    if (options.hasRanges() && report.samples < 10)
+      host.warn("only " + std::to_string(report.samples) +
+                " samples: ranges of fewer than 10 are seldom those of real data");
+  }
+
+  /// Puts the counts of files in the place of those of the samples. error: reported, and false
+  bool takeStatistics(Candidate &candidate) {
+    if (options.statistics.empty())
+      return true;
+    std::map<std::string, Histogram> merged;
+    report.samples = 0;
+    for (const Statistics &statistics : options.statistics) {
+      if (statistics.modelHash != modelHash) {
+        host.error("'" + statistics.path + "' has the statistics of another model, '" + statistics.model +
+                   "' with the SHA-256 " + statistics.modelHash + "\nnote: this one has " + modelHash +
+                   "; gather its own with --data=SET --stats-out=FILE.json");
+        return false;
+      }
+      report.samples += statistics.samples;
+      for (auto &[tensor, values] : statistics.tensors)
+        merged[tensor].merge(values);
+    }
+    std::set<std::string> missing;
+    for (const Contraction &contraction : candidate.contractions) {
+      auto found = merged.find(json::fixUTF8(contraction.input));
+      if (found != merged.end() && found->second.count()) {
+        candidate.observations.tensors[contraction.input].values = found->second;
+        continue;
+      }
+      candidate.observations.tensors.erase(contraction.input);
+      missing.insert(contraction.input);
+    }
+    if (!missing.empty())
+      host.warn("the statistics have no values of " + std::to_string(missing.size()) +
+                " tensors that contractions read, such as '" + *missing.begin() + "': those contractions stay float");
+    return true;
   }
 
   std::optional<Switchable> buildSwitchable(const Candidate &candidate, bool switchWeights = false) {
@@ -245,6 +305,10 @@ private:
   bool tryEqualized(Candidate &best) {
     if (!best.decision.needsGrids())
       return true;
+    if (!options.statistics.empty()) {
+      report.steps.push_back("channels made alike: left out, statistics are of the tensors as they are");
+      return true;
+    }
     ModelEditor editor(best.model);
     std::vector<std::string> changed = equalize(editor, best.contractions, best.observations.tensors);
     if (changed.empty())
@@ -365,6 +429,17 @@ private:
     return std::nullopt;
   }
 
+  /// Writes the model where no sample says which of several ways is best.
+  QuantizeResult writeUnmeasured(Candidate &best) {
+    if (best.decision.needsGrids()) {
+      RangeMethod method = options.method.value_or(kUnmeasuredRanges);
+      best.decision.grids = best.gridsOf(method);
+      report.method = nameOf(method);
+      report.steps.push_back("nothing: what the outputs decide needs --data beside --stats");
+    }
+    return write(best);
+  }
+
   QuantizeResult write(const Candidate &best) {
     report.raisedChannels.clear();
     QuantizeResult result;
@@ -415,6 +490,7 @@ private:
   }
 
   onnx::ModelProto original;
+  std::string modelHash;
   const QuantizeOptions &options;
   Host &host;
   std::set<std::string> kept;                ///< contractions that stay float, by name
@@ -433,6 +509,15 @@ std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string
     return std::nullopt;
   }
   return Quantizer(std::move(model), options, host).run();
+}
+
+std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path, Host &host) {
+  std::string problem;
+  if (!inlineWeights(model, path, problem)) {
+    host.error(problem);
+    return std::nullopt;
+  }
+  return Quantizer(std::move(model), QuantizeOptions(), host).gather(sys::path::filename(path));
 }
 
 } // namespace nncc::quantize

@@ -4,6 +4,7 @@
 #define NNCC_LIB_QUANTIZE_QUANTIZE_H
 #include "lib/quantize/Observe.h"
 #include "lib/quantize/Ranges.h"
+#include "lib/quantize/Statistics.h"
 #include "lib/quantize/WriteModels.h"
 
 namespace nncc::quantize {
@@ -20,10 +21,11 @@ struct QuantizeOptions {
   std::optional<RangeMethod> method;     ///< none: the one with the least error of the outputs
   std::vector<std::string> keepFloat;    ///< patterns of nodes or tensors, with * and ?
   double minCosine = 0, minDecibels = 0; ///< of Mixed; 0: not asked for
-  bool hasSamples = true;                ///< Int8Weights and Int8Dynamic do without: nothing is measured then
+  bool hasSamples = true;                ///< without: nothing is measured
+  std::vector<Statistics> statistics;    ///< ranges are found by these together, instead of by the samples
 
-  /// Whether ranges come from samples.
-  bool needsSamples() const { return recipe == Recipe::Int8 || recipe == Recipe::Mixed; }
+  /// Whether ranges are those of values that were seen.
+  bool hasRanges() const { return recipe == Recipe::Int8 || recipe == Recipe::Mixed; }
 };
 
 struct TensorReport {
@@ -36,7 +38,8 @@ struct TensorReport {
 };
 
 struct QuantizeReport {
-  size_t contractions = 0, quantized = 0, tables = 0, samples = 0;
+  size_t contractions = 0, quantized = 0, tables = 0;
+  size_t samples = 0; ///< by which ranges are found, or outputs measured where there are none
   int64_t opsetBefore = 0, opsetAfter = 0;
   unsigned foldedNorms = 0;
   uint64_t bytesBefore = 0, bytesAfter = 0; ///< of the files
@@ -57,6 +60,11 @@ struct QuantizeResult {
 /// Quantizes a model. error: reported to `host`, nothing is returned
 std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string &path, const QuantizeOptions &options,
                                        Host &host);
+
+/// Counts what the contractions of a model read in all samples, for QuantizeOptions::statistics.
+///
+/// error  reported to `host`, nothing is returned
+std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path, Host &host);
 
 } // namespace nncc::quantize
 #endif

@@ -67,7 +67,8 @@ def documents(program: Path, folder: Path):
         # A report holds those of other commands.
         yield from ((command, part) for part in document.values() if isinstance(part, dict) and "schema" in part)
     for command, file in ((["compile", digits, "-o", "out"], "out/digits.json"), (["compile", digits, "-o", "gpu", "--device=mali"], "gpu/digits.json"),
-                          (["quantize", digits, "--data=x.npy", "-o", "q.onnx", "--report=q.json"], "q.json")):
+                          (["quantize", digits, "--data=x.npy", "-o", "q.onnx", "--report=q.json"], "q.json"),
+                          (["quantize", digits, "--data=x.npy", "--stats-out=s.json"], "s.json")):
         subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)
         yield command, json.loads((folder / file).read_text())
 

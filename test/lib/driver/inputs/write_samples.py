@@ -11,6 +11,7 @@ def main(folder: Path):
     nan[4, 0, 2, 3], huge[7, 0, 0, 0] = np.nan, 3e38
     sets = {"good": {"image": image}, "few": {"image": image[[0, 0, 0]]}, "name": {"picture": image, "label": image},
             "shape": {"image": image[:, :, :7]}, "type": {"image": image.astype(np.float64)}, "nan": {"image": nan}, "huge": {"image": huge}}
+    sets |= {f"part{i}": {"image": image[3 * i:3 * i + 3]} for i in range(4)}
     for name, arrays in sets.items():
         np.savez(folder / f"{name}.npz", **arrays)
 

@@ -1,0 +1,336 @@
+// See QuantizeModel.h.
+#include "lib/driver/QuantizeModel.h"
+#include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/DataSet.h"
+#include "lib/driver/Diagnostics.h"
+#include "lib/import/onnx/ModelFile.h"
+#include "lib/quantize/ModelEditor.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+
+namespace nncc {
+
+using quantize::QuantizeOptions;
+using quantize::QuantizeReport;
+using quantize::RangeMethod;
+using quantize::Recipe;
+
+cl::ValuesClass recipeValues(StringRef option) {
+  return namedValues(
+      option,
+      {clEnumValN(Recipe::Int8, "int8", "weights of convolutions and products, and what these read"),
+       clEnumValN(Recipe::Mixed, "mixed",
+                  "the same, but for tensors that hurt the outputs most: until --min-cosine and --min-sqnr hold"),
+       clEnumValN(Recipe::Int8Weights, "int8-weights",
+                  "weights alone, and tables of words: a quarter of the file, float speed; in the library tables alone "
+                  "stay small. --data only measures"),
+       clEnumValN(Recipe::Int8Dynamic, "int8-dynamic",
+                  "weights of products, tables of words, and what products read, by its range in every run: for "
+                  "transformers; --data only measures")});
+}
+
+namespace {
+
+struct OfOtherCommands {
+  template <typename Option> void apply(Option &option) const {
+    option.addCategory(quantizingGroup());
+    OfQuantizing::applyToOthers(option);
+  }
+};
+
+cl::opt<Recipe> quantizeOption("quantize", cl::desc("Quantize the model first, as nncc quantize --recipe does"),
+                               cl::init(Recipe::Int8), recipeValues("quantize"), OfOtherCommands());
+enum class Ranges { Best, MinMax, Percentile, Error };
+cl::opt<Ranges> rangesOption(
+    "ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
+    namedValues("ranges", {clEnumValN(Ranges::Best, "best", "the one of the others by which the outputs err least"),
+                           clEnumValN(Ranges::MinMax, "minmax", "all values seen"),
+                           clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
+                           clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")}),
+    OfQuantizing());
+cl::list<std::string>
+    keepOption("keep",
+               cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
+                        "weights, with * and ?; may be repeated"),
+               cl::value_desc("PATTERN=f32"), OfQuantizing());
+cl::opt<double> minCosineOption("min-cosine",
+                                cl::desc("mixed: least cosine of every output to float (default: 0.99, where no "
+                                         "bound is given)"),
+                                cl::init(0), cl::value_desc("X"), OfQuantizing());
+cl::opt<double> minSqnrOption("min-sqnr", cl::desc("mixed: least signal to noise of every output, in dB"), cl::init(0),
+                              cl::value_desc("DB"), OfQuantizing());
+cl::list<std::string>
+    statsOption(ownOptionName("stats"),
+                cl::desc("Find ranges by statistics instead of samples: files of quantize --stats-out, which are added "
+                         "up. What is decided by the outputs needs --data as well, or is left out"),
+                cl::value_desc("FILE.json,..."), cl::CommaSeparated, OfQuantizing());
+
+/// Compiles models for the quantizer, as `nncc run` would.
+class CommandHost : public quantize::Host {
+public:
+  CommandHost(const CompileOptions &options, const std::string &data) : options(options), data(data) {}
+
+  std::optional<quantize::BuiltModel> build(const onnx::ModelProto &model) override {
+    CompileOptions own = options;
+    own.import.model = std::make_shared<onnx::ModelProto>(model);
+    own.import.onFile = nullptr; // checkModel() told of all
+    own.name = "model";
+    own.progress = [](StringRef) {}; // `line` says what goes on
+    auto context = makeContext();
+    DiagnosticPrinter printer(*context, options.model, withoutWarnings());
+    auto loaded = buildAndLoad(own, *context, printer, {});
+    if (!loaded) {
+      status = printer.exitStatus();
+      return std::nullopt;
+    }
+    return quantize::BuiltModel{describe(loaded->plan.inputs), describe(loaded->plan.outputs),
+                                std::move(loaded->runnable)};
+  }
+
+  std::optional<Samples> openSamples(ArrayRef<SamplePort> inputs) override {
+    auto samples = Samples::open(data, inputs);
+    if (!samples) {
+      reportError(samples.takeError());
+      return std::nullopt;
+    }
+    if (options.import.onFile)
+      for (const std::string &file : samples->files())
+        options.import.onFile(file);
+    return std::move(*samples);
+  }
+
+  void progress(StringRef what) override { line(what); }
+  void warn(const std::string &message) override { terminalSink()(Severity::Warning, "nncc: warning: " + message); }
+  void error(const std::string &message) override { reportError(message); }
+  int exitStatus() const { return status; }
+
+private:
+  static std::vector<quantize::Port> describe(ArrayRef<PortPlan> plans) {
+    std::vector<quantize::Port> ports;
+    for (auto [i, plan] : enumerate(plans))
+      ports.push_back({{plan.name, plan.identifier, typeName(plan.elementType), plan.shape, (unsigned)i},
+                       (uint64_t)portBytes(plan)});
+    return ports;
+  }
+
+  /// There are no warnings: checkModel() gave them.
+  static MessageSink withoutWarnings() {
+    return [terminal = terminalSink(), isDropped = false](Severity severity, const std::string &text) mutable {
+      isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
+      if (!isDropped)
+        terminal(severity, text);
+    };
+  }
+
+  const CompileOptions &options;
+  const std::string &data;
+  Progress line;
+  int status = 1;
+};
+
+/// Reports what of the file cannot be compiled, in the importer's words, before the quantizer looks at its nodes.
+///
+/// returns  the exit status
+int checkModel(CompileOptions options) {
+  options.stopAfter = Stage::N1;
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options.model, terminalSink());
+  return failed(compile(options, *context)) ? printer.exitStatus() : 0;
+}
+
+/// Whether the model has dims that no option gives a size: then it cannot be checked, and stays open where no sample is
+/// run.
+bool hasOpenDims(const CompileOptions &options) {
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, options.model, [](Severity, const std::string &) {});
+  auto info = readOnnxModelInfo(options.model, *context);
+  return succeeded(info) && any_of(info->inputs, [&](const OnnxValueInfo &input) {
+           return !options.import.inputShapes.count(input.name) && any_of(input.dims, [&](const OnnxDim &dim) {
+             return !dim.key.empty() && !options.import.dims.count(dim.key);
+           });
+         });
+}
+
+/// error  files that hold no statistics, or are given twice: printed, false
+bool readStatisticsFiles(QuantizeOptions &options) {
+  for (const std::string &path : statsOption) {
+    if (any_of(options.statistics, [&](const quantize::Statistics &known) { return known.path == path; }))
+      return reportError("--stats: '" + path + "' is given twice, and would count twice"), false;
+    auto statistics = quantize::readStatistics(path);
+    if (!statistics)
+      return reportError(statistics.takeError()), false;
+    options.statistics.push_back(std::move(*statistics));
+  }
+  return true;
+}
+
+/// What is wrong with options as a whole; empty: nothing.
+std::string findContradiction(const QuantizeOptions &options) {
+  if (!options.hasRanges()) {
+    for (auto [option, isGiven] : {std::pair("--ranges", rangesOption.getNumOccurrences() > 0),
+                                   std::pair("--stats", !options.statistics.empty())})
+      if (isGiven)
+        return std::string(option) + " is of the recipes int8 and mixed: the others have no ranges of samples";
+  } else if (!options.hasSamples && options.statistics.empty()) {
+    return "no samples are given\nnote: --data=samples.npz has what the model takes, --stats=FILE.json what "
+           "quantize --stats-out saw; the recipes int8-dynamic and int8-weights do without";
+  } else if (!options.hasSamples && options.recipe == Recipe::Mixed) {
+    return "the recipe mixed needs --data beside --stats: what hurts the outputs is measured on samples";
+  }
+  if ((minCosineOption.getNumOccurrences() || minSqnrOption.getNumOccurrences()) && options.recipe != Recipe::Mixed)
+    return "--min-cosine and --min-sqnr are bounds of the recipe mixed";
+  if (!(minCosineOption >= 0 && minCosineOption <= 1) || !(minSqnrOption >= 0))
+    return "--min-cosine is a number from 0 to 1, --min-sqnr one of at least 0";
+  return "";
+}
+
+/// The first option that says how to quantize; empty: there is none.
+std::string findStrayOption(bool hasOwnData) {
+  for (auto [option, isGiven] :
+       {std::pair("--ranges", rangesOption.getNumOccurrences()), std::pair("--keep", keepOption.getNumOccurrences()),
+        std::pair("--min-cosine", minCosineOption.getNumOccurrences()),
+        std::pair("--min-sqnr", minSqnrOption.getNumOccurrences()),
+        std::pair("--stats", statsOption.getNumOccurrences())})
+    if (isGiven)
+      return option;
+  return hasOwnData || dataArgument().empty() ? "" : "--data";
+}
+
+/// A line on standard error: what a command prints is of the model that it goes on with.
+void say(const std::string &model, const QuantizeReport &report) {
+  std::string text = "note: '" + model + "': " + std::to_string(report.quantized) + " of " +
+                     std::to_string(report.contractions) + " convolutions and products in 8 bits";
+  if (report.tables)
+    text += ", " + std::to_string(report.tables) + (report.tables == 1 ? " table" : " tables");
+  if (!report.method.empty())
+    text += ", ranges by " + report.method + " of " + std::to_string(report.samples) + " samples";
+  auto worst = min_element(report.outputs, [](const quantize::OutputError &a, const quantize::OutputError &b) {
+    return a.cosine() < b.cosine();
+  });
+  if (worst != report.outputs.end())
+    raw_string_ostream(text) << "; output '" << worst->name << "': " << format("cosine %.6f", worst->cosine());
+  terminalSink()(Severity::Note, text);
+}
+
+} // namespace
+
+std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
+  QuantizeOptions options;
+  options.recipe = recipe;
+  options.hasSamples = !dataArgument().empty();
+  switch (rangesOption) {
+  case Ranges::Best:
+    break;
+  case Ranges::MinMax:
+    options.method = RangeMethod::MinMax;
+    break;
+  case Ranges::Percentile:
+    options.method = RangeMethod::Percentile;
+    break;
+  case Ranges::Error:
+    options.method = RangeMethod::Error;
+    break;
+  }
+  if (!readStatisticsFiles(options))
+    return std::nullopt;
+  if (std::string problem = findContradiction(options); !problem.empty()) {
+    reportError(problem);
+    return std::nullopt;
+  }
+  options.minCosine = minCosineOption.getNumOccurrences() || minSqnrOption.getNumOccurrences() ? minCosineOption : 0.99;
+  options.minDecibels = minSqnrOption;
+  for (const std::string &text : keepOption) {
+    StringRef pattern = text;
+    if (!pattern.consume_back("=f32") || pattern.empty()) {
+      reportError("--keep " + text + " is not PATTERN=f32\nnote: for example --keep 'features/conv1*=f32'");
+      return std::nullopt;
+    }
+    options.keepFloat.push_back(pattern.str());
+  }
+  return options;
+}
+
+FileQuantizer::FileQuantizer(const CompileOptions &given, std::string data) : data(std::move(data)) {
+  options.model = given.model;
+  options.import = given.import;
+  // Samples are what the model takes, whatever a program's memory holds.
+  for (auto &[input, format] : options.import.inputFormats)
+    options.import.inputShapes.erase(input);
+  options.import.inputFormats.clear();
+  options.import.outputLayouts.clear();
+  options.target = cantFail(parseTarget("", "", NativeCpu::Refuse), "this machine is one that code is made for");
+}
+
+std::unique_ptr<onnx::ModelProto> FileQuantizer::read() {
+  std::unique_ptr<onnx::ModelProto> model;
+  {
+    auto context = makeContext();
+    DiagnosticPrinter printer(*context, options.model, terminalSink());
+    model = import::readModelFile(options.model, mlir::FileLineColLoc::get(context.get(), options.model, 0, 0));
+  }
+  if (!model || (!data.empty() && !inputPorts(options.model, data, options.import)))
+    return nullptr;
+  bool staysOpen = data.empty() && hasOpenDims(options);
+  if (int problem = staysOpen ? 0 : checkModel(options)) {
+    status = problem;
+    return nullptr;
+  }
+  return model;
+}
+
+std::optional<quantize::QuantizeResult> FileQuantizer::quantize(const QuantizeOptions &choices) {
+  auto model = read();
+  if (!model)
+    return std::nullopt;
+  CommandHost host(options, data);
+  auto result = quantize::quantize(std::move(*model), options.model, choices, host);
+  status = host.exitStatus();
+  if (result && result->model.ByteSizeLong() > (uint64_t)INT32_MAX) {
+    reportError("the quantized model has more than 2147483647 bytes, where a protobuf file ends");
+    return std::nullopt;
+  }
+  return result;
+}
+
+std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
+  auto model = read();
+  if (!model)
+    return std::nullopt;
+  CommandHost host(options, data);
+  auto statistics = quantize::gatherStatistics(std::move(*model), options.model, host);
+  status = host.exitStatus();
+  return statistics;
+}
+
+int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
+  if (!quantizeOption.getNumOccurrences()) {
+    std::string stray = findStrayOption(hasOwnData);
+    return stray.empty()
+               ? 0
+               : reportError(stray + " is for --quantize\nnote: for example --quantize=int8 --data=samples.npz");
+  }
+  if (hasOwnData && !options.import.inputFormats.empty())
+    return reportError("--quantize takes samples as the model does, and --input gives those of --data another form\n"
+                       "note: quantize first: nncc quantize " +
+                       options.model + " --data=SET -o quantized.onnx");
+  auto choices = quantizeOptions(quantizeOption);
+  if (!choices)
+    return 1;
+  FileQuantizer quantizer(options, dataArgument());
+  auto result = quantizer.quantize(*choices);
+  if (!result)
+    return quantizer.exitStatus();
+  if (options.import.onFile)
+    for (const quantize::Statistics &statistics : choices->statistics)
+      options.import.onFile(statistics.path);
+  say(options.model, result->report);
+  options.import.model = std::make_shared<onnx::ModelProto>(std::move(result->model));
+  return 0;
+}
+
+} // namespace nncc
