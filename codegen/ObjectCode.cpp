@@ -107,7 +107,8 @@ void nncc::prepareModule(llvm::Module &module, const TargetSpec &target) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
   module.setTargetTriple(target.triple);
   module.setDataLayout(machine->createDataLayout());
-  if (machine->isPositionIndependent())
+  // A level that is set again is a second flag, which LLVM's verifier refuses.
+  if (machine->isPositionIndependent() && module.getPICLevel() == llvm::PICLevel::NotPIC)
     module.setPICLevel(llvm::PICLevel::BigPIC);
   addLandingPads(module, target);
   // The name and version of a compiler that made a part of the module would
