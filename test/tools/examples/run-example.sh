@@ -14,6 +14,8 @@ build_and_test() {
   cmake --build "$work/$1"
   ctest --test-dir "$work/$1" --output-on-failure --no-tests=error
 }
+# fails COMMAND...: the command fails.
+fails() { ! "$@" 2>&1; }
 # says TEXT COMMAND...: the command prints the text.
 says() {
   "${@:2}" | tee "$work/output"
@@ -58,6 +60,20 @@ make() {
   ! command make -C "$examples/make" "${cc[@]}" -W ../digits.onnx -q "$work/cross/digit"
 }
 firmware() { says "frame 3: a 9" command make -C "$examples/firmware" CC=aarch64-linux-gnu-gcc OUT="$work/out" run; }
+# Not among all: needs what stands in for Zephyr, beside this script.
+zephyr() {
+  local stub=$(realpath "$(dirname "$0")/../zephyr/inputs") module=${CMAKE_PREFIX_PATH:-/usr}/share/nncc/zephyr
+  local options=(-G Ninja -S "$examples/zephyr" -DZephyr_DIR="$stub" -DZEPHYR_EXTRA_MODULES="$module")
+  for cpu in "" cortex-a72 cortex-a72+nocrypto cortex-r82; do
+    rm -rf "$work/board" && cmake "${options[@]}" -B "$work/board" -DGCC_M_CPU=$cpu && cmake --build "$work/board"
+    says "a 2, with probability" $qemu "$work/board/zephyr.elf"
+    grep '"cpu"' "$work/board/nncc_models/digits/digits.json" >>"$work/cpus"
+  done
+  grep -o '[a-z]*-*[a-z0-9]*",' "$work/cpus" | tr -d '\n' | grep -q '^generic",cortex-a72",cortex-a72",generic",$'
+  # A module that is there and not asked for adds nothing.
+  cp -r "$examples/zephyr" "$work/without" && sed -i s/CONFIG_NNCC=y// "$work/without/prj.conf"
+  says 'Unknown CMake command "nncc_add_zephyr_model"' fails cmake "${options[@]}" -S "$work/without" -B "$work/without/build"
+}
 
 all=(cmake-host cmake-cross two-models cmake-subdirectory meson make firmware)
 if [ "$1" = all ]; then
@@ -65,7 +81,7 @@ if [ "$1" = all ]; then
     "$0" "$example" "$examples" "$work/$example" "$source" >"$work.log" 2>&1 || { cat "$work.log"; echo "FAILED: $example"; exit 1; }
     echo "passed: $example"
   done
-elif [[ " ${all[*]} cmake-subdirectory-full " = *" $1 "* ]]; then
+elif [[ " ${all[*]} cmake-subdirectory-full zephyr " = *" $1 "* ]]; then
   rm -rf "$work" && mkdir -p "$work"
   set -x
   "$1"

@@ -1,0 +1,46 @@
+# What find_package(Zephyr) does with modules and applications, as far as the nncc module sees it: a compiler for a system without an
+# operating system, prj.conf and the module's Kconfig as variables, the library `app`, the module's CMakeLists.txt, and a program of all.
+# Not Zephyr: the program is one of Linux, which qemu-user runs.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+project(Zephyr-Kernel VERSION 4.2 LANGUAGES C)
+
+file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/prj.conf lines REGEX "^CONFIG_")
+set(definitions)
+foreach(line IN LISTS lines)
+  string(REGEX MATCH "^([^=]+)=(.*)$" line "${line}")
+  set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  if(CMAKE_MATCH_2 STREQUAL "y")
+    set(CMAKE_MATCH_2 1)
+  endif()
+  list(APPEND definitions ${CMAKE_MATCH_1}=${CMAKE_MATCH_2})
+endforeach()
+
+file(WRITE ${CMAKE_BINARY_DIR}/empty.c "")
+add_library(app STATIC ${CMAKE_BINARY_DIR}/empty.c)
+target_include_directories(app PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+target_compile_definitions(app PRIVATE ${definitions})
+
+foreach(folder IN LISTS ZEPHYR_EXTRA_MODULES)
+  file(STRINGS ${folder}/zephyr/module.yml lines REGEX "^[a-z ]+: ")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^ *([a-z]+): (.*)$" line "${line}")
+    set(module_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  endforeach()
+  if(NOT EXISTS ${folder}/${module_kconfig})
+    message(FATAL_ERROR "module ${module_name} has no ${module_kconfig}")
+  endif()
+  # An option that no Kconfig has is an error of Zephyr's, too.
+  file(STRINGS ${folder}/${module_kconfig} options REGEX "^config ")
+  if(NOT "config NNCC" IN_LIST options)
+    message(FATAL_ERROR "prj.conf sets CONFIG_NNCC, which ${module_kconfig} has not")
+  endif()
+  get_filename_component(module_cmake ${folder}/${module_cmake} ABSOLUTE)
+  add_subdirectory(${module_cmake} ${CMAKE_BINARY_DIR}/modules/${module_name})
+endforeach()
+
+add_executable(zephyr_final ${CMAKE_BINARY_DIR}/empty.c)
+set_target_properties(zephyr_final PROPERTIES OUTPUT_NAME zephyr.elf)
+target_link_libraries(zephyr_final PRIVATE -static -Wl,--whole-archive app -Wl,--no-whole-archive)
