@@ -1,8 +1,8 @@
 # The runtime archive of each target; what differs is how the CPU is asked what it can do.
-nncc_add_archive(runtime x86_64-linux-gnu status.c lookup.c cpu_x86_64.c)
-nncc_add_archive(runtime aarch64-linux-gnu status.c lookup.c cpu_aarch64_linux.c)
-nncc_add_archive(runtime aarch64-linux-android status.c lookup.c cpu_aarch64_linux.c)
-nncc_add_archive(runtime aarch64-none-elf status.c lookup.c cpu_aarch64_none.c)
+nncc_add_archive(runtime x86_64-linux-gnu status.c lookup.c selftest.c cpu_x86_64.c)
+nncc_add_archive(runtime aarch64-linux-gnu status.c lookup.c selftest.c cpu_aarch64_linux.c)
+nncc_add_archive(runtime aarch64-linux-android status.c lookup.c selftest.c cpu_aarch64_linux.c)
+nncc_add_archive(runtime aarch64-none-elf status.c lookup.c selftest.c cpu_aarch64_none.c)
 
 # The thread pool, where there are POSIX threads.
 nncc_add_archive(pool x86_64-linux-gnu pool/pool.c)

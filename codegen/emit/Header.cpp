@@ -3,6 +3,7 @@
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/PortType.h"
+#include "codegen/emit/TextTemplate.h"
 #include "codegen/emit/WeightsFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -172,18 +173,9 @@ extern const nncc_model @m_model;
 #endif
 )";
 
-/// What a function writes to a stream.
-template <typename Writer> static std::string textOf(Writer writer) {
-  std::string text;
-  raw_string_ostream os(text);
-  writer(os);
-  return text;
-}
-
 void writeHeader(const ModelPlan &plan, raw_ostream &os) {
   std::string upper = StringRef(plan.name).upper();
-  // Longer words come before their beginnings.
-  const std::pair<StringRef, std::string> words[] = {
+  const TemplateWord words[] = {
       {"version_of_abi", std::to_string(NNCC_ABI_VERSION)},
       {"version", NNCC_VERSION},
       {"target", commentText(plan.target)},
@@ -216,16 +208,7 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
       {"outputs", textOf([&](raw_ostream &text) { writePorts(plan.outputs, "", text); })},
       {"m", plan.name},
       {"M", upper}};
-  for (StringRef rest = headerText; !rest.empty();) {
-    auto [before, after] = rest.split('@');
-    os << before;
-    if (after.empty())
-      break;
-    const auto *word = llvm::find_if(words, [&](const auto &w) { return after.starts_with(w.first); });
-    assert(word != std::end(words) && "the text has an unknown word");
-    os << word->second;
-    rest = after.drop_front(word->first.size());
-  }
+  writeTemplate(headerText, words, os);
 }
 
 } // namespace nncc

@@ -87,30 +87,6 @@ Expected<ReferenceTensors> ReferenceTensors::run(const ModelPlan &plan, ArrayRef
                            "\nnote: a folder of .npy files does as well: --reference=DIR");
 }
 
-/// The elements of a tensor in the order of its dims, however they lie in memory.
-static std::vector<double> elementsOf(mlir::Type type, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides,
-                                      const char *memory) {
-  int64_t count = 1;
-  for (int64_t dim : shape)
-    count *= dim;
-  size_t width = divideCeil(type.getIntOrFloatBitWidth(), 8);
-  std::vector<double> elements;
-  elements.reserve(count);
-  std::vector<int64_t> index(shape.size(), 0);
-  for (int64_t n = 0; n < count; ++n) {
-    int64_t at = 0;
-    for (size_t i = 0; i < shape.size(); ++i)
-      at += index[i] * strides[i];
-    elements.push_back(elementAsDouble(type, memory + at * width));
-    for (size_t i = shape.size(); i-- > 0;) {
-      if (++index[i] < shape[i])
-        break;
-      index[i] = 0;
-    }
-  }
-  return elements;
-}
-
 /// Compares a kernel's result (in its own layout) with the ONNX tensor of its origin.
 ///
 /// returns  nothing when types or sizes do not fit

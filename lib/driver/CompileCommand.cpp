@@ -11,6 +11,7 @@
 #include "lib/driver/OutputName.h"
 #include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/SelfTest.h"
 #include "lib/driver/Table.h"
 #include "mlir/IR/OperationSupport.h"
 #include "llvm/IR/Module.h"
@@ -55,6 +56,10 @@ cl::opt<WeightsPlace>
                                          clEnumValN(WeightsPlace::Extern, "extern",
                                                     "in NAME.weights, which the program gives to NAME_init")}),
                  cl::cat(compileCategory()), cl::cat(outputGroup()));
+cl::opt<bool> selfTest("self-test",
+                       cl::desc("Also write NAME.selftest.c: what every kernel computes here, to be compared on the "
+                                "board; with inputs of --input NAME=FILE, or ones that the board makes by itself"),
+                       cl::cat(compileCategory()), cl::cat(outputGroup()));
 cl::opt<std::string> depfile("depfile", cl::desc("Write a rule for make and Ninja that names every file read"),
                              cl::value_desc("FILE"), cl::cat(compileCategory()), cl::cat(outputGroup()));
 
@@ -148,6 +153,18 @@ int emitModules(const CompileOptions &options, const ModelPlan &plan, OutputFile
   return 0;
 }
 
+/// Writes NAME.selftest.c; returns the exit status.
+int emitSelfTest(const CompileOptions &options, const ModelPlan &plan, const GivenInputs &given, OutputFiles &files) {
+  auto test = makeSelfTest(plan, options, given);
+  if (!test)
+    return 1;
+  Error error = files.write(plan.name + ".selftest.c", [&](raw_ostream &os) {
+    writeSelfTest(plan, *test, os);
+    return Error::success();
+  });
+  return error ? reportError(std::move(error)) : 0;
+}
+
 /// A line for people: scripts read the manifest.
 void printSizes(const ModelPlan &plan, const LibraryFacts &facts, StringRef path) {
   uint64_t bytes = 0;
@@ -187,6 +204,19 @@ int compileModel() {
     if (!options->renames.insert({old.str(), renamed.str()}).second)
       return reportError("--rename " + old + " is given twice");
   }
+  bool writesLibrary = emit == Emit::Library || emit == Emit::Shared || emit == Emit::Object;
+  if (selfTest && !writesLibrary)
+    return reportError("--self-test needs --emit=lib, shared or obj: it is a test of a library");
+  if (auto files = inputFiles(); !selfTest && !files.empty())
+    return reportError("--input=" + files.front() +
+                       " is no format that begins with u8, s8 or f32\n"
+                       "note: for example --input image=u8,nhwc,mean=127.5,scale=0.0078125\n"
+                       "note: the values of inputs go with --self-test");
+  auto given = readGivenInputs(*options);
+  if (!given)
+    return 1;
+  for (auto &[name, array] : *given)
+    options->import.inputShapes[name] = array.shape;
   options->lineInfo = lineInfo;
   options->form = emit == Emit::Shared   ? LibraryForm::Shared
                   : emit == Emit::Object ? LibraryForm::Objects
@@ -257,8 +287,12 @@ int compileModel() {
   if (!hash)
     return reportError(hash.takeError());
   compilation->plan.sourceHash = std::move(*hash);
+  // LLD, which links shared libraries, resets all options of LLVM's command line.
   EmitOptions emitting = emitOptions(*options);
-  const std::string rulePath = depfile; // LLD, which links shared libraries, resets all options of LLVM's command line
+  const std::string rulePath = depfile;
+  if (selfTest)
+    if (int status = emitSelfTest(*options, compilation->plan, *given, *files))
+      return status;
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(facts.takeError());
@@ -294,6 +328,7 @@ const Command compileCommand = {
                 "`nncc targets` lists their CPUs.",
     .run = compileModel,
     .category = compileCategory,
+    .takesData = true,
     .examples = "  nncc compile model.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a53\n"
                 "  nncc compile model.onnx -o out --input image=u8,nhwc,mean=127.5,scale=0.0078125\n"};
 

@@ -11,6 +11,9 @@ namespace nncc {
 double elementAsDouble(mlir::Type type, const char *at);
 /// The elements of a tensor as doubles.
 std::vector<double> toDoubles(mlir::Type type, llvm::ArrayRef<char> bytes);
+/// The elements of a tensor in the order of its dims, however they lie in memory: `strides` count elements.
+std::vector<double> elementsOf(mlir::Type type, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> strides,
+                               const char *memory);
 
 } // namespace nncc
 #endif
