@@ -133,7 +133,9 @@ std::optional<SelfTest> makeSelfTest(const ModelPlan &plan, const CompileOptions
       });
   if (error)
     return reportError(std::move(error)), std::nullopt;
-  llvm::stable_sort(test.tensors, [](const auto &a, const auto &b) { return a.kernel < b.kernel; });
+  llvm::sort(test.tensors, [](const auto &a, const auto &b) {
+    return std::pair(a.kernel, a.result) < std::pair(b.kernel, b.result);
+  });
   return test;
 }
 
