@@ -12,7 +12,7 @@ run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
 foreach(file bin/nncc include/nncc/abi.h include/nncc/runtime.h include/nncc/compiler.h lib/libnncc-compiler.so
     lib/nncc/x86_64-linux-gnu/libnncc_runtime.a lib/nncc/aarch64-linux-gnu/libnncc_runtime.a lib/nncc/include/nncc/runtime.h lib/nncc/aarch64-linux-gnu/libnncc_pool.a lib/nncc/include/nncc/vulkan.h
     lib/nncc/aarch64-linux-android/libnncc_vulkan.a
-    lib/cmake/nncc/NnccAddModel.cmake share/nncc/zephyr/zephyr/module.yml share/pkgconfig/nncc.pc share/man/man1/nncc.1 share/bash-completion/completions/nncc share/doc/nncc/examples/digits.onnx)
+    lib/cmake/nncc/NnccAddModel.cmake share/nncc/bazel/nncc.bzl share/nncc/zephyr/zephyr/module.yml share/pkgconfig/nncc.pc share/man/man1/nncc.1 share/bash-completion/completions/nncc share/doc/nncc/examples/digits.onnx)
   if(NOT EXISTS ${WORK}/prefix/${file})
     message(FATAL_ERROR "not installed: ${file}")
   endif()
