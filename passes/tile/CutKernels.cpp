@@ -35,13 +35,18 @@ constexpr int64_t kMostParts = 256;
 
 int64_t workOf(Block &block);
 
+/// Whether it is known how often a loop runs; a step below 1 has no meaning.
+bool hasConstantBounds(scf::ForOp loop) {
+  return getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getUpperBound()) &&
+         getConstantIntValue(loop.getStep()).value_or(0) > 0;
+}
+
 /// How often a loop with constant bounds runs; 8 times is the guess for others.
 int64_t tripsOf(scf::ForOp loop) {
-  auto begin = getConstantIntValue(loop.getLowerBound()), end = getConstantIntValue(loop.getUpperBound()),
-       step = getConstantIntValue(loop.getStep());
-  if (!begin || !end || !step)
+  if (!hasConstantBounds(loop))
     return 8;
-  return *end > *begin ? llvm::divideCeil(*end - *begin, *step) : 0;
+  int64_t begin = *getConstantIntValue(loop.getLowerBound()), end = *getConstantIntValue(loop.getUpperBound());
+  return end > begin ? llvm::divideCeil(end - begin, *getConstantIntValue(loop.getStep())) : 0;
 }
 
 int64_t workOf(Operation *op) {
@@ -146,8 +151,7 @@ std::vector<Cut> cutBlock(Block &block, int64_t largestUnit, int64_t times = 1) 
     }
     Cut cut;
     cut.loop = cast<scf::ForOp>(op);
-    if (!getConstantIntValue(cut.loop.getLowerBound()) || !getConstantIntValue(cut.loop.getUpperBound()) ||
-        !getConstantIntValue(cut.loop.getStep()) || !cut.loop->use_empty())
+    if (!hasConstantBounds(cut.loop) || !cut.loop->use_empty())
       return {};
     cut.trips = tripsOf(cut.loop);
     cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1) * times;

@@ -156,3 +156,20 @@ func.func @little(%x: memref<64xf32>, %y: memref<64xf32>) {
   } {nn.parallel}
   return
 }
+
+// A step of 0 has no number of trips: such a loop is no work to share out.
+// CHECK-LABEL: func.func @stands_still(%{{[a-z0-9]+}}: memref<4096xf32>, %{{[a-z0-9]+}}: memref<4096xf32>) {
+// CHECK-NEXT: return
+func.func @stands_still(%x: memref<4096xf32>, %y: memref<4096xf32>) {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %c4096 = arith.constant 4096 : index
+  scf.for %i = %c0 to %c4096 step %c0 {
+    scf.for %j = %c0 to %c4096 step %c8 {
+      %0 = vector.load %x[%j] : memref<4096xf32>, vector<8xf32>
+      %1 = arith.addf %0, %0 : vector<8xf32>
+      vector.store %1, %y[%j] : memref<4096xf32>, vector<8xf32>
+    } {nn.parallel}
+  } {nn.parallel}
+  return
+}
