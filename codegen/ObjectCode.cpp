@@ -3,6 +3,7 @@
 #include "codegen/ObjectCode.h"
 #include "codegen/MoveBfloats.h"
 #include "lib/support/InternalError.h"
+#include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/CodeGen/CodeGenTargetMachineImpl.h"
 #include "llvm/CodeGen/MachineFunctionPass.h"
@@ -233,22 +234,32 @@ private:
 char ShowMachineCode::ID = 0;
 } // namespace
 
-/// What TargetMachine::addPassesToEmitFile() does, with an observer behind the
-/// last pass. Returns true on failure, as that does.
-static bool addObservedPasses(llvm::legacy::PassManager &passes, llvm::TargetMachine &machine,
-                              llvm::raw_pwrite_stream &stream, const CodeObserver &observer) {
+/// What TargetMachine::addPassesToEmitFile() does, with an observer (or null) behind the last pass. Returns true on
+/// failure, as that does.
+static bool addMachinePasses(llvm::legacy::PassManager &passes, llvm::TargetMachine &machine,
+                             llvm::raw_pwrite_stream &stream, llvm::CodeGenFileType fileType,
+                             const CodeObserver *observer) {
   auto &generator = static_cast<llvm::CodeGenTargetMachineImpl &>(machine);
   auto *info = new llvm::MachineModuleInfoWrapperPass(&generator);
   llvm::TargetPassConfig *config = generator.createPassConfig(passes);
   config->setDisableVerify(true);
+  // On x86-64 it does little but make trees of sums of integers: chains that steps of products add to one after the
+  // other, so that registers hold every product of a trip, and half of the sums pass the stack.
+  if (machine.getTargetTriple().isX86_64())
+    config->disablePass(&llvm::MachineCombinerID);
   passes.add(config);
   passes.add(info);
+  const llvm::TargetOptions &options = machine.Options;
+  passes.add(new llvm::RuntimeLibraryInfoWrapper(machine.getTargetTriple(), options.ExceptionModel,
+                                                 options.FloatABIType, options.EABIVersion, options.MCOptions.ABIName,
+                                                 options.VecLib));
   if (config->addISelPasses())
     return true;
   config->addMachinePasses();
   config->setInitialized();
-  passes.add(new ShowMachineCode(observer));
-  if (generator.addAsmPrinter(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile, info->getMMI().getContext()))
+  if (observer)
+    passes.add(new ShowMachineCode(*observer));
+  if (generator.addAsmPrinter(passes, stream, nullptr, fileType, info->getMMI().getContext()))
     return true;
   passes.add(llvm::createFreeMachineFunctionPass());
   return false;
@@ -281,8 +292,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &m
     auto fileType =
         options.form == CodeForm::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
     machine->Options.BBAddrMap = options.observer != nullptr;
-    if (options.observer ? addObservedPasses(passes, *machine, stream, *options.observer)
-                         : machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
+    if (addMachinePasses(passes, *machine, stream, fileType, options.observer))
       return internalError("no code generator for " + target.name);
     passes.run(module);
   }
