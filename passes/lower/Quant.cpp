@@ -1,5 +1,6 @@
 // The code of quantized values: one element or a vector of them. Nothing here may be contracted or reassociated: what a
 // step is rounded to is part of the op's meaning, on every machine.
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Kinds.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -8,6 +9,8 @@
 #include "passes/lower/ConstantTable.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 
@@ -19,19 +22,20 @@ static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()
 // place is 1 (IEEE 754, binary32). One addition does what a rounding and a conversion to integers do.
 constexpr double kRounder = 3 << 22;
 
-Value ScalarMath::narrow(Value steps, Value zero, Type to) {
-  bool isUnsigned = to.isUnsignedInteger();
-  unsigned bits = to.getIntOrFloatBitWidth();
-  double low = isUnsigned ? 0 : -(double)(1 << (bits - 1)), high = (double)((1 << (isUnsigned ? bits : bits - 1)) - 1);
-  auto bound = [&](double number) -> Value {
-    Value value = like(steps, number);
-    return zero ? arith::SubFOp::create(builder, loc, value, cast(zero, to, builder.getF32Type())) : value;
-  };
-  // Bounds are integers, so that it does not matter that they come before the rounding. The maximum of NaN and a number
-  // is the number: behind it there is no NaN.
-  Value clamped = arith::MaxNumFOp::create(builder, loc, steps, bound(low));
-  clamped = arith::MinNumFOp::create(builder, loc, clamped, bound(high));
-  Value rounded = arith::AddFOp::create(builder, loc, clamped, like(steps, kRounder));
+/// The integers of a type of 8 or 16 bits.
+static std::pair<int64_t, int64_t> rangeOf(Type type) {
+  int64_t count = int64_t(1) << type.getIntOrFloatBitWidth(), low = type.isUnsignedInteger() ? 0 : -count / 2;
+  return {low, low + count - 1};
+}
+
+Value ScalarMath::clamp(Value value, Value low, Value high) {
+  // The maximum of NaN and a number is the number: behind it there is no NaN.
+  value = arith::MaxNumFOp::create(builder, loc, value, low);
+  return arith::MinNumFOp::create(builder, loc, value, high);
+}
+
+Value ScalarMath::roundToSteps(Value steps, Value zero, Type to) {
+  Value rounded = arith::AddFOp::create(builder, loc, steps, like(steps, kRounder));
   auto shaped = [&](Type element) -> Type {
     auto vector = dyn_cast<VectorType>(steps.getType());
     return vector ? Type(vector.clone(element)) : element;
@@ -39,6 +43,80 @@ Value ScalarMath::narrow(Value steps, Value zero, Type to) {
   Value wide = arith::BitcastOp::create(builder, loc, shaped(builder.getI32Type()), rounded);
   Value result = arith::TruncIOp::create(builder, loc, shaped(computeType(to)), wide);
   return zero ? arith::AddIOp::create(builder, loc, result, zero) : result;
+}
+
+Value ScalarMath::narrow(Value steps, Value zero, Type to) {
+  // Bounds are integers, so that it does not matter that they come before the rounding.
+  auto bound = [&](int64_t number) -> Value {
+    Value value = like(steps, number);
+    return zero ? arith::SubFOp::create(builder, loc, value, cast(zero, to, builder.getF32Type())) : value;
+  };
+  auto [low, high] = rangeOf(to);
+  return roundToSteps(clamp(steps, bound(low), bound(high)), zero, to);
+}
+
+namespace {
+/// What stands for a division by a scale that is known: x * high + x * low, rounded twice.
+struct Reciprocal {
+  float high, low;
+};
+} // namespace
+
+/// The reciprocal of a scale, if all x whose quotients lie between two integers get the same nearest integers by it.
+///
+/// Both roundings to integers are monotonous, and errors of products are less than a place of a float: only next to the
+/// x whose quotients lie halfway between integers may they differ, and those are tried.
+static std::optional<Reciprocal> reciprocalOf(float scale, int64_t low, int64_t high) {
+  // Far from the ends of the range of f32, nothing under- or overflows that matters.
+  if (!(scale > 0x1p-90f && scale < 0x1p90f))
+    return std::nullopt;
+  double exact = 1.0 / scale;
+  Reciprocal reciprocal{static_cast<float>(exact), 0};
+  reciprocal.low = static_cast<float>(exact - reciprocal.high);
+  constexpr int places = 3;
+  for (int64_t k = low; k < high; ++k) {
+    float x = static_cast<float>((static_cast<double>(k) + 0.5) * scale);
+    for (int i = 0; i < places; ++i)
+      x = std::nextafter(x, -std::numeric_limits<float>::infinity());
+    for (int i = 0; i < 2 * places + 1; ++i) {
+      float quotient = x / scale, rest = x * reciprocal.low;
+      if (std::nearbyint(quotient) != std::nearbyint(std::fma(x, reciprocal.high, rest)))
+        return std::nullopt;
+      x = std::nextafter(x, std::numeric_limits<float>::infinity());
+    }
+  }
+  return reciprocal;
+}
+
+/// The number that all elements of a constant operand are; nothing for other operands.
+static std::optional<double> numberOf(Value operand) {
+  auto reader = nn::getConstantValue(operand) ? nn::ConstantReader::get(operand) : std::nullopt;
+  if (!reader || !reader->isUniform())
+    return std::nullopt;
+  bool isFloat = isa<FloatType>(elementOf(operand));
+  return isFloat ? reader->getFloat(0) : static_cast<double>(reader->getInteger(0));
+}
+
+/// A division takes as long as the rest of the op: where the scale is known, products give the same integers.
+Value ScalarMath::quantizedByProducts(nn::QuantizeOp op, Value x, Value zero) {
+  auto scale = numberOf(op.getScale()), point = numberOf(op.getZeroPoint());
+  if (!scale || !point)
+    return {};
+  auto [low, high] = rangeOf(elementOf(op.getZeroPoint()));
+  int64_t less = static_cast<int64_t>(*point);
+  auto reciprocal = reciprocalOf(static_cast<float>(*scale), low - less, high - less);
+  if (!reciprocal)
+    return {};
+  auto bound = [&](int64_t number) { return like(x, static_cast<float>(static_cast<double>(number - less) * *scale)); };
+  x = clamp(x, bound(low), bound(high));
+  Value steps = x;
+  if (reciprocal->low != 0) {
+    Value rest = arith::MulFOp::create(builder, loc, x, like(x, reciprocal->low));
+    steps = math::FmaOp::create(builder, loc, x, like(x, reciprocal->high), rest);
+  } else if (reciprocal->high != 1) {
+    steps = arith::MulFOp::create(builder, loc, x, like(x, reciprocal->high));
+  }
+  return roundToSteps(steps, zero, elementOf(op.getZeroPoint()));
 }
 
 /// The element of the table at each of the positions, which are bytes.
@@ -53,7 +131,9 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
   auto real = [&](Value value, Value operand) { return cast(value, elementOf(operand), f32); };
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](nn::QuantizeOp quantize) {
+      .Case([&](nn::QuantizeOp quantize) -> Value {
+        if (Value result = quantizedByProducts(quantize, in[0], in[2]))
+          return result;
         return narrow(arith::DivFOp::create(builder, loc, in[0], in[1]), in[2], elementOf(quantize.getZeroPoint()));
       })
       .Case([&](nn::DequantizeOp dequantize) -> Value {

@@ -60,6 +60,11 @@ private:
   mlir::Value integerPower(mlir::Value x, mlir::Value y, bool isUnsigned);
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool signOfDivisor);
   mlir::Value like(mlir::Value value, double number);
+  mlir::Value clamp(mlir::Value value, mlir::Value low, mlir::Value high);
+  /// The nearest integer of numbers in the range of the type, and what the zero point (or null) adds.
+  mlir::Value roundToSteps(mlir::Value steps, mlir::Value zero, mlir::Type to);
+  /// Null unless scale and zero point are numbers for which it is exact.
+  mlir::Value quantizedByProducts(nn::QuantizeOp op, mlir::Value x, mlir::Value zero);
 
   mlir::OpBuilder &builder, &outside;
   mlir::Location loc;

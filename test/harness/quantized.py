@@ -78,6 +78,18 @@ def attention(random, g):
     g.output(g.node("Relu", [conv(random, g, g.node("Transpose", [y], perm=[0, 2, 1]), 6, 8, (3,), pads=[1, 1])]))
 
 
+@network
+def slopes(random, g):
+    """A slope for each channel behind a convolution of images, a depthwise one and products whose lengths end trips in the middle."""
+    x = g.input(numbers(random, [1, 3, 9, 8]))
+    for weights in ({"outputs": 22, "inputs": 3, "size": (3, 3), "pads": [1, 1, 1, 1], "strides": [1, 1]},
+                    {"outputs": 22, "inputs": 1, "size": (3, 3), "pads": [1, 1, 1, 1], "group": 22}, {"outputs": 13, "inputs": 22, "size": (1, 1)},
+                    {"outputs": 5, "inputs": 13, "size": (1, 1)}):
+        x = conv(random, g, x, **weights)
+        x = g.node("PRelu", [x, g.constant(numbers(random, [weights["outputs"], 1, 1]))])
+    g.output(x)
+
+
 class Samples(CalibrationDataReader):
     """Inputs like those of a graph, and these themselves."""
 
@@ -156,6 +168,27 @@ def check(program: nncc.Nncc, path: Path, inputs: dict, ops: Counter) -> list[st
     return failures
 
 
+def halves(program: nncc.Nncc, path: Path) -> list[str]:
+    """What is wrong with QuantizeLinear next to numbers whose quotients lie halfway between steps, and at the ends."""
+    graph, expected = Graph(opset=21), {}
+    for scale, zero in ((0.1, np.uint8(7)), (1, np.uint8(0)), (0.5, np.int8(-3)), (0.0039215689, np.uint8(255)), (3e-33, np.int8(5)), (0.7, np.int16(-9)),
+                        (1.3e-4, np.uint16(40000))):
+        scale, kind = np.float32(scale), np.iinfo(type(zero))
+        steps = np.unique(np.concatenate([np.arange(kind.min, kind.max, max(1, (kind.max - kind.min) // 300)), [kind.min - 1, kind.max]]) - int(zero))
+        x = ((steps + 0.5) * np.float64(scale)).astype(np.float32)
+        below, above = np.nextafter(x, np.float32(-np.inf)), np.nextafter(x, np.float32(np.inf))
+        x = np.concatenate([x, below, above, np.float32([0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-40])])
+        with np.errstate(over="ignore"):
+            quotient = np.nan_to_num(np.rint(x / scale).astype(np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+        name = graph.node("QuantizeLinear", [graph.input(x), graph.constant(scale), graph.constant(zero)])
+        graph.output(name, zero.dtype)
+        expected[name] = np.clip(quotient + int(zero), kind.min, kind.max).astype(zero.dtype)
+    onnx.save(graph.model(), path)
+    outputs = program.run(path, graph.inputs).outputs
+    return [f"{name}: {np.count_nonzero(outputs[name] != value)} of {value.size} halves differ" for name, value in expected.items()
+            if not np.array_equal(outputs[name], value)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=list(NETWORKS))
@@ -166,6 +199,12 @@ def main():
     count, failed, ops = 0, 0, Counter()
     kinds = [(QuantType.QUInt8, QuantType.QInt8, True), (QuantType.QInt8, QuantType.QInt8, False), (QuantType.QUInt8, QuantType.QUInt8, False)]
     with tempfile.TemporaryDirectory(prefix="nncc-quantized-") as folder:
+        for target in nncc.targets_of(options.target):
+            program = nncc.Nncc(options.nncc, target, flags=[f"--cpu={options.cpu}"] if options.cpu else [])
+            failures = halves(program, Path(folder) / "halves.onnx")
+            count, failed = count + 1, failed + bool(failures)
+            for failure in failures:
+                print(f"{target} {failure}", file=sys.stderr)
         for name, build in NETWORKS.items():
             if options.network not in (None, name):
                 continue

@@ -75,3 +75,29 @@ func.func @booleans(%x: memref<2x3xf32>, %y: memref<2x3xi8>) {
   }
   return
 }
+
+// A known scale divides by products, if all numbers become the same integers by them; another one divides. Bounds come
+// first: nothing infinite is multiplied.
+// CHECK-LABEL: @quantize
+// CHECK-NOT: arith.divf
+// CHECK: arith.maxnumf
+// CHECK: %[[X:.*]] = arith.minnumf
+// CHECK: %[[REST:.*]] = arith.mulf %[[X]], %{{.*}} : f32
+// CHECK: math.fma %[[X]], %{{.*}}, %[[REST]] : f32
+// CHECK: arith.divf
+func.func @quantize(%x: memref<3xf32>, %s: memref<1xf32>, %y: memref<3xi8>, %z: memref<3xi8>) {
+  nn.kernel "known" ins(%x : memref<3xf32>) outs(%y : memref<3xi8>) {
+  ^bb0(%0: tensor<3xf32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.quantize %0, %1, %2 : tensor<3xf32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    nn.yield %3 : tensor<3xui8>
+  }
+  nn.kernel "unknown" ins(%x, %s : memref<3xf32>, memref<1xf32>) outs(%z : memref<3xi8>) {
+  ^bb0(%0: tensor<3xf32>, %1: tensor<1xf32>):
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.quantize %0, %1, %2 : tensor<3xf32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    nn.yield %3 : tensor<3xui8>
+  }
+  return
+}
