@@ -244,7 +244,7 @@ private:
       sums = code.loop(first, done, trip, sums, [&](Value k, ValueRange carried) {
         SmallVector<Value> values = llvm::to_vector(carried), lanes;
         if (shape.readsLanes())
-          lanes = lanesOfA(rows, k);
+          lanes = lanesOfA(rows, k, trip);
         Value block = code.at(matrixRow, code.mul(k, rowB), memory);
         for (int64_t u = 0; u < shape.tripSteps(); ++u) {
           step(values, block, [&](int64_t i) {
@@ -256,12 +256,16 @@ private:
         return values;
       });
     }
+    Value wholeGroups = shape.rest ? code.add(end, code.constant(-shape.rest)) : end;
+    if (shape.isStaged()) {
+      std::tie(done, sums) = restOfTrip(rows, matrixRow, first, done, end, wholeGroups, sums);
+      std::tie(done, sums) = shortTrips(rows, matrixRow, done, wholeGroups, sums);
+    }
     auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, int64_t count) {
       Value here = arith::SubIOp::create(b, k, origin);
       step(values, code.at(matrixRow, code.mul(here, rowB), memory),
            [&](int64_t i) { return factorAt(rows, i, here, 0, count); });
     };
-    Value wholeGroups = shape.rest ? code.add(end, code.constant(-shape.rest)) : end;
     sums = code.loop(done, wholeGroups, group, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> values = llvm::to_vector(carried);
       stepAt(values, k, group);
@@ -272,6 +276,45 @@ private:
     if (shape.rest)
       stepAt(sums, wholeGroups, shape.rest);
     return sums;
+  }
+
+  /// The sums over whole groups of k behind the trips, and where they end: the last vector of A reaches back into the
+  /// trip before, so there is one where there was a trip, or k has as many values.
+  std::pair<Value, SmallVector<Value>> restOfTrip(ArrayRef<Value> rows, Value matrixRow, Value first, Value done,
+                                                  Value end, Value wholeGroups, ArrayRef<Value> sums) {
+    const int64_t group = shape.mac.group(), trip = shape.tripDepth();
+    Value back = code.add(end, code.constant(-trip));
+    Value hasVector = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, back, first);
+    Value hasGroups = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, done, wholeGroups);
+    Value once = arith::ExtUIOp::create(b, b.getI64Type(), arith::AndIOp::create(b, hasVector, hasGroups));
+    SmallVector<Value> added = code.loop(zero, once, 1, sums, [&](Value, ValueRange carried) {
+      Value place = lanesOfA(rows, back, trip).front();
+      return code.loop(done, wholeGroups, group, carried, [&](Value k, ValueRange inner) {
+        SmallVector<Value> values = llvm::to_vector(inner);
+        Value from = code.at(place, arith::SubIOp::create(b, k, back), b.getI16Type());
+        step(values, code.at(matrixRow, code.mul(k, rowB), memory),
+             [&](int64_t i) { return factorOfLane(from, i, 0); });
+        return values;
+      });
+    });
+    return {arith::SelectOp::create(b, hasVector, wholeGroups, done), added};
+  }
+
+  /// The sums over groups of k from `first` on, two of them at a time, and where they end: runs that are too short for
+  /// trips.
+  std::pair<Value, SmallVector<Value>> shortTrips(ArrayRef<Value> rows, Value matrixRow, Value first, Value wholeGroups,
+                                                  ArrayRef<Value> sums) {
+    const int64_t group = shape.mac.group(), steps = 2, trip = steps * group;
+    Value count = arith::AndIOp::create(b, arith::SubIOp::create(b, wholeGroups, first), code.constant(-trip));
+    Value end = code.add(first, count);
+    SmallVector<Value> added = code.loop(first, end, trip, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> values = llvm::to_vector(carried), lanes = lanesOfA(rows, k, trip);
+      for (int64_t u = 0; u < steps; ++u)
+        step(values, code.at(matrixRow, code.mul(code.add(k, code.constant(u * group)), rowB), memory),
+             [&](int64_t i) { return factorOfLane(lanes, i, u); });
+      return values;
+    });
+    return {end, added};
   }
 
   /// The sums over k in [first, done), whole trips: a vector of A for each row serves all steps of one. Rows
@@ -288,7 +331,7 @@ private:
     carried = code.loop(zero, trips, 1, carried, [&](Value, ValueRange now) {
       SmallVector<Value> values = llvm::to_vector(now.take_front(count)),
                          places = llvm::to_vector(now.drop_front(count + 1));
-      SmallVector<Value> lanes = lanesOfA(places, zero);
+      SmallVector<Value> lanes = lanesOfA(places, zero, trip);
       Value block = now[count];
       for (int64_t u = 0; u < shape.tripSteps(); ++u) {
         step(values, block, [&](int64_t i) { return factorOfLane(lanes, i, u); });

@@ -174,11 +174,11 @@ void ProductCode::reserveStage() {
         LLVM::AllocaOp::create(b, code.pointer(), b.getI16Type(), code.constant(shape.rows * shape.tripDepth()), 64);
 }
 
-SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k) {
+SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k, int64_t count) {
   const MacForm &mac = shape.mac;
   SmallVector<Value> lanes;
   for (auto [i, row] : llvm::enumerate(rows)) {
-    Value values = code.load(code.at(row, k, memory), VectorType::get(shape.tripDepth(), memory));
+    Value values = code.load(code.at(row, k, memory), VectorType::get(count, memory));
     if (!mac.isOfBytes())
       lanes.push_back(math.fromMemory(values, mac.lhs));
     else

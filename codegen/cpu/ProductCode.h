@@ -28,8 +28,8 @@ protected:
             llvm::function_ref<mlir::Value(int64_t)> factorOf);
   /// Takes the memory that widened bytes of A pass through, where they do.
   void reserveStage();
-  /// A vector of values of k from each row of A, for as many steps as a trip has; or where these lie.
-  llvm::SmallVector<mlir::Value> lanesOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k);
+  /// A vector of `count` values of k from each row of A, as many as a trip has or fewer; or where these lie.
+  llvm::SmallVector<mlir::Value> lanesOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k, int64_t count);
   /// The factor of row i in step `step` of these vectors.
   mlir::Value factorOfLane(llvm::ArrayRef<mlir::Value> lanes, int64_t i, int64_t step);
   /// The factor of row i from memory: `count` values of k, zeros behind them.
