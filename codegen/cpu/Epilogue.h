@@ -30,7 +30,7 @@ public:
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
   /// True when the instructions are too many to repeat them for every accumulator; sums that become narrow integers
   /// need more of them, which are not worth a tile on the stack.
-  bool isHeavy() const { return cost > (isa<mlir::IntegerType>(storedElement()) ? 24 : 6); }
+  bool isHeavy() const { return cost > (isa<mlir::IntegerType>(storedElement()) ? 32 : 6); }
 
   /// The type of what is stored, as it lies in memory.
   mlir::Type storedElement() const;

@@ -6,6 +6,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "passes/graph/FormIntegers.h"
 #include "llvm/ADT/SetVector.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -266,6 +267,74 @@ template <typename LastOp> struct TableFromSteps : OpRewritePattern<LastOp> {
   }
 };
 
+//===-- Slopes of channels ------------------------------------------------===//
+
+/// quantize(prelu(dequantize(x), slopes)): both scales go into a factor of x and into the slopes, if every byte still
+/// gives the same step, for each slope. So a table for each channel would not pay, and nothing is divided.
+struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto to = Grid::of(op.getScale(), op.getZeroPoint());
+    BinaryOp prelu = to && to->isByte() && to->scale != 1 ? binaryOf(op.getInput(), BinaryKind::prelu) : BinaryOp();
+    auto x = prelu && prelu->hasOneUse() ? Steps::of(prelu.getLhs()) : std::nullopt;
+    auto slopes = x ? ConstantReader::get(prelu.getRhs()) : std::nullopt;
+    if (!slopes || !slopes->getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "no function of a quantized tensor by constant slopes");
+    auto factor = nearestThat(x->grid.scale / to->scale, [&](float factor) {
+      return isSame(x->grid, *to, 0, x->grid.high() - x->grid.zero, factor, 1, 1);
+    });
+    if (!factor)
+      return rewriter.notifyMatchFailure(op, "no factor gives the same steps");
+    ConstantBuilder newSlopes(RankedTensorType::get(typeOf(prelu.getRhs()).getShape(), rewriter.getF32Type()));
+    for (int64_t i = 0; i < slopes->size(); ++i) {
+      float slope = slopes->get<float>(i);
+      auto same = nearestThat(slope, [&](float newSlope) {
+        return isSame(x->grid, *to, x->grid.low() - x->grid.zero, -1, *factor, slope, newSlope);
+      });
+      if (!same)
+        return rewriter.notifyMatchFailure(op, "no slope gives the same steps");
+      newSlopes.set<float>(i, *same);
+    }
+    Location loc = rewriter.getFusedLoc({prelu.getLoc(), op.getLoc()});
+    int64_t rank = op.getType().getRank();
+    auto one = [&](float number) { return oneNumber(rewriter, loc, rewriter.getF32Type(), rank, number); };
+    Value real = DequantizeOp::create(rewriter, loc, x->steps, one(*factor),
+                                      oneStep(rewriter, loc, x->grid.element, rank, x->grid.zero));
+    Value slope = ConstantOp::create(rewriter, loc, newSlopes.finish(constantName(prelu.getRhs())));
+    real = BinaryOp::create(rewriter, loc, BinaryKind::prelu, real, slope);
+    replaceKeepingOrigin(rewriter, op,
+                         QuantizeOp::create(rewriter, loc, op.getType(), real, one(1), op.getZeroPoint()));
+    return success();
+  }
+
+private:
+  /// The number next to `start` that does; nothing where none of the nearest floats do.
+  static std::optional<float> nearestThat(float start, function_ref<bool(float)> does) {
+    constexpr int floats = 16;
+    float up = start, down = start;
+    for (int i = 0; i < floats; ++i) {
+      for (float candidate : {up, down})
+        if (does(candidate))
+          return candidate;
+      up = std::nextafter(up, std::numeric_limits<float>::infinity());
+      down = std::nextafter(down, -std::numeric_limits<float>::infinity());
+    }
+    return std::nullopt;
+  }
+
+  /// Whether steps `first` to `last` from the zero point become the same ones without the scales.
+  static bool isSame(const Grid &from, const Grid &to, int64_t first, int64_t last, float factor, float slope,
+                     float newSlope) {
+    Grid plain{1, to.zero, to.element};
+    for (int64_t step = first; step <= last; ++step) {
+      float real = static_cast<float>(step) * from.scale, plainReal = static_cast<float>(step) * factor;
+      if (to.stepOf(real * slope) != plain.stepOf(plainReal * newSlope))
+        return false;
+    }
+    return true;
+  }
+};
+
 //===-- Two tensors ------------------------------------------------------===//
 
 /// quantize(dequantize(a) + dequantize(b))
@@ -407,7 +476,8 @@ private:
 void addIntegerElementwise(RewritePatternSet &patterns) {
   patterns
       .add<TableFromFunction, TableFromSteps<RequantizeOp>, TableFromSteps<RequantizeSumOp>, TableFromSteps<LookupOp>,
-           TableFromSteps<UnaryOp>, SumOfSteps, ProductOfSteps, MeanOfSteps, MeanOfWindows>(patterns.getContext());
+           TableFromSteps<UnaryOp>, PreluOfSteps, SumOfSteps, ProductOfSteps, MeanOfSteps, MeanOfWindows>(
+          patterns.getContext());
 }
 
 } // namespace nncc
