@@ -145,6 +145,7 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     run(addIntegerRemains);
     reportFloats(getOperation());
     chooseSigns(getOperation());
+    fillUpChannels(getOperation());
   }
 
   void run(function_ref<void(RewritePatternSet &)> add) {

@@ -12,9 +12,12 @@ void addIntegerElementwise(mlir::RewritePatternSet &patterns);  ///< tables, sum
 void addIntegerContractions(mlir::RewritePatternSet &patterns); ///< contractions between dequantize and quantize
 /// What is left when those match nothing more: contractions whose results stay floats, signs of weights.
 void addIntegerRemains(mlir::RewritePatternSet &patterns);
-
 /// Gives what contractions of bytes read the sign that the machine's instructions take, by `nn.machines`.
 void chooseSigns(mlir::func::FuncOp function);
+
+/// Gives images of three channels that convolutions of bytes read a fourth, which adds nothing: a tap is then a whole
+/// group for every instruction that sums products of two or four bytes, and taps of a row are one run.
+void fillUpChannels(mlir::func::FuncOp function);
 
 /// A scale and a zero point of a whole tensor, both known.
 struct Grid {

@@ -384,7 +384,56 @@ private:
     return ConstantOp::create(rewriter, old.getLoc(), result.finish(constantName(old)));
   }
 };
+/// [N, H, W, 3] -> [N, H, W, 4]; whole planes of a transposed image are copied, rather than pixels.
+Value fourChannels(OpBuilder &builder, Value image) {
+  auto transpose = image.getDefiningOp<TransposeOp>();
+  bool hasPlanes = transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1};
+  SmallVector<int64_t> low(4, 0), high(4, 0);
+  high[hasPlanes ? 1 : 3] = 1;
+  Location loc = image.getLoc();
+  Value filled = PadOp::create(builder, loc, PadMode::constant, hasPlanes ? transpose.getInput() : image, low, high,
+                               cast<TypedAttr>(builder.getI64IntegerAttr(0)));
+  return hasPlanes ? TransposeOp::create(builder, loc, filled, transpose.getPerm()).getResult() : filled;
+}
+
+/// The filter of a convolution of three channels that is worth the copy of its image: many products read each of its
+/// pixels. `zero` is the weight that stands for nothing.
+std::optional<ConstantReader> filterOfThree(Conv2DOp op, int64_t &zero) {
+  auto type = typeOf(op.getFilter());
+  if (!typeOf(op.getInput()).getElementType().isInteger(8) || op.getGroups() != 1 || type.getShape().back() != 3)
+    return std::nullopt;
+  constexpr int64_t leastProducts = 32; // of each value of the image
+  if (type.getDimSize(2) == 1 || type.getNumElements() / 3 < leastProducts * op.getStrides()[0] * op.getStrides()[1])
+    return std::nullopt;
+  if (Value point = op.getFilterZeroPoint()) {
+    auto reader = ConstantReader::get(point);
+    if (!reader || !reader->isUniform())
+      return std::nullopt;
+    zero = reader->getInteger(0);
+  }
+  return ConstantReader::get(op.getFilter());
+}
 } // namespace
+
+void fillUpChannels(func::FuncOp function) {
+  function.walk([](Conv2DOp op) {
+    int64_t zero = 0;
+    auto filter = filterOfThree(op, zero);
+    if (!filter)
+      return;
+    OpBuilder builder(op);
+    auto type = typeOf(op.getFilter());
+    SmallVector<int64_t> shape(type.getShape());
+    shape.back() = 4;
+    ConstantBuilder filled(RankedTensorType::get(shape, type.getElementType()));
+    for (int64_t i = 0; i < filter->size() / 3; ++i)
+      for (int64_t c = 0; c < 4; ++c)
+        filled.setInteger(4 * i + c, c < 3 ? filter->getInteger(3 * i + c) : zero);
+    op.getFilterMutable().assign(
+        ConstantOp::create(builder, op.getFilter().getLoc(), filled.finish(constantName(op.getFilter()))));
+    op.getInputMutable().assign(fourChannels(builder, op.getInput()));
+  });
+}
 
 void addIntegerContractions(RewritePatternSet &patterns) { patterns.add<ContractSteps>(patterns.getContext()); }
 

@@ -226,3 +226,52 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
     return %1 : tensor<3x2xi32>
   }
 }
+
+// -----
+
+// Both scales go into a factor (0.5 / 0.25) and into the slopes, for which every byte becomes the same step: there is
+// no division left.
+// CHECK-LABEL: @slopes
+// CHECK-DAG: %[[FACTOR:.*]] = nn.constant dense<2.000000e+00> : tensor<1x1x1x1xf32>
+// CHECK-DAG: %[[ONE:.*]] = nn.constant dense<1.000000e+00> : tensor<1x1x1x1xf32>
+// CHECK-DAG: %[[SLOPES:.*]] = nn.constant dense<{{.*}}2.500000e-01, -5.625000e-01]{{.*}}> : tensor<1x1x1x2xf32>
+// CHECK: %[[REAL:.*]] = nn.dequantize %arg0, %[[FACTOR]]
+// CHECK-NEXT: %[[BENT:.*]] = nn.binary {{ *}}prelu %[[REAL]], %[[SLOPES]]
+// CHECK-NEXT: %[[Y:.*]] = nn.quantize %[[BENT]], %[[ONE]], %[[ZY:.*]] : {{.*}} -> tensor<1x2x3x2xui8>
+// CHECK-NEXT: return %[[Y]]
+func.func @slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
+  %sx = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %zx = nn.constant dense<100> : tensor<1x1x1x1xui8>
+  %slopes = nn.constant dense<[[[[0.25, -0.5625]]]]> : tensor<1x1x1x2xf32>
+  %sy = nn.constant dense<0.25> : tensor<1x1x1x1xf32>
+  %zy = nn.constant dense<7> : tensor<1x1x1x1xui8>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<1x2x3x2xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x2xf32>
+  %1 = nn.binary prelu %0, %slopes : tensor<1x2x3x2xf32>, tensor<1x1x1x2xf32> -> tensor<1x2x3x2xf32>
+  %2 = nn.quantize %1, %sy, %zy : tensor<1x2x3x2xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x2xui8>
+  return %2 : tensor<1x2x3x2xui8>
+}
+
+// -----
+
+// An image of three channels gets a fourth, plane by plane, and the filter a weight that is its zero point there.
+// CHECK-LABEL: @image
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<{{.*}}> : tensor<8x3x3x4xi8>
+// CHECK: %[[PLANES:.*]] = nn.pad {{ *}}constant %arg0 low [0, 0, 0, 0] high [0, 1, 0, 0]
+// CHECK-NEXT: %[[IMAGE:.*]] = nn.transpose %[[PLANES]] [0, 2, 3, 1] : tensor<1x4x5x6xui8> -> tensor<1x5x6x4xui8>
+// CHECK-NEXT: nn.conv2d %[[IMAGE]], %[[W]]
+// CHECK-LABEL: @few_products
+// CHECK-NOT: nn.pad
+// CHECK: return
+func.func @image(%x: tensor<1x3x5x6xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x8xi32> {
+  %w = nn.constant dense<3> : tensor<8x3x3x3xi8>
+  %zw = nn.constant dense<0> : tensor<8xi8>
+  %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x5x6xui8> -> tensor<1x5x6x3xui8>
+  %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<8x3x3x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x5x6x8xi32>
+  return %1 : tensor<1x5x6x8xi32>
+}
+func.func @few_products(%x: tensor<1x5x6x3xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x3xi32> {
+  %w = nn.constant dense<3> : tensor<3x3x3x3xi8>
+  %zw = nn.constant dense<0> : tensor<3xi8>
+  %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<3x3x3x3xi8> zero_points(tensor<1xui8>, tensor<3xi8>) -> tensor<1x5x6x3xi32>
+  return %0 : tensor<1x5x6x3xi32>
+}
