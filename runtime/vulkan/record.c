@@ -9,12 +9,20 @@ vk_port *nncc_vulkan_port(vk_model *model, const nncc_device_range *range) {
   return NULL;
 }
 
-static int has_moved(vk_model *model, const void *const *ports, uint64_t generation) {
+/* What is recorded knows where ports lie for the device: those that are copied stay there, wherever the program has
+ * them. */
+static int has_moved(vk_state *vulkan, vk_model *model, const void *const *ports, uint64_t generation) {
   if (!model->is_recorded || model->generation != generation)
     return 1;
-  for (uint32_t i = 0; i < model->model.num_inputs + model->model.num_outputs; ++i)
-    if (model->ports[i].is_used && model->ports[i].address != ports[i])
+  for (uint32_t i = 0; i < model->model.num_inputs + model->model.num_outputs; ++i) {
+    vk_port *port = &model->ports[i];
+    vk_allocation found = {0};
+    if (!port->is_used || port->address == ports[i])
+      continue;
+    if (port->memory || nncc_vulkan_find(vulkan, ports[i], model->model.ports[i].bytes, &found) == PLACE_BINDABLE)
       return 1;
+    port->address = ports[i];
+  }
   return 0;
 }
 
@@ -136,7 +144,7 @@ VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuf
 VkResult nncc_vulkan_record(vk_state *vulkan, vk_model *model, const void *const *ports) {
   const nncc_device_program *program = model->model.program;
   uint64_t generation = vulkan->generation;
-  if (!has_moved(model, ports, generation))
+  if (!has_moved(vulkan, model, ports, generation))
     return VK_SUCCESS;
   model->is_recorded = 0;
   VkResult result = place_ports(vulkan, model, ports);
