@@ -7,6 +7,7 @@
 #include "mlir/IR/Verifier.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "llvm/ADT/SetVector.h"
 #include <cmath>
 
 using namespace mlir;
@@ -48,21 +49,85 @@ bool takesRoot(Operation *op) {
          (unary.getKind() == nn::kind::sqrt || unary.getKind() == nn::kind::rsqrt || unary.getKind() == nn::kind::log);
 }
 
+/// Whether a root or logarithm is taken of a square, element by element: of a row that a reduction joins, as for a norm
+/// or a variance, the largest elements count.
+bool endsInRoot(Value square) {
+  llvm::SetVector<Operation *> users(llvm::from_range, square.getUsers());
+  for (size_t i = 0; i < users.size(); ++i) {
+    if (takesRoot(users[i]))
+      return true;
+    if (!isa<nn::ReduceOp>(users[i]))
+      users.insert_range(users[i]->getUsers());
+  }
+  return false;
+}
+
+/// The sums that a spectrum is made of, and what moves their operands and results. A quiet band is a small sum of large
+/// products: what rounding takes from each of them is more than what is left, and a root or logarithm shows it.
+class Spectra {
+public:
+  explicit Spectra(func::FuncOp function) {
+    for (Operation &op : function.getBody().front())
+      if (isa<nn::BinaryOp>(op) && isSquare(&op) && endsInRoot(op.getResult(0)))
+        addSums(op.getOperand(0));
+  }
+
+  bool contains(Operation *op) const { return ops.contains(op); }
+
+private:
+  static bool isSum(Operation *op) { return isa<nn::Conv2DOp, nn::ConvTranspose2DOp, nn::MatMulOp>(op); }
+
+  /// The ops that only moved the elements of a value, from the last to the first, and those whose results they moved.
+  static llvm::SetVector<Operation *> historyOf(Value value) {
+    llvm::SetVector<Operation *> history;
+    auto add = [&](Value moved) {
+      if (Operation *op = moved.getDefiningOp())
+        history.insert(op);
+    };
+    add(value);
+    for (size_t i = 0; i < history.size(); ++i)
+      if (Operation *op = history[i]; isMove(op))
+        llvm::for_each(op->getOperands(), add);
+    return history;
+  }
+
+  static bool isMove(Operation *op) {
+    return isa<nn::ReshapeOp, nn::TransposeOp, nn::SliceOp, nn::ConcatOp, nn::PadOp>(op);
+  }
+
+  void addSums(Value squared) {
+    llvm::SetVector<Operation *> history = historyOf(squared);
+    if (llvm::none_of(history, isSum))
+      return;
+    for (Operation *op : history) {
+      if (!isSum(op) && !isMove(op))
+        continue;
+      ops.insert(op);
+      for (Value operand : op->getOperands())
+        if (isSum(op))
+          ops.insert_range(llvm::make_filter_range(historyOf(operand), isMove));
+    }
+  }
+
+  DenseSet<Operation *> ops;
+};
+
 /// The tensors of a function in both types.
 class Halver {
 public:
   explicit Halver(MLIRContext *context) : builder(context) {}
 
   void run(func::FuncOp function) {
+    Spectra spectra(function);
     for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
       if (!isa<nn::ConstantOp>(op))
-        convert(&op);
+        convert(&op, spectra.contains(&op));
   }
 
 private:
-  void convert(Operation *op) {
-    bool stays = op->hasTrait<OpTrait::IsTerminator>() || op->getNumRegions() > 0 || !computesFloats(op) ||
-                 llvm::any_of(op->getOperands(), hasOtherRange);
+  void convert(Operation *op, bool stays) {
+    stays |= op->hasTrait<OpTrait::IsTerminator>() || op->getNumRegions() > 0 || !computesFloats(op) ||
+             llvm::any_of(op->getOperands(), hasOtherRange);
     if (isSquare(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return squares.contains(operand); })) {
       stays = true;
       if (!takesRoot(op))

@@ -31,6 +31,40 @@ func.func @squares(%x: tensor<4xf32>) -> tensor<1xf32> {
   return %4 : tensor<1xf32>
 }
 
+// A spectrum: what is summed up to be squared for a root of its own stays f32, with what moved it and its operands.
+// CHECK-LABEL: @spectrum
+// CHECK-NOT:   nn.cast
+// CHECK:       nn.reshape {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.matmul {{.*}} -> tensor<2x6xf32>
+// CHECK:       nn.slice {{.*}} -> tensor<2x4xf32>
+// CHECK:       nn.unary{{ +}}log {{.*}} -> tensor<2x4xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x4xf16>
+func.func @spectrum(%x: tensor<6xf32>) -> tensor<2x4xf32> {
+  %w = nn.constant dense<0.5> : tensor<3x6xf32>
+  %two = nn.constant dense<2.0> : tensor<1x1xf32>
+  %0 = nn.reshape %x : tensor<6xf32> -> tensor<2x3xf32>
+  %1 = nn.matmul %0, %w : tensor<2x3xf32>, tensor<3x6xf32> -> tensor<2x6xf32>
+  %2 = nn.slice %1 starts [0, 1] sizes [2, 4] steps [1, 1] : tensor<2x6xf32> -> tensor<2x4xf32>
+  %3 = nn.binary pow %2, %two : tensor<2x4xf32>, tensor<1x1xf32> -> tensor<2x4xf32>
+  %4 = nn.binary add %3, %3 : tensor<2x4xf32>, tensor<2x4xf32> -> tensor<2x4xf32>
+  %5 = nn.unary log %4 : tensor<2x4xf32> -> tensor<2x4xf32>
+  %6 = nn.unary neg %5 : tensor<2x4xf32> -> tensor<2x4xf32>
+  return %6 : tensor<2x4xf32>
+}
+
+// A norm: the largest elements of a row count.
+// CHECK-LABEL: @norm
+// CHECK:       nn.matmul {{.*}} -> tensor<2x5xf16>
+// CHECK:       nn.reduce{{ +}}sum {{.*}} -> tensor<2x1xf32>
+func.func @norm(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
+  %w = nn.constant dense<0.5> : tensor<3x5xf32>
+  %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+  %1 = nn.binary mul %0, %0 : tensor<2x5xf32>, tensor<2x5xf32> -> tensor<2x5xf32>
+  %2 = nn.reduce sum %1 axes [1] : tensor<2x5xf32> -> tensor<2x1xf32>
+  %3 = nn.unary sqrt %2 : tensor<2x1xf32> -> tensor<2x1xf32>
+  return %3 : tensor<2x1xf32>
+}
+
 // An epsilon is no f16, nor is what an infinity would become.
 // CHECK-LABEL: @other_range
 // CHECK:       nn.unary{{ +}}sqrt {{.*}} -> tensor<4xf16>
