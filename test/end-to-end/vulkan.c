@@ -8,7 +8,8 @@
  * for each dispatch, by lines: kernel, flags (and SEGMENT for the first of one), and
  * memory, index, offset and bytes of each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
  * too; with `once` there it is run at once, and in no other way. With `basic` behind
- * the number no optional feature of the GPU is used. */
+ * the number no optional feature of the GPU is used. For each folder a line says how
+ * many bytes of the GPU's memory there are with inputs and outputs of the program's own. */
 #define _GNU_SOURCE
 #include "nncc/vulkan.h"
 #include "job.h"
@@ -72,6 +73,7 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
     other.outputs[i] = allocate(model->outputs[i].bytes, 8);
   run_in(&first, 0);
   write_outputs(&first, folder);
+  printf("memory %llu\n", (unsigned long long)nncc_vulkan_count(vulkan).memory);
   if (is_once)
     return;
   for (portion = 0; portion < 4; ++portion) {

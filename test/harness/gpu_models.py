@@ -123,6 +123,9 @@ def compare_counts(name: str, counts: dict[str, int], update: bool) -> bool:
     return not more
 
 
+# The GPU's memory is at most so many times what a model needs, and so many bytes beside it.
+MOST_MEMORY, MEMORY_BESIDE = 1.02, 1e6
+
 # As in nncc/abi.h. Nothing writes constants.
 BARRIER = 1
 SEGMENT = 1 << 30  # of test/end-to-end/vulkan.c
@@ -182,6 +185,20 @@ def unnoticed(described: list[str], kernels: list[dict]) -> list[str]:
     return errors
 
 
+def memory_needed(manifest: dict) -> int:
+    """Weights, arena and ports, once each."""
+    ports = sum(port["bytes"] for port in manifest["inputs"] + manifest["outputs"])
+    return manifest["weights"]["bytes"] + manifest["arena"]["bytes"] + ports
+
+
+def check_memory(said: str, manifest: dict) -> str | None:
+    """What is wrong with the GPU's memory that a program counted, or None."""
+    counted = int(re.search(r"^memory (\d+)$", said, re.M)[1])
+    needed = memory_needed(manifest)
+    most = MOST_MEMORY * needed + MEMORY_BESIDE
+    return None if counted <= most else f"{counted} bytes of the GPU's memory, for {needed} of weights, arena, inputs and outputs"
+
+
 def complaints(said: str) -> list[str]:
     """The messages of the validation layer in what a program wrote."""
     return re.findall(r".*(?:Validation|SYNC-HAZARD).*", said)
@@ -221,6 +238,9 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
             variables = environment(width, options.validate, folder if options.incoherent else None)
             said = run(built, [*words, *(f"wait={number}" for number in waits), where], variables, options.timeout)
             seconds = time.monotonic() - start
+            if wasted := check_memory(said, compiled.manifest):
+                print(f"FAIL {name}: {wasted}")
+                good = False
             if options.validate and (messages := complaints(said)):
                 print(f"FAIL {name}: {len(messages)} messages of the validation layer: {messages[0]}")
                 good = False
