@@ -55,20 +55,34 @@ private:
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
-/// Keeps the errors of the code generator, which would print them and leave the
-/// process.
-struct ErrorCollector : llvm::DiagnosticHandler {
-  explicit ErrorCollector(std::string &errors) : errors(errors) {}
-  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
-    if (info.getSeverity() == llvm::DS_Error) {
-      llvm::raw_string_ostream stream(errors);
-      llvm::DiagnosticPrinterRawOStream printer(stream);
-      info.print(printer);
-      stream << '\n';
-    }
-    return true;
+/// Keeps the errors of LLVM, which would print them and leave the process, as long as it lives.
+class CollectedErrors {
+public:
+  explicit CollectedErrors(llvm::LLVMContext &context) : context(context), old(context.getDiagnosticHandler()) {
+    context.setDiagnosticHandler(std::make_unique<Handler>(text));
   }
-  std::string &errors;
+  ~CollectedErrors() { context.setDiagnosticHandler(std::move(old)); }
+
+  llvm::Error take() { return text.empty() ? llvm::Error::success() : internalError(text); }
+
+private:
+  struct Handler : llvm::DiagnosticHandler {
+    explicit Handler(std::string &text) : text(text) {}
+    bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+      if (info.getSeverity() == llvm::DS_Error) {
+        llvm::raw_string_ostream stream(text);
+        llvm::DiagnosticPrinterRawOStream printer(stream);
+        info.print(printer);
+        stream << '\n';
+      }
+      return true;
+    }
+    std::string &text;
+  };
+
+  llvm::LLVMContext &context;
+  std::unique_ptr<llvm::DiagnosticHandler> old;
+  std::string text;
 };
 } // namespace
 
@@ -265,25 +279,20 @@ static bool addMachinePasses(llvm::legacy::PassManager &passes, llvm::TargetMach
   return false;
 }
 
-llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &module, const TargetSpec &target,
-                                                                 const ObjectOptions &options, ObjectTimes *times) {
-  std::string errors;
-  module.getContext().setDiagnosticHandler(std::make_unique<ErrorCollector>(errors));
-  prepareModule(module, target);
-  if (!options.keepLineInfo)
+llvm::Error nncc::optimizeModule(llvm::Module &module, const TargetSpec &target, bool keepLineInfo) {
+  CollectedErrors errors(module.getContext());
+  if (!keepLineInfo)
     llvm::StripDebugInfo(module);
+  optimize(module, target, *createTargetMachine(target));
+  return errors.take();
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> nncc::generateObject(llvm::Module &module, const TargetSpec &target,
+                                                                const ObjectOptions &options) {
+  CollectedErrors errors(module.getContext());
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
-
-  Stopwatch optimizing;
-  optimize(module, target, *machine);
-  if (times)
-    times->optimizeMs = optimizing.ms();
-  if (options.observer)
-    options.observer->optimized(module);
-
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
-  Stopwatch generating;
   if (options.form == CodeForm::LLVM) {
     module.print(stream, nullptr);
   } else {
@@ -296,10 +305,26 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &m
       return internalError("no code generator for " + target.name);
     passes.run(module);
   }
+  if (llvm::Error error = errors.take())
+    return std::move(error);
+  return bytes;
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> nncc::compileToObject(llvm::Module &module, const TargetSpec &target,
+                                                                 const ObjectOptions &options, ObjectTimes *times) {
+  prepareModule(module, target);
+  Stopwatch optimizing;
+  if (llvm::Error error = optimizeModule(module, target, options.keepLineInfo))
+    return std::move(error);
+  if (times)
+    times->optimizeMs = optimizing.ms();
+  if (options.observer)
+    options.observer->optimized(module);
+
+  Stopwatch generating;
+  auto bytes = generateObject(module, target, options);
   if (times)
     times->generateMs = generating.ms();
-  if (!errors.empty())
-    return internalError(errors);
   return bytes;
 }
 

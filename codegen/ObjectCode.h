@@ -5,6 +5,7 @@
 #include "codegen/Target.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
 #include <functional>
 #include <string>
 #include <vector>
@@ -52,6 +53,18 @@ struct ObjectTimes {
 /// and unwinding. Done by compileToObject(); call it earlier when IR of another
 /// origin is linked in.
 void prepareModule(llvm::Module &module, const TargetSpec &target);
+
+/// Optimizes a module that prepareModule() was called for, in place: the first half of compileToObject().
+///
+/// error  as compileToObject
+llvm::Error optimizeModule(llvm::Module &module, const TargetSpec &target, bool keepLineInfo = false);
+
+/// Generates code for a module as it is: the second half. Functions may be for several CPUs, as their attributes say;
+/// `target` is what they have in common.
+///
+/// error  as compileToObject
+llvm::Expected<llvm::SmallVector<char, 0>> generateObject(llvm::Module &module, const TargetSpec &target,
+                                                          const ObjectOptions &options = {});
 
 /// Optimizes `module` (in place) and generates code for it.
 ///
