@@ -159,6 +159,36 @@ llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpu
   return userError(refusal("cpu", cpuName, ("is unknown for " + line->name).str()) + validCpus);
 }
 
+llvm::Expected<llvm::SmallVector<TargetSpec>> nncc::parseTargets(StringRef targetName, StringRef cpus,
+                                                                 NativeCpu native) {
+  llvm::SmallVector<StringRef> names;
+  cpus.split(names, ',');
+  if (targetName.empty() && names.size() > 1) // `generic` is a CPU of several targets
+    if (auto named = llvm::find_if(names, [](StringRef name) { return name != "generic"; }); named != names.end())
+      targetName = defaultTarget(*named);
+  llvm::SmallVector<TargetSpec> targets;
+  for (auto [i, name] : llvm::enumerate(names)) {
+    if (names.size() > 1 &&
+        (name.empty() || name == "native" || llvm::is_contained(llvm::ArrayRef(names).take_front(i), name)))
+      return userError("--cpu=" + cpus +
+                       (name.empty()       ? " has no name beside a comma"
+                        : name == "native" ? ": native does not go with others"
+                                           : " has " + name.str() + " twice") +
+                       "\nnote: for example --cpu=cortex-a53,cortex-a76");
+    auto target = parseTarget(targetName, name, native);
+    if (!target)
+      return target.takeError();
+    targets.push_back(std::move(*target));
+  }
+  return targets;
+}
+
+TargetSpec nncc::withCpu(const TargetSpec &target, const CpuSpec &cpu) {
+  return {target.name, target.triple, target.architecture, cpu};
+}
+
+TargetSpec nncc::leastCpu(const TargetSpec &target) { return withCpu(target, target.architecture->cpus.front()); }
+
 std::unique_ptr<llvm::TargetMachine> nncc::createTargetMachine(const TargetSpec &target) {
   startCodeGenerators();
   std::string error;

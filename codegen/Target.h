@@ -110,6 +110,19 @@ enum class NativeCpu { Refuse, Detect };
 llvm::Expected<TargetSpec> parseTarget(llvm::StringRef target, llvm::StringRef cpu,
                                        NativeCpu native = NativeCpu::Refuse);
 
+/// Finds what `--target` and a `--cpu` of several CPUs, parted by commas, name.
+///
+/// returns  a target for each, in their order; of one CPU what parseTarget() returns
+/// error    as parseTarget(); a CPU that is named twice, or no name beside a comma
+llvm::Expected<llvm::SmallVector<TargetSpec>> parseTargets(llvm::StringRef target, llvm::StringRef cpus,
+                                                           NativeCpu native = NativeCpu::Refuse);
+
+/// The same target with another of its CPUs.
+TargetSpec withCpu(const TargetSpec &target, const CpuSpec &cpu);
+
+/// The least CPU of a target: every other one runs its code.
+TargetSpec leastCpu(const TargetSpec &target);
+
 /// The target that nncc itself runs on: `x86_64-linux-gnu`; empty where there
 /// is none.
 llvm::StringRef hostTargetName();

@@ -93,7 +93,7 @@ static void writeWeightsMacros(const ModelPlan &plan, StringRef upper, raw_ostre
 /// The text of a header. `@m` stands for the model's name, `@M` for it in capitals, the other words for what
 /// writeHeader() puts there.
 static const char *const headerText = R"(/* @m: a neural network, compiled by nncc @version for @target, @cpu.
- * Link lib@m.a; it needs memcpy, memset and memmove at most.
+@choice * Link lib@m.a; it needs memcpy, memset@needs and memmove at most.
  * SHA-256 of the ONNX file: @source
  *
  *   static _Alignas(@M_ARENA_ALIGN) unsigned char arena[@M_ARENA_BYTES];
@@ -180,12 +180,16 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
       {"version", NNCC_VERSION},
       {"target", commentText(plan.target)},
       {"cpu", commentText(plan.cpu)},
+      {"choice", plan.variants.empty() ? ""
+                                       : " * The first of these CPUs runs that has all features of the machine's: " +
+                                             plan.name + "_init asks, or\n * obeys options->cpu and cpu_features.\n"},
+      {"needs", asksLibraryOfC(plan) ? ", getauxval" : ""},
       {"source", plan.sourceHash.empty() ? "unknown" : commentText(plan.sourceHash)},
       {"abi", publicAbi().str()},
       // An array of no elements is no C.
       {"arena_bytes", std::to_string(std::max<int64_t>(plan.arenaBytes, 1))},
       {"arena_align", std::to_string(plan.arenaAlign)},
-      {"kernels", std::to_string(plan.kernels.size())},
+      {"kernels", std::to_string(plan.numSteps())},
       {"stack", plan.stackBytes < 0
                     ? ""
                     : "/* Stack that a call uses at most, beside that of memcpy, memset, memmove (at\n"

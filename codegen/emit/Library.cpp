@@ -2,17 +2,17 @@
 // M.h and M.json.
 #include "codegen/emit/Library.h"
 #include "codegen/emit/Archive.h"
+#include "codegen/emit/HashingStream.h"
 #include "codegen/emit/Header.h"
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/SharedLibrary.h"
 #include "codegen/emit/StackBound.h"
+#include "codegen/emit/Variants.h"
 #include "codegen/emit/WeightsFile.h"
 #include "lib/support/InternalError.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -20,39 +20,16 @@ using namespace llvm;
 
 namespace nncc {
 
-/// A stream that hashes what it passes on. BLAKE3 since it costs 0.07 s for 100
-/// MB, where LLVM's SHA-256 costs 0.6 s.
-namespace {
-class HashingStream : public raw_ostream {
-public:
-  explicit HashingStream(raw_ostream &to) : to(to) { SetBufferSize(1 << 16); }
-  ~HashingStream() override { flush(); }
-  std::string hex() {
-    flush();
-    auto digest = hash.final();
-    return toHex(ArrayRef<uint8_t>(digest.data(), digest.size()),
-                 /*LowerCase=*/true);
-  }
-
-private:
-  void write_impl(const char *data, size_t bytes) override {
-    hash.update(StringRef(data, bytes));
-    to.write(data, bytes);
-    written += bytes;
-  }
-  uint64_t current_pos() const override { return written; }
-
-  raw_ostream &to;
-  BLAKE3 hash;
-  uint64_t written = 0;
-};
-} // namespace
-
 static std::string hashOf(StringRef bytes) {
   raw_null_ostream nowhere;
   HashingStream hash(nowhere);
   hash << bytes;
   return hash.hex();
+}
+
+/// Whether code may need a function that nncc does not make.
+static bool mayNeed(StringRef name, const ModelPlan &plan) {
+  return name == "memcpy" || name == "memset" || name == "memmove" || (name == "getauxval" && asksLibraryOfC(plan));
 }
 
 /// Checks the symbols of the code object and collects what the manifest says.
@@ -69,7 +46,7 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, Librar
     if (*flags & object::SymbolRef::SF_Undefined) {
       if (name->empty() || *name == weightsSymbol(plan))
         continue;
-      if (*name != "memcpy" && *name != "memset" && *name != "memmove")
+      if (!mayNeed(*name, plan))
         return internalError("the code needs the symbol '" + *name + "'");
       facts.undefined.push_back(name->str());
     } else if (*flags & object::SymbolRef::SF_Global && !is_contained(allowed, *name)) {
@@ -78,6 +55,8 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, Librar
   }
   llvm::sort(facts.undefined);
 
+  for (const VariantPlan &variant : plan.variants)
+    facts.codeOfVariants.push_back({variant.cpu, 0});
   // With a section for each function, sums by kind are what a reader wants.
   std::vector<LibraryFacts::Section> &sums = facts.sections;
   for (const object::ELFSectionRef section : object->sections()) {
@@ -98,12 +77,16 @@ static Error inspectObject(MemoryBufferRef buffer, const ModelPlan &plan, Librar
     if (sum == sums.end())
       sum = sums.insert(sums.end(), {kind.str(), 0});
     sum->bytes += section.getSize();
+    for (LibraryFacts::Section &variant : facts.codeOfVariants)
+      if (kind == ".text" && name->ends_with(symbolSuffix(variant.name)))
+        variant.bytes += section.getSize();
   }
   return Error::success();
 }
 
 Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const EmitOptions &options) {
-  if (Error error = addModelEntry(module, plan, options.cpuRequired))
+  if (Error error = plan.variants.empty() ? addModelEntry(module, plan, options.cpuRequired)
+                                          : addVariantsEntry(module, plan, options.cpuRequired, options.optimizeEntry))
     return std::move(error);
   EmittedCode code;
   Expected<SmallVector<char, 0>> object = options.compileToObject(module);

@@ -3,6 +3,7 @@
 #ifndef NNCC_CODEGEN_EMIT_LIBRARY_H
 #define NNCC_CODEGEN_EMIT_LIBRARY_H
 #include "codegen/emit/Manifest.h"
+#include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/ModelPlan.h"
 #include "codegen/emit/OutputFiles.h"
 #include "codegen/emit/WeightsObject.h"
@@ -22,9 +23,10 @@ namespace nncc {
 using ObjectCompiler = std::function<llvm::Expected<llvm::SmallVector<char, 0>>(llvm::Module &)>;
 
 struct EmitOptions {
-  ObjectCompiler compileToObject;
-  WeightWriter packWeight;  ///< carries out packing recipes
-  uint64_t cpuRequired = 0; ///< requiredCpuFeatures() of the target
+  ObjectCompiler compileToObject; ///< with ModelPlan::variants: generates code alone, of what is optimized
+  ModuleOptimizer optimizeEntry;  ///< with ModelPlan::variants: of the entry points
+  WeightWriter packWeight;        ///< carries out packing recipes
+  uint64_t cpuRequired = 0;       ///< requiredCpuFeatures() of the target; of several CPUs: those of all
 };
 
 /// The code object of a model and what is known about it.
@@ -33,9 +35,9 @@ struct EmittedCode {
   LibraryFacts facts; ///< of the code; of the weights after emitLibrary
 };
 
-/// Completes the module (addModelEntry), compiles it and checks the object: no
+/// Completes the module (addModelEntry, addVariantsEntry), compiles it and checks the object: no
 /// global symbol without the model's prefix, nothing undefined but memcpy,
-/// memset, memmove and the weights, no static constructors.
+/// memset, memmove, the weights and, with several CPUs, getauxval, no static constructors.
 ///
 /// plan    stackBytes is set, to -1 if there is no bound
 /// error   our mistakes only

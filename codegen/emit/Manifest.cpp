@@ -81,6 +81,19 @@ void writePorts(json::OStream &json, StringRef key, ArrayRef<PortPlan> ports) {
   });
 }
 
+/// What there is for each of several CPUs; the kernels of all stand in one list.
+void writeVariants(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
+  for (auto [variant, code] : zip_equal(plan.variants, facts.codeOfVariants))
+    json.object([&] {
+      json.attribute("cpu", text(variant.cpu));
+      json.attribute("cpu_required", hex(variant.cpuRequired));
+      json.attribute("first_kernel", variant.firstKernel);
+      json.attribute("kernels", variant.numKernels);
+      json.attribute("arena", variant.arenaBytes);
+      json.attribute("code", code.bytes);
+    });
+}
+
 void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("name", text(kernel.name));
   json.attribute("op", text(kernel.op));
@@ -237,6 +250,8 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
     json.attribute("cpu", text(plan.cpu));
     if (!plan.gpu.empty())
       json.attribute("gpu", text(plan.gpu));
+    if (!plan.variants.empty())
+      json.attributeArray("variants", [&] { writeVariants(json, plan, facts); });
     json.attribute("model_sha256", text(plan.sourceHash));
     json.attributeObject("sizes", [&] { writeSizes(json, plan, facts); });
     writePorts(json, "inputs", plan.inputs);

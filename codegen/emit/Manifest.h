@@ -15,9 +15,10 @@ struct LibraryFacts {
     std::string name;
     uint64_t bytes;
   };
-  std::vector<Section> sections;      ///< that take memory on the device
-  std::vector<std::string> undefined; ///< symbols that the program must supply
-  std::string codeHash, weightsHash;  ///< BLAKE3 of the members, hex
+  std::vector<Section> sections;       ///< that take memory on the device
+  std::vector<Section> codeOfVariants; ///< the code of each of ModelPlan::variants
+  std::vector<std::string> undefined;  ///< symbols that the program must supply
+  std::string codeHash, weightsHash;   ///< BLAKE3 of the members, hex
 };
 
 /// libM.a, or libM.so.

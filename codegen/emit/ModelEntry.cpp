@@ -15,6 +15,7 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Transforms/IPO/ConstantMerge.h"
 
 using namespace llvm;
 using namespace nncc;
@@ -36,12 +37,17 @@ public:
 private:
   Error checkPlan();
   Error prepareKernels();
+  Error link(StringRef bitcode, StringRef what);
   Error linkCore();
+  Error addQuestion();
   void addDispatch();
+  Constant *describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required);
   GlobalVariable *addDescription();
+  GlobalVariable *addVariantDescriptions();
   Function *addStub(StringRef suffix, StringRef coreFunction, GlobalVariable *description);
-  void addTable(ArrayRef<Function *> stubs);
-  void internalize();
+  Constant *makeKernels(ArrayRef<KernelPlan> kernels);
+  Constant *makeVariants(ArrayRef<Constant *> kernels);
+  void addTable(ArrayRef<Function *> stubs, Function *variantStub);
 
   int64_t memoryBytes(const OperandPlan &operand) const;
   void setTargetAttributes(Function &function) const;
@@ -59,6 +65,7 @@ private:
   PointerType *ptr;
   Type *i8, *i32, *i64;
   Function *anyKernel = nullptr; ///< whose target attributes all others get
+  Constant *portTable = nullptr; ///< the nncc_ports of the inputs, then the outputs
   Constant *deviceProgram;       ///< null pointer: all kernels are the CPU's
 };
 } // namespace
@@ -97,7 +104,8 @@ Error EntryBuilder::checkPlan() {
     return internalError("the arena's alignment is no power of two");
   for (const KernelPlan &kernel : plan.kernels) {
     Function *function = module.getFunction(kernel.function);
-    if (!function || function->isDeclaration())
+    // With several CPUs the kernels are linked in later.
+    if (!function || (function->isDeclaration() && plan.variants.empty()))
       return internalError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
     FunctionType *type = function->getFunctionType();
     unsigned pointers = kernel.operands.size(), numbers = kernel.work ? 2 : 0;
@@ -143,9 +151,32 @@ Error EntryBuilder::prepareKernels() {
   return Error::success();
 }
 
+static bool isX86(const ModelPlan &plan) { return Triple(plan.target).getArch() == Triple::x86_64; }
+
+static bool hasOperatingSystem(const ModelPlan &plan) { return Triple(Triple::normalize(plan.target)).isOSLinux(); }
+
+bool nncc::asksLibraryOfC(const ModelPlan &plan) {
+  return !plan.variants.empty() && hasOperatingSystem(plan) && !isX86(plan);
+}
+
 Error EntryBuilder::linkCore() {
-  StringRef bitcode = Triple(plan.target).getArch() == Triple::x86_64 ? embedded::coreX8664 : embedded::coreAArch64;
-  Expected<std::unique_ptr<Module>> core = parseBitcodeFile(MemoryBufferRef(bitcode, "runtime core"), context);
+  return link(isX86(plan) ? embedded::coreX8664 : embedded::coreAArch64, "the runtime core");
+}
+
+/// nncc_cpu_features() of a library that chooses a CPU. Without an operating system reading the ID registers may be
+/// forbidden: the program says, or nobody knows.
+Error EntryBuilder::addQuestion() {
+  if (hasOperatingSystem(plan))
+    return link(isX86(plan) ? embedded::cpuX8664 : embedded::cpuAArch64, "the question for the CPU");
+  Function *question = module.getFunction("nncc_cpu_features");
+  IRBuilder<> builder(BasicBlock::Create(context, "entry", question));
+  builder.CreateRet(builder.getInt64(0));
+  return Error::success();
+}
+
+/// Links C code that nncc carries as bitcode.
+Error EntryBuilder::link(StringRef bitcode, StringRef what) {
+  Expected<std::unique_ptr<Module>> core = parseBitcodeFile(MemoryBufferRef(bitcode, what), context);
   if (!core)
     return core.takeError();
   (*core)->setTargetTriple(module.getTargetTriple());
@@ -161,7 +192,7 @@ Error EntryBuilder::linkCore() {
       function.removeFnAttr(name);
   }
   if (Linker::linkModules(module, std::move(*core)))
-    return internalError("the runtime core does not link");
+    return internalError(what + " does not link");
   return Error::success();
 }
 
@@ -263,24 +294,43 @@ void EntryBuilder::addDispatch() {
   builder.CreateRetVoid();
 }
 
+/// An nncc_model_desc.
+Constant *EntryBuilder::describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required) {
+  if (!portTable) {
+    SmallVector<Constant *> ports;
+    for (const auto *list : {&plan.inputs, &plan.outputs})
+      for (const PortPlan &port : *list)
+        ports.push_back(makeStruct({makeInt(i64, portBytes(port)), makeInt(i64, portType(port.elementType)->bytes)}));
+    portTable = makeArray(ports, StructType::get(context, {i64, i64}), "nncc_ports");
+  }
+  SmallVector<Constant *> parts;
+  if (llvm::any_of(kernels, [](const KernelPlan &kernel) { return kernel.parts > 1; }))
+    for (const KernelPlan &kernel : kernels)
+      parts.push_back(makeInt(i32, kernel.parts));
+  return makeStruct({makeInt(i64, arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, required),
+                     makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()), makeInt(i32, kernels.size()),
+                     makeInt(i32, 0), portTable, makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0),
+                     makeInt(i64, plan.weightsLayout), makeArray(parts, i32, "nncc_parts"), deviceProgram});
+}
+
 /// The nncc_model_desc of the model.
 GlobalVariable *EntryBuilder::addDescription() {
-  SmallVector<Constant *> ports;
-  for (const auto *list : {&plan.inputs, &plan.outputs})
-    for (const PortPlan &port : *list)
-      ports.push_back(makeStruct({makeInt(i64, portBytes(port)), makeInt(i64, portType(port.elementType)->bytes)}));
-  Type *portStruct = StructType::get(context, {i64, i64});
-  SmallVector<Constant *> parts;
-  if (llvm::any_of(plan.kernels, [](const KernelPlan &kernel) { return kernel.parts > 1; }))
-    for (const KernelPlan &kernel : plan.kernels)
-      parts.push_back(makeInt(i32, kernel.parts));
-  return addConstant(
-      makeStruct({makeInt(i64, plan.arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, cpuRequired),
-                  makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()),
-                  makeInt(i32, plan.kernels.size()), makeInt(i32, 0), makeArray(ports, portStruct, "nncc_ports"),
-                  makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0), makeInt(i64, plan.weightsLayout),
-                  makeArray(parts, i32, "nncc_parts"), deviceProgram}),
-      "nncc_description");
+  return addConstant(describe(plan.kernels, plan.arenaBytes, cpuRequired), "nncc_description");
+}
+
+static ArrayRef<KernelPlan> kernelsOf(const ModelPlan &plan, const VariantPlan &variant) {
+  return ArrayRef(plan.kernels).slice(variant.firstKernel, variant.numKernels);
+}
+
+/// The nncc_variants_desc of the model.
+GlobalVariable *EntryBuilder::addVariantDescriptions() {
+  SmallVector<Constant *> variants;
+  for (const VariantPlan &variant : plan.variants)
+    variants.push_back(makeStruct({makeString(variant.cpu), makeInt(i32, variant.firstKernel), makeInt(i32, 0),
+                                   describe(kernelsOf(plan, variant), variant.arenaBytes, variant.cpuRequired)}));
+  Constant *table = makeArray(variants, variants.front()->getType(), "nncc_variants");
+  return addConstant(makeStruct({makeInt(i32, variants.size()), makeInt(i32, hasOperatingSystem(plan)), table}),
+                     "nncc_description");
 }
 
 /// M_<suffix>: the core's function of the same arguments, without its first,
@@ -319,13 +369,46 @@ Constant *EntryBuilder::makePorts(ArrayRef<PortPlan> ports, const Twine &name) {
   return makeArray(rows, type, name);
 }
 
+/// The nncc_kernels of some kernels.
+Constant *EntryBuilder::makeKernels(ArrayRef<KernelPlan> kernels) {
+  SmallVector<Constant *> rows;
+  for (const KernelPlan &kernel : kernels)
+    rows.push_back(makeStruct({makeString(kernel.name), makeString(kernel.op), makeInt(i64, kernel.macs)}));
+  return makeArray(rows, StructType::get(context, {ptr, ptr, i64}), "nncc_kernels");
+}
+
+/// The nncc_variants of the model.
+///
+/// kernels  the table of each
+Constant *EntryBuilder::makeVariants(ArrayRef<Constant *> kernels) {
+  SmallVector<Constant *> rows;
+  for (auto [variant, table] : llvm::zip(plan.variants, kernels))
+    rows.push_back(
+        makeStruct({makeString(variant.cpu), makeInt(i64, variant.cpuRequired), makeInt(i64, variant.arenaBytes),
+                    makeInt(i32, variant.numKernels), makeInt(i32, 0), table}));
+  return makeArray(rows, StructType::get(context, {ptr, i64, i64, i32, i32, ptr}), "nncc_variants");
+}
+
+/// Whether two lists of kernels are the same to a program.
+static bool areAlike(ArrayRef<KernelPlan> a, ArrayRef<KernelPlan> b) {
+  return llvm::equal(a, b, [](const KernelPlan &one, const KernelPlan &other) {
+    return one.name == other.name && one.op == other.op && one.macs == other.macs;
+  });
+}
+
 /// M_model, the nncc_model of the model. M_inputs and M_outputs are structs of
 /// pointers alone, so that its functions are the public ones themselves.
-void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
-  SmallVector<Constant *> kernels;
-  for (const KernelPlan &kernel : plan.kernels)
-    kernels.push_back(makeStruct({makeString(kernel.name), makeString(kernel.op), makeInt(i64, kernel.macs)}));
-  Type *kernelStruct = StructType::get(context, {ptr, ptr, i64});
+void EntryBuilder::addTable(ArrayRef<Function *> stubs, Function *variantStub) {
+  SmallVector<Constant *> tables;
+  size_t longest = 0;
+  for (auto [i, variant] : llvm::enumerate(plan.variants)) {
+    // Most CPUs run the same kernels.
+    ArrayRef<KernelPlan> first = kernelsOf(plan, plan.variants.front()), kernels = kernelsOf(plan, variant);
+    tables.push_back(i && areAlike(first, kernels) ? tables.front() : makeKernels(kernels));
+    if (variant.numKernels > plan.variants[longest].numKernels)
+      longest = i;
+  }
+  Constant *kernels = tables.empty() ? makeKernels(plan.kernels) : tables[longest];
   SmallVector<Constant *> members = {makeInt(i32, NNCC_ABI_VERSION),
                                      makeInt(i32, sizeof(nncc_model)),
                                      makeString(plan.name),
@@ -338,20 +421,23 @@ void EntryBuilder::addTable(ArrayRef<Function *> stubs) {
                                      makeInt(i64, cpuRequired),
                                      makeInt(i32, plan.inputs.size()),
                                      makeInt(i32, plan.outputs.size()),
-                                     makeInt(i32, plan.kernels.size()),
-                                     makeInt(i32, 0),
+                                     makeInt(i32, plan.numSteps()),
+                                     makeInt(i32, plan.variants.size()),
                                      makePorts(plan.inputs, "nncc_inputs"),
                                      makePorts(plan.outputs, "nncc_outputs"),
-                                     makeArray(kernels, kernelStruct, "nncc_kernels")};
+                                     kernels};
   members.append(stubs.begin(), stubs.end());
   members.push_back(makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0));
   members.push_back(deviceProgram);
+  members.push_back(makeVariants(tables));
+  members.push_back(variantStub ? static_cast<Constant *>(variantStub) : ConstantPointerNull::get(ptr));
   Constant *table = makeStruct(members);
-  static_assert(sizeof(nncc_model) == 160, "the members above follow nncc_model of nncc/abi.h");
+  static_assert(sizeof(nncc_model) == 176, "the members above follow nncc_model of nncc/abi.h");
   addConstant(table, plan.name + "_model")->setLinkage(GlobalValue::ExternalLinkage);
 }
 
-void EntryBuilder::internalize() {
+/// Makes all but the public names of a module its own.
+static void internalize(llvm::Module &module, const ModelPlan &plan) {
   std::vector<std::string> keep = publicSymbols(plan);
   for (GlobalValue &value : module.global_values()) {
     if (value.isDeclaration() || llvm::is_contained(keep, value.getName()))
@@ -375,17 +461,21 @@ Error EntryBuilder::build() {
     return error;
   if (plan.device)
     deviceProgram = addDeviceProgram(module, plan, module.getNamedGlobal(weightsSymbol(plan)));
-  GlobalVariable *description = addDescription();
+  bool choosesCpu = !plan.variants.empty();
+  if (choosesCpu)
+    if (Error error = addQuestion())
+      return error;
+  GlobalVariable *description = choosesCpu ? addVariantDescriptions() : addDescription();
   SmallVector<Function *> stubs;
-  // Libraries whose kernels are all the CPU's carry no code for anything else.
+  // Libraries whose kernels are all the CPU's, or of one CPU, carry no code for anything else.
   std::string init = plan.externWeights ? "nncc_core_init_extern" : "nncc_core_init",
-              suffixOfCore = plan.device ? "_device" : "";
+              forVariants = choosesCpu ? "_variants" : "", suffixOfCore = plan.device ? "_device" : forVariants;
   stubs.push_back(addStub("_init", init + suffixOfCore, description));
   stubs.push_back(addStub("_run", "nncc_core_run" + suffixOfCore, description));
-  stubs.push_back(addStub("_start", "nncc_core_start", description));
+  stubs.push_back(addStub("_start", "nncc_core_start" + forVariants, description));
   stubs.push_back(addStub("_step", "nncc_core_step" + suffixOfCore, description));
-  addTable(stubs);
-  internalize();
+  addTable(stubs, choosesCpu ? addStub("_variant", "nncc_core_variant", description) : nullptr);
+  internalize(module, plan);
   std::string complaint;
   raw_string_ostream os(complaint);
   if (verifyModule(module, &os))
@@ -397,4 +487,26 @@ Error nncc::addModelEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuReq
   if (plan.externWeights)
     plan.weightsLayout = weightsLayout(module, plan);
   return EntryBuilder(module, plan, cpuRequired).build();
+}
+
+Error nncc::addVariantsEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired,
+                             const ModuleOptimizer &optimize) {
+  if (plan.externWeights)
+    plan.weightsLayout = weightsLayout(module, plan);
+  auto entry = std::make_unique<llvm::Module>("entry", module.getContext());
+  entry->setTargetTriple(module.getTargetTriple());
+  entry->setDataLayout(module.getDataLayout());
+  for (const KernelPlan &kernel : plan.kernels)
+    if (Function *function = module.getFunction(kernel.function))
+      entry->getOrInsertFunction(kernel.function, function->getFunctionType());
+  if (Error error = EntryBuilder(*entry, plan, cpuRequired).build())
+    return error;
+  if (Error error = optimize(*entry))
+    return error;
+  if (Linker::linkModules(module, std::move(entry)))
+    return internalError("the entry points do not link");
+  internalize(module, plan);
+  ModuleAnalysisManager analyses;
+  ConstantMergePass().run(module, analyses); // tables of calls are the same for many CPUs
+  return Error::success();
 }

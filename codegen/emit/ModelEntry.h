@@ -4,6 +4,7 @@
 #define NNCC_CODEGEN_EMIT_MODELENTRY_H
 #include "codegen/emit/ModelPlan.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 
 namespace llvm {
 class Module;
@@ -21,6 +22,19 @@ namespace nncc {
 /// error    a plan that does not fit the module (our mistake): a missing or
 ///          differing function, an operand outside of its memory
 llvm::Error addModelEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired);
+
+/// Optimizes a module whose functions run before a CPU is chosen: for the least CPU of the target.
+using ModuleOptimizer = std::function<llvm::Error(llvm::Module &)>;
+
+/// The same for the module that mergeVariants() made, which is optimized: kernels keep the CPU that they are for. On
+/// AArch64 with Linux or Android the code needs getauxval() of the library of C.
+///
+/// cpuRequired  the bits that all CPUs have
+llvm::Error addVariantsEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired,
+                             const ModuleOptimizer &optimize);
+
+/// Whether the code asks the library of C which CPU it runs on.
+bool asksLibraryOfC(const ModelPlan &plan);
 
 /// Names of the functions and the table that programs call, for one model.
 std::vector<std::string> publicSymbols(const ModelPlan &plan);

@@ -3,6 +3,7 @@
 #define NNCC_CODEGEN_EMIT_MODELPLAN_H
 #include "codegen/gpu/GpuWork.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -98,15 +99,25 @@ enum class LibraryForm {
   Objects, ///< M.o and M.weights.o
 };
 
+/// One of several CPUs that a library has code for.
+struct VariantPlan {
+  std::string cpu;
+  uint64_t cpuRequired = 0;                 ///< NNCC_CPU_* bits
+  unsigned firstKernel = 0, numKernels = 0; ///< of ModelPlan::kernels
+  int64_t arenaBytes = 0;
+};
+
 struct ModelPlan {
-  std::string name;       ///< C identifier, prefix of every symbol
-  std::string sourceHash; ///< SHA-256 of the model file, hex
-  std::string namedAfter; ///< file name of the model, without folder and ending, that `name` was made of; may be empty
-  std::string target, cpu;
-  std::string gpu;                             ///< `--device`; empty: none
+  std::string name;        ///< C identifier, prefix of every symbol
+  std::string sourceHash;  ///< SHA-256 of the model file, hex
+  std::string namedAfter;  ///< file name of the model, without folder and ending, that `name` was made of; may be empty
+  std::string target, cpu; ///< several CPUs are parted by commas
+  std::string gpu;         ///< `--device`; empty: none
   std::shared_ptr<const DeviceProgram> device; ///< what kernels with a `deviceFunction` run; null where none has
   std::vector<PortPlan> inputs, outputs;
   std::vector<KernelPlan> kernels;
+  std::vector<VariantPlan> variants; ///< the first that the CPU has all features of runs; empty: code for one CPU. Else
+                                     ///< `kernels` are those of all, in their order, and all sizes are the largest
   std::vector<WeightPlan> weights;
   std::vector<ArenaEntry> arena;
   int64_t arenaBytes = 0, arenaAlign = 64, arenaLowerBound = 0, weightsBytes = 0;
@@ -118,6 +129,14 @@ struct ModelPlan {
   bool externWeights = false; ///< in M.weights instead of the library
   uint64_t weightsLayout = 0; ///< of the header of M.weights; set by addModelEntry()
   uint64_t weightsHash = 0;   ///< of the header of M.weights; set when it is written
+
+  /// Steps of a run, at most.
+  size_t numSteps() const {
+    size_t steps = variants.empty() ? kernels.size() : 0;
+    for (const VariantPlan &variant : variants)
+      steps = std::max<size_t>(steps, variant.numKernels);
+    return steps;
+  }
 };
 
 } // namespace nncc

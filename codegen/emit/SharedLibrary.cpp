@@ -103,9 +103,10 @@ static Error linkLibraryOfC(const Triple &target, raw_ostream &os) {
   auto nothing = MemoryFile::create("nothing"); // the linker wants a file
   if (!nothing)
     return nothing.takeError();
-  return runLinkerInto(os, {"ld.lld", "-shared", "-m", target.isAArch64() ? "aarch64linux" : "elf_x86_64", "-soname",
-                            target.isAndroid() ? "libc.so" : "libc.so.6", "--defsym=memcpy=0", "--defsym=memmove=0",
-                            "--defsym=memset=0", "--threads=1", "-b", "binary", nothing->path()});
+  return runLinkerInto(os,
+                       {"ld.lld", "-shared", "-m", target.isAArch64() ? "aarch64linux" : "elf_x86_64", "-soname",
+                        target.isAndroid() ? "libc.so" : "libc.so.6", "--defsym=memcpy=0", "--defsym=memmove=0",
+                        "--defsym=memset=0", "--defsym=getauxval=0", "--threads=1", "-b", "binary", nothing->path()});
 }
 
 Error writeSharedLibrary(const ModelPlan &plan, MemoryBufferRef code, const OutputFiles::Writer *writeWeights,

@@ -138,7 +138,7 @@ typedef struct nncc_options {
   /* Handed to both of them. */
   void *user;
   /* What nncc_cpu_features() said. 0: trust that the CPU is what the model was
-   * compiled for. */
+   * compiled for; of several CPUs, ask the machine. */
   uint64_t cpu_features;
   /* --weights=extern: the contents of M.weights, aligned to M_WEIGHTS_ALIGN,
    * read as long as the context is in use. NULL for every other library. */
@@ -153,6 +153,11 @@ typedef struct nncc_options {
    * It stays in use until the device releases the context. A model without such
    * kernels takes any arena and does not look at it. */
   nncc_device *device;
+  /* A library with code for several CPUs (--cpu=A,B): the name of the one whose
+   * code runs, "cortex-a76". NULL: the best whose features are all there, by
+   * cpu_features, or where that is 0 by what the machine says; on bare metal the
+   * one with the fewest. Other libraries refuse a name. */
+  const char *cpu;
 } nncc_options;
 
 /* The first bytes of M.weights; the weights follow. A program that wants those
@@ -182,6 +187,16 @@ typedef struct nncc_kernel {
   uint64_t macs;    /* multiply-accumulates */
 } nncc_kernel;
 
+/* The code for one of the CPUs of a library that has several. */
+typedef struct nncc_variant {
+  const char *cpu;       /* "cortex-a76" */
+  uint64_t cpu_required; /* NNCC_CPU_* bits that it makes use of */
+  uint64_t arena_bytes;  /* what it needs; nncc_model.arena_bytes is enough for all */
+  uint32_t num_kernels;
+  uint32_t reserved;
+  const nncc_kernel *kernels;
+} nncc_variant;
+
 /* Any model behind one interface: M_model. The arrays inputs and outputs hold
  * one pointer for each tensor, in the order of the tables. */
 typedef struct nncc_model {
@@ -189,16 +204,16 @@ typedef struct nncc_model {
   uint32_t size;        /* sizeof(nncc_model) there; later versions append */
   const char *name;
   const char *target; /* "aarch64-linux-gnu" */
-  const char *cpu;    /* "cortex-a76" */
+  const char *cpu;    /* "cortex-a76"; of several: "cortex-a76,cortex-a53" */
   uint64_t arena_bytes;
   uint64_t arena_align;
   uint64_t context_bytes; /* of M_context; align it like uint64_t */
   uint64_t weights_bytes;
-  uint64_t cpu_required; /* NNCC_CPU_* bits that the code makes use of */
+  uint64_t cpu_required; /* NNCC_CPU_* bits that the code makes use of; of several CPUs: those that all have */
   uint32_t num_inputs;
   uint32_t num_outputs;
-  uint32_t num_kernels;
-  uint32_t reserved;
+  uint32_t num_kernels;  /* of several CPUs: of the one that has most, as is `kernels` */
+  uint32_t num_variants; /* 0: code for one CPU */
   const nncc_tensor *inputs;
   const nncc_tensor *outputs;
   const nncc_kernel *kernels;
@@ -209,6 +224,10 @@ typedef struct nncc_model {
   uint64_t weights_file_bytes; /* what options->weights has to point to; 0: the weights are in the library */
   /* What options->device runs; NULL: all kernels are the CPU's. */
   const nncc_device_program *device_program;
+  const nncc_variant *variants; /* the first whose features are there is taken */
+  /* NULL without variants. Number of the one that M_init chose for a context;
+   * num_variants: it is not initialized. */
+  uint32_t (*variant)(const void *context);
 } nncc_model;
 
 #ifdef __cplusplus
@@ -436,6 +455,21 @@ typedef struct nncc_model_desc {
   const uint32_t *parts;
   const nncc_device_program *device_program; /* NULL: all kernels are the CPU's */
 } nncc_model_desc;
+
+/* One CPU of a library that has code for several. */
+typedef struct nncc_variant_desc {
+  const char *cpu;
+  uint32_t first_kernel; /* number of its kernel 0 in the dispatcher, which has the kernels of all */
+  uint32_t reserved;
+  nncc_model_desc model;
+} nncc_variant_desc;
+
+/* All of them, the one with most features first. */
+typedef struct nncc_variants_desc {
+  uint32_t num_variants;
+  uint32_t asks_machine; /* 0: nncc_cpu_features() knows nothing */
+  const nncc_variant_desc *variants;
+} nncc_variants_desc;
 
 #define NNCC_WEIGHTS_MAGIC "nnccwts1"
 #define NNCC_WEIGHTS_ALIGN 64

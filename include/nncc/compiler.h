@@ -48,7 +48,8 @@ typedef struct nncc_compile_options {
   /* "aarch64-linux-gnu". Default: the machine that compiles, or Linux on one that
    * has `cpu`. */
   const char *target;
-  /* "cortex-a76". Default: the target's baseline. */
+  /* "cortex-a76", or several, "cortex-a53,cortex-a76": M_init chooses. Default: the
+   * target's baseline. */
   const char *cpu;
   /* "NAME=N": values of symbolic dims. */
   const char *const *dims;

@@ -1,5 +1,6 @@
 // Options that several commands share, and the way from argv to a command.
 #include "lib/driver/CommandLine.h"
+#include "lib/driver/CompileVariants.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Help.h"
 #include "lib/driver/Registry.h"
@@ -129,7 +130,8 @@ cl::opt<std::string>
 cl::opt<std::string>
     cpuName("cpu",
             cl::desc("CPU of the target, one of `nncc targets` (default: x86-64-v3, generic; run, bench "
-                     "and report --bench on this machine: native, all that it has)"),
+                     "and report --bench on this machine: native, all that it has). compile: also several, "
+                     "cortex-a53,cortex-a76: NAME_init chooses by what the machine has"),
             cl::value_desc("CPU"), ofTarget);
 cl::opt<std::string> deviceName(
     "device",
@@ -287,6 +289,26 @@ Error readDevice(CompileOptions &options, bool runsHere) {
   return Error::success();
 }
 
+/// Several CPUs: `compile` makes code for all of them, every other command for one, which it says.
+Error takeCpus(ArrayRef<TargetSpec> targets, bool asksForAll, CompileOptions &options) {
+  std::vector<CpuSpec> cpus;
+  for (const TargetSpec &target : targets)
+    cpus.push_back(target.cpu);
+  if (asksForAll) {
+    options.cpus = std::move(cpus);
+    return deviceName.empty() ? Error::success()
+                              : createStringError("--device does not go with the several CPUs of --cpu=" + cpuName +
+                                                  "\nnote: kernels of a GPU read weights as one CPU wants them; "
+                                                  "compile a library for each CPU, with --name");
+  }
+  auto chosen = chooseCpu(targets.front(), cpus);
+  if (!chosen)
+    return chosen.takeError();
+  options.target.cpu = *chosen;
+  terminalSink()(Severity::Note, "note: of --cpu=" + cpuName + " this is " + chosen->name);
+  return Error::success();
+}
+
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Options that were given, but that the command does not have.
@@ -351,13 +373,18 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
     return std::nullopt;
   }
   bool isHere = targetName.empty() || targetName == hostTargetName();
-  auto target =
-      parseTarget(targetName, cpuName.empty() && isNativeDefault && isHere ? "native" : cpuName.getValue(), native);
-  if (!target) {
-    reportError(target.takeError());
+  auto targets =
+      parseTargets(targetName, cpuName.empty() && isNativeDefault && isHere ? "native" : cpuName.getValue(), native);
+  if (!targets) {
+    reportError(targets.takeError());
     return std::nullopt;
   }
-  options.target = *target;
+  options.target = targets->front();
+  if (targets->size() > 1)
+    if (Error error = takeCpus(*targets, /*asksForAll=*/native == NativeCpu::Refuse, options)) {
+      reportError(std::move(error));
+      return std::nullopt;
+    }
   if (Error error = joinErrors(readDevice(options, native == NativeCpu::Detect), readForms(options))) {
     reportError(std::move(error));
     return std::nullopt;

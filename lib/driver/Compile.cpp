@@ -9,6 +9,7 @@
 #include "codegen/cpu/Packing.h"
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
+#include "lib/driver/CompileVariants.h"
 #include "lib/driver/DeviceModule.h"
 #include "lib/driver/OutputName.h"
 #include "lib/driver/PlaceByEstimate.h"
@@ -85,6 +86,21 @@ PlaceOptions placeOptions(const Placement &placement, const std::optional<Estima
 } // namespace
 
 FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &context) {
+  auto imported = importModel(options, context);
+  if (failed(imported))
+    return failure();
+  return options.cpus.empty() ? compileImported(std::move(*imported), options)
+                              : compileVariants(std::move(*imported), options);
+}
+
+FailureOr<OwningOpRef<ModuleOp>> importModel(const CompileOptions &options, MLIRContext &context) {
+  // ONNX -> N1: nn ops on tensors of static shapes. Everything that can be wrong with a user's file is found here.
+  if (options.progress)
+    options.progress("reading the model");
+  return importOnnx(options.model, options.import, context);
+}
+
+FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const CompileOptions &options) {
   Compilation result;
   auto reached = [&](Stage stage) {
     if (options.onStage)
@@ -92,13 +108,7 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
     return options.stopAfter == stage;
   };
 
-  // ONNX -> N1: nn ops on tensors of static shapes. Everything that can be wrong with a user's file is found here.
-  if (options.progress)
-    options.progress("reading the model");
-  auto imported = importOnnx(options.model, options.import, context);
-  if (failed(imported))
-    return failure();
-  result.module = std::move(*imported);
+  result.module = std::move(imported);
   ModuleOp module = *result.module;
   // From here on passes know the machine by its numbers alone.
   describeMachine(module, options.target, options.gpu);
@@ -198,10 +208,10 @@ FailureOr<Compilation> compile(const CompileOptions &options, MLIRContext &conte
   if (options.progress)
     options.progress("lowering to LLVM");
   result.llvmContext = std::make_unique<llvm::LLVMContext>();
-  result.nodeLines.fileName = result.plan.name + ".nodes";
-  auto lowered =
-      lowerToLLVM(module, options.target, *result.llvmContext, options.lineInfo ? &result.nodeLines : nullptr,
-                  options.configure ? ConfigurePasses(options.configure) : nullptr);
+  NodeLines lines{result.plan.name + options.nodesSuffix + ".nodes", ""};
+  auto lowered = lowerToLLVM(module, options.target, *result.llvmContext, options.lineInfo ? &lines : nullptr,
+                             options.configure ? ConfigurePasses(options.configure) : nullptr);
+  result.nodeLines.push_back(std::move(lines));
   if (failed(lowered))
     return failure();
   result.llvmModule = std::move(*lowered);
@@ -224,17 +234,28 @@ llvm::Expected<std::string> hashOfModel(const CompileOptions &options) {
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
 }
 
+llvm::Error packWeight(const WeightPlan &weight, llvm::raw_ostream &os) {
+  return cpu::writePacked(weight.value, cast<nn::PackingAttr>(weight.packing), os);
+}
+
 EmitOptions emitOptions(const CompileOptions &options) {
   EmitOptions emit;
   emit.compileToObject = [&options](llvm::Module &module) {
     ObjectOptions object;
     object.keepLineInfo = options.lineInfo;
-    return compileToObject(module, options.target, object);
+    return options.cpus.empty() ? compileToObject(module, options.target, object)
+                                : generateObject(module, leastCpu(options.target), object);
   };
-  emit.packWeight = [](const WeightPlan &weight, llvm::raw_ostream &os) {
-    return cpu::writePacked(weight.value, cast<nn::PackingAttr>(weight.packing), os);
-  };
+  emit.packWeight = packWeight;
   emit.cpuRequired = requiredCpuFeatures(options.target);
+  if (options.cpus.empty())
+    return emit;
+  emit.optimizeEntry = [&options](llvm::Module &module) {
+    prepareModule(module, leastCpu(options.target));
+    return optimizeModule(module, leastCpu(options.target));
+  };
+  for (const CpuSpec &cpu : options.cpus)
+    emit.cpuRequired &= requiredCpuFeatures(withCpu(options.target, cpu));
   return emit;
 }
 

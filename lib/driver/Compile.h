@@ -38,11 +38,13 @@ struct CompileOptions {
   std::string model; ///< path of the ONNX file
   std::string name;  ///< prefix of every symbol; empty: made from the file name
   TargetSpec target;
+  std::vector<CpuSpec> cpus; ///< several of `--cpu`, all of `target`; empty: its own
   ImportOptions import;
   std::map<std::string, std::string> renames; ///< `--rename`: inputs and outputs by their names in the file
   Stage stopAfter = Stage::LLVM;
-  bool lineInfo = false;                   ///< `-g`
-  bool externWeights = false;              ///< `--weights=extern`
+  bool lineInfo = false;      ///< `-g`
+  std::string nodesSuffix;    ///< of the file of node names: NAME.cortex_a53.nodes, where there are several
+  bool externWeights = false; ///< `--weights=extern`
   LibraryForm form = LibraryForm::Archive; ///< `--emit`
   std::optional<GpuSpec> gpu;              ///< `--device`: kernels may run on it
   Placement placement;                     ///< `--place`
@@ -66,20 +68,30 @@ struct CompileOptions {
 /// A model on its way. The module is what `stopAfter` asked for; with Stage::LLVM `llvmModule` holds the code instead.
 struct Compilation {
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  ModelPlan plan;      ///< from P on
-  NodeLines nodeLines; ///< with `lineInfo`: the file NAME.nodes that debug information refers to
+  ModelPlan plan;                   ///< from P on
+  std::vector<NodeLines> nodeLines; ///< with `lineInfo`: the files NAME.nodes that debug information refers to
   std::unique_ptr<llvm::LLVMContext> llvmContext;
   std::unique_ptr<llvm::Module> llvmModule;
 };
 
 /// Compiles a model up to a stage. What is wrong is reported as diagnostics of `context`.
+///
+/// With several CPUs, whose code is Stage::LLVM alone, the module holds the optimized code of all.
 mlir::FailureOr<Compilation> compile(const CompileOptions &options, mlir::MLIRContext &context);
+
+/// The two halves of it, for one CPU: ONNX -> N1, which knows no CPU, and all that follows.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importModel(const CompileOptions &options,
+                                                               mlir::MLIRContext &context);
+mlir::FailureOr<Compilation> compileImported(mlir::OwningOpRef<mlir::ModuleOp> imported, const CompileOptions &options);
 
 /// The SHA-256 of a file in hex, for ModelPlan::sourceHash. error: it cannot be read
 llvm::Expected<std::string> hashOfFile(llvm::StringRef path);
 
 /// That of the model which is compiled: of its file, or of the one that a model in memory would be.
 llvm::Expected<std::string> hashOfModel(const CompileOptions &options);
+
+/// Carries out the packing recipe of a weight.
+llvm::Error packWeight(const WeightPlan &weight, llvm::raw_ostream &os);
 
 /// How codegen/emit makes objects for this compilation.
 EmitOptions emitOptions(const CompileOptions &options);

@@ -173,7 +173,7 @@ void printSizes(const ModelPlan &plan, const LibraryFacts &facts, StringRef path
   outs() << path << ": " << bytesText(bytes) << " of code and constants";
   if (plan.weightsBytes)
     outs() << (plan.externWeights ? " and beside it " : ", of them ") << bytesText(plan.weightsBytes) << " of weights";
-  outs() << "; " << bytesText(plan.arenaBytes) << " of working memory; " << plan.kernels.size() << " kernels for "
+  outs() << "; " << bytesText(plan.arenaBytes) << " of working memory; " << plan.numSteps() << " kernels for "
          << plan.target << " " << plan.cpu << "\n";
 }
 
@@ -186,6 +186,12 @@ int compileModel() {
   auto options = sharedOptions(NativeCpu::Refuse);
   if (!options)
     return 1;
+  if (isText && !options->cpus.empty())
+    return reportError("--emit=" +
+                       Twine(emit == Emit::Assembly ? "asm"
+                             : emit == Emit::LLVM   ? "llvm"
+                                                    : "mlir") +
+                       " shows the code of one CPU\nnote: for example --cpu=" + options->cpus.front().name);
   if (emit == Emit::Spirv && !options->gpu)
     return reportError("--emit=spirv needs --device\nnote: for example --device=mali-g610");
   if (options->vulkanDevice)
@@ -207,6 +213,10 @@ int compileModel() {
   bool writesLibrary = emit == Emit::Library || emit == Emit::Shared || emit == Emit::Object;
   if (selfTest && !writesLibrary)
     return reportError("--self-test needs --emit=lib, shared or obj: it is a test of a library");
+  if (selfTest && !options->cpus.empty())
+    return reportError("--self-test is of one CPU: it knows kernels by their numbers, which the chosen CPU decides\n"
+                       "note: for example --cpu=" +
+                       StringRef(options->cpus.front().name));
   if (auto files = inputFiles(); !selfTest && !files.empty())
     return reportError("--input=" + files.front() +
                        " is no format that begins with u8, s8 or f32\n"
@@ -278,11 +288,12 @@ int compileModel() {
                      [&](raw_ostream &os) { os << StringRef(text->data(), text->size()); });
   }
   if (lineInfo)
-    if (Error error = files->write(compilation->nodeLines.fileName, [&](raw_ostream &os) {
-          os << compilation->nodeLines.text;
-          return Error::success();
-        }))
-      return reportError(std::move(error));
+    for (const NodeLines &lines : compilation->nodeLines)
+      if (Error error = files->write(lines.fileName, [&](raw_ostream &os) {
+            os << lines.text;
+            return Error::success();
+          }))
+        return reportError(std::move(error));
   auto hash = hashOfModel(*options);
   if (!hash)
     return reportError(hash.takeError());

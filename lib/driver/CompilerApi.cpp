@@ -23,10 +23,13 @@ public:
     compileOptions.model = options.model;
     compileOptions.name = options.name ? options.name : "";
     compileOptions.lineInfo = options.debug_info != 0;
-    auto target = nncc::parseTarget(options.target ? options.target : "", options.cpu ? options.cpu : "");
-    if (!target)
-      return fail(toString(target.takeError()));
-    compileOptions.target = *target;
+    auto targets = nncc::parseTargets(options.target ? options.target : "", options.cpu ? options.cpu : "");
+    if (!targets)
+      return fail(toString(targets.takeError()));
+    compileOptions.target = targets->front();
+    if (targets->size() > 1)
+      for (const nncc::TargetSpec &target : *targets)
+        compileOptions.cpus.push_back(target.cpu);
     for (size_t i = 0; i < options.num_dims; ++i) {
       auto [name, value] = StringRef(options.dims[i]).split('=');
       int64_t size = 0;

@@ -15,8 +15,8 @@ _Static_assert(sizeof(nncc_device_context) == NNCC_CONTEXT_DEVICE_WORDS * sizeof
 #define FIRST_OPTIONS_BYTES offsetof(nncc_options, weights)
 _Static_assert(FIRST_OPTIONS_BYTES == 40, "programs of the first version exist");
 
-/* The functions for models with and without kernels of a device have this in
- * common. Part of its caller: a library holds one of them. */
+/* The functions for models with and without kernels of a device, of one CPU and
+ * of several, have this in common. Part of its caller: a library holds one of them. */
 #define SHARED static inline __attribute__((always_inline))
 
 /* Differs between models and from what uninitialized memory is likely to hold.
@@ -27,7 +27,7 @@ static uint64_t owner_of(const nncc_model_desc *model) {
 
 /* Copies the options that this version knows and the program has; those that it
  * does not know must be zero. */
-static nncc_status read_options(nncc_options *known, const nncc_options *options) {
+SHARED nncc_status read_options(nncc_options *known, const nncc_options *options) {
   *known = (nncc_options){0};
   if (!options)
     return NNCC_OK;
@@ -53,6 +53,8 @@ static nncc_status nncc_core_prepare(const nncc_model_desc *model, nncc_context 
   nncc_status status = read_options(known, options);
   if (status != NNCC_OK)
     return status;
+  if (known->cpu)
+    return NNCC_BAD_OPTIONS; /* there is no choice */
   if (known->cpu_features && (model->cpu_required & ~known->cpu_features))
     return NNCC_CPU_UNSUPPORTED;
   if (model->arena_bytes) {
@@ -265,8 +267,10 @@ nncc_status nncc_core_start(const nncc_model_desc *model, nncc_context *context,
   return NNCC_OK;
 }
 
-SHARED void run_kernel(const nncc_model_desc *model, const nncc_context *context, uint32_t kernel) {
-  nncc_job job = {kernel,
+/* first_kernel  what the dispatcher calls kernel 0 of the model */
+SHARED void run_kernel(const nncc_model_desc *model, const nncc_context *context, uint32_t kernel,
+                       uint32_t first_kernel) {
+  nncc_job job = {first_kernel + kernel,
                   1,
                   context->arena,
                   context->ports,
@@ -288,7 +292,8 @@ SHARED nncc_status check_step(const nncc_model_desc *model, const nncc_context *
   return context->is_running ? NNCC_OK : NNCC_NOT_STARTED;
 }
 
-nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+SHARED nncc_status step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels,
+                        uint32_t first_kernel) {
   nncc_status status = check_step(model, context);
   if (status != NNCC_OK)
     return status;
@@ -296,7 +301,7 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
     uint32_t kernel = context->next_kernel++;
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 1);
-    run_kernel(model, context, kernel);
+    run_kernel(model, context, kernel, first_kernel);
     if (context->on_kernel)
       context->on_kernel(context->user, kernel, 0);
   }
@@ -304,6 +309,10 @@ nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, 
     return NNCC_MORE;
   context->is_running = 0;
   return NNCC_OK;
+}
+
+nncc_status nncc_core_step(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+  return step(model, context, max_kernels, 0);
 }
 
 nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
@@ -347,7 +356,7 @@ nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *co
         first = 0;
       }
       for (uint32_t i = first; i <= kernel; ++i)
-        run_kernel(model, context, i);
+        run_kernel(model, context, i, 0);
       status = NNCC_OK;
       count = 1;
     }
@@ -370,4 +379,91 @@ nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *con
                                  void *const *outputs) {
   nncc_status status = nncc_core_start(model, context, inputs, outputs);
   return status == NNCC_OK ? nncc_core_step_device(model, context, UINT32_MAX) : status;
+}
+
+/* Only a library with several CPUs has it. */
+#pragma weak nncc_cpu_features
+
+static int is_same(const char *a, const char *b) {
+  while (*a && *a == *b)
+    ++a, ++b;
+  return *a == *b;
+}
+
+/* The code that options want and the CPU has all features for. */
+static nncc_status choose(const nncc_variants_desc *all, const nncc_options *known, const nncc_model_desc **chosen) {
+  int is_told = known->cpu_features || all->asks_machine;
+  uint64_t features = known->cpu_features ? known->cpu_features : nncc_cpu_features();
+  for (uint32_t i = 0; i < all->num_variants; ++i) {
+    const nncc_variant_desc *variant = &all->variants[i];
+    *chosen = &variant->model;
+    int fits = !is_told || !(variant->model.cpu_required & ~features);
+    if (known->cpu) {
+      if (is_same(known->cpu, variant->cpu))
+        return fits ? NNCC_OK : NNCC_CPU_UNSUPPORTED;
+    } else if (fits && (is_told || i == all->num_variants - 1)) {
+      return NNCC_OK; /* nobody knows anything: the fewest features */
+    }
+  }
+  return known->cpu ? NNCC_BAD_OPTIONS : NNCC_CPU_UNSUPPORTED;
+}
+
+/* Chooses, and leaves the options that are the chosen code's own. */
+SHARED nncc_status choose_for(const nncc_variants_desc *all, nncc_context *context, const nncc_options *options,
+                              nncc_options *known, const nncc_model_desc **chosen) {
+  if (!context)
+    return NNCC_NULL_POINTER;
+  context->owner = 0;
+  nncc_status status = read_options(known, options);
+  if (status == NNCC_OK)
+    status = choose(all, known, chosen);
+  known->size = sizeof *known;
+  known->cpu = 0;
+  return status;
+}
+
+nncc_status nncc_core_init_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                    size_t arena_bytes, const nncc_options *options) {
+  nncc_options known;
+  const nncc_model_desc *model;
+  nncc_status status = choose_for(all, context, options, &known, &model);
+  return status == NNCC_OK ? nncc_core_init(model, context, arena, arena_bytes, &known) : status;
+}
+
+nncc_status nncc_core_init_extern_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                           size_t arena_bytes, const nncc_options *options) {
+  nncc_options known;
+  const nncc_model_desc *model;
+  nncc_status status = choose_for(all, context, options, &known, &model);
+  return status == NNCC_OK ? nncc_core_init_extern(model, context, arena, arena_bytes, &known) : status;
+}
+
+uint32_t nncc_core_variant(const nncc_variants_desc *all, const nncc_context *context) {
+  uint32_t i = 0;
+  while (i < all->num_variants && (!context || context->owner != owner_of(&all->variants[i].model)))
+    ++i;
+  return i;
+}
+
+/* What a context was initialized for; any of them where it was for none, which
+ * the caller finds out. */
+static const nncc_variant_desc *variant_of(const nncc_variants_desc *all, const nncc_context *context) {
+  uint32_t i = nncc_core_variant(all, context);
+  return &all->variants[i < all->num_variants ? i : 0];
+}
+
+nncc_status nncc_core_start_variants(const nncc_variants_desc *all, nncc_context *context, const void *const *inputs,
+                                     void *const *outputs) {
+  return nncc_core_start(&variant_of(all, context)->model, context, inputs, outputs);
+}
+
+nncc_status nncc_core_step_variants(const nncc_variants_desc *all, nncc_context *context, uint32_t max_kernels) {
+  const nncc_variant_desc *variant = variant_of(all, context);
+  return step(&variant->model, context, max_kernels, variant->first_kernel);
+}
+
+nncc_status nncc_core_run_variants(const nncc_variants_desc *all, nncc_context *context, const void *const *inputs,
+                                   void *const *outputs) {
+  nncc_status status = nncc_core_start_variants(all, context, inputs, outputs);
+  return status == NNCC_OK ? nncc_core_step_variants(all, context, UINT32_MAX) : status;
 }

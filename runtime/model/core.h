@@ -3,7 +3,7 @@
  * is built; M_init, M_run, M_start and M_step pass their description to it. */
 #ifndef NNCC_RUNTIME_MODEL_CORE_H
 #define NNCC_RUNTIME_MODEL_CORE_H
-#include "nncc/abi.h"
+#include "nncc/runtime.h"
 
 /* What lies in M_context. */
 typedef struct nncc_context {
@@ -89,5 +89,23 @@ nncc_status nncc_core_run(const nncc_model_desc *model, nncc_context *context, c
 nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels);
 nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
                                  void *const *outputs);
+
+/* The same for a library with code for several CPUs, without kernels of a
+ * device. Initialization chooses one, by options->cpu and the features of the
+ * CPU, which nncc_cpu_features() says unless the program does; the others find
+ * it by the context's owner. codegen/emit supplies nncc_cpu_features(): that of
+ * the runtime archive, or one that returns 0. */
+nncc_status nncc_core_init_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                    size_t arena_bytes, const nncc_options *options);
+nncc_status nncc_core_init_extern_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                           size_t arena_bytes, const nncc_options *options);
+nncc_status nncc_core_start_variants(const nncc_variants_desc *all, nncc_context *context, const void *const *inputs,
+                                     void *const *outputs);
+nncc_status nncc_core_step_variants(const nncc_variants_desc *all, nncc_context *context, uint32_t max_kernels);
+nncc_status nncc_core_run_variants(const nncc_variants_desc *all, nncc_context *context, const void *const *inputs,
+                                   void *const *outputs);
+
+/* Number of the one that was chosen; num_variants: none. */
+uint32_t nncc_core_variant(const nncc_variants_desc *all, const nncc_context *context);
 
 #endif

@@ -1,7 +1,7 @@
 # nncc_add_model() and what it needs to know: which of nncc's targets a project is compiled for.
 # find_package(nncc) and add_subdirectory(nncc) both include this file; they define the target nncc::nncc, the program.
 #
-#   nncc_add_model(TARGET MODEL file.onnx [NAME prefix] [TARGET triple] [CPU cpu] [DIM name=size...] [BIND input=value...]
+#   nncc_add_model(TARGET MODEL file.onnx [NAME prefix] [TARGET triple] [CPU cpu...] [DIM name=size...] [BIND input=value...]
 #                  [INPUT name=format...] [RENAME old=new...] [WEIGHTS embed|extern] [OPTIONS option...])
 #
 # makes the library target TARGET: link it, include "prefix.h". docs/build-systems.md explains the words.
@@ -79,7 +79,7 @@ endfunction()
 
 function(nncc_add_model target)
   set(me "nncc_add_model(${target})")
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;CPU;WEIGHTS" "DIM;BIND;INPUT;RENAME;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;TARGET;WEIGHTS" "CPU;DIM;BIND;INPUT;RENAME;OPTIONS")
   if(ARG_UNPARSED_ARGUMENTS)
     list(GET ARG_UNPARSED_ARGUMENTS 0 first)
     if(NOT DEFINED ARG_MODEL)
@@ -134,6 +134,7 @@ function(nncc_add_model target)
   set(options --name=${ARG_NAME} --target=${ARG_TARGET})
   set(shown "for ${ARG_TARGET}")
   if(DEFINED ARG_CPU)
+    list(JOIN ARG_CPU "," ARG_CPU)
     list(APPEND options --cpu=${ARG_CPU})
     string(APPEND shown ", ${ARG_CPU}")
   endif()

@@ -28,6 +28,12 @@ class Kernel(c.Structure):
     _fields_ = [("name", c.c_char_p), ("op", c.c_char_p), ("macs", c.c_uint64)]
 
 
+class Variant(c.Structure):
+    """nncc_variant"""
+    _fields_ = [("cpu", c.c_char_p), ("cpu_required", c.c_uint64), ("arena_bytes", c.c_uint64), ("num_kernels", c.c_uint32),
+                ("reserved", c.c_uint32), ("kernels", c.POINTER(Kernel))]
+
+
 class Options(c.Structure):
     """nncc_options, up to what is used here: a library takes shorter ones of older programs."""
     _fields_ = [("size", c.c_uint32), ("threads", c.c_uint32), ("parallel_for", c.c_void_p), ("on_kernel", c.c_void_p),
@@ -39,15 +45,17 @@ class Options(c.Structure):
 Init = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_size_t, c.POINTER(Options))
 Run = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p)
 Step = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_uint32)
+ChosenVariant = c.CFUNCTYPE(c.c_uint32, c.c_void_p)
 
 
 class Model(c.Structure):
-    """nncc_model, up to what is used here"""
+    """nncc_model; what is behind `step` may be missing where num_variants is 0: libraries of older versions are shorter"""
     _fields_ = [("abi_version", c.c_uint32), ("size", c.c_uint32), ("name", c.c_char_p), ("target", c.c_char_p), ("cpu", c.c_char_p),
                 ("arena_bytes", c.c_uint64), ("arena_align", c.c_uint64), ("context_bytes", c.c_uint64), ("weights_bytes", c.c_uint64),
                 ("cpu_required", c.c_uint64), ("num_inputs", c.c_uint32), ("num_outputs", c.c_uint32), ("num_kernels", c.c_uint32),
-                ("reserved", c.c_uint32), ("inputs", c.POINTER(Tensor)), ("outputs", c.POINTER(Tensor)), ("kernels", c.POINTER(Kernel)),
-                ("init", Init), ("run", Run), ("start", Run), ("step", Step), ("weights_file_bytes", c.c_uint64)]
+                ("num_variants", c.c_uint32), ("inputs", c.POINTER(Tensor)), ("outputs", c.POINTER(Tensor)), ("kernels", c.POINTER(Kernel)),
+                ("init", Init), ("run", Run), ("start", Run), ("step", Step), ("weights_file_bytes", c.c_uint64),
+                ("device_program", c.c_void_p), ("variants", c.POINTER(Variant)), ("variant", ChosenVariant)]
 
 
 class Pool(c.Structure):

@@ -153,6 +153,7 @@ class Model:
         if weights is not None:
             options.weights, options.weights_bytes = weights.ctypes.data, weights.nbytes
         self._check(table.init(self._context_address, arena, table.arena_bytes, options))
+        self._variant = table.variants[table.variant(self._context_address)] if table.num_variants else None
 
     @staticmethod
     def _indices(table: Any, tensors: Sequence[Tensor]) -> dict[str, int]:
@@ -172,8 +173,8 @@ class Model:
 
     @property
     def cpu(self) -> str:
-        """The CPU that it was compiled for: "x86-64-v4"."""
-        return self._library.model.cpu.decode()
+        """The CPU that it was compiled for: "x86-64-v4"; of several, the one whose code runs here."""
+        return (self._variant or self._library.model).cpu.decode()
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -249,7 +250,8 @@ class Model:
                       np.zeros(tensor.shape, tensor.dtype) for tensor in self._inputs]
         results = [np.empty(tensor.shape, tensor.dtype) for tensor in self._outputs]
         table, now, context = self._library.model, time.perf_counter_ns, self._context_address
-        times = np.empty((max(1, runs), table.num_kernels))
+        code = self._variant or table
+        times = np.empty((max(1, runs), code.num_kernels))
         with self._lock:
             self._point_at(inputs, results)
             step = table.step
@@ -258,14 +260,14 @@ class Model:
                 begin = now()
                 step(context, 0)  # no kernel: what a call takes
                 call_ns = now() - begin
-                for kernel in range(table.num_kernels):
+                for kernel in range(code.num_kernels):
                     begin = now()
                     status = step(context, 1)
                     row[kernel] = max(0, now() - begin - call_ns)
                     if status != _abi.MORE:
                         self._check(status)
         medians = np.median(times, axis=0) / 1000
-        kernels = (table.kernels[index] for index in range(table.num_kernels))
+        kernels = (code.kernels[index] for index in range(code.num_kernels))
         return Profile(KernelTime(kernel.name.decode(errors="replace"), kernel.op.decode(), kernel.macs, float(median))
                        for kernel, median in zip(kernels, medians))
 
