@@ -157,12 +157,13 @@ private:
     if (!candidate.contractions.empty() || report.tables)
       return true;
     bool isKept = !kept.empty();
-    host.error("there is nothing to quantize: " +
-               std::string(isKept ? "--keep leaves all"
-                           : candidate.decision.inputs == Decision::Inputs::Dynamic
-                               ? "the model has no MatMul or Gemm with constant weights of f32\n"
-                                 "note: --recipe=int8 quantizes convolutions, too"
-                               : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant weights of f32"));
+    host.error(
+        "there is nothing to quantize: " +
+        std::string(isKept ? "--keep leaves all"
+                    : candidate.decision.inputs == Decision::Inputs::Dynamic
+                        ? "the model has no MatMul or Gemm with constant, finite weights of f32\n"
+                          "note: --recipe=int8 quantizes convolutions, too"
+                        : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite weights of f32"));
     return false;
   }
 
@@ -215,8 +216,8 @@ private:
 
   void warnOfFewSamples() {
     if (options.hasRanges() && report.samples < 10)
-      host.warn("only " + std::to_string(report.samples) +
-                " samples: ranges of fewer than 10 are seldom those of real data");
+      host.warn("only " + std::to_string(report.samples) + (report.samples == 1 ? " sample" : " samples") +
+                ": ranges of fewer than 10 are seldom those of real data");
   }
 
   /// Puts the counts of files in the place of those of the samples. error: reported, and false

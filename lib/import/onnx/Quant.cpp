@@ -9,7 +9,7 @@
 #include "lib/import/onnx/Quantize.h"
 #include "lib/import/onnx/Window.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 #include <cmath>
 
 using namespace mlir;
@@ -63,8 +63,9 @@ bool requireScale(Node &node, size_t i) {
   auto scale = node.constant(i) ? ConstantReader::get(node.constant(i)) : std::nullopt;
   for (int64_t at = 0; scale && at < (scale->isSplat() ? std::min<int64_t>(1, scale->size()) : scale->size()); ++at)
     if (double number = scale->getFloat(at); !(number > 0) || std::isinf(number)) {
-      node.error("the scale, input " + Twine(i) + ", has the value " + llvm::formatv("{0}", number).str() +
-                     " at position " + Twine(at),
+      std::string text;
+      llvm::raw_string_ostream(text) << llvm::format("%g", number);
+      node.error("the scale, input " + Twine(i) + ", has the value " + text + " at position " + Twine(at),
                  "a scale is a positive, finite number; quantize the model again with data that is no constant");
       return false;
     }
@@ -233,6 +234,12 @@ Blocked withParameters(Node &node, Value tensor) {
     return {};
   if (block)
     return inBlocks(node, tensor, {scale, zeroPoint}, axis, block);
+  if (zeroPoint && scale && product(shapeOf(zeroPoint)) != product(shapeOf(scale))) {
+    node.error("the zero point is of shape " + describeShape(shapeOf(zeroPoint)) + ", the scale of " +
+                   describeShape(shapeOf(scale)),
+               "both have one value, or one for each index of an axis");
+    return {};
+  }
   return {tensor,
           {alongAxis(node, scale, axis, tensor), alongAxis(node, zeroPoint, axis, tensor)},
           SmallVector<int64_t>(shapeOf(tensor))};

@@ -172,6 +172,8 @@ CASES = {
                                      [value_info("x", [2, 3], 6), value_info("s", [], FLOAT16)], [field(1, "y")], opset=19),
     "quantize": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.5], [])]),
     "quantize-by-nothing": lambda: one("QuantizeLinear", ["x", "scale"], 2, 3, weights=[floats("scale", [0.0], [])]),
+    "quantize-by-less": lambda: one("DequantizeLinear", ["x", "scale"], 3, 2, weights=[floats("scale", [0.5, -1e-9], [2])], dtype=UINT8, axis=1),
+    "quantize-other-zero": lambda: one("QuantizeLinear", ["x", "scale", "zero"], 2, 3, weights=[floats("scale", [0.5], []), tensor("zero", [3], bytes(3), UINT8)]),
     # Cut off at the ends of i32, or of the f32 below; the third value is one less.
     "saturated-bias": lambda: model([node("DequantizeLinear", ["bias", "s"], ["real"], "d"), node("Add", ["x", "real"], ["y"])],
                                     [value_info("x", [3, 5])], [field(1, "y")],
