@@ -1,5 +1,6 @@
 // See ArrayFile.h.
 #include "lib/data/ArrayFile.h"
+#include "lib/data/PngFile.h"
 #include "lib/data/TensorFile.h"
 #include "lib/data/ZipFile.h"
 #include "llvm/Support/Path.h"
@@ -107,6 +108,20 @@ Expected<std::vector<StoredArray>> readTensorFile(StringRef path) {
   return std::vector<StoredArray>{std::move(array)};
 }
 
+Expected<std::vector<StoredArray>> readImageFile(StringRef path) {
+  auto shape = readPngShape(path);
+  if (!shape)
+    return shape.takeError();
+  StoredArray array{sys::path::stem(path).str(), {}, "ui8", std::move(*shape), {}};
+  array.read = [path = path.str()]() -> Expected<std::unique_ptr<ByteStream>> {
+    auto image = readPng(path);
+    if (!image)
+      return image.takeError();
+    return readMemory(std::move(image->data));
+  };
+  return std::vector<StoredArray>{std::move(array)};
+}
+
 } // namespace
 
 std::string StoredArray::describe() const {
@@ -118,12 +133,15 @@ std::string StoredArray::describe() const {
 
 bool isArrayFile(StringRef path) {
   StringRef extension = sys::path::extension(path);
-  return extension == ".npy" || extension == ".npz" || extension == ".pb";
+  return extension == ".npy" || extension == ".npz" || extension == ".pb" || extension == ".png";
 }
 
 Expected<std::vector<StoredArray>> readArrayFile(StringRef path) {
   StringRef extension = sys::path::extension(path);
-  auto arrays = extension == ".npz" ? readNpzFile(path) : extension == ".pb" ? readTensorFile(path) : readNpyFile(path);
+  auto arrays = extension == ".npz"   ? readNpzFile(path)
+                : extension == ".pb"  ? readTensorFile(path)
+                : extension == ".png" ? readImageFile(path)
+                                      : readNpyFile(path);
   if (!arrays)
     return createStringError("'" + path + "': " + toString(arrays.takeError()));
   for (StoredArray &array : *arrays)

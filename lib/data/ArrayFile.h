@@ -1,4 +1,5 @@
-// Arrays in files: .npy, the members of .npz, and ONNX's tensors in .pb. Only what is asked for is read.
+// Arrays in files: .npy, the members of .npz, ONNX's tensors in .pb, and images in .png. Only what is asked for is
+// read.
 #ifndef NNCC_LIB_DATA_ARRAYFILE_H
 #define NNCC_LIB_DATA_ARRAYFILE_H
 #include "lib/data/ByteStream.h"
@@ -9,7 +10,7 @@ namespace nncc {
 
 /// An array that lies in a file.
 struct StoredArray {
-  std::string name; ///< in its .npz; of a .pb that of the tensor; of a .npy the file's
+  std::string name; ///< in its .npz; of a .pb that of the tensor; of others the file's
   std::string file; ///< the name of its file without extension
   std::string type; ///< as NpyArray::type
   std::vector<int64_t> shape;
@@ -20,7 +21,7 @@ struct StoredArray {
   std::string describe() const;
 };
 
-/// Whether a path names a file that readArrayFile() reads: .npy, .npz or .pb.
+/// Whether a path names a file that readArrayFile() reads: .npy, .npz, .pb or .png.
 bool isArrayFile(llvm::StringRef path);
 
 /// The arrays of a file, in its order.

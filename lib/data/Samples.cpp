@@ -55,9 +55,10 @@ Expected<std::vector<Files>> findParts(StringRef path, ArrayRef<SamplePort> port
     return createStringError("'" + path + "' does not exist");
   if (!sys::fs::is_directory(path)) {
     if (!isArrayFile(path))
-      return createStringError("'" + path +
-                               "' is no data set\nnote: sets are .npz and .npy files, folders of them, and folders "
-                               "test_data_set_N with input_0.pb, ...");
+      return createStringError(
+          "'" + path +
+          "' is no data set\nnote: sets are .npz, .npy and .png files, folders of them, and folders "
+          "test_data_set_N with input_0.pb, ...");
     return std::vector<Files>{{path.str()}};
   }
   auto files = listFolder(path);
@@ -87,11 +88,12 @@ Expected<std::vector<Files>> findParts(StringRef path, ArrayRef<SamplePort> port
                     any_of(*files, [](StringRef file) { return sys::path::filename(file) == "outputs.json"; });
   if (!arrays.empty() && (isNumbered || all_of(ports, isWritten)))
     return std::vector<Files>{std::move(arrays)};
-  if (arrays.empty())
-    arrays = withExtension(*files, ".npz");
+  for (StringRef extension : {".npz", ".png"})
+    if (arrays.empty())
+      arrays = withExtension(*files, extension);
   if (arrays.empty())
     return createStringError("the folder '" + path + "' has no samples of the " + nameOf(kind) +
-                             "s\nnote: it may have .npz or .npy files, or folders test_data_set_N with " +
+                             "s\nnote: it may have .npz, .npy or .png files, or folders test_data_set_N with " +
                              nameOf(kind) + "_0.pb, ...");
   for (std::string &file : arrays)
     parts.push_back({std::move(file)});
@@ -148,6 +150,13 @@ std::string describe(const SamplePort &port) {
   return StoredArray{port.name, "", port.type, port.shape, {}}.describe();
 }
 
+/// Whether an array has the channels of a port behind its pixels.
+bool isOfImages(const StoredArray &array, const SamplePort &port) {
+  ArrayRef<int64_t> has(array.shape), wanted(port.shape);
+  return has.size() > 2 && wanted.size() == 4 && has.back() == wanted[1] &&
+         has.drop_back().take_back(2) == wanted.take_back(2);
+}
+
 /// How many samples an array has for a port.
 ///
 /// error  the elements are of another type, or the shape is that of no number of samples
@@ -158,7 +167,8 @@ Expected<uint64_t> countSamples(const StoredArray &array, const SamplePort &port
     return createStringError("the array is " + both +
                              (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
                              (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
-                                  ? "\nnote: or let the library convert it: --input " + port.name + "=u8,nchw"
+                                  ? "\nnote: or let the library convert it: --input " + port.name + "=u8," +
+                                        (isOfImages(array, port) ? "nhwc" : "nchw")
                                   : ""));
   }
   ArrayRef<int64_t> has(array.shape), wanted(port.shape);

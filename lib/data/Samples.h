@@ -24,7 +24,8 @@ enum class SampleKind { Inputs, Outputs };
 ///     set.npz                        an array for each input, by the input's name
 ///     x.npy                          the array of the only input
 ///     DIR/NAME.npy ...               an array for each input
-///     DIR/*.npy, DIR/*.npz           files of samples, in the order of their names, numbers by their value
+///     image.png                      the image of the only input, [1, height, width, channels]
+///     DIR/*.npy, DIR/*.npz, *.png    files of samples, in the order of their names, numbers by their value
 ///     DIR/input_0.pb, output_0.pb    a sample as ONNX's test data has it
 ///     DIR/test_data_set_0, ...       a folder of those for each sample
 ///

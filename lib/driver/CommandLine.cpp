@@ -169,11 +169,12 @@ cl::list<std::string> binds("bind", cl::desc("Make an input a constant: a number
                             cl::value_desc("INPUT=VALUE"), ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> inputs(
     "input",
-    cl::desc("How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, or a camera's pixels "
-             "(nv12, nv21, yuyv, uyvy, rgbx, bgrx), mean=M[,M...], scale=S[,S...] or std=D[,D...]; the model gets "
-             "(x - mean) * scale, channels in their place. "
-             "run, bench, debug: also NAME=FILE.npy, .npz or .pb with its value (default: random), or a data set with "
-             "those of all inputs, as --data of validate. May be repeated"),
+    cl::desc(
+        "How an input lies in the program's memory: u8, s8 or f32, then nhwc or nchw, bgr, or a camera's pixels "
+        "(nv12, nv21, yuyv, uyvy, rgbx, bgrx), mean=M[,M...], scale=S[,S...] or std=D[,D...]; the model gets "
+        "(x - mean) * scale, channels in their place. "
+        "run, bench, debug: also NAME=FILE.npy, .npz, .pb or .png with its value (default: random), or a data set with "
+        "those of all inputs, as --data of validate. May be repeated"),
     cl::value_desc("NAME=u8,nhwc,..."), ofModel);
 cl::list<std::string> outputLayouts(
     "output-layout",
