@@ -36,8 +36,11 @@ private:
   void writeTile(ArrayRef<TileRow> pixels, Value channel, const Channels &channels);
   Values addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
                  const Channels &channels, const Values &sums);
+  Values addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, const Access &right, Value channel, Value start,
+                 const Channels &channels, const Values &sums);
   Value loadInput(Cursor at, Value channel, const Channels &channels);
-  Value tapOrZero(const Cursor &pixel, const TapPosition &line, Value kw, Value channel, const Channels &channels);
+  Value tapOrZero(const Cursor &pixel, Value line, Value kw, Value channel, const Channels &channels);
+  bool isAlwaysInside(int64_t distance, int64_t pixels) const;
   void store(const Cursor &pixel, Value channel, const Channels &channels, Value sum);
 
   KernelLoops &loops;
@@ -149,28 +152,33 @@ Value DepthwiseTiles::loadInput(Cursor at, Value channel, const Channels &channe
   return vector::FromElementsOp::create(b, build.loc, VectorType::get({channels.lanes}, lanes[0].getType()), lanes);
 }
 
-/// The same at one tap of a pixel of the result, or 0 where that is outside of the image.
-Value DepthwiseTiles::tapOrZero(const Cursor &pixel, const TapPosition &line, Value kw, Value channel,
-                                const Channels &channels) {
+/// The same at one tap of a pixel of the result, or 0 where that is left or right of the image.
+Value DepthwiseTiles::tapOrZero(const Cursor &pixel, Value line, Value kw, Value channel, const Channels &channels) {
   TapPosition position = clampedTap(build, window.w, columns, pixel.indices[OW], kw);
   Cursor at = pixel;
-  at.indices[IH] = line.position;
+  at.indices[IH] = line;
   at.indices[IW] = position.position;
   Value value = loadInput(at, channel, channels);
-  Value inside = both(build, line.isInside, position.isInside);
-  return inside ? arith::SelectOp::create(b, build.loc, build.splat(inside, channels.lanes), value,
-                                          build.math.constant(element, 0.0, channels.lanes))
-                      .getResult()
-                : value;
+  if (!position.isInside)
+    return value;
+  return arith::SelectOp::create(b, build.loc, build.splat(position.isInside, channels.lanes), value,
+                                 build.math.constant(element, 0.0, channels.lanes));
 }
 
-/// Adds the taps of one line of the window. They are written out, so that a column of the input is loaded once for all
-/// pixels that it belongs to; long lines are a loop.
+/// Adds the taps of one line of the window. Where there is no such line in the image, that is nothing.
 Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
                                const Channels &channels, const Values &sums) {
+  TapPosition line = tapAt(build, window.h, window.outputH, pixels.front().cursor.indices[OH], kh);
+  auto add = [&] { return addTaps(pixels, line.position, kh, right, channel, start, channels, sums); };
+  return line.isInside ? eitherWay(build, line.isInside, window.shareOfLines(), add, [&] { return sums; }) : add();
+}
+
+/// They are written out, so that a column of the input is loaded once for all pixels that it belongs to; long lines are
+/// a loop.
+Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, const Access &right, Value channel,
+                               Value start, const Channels &channels, const Values &sums) {
   constexpr int64_t kLongestWritten = 7;
   const WindowDim &w = window.w;
-  TapPosition line = clampedTap(build, window.h, window.outputH, pixels.front().cursor.indices[OH], kh);
   Value firstTap = build.mul(kh, w.kernel);
   auto weight = [&](Value tap, int64_t behind) {
     Cursor at = pixels.front().cursor;
@@ -181,7 +189,7 @@ Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access 
     at.lanes = channels.lanes;
     return build.load(right, at);
   };
-  auto tapByTap = [&] {
+  if (w.kernel > kLongestWritten || w.isTransposed)
     return build.loop(build.index(0), build.index(w.kernel), 1, sums, [&](Value kw, ValueRange carried) {
       Values next;
       Value factor = weight(build.add(firstTap, kw), 0);
@@ -190,53 +198,44 @@ Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access 
             vector::FMAOp::create(b, build.loc, tapOrZero(pixel.cursor, line, kw, channel, channels), factor, sum));
       return next;
     });
-  };
-  if (w.kernel > kLongestWritten || w.isTransposed)
-    return tapByTap();
-  // input(number, kw, distance): of a pixel at a tap, so far behind the first tap of the first pixel.
-  auto addTaps = [&](function_ref<Value(int64_t, int64_t, int64_t)> input) {
+  Cursor first = pixels.front().cursor;
+  first.indices[IH] = line;
+  first.indices[IW] = tapPosition(build, w, first.indices[OW], build.index(0)).first;
+  // Where not all columns of a tile are inside, only those are looked at that may be outside of some tile.
+  auto addWritten = [&](bool areInside) {
     Values next = sums;
-    std::map<int64_t, Value> inputs; // by their distance
+    std::map<int64_t, Value> inputs; // by how far they are behind the first
     for (int64_t kw = 0; kw < w.kernel; ++kw) {
       Value factor = weight(firstTap, kw);
       for (size_t number = 0; number < pixels.size(); ++number) {
         int64_t distance = number * w.stride + kw * w.dilation;
-        Value &known = inputs[distance];
-        if (!known)
-          known = input(number, kw, distance);
-        next[number] = vector::FMAOp::create(b, build.loc, known, factor, next[number]);
+        Value &input = inputs[distance];
+        if (!input && (areInside || isAlwaysInside(distance, pixels.size()))) {
+          Cursor at = first;
+          at.indices[D] = build.index(distance);
+          input = loadInput(at, channel, channels);
+        } else if (!input) {
+          input = tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
+        }
+        next[number] = vector::FMAOp::create(b, build.loc, input, factor, next[number]);
       }
     }
     return next;
   };
-  auto addInside = [&] {
-    Cursor first = pixels.front().cursor;
-    first.indices[IH] = line.position;
-    first.indices[IW] = tapPosition(build, w, first.indices[OW], build.index(0)).first;
-    return addTaps([&](int64_t, int64_t, int64_t distance) {
-      Cursor at = first;
-      at.indices[D] = build.index(distance);
-      return loadInput(at, channel, channels);
-    });
-  };
-  auto addAny = [&] {
-    return addTaps([&](int64_t number, int64_t kw, int64_t) {
-      return tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
-    });
-  };
-  // Most tiles are inside of the image: their columns are loaded without a look at each.
   auto isInside = [&](const TileRow &pixel, int64_t kw) {
-    return clampedTap(build, w, columns, pixel.cursor.indices[OW], build.index(kw)).isInside;
+    return tapAt(build, w, columns, pixel.cursor.indices[OW], build.index(kw)).isInside;
   };
-  Value allInside =
-      both(build, line.isInside, both(build, isInside(pixels.front(), 0), isInside(pixels.back(), w.kernel - 1)));
-  double share = window.shareOfLinesInside(pixels.size(), /*isCut=*/true);
-  if (!allInside)
-    return addInside();
-  if (share < kLeastShareInside)
-    return addAny();
-  // What few tiles go through may take longer, and be short.
-  return eitherWay(build, allInside, share, addInside, [&] { return share > 0.5 ? tapByTap() : addAny(); });
+  Value areInside = both(build, isInside(pixels.front(), 0), isInside(pixels.back(), w.kernel - 1));
+  double share = window.shareOfColumns(pixels.size());
+  if (!areInside || share < kLeastShareInside)
+    return addWritten(!areInside);
+  return eitherWay(build, areInside, share, [&] { return addWritten(true); }, [&] { return addWritten(false); });
+}
+
+/// Whether a column of the input is inside for all tiles, by how far it is behind the first of its tile.
+bool DepthwiseTiles::isAlwaysInside(int64_t distance, int64_t pixels) const {
+  int64_t first = distance - window.w.pad, last = first + (columns - pixels) * window.w.stride;
+  return first >= 0 && last < window.w.input;
 }
 
 void DepthwiseTiles::store(const Cursor &pixel, Value channel, const Channels &channels, Value sum) {

@@ -2,6 +2,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "codegen/gpu/Tiles.h"
 #include "dialects/nn/BinaryKind.h"
+#include <map>
 
 using namespace mlir;
 
@@ -95,11 +96,20 @@ private:
     }
   };
   bool joinsTaps() const;
+  bool readsLines(int64_t rows) const;
+  Values walkLines(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
+                   Values sums);
+  Values addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value> starts, const Access &right, Value firstK,
+                 const Columns &columns, Values sums);
+  Value loadPiece(const TileRow &row, Value line, int64_t offset, int64_t rows);
   Taps tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw);
   Values walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
                   Values sums);
   Values walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kh, ArrayRef<Value> starts,
                   const Access &right, const Columns &columns, Values sums, double shareInside);
+  Values loadPanel(const Cursor &row, ArrayRef<Value> starts, const Access &right, Value firstK, Value channel,
+                   int64_t behind, const Columns &columns);
+  void addProducts(Value factor, ArrayRef<Value> panel, const Columns &columns, MutableArrayRef<Value> sums);
   Values addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts, const Access &right,
                   Value firstK, int64_t depth, const Columns &columns, Values sums);
 
@@ -276,9 +286,13 @@ void ProductTiles::writeTile(ArrayRef<TileRow> rows, Value column, const Columns
   for (Kept loop : {K, C, I})
     right.strides[at(loop)] = columns.pitch;
   Values sums(rows.size() * columns.vectors, build.math.constant(element, 0.0, columns.splat()));
-  sums = window ? walkTaps(rows, starts, right, columns, sums)
-                : addDepth(llvm::map_to_vector(rows, [](const TileRow &row) { return row.cursor; }), {}, starts, right,
-                           build.index(0), depth, columns, sums);
+  if (!window)
+    sums = addDepth(llvm::map_to_vector(rows, [](const TileRow &row) { return row.cursor; }), {}, starts, right,
+                    build.index(0), depth, columns, sums);
+  else if (readsLines(rows.size()))
+    sums = walkLines(rows, starts, right, columns, sums);
+  else
+    sums = walkTaps(rows, starts, right, columns, sums);
   for (auto [number, row] : llvm::enumerate(rows))
     guarded(build, row.exists, [&, number = number, &row = row] {
       for (int64_t vector = 0; vector < columns.vectors; ++vector)
@@ -293,7 +307,7 @@ Values ProductTiles::walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, co
   const WindowDim &h = window->h, &w = window->w;
   // The last few channels are not worth code of their own.
   bool isWhole = columns.stored == columns.lanes;
-  double shareInside = isWhole ? window->shareOfLinesInside(rows.size(), /*isCut=*/false) : 0;
+  double shareInside = isWhole ? window->shareOfLinesInside(rows.size()) : 0;
   double shareOfTaps = isWhole ? window->shareInside(rows.size()) : 0;
   return build.loop(build.index(0), build.index(h.kernel), 1, sums, [&](Value kh, ValueRange carried) {
     SmallVector<TapPosition> lines;
@@ -324,6 +338,76 @@ bool ProductTiles::joinsTaps() const {
   const Access &left = nest.accesses[0];
   return depth <= kFewChannels && window->w.kernel > 1 && window->w.dilation == 1 && !window->w.isTransposed &&
          left.strides[at(C)] == 1 && left.strides[at(IW)] == depth;
+}
+
+/// True when what a tile reads of a line of the image is a few pieces of four numbers, of which each is inside of the
+/// image or outside as a whole: taps are joined, tiles are side by side, and lines and tiles begin at multiples of
+/// four.
+bool ProductTiles::readsLines(int64_t rows) const {
+  constexpr int64_t kMostNumbers = 40, kMostSteps = 32;
+  const WindowDim &w = window->w;
+  int64_t steps = w.kernel * depth, numbers = (rows - 1) * w.stride * depth + steps;
+  return joinsTaps() && steps <= kMostSteps && numbers <= kMostNumbers && window->outputW % rows == 0 &&
+         nest.accesses[0].strides[at(IH)] == w.input * depth && w.input * depth % kGpuLanes == 0 &&
+         rows * w.stride * depth % kGpuLanes == 0;
+}
+
+/// Adds the products of all taps, a line at a time. Lines that are outside of the image have none.
+Values ProductTiles::walkLines(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right,
+                               const Columns &columns, Values sums) {
+  return build.loop(build.index(0), build.index(window->h.kernel), 1, sums, [&](Value kh, ValueRange carried) {
+    TapPosition line = tapAt(build, window->h, window->outputH, rows.front().cursor.indices[1], kh);
+    auto add = [&] {
+      return addLine(rows, line.position, starts, right, build.mul(kh, window->w.kernel * depth), columns,
+                     llvm::to_vector(carried));
+    };
+    if (!line.isInside)
+      return add();
+    return eitherWay(build, line.isInside, window->shareOfLines(), add, [&] { return llvm::to_vector(carried); });
+  });
+}
+
+/// Adds the products of a line of taps. The rows of a tile share the pieces of the image that they read.
+Values ProductTiles::addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value> starts, const Access &right,
+                             Value firstK, const Columns &columns, Values sums) {
+  const WindowDim &w = window->w;
+  int64_t first = -w.pad * depth, begin = first - llvm::mod(first, kGpuLanes);
+  std::map<int64_t, Value> pieces;
+  for (int64_t step = 0; step < w.kernel * depth; ++step) {
+    Values panel = loadPanel(rows.front().cursor, starts, right, firstK, build.index(0), step, columns);
+    for (size_t number = 0; number < rows.size(); ++number) {
+      int64_t behind = first - begin + number * w.stride * depth + step;
+      Value &piece = pieces[behind / kGpuLanes];
+      if (!piece)
+        piece = loadPiece(rows.front(), line, begin + behind / kGpuLanes * kGpuLanes, rows.size());
+      addProducts(build.lanes(piece, behind % kGpuLanes, 1), panel, columns,
+                  MutableArrayRef<Value>(sums).slice(number * panel.size(), panel.size()));
+    }
+  }
+  return sums;
+}
+
+/// Four numbers of a line, so far behind those of the first tap of a tile if nothing were padded. Outside of the image
+/// they are 0.
+Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t offset, int64_t rows) {
+  const WindowDim &w = window->w;
+  int64_t pitch = w.stride * depth, last = (window->outputW - rows) * pitch + offset, length = w.input * depth;
+  Value start = build.add(build.mul(row.cursor.indices[2], pitch), build.index(offset)), isInside;
+  if (offset < 0 || last >= length) {
+    isInside = arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, start, build.index(length));
+    start = arith::SelectOp::create(b, build.loc, isInside, start, build.index(0));
+  }
+  Cursor at = row.cursor;
+  at.indices[this->at(IH)] = line;
+  at.indices[this->at(IW)] = build.index(0);
+  at.indices[this->at(C)] = start;
+  at.vectorLoop = this->at(C);
+  at.lanes = kGpuLanes;
+  Value piece = build.load(nest.accesses[0], at);
+  if (!isInside)
+    return piece;
+  return arith::SelectOp::create(b, build.loc, build.splat(isInside, kGpuLanes), piece,
+                                 build.math.constant(element, 0.0, kGpuLanes));
 }
 
 /// Where a tap of each row lies.
@@ -360,6 +444,29 @@ Values ProductTiles::walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> line
   });
 }
 
+/// The weights of all vectors of a tile, so far behind a channel.
+Values ProductTiles::loadPanel(const Cursor &row, ArrayRef<Value> starts, const Access &right, Value firstK,
+                               Value channel, int64_t behind, const Columns &columns) {
+  return llvm::map_to_vector(starts, [&](Value start) {
+    Cursor at = row;
+    at.indices[this->at(W)] = start;
+    at.indices[this->at(K)] = firstK;
+    at.indices[this->at(C)] = channel;
+    at.indices[this->at(I)] = build.index(behind);
+    at.vectorLoop = this->at(W);
+    at.lanes = columns.lanes;
+    return build.load(right, at);
+  });
+}
+
+/// Adds the products of one number of a row and the weights.
+void ProductTiles::addProducts(Value factor, ArrayRef<Value> panel, const Columns &columns,
+                               MutableArrayRef<Value> sums) {
+  Value all = build.splat(factor, columns.lanes);
+  for (auto [weight, sum] : llvm::zip(panel, sums))
+    sum = multiplyAdd(all, weight, sum);
+}
+
 /// Adds the products of `depth` channels, four at a time: a vector of the left side is four steps of k.
 Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts,
                               const Access &right, Value firstK, int64_t depth, const Columns &columns, Values sums) {
@@ -378,24 +485,10 @@ Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, Arr
       factors.push_back(factor);
     }
     for (int64_t i = 0; i < steps; ++i) {
-      Values panel;
-      for (Value start : starts) {
-        Cursor at = rows.front();
-        at.indices[this->at(W)] = start;
-        at.indices[this->at(K)] = firstK;
-        at.indices[this->at(C)] = channel;
-        at.indices[this->at(I)] = build.index(i);
-        at.vectorLoop = this->at(W);
-        at.lanes = columns.lanes;
-        panel.push_back(build.load(right, at));
-      }
-      for (auto [number, factor] : llvm::enumerate(factors)) {
-        Value one = build.splat(steps > 1 ? build.lanes(factor, i, 1) : factor, columns.lanes);
-        for (auto [vector, weight] : llvm::enumerate(panel)) {
-          Value &sum = sums[number * panel.size() + vector];
-          sum = multiplyAdd(one, weight, sum);
-        }
-      }
+      Values panel = loadPanel(rows.front(), starts, right, firstK, channel, i, columns);
+      for (auto [number, factor] : llvm::enumerate(factors))
+        addProducts(steps > 1 ? build.lanes(factor, i, 1) : factor, panel, columns,
+                    MutableArrayRef<Value>(sums).slice(number * panel.size(), panel.size()));
     }
     return sums;
   };

@@ -48,15 +48,31 @@ double TileWindow::shareInside(int64_t rows) const {
   return inside / std::max<int64_t>(llvm::divideCeilSigned(outputH * outputW, rows) * h.kernel * w.kernel, 1);
 }
 
-double TileWindow::shareOfLinesInside(int64_t rows, bool isCut) const {
+double TileWindow::shareOfLinesInside(int64_t rows) const {
   if (h.isTransposed || w.isTransposed)
     return 0;
-  // A tile that is cut off goes on behind the line.
-  int64_t width = isCut ? llvm::alignTo(outputW, rows) : outputW;
-  double inside = sumOverTiles(outputH, width, rows, [&](int64_t top, int64_t bottom, int64_t left, int64_t right) {
+  double inside = sumOverTiles(outputH, outputW, rows, [&](int64_t top, int64_t bottom, int64_t left, int64_t right) {
     return isLineInside(w, left, right) ? tapsInside(h, top, bottom) : 0;
   });
-  return inside / std::max<int64_t>(llvm::divideCeilSigned(outputH * width, rows) * h.kernel, 1);
+  return inside / std::max<int64_t>(llvm::divideCeilSigned(outputH * outputW, rows) * h.kernel, 1);
+}
+
+double TileWindow::shareOfLines() const {
+  if (h.isTransposed)
+    return 1.0 / h.stride;
+  double inside = 0;
+  for (int64_t line = 0; line < outputH; ++line)
+    inside += tapsInside(h, line, line);
+  return inside / std::max<int64_t>(outputH * h.kernel, 1);
+}
+
+double TileWindow::shareOfColumns(int64_t rows) const {
+  if (w.isTransposed)
+    return 0;
+  int64_t inside = 0, tiles = llvm::divideCeilSigned(outputW, rows);
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    inside += isLineInside(w, tile * rows, (tile + 1) * rows - 1);
+  return static_cast<double>(inside) / std::max<int64_t>(tiles, 1);
 }
 
 SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, ArrayRef<int> loops, const Cursor &around,
@@ -117,9 +133,14 @@ SmallVector<Value> eitherWay(LoopBuilder &build, Value condition, double share, 
   return llvm::to_vector(ValueRange(branch.getResults()));
 }
 
-TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, Value output, Value tap) {
+TapPosition tapAt(LoopBuilder &build, const WindowDim &dim, int64_t outputs, Value output, Value tap) {
   auto [position, isInside] = tapPosition(build, dim, output, tap);
-  if (!leaves(dim, outputs))
+  return {position, leaves(dim, outputs) ? isInside : Value()};
+}
+
+TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, Value output, Value tap) {
+  auto [position, isInside] = tapAt(build, dim, outputs, output, tap);
+  if (!isInside)
     return {position, nullptr};
   return {arith::SelectOp::create(build.builder, build.loc, isInside, position, build.index(0)), isInside};
 }

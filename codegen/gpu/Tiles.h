@@ -30,8 +30,12 @@ struct TileWindow {
   bool leavesInput() const;
   /// The share of taps of tiles that are inside for all of a tile's pixels. Tiles of `rows` pixels go along an image.
   double shareInside(int64_t rows) const;
-  /// The share of lines of taps that are. Where `isCut`, tiles are cut off at the end of a line.
-  double shareOfLinesInside(int64_t rows, bool isCut) const;
+  /// The share of lines of taps that are.
+  double shareOfLinesInside(int64_t rows) const;
+  /// The share of lines of taps that are in the image, of all lines of the result.
+  double shareOfLines() const;
+  /// The share of tiles within a line that are inside with all columns. The last of a line goes on behind it.
+  double shareOfColumns(int64_t rows) const;
 };
 
 /// Writes products, and convolutions whose channels are summed up, dense or grouped. Fails without a trace on operands
@@ -62,6 +66,8 @@ struct TapPosition {
   mlir::Value position, isInside;
 };
 TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs, mlir::Value output, mlir::Value tap);
+/// The same, but for the position of what is outside.
+TapPosition tapAt(LoopBuilder &build, const WindowDim &dim, int64_t outputs, mlir::Value output, mlir::Value tap);
 
 /// What is inside of the image has code of its own where that is taken as often, at least: it has to be worth its size.
 inline constexpr double kLeastShareInside = 0.25;

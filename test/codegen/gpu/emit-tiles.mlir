@@ -84,18 +84,23 @@ func.func private @depthwise(%x: memref<1x6x8x4xf32>, %w: memref<144xi8>, %b: me
   return
 }
 
-// Lines of five in tiles of two, padded by one: the second pixel of the last tile stands behind the line. One of three
-// tiles is inside, at seven of nine lines of taps.
+// Lines of five in tiles of two, padded by one: the second pixel of the last tile stands behind the line. Seven of nine
+// lines of taps are in the image; one of three tiles is inside, and of four columns the second is for all tiles.
 // CHECK-LABEL: func.func private @depthwise_with_border
 // CHECK:         %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %c5 : index
 // CHECK:         scf.for {{.*}} iter_args
+// CHECK-NOT:       arith.select
 // CHECK:           scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>)
 // CHECK-NOT:         arith.select
-// CHECK-COUNT-7:     vector.load
-// CHECK-NOT:         vector.load
-// CHECK:           } else {
-// CHECK-COUNT-4:     arith.select {{.*}} : vector<4xi1>, vector<4xf32>
-// CHECK:           } {nn.share = 0.259
+// CHECK:             scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>)
+// CHECK-NOT:           arith.select
+// CHECK-COUNT-7:       vector.load
+// CHECK-NOT:           vector.load
+// CHECK:             } else {
+// CHECK-COUNT-3:       arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK-NOT:           arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK:             } {nn.share = 0.333
+// CHECK:           } {nn.share = 0.777
 // CHECK:         scf.if %[[EXISTS]]
 func.func private @depthwise_with_border(%x: memref<1x3x5x4xf32>, %w: memref<144xi8>, %y: memref<1x3x5x4xf32>) {
   nn.kernel "k" ins(%x, %w : memref<1x3x5x4xf32>, memref<144xi8>) outs(%y : memref<1x3x5x4xf32>) {
@@ -120,6 +125,31 @@ func.func private @few_channels(%x: memref<1x6x6x3xf32>, %w: memref<432xi8>, %y:
   ^bb0(%0: tensor<1x6x6x3xf32>, %1: tensor<4x3x3x3xf32>):
     %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x6x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x6x6x4xf32>
     nn.yield %r : tensor<1x6x6x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
+  return
+}
+
+// Lines and tiles that begin at multiples of four: what two pixels read of a line are four pieces, of which the first is
+// left of the image for the first tile. Eleven of twelve lines of taps are in the image.
+// CHECK-LABEL: func.func private @whole_lines
+// CHECK-SAME:    %{{.*}}: memref<1x8x8x3xf32>, %[[W:[a-z0-9]+]]: memref<
+// CHECK:         scf.for %{{.*}} = %c0 to %c3
+// CHECK:           scf.if
+// CHECK:             vector.load %[[W]]
+// CHECK:             arith.cmpi ult, %{{.*}}, %c24 : index
+// CHECK:             vector.load %{{.*}} : memref<192xf32>, vector<4xf32>
+// CHECK:             arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK-NOT:         arith.select
+// CHECK-COUNT-3:     vector.load %{{.*}} : memref<192xf32>, vector<4xf32>
+// CHECK-NOT:         memref<192xf32>
+// CHECK:           } else {
+// CHECK-NEXT:        scf.yield
+// CHECK-NEXT:      } {nn.share = 0.916
+func.func private @whole_lines(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %y: memref<1x4x4x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x8x8x3xf32>, memref<432xi8>) outs(%y : memref<1x4x4x4xf32>) {
+  ^bb0(%0: tensor<1x8x8x3xf32>, %1: tensor<4x3x3x3xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x4x4x4xf32>
+    nn.yield %r : tensor<1x4x4x4xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
   return
 }
