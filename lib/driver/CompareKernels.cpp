@@ -87,6 +87,14 @@ Expected<ReferenceTensors> ReferenceTensors::run(const ModelPlan &plan, ArrayRef
                            "\nnote: a folder of .npy files does as well: --reference=DIR");
 }
 
+/// The type of a reference's elements: that of the result, or f32 where it is stored as f16. Null: they do not fit.
+static mlir::Type referenceType(mlir::Type stored, StringRef reference) {
+  if (reference == typeName(stored))
+    return stored;
+  mlir::Type wide = mlir::Float32Type::get(stored.getContext());
+  return stored.isF16() && reference == typeName(wide) ? wide : mlir::Type();
+}
+
 /// Compares a kernel's result (in its own layout) with the ONNX tensor of its origin.
 ///
 /// returns  nothing when types or sizes do not fit
@@ -102,8 +110,8 @@ static std::optional<Accuracy> compareResult(const ResultPlan &result, ArrayRef<
     count *= dim;
   for (int64_t dim : expected.shape)
     expectedCount *= dim;
-  if (count != expectedCount || expected.type != typeName(result.elementType) ||
-      expected.data.size() < count * bytesOfType(expected.type))
+  mlir::Type expectedType = referenceType(result.elementType, expected.type);
+  if (count != expectedCount || !expectedType || expected.data.size() < count * bytesOfType(expected.type))
     return std::nullopt;
   // Strides of the reference in the order of the result's dims. Where ranks differ the values are the same in order.
   std::vector<int64_t> referenceStrides(rank, 1);
@@ -117,7 +125,7 @@ static std::optional<Accuracy> compareResult(const ResultPlan &result, ArrayRef<
     referenceStrides[i] = onnxStrides[perm[i]];
   Accuracy accuracy;
   accuracy.add(elementsOf(result.elementType, result.shape, result.strides, memory.data()),
-               elementsOf(result.elementType, result.shape, referenceStrides, expected.data.data()));
+               elementsOf(expectedType, result.shape, referenceStrides, expected.data.data()));
   return accuracy;
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import gpu_models
 import inputs
 import models
 import nncc
@@ -30,7 +31,8 @@ def main():
         subprocess.run([sys.executable, DUMPER, model, given, "--output", reference], check=True)
 
         def debug(*flags) -> subprocess.CompletedProcess:
-            return subprocess.run([options.nncc, "debug", model, given, f"--python={sys.executable}", *map(str, flags)], capture_output=True, text=True, cwd=folder)
+            return subprocess.run([options.nncc, "debug", model, given, f"--python={sys.executable}", *map(str, flags)], capture_output=True, text=True, cwd=folder,
+                                  env=gpu_models.environment(None, False))
 
         def expect(condition: bool, what: str, run: subprocess.CompletedProcess):
             if not condition:
@@ -38,6 +40,10 @@ def main():
 
         right = debug(f"--reference={reference}", "--all")
         expect(right.returncode == 0 and re.search(r"\b0 diverge", right.stdout), "the right reference agrees", right)
+        if gpu_models.DRIVER.exists():
+            halves = debug(f"--reference={reference}", "--all", "--device=vulkan:0", "--gpu-float=f16", "--rtol=8e-3")
+            expect(halves.returncode == 0 and re.search(r"[4-9] of \d+ tensors compared, 0 diverge", halves.stdout),
+                   "what is stored as f16 is compared with the reference", halves)
         # Falsify one tensor that the network computes: the last one but the result, whatever fusion left of those before.
         tensors = [t for t in json.loads((reference / "tensors.json").read_text())["tensors"] if f"'{t['name']}'" in right.stdout]
         expect(len(tensors) >= 3, "at least three tensors are compared", right)
