@@ -8,17 +8,25 @@
  * for each dispatch, by lines: kernel, flags (and SEGMENT for the first of one), and
  * memory, index, offset and bytes of each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
  * too; with `once` there it is run at once, and in no other way. With `basic` behind
- * the number no optional feature of the GPU is used. For each folder a line says how
- * many bytes of the GPU's memory there are with inputs and outputs of the program's own. */
+ * the number no optional feature of the GPU is used. For each folder lines say how
+ * many seconds opening the model and running it a second time took, and how many bytes of the GPU's memory
+ * there are with inputs and outputs of the program's own. */
 #define _GNU_SOURCE
 #include "nncc/vulkan.h"
 #include "job.h"
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(void *user, const char *text) {
   (void)user;
   fprintf(stderr, "%s\n", text);
+}
+
+static double seconds_now(void) {
+  struct timespec time;
+  REQUIRE(clock_gettime(CLOCK_MONOTONIC, &time) == 0);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
 /* NaN wherever a run writes. */
@@ -62,18 +70,25 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
   nncc_options options = {sizeof options};
   counts seen = {0, 0};
   job first, other;
+  double start, opened;
   uint32_t portion, i;
   options.device = nncc_vulkan_device(vulkan);
   /* Its arena is not the GPU's, so this job is only opened for its inputs. */
   first = make_job_with(model, folder, NULL, NNCC_OK);
   first.arena = arena;
+  start = seconds_now();
   REQUIRE(model->init(first.context, arena, model->arena_bytes, &options) == NNCC_OK);
+  opened = seconds_now();
   other = first;
   for (i = 0; i < model->num_outputs; ++i)
     other.outputs[i] = allocate(model->outputs[i].bytes, 8);
   run_in(&first, 0);
   write_outputs(&first, folder);
   printf("memory %llu\n", (unsigned long long)nncc_vulkan_count(vulkan).memory);
+  printf("seconds %.6f ", opened - start);
+  start = seconds_now();
+  run_in(&first, 0); /* at the first run drivers may still compile */
+  printf("%.6f\n", seconds_now() - start);
   if (is_once)
     return;
   for (portion = 0; portion < 4; ++portion) {

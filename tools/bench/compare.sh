@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Compares nncc with other inference engines on this machine: tools/bench/compare.sh [options]. What it measures, and all options: --help.
+# With --gpu NAME,... first: GPU code beside ncnn's, by gpu_peer.py.
 # Sets up the engines of tools/bench/peers.txt in Python environments of their own in the user's cache, once.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,10 +34,11 @@ make_environment peers
 # Only LiteRT needs this one, which is large.
 case " $* " in
   *\ --peers=*litert*|*\ --peers\ *litert*) wants_litert=1 ;;
-  *\ --peers*|*\ --only-aarch64\ *) wants_litert= ;;
+  *\ --peers*|*\ --only-aarch64\ *|*\ --gpu\ *) wants_litert= ;;
   *) wants_litert=1 ;;
 esac
 [ -z "$wants_litert" ] || make_environment converter || echo "compare: the converter for LiteRT cannot be had" >&2
 exec 9>&-
 
+[ "${1:-}" != --gpu ] || { shift; exec "$(folder_of peers)/bin/python3" "$here/gpu_peer.py" "$@"; }
 exec "$(folder_of peers)/bin/python3" "$here/compare_engines.py" --converter="$(folder_of converter)/bin" "$@"

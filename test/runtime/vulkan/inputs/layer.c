@@ -3,7 +3,8 @@
  * The memory that CPU and device share is not coherent: it has two copies, of which each side sees one until ranges are
  * flushed or invalidated, in blocks of 256 bytes (the largest nonCoherentAtomSize). What was forgotten stays NaN, and
  * a block that the CPU has written and not flushed is written back at the worst time: over what the device wrote.
- * Counts are written to stderr when the device is destroyed.
+ * Counts are written to stderr when the device is destroyed. With NNCC_ONLY_COUNT in the environment memory is the
+ * driver's, as it is.
  *
  *   cc -shared -fPIC layer.c -o layer.so, VkLayer_hard.json beside it names it and the functions hard_*
  *   VK_LAYER_PATH=. VK_INSTANCE_LAYERS=VK_LAYER_NNCC_hard program */
@@ -26,20 +27,21 @@ static VkDevice the_device;
 
 static struct {
   unsigned dispatches, barriers, submissions, flushes, invalidations;
-  unsigned long long memory;
+  unsigned long long memory, alive, most;
 } counts;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* Memory of our own type. */
+/* Memory of our own type has two copies. */
 typedef struct hard_memory {
   struct hard_memory *next;
   VkDeviceMemory handle;
   unsigned char *seen_by_device, *seen_by_cpu;
   unsigned char *clean; /* what the CPU's caches need not write back */
   VkDeviceSize bytes;
+  int is_ours;
 } hard_memory;
 static hard_memory *memories;
-static unsigned our_type, real_type; /* numbers of types */
+static unsigned our_type = ~0u, real_type; /* numbers of types */
 
 #define NEXT(name) ((PFN_##name)next_device(the_device, #name))
 
@@ -50,11 +52,15 @@ static hard_memory **find(VkDeviceMemory handle) {
   return at;
 }
 
+static int only_counts(void) { return getenv("NNCC_ONLY_COUNT") != NULL; }
+
 /* The last type is ours. No other is cached, so that shared memory is of it. */
 static VKAPI_ATTR void VKAPI_CALL hard_memory_properties(VkPhysicalDevice device,
                                                          VkPhysicalDeviceMemoryProperties *memory) {
   const VkMemoryPropertyFlags shared = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
   next_memory_properties(device, memory);
+  if (only_counts())
+    return;
   for (unsigned i = 0; i < memory->memoryTypeCount; ++i) {
     if ((memory->memoryTypes[i].propertyFlags & shared) == shared)
       real_type = i;
@@ -68,13 +74,15 @@ static VKAPI_ATTR void VKAPI_CALL hard_memory_properties(VkPhysicalDevice device
 
 static VKAPI_ATTR void VKAPI_CALL hard_properties(VkPhysicalDevice device, VkPhysicalDeviceProperties2 *properties) {
   next_properties(device, properties);
+  if (only_counts())
+    return;
   properties->properties.limits.nonCoherentAtomSize = ATOM;
   properties->properties.limits.minStorageBufferOffsetAlignment = 256;
 }
 
 static VKAPI_ATTR void VKAPI_CALL hard_requirements(VkDevice device, VkBuffer buffer, VkMemoryRequirements *needs) {
   NEXT(vkGetBufferMemoryRequirements)(device, buffer, needs);
-  if (needs->memoryTypeBits >> real_type & 1)
+  if (our_type != ~0u && needs->memoryTypeBits >> real_type & 1)
     needs->memoryTypeBits |= 1u << our_type;
 }
 
@@ -88,13 +96,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL hard_allocate(VkDevice device, const VkMem
     return result;
   pthread_mutex_lock(&mutex);
   counts.memory += info->allocationSize;
-  if (info->memoryTypeIndex == our_type) {
-    hard_memory *memory = calloc(1, sizeof *memory);
-    memory->next = memories;
-    memory->handle = *made;
-    memory->bytes = info->allocationSize;
-    memories = memory;
-  }
+  counts.alive += info->allocationSize;
+  if (counts.alive > counts.most)
+    counts.most = counts.alive;
+  hard_memory *memory = calloc(1, sizeof *memory);
+  memory->next = memories;
+  memory->handle = *made;
+  memory->bytes = info->allocationSize;
+  memory->is_ours = info->memoryTypeIndex == our_type;
+  memories = memory;
   pthread_mutex_unlock(&mutex);
   return result;
 }
@@ -104,7 +114,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL hard_map(VkDevice device, VkDeviceMemory h
   VkResult result = NEXT(vkMapMemory)(device, handle, offset, size, flags, address);
   pthread_mutex_lock(&mutex);
   hard_memory *memory = *find(handle);
-  if (result == VK_SUCCESS && memory) {
+  if (result == VK_SUCCESS && memory && memory->is_ours) {
     memory->seen_by_device = *address;
     memory->seen_by_cpu = aligned_alloc(4096, (memory->bytes + 4095) / 4096 * 4096);
     memory->clean = malloc(memory->bytes);
@@ -123,6 +133,7 @@ static VKAPI_ATTR void VKAPI_CALL hard_free(VkDevice device, VkDeviceMemory hand
   hard_memory **at = find(handle), *memory = *at;
   if (memory) {
     *at = memory->next;
+    counts.alive -= memory->bytes;
     free(memory->seen_by_cpu);
     free(memory->clean);
     free(memory);
@@ -136,7 +147,7 @@ static VkResult hand_over(unsigned count, const VkMappedMemoryRange *ranges, int
   ++*(to_device ? &counts.flushes : &counts.invalidations);
   for (unsigned i = 0; i < count; ++i) {
     hard_memory *memory = *find(ranges[i].memory);
-    if (!memory)
+    if (!memory || !memory->is_ours)
       continue;
     if (ranges[i].offset % ATOM || ranges[i].size % ATOM || ranges[i].offset + ranges[i].size > memory->bytes) {
       fprintf(stderr, "hard: a range that is not made of whole blocks\n");
@@ -196,8 +207,9 @@ static VKAPI_ATTR VkResult VKAPI_CALL hard_wait(VkDevice device, uint32_t count,
 static VKAPI_ATTR void VKAPI_CALL hard_destroy_device(VkDevice device, const VkAllocationCallbacks *callbacks) {
   fprintf(stderr,
           "hard: recorded %u dispatches and %u barriers; %u submissions, %u flushes, %u invalidations; %llu bytes of "
-          "memory\n",
-          counts.dispatches, counts.barriers, counts.submissions, counts.flushes, counts.invalidations, counts.memory);
+          "memory, %llu at once\n",
+          counts.dispatches, counts.barriers, counts.submissions, counts.flushes, counts.invalidations, counts.memory,
+          counts.most);
   NEXT(vkDestroyDevice)(device, callbacks);
 }
 
