@@ -21,6 +21,15 @@ namespace nncc {
 
 namespace {
 
+/// What is said of a loop is carried to its branch back, and there to where the translation to LLVM looks for it.
+void keepLoopAnnotations(ModuleOp module) {
+  module.walk([](LLVM::BrOp branch) {
+    if (auto annotation =
+            dyn_cast_or_null<LLVM::LoopAnnotationAttr>(branch->removeDiscardableAttr("llvm.loop_annotation")))
+      branch.setLoopAnnotationAttr(annotation);
+  });
+}
+
 struct ConvertToLLVMDialect : impl::ConvertToLLVMDialectBase<ConvertToLLVMDialect> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"L2"})))
@@ -46,7 +55,8 @@ struct ConvertToLLVMDialect : impl::ConvertToLLVMDialectBase<ConvertToLLVMDialec
                                            /*reassociateFPReductions=*/true);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
     if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    keepLoopAnnotations(getOperation());
   }
 };
 

@@ -224,13 +224,14 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
                     int64_t tiles) {
   CallEntry entry;
   auto &f = entry.fields;
-  f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 0), 0);
+  f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 1), 0);
+  entry.offsets.assign(operands.streams.size(), 0);
   auto offset = [&](unsigned stream) {
     return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
   };
-  f[CallEntry::OffsetA] = offset(A);
-  f[CallEntry::OffsetB] = region.offsets[B];
-  f[CallEntry::OffsetC] = offset(C);
+  entry.offsets[A] = offset(A);
+  entry.offsets[B] = operands.isPadded ? region.offsets[B] : 0;
+  entry.offsets[C] = offset(C);
   f[CallEntry::Lines] = lines;
   f[CallEntry::LineA] = region.lines.strides[A];
   f[CallEntry::LineC] = region.lines.strides[C];
@@ -247,7 +248,7 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
   f[CallEntry::RowB] = operands.unpackedRow;
   f[CallEntry::Divisor] = operands.bytes ? region.sums : region.divisor;
   for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
-    f[CallEntry::leafField(i, 0)] = offset(FirstLeaf + i);
+    entry.offsets[FirstLeaf + i] = offset(FirstLeaf + i);
     f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
     f[CallEntry::leafField(i, 2)] = region.pixels.strides[FirstLeaf + i];
   }
@@ -262,11 +263,12 @@ void Calls::cutSweep(const SlidingWindow &window) {
     int64_t steps = window.steadyColumns();
     CallEntry entry;
     auto &f = entry.fields;
-    f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 0), 0);
-    f[CallEntry::OffsetA] = blocks.firstIn * operands[A].h;
-    f[CallEntry::OffsetC] = blocks.firstOut * operands[C].h;
+    f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 1), 0);
+    entry.offsets.assign(operands.streams.size(), 0);
+    entry.offsets[A] = blocks.firstIn * operands[A].h;
+    entry.offsets[C] = blocks.firstOut * operands[C].h;
     if (const auto &bytes = operands.bytes) {
-      f[CallEntry::OffsetB] = bytes->sumBytes();
+      entry.offsets[B] = bytes->sumBytes();
       f[CallEntry::Sums] = -bytes->sumBytes();
     }
     f[CallEntry::Lines] = blocks.count;
@@ -278,7 +280,7 @@ void Calls::cutSweep(const SlidingWindow &window) {
     f[CallEntry::OutputRow] = operands[C].h;
     for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
       const Operand &leaf = operands[FirstLeaf + i];
-      f[CallEntry::leafField(i, 0)] = blocks.firstOut * leaf.h;
+      entry.offsets[FirstLeaf + i] = blocks.firstOut * leaf.h;
       f[CallEntry::leafField(i, 1)] = tile.rows * leaf.h;
       f[CallEntry::leafField(i, 2)] = leaf.w;
       f[CallEntry::leafField(i, 3)] = leaf.h;
@@ -294,10 +296,10 @@ void Calls::cutSweep(const SlidingWindow &window) {
       CallEntry part = entry;
       auto &p = part.fields;
       p[CallEntry::Lines] = std::min(step, blocks.count - block);
-      p[CallEntry::OffsetA] += block * f[CallEntry::LineA];
-      p[CallEntry::OffsetC] += block * f[CallEntry::LineC];
+      part.offsets[A] += block * f[CallEntry::LineA];
+      part.offsets[C] += block * f[CallEntry::LineC];
       for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i)
-        p[CallEntry::leafField(i, 0)] += block * f[CallEntry::leafField(i, 1)];
+        part.offsets[FirstLeaf + i] += block * f[CallEntry::leafField(i, 1)];
       calls[{tile.rows, 0, 0, tile}].push_back(part);
     }
   }
@@ -329,7 +331,7 @@ void Calls::prefetchNextPanel() {
       int64_t own = tripsOf(variant, entry), trips = blocks ? own : all;
       if (trips == 0 || (blocks ? f[CallEntry::Lines] * f[CallEntry::Tiles] : tiles) > manyTiles)
         continue;
-      f[CallEntry::Ahead] = (blocks ? panelElements : at) - f[CallEntry::OffsetB] * operands.panel;
+      f[CallEntry::Ahead] = (blocks ? panelElements : at) - entry.offsets[B] * operands.panel;
       f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), lineElements);
       at += own * f[CallEntry::AheadStep];
     }

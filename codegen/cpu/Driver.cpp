@@ -49,6 +49,13 @@ private:
   OpBuilder builder;
   Code code;
 
+  /// Tells LLVM not to unroll a loop.
+  LLVM::LoopAnnotationAttr keepLoop() {
+    MLIRContext *context = code.b.getContext();
+    auto unroll = LLVM::LoopUnrollAttr::get(context, code.b.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+    return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  }
+
   /// A loop whose trips write different pixels or channels: they may run at the same time (nn.parallel).
   ///
   /// isUncut  every part runs all of them, and the loops inside are shared out
@@ -57,6 +64,8 @@ private:
     loop->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
     if (isUncut)
       loop->setAttr(nn::kUncutAttr, code.b.getUnitAttr());
+    // Trips are calls: without the loop they take more code, and no less time.
+    loop->setAttr("llvm.loop_annotation", keepLoop());
     OpBuilder::InsertionGuard guard(code.b);
     code.b.setInsertionPointToStart(loop.getBody());
     body(loop.getInductionVar());
@@ -77,25 +86,43 @@ private:
     parallelLoop(count, trip, isUncut);
   }
 
+  /// A call in the loop over those of a table.
+  struct Call {
+    Value entry;
+    SmallVector<Value> offsets; ///< per stream; null: it begins where the operand does
+  };
+
+  /// A loop over the calls of a table.
+  void overCalls(ArrayRef<CallEntry> entries, function_ref<void(const Call &)> body) {
+    CallTable table = kernels.getTable(entries);
+    Value base = LLVM::AddressOfOp::create(code.b, table.global);
+    Type word = code.b.getI32Type();
+    parallelLoop(entries.size(), [&](Value i) {
+      Value row = code.at(code.at(base, table.firstRow, word), code.mul(i, table.rowSize), word);
+      auto load = [&](int64_t column) -> Value {
+        return arith::ExtSIOp::create(code.b, code.b.getI64Type(), code.load(code.at(row, column, word), word));
+      };
+      Call call{table.hasEntries ? code.at(base, load(0), word) : base, {}};
+      for (int column : table.columns)
+        call.offsets.push_back(column < 0 ? Value() : load(column));
+      body(call);
+    });
+  }
+
   /// The calls of one group of channels of one batch.
   void emitGroup(const Pointers &pointers) {
-    auto overEntries = [&](ArrayRef<CallEntry> entries, function_ref<void(Value)> body) {
-      Value base = LLVM::AddressOfOp::create(code.b, kernels.getTable(entries));
-      int64_t fields = entries.front().fields.size();
-      parallelLoop(entries.size(), [&](Value i) { body(code.at(base, code.mul(i, fields), code.b.getI32Type())); });
-    };
     // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
     if (calls.areOutsideOfPanels())
       for (auto &[variant, entries] : calls.ofVariants())
-        overEntries(entries, [&](Value entry) {
-          overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, entries, at, width, entry); });
+        overCalls(entries, [&](const Call &call) {
+          overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, entries, at, width, call); });
         });
     else
       overPanels(
           pointers,
           [&](Pointers at, int64_t width) {
             for (auto &[variant, entries] : calls.ofVariants())
-              overEntries(entries, [&](Value entry) { emitCall(variant, entries, at, width, entry); });
+              overCalls(entries, [&](const Call &call) { emitCall(variant, entries, at, width, call); });
           },
           calls.sharesPixels());
   }
@@ -123,34 +150,24 @@ private:
     body(pointers, rest);
   }
 
-  /// Calls the micro-kernel for `channels` output channels at one of the entries of its table.
-  void emitCall(const Variant &variant, ArrayRef<CallEntry> entries, Pointers pointers, int64_t channels, Value entry) {
+  /// Calls the micro-kernel for `channels` output channels.
+  void emitCall(const Variant &variant, ArrayRef<CallEntry> entries, Pointers pointers, int64_t channels,
+                const Call &call) {
     TileShape shape = calls.shapeOf(variant, channels);
     for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
       shape.inPlace.push_back(mayShare(function, operands[FirstLeaf + i].memory, operands[C].memory));
-    func::FuncOp kernelFunction = kernels.get(shape, epilogue);
-
-    auto field = [&](unsigned index) {
-      Value narrow = code.load(code.at(entry, index, code.b.getI32Type()), code.b.getI32Type());
-      return arith::ExtSIOp::create(code.b, code.b.getI64Type(), narrow).getResult();
-    };
-    auto move = [&](unsigned stream, unsigned index, int64_t scale = 1) {
-      pointers[stream] = code.at(pointers[stream], code.mul(field(index), scale), operands[stream].element);
-    };
-    move(A, CallEntry::OffsetA);
-    if (pointers[B] && operands.isPadded)
-      move(B, CallEntry::OffsetB, shape.width());
-    move(C, CallEntry::OffsetC);
-    for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
-      if (leaf.variesByPixel)
-        move(FirstLeaf + i, CallEntry::leafField(i, 0));
     SmallVector<Value> arguments;
-    for (Value pointer : pointers)
-      if (pointer)
-        arguments.push_back(pointer);
-    arguments.push_back(entry);
-    auto call = func::CallOp::create(code.b, kernelFunction, arguments);
-    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(calls.workOf(variant, entries, shape.vectors)));
+    for (auto [stream, pointer] : llvm::enumerate(pointers)) {
+      if (!pointer)
+        continue;
+      // Offsets in packed weights count rows of a panel.
+      if (Value offset = call.offsets[stream])
+        pointer = code.at(pointer, stream == B ? code.mul(offset, shape.width()) : offset, operands[stream].element);
+      arguments.push_back(pointer);
+    }
+    arguments.push_back(call.entry);
+    auto made = func::CallOp::create(code.b, kernels.get(shape, epilogue), arguments);
+    made->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(calls.workOf(variant, entries, shape.vectors)));
   }
 };
 

@@ -556,15 +556,46 @@ func::FuncOp MicroKernels::getInputTransform(const WinogradTile &tile, int64_t l
   return function;
 }
 
-LLVM::GlobalOp MicroKernels::getTable(ArrayRef<CallEntry> entries) {
+CallTable MicroKernels::getTable(ArrayRef<CallEntry> calls) {
+  CallTable table;
+  int64_t fields = calls.front().fields.size();
+  SmallVector<ArrayRef<int64_t>> entries;
+  SmallVector<int64_t> entryOf;
+  for (const CallEntry &call : calls) {
+    auto *found = llvm::find(entries, ArrayRef<int64_t>(call.fields));
+    entryOf.push_back((found - entries.begin()) * fields);
+    if (found == entries.end())
+      entries.push_back(call.fields);
+  }
+  table.firstRow = entries.size() * fields;
+  table.hasEntries = entries.size() > 1;
+  table.rowSize = table.hasEntries;
+  for (size_t i = 0; i < calls.front().offsets.size(); ++i) {
+    bool isThere = llvm::any_of(calls, [&](const CallEntry &call) { return call.offsets[i] != 0; });
+    table.columns.push_back(isThere ? table.rowSize++ : -1);
+  }
+  SmallVector<int64_t> words;
+  for (ArrayRef<int64_t> entry : entries)
+    llvm::append_range(words, entry);
+  for (auto [call, entry] : llvm::zip(calls, entryOf)) {
+    if (table.hasEntries)
+      words.push_back(entry);
+    for (auto [column, offset] : llvm::zip(table.columns, call.offsets))
+      if (column >= 0)
+        words.push_back(offset);
+  }
+  table.global = getWords(words);
+  return table;
+}
+
+LLVM::GlobalOp MicroKernels::getWords(ArrayRef<int64_t> words) {
   std::string key;
   SmallVector<int32_t> values;
-  for (const CallEntry &entry : entries)
-    for (int64_t value : entry.fields) {
-      NNCC_ASSERT(llvm::isInt<32>(value), "a stride does not fit the call table");
-      values.push_back(static_cast<int32_t>(value));
-      key += std::to_string(value) + ',';
-    }
+  for (int64_t value : words) {
+    NNCC_ASSERT(llvm::isInt<32>(value), "a stride does not fit the call table");
+    values.push_back(static_cast<int32_t>(value));
+    key += std::to_string(value) + ',';
+  }
   LLVM::GlobalOp &table = tables[key];
   if (table)
     return table;

@@ -98,9 +98,6 @@ struct TileShape {
 /// count rows of B. A call covers `lines` x `tiles` x rows output pixels.
 struct CallEntry {
   enum Field : unsigned {
-    OffsetA,
-    OffsetB,
-    OffsetC, // for the driver: where the call begins
     Lines,
     LineA,
     LineC, // lines of pixels, and the way from one to the next
@@ -118,7 +115,7 @@ struct CallEntry {
     Divisor,   // row length of an unpacked B; what sums are divided by
     Ahead,     // what to prefetch first, in elements from B on
     AheadStep, // and how much in a trip of the inner loop
-    FirstLeaf, // then per leaf: offset, line stride, row stride, and in sweeps the stride of output rows
+    FirstLeaf, // then per leaf: line stride, row stride, and in sweeps the stride of output rows
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
     Sums = Divisor,
@@ -128,8 +125,20 @@ struct CallEntry {
     OutputRow = Tap1B,
     RestSteps = Depth,
   };
-  static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 4 * leaf + which; }
+  /// which  1: line stride, 2: row stride, 3: stride of output rows
+  static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which - 1; }
   llvm::SmallVector<int64_t> fields;
+  /// Where the call begins, per operand of the caller: the micro-kernel is handed pointers.
+  llvm::SmallVector<int64_t> offsets;
+};
+
+/// Calls in read-only data. Few differ in more than where they begin: entries are there once, behind them a row for
+/// each call.
+struct CallTable {
+  mlir::LLVM::GlobalOp global;
+  int64_t firstRow = 0, rowSize = 0; ///< in words
+  bool hasEntries = false;           ///< a row begins with the place of its entry; else all have the first
+  llvm::SmallVector<int> columns;    ///< per operand: the word of a row that is its offset; -1: that is 0 for all
 };
 
 /// Writes micro-kernels and call tables into a module; equal ones once.
@@ -146,8 +155,11 @@ public:
   /// tail  channels behind whole vectors of `lanes`; 0 where there are none
   mlir::func::FuncOp getInputTransform(const WinogradTile &tile, int64_t lanes, int64_t tail);
 
-  /// The symbol of a constant table with these entries, which all have one number of fields.
-  mlir::LLVM::GlobalOp getTable(llvm::ArrayRef<CallEntry> entries);
+  /// The table of calls that all have as many fields and offsets.
+  CallTable getTable(llvm::ArrayRef<CallEntry> calls);
+
+  /// A constant of these words.
+  mlir::LLVM::GlobalOp getWords(llvm::ArrayRef<int64_t> words);
 
   bool hasMaskedStores() const { return maskedStores; }
 

@@ -320,10 +320,8 @@ private:
   }
 
   /// The fields that both transforms have, for pixels of `memory` and so many channels.
-  CallEntry entryFor(Value memory, ArrayRef<int64_t> steps, int64_t channels) {
-    CallEntry entry;
-    auto &f = entry.fields;
-    f.assign(WinogradEntry::FirstLeaf, 0);
+  SmallVector<int64_t> entryFor(Value memory, ArrayRef<int64_t> steps, int64_t channels) {
+    SmallVector<int64_t> f(WinogradEntry::FirstLeaf, 0);
     ArrayRef<int64_t> shape = cast<MemRefType>(memory.getType()).getShape();
     f[WinogradEntry::Height] = shape[1];
     f[WinogradEntry::Width] = shape[2];
@@ -336,24 +334,24 @@ private:
     f[WinogradEntry::Tiles] = layer.tiles(form.tile);
     f[WinogradEntry::Pitch] = WinogradForm::pitch(channels);
     f[WinogradEntry::Plane] = planeOf(channels);
-    return entry;
+    return f;
   }
 
-  Value tableOf(const CallEntry &entry) { return LLVM::AddressOfOp::create(code.b, kernels.getTable(entry)); }
+  Value tableOf(ArrayRef<int64_t> entry) { return LLVM::AddressOfOp::create(code.b, kernels.getWords(entry)); }
 
   Value inputEntry() {
-    CallEntry entry = entryFor(input, inputSteps, layer.depth);
-    entry.fields[WinogradEntry::Vectors] = layer.depth / packing.lanes;
-    entry.fields[WinogradEntry::PadTop] = conv.getPads()[0];
-    entry.fields[WinogradEntry::PadLeft] = conv.getPads()[1];
+    SmallVector<int64_t> entry = entryFor(input, inputSteps, layer.depth);
+    entry[WinogradEntry::Vectors] = layer.depth / packing.lanes;
+    entry[WinogradEntry::PadTop] = conv.getPads()[0];
+    entry[WinogradEntry::PadLeft] = conv.getPads()[1];
     return tableOf(entry);
   }
 
   Value outputEntry(int64_t channels) {
-    CallEntry entry = entryFor(output, outputSteps, layer.outputs);
-    entry.fields[WinogradEntry::Vectors] = channels / packing.lanes;
+    SmallVector<int64_t> entry = entryFor(output, outputSteps, layer.outputs);
+    entry[WinogradEntry::Vectors] = channels / packing.lanes;
     for (ArrayRef<int64_t> steps : leafSteps)
-      entry.fields.append(steps.begin(), steps.end());
+      entry.append(steps.begin(), steps.end());
     return tableOf(entry);
   }
 

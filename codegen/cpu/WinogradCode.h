@@ -9,7 +9,7 @@
 
 namespace nncc::cpu {
 
-/// The fields of a CallEntry of a transform. Strides count elements.
+/// The words that a transform reads. Strides count elements.
 struct WinogradEntry {
   enum Field : unsigned {
     Height,

@@ -2,7 +2,8 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
-// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[0, 0, 0, 1, 0, 0, 10, 288,
+// An entry for calls that differ in where they begin alone, behind it how far into A and C that is, for each of them.
+// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 10, 288, {{.*}}, 0, 0, 17280, 15360]>
 
 // Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
 // CHECK: llvm.mlir.global internal constant @nncc_calls_0
@@ -27,8 +28,8 @@ func.func @convolution(%x: memref<1x14x12x5xf32> {llvm.noalias}, %w: memref<5760
 // CHECK: scf.for {{.*}} = %c0{{.*}} to %c2{{.*}} step
 // CHECK:   scf.for {{.*}} to %c{{1[0-9]}}_i64
 // CHECK:     call @nncc_gemm_f32_6x16({{.*}}) {nn.work = {{[0-9]+}} : i64}
-// CHECK:   } {nn.parallel}
-// CHECK: } {nn.parallel, nn.uncut}
+// CHECK:   } {{{.*}}nn.parallel}
+// CHECK: } {{{.*}}nn.parallel, nn.uncut}
 func.func @shares_pixels(%x: memref<480x64xf32> {llvm.noalias}, %w: memref<8192xi8> {llvm.noalias}, %y: memref<480x32xf32> {llvm.noalias}) {
   nn.kernel "k" ins(%x, %w : memref<480x64xf32>, memref<8192xi8>) outs(%y : memref<480x32xf32>) {
   ^bb0(%0: tensor<480x64xf32>, %1: tensor<64x32xf32>):
