@@ -66,7 +66,9 @@ def documents(program: Path, folder: Path):
         yield command, document
         # A report holds those of other commands.
         yield from ((command, part) for part in document.values() if isinstance(part, dict) and "schema" in part)
-    for command, file in ((["compile", digits, "-o", "out"], "out/digits.json"), (["compile", digits, "-o", "gpu", "--device=mali"], "gpu/digits.json"),
+    for command, file in ((["compile", digits, "-o", "out"], "out/digits.json"),
+                          (["compile", digits, "-o", "cpus", "--cpu=cortex-a53,cortex-a76"], "cpus/digits.json"),
+                          (["compile", digits, "-o", "gpu", "--device=mali"], "gpu/digits.json"),
                           (["quantize", digits, "--data=x.npy", "-o", "q.onnx", "--report=q.json"], "q.json"),
                           (["quantize", digits, "--data=x.npy", "--stats-out=s.json"], "s.json")):
         subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)

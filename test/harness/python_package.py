@@ -174,6 +174,8 @@ def check_files(nncc, folder: Path):
     library = m.save(folder / "extern", shared=True, cpu="native", extern_weights=True)
     assert np.array_equal(nncc.load(library, weights=library.with_name("digits.weights"))(x), expected)
     refused(ValueError, lambda: nncc.load(library), "weights")
+    library = m.save(folder / "cpus", shared=True, cpu="x86-64-v3,x86-64-v4", extern_weights=True)
+    assert np.allclose(nncc.load(library, weights=library.with_name("digits.weights"))(x), expected, rtol=1e-5, atol=1e-6)
     path = graph(folder / "conv-bn.onnx", [helper.make_node("Neg", ["x"], ["y"])], [("x", TensorProto.FLOAT, [3])], [("y", TensorProto.FLOAT, [3])])
     assert nncc.compile(path).save(folder / "out").name == "libconv_bn.a"
 
