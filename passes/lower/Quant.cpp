@@ -97,6 +97,19 @@ static std::optional<double> numberOf(Value operand) {
   return isFloat ? reader->getFloat(0) : static_cast<double>(reader->getInteger(0));
 }
 
+/// What narrow() has rounded, kRounder more, if it did so in front of a dequantize from the same zero point; null
+/// elsewhere. Bytes that nothing else reads are then not made.
+static Value stepsBeforeNarrowing(nn::DequantizeOp op, Value narrowed) {
+  auto requantize = op.getInput().getDefiningOp<nn::RequantizeOp>();
+  auto point = numberOf(op.getZeroPoint());
+  if (!requantize || !point || numberOf(requantize.getZeroPoint()) != point)
+    return {};
+  auto sum = narrowed.getDefiningOp<arith::AddIOp>();
+  auto trunc = sum ? sum.getLhs().getDefiningOp<arith::TruncIOp>() : arith::TruncIOp();
+  auto bits = trunc ? trunc.getIn().getDefiningOp<arith::BitcastOp>() : arith::BitcastOp();
+  return bits && isa<FloatType>(elementOf(bits.getIn())) ? bits.getIn() : Value();
+}
+
 /// A division takes as long as the rest of the op: where the scale is known, products give the same integers.
 Value ScalarMath::quantizedByProducts(nn::QuantizeOp op, Value x, Value zero) {
   auto scale = numberOf(op.getScale()), point = numberOf(op.getZeroPoint());
@@ -138,6 +151,9 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
       })
       .Case([&](nn::DequantizeOp dequantize) -> Value {
         Type element = elementOf(dequantize.getInput());
+        if (Value steps = stepsBeforeNarrowing(dequantize, in[0]))
+          return arith::MulFOp::create(builder, loc, arith::SubFOp::create(builder, loc, steps, like(steps, kRounder)),
+                                       in[1]);
         Value difference =
             binary(nn::kind::sub, cast(in[0], element, i32), cast(in[2], element, i32), i32, /*fuses=*/false);
         return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);

@@ -101,3 +101,38 @@ func.func @quantize(%x: memref<3xf32>, %s: memref<1xf32>, %y: memref<3xi8>, %z: 
   }
   return
 }
+
+// What is read from the same zero point was rounded, but never a byte; another one reads the byte.
+// CHECK-LABEL: @rounded
+// CHECK: %[[ROUNDED:.*]] = arith.addf
+// CHECK: %[[STEPS:.*]] = arith.subf %[[ROUNDED]], %{{.*}} : f32
+// CHECK: arith.mulf %[[STEPS]], %{{.*}} : f32
+// CHECK-NOT: arith.sitofp
+// CHECK-LABEL: @another_zero_point
+// CHECK: arith.trunci
+// CHECK: arith.extui
+// CHECK: arith.sitofp
+// CHECK: arith.mulf
+func.func @rounded(%x: memref<3xi32>, %y: memref<3xf32>) {
+  nn.kernel "same" ins(%x : memref<3xi32>) outs(%y : memref<3xf32>) {
+  ^bb0(%0: tensor<3xi32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.requantize %0, %1, %2 : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    %4 = nn.dequantize %3, %1, %2 : tensor<3xui8>, tensor<1xf32>, tensor<1xui8> -> tensor<3xf32>
+    nn.yield %4 : tensor<3xf32>
+  }
+  return
+}
+func.func @another_zero_point(%x: memref<3xi32>, %y: memref<3xf32>) {
+  nn.kernel "another" ins(%x : memref<3xi32>) outs(%y : memref<3xf32>) {
+  ^bb0(%0: tensor<3xi32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.constant dense<8> : tensor<1xui8>
+    %4 = nn.requantize %0, %1, %2 : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    %5 = nn.dequantize %4, %1, %3 : tensor<3xui8>, tensor<1xf32>, tensor<1xui8> -> tensor<3xf32>
+    nn.yield %5 : tensor<3xf32>
+  }
+  return
+}
