@@ -413,9 +413,21 @@ std::optional<ConstantReader> filterOfThree(Conv2DOp op, int64_t &zero) {
   }
   return ConstantReader::get(op.getFilter());
 }
+
+/// True where a machine sums products of neighbouring bytes: others multiply what is filled up, too.
+bool sumsNeighbours(func::FuncOp function) {
+  auto module = function->getParentOfType<ModuleOp>();
+  auto machines = module ? module->getAttrOfType<DictionaryAttr>(kMachinesAttr) : DictionaryAttr();
+  return machines && llvm::any_of(machines.getValue(), [](NamedAttribute machine) {
+           auto cpu = dyn_cast<MachineAttr>(machine.getValue());
+           return cpu && !cpu.getDots().empty();
+         });
+}
 } // namespace
 
 void fillUpChannels(func::FuncOp function) {
+  if (!sumsNeighbours(function))
+    return;
   function.walk([](Conv2DOp op) {
     int64_t zero = 0;
     auto filter = filterOfThree(op, zero);

@@ -262,16 +262,34 @@ func.func @slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
 // CHECK-LABEL: @few_products
 // CHECK-NOT: nn.pad
 // CHECK: return
-func.func @image(%x: tensor<1x3x5x6xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x8xi32> {
-  %w = nn.constant dense<3> : tensor<8x3x3x3xi8>
-  %zw = nn.constant dense<0> : tensor<8xi8>
-  %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x5x6xui8> -> tensor<1x5x6x3xui8>
-  %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<8x3x3x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x5x6x8xi32>
-  return %1 : tensor<1x5x6x8xi32>
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+  func.func @image(%x: tensor<1x3x5x6xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x3x3x3xi8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x5x6xui8> -> tensor<1x5x6x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<8x3x3x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x5x6x8xi32>
+    return %1 : tensor<1x5x6x8xi32>
+  }
+  func.func @few_products(%x: tensor<1x5x6x3xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x3xi32> {
+    %w = nn.constant dense<3> : tensor<3x3x3x3xi8>
+    %zw = nn.constant dense<0> : tensor<3xi8>
+    %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<3x3x3x3xi8> zero_points(tensor<1xui8>, tensor<3xi8>) -> tensor<1x5x6x3xi32>
+    return %0 : tensor<1x5x6x3xi32>
+  }
 }
-func.func @few_products(%x: tensor<1x5x6x3xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x3xi32> {
-  %w = nn.constant dense<3> : tensor<3x3x3x3xi8>
-  %zw = nn.constant dense<0> : tensor<3xi8>
-  %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<3x3x3x3xi8> zero_points(tensor<1xui8>, tensor<3xi8>) -> tensor<1x5x6x3xi32>
-  return %0 : tensor<1x5x6x3xi32>
+
+// -----
+
+// Where bytes are multiplied one by one, a fourth channel would be more products.
+// CHECK-LABEL: @one_by_one
+// CHECK-NOT: nn.pad
+// CHECK: return
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 524288>}} {
+  func.func @one_by_one(%x: tensor<1x3x5x6xui8>, %z: tensor<1xui8>) -> tensor<1x5x6x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x3x3x3xi8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x5x6xui8> -> tensor<1x5x6x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<8x3x3x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x5x6x8xi32>
+    return %1 : tensor<1x5x6x8xi32>
+  }
 }
