@@ -63,12 +63,13 @@ struct KernelPlan {
       0; ///< the function takes the range of its work, [0, work), to run as two more arguments; 0: it does not
   unsigned parts = 1; ///< into how many ranges it may be cut at most
   uint64_t bytesRead = 0, bytesWritten = 0, weightBytes = 0;
+  uint64_t weightsRead = 0;          ///< bytes of its weights that a run reads at most
   std::string inPlaceOf;             ///< name of the tensor whose memory the result took over, or empty
   std::vector<OperandPlan> operands; ///< in call order: inputs, outputs, scratch
   std::vector<ResultPlan> results;
 
   /// What it reads and writes, once.
-  uint64_t bytesTouched() const { return bytesRead + bytesWritten + weightBytes; }
+  uint64_t bytesTouched() const { return bytesRead + bytesWritten + weightsRead; }
 };
 
 /// One constant in the weights blob.

@@ -155,7 +155,11 @@ private:
       step.inPlaceOf = tensor.getValue().empty() ? "input" : tensor.str();
     for (Value input : kernel.getInputs()) {
       OperandPlan read = operand(input, false);
-      (read.memory == Memory::Weights ? step.weightBytes : step.bytesRead) += read.bytes;
+      uint64_t touched =
+          std::min(bytesGathered(kernel, step.operands.size()).value_or(read.bytes), uint64_t(read.bytes));
+      (read.memory == Memory::Weights ? step.weightsRead : step.bytesRead) += touched;
+      if (read.memory == Memory::Weights)
+        step.weightBytes += read.bytes;
       step.operands.push_back(read);
     }
     for (auto [output, value] : llvm::zip(kernel.getOutputs(), kernel.getYielded())) {

@@ -65,7 +65,7 @@ Calls callsOf(const ModelPlan &plan) {
 uint64_t ramBytes(const ModelPlan &plan, const KernelPlan &kernel, uint64_t cacheBytes) {
   uint64_t activations = kernel.bytesRead + kernel.bytesWritten;
   bool holdsModel = uint64_t(plan.weightsBytes + plan.arenaBytes) <= cacheBytes;
-  return (holdsModel ? 0 : kernel.weightBytes) + (activations <= cacheBytes ? 0 : activations);
+  return (holdsModel ? 0 : kernel.weightsRead) + (activations <= cacheBytes ? 0 : activations);
 }
 
 } // namespace

@@ -25,6 +25,18 @@ int64_t multiplyAccumulates(nn::KernelOp kernel) {
   return sum;
 }
 
+std::optional<uint64_t> bytesGathered(nn::KernelOp kernel, unsigned input) {
+  uint64_t bytes = 0;
+  for (OpOperand &use : kernel.getBody().getArgument(input).getUses()) {
+    if (!isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNDOp, nn::SliceOp>(use.getOwner()) ||
+        use.getOperandNumber() != 0)
+      return std::nullopt;
+    RankedTensorType taken = typeOf(use.getOwner()->getResult(0));
+    bytes += taken.getNumElements() * llvm::divideCeil(memoryType(taken.getElementType()).getIntOrFloatBitWidth(), 8);
+  }
+  return bytes;
+}
+
 bool mayBeInPlace(nn::KernelOp kernel, unsigned input) {
   if (kernel.getYielded().size() != 1)
     return false;

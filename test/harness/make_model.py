@@ -99,6 +99,13 @@ def empty():
 
 
 @case
+def table():
+    """Three rows of a table of 4,096, which is 64 KiB, added to rows of another."""
+    return model([node("Gather", ["t", "i"], ["a"], "rows"), node("Gather", ["w", "i"], ["b"], "weights"), node("Add", ["a", "b"], ["y"], "add")],
+                 [value_info("t", [4096, 4]), value_info("i", [3], INT64)], [value_info("y", [3, 4])], [tensor("w", [4096, 4], [0.5, 1.5] * 8192)])
+
+
+@case
 def truncated():
     return add_weight(tensor("w", [2, 3], [1.0] * 6))[:-40]
 
