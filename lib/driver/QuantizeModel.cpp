@@ -70,6 +70,15 @@ cl::list<std::string>
                          "up. What is decided by the outputs needs --data as well, or is left out"),
                 cl::value_desc("FILE.json,..."), cl::CommaSeparated, OfQuantizing());
 
+/// Errors alone: warnings are given once, by whoever sees the model first or goes on with it.
+MessageSink withoutWarnings() {
+  return [terminal = terminalSink(), isDropped = false](Severity severity, const std::string &text) mutable {
+    isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
+    if (!isDropped)
+      terminal(severity, text);
+  };
+}
+
 /// Compiles models for the quantizer, as `nncc run` would.
 class CommandHost : public quantize::Host {
 public:
@@ -118,15 +127,6 @@ private:
     return ports;
   }
 
-  /// There are no warnings: checkModel() gave them.
-  static MessageSink withoutWarnings() {
-    return [terminal = terminalSink(), isDropped = false](Severity severity, const std::string &text) mutable {
-      isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
-      if (!isDropped)
-        terminal(severity, text);
-    };
-  }
-
   const CompileOptions &options;
   const std::string &data;
   Progress line;
@@ -136,10 +136,10 @@ private:
 /// Reports what of the file cannot be compiled, in the importer's words, before the quantizer looks at its nodes.
 ///
 /// returns  the exit status
-int checkModel(CompileOptions options) {
+int checkModel(CompileOptions options, MessageSink sink) {
   options.stopAfter = Stage::N1;
   auto context = makeContext();
-  DiagnosticPrinter printer(*context, options.model, terminalSink());
+  DiagnosticPrinter printer(*context, options.model, std::move(sink));
   return failed(compile(options, *context)) ? printer.exitStatus() : 0;
 }
 
@@ -255,7 +255,8 @@ std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
   return options;
 }
 
-FileQuantizer::FileQuantizer(const CompileOptions &given, std::string data) : data(std::move(data)) {
+FileQuantizer::FileQuantizer(const CompileOptions &given, std::string data, bool isCompiledNext)
+    : data(std::move(data)), isCompiledNext(isCompiledNext) {
   options.model = given.model;
   options.import = given.import;
   // Samples are what the model takes, whatever a program's memory holds.
@@ -276,7 +277,7 @@ std::unique_ptr<onnx::ModelProto> FileQuantizer::read() {
   if (!model || (!data.empty() && !inputPorts(options.model, data, options.import)))
     return nullptr;
   bool staysOpen = data.empty() && hasOpenDims(options);
-  if (int problem = staysOpen ? 0 : checkModel(options)) {
+  if (int problem = staysOpen ? 0 : checkModel(options, isCompiledNext ? withoutWarnings() : terminalSink())) {
     status = problem;
     return nullptr;
   }
@@ -321,7 +322,7 @@ int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
   auto choices = quantizeOptions(quantizeOption);
   if (!choices)
     return 1;
-  FileQuantizer quantizer(options, dataArgument());
+  FileQuantizer quantizer(options, dataArgument(), /*isCompiledNext=*/true);
   auto result = quantizer.quantize(*choices);
   if (!result)
     return quantizer.exitStatus();

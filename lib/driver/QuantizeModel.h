@@ -32,9 +32,10 @@ std::optional<quantize::QuantizeOptions> quantizeOptions(quantize::Recipe recipe
 /// the model is quantized for: the same samples give the same model.
 class FileQuantizer {
 public:
-  /// options  model, dims, shapes and bindings; onFile hears of all files that are read
-  /// data     the samples; may be empty
-  FileQuantizer(const CompileOptions &options, std::string data);
+  /// options         model, dims, shapes and bindings; onFile hears of all files that are read
+  /// data            the samples; may be empty
+  /// isCompiledNext  warnings of the file are left to whoever compiles what becomes of it
+  FileQuantizer(const CompileOptions &options, std::string data, bool isCompiledNext = false);
 
   /// Without a value the mistake was printed, and exitStatus() is that of the command.
   std::optional<quantize::QuantizeResult> quantize(const quantize::QuantizeOptions &choices);
@@ -46,6 +47,7 @@ private:
 
   CompileOptions options;
   std::string data;
+  bool isCompiledNext;
   int status = 1;
 };
 
