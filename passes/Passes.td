@@ -66,7 +66,8 @@ def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
   let options = [Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"1 << 20",
                         "How many bytes a result may have more than its operands">,
                  Option<"keepQuantized", "keep-quantized", "bool", /*default=*/"false",
-                        "Leave nn.dequantize of constants for nncc-form-integers">];
+                        "Leave nn.dequantize of constants, and nn.cast of matrices of 16-bit floats, for "
+                        "nncc-form-integers and nncc-keep-small-weights">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 
@@ -89,6 +90,26 @@ def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
     // becomes
     %2 = nn.matmul %x, %w zero_points (%zx, %zw) : tensor<2x3xui8>, tensor<3x5xi8> ... -> tensor<2x5xi32>
     %3 = nn.requantize %2, %m, %zy : tensor<2x5xi32>, ... -> tensor<2x5xui8>
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
+
+def KeepSmallWeights : Pass<"nncc-keep-small-weights", "::mlir::func::FuncOp"> {
+  let summary = "Keeps the weights of products of floats in the 4, 8 or 16 bits that a model stores them in";
+  let description = [{
+    A matrix product whose right side is a constant behind a dequantize, or a cast from a 16-bit float, and ops that move
+    elements, reads the constant as it is stored. Scales belong to a column, and to a block of K or all of it; one zero
+    point for all is taken out of the constant. Values that 4 bits hold take 4. Products with fewer than 8 columns, and
+    blocks shorter than 8, stay: what goes with the weights would outweigh what they save.
+
+    Requires N1 with nn.dequantize and nn.cast of constants unfolded, guarantees N1.
+
+    ```mlir
+    %0 = nn.dequantize %q, %s, %z : tensor<64x8xi8>, tensor<1x8xf32>, tensor<1x1xi8> -> tensor<64x8xf32>
+    %1 = nn.matmul %a, %0 : tensor<3x64xf32>, tensor<64x8xf32> -> tensor<3x8xf32>
+    // becomes
+    %1 = nn.matmul_widened %a, %q scale %s block 64 bits 8 : tensor<3x64xf32>, tensor<64x8xi8> ... -> tensor<3x8xf32>
     ```
   }];
   let dependentDialects = ["::nncc::nn::NNDialect"];

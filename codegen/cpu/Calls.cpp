@@ -71,7 +71,7 @@ void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads)
   region.lines = {h.count, SmallVector<int64_t>(operands.streams.size(), 0)};
   region.pixels = {w.count, SmallVector<int64_t>(operands.streams.size(), 0)};
   for (auto [i, operand] : llvm::enumerate(operands.streams)) {
-    if (i == B || i == Bias || i == Zero)
+    if (i == B || (i >= Bias && i < FirstLeaf))
       continue;
     bool isInput = i == A;
     region.offsets[i] = (isInput ? h.inStart : h.outStart) * operand.h + (isInput ? w.inStart : w.outStart) * operand.w;
@@ -391,7 +391,9 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   shape.vectors = operands.vectorsOf(channels);
   shape.tail = channels - (shape.vectors - 1) * operands.lanes;
   shape.byLane = contraction.isByLane(machine);
-  shape.block = blockOfSums();
+  // Sums of widened weights run in parts of k anyway.
+  shape.block = contraction.widened ? 0 : blockOfSums();
+  shape.widened = contraction.widened;
   shape.hasBias = contraction.bias.has_value();
   shape.hasSums = operands.bytes && !operands.bytes->sums.empty();
   shape.hasZero = operands.hasZero();

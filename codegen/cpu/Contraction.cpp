@@ -98,6 +98,17 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
       return std::nullopt;
     }
     pixelDims = 1;
+  } else if (auto matmul = dyn_cast_or_null<nn::MatMulWidenedOp>(root)) {
+    lhs = matmul.getLhs(), rhs = matmul.getRhs();
+    contraction.outputs = typeOf(rhs).getDimSize(1);
+    contraction.depth = typeOf(rhs).getDimSize(0);
+    contraction.rows = typeOf(lhs).getDimSize(0);
+    int64_t block = (int64_t)matmul.getBlock();
+    contraction.widened = WidenedWeights{typeOf(rhs).getElementType(), (int64_t)matmul.getBits(),
+                                         block < contraction.depth ? block : 0, matmul.getZeroPoint() != nullptr};
+    contraction.rhsScale = inputOf(matmul.getScale());
+    contraction.rhsZero = inputOf(matmul.getZeroPoint());
+    pixelDims = 1;
   } else if (auto pool = dyn_cast_or_null<nn::Pool2DOp>(root)) {
     lhs = pool.getInput();
     contraction.body = pool.getKind() == nn::PoolKind::max       ? TapBody::Maximum
@@ -121,12 +132,13 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     return std::nullopt;
   }
   contraction.sum = typeOf(root->getResult(0)).getElementType();
-  contraction.rhsElement = rhs ? typeOf(rhs).getElementType() : contraction.element;
+  contraction.rhsElement = rhs && !contraction.widened ? typeOf(rhs).getElementType() : contraction.element;
   auto isOf = [&](Value value, Type type) {
     return !value || (inputOf(value) && typeOf(value).getElementType() == type);
   };
-  if (!isOf(lhs, contraction.element) || !isOf(rhs, contraction.rhsElement) || !isOf(bias, contraction.sum) ||
-      (contraction.rhsElement != contraction.element && !contraction.isOfBytes())) {
+  if (!isOf(lhs, contraction.element) ||
+      !isOf(rhs, contraction.widened ? contraction.widened->element : contraction.rhsElement) ||
+      !isOf(bias, contraction.sum) || (contraction.rhsElement != contraction.element && !contraction.isOfBytes())) {
     reason = "an operand of the root is computed in the kernel, or of another type";
     return std::nullopt;
   }
@@ -156,7 +168,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
 std::array<SmallVector<AxisRegion>, 2> Contraction::regions() const {
   ArrayRef<int64_t> input = typeOf(root->getOperand(0)).getShape(), output = typeOf(root->getResult(0)).getShape();
   std::array<SmallVector<AxisRegion>, 2> regions;
-  if (isa<nn::MatMulOp>(root))
+  if (isOfMatrices())
     return {windowRegions(1, 1, 1, 1, 1, 0, 0),
             windowRegions(output[output.size() - 2], output[output.size() - 2], 1, 1, 1, 0, 0)};
   for (int i : {0, 1}) {
@@ -218,6 +230,14 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
       packing.batches *= size;
     packing.outputsInnermost = !matmul.getTransposeB();
   }
+  if (widened)
+    packing.outputsInnermost = true;
+  return packing;
+}
+
+PanelPacking Contraction::parameters(nn::MachineAttr machine) const {
+  PanelPacking packing = panels(machine);
+  packing.depth = widened->block ? llvm::divideCeil(depth, widened->block) : 1;
   return packing;
 }
 

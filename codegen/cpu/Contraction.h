@@ -21,7 +21,11 @@ struct Contraction {
   /// Kernel inputs that the root reads.
   unsigned lhs = 0;
   std::optional<unsigned> rhs, bias;
-  std::optional<unsigned> zero, rhsZero; ///< the zero points of bytes
+  std::optional<unsigned> zero, rhsZero; ///< the zero points of bytes, or of widened weights
+  /// Weights that are widened as they are read, and the kernel inputs that go with them. `rhsElement` is then what they
+  /// are multiplied as.
+  std::optional<WidenedWeights> widened;
+  std::optional<unsigned> rhsScale;
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
@@ -33,6 +37,8 @@ struct Contraction {
   std::array<mlir::SmallVector<AxisRegion>, 2> regions() const;
   /// True for products of bytes: their right operand is constant and packed as `bytes` says, or others run them.
   bool isOfBytes() const { return element != sum; }
+  /// A matrix product, whose output pixels are rows of a matrix.
+  bool isOfMatrices() const { return mlir::isa<nn::MatMulOp, nn::MatMulWidenedOp>(root); }
   /// Such products as floats (TileShape::isOfFloatedBytes): they subtract the zero point themselves.
   bool isOfFloatedBytes() const { return isOfBytes() && body == TapBody::Channelwise && !sliding; }
   MacForm mac(nn::MachineAttr machine, int64_t lanes) const;
@@ -41,6 +47,8 @@ struct Contraction {
   llvm::SmallVector<std::array<TapRange, 2>> tapSets() const;
   /// The recipe for the right operand as a constant.
   PanelPacking panels(nn::MachineAttr machine) const;
+  /// The same for the scales or zero points of widened weights.
+  PanelPacking parameters(nn::MachineAttr machine) const;
   /// The same for bytes; `isCorrected`: with the sums of taps.
   BytePacking bytes(nn::MachineAttr machine, bool isCorrected) const;
   /// Filters of convolutions have to be packed: with scratch memory, if they are no constants.

@@ -3,6 +3,7 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/ProductCode.h"
 #include "codegen/cpu/SlidingWindow.h"
+#include "codegen/cpu/WidenedWeights.h"
 #include "codegen/cpu/WinogradCode.h"
 #include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -45,6 +46,8 @@ public:
       Value count = code.constant(shape.rows * shape.vectors);
       stack = LLVM::AllocaOp::create(b, code.pointer(), VectorType::get(shape.lanes, resultType), count, 64);
     }
+    if (shape.widened)
+      return runWidened();
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
     // What is prefetched goes on from tile to tile.
     SmallVector<Value> first = start.list();
@@ -89,6 +92,90 @@ private:
     readSums(rowB);
     if (shape.prefetches())
       aheadStep = field(CallEntry::AheadStep);
+  }
+
+  /// The same where a part of the panel is widened at a time: all tiles of a line, or as many as have room for their
+  /// sums, pass by each part.
+  void runWidened() {
+    // 16 KB of sums, beside as much of the panel.
+    const int64_t ofTile = shape.rows * shape.width(), together = std::max<int64_t>(4096 / ofTile, 1);
+    const bool inRegisters = shape.multipliesInRegisters();
+    const int64_t chunk = inRegisters ? shape.widened->run(shape.width()) : shape.widened->chunk(shape.width());
+    Value panel;
+    if (!inRegisters)
+      panel = LLVM::AllocaOp::create(b, code.pointer(), sumType, code.constant(chunk * shape.width()), 64);
+    Value waiting = LLVM::AllocaOp::create(b, code.pointer(), sumType, code.constant(together * ofTile), 64);
+    PanelWidening widening(code, math, shape, matrix, scalesOfB, zerosOfB);
+    auto forEach = [&](Value count, function_ref<void(Value)> body) {
+      code.loop(zero, count, 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+        body(i);
+        return {};
+      });
+    };
+    auto leastOf = [&](int64_t most, Value all, Value from) {
+      return arith::MinSIOp::create(b, arith::SubIOp::create(b, all, from), code.constant(most)).getResult();
+    };
+    auto sumAt = [&](Value tile, int64_t i) {
+      return code.at(waiting, code.add(code.mul(tile, ofTile), code.constant(i * shape.lanes)), sumType);
+    };
+    const int64_t count = shape.rows * shape.vectors;
+    SmallVector<Value> zeros(count, code.zero(vector));
+    Value tiles = field(CallEntry::Tiles), lineA = field(CallEntry::LineA), lineC = field(CallEntry::LineC);
+    code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange line) {
+      code.loop(zero, tiles, together, line, [&](Value first, ValueRange group) {
+        Value here = leastOf(together, tiles, first), a = TilePlace::from(group).a;
+        forEach(here, [&](Value tile) {
+          for (int64_t i = 0; i < count; ++i)
+            code.store(initial(i % shape.vectors), sumAt(tile, i));
+        });
+        code.loop(zero, depth, chunk, {}, [&](Value k, ValueRange) -> SmallVector<Value> {
+          Value values = leastOf(chunk, depth, k);
+          PanelWidening::Block block;
+          if (inRegisters)
+            block = widening.blockAt(k);
+          else
+            widening.run(k, values, panel);
+          forEach(here, [&](Value tile) {
+            SmallVector<Value> rows =
+                rowsFrom(code.at(a, code.add(code.mul(tile, code.mul(rowA, shape.rows)), k), memory));
+            SmallVector<Value> sums = inRegisters ? productOfBlock(widening, block, rows, k, values, zeros)
+                                                  : product(rows, panel, zero, values, zeros, Value());
+            for (auto [i, sum] : llvm::enumerate(sums)) {
+              Value before = code.load(sumAt(tile, i), vector);
+              Value after = block.factors.empty() ? arith::AddFOp::create(b, before, sum).getResult()
+                                                  : multiplyAdd(sum, block.factors[i % shape.vectors], before);
+              code.store(after, sumAt(tile, i));
+            }
+          });
+          return {};
+        });
+        return code.loop(zero, here, 1, group, [&](Value tile, ValueRange at) {
+          SmallVector<Value> sums;
+          for (int64_t i = 0; i < count; ++i)
+            sums.push_back(code.load(sumAt(tile, i), vector));
+          TilePlace place = TilePlace::from(at);
+          storeTile(sums, place);
+          return advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
+        });
+      });
+      return advance(TilePlace::from(line), lineA, lineC, 1, 1);
+    });
+  }
+
+  /// The sums of `count` values of k of one block, not scaled.
+  SmallVector<Value> productOfBlock(PanelWidening &widening, const PanelWidening::Block &block, ArrayRef<Value> rows,
+                                    Value k, Value count, ValueRange zeros) {
+    return code.loop(zero, count, 1, zeros, [&](Value i, ValueRange before) {
+      SmallVector<Value> sums = llvm::to_vector(before), columns = widening.unscaled(block, code.add(k, i));
+      for (auto [r, row] : llvm::enumerate(rows)) {
+        Value factor = code.broadcast(code.load(code.at(row, i, memory), sumType), vector);
+        for (auto [j, column] : llvm::enumerate(columns)) {
+          Value &sum = sums[r * shape.vectors + j];
+          sum = multiplyAdd(factor, column, sum);
+        }
+      }
+      return sums;
+    });
   }
 
   /// The sums of a tile. `ahead` is what to prefetch next, and is moved on; null where nothing is.
@@ -488,6 +575,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   std::string name;
   llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.mac.lhs << '_' << shape.rows << 'x'
                                  << (shape.width() - shape.lanes + shape.tail);
+  if (shape.widened)
+    llvm::raw_string_ostream(name) << '_' << shape.widened->element << '_' << shape.widened->bits << "bits";
   if (shape.columnTaps)
     name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
   if (shape.sliding)
@@ -507,7 +596,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + epilogue.leaves().size() + 1;
+  unsigned ofWidened = shape.widened ? shape.widened->hasScale() + shape.widened->hasZero : 0;
+  unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);
   if (shape.winograd)
     types.push_back(builder.getI64Type());

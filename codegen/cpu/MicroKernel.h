@@ -35,6 +35,28 @@ struct SlidingTile {
   auto operator<=>(const SlidingTile &) const = default;
 };
 
+/// Weights that are stored in fewer bits than they are multiplied in (nn.matmul_widened), packed in panels. The
+/// micro-kernel widens a part of a panel at a time, into memory that stays in the L1 cache while rows of A pass by.
+struct WidenedWeights {
+  mlir::Type element; ///< nn element type: i8, ui8, f16, bf16
+  int64_t bits;
+  int64_t block; ///< values of k that share a scale; 0: all
+  bool hasZero;  ///< a zero point for each scale, too
+
+  bool hasScale() const { return bits <= 8; }
+  /// Elements of a row of a panel of so many vectors: two values of 4 bits lie in a byte, one of a vector in the lower
+  /// half and that of the next vector in the upper one.
+  int64_t rowElements(int64_t vectors, int64_t lanes) const {
+    return lanes * (bits == 4 ? (vectors + 1) / 2 : vectors);
+  }
+  /// Values of k that are widened at once: whole blocks, or a divisor of one.
+  int64_t chunk(int64_t width) const;
+  /// Values of k of one block that are added up at once where they are multiplied in registers.
+  int64_t run(int64_t width) const { return block && block <= 256 ? block : chunk(width); }
+
+  bool operator==(const WidenedWeights &) const = default;
+};
+
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
@@ -53,6 +75,7 @@ struct TileShape {
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
   std::optional<WinogradTile> winograd;
+  std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this
   bool hasBias = false;
   bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
   bool hasZero = false;            ///< A has a zero point, which is not 0
@@ -73,6 +96,8 @@ struct TileShape {
   bool isStaged() const { return mac.dot && mac.isWidened() && !byLane; }
   /// Lanes of A are multiplied as they lie in memory.
   bool isOfLanes() const { return byLane && mac.lhs.isF32(); }
+  /// Weights are widened for so few rows that keeping them would be more work than it saves.
+  bool multipliesInRegisters() const { return widened && rows <= 3; }
   /// Every row of A is read a vector at a time.
   bool readsLanes() const { return byLane || isStaged(); }
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
@@ -88,7 +113,7 @@ struct TileShape {
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
-  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane; }
+  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }
 
   /// Equal tiles share a function: whatever is added above is compared.
   bool operator==(const TileShape &) const = default;

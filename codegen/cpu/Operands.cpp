@@ -46,6 +46,10 @@ public:
       operand.outer.resize(found[C].outer.size(), 0);
     }
     found[Bias].element = memoryType(contraction.sum);
+    if (contraction.widened) {
+      found[B].element = found[ZeroOfB].element = memoryType(contraction.widened->element);
+      found[ScaleOfB].element = memoryType(contraction.sum);
+    }
     found[C].element = epilogue.storedElement();
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       found[FirstLeaf + i].element = leaf.memoryElement();
@@ -87,6 +91,11 @@ private:
   LogicalResult takeRecipe(nn::PackingAttr packed, PanelPacking &recipe) {
     found.bytes = BytePacking::from(packed);
     std::optional<PanelPacking> panels = found.bytes ? found.bytes->panels : PanelPacking::from(packed);
+    bool isNibbles = contraction.widened && contraction.widened->bits == 4;
+    if (auto nibbles = NibblePacking::from(packed); nibbles && isNibbles)
+      panels = nibbles->panels;
+    else if (isNibbles)
+      return refuse("the weights are not packed in 4 bits");
     PanelPacking own = contraction.panels(machine);
     // A panel is whole vectors, and no wider than the registers that add it up. Vectors may be wider than they would
     // be for these outputs: the last group of Winograd's form has those of the others.
@@ -96,8 +105,10 @@ private:
         panels->panel % panels->lanes != 0 || panels->panel > panels->lanes * machine.getVectorRegisters())
       return refuse("the weights are packed in another way");
     MLIRContext *context = kernel.getContext();
-    if (bytesOf(found[B].memory) <
-        packedBytes(found.bytes ? found.bytes->getAttr(context) : panels->getAttr(context, contraction.element)))
+    Type stored = contraction.widened ? contraction.widened->element : contraction.element;
+    if (bytesOf(found[B].memory) < packedBytes(found.bytes ? found.bytes->getAttr(context)
+                                               : isNibbles ? NibblePacking{*panels}.getAttr(context)
+                                                           : panels->getAttr(context, stored)))
       return refuse("the packed weights are larger than their memory");
     recipe = *panels;
     return success();
@@ -127,6 +138,8 @@ private:
       found.isPadded = true;
       if (failed(takeRecipe(packed, recipe)))
         return failure();
+    } else if (contraction.widened) {
+      return refuse("weights that are widened are constants");
     } else if (contraction.isOfBytes()) {
       return refuse("bytes are multiplied by constants without a zero point only");
     } else if (contraction.needsPacking()) {
@@ -139,6 +152,10 @@ private:
       found.lanes = recipe.lanes;
       right.group = found.bytes ? found.bytes->batchSize() : recipe.batchSize();
       right.panel = (found.bytes ? found.bytes->columnSize() : recipe.depth) * recipe.panel;
+    }
+    if (contraction.widened) {
+      right.panel = recipe.depth * contraction.widened->rowElements(recipe.panel / recipe.lanes, recipe.lanes);
+      return placeParameters();
     }
     auto matmul = dyn_cast<nn::MatMulOp>(contraction.root);
     if (!matmul) {
@@ -163,6 +180,24 @@ private:
       right.outer.assign(strides.begin(), strides.end() - 2);
     }
     broadcast(right.outer, shape);
+    return success();
+  }
+
+  /// The scales and zero points of widened weights.
+  LogicalResult placeParameters() {
+    for (auto [stream, input] : {std::pair(ScaleOfB, contraction.rhsScale), std::pair(ZeroOfB, contraction.rhsZero)}) {
+      if (!input)
+        continue;
+      Operand &operand = found[stream];
+      operand.memory = kernel.getInputs()[*input];
+      auto packing = getPacking(kernel, *input);
+      auto recipe = packing ? PanelPacking::from(packing) : std::nullopt;
+      PanelPacking own = contraction.parameters(machine);
+      if (!recipe || recipe->depth != own.depth || recipe->outputs != own.outputs || recipe->panel != found.panel ||
+          recipe->lanes != found.lanes || bytesOf(operand.memory) < packedBytes(packing))
+        return refuse("weights and their scales are not packed alike");
+      operand.panel = recipe->depth * recipe->panel;
+    }
     return success();
   }
 
@@ -193,7 +228,7 @@ private:
       return failure();
     if (isBroadcast)
       broadcast(strides, shapeOf(memory));
-    unsigned pixelDims = isa<nn::MatMulOp>(contraction.root) ? 1 : 2, rank = strides.size();
+    unsigned pixelDims = contraction.isOfMatrices() ? 1 : 2, rank = strides.size();
     operand.w = strides[rank - 2];
     operand.h = pixelDims == 2 ? strides[rank - 3] : 0;
     operand.outer.assign(strides.begin(), strides.end() - 1 - pixelDims);
@@ -205,7 +240,7 @@ private:
     if (failed(placeAlongPixels(A, kernel.getInputs()[contraction.lhs], false)) ||
         failed(placeAlongPixels(C, kernel.getOutputs().front(), false)))
       return failure();
-    if (isa<nn::MatMulOp>(contraction.root))
+    if (contraction.isOfMatrices())
       broadcast(found[A].outer, shapeOf(found[A].memory));
     found[A].group = contraction.depth;
     found[A].panel = contraction.body == TapBody::Product ? 0 : panel;

@@ -6,7 +6,7 @@
 namespace nncc::cpu {
 
 /// The operands of micro-kernels; leaves of the epilogue follow.
-enum Stream : unsigned { A, B, C, Bias, Zero, FirstLeaf };
+enum Stream : unsigned { A, B, C, Bias, Zero, ScaleOfB, ZeroOfB, FirstLeaf };
 
 /// One operand as all loops see it; strides count elements.
 struct Operand {

@@ -59,6 +59,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       } else {
         panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
       }
+      if (contraction->widened) {
+        if (!packWidened(kernel, *contraction, machine, packings))
+          return WalkResult::advance();
+        panels = cast<nn::PackingAttr>(packings[*contraction->rhs]);
+      }
       bool isPacked = isConstant(contraction->rhs) && !isReadTwice(contraction->rhs);
       if (isPacked)
         packings[*contraction->rhs] = panels;
@@ -75,6 +80,31 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// The recipes of weights that are widened, and of what goes with them; false where one of these is no constant, or
+  /// is read otherwise, too.
+  static bool packWidened(nn::KernelOp kernel, const cpu::Contraction &contraction, nn::MachineAttr machine,
+                          MutableArrayRef<Attribute> packings) {
+    const cpu::WidenedWeights &weights = *contraction.widened;
+    MLIRContext *context = kernel.getContext();
+    cpu::PanelPacking panels = contraction.panels(machine);
+    SmallVector<std::pair<unsigned, nn::PackingAttr>> recipes{
+        {*contraction.rhs,
+         weights.bits == 4 ? cpu::NibblePacking{panels}.getAttr(context) : panels.getAttr(context, weights.element)}};
+    cpu::PanelPacking parameters = contraction.parameters(machine);
+    if (contraction.rhsScale)
+      recipes.push_back({*contraction.rhsScale, parameters.getAttr(context, contraction.sum)});
+    if (contraction.rhsZero)
+      recipes.push_back({*contraction.rhsZero, parameters.getAttr(context, weights.element)});
+    for (auto [input, recipe] : recipes) {
+      bool isLeaf = llvm::any_of(contraction.epilogue->leaves(),
+                                 [input = input](const cpu::Leaf &leaf) { return leaf.input == input; });
+      if (isLeaf || !nn::getConstantValue(kernel.getInputs()[input]) || isa<nn::PackingAttr>(packings[input]))
+        return false;
+      packings[input] = recipe;
+    }
+    return true;
   }
 
   /// Call tables of micro-kernels have 32 bits for a distance. Where views and concatenations will lie is not known

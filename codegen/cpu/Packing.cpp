@@ -78,6 +78,30 @@ std::optional<BytePacking> BytePacking::from(nn::PackingAttr packing) {
   return bytes;
 }
 
+int64_t NibblePacking::rowBytes(int64_t width) const {
+  return llvm::divideCeil(width / panels.lanes, 2) * panels.lanes;
+}
+
+int64_t NibblePacking::size() const {
+  int64_t full = panels.outputs / panels.panel, rest = panels.outputs % panels.panel;
+  int64_t ofRow = full * rowBytes(panels.panel);
+  if (rest)
+    ofRow += rowBytes(panelWidth(panels.outputs, panels.panel, panels.lanes, full));
+  return ofRow * panels.depth;
+}
+
+nn::PackingAttr NibblePacking::getAttr(MLIRContext *context) const {
+  return nn::PackingAttr::get(context, kind, {size(), panels.outputs, panels.depth, panels.panel, panels.lanes});
+}
+
+std::optional<NibblePacking> NibblePacking::from(nn::PackingAttr packing) {
+  ArrayRef<int64_t> n = packing.getNumbers();
+  if (packing.getKind() != kind || n.size() != 5 || llvm::any_of(n.drop_front(), [](int64_t x) { return x < 1; }) ||
+      n[3] % n[4] != 0)
+    return std::nullopt;
+  return NibblePacking{{1, n[1], n[2], n[3], n[4], /*outputsInnermost=*/true}};
+}
+
 int64_t PadPacking::batchSize() const { return llvm::alignTo(count, lanes); }
 
 nn::PackingAttr PadPacking::getAttr(MLIRContext *context, Type element) const {
@@ -154,6 +178,28 @@ static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &reci
   return true;
 }
 
+/// Writes the panels of a constant of bytes that 4 bits hold; false where its size is not what the recipe says.
+static bool writeNibbles(const nn::ConstantReader &reader, const NibblePacking &recipe, raw_ostream &os) {
+  const PanelPacking &panels = recipe.panels;
+  int64_t outputs = panels.outputs, depth = panels.depth, lanes = panels.lanes;
+  if (outputs * depth != reader.size() || reader.getType().getElementTypeBitWidth() != 8)
+    return false;
+  SmallVector<char, 0> block;
+  for (int64_t output = 0, index = 0; output < outputs; output += panels.panel, ++index) {
+    int64_t rowBytes = recipe.rowBytes(panelWidth(outputs, panels.panel, lanes, index));
+    int64_t exists = std::min(panels.panel, outputs - output);
+    block.assign(depth * rowBytes, 0);
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t o = 0; o < exists; ++o) {
+        int64_t vector = o / lanes;
+        block[k * rowBytes + vector / 2 * lanes + o % lanes] |= (*reader.at(k * outputs + output + o) & 15)
+                                                                << (vector % 2 * 4);
+      }
+    os.write(block.data(), block.size());
+  }
+  return true;
+}
+
 /// Writes the panels of a transformed filter of f32; false where its size is not what the recipe says.
 static bool writeWinograd(const nn::ConstantReader &reader, const WinogradPacking &recipe, raw_ostream &os) {
   WinogradTransform h(recipe.tile.h), w(recipe.tile.w);
@@ -208,6 +254,8 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
 
   if (auto recipe = BytePacking::from(packing))
     return writeBytes(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
+  if (auto recipe = NibblePacking::from(packing))
+    return writeNibbles(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
   if (auto recipe = WinogradPacking::from(packing))
     return writeWinograd(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
   auto panels = PanelPacking::from(packing);

@@ -58,6 +58,22 @@ struct BytePacking {
   static std::optional<BytePacking> from(nn::PackingAttr packing);
 };
 
+/// `#nn.packing<"nibbles", [bytes, outputs, depth, panel, lanes]>`: panels of a matrix [depth][outputs] as above, of
+/// bytes that 4 bits hold. Of every two vectors of a row, which are lanes side by side, the first lies in the lower
+/// halves of as many bytes and the second in the upper ones.
+///
+/// packed  [outputs / panel][depth][pairs of vectors][lanes]
+struct NibblePacking {
+  static constexpr llvm::StringLiteral kind = "nibbles";
+  PanelPacking panels;
+
+  /// Bytes of a row of a panel of so many columns, whole vectors.
+  int64_t rowBytes(int64_t width) const;
+  int64_t size() const;
+  nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
+  static std::optional<NibblePacking> from(nn::PackingAttr packing);
+};
+
 /// `#nn.packing<"pad", [bytes, batches, count, lanes]>`: every batch of `count` values is filled up with zeros to
 /// whole vectors. For biases.
 struct PadPacking {

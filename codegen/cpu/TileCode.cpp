@@ -20,6 +20,10 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     bias = arguments[next++];
   if (shape.hasZero)
     zeroPoint = arguments[next++];
+  if (shape.widened && shape.widened->hasScale())
+    scalesOfB = arguments[next++];
+  if (shape.widened && shape.widened->hasZero)
+    zerosOfB = arguments[next++];
   for (unsigned i = 0; i < epilogue.leaves().size(); ++i)
     start.leaves.push_back(arguments[next++]);
   entry = arguments[next];

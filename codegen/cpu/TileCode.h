@@ -74,7 +74,8 @@ protected:
   mlir::VectorType vector;    ///< of sums
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
-  mlir::Value zeroPoint; ///< address of A's, or null
+  mlir::Value zeroPoint;           ///< address of A's, or null
+  mlir::Value scalesOfB, zerosOfB; ///< of widened weights
 
 private:
   mlir::Value floated(mlir::Value bytes, mlir::Type element);

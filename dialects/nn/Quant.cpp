@@ -54,6 +54,35 @@ LogicalResult RequantizeOp::inferReturnTypes(MLIRContext *, std::optional<Locati
   return inferSteps(location, op.getOperands(), op.getZeroPoint(), types);
 }
 
+LogicalResult MatMulWidenedOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
+                                                SmallVectorImpl<Type> &types) {
+  RankedTensorType lhs = typeOf(op.getLhs()), rhs = typeOf(op.getRhs());
+  if (lhs.getRank() != 2 || rhs.getRank() != 2 || lhs.getDimSize(1) != rhs.getDimSize(0))
+    return emitOptionalError(location, lhs, " and ", rhs, " are no matrices that can be multiplied");
+  Type element = rhs.getElementType();
+  bool isByte = element.isInteger(8);
+  if (!isByte && !element.isF16() && !element.isBF16())
+    return emitOptionalError(location, "a right side of ", element, " cannot be widened");
+  if (op.getBits() != (isByte ? 8 : 16) && !(isByte && op.getBits() == 4))
+    return emitOptionalError(location, "a right side of ", element, " has no ", op.getBits(), " bits");
+  if (isByte != (op.getScale() != nullptr) || (op.getZeroPoint() && !isByte))
+    return emitOptionalError(location, "a right side of ", element,
+                             isByte ? " has no scale" : " has a scale or zero point");
+  int64_t block = op.getBlock();
+  if (block < 1)
+    return emitOptionalError(location, "blocks of ", block);
+  SmallVector<int64_t> blocks{(int64_t)llvm::divideCeil(rhs.getDimSize(0), block), rhs.getDimSize(1)};
+  for (Value parameter : {op.getScale(), op.getZeroPoint()})
+    if (parameter && typeOf(parameter).getShape() != ArrayRef<int64_t>(blocks))
+      return emitOptionalError(location, "a scale or zero point of type ", typeOf(parameter),
+                               " does not fit blocks of ", block, " of ", rhs);
+  if (op.getZeroPoint() && typeOf(op.getZeroPoint()).getElementType() != element)
+    return emitOptionalError(location, "the zero point is ", typeOf(op.getZeroPoint()).getElementType(),
+                             ", the right side ", element);
+  types.push_back(lhs.clone({lhs.getDimSize(0), rhs.getDimSize(1)}));
+  return success();
+}
+
 LogicalResult RequantizeSumOp::verify() {
   auto shape = broadcast(getLoc(), getOperands());
   if (failed(shape))

@@ -32,7 +32,7 @@ bool sameShape(Value a, Value b) { return typeOf(a).getShape() == typeOf(b).getS
 /// Ops that stay outside of kernels: constants are weights, reshapes are views.
 bool staysOutside(Operation *op) { return isa<ConstantOp, ReshapeOp>(op) || op->hasTrait<OpTrait::IsTerminator>(); }
 
-bool isContraction(Operation *op) { return isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
+bool isContraction(Operation *op) { return isa<Conv2DOp, ConvTranspose2DOp, MatMulOp, MatMulWidenedOp>(op); }
 
 /// A constant that the body can hold itself, because every element is the same.
 bool isUniformConstant(Value value) {

@@ -13,8 +13,10 @@ void buildGraphPipeline(OpPassManager &manager, bool halvesFloats) {
   function.addPass(createDropEmptyTensors());
   function.addPass(createDropUnusedOps());
   function.addPass(createFoldConstants({.keepQuantized = true}));
-  // Before the layout is chosen: what is moved from here on is bytes. What stays float gets its constants as floats.
+  // Before the layout is chosen: what is moved from here on is bytes. What stays float gets its constants as floats,
+  // but for the weights of products.
   function.addPass(createFormIntegers());
+  function.addPass(createKeepSmallWeights());
   function.addPass(createFoldConstants());
   // Before the layout is chosen: fewer ops to carry transpositions through, products two-dimensional.
   function.addPass(createSimplify());

@@ -89,7 +89,7 @@ Error onUse(OpOperand &use, bool isRelative) {
   }
   if (auto pool = dyn_cast<Pool2DOp>(op))
     return {pool.getKind() == PoolKind::max ? Effect::handsOn : Effect::drowns, isRelative};
-  if (isa<Conv2DOp, ConvTranspose2DOp, MatMulOp, SoftmaxOp, LayerNormOp, CumSumOp>(op) ||
+  if (isa<Conv2DOp, ConvTranspose2DOp, MatMulOp, MatMulWidenedOp, SoftmaxOp, LayerNormOp, CumSumOp>(op) ||
       op->hasTrait<OpTrait::IsTerminator>())
     return {Effect::drowns, false};
   if (isa<TransposeOp, ReshapeOp, SliceOp, ConcatOp, PadOp, ExpandOp, TileOp, GatherOp, GatherElementsOp, GatherNDOp,

@@ -18,8 +18,8 @@ int64_t multiplyAccumulates(nn::KernelOp kernel) {
       // Every input element goes once through the filters of its group.
       ArrayRef<int64_t> filter = typeOf(conv.getFilter()).getShape();
       sum += typeOf(conv.getInput()).getNumElements() * filter[1] * filter[2] * (filter[0] / conv.getGroups());
-    } else if (auto matmul = dyn_cast<nn::MatMulOp>(op)) {
-      sum += typeOf(matmul.getOutput()).getNumElements() * typeOf(matmul.getLhs()).getShape().back();
+    } else if (isa<nn::MatMulOp, nn::MatMulWidenedOp>(op)) {
+      sum += typeOf(op.getResult(0)).getNumElements() * typeOf(op.getOperand(0)).getShape().back();
     }
   }
   return sum;

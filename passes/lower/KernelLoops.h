@@ -56,6 +56,7 @@ mlir::LogicalResult lowerSoftmax(KernelLoops &loops, nn::SoftmaxOp op);
 mlir::LogicalResult lowerCumSum(KernelLoops &loops, nn::CumSumOp op);
 mlir::LogicalResult lowerLayerNorm(KernelLoops &loops, nn::LayerNormOp op);
 mlir::LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op);
+mlir::LogicalResult lowerMatMulWidened(KernelLoops &loops, nn::MatMulWidenedOp op);
 mlir::LogicalResult lowerConv2D(KernelLoops &loops, nn::Conv2DOp op);
 mlir::LogicalResult lowerConvTranspose2D(KernelLoops &loops, nn::ConvTranspose2DOp op);
 mlir::LogicalResult lowerPool2D(KernelLoops &loops, nn::Pool2DOp op);

@@ -29,6 +29,7 @@ LogicalResult lowerRoot(KernelLoops &loops) {
       .Case([&](nn::CumSumOp op) { return lowerCumSum(loops, op); })
       .Case([&](nn::LayerNormOp op) { return lowerLayerNorm(loops, op); })
       .Case([&](nn::MatMulOp op) { return lowerMatMul(loops, op); })
+      .Case([&](nn::MatMulWidenedOp op) { return lowerMatMulWidened(loops, op); })
       .Case([&](nn::Conv2DOp op) { return lowerConv2D(loops, op); })
       .Case([&](nn::ConvTranspose2DOp op) { return lowerConvTranspose2D(loops, op); })
       .Case([&](nn::Pool2DOp op) { return lowerPool2D(loops, op); })

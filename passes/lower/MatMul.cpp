@@ -65,4 +65,71 @@ LogicalResult lowerMatMul(KernelLoops &loops, nn::MatMulOp op) {
   return success();
 }
 
+LogicalResult lowerMatMulWidened(KernelLoops &loops, nn::MatMulWidenedOp op) {
+  LoopBuilder &build = loops.build;
+  ScalarMath &math = build.math;
+  ArrayRef<int64_t> right = loops.typeOf(op.getRhs()).getShape();
+  int64_t depth = right[0], columns = right[1], block = op.getBlock();
+  Type f32 = loops.elementOf(op.getOutput()), i32 = build.builder.getI32Type();
+  Type stored = loops.elementOf(op.getRhs());
+
+  // The block of k is no loop, but an index that follows from that of K.
+  enum : int { M, N, K, Block, Count };
+  Nest nest;
+  nest.extents = {loops.typeOf(op.getOutput()).getDimSize(0), columns, depth, (int64_t)llvm::divideCeil(depth, block)};
+  nest.isReduced = {false, false, true, true};
+  auto add = [&](Value operand, ArrayRef<int> loopOfDim) {
+    nest.accesses.push_back(loops.input(operand, loopOfDim, Count));
+    return nest.accesses.size() - 1;
+  };
+  size_t left = add(op.getLhs(), {M, K}), rhs = add(op.getRhs(), {K, N});
+  std::optional<size_t> scale, zero;
+  if (op.getScale())
+    scale = add(op.getScale(), {Block, N});
+  if (op.getZeroPoint())
+    zero = add(op.getZeroPoint(), {Block, N});
+  loops.addResult(nest, {M, N});
+  auto load = [&](size_t access, const Cursor &at) { return build.load(nest.accesses[access], at); };
+  auto factor = [&](const Cursor &at) {
+    Value value = load(rhs, at);
+    if (!scale)
+      return math.cast(value, stored, f32);
+    value = math.cast(value, stored, i32);
+    if (zero)
+      value = math.binary(nn::kind::sub, value, math.cast(load(*zero, at), stored, i32), i32);
+    return math.binary(nn::kind::mul, math.cast(value, i32, f32), load(*scale, at), f32);
+  };
+
+  Cursor start;
+  start.indices.assign(Count, Value());
+  build.loops(nest, {M}, start, [&](const Cursor &row) {
+    build.tiles(columns, loops.lanes(), [&](Value first, int64_t lanes) {
+      Cursor tile = row;
+      tile.indices[N] = first;
+      tile.vectorLoop = N;
+      tile.lanes = lanes;
+      auto sumOf = [&](Value begin, Value end, Value before) {
+        return build.loop(begin, end, 1, before, [&](Value k, ValueRange carried) {
+          Cursor at = tile;
+          at.indices[K] = k;
+          at.indices[Block] = arith::DivUIOp::create(build.builder, build.loc, k, build.index(block));
+          Value a = build.splat(load(left, at), at.splat());
+          Value product = math.binary(nn::kind::mul, a, factor(at), f32);
+          return SmallVector<Value>{math.binary(nn::kind::add, carried[0], product, f32)};
+        })[0];
+      };
+      Value total = math.constant(build.builder.getF64Type(), 0.0, tile.splat());
+      total = build.loop(build.index(0), build.index(depth), kSumBlock, total, [&](Value begin, ValueRange carried) {
+        Value end = arith::MinUIOp::create(build.builder, build.loc, build.add(begin, build.index(kSumBlock)),
+                                           build.index(depth));
+        Value sum = sumOf(begin, end, math.constant(f32, 0.0, tile.splat()));
+        return SmallVector<Value>{
+            math.binary(nn::kind::add, carried[0], math.widenSum(sum, f32), build.builder.getF64Type())};
+      })[0];
+      loops.finish(nest, tile, math.narrowSum(total, f32));
+    });
+  });
+  return success();
+}
+
 } // namespace nncc

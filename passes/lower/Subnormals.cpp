@@ -61,7 +61,7 @@ static bool isSteady(Operation &op) {
 bool mayFlushSubnormals(KernelOp kernel) {
   bool contracts = false;
   for (Operation &op : kernel.getBody().front()) {
-    if (isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op) && isFloat(op.getOperand(0)))
+    if (isa<Conv2DOp, ConvTranspose2DOp, MatMulOp, MatMulWidenedOp>(op) && isFloat(op.getOperand(0)))
       contracts = true;
     else if (!isSteady(op))
       return false;

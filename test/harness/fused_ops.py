@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 import compare
 import nncc
@@ -36,8 +36,13 @@ class Model:
         """The name of an operand; "" for one that is absent."""
         if value is None:
             return ""
+        if isinstance(value, str):
+            return value
         name = f"t{len(self.ports) + len(self.weights)}"
-        if constant:
+        if isinstance(value, TensorProto):
+            self.weights.append(value)
+            value.name = name
+        elif constant:
             self.weights.append(numpy_helper.from_array(np.asarray(value), name))
         else:
             element = helper.np_dtype_to_tensor_dtype(value.dtype)
@@ -54,6 +59,12 @@ class Model:
         self.nodes.append(helper.make_node(op, operands, names, domain=domain, **attributes))
         element = helper.np_dtype_to_tensor_dtype(np.dtype(of))
         self.outputs += [helper.make_tensor_value_info(output, element, None) for output in names]
+
+    def constant_node(self, op: str, constants, **attributes) -> str:
+        """A node of constants alone, arrays or tensors of ONNX; the name of its result."""
+        name = f"{op} of constants {len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, [self.operand(value, True) for value in constants], [name], **attributes))
+        return name
 
     def save(self, path: Path):
         graph = helper.make_graph(self.nodes, "fused", self.ports, self.outputs, self.weights)
@@ -125,13 +136,31 @@ def integers(m: Model):
         m.add("DynamicQuantizeMatMul", [m.floats(2, 3, 5), b, scales, m.bytes(right, 7), m.floats(7)], {1, 2, 3, 4}, domain=MICROSOFT)
         m.add("DynamicQuantizeMatMul", [m.floats(3, 5), b, np.float32([0.01])], {1, 2}, domain=MICROSOFT)
     # Blocks that do not divide K; zero points of several values in a byte, of one each, and none.
-    for bits, k, n, block in ((4, 40, 7, 16), (8, 32, 5, 16), (4, 96, 6, 32)):
+    for bits, k, n, block in ((4, 40, 7, 16), (8, 32, 5, 16), (4, 200, 23, 16), (4, 96, 70, 32), (8, 300, 33, 128), (2, 515, 9, 16)):
         blocks = -(-k // block)
         b, scales = m.bytes(np.uint8, n, blocks, block * bits // 8), (abs(m.floats(n * blocks)) * 0.1 + 0.01).astype(np.float32)
         size = dict(K=k, N=n, bits=bits, block_size=block)
         m.add("MatMulNBits", [m.floats(2, 3, k), b, scales], {1, 2}, domain=MICROSOFT, **size)
         m.add("MatMulNBits", [m.floats(3, k), b, scales, m.bytes(np.uint8, n * -(-blocks * bits // 8)), None, m.floats(n)], {1, 2, 3, 5},
               domain=MICROSOFT, **size)
+
+
+def small_weights(m: Model):
+    """Constants that stay in 4, 8 or 16 bits: scales of columns and of blocks, few and many rows, panels of all widths."""
+    def parameters(element, *shape, block):
+        limits = {TensorProto.INT4: (-8, 7), TensorProto.UINT4: (0, 15), TensorProto.INT8: (-128, 127), TensorProto.UINT8: (0, 255)}[element]
+        def integers(*dims):
+            return helper.make_tensor("", element, dims, m.random.integers(limits[0], limits[1] + 1, dims).flatten())
+        of_scales = (-(-shape[0] // block), shape[1]) if block else (shape[1],)
+        scales = (abs(m.floats(*of_scales)) * 0.1 + 0.01).astype(np.float32)
+        return integers(*shape), scales, integers(*of_scales)
+    for element, rows, k, n, block in ((TensorProto.INT8, 1, 50, 139, 0), (TensorProto.UINT4, 3, 48, 94, 8), (TensorProto.INT4, 33, 64, 70, 32),
+                                       (TensorProto.UINT8, 9, 300, 40, 100), (TensorProto.INT4, 2, 1030, 8, 0)):
+        constants = parameters(element, k, n, block=block)
+        weights = m.constant_node("DequantizeLinear", constants, axis=0 if block else 1, **({"block_size": block} if block else {}))
+        m.add("MatMul", [m.floats(2, rows, k), weights])
+    halves = m.floats(130, 39, dtype=np.float16)
+    m.add("Gemm", [m.floats(5, 130), m.constant_node("Cast", [halves], to=TensorProto.FLOAT), m.floats(39)])
 
 
 def recurrent(m: Model):
@@ -185,7 +214,7 @@ def main():
     nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     model = Model()
-    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, recurrent, attention, signals):
+    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, small_weights, recurrent, attention, signals):
         if options.only in ("", group.__name__):
             group(model)
     wrong = 0

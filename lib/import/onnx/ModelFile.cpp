@@ -1,5 +1,6 @@
 // See ModelFile.h. The format is onnx.proto; newer fields than the library's classes know are in their unknown fields.
 #include "lib/import/onnx/ModelFile.h"
+#include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/Import.h"
 #include "lib/import/onnx/OtherFormats.h"
 #include "mlir/IR/AsmState.h"
@@ -254,6 +255,8 @@ static std::vector<char> readTypedFields(const onnx::TensorProto &tensor) {
   case 2:
   case 3:
   case 9:
+  case 21:
+  case 22:
     return narrow<uint8_t>(tensor.int32_data());
   case 4:
   case 5:
@@ -331,6 +334,37 @@ void WeightReader::share(onnx::ModelProto &model) {
   });
 }
 
+/// True for integers of 4 bits, which become one byte each.
+static bool isOfNibbles(const onnx::TensorProto &tensor) {
+  return tensor.data_type() == 21 || tensor.data_type() == 22;
+}
+
+/// Those integers; `external`: their bytes, where they are in another file.
+static ElementsAttr readNibbles(const onnx::TensorProto &tensor, RankedTensorType type, ElementsAttr external,
+                                ErrorSink error) {
+  std::vector<char> bytes = readTypedFields(tensor);
+  if (tensor.has_raw_data())
+    bytes.assign(tensor.raw_data().begin(), tensor.raw_data().end());
+  if (auto reader = external ? nn::ConstantReader::get(external) : std::nullopt) {
+    bytes.clear();
+    for (int64_t i = 0; i < reader->size(); ++i)
+      bytes.push_back(*reader->at(i));
+  }
+  if (size_t expected = llvm::divideCeil(type.getNumElements(), 2); bytes.size() != expected) {
+    error(describeShape(type.getShape()) + " of " + nameOfDataType(tensor.data_type()) + " needs " + Twine(expected) +
+              " bytes, the file has " + Twine(bytes.size()),
+          "");
+    return {};
+  }
+  // The first of two values lies in the lower half.
+  std::vector<char> values(type.getNumElements());
+  for (auto [i, value] : llvm::enumerate(values)) {
+    unsigned nibble = (unsigned char)bytes[i / 2] >> i % 2 * 4 & 15;
+    value = (char)(tensor.data_type() == 22 && nibble > 7 ? (int)nibble - 16 : (int)nibble);
+  }
+  return makeConstant(type, values, tensor.name());
+}
+
 ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
   if (const auto *reference = referenceOf(tensor)) {
     Shared &entry = shared[reference->varint()];
@@ -343,7 +377,10 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
     error(*problem, "");
     return {};
   }
-  Type element = elementTypeOf(tensor.data_type(), context);
+  Type element =
+      isOfNibbles(tensor)
+          ? Type(IntegerType::get(context, 8, tensor.data_type() == 21 ? IntegerType::Unsigned : IntegerType::Signless))
+          : elementTypeOf(tensor.data_type(), context);
   if (!element) {
     error(describeUnsupported(tensor.data_type()), "");
     return {};
@@ -358,6 +395,13 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
     return {};
   }
   auto type = RankedTensorType::get(shape, element);
+  if (isOfNibbles(tensor)) {
+    bool isExternal = tensor.data_location() == onnx::TensorProto::EXTERNAL;
+    auto packed = RankedTensorType::get({(int64_t)llvm::divideCeil(type.getNumElements(), 2)},
+                                        IntegerType::get(context, 8, IntegerType::Unsigned));
+    ElementsAttr external = isExternal ? readExternal(tensor, packed, error) : ElementsAttr();
+    return isExternal && !external ? ElementsAttr() : readNibbles(tensor, type, external, error);
+  }
   if (tensor.data_location() == onnx::TensorProto::EXTERNAL)
     return readExternal(tensor, type, error);
   size_t expected = type.getNumElements() * bytesPerElement(element);

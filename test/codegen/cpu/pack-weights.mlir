@@ -29,6 +29,21 @@ func.func @wide_panels_for_one_row(%x: tensor<1x13xf32>) -> tensor<1x1000xf32> {
   return %y : tensor<1x1000xf32>
 }
 
+// Four bits: two vectors of a row share their bytes, so the last three of a panel take two (32 + 16 bytes for each k);
+// a row of scales for each block of 4 values of k.
+// CHECK-LABEL: @nibbles
+// CHECK: nn.packings = [unit, #nn.packing<"nibbles", [240, 37, 10, 16, 8]>, #nn.packing<"panels", [480, 1, 37, 3, 16, 8, 1]>]
+func.func @nibbles(%x: tensor<6x10xf32>) -> tensor<6x37xf32> {
+  %w = nn.constant dense<1> : tensor<10x37xi8>
+  %s = nn.constant dense<1.0> : tensor<3x37xf32>
+  %y = nn.kernel "k" ins(%x, %w, %s : tensor<6x10xf32>, tensor<10x37xi8>, tensor<3x37xf32>) {
+  ^bb0(%0: tensor<6x10xf32>, %1: tensor<10x37xi8>, %2: tensor<3x37xf32>):
+    %r = nn.matmul_widened %0, %1 scale %2 block 4 bits 4 : tensor<6x10xf32>, tensor<10x37xi8> scale tensor<3x37xf32> -> tensor<6x37xf32>
+    nn.yield %r : tensor<6x37xf32>
+  } -> tensor<6x37xf32>
+  return %y : tensor<6x37xf32>
+}
+
 // A filter that is not constant is packed by its kernel, into as much memory; the constant bias is packed now.
 // CHECK-LABEL: @scratch_for_a_filter
 // CHECK: nn.packings = [unit, unit, #nn.packing<"pad", [160, 1, 37, 8]>]

@@ -255,3 +255,21 @@ func.func @forms(%x: tensor<3xf32>) {
   } -> tensor<3xf32> attributes {nn.forms = [{name = "none", packings = [unit, unit]}]}
   return
 }
+
+// -----
+
+func.func @matmul_widened_blocks(%x: tensor<2x9xf32>, %w: tensor<9x8xi8>, %s: tensor<2x8xf32>) {
+  // expected-error@+2 {{a scale or zero point of type 'tensor<2x8xf32>' does not fit blocks of 4 of 'tensor<9x8xi8>'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.matmul_widened %x, %w scale %s block 4 bits 8 : tensor<2x9xf32>, tensor<9x8xi8> scale tensor<2x8xf32> -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @matmul_widened_bits(%x: tensor<2x9xf32>, %w: tensor<9x8xf16>) {
+  // expected-error@+2 {{a right side of 'f16' has no 4 bits}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.matmul_widened %x, %w block 9 bits 4 : tensor<2x9xf32>, tensor<9x8xf16> -> tensor<2x8xf32>
+  return
+}

@@ -1,0 +1,63 @@
+// RUN: nncc-opt %s --nncc-keep-small-weights --nncc-check=N1 --split-input-file | FileCheck %s
+
+// One zero point for all is taken out of the values, which 4 bits hold then.
+// CHECK-LABEL: @four_bits_in_blocks
+// CHECK-DAG: %[[Q:.*]] = nn.constant dense<-3> : tensor<16x8xi8>
+// CHECK-DAG: %[[S:.*]] = nn.constant dense<{{\[\[}}5.000000e-01, 5.000000e-01, {{.*}}], [2.000000e+00, {{.*}}]]> : tensor<2x8xf32>
+// CHECK: nn.matmul_widened %arg0, %[[Q]] scale %[[S]] block 8 bits 4 : {{.*}} -> tensor<3x8xf32>
+func.func @four_bits_in_blocks(%a: tensor<3x16xf32>) -> tensor<3x8xf32> {
+  %q = nn.constant dense<5> : tensor<2x8x8xui8>
+  %s = nn.constant dense<[[[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]], [[2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0]]]> : tensor<2x1x8xf32>
+  %z = nn.constant dense<8> : tensor<1x1x1xui8>
+  %0 = nn.dequantize %q, %s, %z : tensor<2x8x8xui8>, tensor<2x1x8xf32>, tensor<1x1x1xui8> -> tensor<2x8x8xf32>
+  %1 = nn.reshape %0 : tensor<2x8x8xf32> -> tensor<16x8xf32>
+  %2 = nn.matmul %a, %1 : tensor<3x16xf32>, tensor<16x8xf32> -> tensor<3x8xf32>
+  return %2 : tensor<3x8xf32>
+}
+
+// -----
+
+// Scales and zero points of columns; the right side is transposed, batches become rows, the bias is added.
+// CHECK-LABEL: @bytes_by_column
+// CHECK: %[[A:.*]] = nn.reshape %arg0 : tensor<2x5x3xf32> -> tensor<10x3xf32>
+// CHECK: %[[Q:.*]] = nn.constant dense<200> : tensor<3x8xui8>
+// CHECK: %[[Z:.*]] = nn.constant dense<{{\[\[}}1, 2, 3, 4, 5, 6, 7, 8]]> : tensor<1x8xui8>
+// CHECK: %[[Y:.*]] = nn.matmul_widened %[[A]], %[[Q]] scale %{{.*}} zero_point %[[Z]] block 3 bits 8
+// CHECK: add %[[Y]], %{{.*}} : tensor<10x8xf32>, tensor<1x8xf32>
+func.func @bytes_by_column(%a: tensor<2x5x3xf32>, %c: tensor<8xf32>) -> tensor<2x5x8xf32> {
+  %q = nn.constant dense<200> : tensor<8x3xui8>
+  %s = nn.constant dense<0.5> : tensor<1x1xf32>
+  %z = nn.constant dense<[[1], [2], [3], [4], [5], [6], [7], [8]]> : tensor<8x1xui8>
+  %0 = nn.dequantize %q, %s, %z : tensor<8x3xui8>, tensor<1x1xf32>, tensor<8x1xui8> -> tensor<8x3xf32>
+  %1 = nn.reshape %0 : tensor<8x3xf32> -> tensor<1x8x3xf32>
+  %2 = nn.matmul %a, %1 transpose_b bias %c : tensor<2x5x3xf32>, tensor<1x8x3xf32>, tensor<8xf32> -> tensor<2x5x8xf32>
+  return %2 : tensor<2x5x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @halves
+// CHECK: nn.matmul_widened %arg0, %{{.*}} block 3 bits 16 : tensor<2x3xf32>, tensor<3x8xbf16> -> tensor<2x8xf32>
+func.func @halves(%a: tensor<2x3xf32>) -> tensor<2x8xf32> {
+  %w = nn.constant dense<0.5> : tensor<3x8xbf16>
+  %0 = nn.cast %w : tensor<3x8xbf16> -> tensor<3x8xf32>
+  %1 = nn.matmul %a, %0 : tensor<2x3xf32>, tensor<3x8xf32> -> tensor<2x8xf32>
+  return %1 : tensor<2x8xf32>
+}
+
+// -----
+
+// A scale for each row of K would outweigh what bytes save; scales of the caller are not known.
+// CHECK-LABEL: @stays_float
+// CHECK-COUNT-2: nn.matmul %
+// CHECK-NOT: nn.matmul_widened
+func.func @stays_float(%a: tensor<2x9xf32>, %scale: tensor<1x1xf32>) -> (tensor<2x8xf32>, tensor<2x8xf32>) {
+  %q = nn.constant dense<5> : tensor<9x8xi8>
+  %s = nn.constant dense<[[1.0], [2.0], [3.0], [4.0], [5.0], [6.0], [7.0], [8.0], [9.0]]> : tensor<9x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1xi8>
+  %0 = nn.dequantize %q, %s, %z : tensor<9x8xi8>, tensor<9x1xf32>, tensor<1x1xi8> -> tensor<9x8xf32>
+  %1 = nn.matmul %a, %0 : tensor<2x9xf32>, tensor<9x8xf32> -> tensor<2x8xf32>
+  %2 = nn.dequantize %q, %scale, %z : tensor<9x8xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<9x8xf32>
+  %3 = nn.matmul %a, %2 : tensor<2x9xf32>, tensor<9x8xf32> -> tensor<2x8xf32>
+  return %1, %3 : tensor<2x8xf32>, tensor<2x8xf32>
+}
