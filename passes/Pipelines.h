@@ -7,8 +7,9 @@ namespace nncc {
 
 /// N1 -> N2: folds, simplifies, chooses the layout, fuses, forms kernels. Anchored on the module.
 ///
-/// halvesFloats  what is f32 between inputs and outputs is stored as f16
-void buildGraphPipeline(mlir::OpPassManager &manager, bool halvesFloats = false);
+/// halvesFloats       what is f32 between inputs and outputs is stored as f16
+/// keepsSmallWeights  weights of products stay in the bits that the model stores them in
+void buildGraphPipeline(mlir::OpPassManager &manager, bool halvesFloats = false, bool keepsSmallWeights = true);
 
 /// P -> L1: outlines kernels and writes perfect nests as linalg. Anchored on the module.
 void buildLowerPipeline(mlir::OpPassManager &manager);

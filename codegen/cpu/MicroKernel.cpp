@@ -97,9 +97,10 @@ private:
   /// The same where a part of the panel is widened at a time: all tiles of a line, or as many as have room for their
   /// sums, pass by each part.
   void runWidened() {
-    // 16 KB of sums, beside as much of the panel.
-    const int64_t ofTile = shape.rows * shape.width(), together = std::max<int64_t>(4096 / ofTile, 1);
+    // 16 KB of sums, beside as much of the panel. Tiles share nothing where weights stay in registers.
     const bool inRegisters = shape.multipliesInRegisters();
+    const int64_t ofTile = shape.rows * shape.width();
+    const int64_t together = inRegisters ? 1 : std::max<int64_t>(4096 / ofTile, 1);
     const int64_t chunk = inRegisters ? shape.widened->run(shape.width()) : shape.widened->chunk(shape.width());
     Value panel;
     if (!inRegisters)

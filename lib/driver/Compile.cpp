@@ -124,7 +124,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   // N1 -> N2: constants folded, channels innermost, ops fused into kernels, each for a device; then the weights' layout
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
-        buildGraphPipeline(passes, options.gpuFloat == GpuFloat::F16);
+        // GPUs read weights as floats: not all of them can read bytes.
+        buildGraphPipeline(passes, options.gpuFloat == GpuFloat::F16, /*keepsSmallWeights=*/!options.gpu);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createPackWeights());

@@ -36,8 +36,8 @@ struct QuantizeSettings {
 } settings;
 
 void printReport(raw_ostream &os, const QuantizeReport &report) {
-  os << settings.output << ": " << report.quantized << " of " << report.contractions
-     << " convolutions and products in 8 bits";
+  os << settings.output << ": " << report.quantized << " of " << report.contractions << " convolutions and products "
+     << report.stored;
   if (report.tables)
     os << ", " << report.tables << (report.tables == 1 ? " table" : " tables");
   os << "\n";

@@ -27,8 +27,12 @@ cl::ValuesClass recipeValues(StringRef option) {
        clEnumValN(Recipe::Mixed, "mixed",
                   "the same, but for tensors that hurt the outputs most: until --min-cosine and --min-sqnr hold"),
        clEnumValN(Recipe::Int8Weights, "int8-weights",
-                  "weights alone, and tables of words: a quarter of the file, float speed; in the library tables alone "
-                  "stay small. --data only measures"),
+                  "weights alone, and tables of words: a quarter of the file, float speed; in the library weights of "
+                  "products and tables stay small. --data only measures"),
+       clEnumValN(Recipe::Int4Weights, "int4-weights",
+                  "the same, but products in 4 bits, by blocks (--block): for language models"),
+       clEnumValN(Recipe::F16, "f16", "weights alone, and tables of words, as floats of 16 bits"),
+       clEnumValN(Recipe::BF16, "bf16", "the same as bfloat16, which has the range of f32"),
        clEnumValN(Recipe::Int8Dynamic, "int8-dynamic",
                   "weights of products, tables of words, and what products read, by its range in every run: for "
                   "transformers; --data only measures")});
@@ -53,6 +57,8 @@ cl::opt<Ranges> rangesOption(
                            clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
                            clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")}),
     OfQuantizing());
+cl::opt<int64_t> blockOption("block", cl::desc("Values of K that share a scale, of int4-weights: 16, 32, ... 256"),
+                             cl::value_desc("N"), cl::init(32), OfQuantizing());
 cl::list<std::string>
     keepOption("keep",
                cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
@@ -184,6 +190,10 @@ std::string findContradiction(const QuantizeOptions &options) {
   }
   if ((minCosineOption.getNumOccurrences() || minSqnrOption.getNumOccurrences()) && options.recipe != Recipe::Mixed)
     return "--min-cosine and --min-sqnr are bounds of the recipe mixed";
+  if (blockOption.getNumOccurrences() && options.recipe != Recipe::Int4Weights)
+    return "--block is of the recipe int4-weights";
+  if (blockOption < 16 || blockOption > 256 || !isPowerOf2_64(blockOption))
+    return "--block=" + std::to_string(blockOption) + " is not a power of two from 16 to 256";
   if (!(minCosineOption >= 0 && minCosineOption <= 1) || !(minSqnrOption >= 0))
     return "--min-cosine is a number from 0 to 1, --min-sqnr one of at least 0";
   return "";
@@ -193,6 +203,7 @@ std::string findContradiction(const QuantizeOptions &options) {
 std::string findStrayOption(bool hasOwnData) {
   for (auto [option, isGiven] :
        {std::pair("--ranges", rangesOption.getNumOccurrences()), std::pair("--keep", keepOption.getNumOccurrences()),
+        std::pair("--block", blockOption.getNumOccurrences()),
         std::pair("--min-cosine", minCosineOption.getNumOccurrences()),
         std::pair("--min-sqnr", minSqnrOption.getNumOccurrences()),
         std::pair("--stats", statsOption.getNumOccurrences())})
@@ -204,7 +215,7 @@ std::string findStrayOption(bool hasOwnData) {
 /// A line on standard error: what a command prints is of the model that it goes on with.
 void say(const std::string &model, const QuantizeReport &report) {
   std::string text = "note: '" + model + "': " + std::to_string(report.quantized) + " of " +
-                     std::to_string(report.contractions) + " convolutions and products in 8 bits";
+                     std::to_string(report.contractions) + " convolutions and products " + report.stored;
   if (report.tables)
     text += ", " + std::to_string(report.tables) + (report.tables == 1 ? " table" : " tables");
   if (!report.method.empty())
@@ -222,6 +233,7 @@ void say(const std::string &model, const QuantizeReport &report) {
 std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
   QuantizeOptions options;
   options.recipe = recipe;
+  options.block = blockOption;
   options.hasSamples = !dataArgument().empty();
   switch (rangesOption) {
   case Ranges::Best:

@@ -152,6 +152,15 @@ void ModelEditor::setOpset(int64_t version) {
   proto.add_opset_import()->set_version(version);
 }
 
+void ModelEditor::useDomain(const std::string &domain, int64_t version) {
+  for (const onnx::OperatorSetIdProto &import : proto.opset_import())
+    if (import.domain() == domain)
+      return;
+  onnx::OperatorSetIdProto &import = *proto.add_opset_import();
+  import.set_domain(domain);
+  import.set_version(version);
+}
+
 const onnx::TensorProto *ModelEditor::constant(const std::string &name) const {
   const std::string *from = &name;
   for (int left = proto.graph().node_size(); left >= 0; --left) { // a file may hold circles, which the importer refuses
@@ -232,8 +241,8 @@ std::string ModelEditor::freshName(const std::string &wanted) {
   return name;
 }
 
-std::string ModelEditor::addBytes(const std::string &wanted, int32_t type, ArrayRef<int64_t> shape,
-                                  ArrayRef<char> bytes) {
+std::string ModelEditor::addConstant(const std::string &wanted, int32_t type, ArrayRef<int64_t> shape,
+                                     ArrayRef<char> bytes) {
   onnx::TensorProto &tensor = *proto.mutable_graph()->add_initializer();
   tensor.set_name(freshName(wanted));
   tensor.set_data_type(type);

@@ -85,8 +85,13 @@ public:
   /// Adds an initializer under a fresh name, and returns that.
   template <typename T>
   std::string addConstant(const std::string &wanted, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<T> values) {
-    return addBytes(wanted, kDataType<T>, shape, {(const char *)values.data(), values.size() * sizeof(T)});
+    return addConstant(wanted, kDataType<T>, shape, {(const char *)values.data(), values.size() * sizeof(T)});
   }
+  /// The same for any element type of ONNX, as bytes.
+  std::string addConstant(const std::string &wanted, int32_t type, llvm::ArrayRef<int64_t> shape,
+                          llvm::ArrayRef<char> bytes);
+  /// Lets the model use operators of another domain; the version counts where it does not do so yet.
+  void useDomain(const std::string &domain, int64_t version);
 
   /// Puts a node in front of another, behind those put there before.
   void insertBefore(int index, onnx::NodeProto node) { inserted[index].push_back(std::move(node)); }
@@ -95,8 +100,6 @@ public:
   void apply();
 
 private:
-  std::string addBytes(const std::string &wanted, int32_t type, llvm::ArrayRef<int64_t> shape,
-                       llvm::ArrayRef<char> bytes);
   void index();
   void dropUnreadConstants();
 

@@ -90,7 +90,7 @@ public:
     warnOfFewSamples();
     if (!options.hasSamples)
       return writeUnmeasured(best);
-    if (options.recipe == Recipe::Int8Dynamic)
+    if (options.recipe == Recipe::Int8Dynamic || best.decision.weights != WeightForm::Int8)
       return finish(best);
     if (!chooseGrids(best) || !tryEqualized(best) || !tryCorrected(best))
       return std::nullopt;
@@ -132,9 +132,18 @@ private:
     report.opsetAfter = editor.opset();
     report.foldedNorms = foldBatchNorms(editor);
     candidate.model = editor.model();
-    candidate.decision.inputs = options.recipe == Recipe::Int8Weights   ? Decision::Inputs::Float
+    candidate.decision.inputs = options.hasRanges()                     ? Decision::Inputs::OnGrids
                                 : options.recipe == Recipe::Int8Dynamic ? Decision::Inputs::Dynamic
-                                                                        : Decision::Inputs::OnGrids;
+                                                                        : Decision::Inputs::Float;
+    candidate.decision.weights = options.recipe == Recipe::Int4Weights ? WeightForm::Int4
+                                 : options.recipe == Recipe::F16       ? WeightForm::F16
+                                 : options.recipe == Recipe::BF16      ? WeightForm::BF16
+                                                                       : WeightForm::Int8;
+    candidate.decision.block = options.block;
+    report.stored = options.recipe == Recipe::Int4Weights ? "in 4 bits (convolutions: 8)"
+                    : options.recipe == Recipe::F16       ? "as f16"
+                    : options.recipe == Recipe::BF16      ? "as bf16"
+                                                          : "in 8 bits";
     return true;
   }
 

@@ -13,6 +13,9 @@ enum class Recipe {
   Int8,        ///< weights and what contractions read
   Mixed,       ///< the same, but for tensors that hurt the outputs too much
   Int8Weights, ///< weights alone, and tables
+  Int4Weights, ///< the same, but for products: 4 bits, a scale for each block of K
+  F16,         ///< weights alone, and tables, as floats of 16 bits
+  BF16,        ///< the same as bfloat16
   Int8Dynamic, ///< weights of products and tables; what products read, by its range in every run
 };
 
@@ -21,6 +24,7 @@ struct QuantizeOptions {
   std::optional<RangeMethod> method;     ///< none: the one with the least error of the outputs
   std::vector<std::string> keepFloat;    ///< patterns of nodes or tensors, with * and ?
   double minCosine = 0, minDecibels = 0; ///< of Mixed; 0: not asked for
+  int64_t block = 32;                    ///< of Int4Weights
   bool hasSamples = true;                ///< without: nothing is measured
   std::vector<Statistics> statistics;    ///< ranges are found by these together, instead of by the samples
 
@@ -39,7 +43,8 @@ struct TensorReport {
 
 struct QuantizeReport {
   size_t contractions = 0, quantized = 0, tables = 0;
-  size_t samples = 0; ///< by which ranges are found, or outputs measured where there are none
+  size_t samples = 0;               ///< by which ranges are found, or outputs measured where there are none
+  std::string stored = "in 8 bits"; ///< how what is quantized lies in the file
   int64_t opsetBefore = 0, opsetAfter = 0;
   unsigned foldedNorms = 0;
   uint64_t bytesBefore = 0, bytesAfter = 0; ///< of the files

@@ -35,14 +35,18 @@ std::vector<Table> findTables(const ModelEditor &editor) {
   return found;
 }
 
-void writeTables(ModelEditor &editor, ArrayRef<Table> tables) {
+static bool isOfHalves(WeightForm form) { return form == WeightForm::F16 || form == WeightForm::BF16; }
+
+void writeTables(ModelEditor &editor, ArrayRef<Table> tables, WeightForm form) {
   struct Written {
     std::string steps, scale, zero;
   };
   std::map<std::string, Written> written;
   for (const Table &table : tables) {
     Written &names = written[table.weightName];
-    if (names.steps.empty()) {
+    if (names.steps.empty() && isOfHalves(form)) {
+      names.steps = addHalves(editor, table.weightName, *editor.floats(table.weightName), form);
+    } else if (names.steps.empty()) {
       Contraction columns; // the scales of a product's weights are those of columns, too
       columns.weight = *editor.floats(table.weightName);
       columns.weightAxis = 1;
@@ -59,6 +63,12 @@ void writeTables(ModelEditor &editor, ArrayRef<Table> tables) {
         makeNode("Gather", editor.freshName(table.name + "_quantized"), {names.steps, node.input(1)}, rows);
     addAttribute(gather, "axis", 0);
     editor.insertBefore(table.node, std::move(gather));
+    if (isOfHalves(form)) {
+      onnx::NodeProto widening = makeWidening(editor, rows, node.output(0));
+      widening.set_name(node.name());
+      node = std::move(widening);
+      continue;
+    }
     onnx::NodeProto dequantize =
         makeNode("DequantizeLinear", node.name(), {rows, names.scale, names.zero}, node.output(0));
     addAttribute(dequantize, "axis", -1);

@@ -1,7 +1,7 @@
 // Tables of rows, of which a model reads some: embeddings of words and positions.
 #ifndef NNCC_LIB_QUANTIZE_TABLES_H
 #define NNCC_LIB_QUANTIZE_TABLES_H
-#include "lib/quantize/ModelEditor.h"
+#include "lib/quantize/SmallWeights.h"
 
 namespace nncc::quantize {
 
@@ -16,8 +16,8 @@ struct Table {
 std::vector<Table> findTables(const ModelEditor &editor);
 
 /// Writes the matrices in 8 bits, with a scale for each column, and a DequantizeLinear behind each Gather: rows are
-/// read first and widened after. The caller applies the edits.
-void writeTables(ModelEditor &editor, llvm::ArrayRef<Table> tables);
+/// read first and widened after; as floats of 16 bits with a Cast. The caller applies the edits.
+void writeTables(ModelEditor &editor, llvm::ArrayRef<Table> tables, WeightForm form);
 
 } // namespace nncc::quantize
 #endif

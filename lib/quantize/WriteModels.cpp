@@ -282,12 +282,31 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
   };
   InputGrids grids(decision, write);
   DynamicProducts products(editor);
-  writeTables(editor, decision.tables);
+  BlockedProducts blocked(editor, decision.block);
+  writeTables(editor, decision.tables, decision.weights);
   for (const Contraction &contraction : contractions) {
     if (!decision.quantizes(contraction))
       continue;
     if (decision.inputs == Decision::Inputs::Dynamic) {
       products.write(contraction);
+      continue;
+    }
+    if (decision.weights == WeightForm::Int4 && canHaveBlocks(model, contraction)) {
+      editor.useDomain("com.microsoft", 1);
+      blocked.write(contraction);
+      continue;
+    }
+    if (decision.weights == WeightForm::F16 || decision.weights == WeightForm::BF16) {
+      if (!canBeHalves(contraction.weight.values, decision.weights))
+        continue;
+      std::string halves = addHalves(editor, contraction.weightName, contraction.weight, decision.weights);
+      std::string floats = editor.freshName(contraction.weightName + "_floats");
+      editor.insertBefore(contraction.node, makeWidening(editor, halves, floats));
+      editor.node(contraction.node).set_input(1, floats);
+      if (auto bias = contraction.correctedBias())
+        setInput(editor.node(contraction.node), 2,
+                 editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)bias->size()}, *bias));
+      dropFactors(editor.node(contraction.node), contraction);
       continue;
     }
     QuantizedWeights weights = quantizeWeights(contraction, grids.apply(editor, contraction));

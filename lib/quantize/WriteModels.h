@@ -3,6 +3,7 @@
 #define NNCC_LIB_QUANTIZE_WRITEMODELS_H
 #include "lib/quantize/Contractions.h"
 #include "lib/quantize/Ranges.h"
+#include "lib/quantize/SmallWeights.h"
 #include "lib/quantize/Tables.h"
 
 namespace nncc::quantize {
@@ -15,6 +16,8 @@ struct Decision {
     Dynamic, ///< those of all products, on grids that are found in every run
   };
   Inputs inputs = Inputs::OnGrids;
+  WeightForm weights = WeightForm::Int8; ///< where inputs are Float
+  int64_t block = 0;                     ///< of Int4
   std::map<std::string, ActivationGrid> grids;
   std::vector<Table> tables; ///< matrices of rows that become integers
 

@@ -7,7 +7,7 @@ using namespace mlir;
 
 namespace nncc {
 
-void buildGraphPipeline(OpPassManager &manager, bool halvesFloats) {
+void buildGraphPipeline(OpPassManager &manager, bool halvesFloats, bool keepsSmallWeights) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   // No pass behind this one meets an op that reads or makes a tensor without elements.
   function.addPass(createDropEmptyTensors());
@@ -16,7 +16,8 @@ void buildGraphPipeline(OpPassManager &manager, bool halvesFloats) {
   // Before the layout is chosen: what is moved from here on is bytes. What stays float gets its constants as floats,
   // but for the weights of products.
   function.addPass(createFormIntegers());
-  function.addPass(createKeepSmallWeights());
+  if (keepsSmallWeights)
+    function.addPass(createKeepSmallWeights());
   function.addPass(createFoldConstants());
   // Before the layout is chosen: fewer ops to carry transpositions through, products two-dimensional.
   function.addPass(createSimplify());

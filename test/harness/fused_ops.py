@@ -60,9 +60,9 @@ class Model:
         element = helper.np_dtype_to_tensor_dtype(np.dtype(of))
         self.outputs += [helper.make_tensor_value_info(output, element, None) for output in names]
 
-    def constant_node(self, op: str, constants, **attributes) -> str:
-        """A node of constants alone, arrays or tensors of ONNX; the name of its result."""
-        name = f"{op} of constants {len(self.nodes)}"
+    def inner(self, op: str, constants, **attributes) -> str:
+        """A node of constants (arrays, or tensors of ONNX) and names; the name of its result."""
+        name = f"{op} inside {len(self.nodes)}"
         self.nodes.append(helper.make_node(op, [self.operand(value, True) for value in constants], [name], **attributes))
         return name
 
@@ -157,10 +157,15 @@ def small_weights(m: Model):
     for element, rows, k, n, block in ((TensorProto.INT8, 1, 50, 139, 0), (TensorProto.UINT4, 3, 48, 94, 8), (TensorProto.INT4, 33, 64, 70, 32),
                                        (TensorProto.UINT8, 9, 300, 40, 100), (TensorProto.INT4, 2, 1030, 8, 0)):
         constants = parameters(element, k, n, block=block)
-        weights = m.constant_node("DequantizeLinear", constants, axis=0 if block else 1, **({"block_size": block} if block else {}))
+        weights = m.inner("DequantizeLinear", constants, axis=0 if block else 1, **({"block_size": block} if block else {}))
         m.add("MatMul", [m.floats(2, rows, k), weights])
-    halves = m.floats(130, 39, dtype=np.float16)
-    m.add("Gemm", [m.floats(5, 130), m.constant_node("Cast", [halves], to=TensorProto.FLOAT), m.floats(39)])
+    # The scale is read by what follows, too: loops.
+    values, scales, zeros = parameters(TensorProto.INT8, 130, 39, block=0)
+    scales = m.operand(scales, True)
+    product = m.inner("MatMul", [m.operand(m.floats(3, 130), False), m.inner("DequantizeLinear", [values, scales, zeros], axis=1)])
+    m.add("Mul", [product, scales])
+    halves = m.floats(150, 120, dtype=np.float16)  # fewer are folded
+    m.add("Gemm", [m.floats(5, 150), m.inner("Cast", [halves], to=TensorProto.FLOAT), m.floats(120)])
 
 
 def recurrent(m: Model):

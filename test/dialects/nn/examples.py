@@ -25,8 +25,8 @@ def types_of(line):
     groups = re.findall(r"\b(?:ins|outs|scratch)\s*\(([^:()]*):([^()]*)\)", line)
     if groups:
         return [t for _, types in groups for t in split_types(types)]
-    # Words between the types of contractions and sums of quantized values.
-    signature = re.sub(r" zero_points \((.*?)\)| \* ", r", \1", line.rpartition(" : ")[2])
+    # Words between the types of contractions, and of sums of quantized values.
+    signature = re.sub(r" zero_points \((.*?)\)| \* | (?:scale|zero_point) (?=tensor)", r", \1", line.rpartition(" : ")[2])
     return split_types(re.split(r"->|\bto\b", signature)[0])
 
 
