@@ -8,7 +8,7 @@ import pathlib
 import struct
 import sys
 
-FLOAT, INT64, STRING = 1, 7, 8
+FLOAT, INT64, STRING, FLOAT16 = 1, 7, 8, 10
 
 
 def varint(value):
@@ -379,6 +379,14 @@ def integer_bias():
 @case
 def concat_of_numbers():
     return model([node("Concat", ["x", "x"], ["y"], "concat", axis=-1)], [value_info("x", [])], [value_info("y", [2])])
+
+
+@case
+def axis_of_halves():
+    """Computed in f32: what widens the input comes behind the axis, which is wrong."""
+    return model([node("RMSNormalization", ["x", "s"], ["y"], "norm", axis=9)],
+                 [value_info("x", [2, 3], FLOAT16), value_info("s", [3], FLOAT16)],
+                 [value_info("y", [2, 3], FLOAT16)], opset=23)
 
 
 @case

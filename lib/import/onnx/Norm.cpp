@@ -193,6 +193,8 @@ Value normalizeByRoot(Node &node, Value x, Value scale, int64_t axis, double eps
     return {};
   Type type = elementOf(x);
   x = node.cast(x, wideType(type));
+  if (!x)
+    return {}; // an axis that is wrong was said before
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, rankOf(x)));
   Value square = node.reduce(ReduceKind::mean, node.binary(kind::mul, x, x), axes);
   Value normalized = node.binary(kind::div, x, deviation(node, square, epsilon));
