@@ -390,6 +390,12 @@ def axis_of_halves():
 
 
 @case
+def expand_of_a_sequence():
+    return model([node("SequenceConstruct", ["x"], ["q"], "make"), node("Expand", ["q", "s"], ["y"], "expand")], [X], [Y],
+                 [tensor("s", [2], [2, 3], INT64)])
+
+
+@case
 def nan_in_roi():
     roi = tensor("r", [4], [0.0, float("nan"), 1.0, 1.0])
     return model([node("Resize", ["x", "r", "s"], ["y"], "resize", coordinate_transformation_mode="tf_crop_and_resize")], [X],

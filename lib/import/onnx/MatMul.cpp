@@ -39,6 +39,8 @@ Value multiplyMatrices(Node &node, Value lhs, Value rhs, Value lhsZero, Value rh
     lhs = node.reshape(lhs, {1, a[0]});
   if (b.size() == 1)
     rhs = node.reshape(rhs, {b[0], 1});
+  if (!lhs || !rhs)
+    return {}; // a zero point that is wrong was said before
   int64_t rank = std::max(rankOf(lhs), rankOf(rhs));
   lhs = node.toRank(lhs, rank);
   rhs = node.toRank(rhs, rank);

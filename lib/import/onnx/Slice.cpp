@@ -247,6 +247,8 @@ void importExpand(Node &node) {
   if (auto problem = checkShape(*target))
     return node.error(*problem);
   Value x = node.toRank(node.input(0), target->size());
+  if (!x)
+    return;
   SmallVector<int64_t> shape(*target);
   // Both broadcast: a 1 of the target keeps the dim.
   while ((int64_t)shape.size() < rankOf(x))
