@@ -168,6 +168,8 @@ private:
                                     Value k, Value count, ValueRange zeros) {
     return code.loop(zero, count, 1, zeros, [&](Value i, ValueRange before) {
       SmallVector<Value> sums = llvm::to_vector(before), columns = widening.unscaled(block, code.add(k, i));
+      // Every byte is read once, from memory: the hardware alone does not fetch it early enough.
+      widening.prefetch(code.add(k, i));
       for (auto [r, row] : llvm::enumerate(rows)) {
         Value factor = code.broadcast(code.load(code.at(row, i, memory), sumType), vector);
         for (auto [j, column] : llvm::enumerate(columns)) {

@@ -70,6 +70,12 @@ PanelWidening::Block PanelWidening::blockAt(Value k) {
 
 PanelWidening::Vectors PanelWidening::unscaled(const Block &block, Value k) { return floatsAt(block, k, isInPlace()); }
 
+void PanelWidening::prefetch(Value k) {
+  int64_t rowElements = shape.widened->rowElements(shape.vectors, shape.lanes);
+  int64_t ahead = 2048 * 8 / stored().getIntOrFloatBitWidth();
+  code.prefetch(code.at(code.at(weights, code.mul(k, rowElements), stored()), ahead, stored()));
+}
+
 /// The vectors of row k, less their zero points, not scaled.
 PanelWidening::Vectors PanelWidening::floatsAt(const Block &block, Value k, bool inPlace) {
   const WidenedWeights &widened = *shape.widened;

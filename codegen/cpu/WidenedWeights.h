@@ -27,6 +27,8 @@ public:
   Block blockAt(mlir::Value k);
   /// The vectors of row k of a block, not multiplied by its factors.
   Vectors unscaled(const Block &block, mlir::Value k);
+  /// Fetches what comes 2 KB behind row k.
+  void prefetch(mlir::Value k);
 
 private:
   Code &code;
