@@ -206,9 +206,10 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     With `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of the function keep
     their types: casts stand beside them. An op that is none of f16 stays f32, and so does one with a constant out of
     f16's range, or one so small that f16 has fewer digits of it, and so do squares and all that is computed of them,
-    up to a root or logarithm: behind a power that has none the network stays f32. Where such a root is of single
-    elements, as in a spectrum, products and convolutions whose sums are squared stay f32, too, with their operands: a
-    quiet band is less than what rounding takes from the loud ones that it is the difference of.
+    up to a root or logarithm, or to what is bounded, as tanh in a GELU: behind a power that has none of them the
+    network stays f32. Where such a root is of single elements, as in a spectrum, products and convolutions whose sums
+    are squared stay f32, too, with their operands: a quiet band is less than what rounding takes from the loud ones
+    that it is the difference of.
 
     Requires N1, guarantees N1.
 

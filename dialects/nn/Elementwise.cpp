@@ -16,7 +16,7 @@ static_assert(kind::abs == UnaryKind::abs && kind::neg == UnaryKind::neg && kind
               kind::log == UnaryKind::log && kind::sqrt == UnaryKind::sqrt && kind::rsqrt == UnaryKind::rsqrt &&
               kind::reciprocal == UnaryKind::reciprocal && kind::floor == UnaryKind::floor &&
               kind::round == UnaryKind::round && kind::logical_not == UnaryKind::logical_not &&
-              kind::tanh == UnaryKind::tanh && kind::sigmoid == UnaryKind::sigmoid &&
+              kind::erf == UnaryKind::erf && kind::tanh == UnaryKind::tanh && kind::sigmoid == UnaryKind::sigmoid &&
               kind::leaky_relu == UnaryKind::leaky_relu && kind::silu == UnaryKind::silu &&
               kind::clip == UnaryKind::clip);
 static_assert(kind::add == BinaryKind::add && kind::sub == BinaryKind::sub && kind::mul == BinaryKind::mul &&

@@ -49,6 +49,17 @@ bool takesRoot(Operation *op) {
          (unary.getKind() == nn::kind::sqrt || unary.getKind() == nn::kind::rsqrt || unary.getKind() == nn::kind::log);
 }
 
+/// Whether results of an op are of the range of f16 whatever its operands are, as where a GELU takes tanh of a cube.
+bool isBounded(Operation *op) {
+  if (isa<nn::SoftmaxOp, nn::LayerNormOp>(op))
+    return true;
+  auto unary = dyn_cast<nn::UnaryOp>(op);
+  return unary && llvm::is_contained({nn::kind::tanh, nn::kind::sigmoid, nn::kind::erf}, unary.getKind());
+}
+
+/// Whether results of an op on squares are as those of any other op.
+bool endsSquares(Operation *op) { return takesRoot(op) || isBounded(op); }
+
 /// Whether a root or logarithm is taken of a square, element by element: of a row that a reduction joins, as for a norm
 /// or a variance, the largest elements count.
 bool endsInRoot(Value square) {
@@ -56,7 +67,7 @@ bool endsInRoot(Value square) {
   for (size_t i = 0; i < users.size(); ++i) {
     if (takesRoot(users[i]))
       return true;
-    if (!isa<nn::ReduceOp>(users[i]))
+    if (!isa<nn::ReduceOp>(users[i]) && !isBounded(users[i]))
       users.insert_range(users[i]->getUsers());
   }
   return false;
@@ -130,7 +141,7 @@ private:
              llvm::any_of(op->getOperands(), hasOtherRange);
     if (isSquare(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return squares.contains(operand); })) {
       stays = true;
-      if (!takesRoot(op))
+      if (!endsSquares(op))
         squares.insert_range(op->getResults());
     }
     if (!stays && succeeded(tryHalf(op)))
@@ -192,7 +203,7 @@ private:
   }
 
   OpBuilder builder;
-  DenseSet<Value> squares;       ///< and what is made of them, up to the root
+  DenseSet<Value> squares;       ///< and what is made of them, up to an op that ends it
   DenseSet<Value> halved;        ///< results that were f32
   DenseMap<Value, Value> halves; ///< of f32 tensors
   DenseMap<Value, Value> wideOf; ///< of those in `halved`

@@ -65,6 +65,30 @@ func.func @norm(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
   return %3 : tensor<2x1xf32>
 }
 
+// What is bounded ends what squares are: of a GELU by tanh the cube alone stays, and what is summed up for it is no
+// spectrum even before a logarithm.
+// CHECK-LABEL: @gelu
+// CHECK:       nn.matmul {{.*}} -> tensor<2x5xf16>
+// CHECK:       nn.binary{{ +}}pow {{.*}} -> tensor<2x5xf32>
+// CHECK:       nn.binary{{ +}}add {{.*}} -> tensor<2x5xf32>
+// CHECK:       nn.unary{{ +}}tanh {{.*}} -> tensor<2x5xf32>
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x5xf16>
+// CHECK:       nn.matmul {{.*}} tensor<5x7xf16> -> tensor<2x7xf16>
+// CHECK:       nn.unary{{ +}}log {{.*}} -> tensor<2x7xf16>
+func.func @gelu(%x: tensor<2x3xf32>) -> tensor<2x7xf32> {
+  %w = nn.constant dense<0.5> : tensor<3x5xf32>
+  %v = nn.constant dense<0.25> : tensor<5x7xf32>
+  %three = nn.constant dense<3.0> : tensor<1x1xf32>
+  %0 = nn.matmul %x, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+  %1 = nn.binary pow %0, %three : tensor<2x5xf32>, tensor<1x1xf32> -> tensor<2x5xf32>
+  %2 = nn.binary add %0, %1 : tensor<2x5xf32>, tensor<2x5xf32> -> tensor<2x5xf32>
+  %3 = nn.unary tanh %2 : tensor<2x5xf32> -> tensor<2x5xf32>
+  %4 = nn.binary mul %0, %3 : tensor<2x5xf32>, tensor<2x5xf32> -> tensor<2x5xf32>
+  %5 = nn.matmul %4, %v : tensor<2x5xf32>, tensor<5x7xf32> -> tensor<2x7xf32>
+  %6 = nn.unary log %5 : tensor<2x7xf32> -> tensor<2x7xf32>
+  return %6 : tensor<2x7xf32>
+}
+
 // An epsilon is no f16, nor is what an infinity would become.
 // CHECK-LABEL: @other_range
 // CHECK:       nn.unary{{ +}}sqrt {{.*}} -> tensor<4xf16>
