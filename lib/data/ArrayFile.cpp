@@ -131,17 +131,20 @@ std::string StoredArray::describe() const {
   return text + "]";
 }
 
+bool hasExtension(StringRef path, StringRef extension) {
+  return sys::path::extension(path).equals_insensitive(extension);
+}
+
 bool isArrayFile(StringRef path) {
-  StringRef extension = sys::path::extension(path);
-  return extension == ".npy" || extension == ".npz" || extension == ".pb" || extension == ".png";
+  return any_of(ArrayRef<StringRef>{".npy", ".npz", ".pb", ".png"},
+                [&](StringRef extension) { return hasExtension(path, extension); });
 }
 
 Expected<std::vector<StoredArray>> readArrayFile(StringRef path) {
-  StringRef extension = sys::path::extension(path);
-  auto arrays = extension == ".npz"   ? readNpzFile(path)
-                : extension == ".pb"  ? readTensorFile(path)
-                : extension == ".png" ? readImageFile(path)
-                                      : readNpyFile(path);
+  auto arrays = hasExtension(path, ".npz")   ? readNpzFile(path)
+                : hasExtension(path, ".pb")  ? readTensorFile(path)
+                : hasExtension(path, ".png") ? readImageFile(path)
+                                             : readNpyFile(path);
   if (!arrays)
     return createStringError("'" + path + "': " + toString(arrays.takeError()));
   for (StoredArray &array : *arrays)

@@ -21,6 +21,9 @@ struct StoredArray {
   std::string describe() const;
 };
 
+/// Whether a file's name ends so, in letters of any case: cameras write .PNG. extension: with its dot
+bool hasExtension(llvm::StringRef path, llvm::StringRef extension);
+
 /// Whether a path names a file that readArrayFile() reads: .npy, .npz, .pb or .png.
 bool isArrayFile(llvm::StringRef path);
 

@@ -32,8 +32,7 @@ Expected<Files> listFolder(StringRef folder) {
 
 Files withExtension(const Files &files, StringRef extension) {
   Files found;
-  llvm::copy_if(files, std::back_inserter(found),
-                [&](StringRef file) { return sys::path::extension(file) == extension; });
+  llvm::copy_if(files, std::back_inserter(found), [&](StringRef file) { return hasExtension(file, extension); });
   return found;
 }
 
@@ -164,12 +163,12 @@ Expected<uint64_t> countSamples(const StoredArray &array, const SamplePort &port
   std::string both = array.describe() + ", " + nameOf(kind) + " " + describe(port);
   if (array.type != port.type) {
     std::string name = numpyTypeName(port.type);
-    return createStringError("the array is " + both +
-                             (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
-                             (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
-                                  ? "\nnote: or let the library convert it: --input " + port.name + "=u8," +
-                                        (isOfImages(array, port) ? "nhwc" : "nchw")
-                                  : ""));
+    return createStringError(
+        "the array is " + both + (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
+        (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
+             ? "\nnote: or, in run, bench, debug and validate, let the library convert it: --input " + port.name +
+                   "=u8," + (isOfImages(array, port) ? "nhwc" : "nchw") + "; quantizing takes what the model takes"
+             : ""));
   }
   ArrayRef<int64_t> has(array.shape), wanted(port.shape);
   if (has == wanted || (!wanted.empty() && wanted[0] == 1 && has == wanted.drop_front()))
@@ -327,7 +326,7 @@ Expected<std::vector<std::vector<int64_t>>> sampleShapes(StringRef path, ArrayRe
       return noArray(first.size() == 1 ? StringRef(first[0]) : path, *arrays, port, kind);
     ArrayRef<int64_t> shape(array->shape);
     // ONNX's test data is one sample to a file.
-    bool isOne = sys::path::extension(first.front()) == ".pb";
+    bool isOne = hasExtension(first.front(), ".pb");
     std::vector<int64_t> &sample = shapes.emplace_back(array->shape);
     if (shape.size() == port.shape.size() + 1)
       sample.erase(sample.begin());

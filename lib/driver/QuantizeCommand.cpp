@@ -208,7 +208,7 @@ const Command quantizeCommand = {
     .category = quantizeCategory,
     .isCompiler = false,
     .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
-                "  nncc quantize model.onnx --data=photos/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+                "  nncc quantize model.onnx --data=samples/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
                 "  nncc quantize model.onnx --data=shard0.npz --stats-out=shard0.json\n"
                 "  nncc quantize model.onnx --stats=shard0.json,shard1.json -o model-int8.onnx\n"
                 "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"

@@ -161,15 +161,18 @@ TEST_F(PngFileTest, RefusesDamagedFiles) {
 
 TEST_F(PngFileTest, IsASampleOfADataSet) {
   SamplePort port{"image", "", "ui8", {1, 11, 7, 3}, 0};
-  for (StringRef name : {"10.png", "9.png"})
+  for (StringRef name : {"10.PNG", "9.png"})
     write(name, png(noise(7, 11, 8, 2, 3)));
   auto samples = Samples::open(folder, {port});
   ASSERT_TRUE(bool(samples)) << toString(samples.takeError());
   EXPECT_EQ(samples->count(), 2u);
+  EXPECT_TRUE(bool(Samples::open((folder + "/10.PNG").str(), {port})));
   port = {"image", "", "f32", {1, 3, 11, 7}, 0};
   auto floats = Samples::open((folder + "/9.png").str(), {port});
   ASSERT_FALSE(bool(floats));
-  EXPECT_NE(toString(floats.takeError()).find("or let the library convert it: --input image=u8,nhwc"),
+  EXPECT_NE(toString(floats.takeError())
+                .find("note: or, in run, bench, debug and validate, let the library convert it: "
+                      "--input image=u8,nhwc; quantizing takes what the model takes"),
             std::string::npos);
 }
 
