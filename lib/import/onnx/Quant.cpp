@@ -74,7 +74,7 @@ bool requireScale(Node &node, size_t i) {
 
 void warnOfSaturatedBias(Node &node, size_t i) {
   auto bias = node.constant(i) ? ConstantReader::get(node.constant(i)) : std::nullopt;
-  if (!bias || !bias->getElementType().isInteger(32) || bias->isSplat())
+  if (!bias || !bias->getElementType().isInteger(32))
     return;
   // Quantizers that compute in f32 cut off at the largest one below 2^31.
   constexpr int64_t kLimit = 0x7fffff80;

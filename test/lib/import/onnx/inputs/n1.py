@@ -178,10 +178,12 @@ CASES = {
     "saturated-bias": lambda: model([node("DequantizeLinear", ["bias", "s"], ["real"], "d"), node("Add", ["x", "real"], ["y"])],
                                     [value_info("x", [3, 5])], [field(1, "y")],
                                     [steps("bias", -2**31, 2**31 - 128, 2**31 - 129, 7, 2**31 - 1), floats("s", [0.5], [])]),
+    "saturated-bias-of-one": lambda: model([node("DequantizeLinear", ["bias", "s"], ["real"], "d"), node("Add", ["x", "real"], ["y"])],
+                                           [value_info("x", [3, 5])], [field(1, "y")], [steps("bias", 2**31 - 1), floats("s", [0.5], [])]),
     "saturated-qlinear-bias": lambda: model(
         [node("QLinearConv", ["x", "s", "z", "w", "s", "zw", "s", "z", "bias"], ["y"], "n")], [value_info("x", [1, 2, 3, 5], UINT8)], [field(1, "y")],
         [floats("s", [0.5], []), tensor("z", [], b"\0", UINT8), tensor("zw", [], b"\0", INT8), tensor("w", [11, 2, 1, 1], bytes(22), INT8),
-         steps("bias", 1, *[2**31 - 1] * 10)]),
+         steps("bias", *[2**31 - 1] * 11)]),
     "lstm": lambda: model([node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=4)], [value_info("x", [5, 2, 3])], [field(1, "h")],
                           [ramp("w", 1, 16, 3), ramp("r", 1, 16, 4)]),
 }
