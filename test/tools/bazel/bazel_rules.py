@@ -19,6 +19,15 @@ def check(condition, message):
         raise AssertionError(message)
 
 
+def must_fail(act, message):
+    try:
+        act()
+    except AssertionError as error:
+        check(message in str(error), str(error))
+    else:
+        raise AssertionError(f"nothing said '{message}'")
+
+
 class Package:
     """What a BUILD file or a macro makes: rules by name, with their attributes."""
 
@@ -155,12 +164,16 @@ def main():
         said = subprocess.run([*emulator, options.work / machine / "digit"], check=True, capture_output=True, text=True).stdout
         check("a 2, with probability" in said, said)
 
-    try:
-        make_installation(Bazel(options.rules, ""), options.work / "nowhere", "/nowhere")
-    except AssertionError as error:
-        check("there is no nncc in" in str(error), str(error))
-    else:
-        raise AssertionError("an installation in /nowhere")
+        def groups_with(*words):
+            return vars(run_actions(bazel.rule, attributes | {"options": list(words)}, folder / "bin/nncc", options.example, built))
+        label = made["digits_weights"].output_group
+        check(not groups[label], "a file of weights that lie in the library")
+        for words in (["--weights=extern"], ["--weights", "extern"]):
+            check([file.path.name for file in groups_with(*words)[label]] == ["digits.weights"], f"{words}: no file of weights")
+        for word in ("--emit=obj", "-oelsewhere"):
+            must_fail(lambda: groups_with(word), f"option '{word}' is not for a cc_library")
+
+    must_fail(lambda: make_installation(Bazel(options.rules, ""), options.work / "nowhere", "/nowhere"), "there is no nncc in")
     print("the rules work with what stands in for Bazel")
 
 
