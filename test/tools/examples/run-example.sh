@@ -63,7 +63,8 @@ firmware() { says "frame 3: a 9" command make -C "$examples/firmware" CC=aarch64
 # Not among all: needs what stands in for Zephyr, beside this script.
 zephyr() {
   local stub=$(realpath "$(dirname "$0")/../zephyr/inputs") module=${CMAKE_PREFIX_PATH:-/usr}/share/nncc/zephyr
-  local options=(-G Ninja -S "$examples/zephyr" -DZephyr_DIR="$stub" -DZEPHYR_EXTRA_MODULES="$module")
+  # A variable of the application may be called as a word of a call.
+  local options=(-G Ninja -S "$examples/zephyr" -DZephyr_DIR="$stub" -DZEPHYR_EXTRA_MODULES="$module" -DCPU=MODEL)
   for cpu in "" cortex-a72 cortex-a72+nocrypto cortex-r82; do
     rm -rf "$work/board" && cmake "${options[@]}" -B "$work/board" -DGCC_M_CPU=$cpu && cmake --build "$work/board"
     says "a 2, with probability" $qemu "$work/board/zephyr.elf"

@@ -36,6 +36,7 @@ int main(void) {
   for (int i = 1; i < DIGITS_OUTPUT_PROBABILITIES_ELEMENTS; ++i)
     if (probabilities[i] > probabilities[best])
       best = i;
-  printk("a %d, with probability 0.%03d\n", best, (int)(probabilities[best] * 1000));
+  int thousandths = (int)(probabilities[best] * 1000);
+  printk("a %d, with probability %d.%03d\n", best, thousandths / 1000, thousandths % 1000);
   return 0;
 }
