@@ -9,9 +9,9 @@ vk_port *nncc_vulkan_port(vk_model *model, const nncc_device_range *range) {
   return NULL;
 }
 
-/* What is recorded knows where ports lie for the device: those that are copied stay there, wherever the program has
- * them. */
-static int has_moved(vk_state *vulkan, vk_model *model, const void *const *ports, uint64_t generation) {
+/* Follows the program's ports where they are copied: what is recorded knows where they lie for the device, and there
+ * they stay. Returns whether that is not enough, and all is to be recorded again. */
+static int follow_ports(vk_state *vulkan, vk_model *model, const void *const *ports, uint64_t generation) {
   if (!model->is_recorded || model->generation != generation)
     return 1;
   for (uint32_t i = 0; i < model->model.num_inputs + model->model.num_outputs; ++i) {
@@ -144,7 +144,7 @@ VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuf
 VkResult nncc_vulkan_record(vk_state *vulkan, vk_model *model, const void *const *ports) {
   const nncc_device_program *program = model->model.program;
   uint64_t generation = vulkan->generation;
-  if (!has_moved(vulkan, model, ports, generation))
+  if (!follow_ports(vulkan, model, ports, generation))
     return VK_SUCCESS;
   model->is_recorded = 0;
   VkResult result = place_ports(vulkan, model, ports);
