@@ -76,12 +76,20 @@ def difference(got: np.ndarray, reference: np.ndarray, least_scale: float = 0) -
     return None
 
 
+def error_of_range(got: np.ndarray, reference: np.ndarray) -> float:
+    """The largest error as a part of the reference's range, or of its largest number; infinite where an element is not finite."""
+    values = reference.astype(np.float64)
+    if not values.size:
+        return 0
+    error = np.abs(got.astype(np.float64) - values).max()
+    return float(error / max(np.ptp(values), np.abs(values).max(), 1e-30)) if np.isfinite(error) else float("inf")
+
+
 def difference_of_halves(got: np.ndarray, reference: np.ndarray) -> str | None:
     """What is wrong with a result whose tensors were stored as f16, or None."""
     if got.dtype != reference.dtype or got.shape != reference.shape or reference.dtype.kind != "f":
         return difference(got, reference)
-    values = reference.astype(np.float64)
-    error = np.abs(got - values).max() / max(np.ptp(values), np.abs(values).max())
+    error = error_of_range(got, reference)
     return None if error <= STORED_AS_HALVES else f"max|error| is {error:.2e} of the range, more than {STORED_AS_HALVES}"
 
 

@@ -3,16 +3,15 @@
 Of each network, all on the GPU: its dispatches and barriers, the GPU's memory beside what weights, arena and ports need, how far its
 outputs are off with tensors of f32 and of f16, and how long it takes to compile. Fails where memory is wasted, where compiling takes
 longer than --limit, at the best of three attempts, or where compiling twice does not give the same bytes. The page may not say other
-dispatches, barriers and bytes; errors are those of the driver (lavapipe) that `--update` ran on. Networks that bear no f16 are told by
-their error: a number in brackets.
+dispatches, barriers and bytes, nor otherwise whether a network bears f16: one that does not is told by its error, a number in brackets.
+The errors themselves are those of the driver (lavapipe) that `--update` ran on; where an output is saturated, of the tensor before it, too.
 """
 import argparse
+import copy
 import re
 import sys
 import tempfile
 from pathlib import Path
-
-import numpy as np
 
 import compare
 import gpu_models
@@ -21,6 +20,7 @@ import models
 import nncc
 import oracle
 import programs
+import run_model
 
 PAGE = models.REPOSITORY / "docs" / "gpu.md"
 HEAD = "| network | dispatches | barriers | GPU's memory, kB | of weights, arena, ports | error, f32 | error, f16 |"
@@ -33,8 +33,20 @@ class Network:
     def __init__(self, compiler: nncc.Nncc, name: str):
         self.compiler, self.name = compiler, name
         self.path, self.entry = gpu_models.find_network(name)
+        self.read_inputs()
+
+    def read_inputs(self):
         self.values = inputs.make_inputs(self.path, 0, self.entry["input"])
         self.reference = oracle.reference(self.path, 0, self.values)
+
+    def tapped(self) -> "Network":
+        """The network with what is before its saturated outputs as outputs of their own; itself where there are none."""
+        if not self.entry.get("taps"):
+            return self
+        tapped = copy.copy(self)
+        tapped.path = run_model.with_taps(self.path, self.entry["taps"])
+        tapped.read_inputs()
+        return tapped
 
     def compile(self, folder: Path, *flags) -> nncc.Compiled:
         binds = {key: self.values[key] for key in self.entry.get("bind", [])}
@@ -44,17 +56,9 @@ class Network:
         """The largest error of all outputs as a part of their range, the bytes of the GPU's memory, and what is wrong with those."""
         program, where = gpu_models.build(self.compiler, folder, manifest, self.values)
         said = gpu_models.run(program, ["1", "once", where], gpu_models.environment(None, False), 900)
-        errors = [error_of(programs.read_port(where / f"output{number}", port), self.reference[port["name"]])
+        errors = [compare.error_of_range(programs.read_port(where / f"output{number}", port), self.reference[port["name"]])
                   for number, port in enumerate(manifest["outputs"])]
         return max(errors), int(re.search(r"^memory (\d+)$", said, re.M)[1]), gpu_models.check_memory(said, manifest)
-
-
-def error_of(got: np.ndarray, expected: np.ndarray) -> float:
-    values = expected.astype(np.float64)
-    if not values.size:
-        return 0
-    error = np.abs(got.astype(np.float64) - values).max()
-    return float(error / max(np.ptp(values), np.abs(values).max(), 1e-30)) if np.isfinite(error) else float("inf")
 
 
 def check_compiling(network: Network, folder: Path, limit: float) -> tuple[nncc.Compiled, list[str]]:
@@ -81,8 +85,11 @@ def row_of(network: Network, limit: float) -> tuple[list[str], list[str]]:
         wide, half = Path(scratch) / "f32", Path(scratch) / "f16"
         compiled, errors = check_compiling(network, wide, limit)
         error, memory, wasted = network.run(wide, compiled.manifest)
-        halves = network.compile(half, "--gpu-float=f16")
-        error_of_halves, _, wasted_by_halves = network.run(half, halves.manifest)
+        tapped, beside = network.tapped(), Path(scratch) / "tapped"
+        if tapped is not network:
+            error, _, _ = tapped.run(beside, tapped.compile(beside).manifest)
+        halves = tapped.compile(half, "--gpu-float=f16")
+        error_of_halves, _, wasted_by_halves = tapped.run(half, halves.manifest)
         errors += [f"it takes {what}" for what in (wasted, wasted_by_halves) if what]
         program, needed = compiled.manifest["gpu_program"], gpu_models.memory_needed(compiled.manifest)
         if error > compare.RELATIVE_ERROR:
@@ -90,6 +97,11 @@ def row_of(network: Network, limit: float) -> tuple[list[str], list[str]]:
         halves_text = f"{error_of_halves:.1e}"
         return [network.name, str(program["dispatches"]), str(program["barriers"]), f"{memory / 1e3:,.0f}", f"{memory / needed:.3f}",
                 f"{error:.1e}", halves_text if error_of_halves <= compare.STORED_AS_HALVES else f"({halves_text})"], errors
+
+
+def what_is_fixed(row: list[str] | None) -> list:
+    """What of a row is the same wherever it is measured: its counts, and whether the network bears f16."""
+    return [*row[:5], row[6].startswith("(")] if row else []
 
 
 def rows_on_page() -> dict[str, list[str]]:
@@ -130,7 +142,7 @@ def main():
             row, errors = None, [str(error)]
         if row and options.update:
             rows[name] = row
-        elif row and rows.get(name, [])[:5] != row[:5]:
+        elif row and what_is_fixed(rows.get(name)) != what_is_fixed(row):
             errors.append(f"{PAGE.name} says {rows.get(name, 'nothing')}, it is {row}: --update writes it")
         if row:
             print(" | ".join(row), flush=True)
