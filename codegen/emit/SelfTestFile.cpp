@@ -76,14 +76,15 @@ int main(int argc, char **argv) {
   printf("first wrong: kernel %u, %s, tensor '%s'\n", (unsigned)result.first->kernel,
       model->kernels[result.first->kernel].name, result.first->name);
   if (result.sample < NNCC_SELF_TEST_SAMPLES)
-    printf("element %llu is %.7g, expected %.7g within %.2g\n", (unsigned long long)result.element,
+    printf("element %llu is %.17g, expected %.17g within %.2g\n", (unsigned long long)result.element,
         result.measured.samples[result.sample], result.first->expected.samples[result.sample],
         result.first->tolerance);
   else if (result.measured.not_finite != result.first->expected.not_finite)
-    printf("%llu elements are NaN or infinite, expected %llu\n", (unsigned long long)result.measured.not_finite,
+    printf("%llu elements are NaN, infinite or beyond 1e30, expected %llu\n",
+        (unsigned long long)result.measured.not_finite,
         (unsigned long long)result.first->expected.not_finite);
   else
-    printf("the sampled elements are right, sums over all differ: %.7g, expected %.7g within %.2g\n",
+    printf("the sampled elements are right, sums over all differ: %.17g, expected %.17g within %.2g\n",
         result.measured.sums[0], result.first->expected.sums[0], result.first->sum_tolerance);
   return 2;
 }
@@ -103,9 +104,12 @@ static std::string literal(StringRef text) {
   return result + "\"";
 }
 
+/// Whether the file holds the values of an input. An array of no elements is no C, and fills as well by itself.
+static bool hasArray(const SelfTest::Input &input) { return input.values && !input.values->empty(); }
+
 static void writeInputs(const ModelPlan &plan, const SelfTest &test, raw_ostream &os) {
   for (auto [i, input] : enumerate(test.inputs))
-    if (input.values) {
+    if (hasArray(input)) {
       // Words of the widest element: aligned for all of them.
       os << "static const uint64_t values" << i << "[] = {";
       for (size_t at = 0; at < input.values->size(); at += 8) {
@@ -118,16 +122,17 @@ static void writeInputs(const ModelPlan &plan, const SelfTest &test, raw_ostream
     }
   os << "static const nncc_self_test_input inputs[] = {\n";
   for (auto [i, input] : enumerate(test.inputs))
-    os << "    {" << (input.values ? "values" + std::to_string(i) : "NULL") << ", " << input.below << ", 0}, /* '"
+    os << "    {" << (hasArray(input) ? "values" + std::to_string(i) : "NULL") << ", " << input.below << ", 0}, /* '"
        << commentText(plan.inputs[i].name) << "' */\n";
   if (test.inputs.empty())
     os << "    {NULL, 0, 0}, /* there are none */\n";
   os << "};\n";
 }
 
-static void writeNumbers(ArrayRef<double> numbers, const char *form, raw_ostream &os) {
+/// Writes numbers so that what is read is the same to the last bit: integers are compared exactly.
+static void writeNumbers(ArrayRef<double> numbers, raw_ostream &os) {
   os << '{';
-  interleaveComma(numbers, os, [&](double number) { os << format(form, number); });
+  interleaveComma(numbers, os, [&](double number) { os << format("%.17g", number); });
   os << '}';
 }
 
@@ -148,9 +153,9 @@ static void writeTensors(const SelfTest &test, raw_ostream &os) {
        << (place.memory == Memory::Output ? int64_t(place.index) : int64_t(-1)) << ", " << rank << ", "
        << place.byteOffset << ", layout" << i << ", layout" << i << " + " << rank
        << format(", %.7g, %.7g,\n     {", tensor.tolerance, tensor.sumTolerance) << tensor.expected.not_finite << ", ";
-    writeNumbers(tensor.expected.samples, "%.9g", os);
+    writeNumbers(tensor.expected.samples, os);
     os << ", ";
-    writeNumbers(tensor.expected.sums, "%.12g", os);
+    writeNumbers(tensor.expected.sums, os);
     os << "}},\n";
   }
   if (test.tensors.empty())

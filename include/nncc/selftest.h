@@ -16,12 +16,15 @@ extern "C" {
 /* Sums over all elements, with signs that look random: an error of any element
  * changes them, and errors of many cannot cancel in all. */
 #define NNCC_SELF_TEST_SUMS 4
+/* Elements of this magnitude and above are masks: beside them sums say nothing
+ * about the others, and no tolerance fits both. */
+#define NNCC_SELF_TEST_BEYOND 1e30
 /* Tensors of more dims are left out. */
 #define NNCC_SELF_TEST_RANK 8
 
 /* What is known of a tensor; measured on the board, too. */
 typedef struct nncc_self_test_values {
-  uint64_t not_finite; /* NaN and infinities, which count as 0 below */
+  uint64_t not_finite; /* NaN, infinities, and what is beyond: they count as 0 below */
   double samples[NNCC_SELF_TEST_SAMPLES];
   double sums[NNCC_SELF_TEST_SUMS];
 } nncc_self_test_values;

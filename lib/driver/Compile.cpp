@@ -221,6 +221,14 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   return result;
 }
 
+CompileOptions asideOf(const CompileOptions &options) {
+  CompileOptions aside = options;
+  aside.configure = nullptr;
+  aside.import.onFile = nullptr;
+  aside.onStage = nullptr;
+  return aside;
+}
+
 llvm::Expected<std::string> hashOfFile(llvm::StringRef path) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)

@@ -65,6 +65,9 @@ struct CompileOptions {
   std::function<void(llvm::StringRef)> progress;
 };
 
+/// The options of one more compile of the same model, of which nobody is to hear: without hooks, but for `progress`.
+CompileOptions asideOf(const CompileOptions &options);
+
 /// A model on its way. The module is what `stopAfter` asked for; with Stage::LLVM `llvmModule` holds the code instead.
 struct Compilation {
   mlir::OwningOpRef<mlir::ModuleOp> module;

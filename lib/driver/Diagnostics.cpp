@@ -111,6 +111,14 @@ MessageSink terminalSink() {
   };
 }
 
+MessageSink withoutWarnings() {
+  return [terminal = terminalSink(), isDropped = false](Severity severity, const std::string &text) mutable {
+    isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
+    if (!isDropped)
+      terminal(severity, text);
+  };
+}
+
 int reportError(const llvm::Twine &message) {
   sendError(terminalSink(), "nncc", /*isInternal=*/false, message.str());
   return 1;

@@ -42,6 +42,9 @@ private:
 /// Prints messages to standard error, with colour where a terminal shows it and NO_COLOR is not set.
 MessageSink terminalSink();
 
+/// The same for errors alone: warnings are given once, by whoever sees the model first or goes on with it.
+MessageSink withoutWarnings();
+
 /// True when `stream` is a terminal and NO_COLOR is not set (no-color.org).
 bool wantsColor(llvm::raw_ostream &stream);
 

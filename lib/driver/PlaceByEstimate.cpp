@@ -42,13 +42,10 @@ static double allOn(ArrayRef<PlaceCost> costs, bool gpu) {
 }
 
 std::optional<EstimatedPlaces> placesByEstimate(const CompileOptions &options) {
-  CompileOptions trial = options;
+  CompileOptions trial = asideOf(options);
   trial.placement.isEstimated = false;
   trial.placement.kernels.clear();
   trial.stopAfter = Stage::LLVM;
-  trial.configure = nullptr;
-  trial.import.onFile = nullptr;
-  trial.onStage = nullptr;
   auto context = makeContext();
   // What is wrong with the model is said when it is compiled in earnest.
   DiagnosticPrinter silence(*context, options.model, [](Severity, const std::string &) {});

@@ -76,15 +76,6 @@ cl::list<std::string>
                          "up. What is decided by the outputs needs --data as well, or is left out"),
                 cl::value_desc("FILE.json,..."), cl::CommaSeparated, OfQuantizing());
 
-/// Errors alone: warnings are given once, by whoever sees the model first or goes on with it.
-MessageSink withoutWarnings() {
-  return [terminal = terminalSink(), isDropped = false](Severity severity, const std::string &text) mutable {
-    isDropped = severity == Severity::Warning || (severity == Severity::Note && isDropped);
-    if (!isDropped)
-      terminal(severity, text);
-  };
-}
-
 /// Compiles models for the quantizer, as `nncc run` would.
 class CommandHost : public quantize::Host {
 public:

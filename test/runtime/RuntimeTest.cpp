@@ -2,6 +2,7 @@
 #include "nncc/runtime.h"
 #include "nncc/selftest.h"
 #include "gtest/gtest.h"
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <set>
@@ -94,6 +95,21 @@ TEST(SelfTest, FillsWithWhatEveryTypeHolds) {
   float other[count];
   nncc_self_test_fill(other, NNCC_F32, count, 10, 4);
   EXPECT_NE(memcmp(f32, other, sizeof f32), 0);
+}
+
+TEST(SelfTest, CountsMasksAndSumsTheOthers) {
+  const float floats[] = {0.5f, -3.4e38f, 0.25f, 2e30f};
+  const int64_t four = 4, one = 1;
+  nncc_self_test_tensor tensor = {};
+  tensor.type = NNCC_F32;
+  tensor.rank = 1;
+  tensor.dims = &four;
+  tensor.strides = &one;
+  nncc_self_test_values values;
+  nncc_self_test_measure(&tensor, floats, &values);
+  EXPECT_EQ(values.not_finite, 2u);
+  for (double sum : values.sums)
+    EXPECT_LE(std::abs(sum), 0.75);
 }
 
 TEST(SelfTest, MeasuresSubnormalHalvesAndWhatIsNotFinite) {
