@@ -50,6 +50,11 @@ static Expected<NpyArray> readInputFile(StringRef path, StringRef name) {
   return array ? std::move(array) : createStringError("'" + path + "': " + toString(array.takeError()));
 }
 
+static void tellOfFile(const CompileOptions &options, StringRef path) {
+  if (options.import.onFile)
+    options.import.onFile(path);
+}
+
 bool readInputSet(StringRef path, CompileOptions &options, GivenInputs &given) {
   std::vector<std::string> others;
   for (auto &[name, array] : given)
@@ -60,6 +65,8 @@ bool readInputSet(StringRef path, CompileOptions &options, GivenInputs &given) {
   auto samples = Samples::open(path, *ports);
   if (!samples)
     return reportError(samples.takeError()), false;
+  for (const std::string &file : samples->files())
+    tellOfFile(options, file);
   uint64_t number = sampleOption();
   if (number >= samples->count())
     return reportError("--sample=" + Twine(number) + ": '" + path + "' has the samples 0 to " +
@@ -95,6 +102,7 @@ std::optional<GivenInputs> readGivenInputs(CompileOptions &options) {
       reportError(array.takeError());
       return std::nullopt;
     }
+    tellOfFile(options, StringRef(text).substr(at + 1));
     given[name] = std::move(*array);
   }
   for (const std::string &set : sets)

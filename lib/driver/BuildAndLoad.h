@@ -22,7 +22,8 @@ using GivenInputs = std::map<std::string, NpyArray>;
 /// Reads the files of `--input`: NAME=FILE, an array of one input, and SET, a sample of a data set, `--sample`, for all
 /// inputs that have no file of their own.
 ///
-/// options  of the model; the sizes of the set's arrays are put there, for dims that the model leaves open
+/// options  of the model; the sizes of the set's arrays are put there, for dims that the model leaves open; onFile
+///          hears of all files that are read
 /// error    printed, nothing is returned
 std::optional<GivenInputs> readGivenInputs(CompileOptions &options);
 

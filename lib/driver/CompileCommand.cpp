@@ -222,6 +222,8 @@ int compileModel() {
                        " is no format that begins with u8, s8 or f32\n"
                        "note: for example --input image=u8,nhwc,mean=127.5,scale=0.0078125\n"
                        "note: the values of inputs go with --self-test");
+  std::vector<std::string> filesRead = {options->model};
+  options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
   auto given = readGivenInputs(*options);
   if (!given)
     return 1;
@@ -234,9 +236,6 @@ int compileModel() {
   options->externWeights = weightsPlace == WeightsPlace::Extern;
   bool needsNoCode = emit == Emit::MLIR || emit == Emit::Spirv;
   options->stopAfter = needsNoCode && stopAfter == Stage::LLVM ? Stage::L2 : stopAfter;
-
-  std::vector<std::string> filesRead = {options->model};
-  options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
 
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
