@@ -118,6 +118,21 @@ static void addLandingPads(llvm::Module &module, const TargetSpec &target) {
         function.addFnAttr("branch-target-enforcement");
 }
 
+static void setCpu(llvm::Function &function, const TargetSpec &target) {
+  function.removeFnAttr("tune-cpu");
+  if (function.hasFnAttribute(runsAnywhere)) {
+    function.addFnAttr("target-cpu", target.architecture->baseLlvmCpu);
+    function.addFnAttr("target-features", ""); // without it those of the code generator would do
+    return;
+  }
+  function.addFnAttr("target-cpu", target.cpu.llvmCpu);
+  function.removeFnAttr("target-features");
+  if (*target.cpu.llvmFeatures)
+    function.addFnAttr("target-features", target.cpu.llvmFeatures);
+  // Without this LLVM keeps to 256 bits on most CPUs that have 512.
+  function.addFnAttr("prefer-vector-width", std::to_string(target.cpu.machine.vectorBits));
+}
+
 void nncc::prepareModule(llvm::Module &module, const TargetSpec &target) {
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
   module.setTargetTriple(target.triple);
@@ -134,13 +149,7 @@ void nncc::prepareModule(llvm::Module &module, const TargetSpec &target) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target.cpu.llvmCpu);
-    function.removeFnAttr("tune-cpu");
-    function.removeFnAttr("target-features");
-    if (*target.cpu.llvmFeatures)
-      function.addFnAttr("target-features", target.cpu.llvmFeatures);
-    // Without this LLVM keeps to 256 bits on most CPUs that have 512.
-    function.addFnAttr("prefer-vector-width", std::to_string(target.cpu.machine.vectorBits));
+    setCpu(function, target);
     function.addFnAttr("no-trapping-math",
                        "true"); // nobody reads the floating-point flags
     function.addFnAttr(llvm::Attribute::NoUnwind);

@@ -48,6 +48,10 @@ struct ObjectTimes {
   double optimizeMs = 0, generateMs = 0;
 };
 
+/// A function that runs before anybody knows what the machine has: an attribute of LLVM that leaves it to instructions
+/// which all machines have.
+inline constexpr llvm::StringLiteral runsAnywhere = "nncc-runs-anywhere";
+
 /// Says on a module what target it is for: triple, data layout, and per
 /// function the CPU, its features and what nncc promises about floating point
 /// and unwinding. Done by compileToObject(); call it earlier when IR of another

@@ -72,6 +72,8 @@ struct CpuSpec {
 struct Architecture {
   const char *name; ///< first part of the target names
   llvm::ArrayRef<CpuSpec> cpus;
+  /// LLVM's name of a CPU that all machines run the code of, also those that nncc has no CPU for.
+  const char *baseLlvmCpu;
   /// The CPU of the list that the machine which nncc runs on can execute, or
   /// null.
   const CpuSpec *(*detectHost)();

@@ -34,7 +34,7 @@ config.substitutions += [
 ]
 
 # REQUIRES: words.
-for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-system-aarch64", "clang-format-22"):
+for program in ("aarch64-linux-gnu-gcc", "qemu-aarch64", "qemu-x86_64", "qemu-system-aarch64", "clang-format-22"):
     if shutil.which(program):
         config.available_features.add(program)
 lavapipe = "/usr/share/vulkan/icd.d/lvp_icd.%s.json" % os.uname().machine  # Mesa's GPU in software

@@ -75,7 +75,7 @@ static bool canRun(const CpuSpec &) { return detectHost() != nullptr; }
 
 const Architecture &nncc::aarch64Architecture() {
   // Arm's cores compute with subnormal numbers as fast as with others.
-  static const Architecture architecture = {"aarch64",      cpus, detectHost, canRun, /*flushSubnormals=*/nullptr,
-                                            lookUpOnAArch64};
+  static const Architecture architecture = {
+      "aarch64", cpus, "generic", detectHost, canRun, /*flushSubnormals=*/nullptr, lookUpOnAArch64};
   return architecture;
 }

@@ -90,6 +90,18 @@ static void writeWeightsMacros(const ModelPlan &plan, StringRef upper, raw_ostre
      << "_WEIGHTS_HASH " << format("UINT64_C(0x%016llx)", (unsigned long long)plan.weightsHash) << '\n';
 }
 
+/// Whose code runs, where there is code for several CPUs.
+static std::string choiceText(const ModelPlan &plan) {
+  if (plan.variants.empty())
+    return "";
+  std::string begin = " * " + plan.name + "_init chooses ";
+  if (asksMachine(plan))
+    return begin + "the first of these CPUs all of whose features the machine has:\n"
+                   " * it asks, or obeys options->cpu and cpu_features.\n";
+  return begin + "by options->cpu and cpu_features; nobody asks the machine.\n * Without them the code for " +
+         commentText(plan.variants.back().cpu) + " runs, which needs the fewest features.\n";
+}
+
 /// The text of a header. `@m` stands for the model's name, `@M` for it in capitals, the other words for what
 /// writeHeader() puts there.
 static const char *const headerText = R"(/* @m: a neural network, compiled by nncc @version for @target, @cpu.
@@ -180,9 +192,7 @@ void writeHeader(const ModelPlan &plan, raw_ostream &os) {
       {"version", NNCC_VERSION},
       {"target", commentText(plan.target)},
       {"cpu", commentText(plan.cpu)},
-      {"choice", plan.variants.empty() ? ""
-                                       : " * The first of these CPUs runs that has all features of the machine's: " +
-                                             plan.name + "_init asks, or\n * obeys options->cpu and cpu_features.\n"},
+      {"choice", choiceText(plan)},
       {"needs", asksLibraryOfC(plan) ? ", getauxval" : ""},
       {"source", plan.sourceHash.empty() ? "unknown" : commentText(plan.sourceHash)},
       {"abi", publicAbi().str()},

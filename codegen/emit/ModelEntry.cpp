@@ -1,6 +1,7 @@
 // Makes a model callable: adds the dispatcher, the tables, the public functions
 // and the runtime core to the LLVM module that holds its kernels.
 #include "codegen/emit/ModelEntry.h"
+#include "codegen/ObjectCode.h"
 #include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/PortType.h"
@@ -21,8 +22,8 @@ using namespace llvm;
 using namespace nncc;
 
 namespace {
-/// The attributes that say what code a function may use. Those of the kernels
-/// count: the core and the stubs get the same.
+/// The attributes that say what code a function may use. Those of the kernels count: the core and the stubs get the
+/// same, until prepareModule() gives them less.
 constexpr StringLiteral targetAttributes[] = {"target-cpu", "target-features", "tune-cpu"};
 
 class EntryBuilder {
@@ -155,9 +156,9 @@ static bool isX86(const ModelPlan &plan) { return Triple(plan.target).getArch() 
 
 static bool hasOperatingSystem(const ModelPlan &plan) { return Triple(Triple::normalize(plan.target)).isOSLinux(); }
 
-bool nncc::asksLibraryOfC(const ModelPlan &plan) {
-  return !plan.variants.empty() && hasOperatingSystem(plan) && !isX86(plan);
-}
+bool nncc::asksMachine(const ModelPlan &plan) { return !plan.variants.empty() && hasOperatingSystem(plan); }
+
+bool nncc::asksLibraryOfC(const ModelPlan &plan) { return asksMachine(plan) && !isX86(plan); }
 
 Error EntryBuilder::linkCore() {
   return link(isX86(plan) ? embedded::coreX8664 : embedded::coreAArch64, "the runtime core");
@@ -188,6 +189,7 @@ Error EntryBuilder::link(StringRef bitcode, StringRef what) {
       node.eraseFromParent();
   for (Function &function : **core) {
     setTargetAttributes(function);
+    function.addFnAttr(runsAnywhere); // M_init, which finds out whether the machine runs the kernels
     for (StringRef name : {"min-legal-vector-width", "no-trapping-math", "stack-protector-buffer-size"})
       function.removeFnAttr(name);
   }

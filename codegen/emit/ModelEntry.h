@@ -33,6 +33,9 @@ using ModuleOptimizer = std::function<llvm::Error(llvm::Module &)>;
 llvm::Error addVariantsEntry(llvm::Module &module, ModelPlan &plan, uint64_t cpuRequired,
                              const ModuleOptimizer &optimize);
 
+/// Whether code for several CPUs asks the machine which one to run.
+bool asksMachine(const ModelPlan &plan);
+
 /// Whether the code asks the library of C which CPU it runs on.
 bool asksLibraryOfC(const ModelPlan &plan);
 

@@ -84,6 +84,7 @@ static const CpuSpec *detectHost() {
 }
 
 const Architecture &nncc::x86_64Architecture() {
-  static const Architecture architecture = {"x86_64", cpus, detectHost, canRun, flushSubnormals, lookUpOnX8664};
+  static const Architecture architecture = {"x86_64",        cpus,         "x86-64", detectHost, canRun,
+                                            flushSubnormals, lookUpOnX8664};
   return architecture;
 }

@@ -1,6 +1,8 @@
 /* Runs the model of several CPUs, and the one that was compiled for the chosen CPU alone: both give the same bits.
  *
  *   several-cpus [--cpu NAME] [--features HEX]
+ *
+ * `several-cpus alone` runs the model of the lesser CPU, which it lets check what the machine has.
  */
 #include "all.h"
 #include "big.h"
@@ -66,7 +68,12 @@ static unsigned char *run(const nncc_model *model, const nncc_options *options, 
 
 int main(int argc, char **argv) {
   uint32_t parts = 0;
+  size_t bytes = 0;
   nncc_options options = {.size = sizeof options, .threads = 3, .parallel_for = backwards, .user = &parts};
+  if (argc == 2 && names(argv[1], "alone")) {
+    options.cpu_features = nncc_cpu_features();
+    return !run(&small_model, &options, NULL, &bytes);
+  }
   for (int i = 1; i + 1 < argc; i += 2)
     if (names(argv[i], "--cpu"))
       options.cpu = argv[i + 1];
@@ -78,7 +85,6 @@ int main(int argc, char **argv) {
     return 1;
   }
   uint32_t variant = 0;
-  size_t bytes = 0;
   unsigned char *got = run(model, &options, &variant, &bytes);
   if (!got)
     return 1;
