@@ -1,5 +1,6 @@
 // See TextTemplate.h.
 #include "codegen/emit/TextTemplate.h"
+#include "lib/support/Assert.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace llvm;
@@ -13,7 +14,7 @@ void writeTemplate(StringRef text, ArrayRef<TemplateWord> words, raw_ostream &os
     if (after.empty())
       break;
     const auto *word = find_if(words, [&](const TemplateWord &w) { return after.starts_with(w.first); });
-    assert(word != words.end() && "the text has an unknown word");
+    NNCC_ASSERT(word != words.end(), "the text has an unknown word");
     os << word->second;
     rest = after.drop_front(word->first.size());
   }

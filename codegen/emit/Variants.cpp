@@ -3,6 +3,7 @@
 #include "codegen/emit/HashingStream.h"
 #include "codegen/emit/Identifiers.h"
 #include "lib/support/InternalError.h"
+#include "nncc/abi.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -41,8 +42,6 @@ namespace {
 /// and most biases.
 class WeightsMerger {
 public:
-  static constexpr int64_t kAlign = 64; ///< as the memory plan aligns weights: a cache line
-
   WeightsMerger(ModelPlan &merged, const WeightWriter &pack) : merged(merged), pack(pack) {}
 
   /// Adds the weights of a plan, and lets its kernels read them where they are now.
@@ -76,7 +75,7 @@ private:
       return std::move(error);
     auto [same, isFirst] = byBytes.try_emplace(hash.hex(), 0);
     if (isFirst) {
-      same->second = alignTo(merged.weightsBytes, kAlign);
+      same->second = alignTo(merged.weightsBytes, NNCC_WEIGHTS_ALIGN);
       merged.weights.push_back(weight);
       merged.weights.back().byteOffset = same->second;
       merged.weightsBytes = same->second + weight.bytes;
@@ -151,7 +150,7 @@ Expected<MergedVariants> mergeVariants(std::vector<VariantCode> variants, const 
     else if (Linker::linkModules(*merged.module, std::move(*module)))
       return internalError("the code of " + own.cpu + " does not link");
   }
-  plan.weightsBytes = alignTo(plan.weightsBytes, WeightsMerger::kAlign);
+  plan.weightsBytes = alignTo(plan.weightsBytes, NNCC_WEIGHTS_ALIGN);
   return merged;
 }
 
