@@ -22,11 +22,10 @@ struct Streamer : remark::detail::MLIRRemarkStreamerBase {
 
 /// The passes that say what they did.
 constexpr llvm::StringLiteral kRemarking[] = {
-    "nncc-choose-forms",      "nncc-cut-kernels",    "nncc-drop-empty-tensors",
-    "nncc-emit-contractions", "nncc-fold-constants", "nncc-fold-scale",
-    "nncc-form-integers",     "nncc-form-kernels",   "nncc-hoist-transposes",
-    "nncc-outline-kernels",   "nncc-place",          "nncc-plan-memory",
-    "nncc-sink-transposes"};
+    "nncc-choose-forms",     "nncc-cut-kernels",        "nncc-drop-empty-tensors", "nncc-emit-contractions",
+    "nncc-fold-constants",   "nncc-fold-scale",         "nncc-form-integers",      "nncc-form-kernels",
+    "nncc-hoist-transposes", "nncc-keep-small-weights", "nncc-outline-kernels",    "nncc-place",
+    "nncc-plan-memory",      "nncc-sink-transposes"};
 
 } // namespace
 
