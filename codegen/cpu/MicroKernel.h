@@ -52,7 +52,9 @@ struct WidenedWeights {
   /// Values of k that are widened at once: whole blocks, or a divisor of one.
   int64_t chunk(int64_t width) const;
   /// Values of k of one block that are added up at once where they are multiplied in registers.
-  int64_t run(int64_t width) const { return block && block <= 256 ? block : chunk(width); }
+  int64_t run(int64_t width) const {
+    return !block ? chunk(width) : block <= 256 ? block : std::min(block, chunk(width));
+  }
 
   bool operator==(const WidenedWeights &) const = default;
 };

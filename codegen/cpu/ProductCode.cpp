@@ -196,11 +196,11 @@ Value ProductCode::factorOfLane(ArrayRef<Value> lanes, int64_t i, int64_t step) 
   const MacForm &mac = shape.mac;
   if (mac.rows() == 2)
     return half(lanes[2 * i], lanes[std::min<int64_t>(2 * i + 1, shape.rows - 1)], step);
-  if (stage)
+  if (stage) // the rest of a trip may begin at an odd element
     return code.broadcast(
         LLVM::LoadOp::create(b, sumType,
                              code.at(lanes.front(), i * shape.tripDepth() + step * mac.group(), b.getI16Type()),
-                             /*alignment=*/4),
+                             /*alignment=*/2),
         vector);
   Value all = lanes[i];
   if (mac.dot)

@@ -155,7 +155,7 @@ def small_weights(m: Model):
         scales = (abs(m.floats(*of_scales)) * 0.1 + 0.01).astype(np.float32)
         return integers(*shape), scales, integers(*of_scales)
     for element, rows, k, n, block in ((TensorProto.INT8, 1, 50, 139, 0), (TensorProto.UINT4, 3, 48, 94, 8), (TensorProto.INT4, 33, 64, 70, 32),
-                                       (TensorProto.UINT8, 9, 300, 40, 100), (TensorProto.INT4, 2, 1030, 8, 0)):
+                                       (TensorProto.UINT8, 9, 300, 40, 100), (TensorProto.INT4, 2, 1030, 8, 0), (TensorProto.INT8, 1, 1024, 20, 512), (TensorProto.INT8, 2, 1024, 68, 512)):
         constants = parameters(element, k, n, block=block)
         weights = m.inner("DequantizeLinear", constants, axis=0 if block else 1, **({"block_size": block} if block else {}))
         m.add("MatMul", [m.floats(2, rows, k), weights])
