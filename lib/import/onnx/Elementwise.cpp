@@ -435,7 +435,8 @@ void importCast(Node &node) {
 
 void importCastLike(Node &node) {
   node.ignore({"saturate", "round_mode"});
-  node.set(0, node.cast(node.input(0), node.type(1).getElementType()));
+  if (node.requireResultType(1))
+    node.set(0, node.cast(node.input(0), node.type(1).getElementType()));
 }
 
 /// The value itself: also Dropout, which does nothing in inference.

@@ -173,12 +173,15 @@ Value GraphImporter::lookup(Scope &scope, StringRef name) {
     auto weight = at->weights.find(name);
     if (weight == at->weights.end())
       continue;
+    bool isOfNibbles = weights.isOfNibbles(*weight->second);
     ElementsAttr attr = weights.read(*weight->second, [&](const Twine &reason, const Twine &whatToDo) {
       error("weights of '" + name + "': " + reason, whatToDo);
     });
     Value value;
     if (attr)
       value = nn::ConstantOp::create(builder, builder.getUnknownLoc(), attr);
+    if (value && isOfNibbles)
+      markNibbles(value);
     at->values[name] = value;
     at->weights.erase(weight);
     return value;

@@ -62,6 +62,9 @@ public:
 
   /// Says what an argument of @main is called.
   void nameInput(Value argument, StringRef name) { inputNames[argument] = name.str(); }
+  /// Remembers constants of 4 bits, which are of bytes in the IR: results of their type cannot be made.
+  void markNibbles(Value constant) { nibbles.insert(constant); }
+  bool isOfNibbles(Value value) const { return nibbles.contains(value); }
   /// What a user does so that a value is known at compile time: `--bind` of the inputs that it is computed from.
   std::string adviceToKnow(Value value) const;
 
@@ -112,6 +115,7 @@ private:
   std::vector<Mistake> mistakes;
   SmallVector<std::string> undecided;
   llvm::DenseMap<Value, std::string> inputNames;
+  llvm::DenseSet<Value> nibbles;
   /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
   static constexpr size_t kMaxNodes = 100000;
   size_t nodes = 0;

@@ -334,7 +334,6 @@ void WeightReader::share(onnx::ModelProto &model) {
   });
 }
 
-/// True for integers of 4 bits, which become one byte each.
 static bool isOfNibbles(const onnx::TensorProto &tensor) {
   return tensor.data_type() == 21 || tensor.data_type() == 22;
 }
@@ -365,6 +364,11 @@ static ElementsAttr readNibbles(const onnx::TensorProto &tensor, RankedTensorTyp
   return makeConstant(type, values, tensor.name());
 }
 
+bool WeightReader::isOfNibbles(const onnx::TensorProto &tensor) const {
+  const auto *reference = referenceOf(tensor);
+  return import::isOfNibbles(reference ? *shared[reference->varint()].tensor : tensor);
+}
+
 ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
   if (const auto *reference = referenceOf(tensor)) {
     Shared &entry = shared[reference->varint()];
@@ -378,7 +382,7 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
     return {};
   }
   Type element =
-      isOfNibbles(tensor)
+      import::isOfNibbles(tensor)
           ? Type(IntegerType::get(context, 8, tensor.data_type() == 21 ? IntegerType::Unsigned : IntegerType::Signless))
           : elementTypeOf(tensor.data_type(), context);
   if (!element) {
@@ -395,7 +399,7 @@ ElementsAttr WeightReader::read(onnx::TensorProto &tensor, ErrorSink error) {
     return {};
   }
   auto type = RankedTensorType::get(shape, element);
-  if (isOfNibbles(tensor)) {
+  if (import::isOfNibbles(tensor)) {
     bool isExternal = tensor.data_location() == onnx::TensorProto::EXTERNAL;
     auto packed = RankedTensorType::get({(int64_t)llvm::divideCeil(type.getNumElements(), 2)},
                                         IntegerType::get(context, 8, IntegerType::Unsigned));

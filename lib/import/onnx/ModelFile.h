@@ -67,6 +67,8 @@ public:
   /// The values of a tensor, whose bytes are taken out of it: a tensor that is not shared can be read once. A
   /// file that cannot be read is one error, however many tensors lie there.
   mlir::ElementsAttr read(onnx::TensorProto &tensor, ErrorSink error);
+  /// True for integers of 4 bits, which become one byte each.
+  bool isOfNibbles(const onnx::TensorProto &tensor) const;
 
 private:
   /// A tensor that copies of a node refer to, until it is read.

@@ -152,6 +152,13 @@ bool Node::requireInteger(size_t i) {
   return !hasFailed;
 }
 
+bool Node::requireResultType(size_t i) {
+  if (Value value = input(i); value && graph.isOfNibbles(value))
+    error("input '" + proto.input(i) + "' makes the result one of integers of 4 bits, which are read as constants only",
+          "nncc quantizes to integers of 8 and 16 bits");
+  return !hasFailed;
+}
+
 bool Node::requireBool(size_t i) {
   if (input(i) && !type(i).getElementType().isInteger(1))
     error("input '" + proto.input(i) + "' is " + nameOf(type(i).getElementType()) + ", must be bool");
@@ -283,6 +290,18 @@ ElementsAttr Node::tensor(StringRef name) {
   return graph.weights.read(*found->mutable_t(), [&](const Twine &reason, const Twine &whatToDo) {
     error("attribute '" + name + "': " + reason, whatToDo);
   });
+}
+
+Value Node::tensorConstant(StringRef name) {
+  auto *found = typedAttribute(name, onnx::AttributeProto::TENSOR);
+  bool isOfNibbles = found && graph.weights.isOfNibbles(found->t());
+  ElementsAttr value = tensor(name);
+  if (!value)
+    return {};
+  Value result = constant(value);
+  if (isOfNibbles)
+    graph.markNibbles(result);
+  return result;
 }
 
 onnx::GraphProto *Node::subgraph(StringRef name) {

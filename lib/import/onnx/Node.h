@@ -81,6 +81,9 @@ public:
   bool requireNumber(size_t i);
   bool requireInteger(size_t i);
   bool requireBool(size_t i);
+  /// Requires an input whose element type is that of a result.
+  /// error   a constant of 4 bits, which is read as one of bytes
+  bool requireResultType(size_t i);
   bool requireRank(size_t i, int64_t least, int64_t most);
   /// Requires the element type of another input. error   "input 'b' is i64, input 'x' is f32: both must be one type"
   bool requireTypeOf(size_t i, size_t other);
@@ -97,6 +100,8 @@ public:
   SmallVector<std::string> texts(StringRef name, ArrayRef<std::string> byDefault = {});
   /// The values of a tensor attribute (taken out: call once); null with an error when it is missing or bad.
   mlir::ElementsAttr tensor(StringRef name);
+  /// The same as a constant.
+  Value tensorConstant(StringRef name);
   onnx::GraphProto *subgraph(StringRef name);
   /// A list of `count` window numbers (strides, pads, ...), each in [least, kMaxWindow].
   SmallVector<int64_t> window(StringRef name, int64_t count, int64_t byDefault, int64_t least);

@@ -248,7 +248,7 @@ Blocked withParameters(Node &node, Value tensor) {
 void importQuantizeLinear(Node &node) {
   int64_t outputType = node.integer("output_dtype", 0);
   node.ignore({"saturate", "precision"});
-  if (!node.requireNumber(0) || !requireScale(node, 1))
+  if (!node.requireNumber(0) || !requireScale(node, 1) || (node.hasInput(2) && !node.requireResultType(2)))
     return;
   Type to = node.hasInput(2) ? node.type(2).getElementType()
             : outputType     ? elementTypeOf((int32_t)outputType, node.context())

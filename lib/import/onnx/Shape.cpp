@@ -36,8 +36,8 @@ void importConstant(Node &node) {
     numbers(node.numbers("value_floats"), {(int64_t)node.numbers("value_floats").size()});
   else if (node.has("sparse_value") || node.has("value_string") || node.has("value_strings"))
     return node.error("sparse and string constants are not supported");
-  else
-    value = node.tensor("value");
+  else if (Value constant = node.tensorConstant("value"))
+    return node.set(0, constant);
   if (value && !node.failed())
     node.set(0, node.constant(value));
 }
