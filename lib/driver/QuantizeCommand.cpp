@@ -8,6 +8,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+#include <set>
 
 using namespace llvm;
 
@@ -153,6 +154,14 @@ std::string findContradiction() {
     return "--report is of a quantized model, and none is written\nnote: for example -o quantized.onnx";
   if (!settings.statistics.empty() && settings.data.empty())
     return "--stats-out needs --data: what tensors hold is counted in samples";
+  std::set<std::string> places;
+  for (const std::string &file : {settings.output, settings.statistics, settings.report}) {
+    SmallString<128> place(file);
+    sys::fs::make_absolute(place);
+    sys::path::remove_dots(place, /*remove_dot_dot=*/true);
+    if (!file.empty() && !places.insert(place.str().str()).second)
+      return "'" + file + "' is to be written twice\nnote: -o, --stats-out and --report each need a file of their own";
+  }
   return "";
 }
 

@@ -8,6 +8,7 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
@@ -83,7 +84,8 @@ public:
 
   std::optional<quantize::BuiltModel> build(const onnx::ModelProto &model) override {
     CompileOptions own = options;
-    own.import.model = std::make_shared<onnx::ModelProto>(model);
+    // The caller's own, which outlives the build.
+    own.import.model = std::shared_ptr<const onnx::ModelProto>(std::shared_ptr<void>(), &model);
     own.import.onFile = nullptr; // checkModel() told of all
     own.name = "model";
     own.progress = [](StringRef) {}; // `line` says what goes on
@@ -156,7 +158,8 @@ bool hasOpenDims(const CompileOptions &options) {
 /// error  files that hold no statistics, or are given twice: printed, false
 bool readStatisticsFiles(QuantizeOptions &options) {
   for (const std::string &path : statsOption) {
-    if (any_of(options.statistics, [&](const quantize::Statistics &known) { return known.path == path; }))
+    if (any_of(options.statistics,
+               [&](const quantize::Statistics &known) { return sys::fs::equivalent(known.path, path); }))
       return reportError("--stats: '" + path + "' is given twice, and would count twice"), false;
     auto statistics = quantize::readStatistics(path);
     if (!statistics)
@@ -175,7 +178,7 @@ std::string findContradiction(const QuantizeOptions &options) {
         return std::string(option) + " is of the recipes int8 and mixed: the others have no ranges of samples";
   } else if (!options.hasSamples && options.statistics.empty()) {
     return "no samples are given\nnote: --data=samples.npz has what the model takes, --stats=FILE.json what "
-           "quantize --stats-out saw; the recipes int8-dynamic and int8-weights do without";
+           "quantize --stats-out saw; all recipes but int8 and mixed do without";
   } else if (!options.hasSamples && options.recipe == Recipe::Mixed) {
     return "the recipe mixed needs --data beside --stats: what hurts the outputs is measured on samples";
   }

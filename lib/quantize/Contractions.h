@@ -22,6 +22,8 @@ struct Contraction {
 
   /// The bias behind quantized weights.
   std::optional<std::vector<float>> correctedBias() const;
+  /// The same for contractions whose weights are one matrix: a Gemm has its own, by its factor.
+  std::pair<int, std::string> matrixKey() const { return {op == "Gemm" ? node : -1, op == "Gemm" ? "" : weightName}; }
   int64_t weightChannels() const { return weight.shape[weightAxis]; }
   int64_t outputChannels() const { return weightChannels() * (op == "ConvTranspose" ? groups : 1); }
 };

@@ -157,6 +157,8 @@ private:
                [&](const Contraction &contraction) { return !canBeDynamic(candidate.model, contraction); });
     if (!candidate.decision.needsGrids())
       candidate.decision.tables = findTables(editor);
+    if (isOfHalves(candidate.decision.weights))
+      dropLargeValues(editor, candidate);
     for (const std::string &text : options.keepFloat)
       if (!keep(text, candidate))
         return false;
@@ -172,8 +174,18 @@ private:
                     : candidate.decision.inputs == Decision::Inputs::Dynamic
                         ? "the model has no MatMul or Gemm with constant, finite weights of f32\n"
                           "note: --recipe=int8 quantizes convolutions, too"
-                        : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite weights of f32"));
+                        : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite weights of f32" +
+                              std::string(isOfHalves(candidate.decision.weights) ? " that 16 bits hold" : "")));
     return false;
+  }
+
+  /// Leaves what would become infinite in 16 bits as it is.
+  static void dropLargeValues(const ModelEditor &editor, Candidate &candidate) {
+    WeightForm form = candidate.decision.weights;
+    erase_if(candidate.contractions,
+             [&](const Contraction &contraction) { return !canBeHalves(contraction.weight.values, form); });
+    erase_if(candidate.decision.tables,
+             [&](const Table &table) { return !canBeHalves(editor.floats(table.weightName)->values, form); });
   }
 
   /// Leaves what a pattern of --keep names as it is. error: reported, and false

@@ -42,7 +42,7 @@ BlockedWeights quantizeBlocks(const Contraction &contraction, int64_t block) {
   bool isByColumn = contraction.weightAxis == 0;
   int64_t depth = contraction.weight.dim(isByColumn ? 1 : 0), columns = contraction.weight.dim(isByColumn ? 0 : 1);
   int64_t blocks = divideCeil(depth, block);
-  BlockedWeights result;
+  BlockedWeights result{depth, columns, blocks, {}, {}};
   // 8 is 0: what fills up the last block.
   result.bytes.assign(columns * blocks * block / 2, 0x88);
   std::vector<float> values;
@@ -70,25 +70,23 @@ bool canHaveBlocks(const onnx::ModelProto &model, const Contraction &contraction
 }
 
 void BlockedProducts::write(const Contraction &contraction) {
-  bool isByColumn = contraction.weightAxis == 0;
-  int64_t depth = contraction.weight.dim(isByColumn ? 1 : 0), columns = contraction.weight.dim(isByColumn ? 0 : 1);
-  int64_t blocks = divideCeil(depth, block);
-  // Those of a Gemm are its own, by its factor.
-  Names &names = written[contraction.op == "Gemm" ? contraction.name : contraction.weightName];
-  if (names.values.empty()) {
+  Matrix &matrix = written[contraction.matrixKey()];
+  if (matrix.values.empty()) {
     BlockedWeights weights = quantizeBlocks(contraction, block);
-    names = {
-        editor.addConstant<uint8_t>(contraction.weightName + "_quantized", {columns, blocks, block / 2}, weights.bytes),
-        editor.addConstant<float>(contraction.weightName + "_scale", {columns * blocks}, weights.scales)};
+    matrix = {weights.depth, weights.columns,
+              editor.addConstant<uint8_t>(contraction.weightName + "_quantized",
+                                          {weights.columns, weights.blocks, block / 2}, weights.bytes),
+              editor.addConstant<float>(contraction.weightName + "_scale", {weights.columns * weights.blocks},
+                                        weights.scales)};
   }
   onnx::NodeProto &old = editor.node(contraction.node);
   std::string output = old.output(0), name = old.name();
   std::string result = contraction.bias ? editor.freshName(output + "_product") : output;
   onnx::NodeProto product = makeNode("MatMulNBits", contraction.bias ? editor.freshName(result + "_node") : name,
-                                     {contraction.input, names.values, names.scales}, result);
+                                     {contraction.input, matrix.values, matrix.scales}, result);
   product.set_domain("com.microsoft");
-  addAttribute(product, "K", depth);
-  addAttribute(product, "N", columns);
+  addAttribute(product, "K", matrix.depth);
+  addAttribute(product, "N", matrix.columns);
   addAttribute(product, "bits", 4);
   addAttribute(product, "block_size", block);
   if (!contraction.bias) {

@@ -16,6 +16,7 @@ enum class WeightForm {
 /// A column after the other: blocks of `block` values, of 4 bits each, the first of two in the lower half of a byte; 8
 /// stands for 0. The last block is filled up with zeros.
 struct BlockedWeights {
+  int64_t depth, columns, blocks;
   std::vector<uint8_t> bytes; ///< [columns][blocks][block / 2]
   std::vector<float> scales;  ///< [columns][blocks], > 0
 };
@@ -34,13 +35,17 @@ public:
   void write(const Contraction &contraction);
 
 private:
-  struct Names {
+  struct Matrix {
+    int64_t depth, columns;
     std::string values, scales;
   };
   ModelEditor &editor;
   int64_t block;
-  std::map<std::string, Names> written;
+  std::map<std::pair<int, std::string>, Matrix> written;
 };
+
+/// Floats of 16 bits.
+inline bool isOfHalves(WeightForm form) { return form == WeightForm::F16 || form == WeightForm::BF16; }
 
 /// Whether 16 bits hold all values: none becomes infinite.
 bool canBeHalves(llvm::ArrayRef<float> values, WeightForm form);

@@ -35,8 +35,6 @@ std::vector<Table> findTables(const ModelEditor &editor) {
   return found;
 }
 
-static bool isOfHalves(WeightForm form) { return form == WeightForm::F16 || form == WeightForm::BF16; }
-
 void writeTables(ModelEditor &editor, ArrayRef<Table> tables, WeightForm form) {
   struct Written {
     std::string steps, scale, zero;

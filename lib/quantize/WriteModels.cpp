@@ -169,9 +169,9 @@ private:
     std::string steps, scales;
   };
 
-  /// Weights, once for all products that share them. Those of a Gemm are its own, by its factor.
+  /// Weights, once for all products that share them.
   const Columns &columns(const Contraction &contraction) {
-    Columns &w = matrices[contraction.op == "Gemm" ? contraction.name : contraction.weightName];
+    Columns &w = matrices[contraction.matrixKey()];
     if (w.steps.empty()) {
       QuantizedWeights weights = quantizeWeights(contraction, std::nullopt);
       std::vector<int64_t> shape = contraction.weight.shape;
@@ -215,7 +215,7 @@ private:
   ModelEditor &editor;
   int node = -1;
   std::map<std::string, Steps> inputs;
-  std::map<std::string, Columns> matrices;
+  std::map<std::pair<int, std::string>, Columns> matrices;
 };
 
 } // namespace
@@ -296,9 +296,7 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
       blocked.write(contraction);
       continue;
     }
-    if (decision.weights == WeightForm::F16 || decision.weights == WeightForm::BF16) {
-      if (!canBeHalves(contraction.weight.values, decision.weights))
-        continue;
+    if (isOfHalves(decision.weights)) {
       std::string halves = addHalves(editor, contraction.weightName, contraction.weight, decision.weights);
       std::string floats = editor.freshName(contraction.weightName + "_floats");
       editor.insertBefore(contraction.node, makeWidening(editor, halves, floats));

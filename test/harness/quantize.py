@@ -211,6 +211,47 @@ def check_special(options, folder: Path) -> list[str]:
     return failures
 
 
+def check_alike(options, folder: Path) -> list[str]:
+    """Gemms of one name, which ONNX allows and onnxruntime does not, have each its own weights, of one constant with other factors, too."""
+    random, graph = np.random.default_rng(14), Graph(opset=13)
+    shared = graph.constant(numbers(random, [32, 32]))
+    x = graph.input(numbers(random, [3, 32]))
+    for weights, alpha in ((shared, 1.0), (shared, 0.25), (graph.constant(numbers(random, [32, 32])), 1.0)):
+        graph.output(graph.node("Gemm", [x, weights], alpha=alpha))
+    model = shape_inference.infer_shapes(graph.model())
+    expected = oracle.run(model.SerializeToString(), graph.inputs)
+    for node in model.graph.node:
+        node.name = "layer"
+    path, out, failures = folder / "alike.onnx", folder / "alike.q.onnx", []
+    onnx.save(model, path)
+    for recipe, least in (("int8-dynamic", LEAST_COSINE), ("int4-weights", 0.97)):
+        nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out)
+        answers = nncc.Nncc(options.nncc).run(out, graph.inputs).outputs
+        failures += [f"{recipe}, '{key}': {answers[key]} for {value}" for key, value in expected.items()
+                     if cosine(answers[key], value) < least or not np.allclose(np.linalg.norm(answers[key]) / np.linalg.norm(value), 1, atol=0.1)]
+    return failures
+
+
+def check_large(options, folder: Path) -> list[str]:
+    """Halves cannot hold some weights and a table: they stay floats, and are not counted as written."""
+    random, graph = np.random.default_rng(15), Graph(opset=13)
+    x = graph.input(numbers(random, [3, 64]))
+    large, table = numbers(random, [64, 70]), numbers(random, [100, 70])
+    large[5, 7] = table[20, 3] = 1e5
+    y = graph.node("MatMul", [graph.node("Tanh", [graph.node("MatMul", [x, graph.constant(numbers(random, [64, 64]))])]), graph.constant(large)])
+    graph.output(graph.node("Add", [y, graph.node("Gather", [graph.constant(table), graph.input(np.array([20, 7, 99]))])]))
+    path, out, report, failures = folder / "large.onnx", folder / "large.q.onnx", folder / "report.json", []
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    expected = oracle.run(path.read_bytes(), graph.inputs)
+    for recipe, written in (("f16", (1, 0)), ("bf16", (2, 1))):
+        nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out, f"--report={report}")
+        said, answers = json.loads(report.read_text()), oracle.run(out.read_bytes(), graph.inputs)
+        if (said["quantized"], said["tables"]) != written:
+            failures.append(f"{recipe}: the report says {said['quantized']} products and {said['tables']} tables")
+        failures += [f"{recipe}, '{key}': {answers[key]} for {value}" for key, value in expected.items() if not cosine(answers[key], value) > LEAST_COSINE]
+    return failures
+
+
 def check_dynamic(options, folder: Path) -> list[str]:
     """Products whose inputs are quantized in every run, and tables, without samples and with them; the Gemm is kept as it is once."""
     failures, random = [], np.random.default_rng(11)
@@ -279,7 +320,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special}
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "large": check_large}
 
 
 def main():
