@@ -12,6 +12,7 @@ void addIntegerElementwise(mlir::RewritePatternSet &patterns);  ///< tables, sum
 void addIntegerContractions(mlir::RewritePatternSet &patterns); ///< contractions between dequantize and quantize
 /// What is left when those match nothing more: contractions whose results stay floats, signs of weights.
 void addIntegerRemains(mlir::RewritePatternSet &patterns);
+
 /// Gives what contractions of bytes read the sign that the machine's instructions take, by `nn.machines`.
 void chooseSigns(mlir::func::FuncOp function);
 

@@ -384,6 +384,7 @@ private:
     return ConstantOp::create(rewriter, old.getLoc(), result.finish(constantName(old)));
   }
 };
+
 /// [N, H, W, 3] -> [N, H, W, 4]; whole planes of a transposed image are copied, rather than pixels.
 Value fourChannels(OpBuilder &builder, Value image) {
   auto transpose = image.getDefiningOp<TransposeOp>();

@@ -177,14 +177,13 @@ std::optional<Stored> storeIntegers(const Weights &weights, const std::string &n
     high = std::max(high, value);
   }
   Type element = (*values)->getElementType();
-  if (less != 0 && (low - less < -128 || high - less > 127)) {
+  bool fitsSigned = low - less >= -128 && high - less <= 127;
+  if (!hasZeros && fitsSigned) {
+    element = IntegerType::get(element.getContext(), 8);
+  } else if (less != 0) {
     hasZeros = true;
     less = 0;
   }
-  if (!hasZeros && (low - less >= -128 && high - less <= 127))
-    element = IntegerType::get(element.getContext(), 8);
-  else if (!hasZeros)
-    less = 0;
   bool isUnsigned = element.isUnsignedInteger();
   bool fits = isUnsigned ? high - less <= 15 : low - less >= -8 && high - less <= 7;
   ConstantBuilder integers(RankedTensorType::get({depth, columns}, element));

@@ -90,7 +90,7 @@ static std::optional<Reciprocal> reciprocalOf(float scale, int64_t low, int64_t 
 
 /// The number that all elements of a constant operand are; nothing for other operands.
 static std::optional<double> numberOf(Value operand) {
-  auto reader = nn::getConstantValue(operand) ? nn::ConstantReader::get(operand) : std::nullopt;
+  auto reader = nn::ConstantReader::get(operand);
   if (!reader || !reader->isUniform())
     return std::nullopt;
   bool isFloat = isa<FloatType>(elementOf(operand));

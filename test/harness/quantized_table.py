@@ -287,7 +287,7 @@ def complaints(results: dict):
         of_torch = s.torch or [0, 0, 0]
         for what, share, most in (("weights", max(s.weights, of_torch[0]), MOST_WEIGHTS), ("library", s.library, MOST_LIBRARY), ("arena", min(s.arena, s.arena_of_all), MOST_ARENA)):
             if share > most.get(s.name, 1):
-                yield f"{s.name}: {what} are {share:.3f} of those in floats, more than {most[s.name]}"
+                yield f"{s.name}: {what} are {share:.3f} of those in floats, more than {most.get(s.name, 1)}"
     if shards := results.get("shards"):
         if shards["memory"][1] - shards["memory"][0] > MOST_MORE_MEMORY or not shards["are_equal"]:
             yield f"memory {shards['memory']}, statistics in parts give {'the same file' if shards['are_equal'] else 'another file'}"

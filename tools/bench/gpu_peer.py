@@ -104,6 +104,8 @@ def main():
     if options.worker:
         with np.load(options.values) as values:
             return run_ncnn(options.worker, dict(values), options.runs)
+    if not options.networks:
+        parser.error("names of networks are missing")
     gpu_models.require_driver()
     print(HEAD)
     for name in options.networks.split(","):

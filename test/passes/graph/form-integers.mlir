@@ -255,7 +255,7 @@ func.func @slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
 
 // An image of three channels gets a fourth, plane by plane, and the filter a weight that is its zero point there.
 // CHECK-LABEL: @image
-// CHECK-DAG: %[[W:.*]] = nn.constant dense<{{.*}}> : tensor<8x3x3x4xi8>
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<"0x{{(03030300)+}}"> : tensor<8x3x3x4xi8>
 // CHECK: %[[PLANES:.*]] = nn.pad {{ *}}constant %arg0 low [0, 0, 0, 0] high [0, 1, 0, 0]
 // CHECK-NEXT: %[[IMAGE:.*]] = nn.transpose %[[PLANES]] [0, 2, 3, 1] : tensor<1x4x5x6xui8> -> tensor<1x5x6x4xui8>
 // CHECK-NEXT: nn.conv2d %[[IMAGE]], %[[W]]
