@@ -23,9 +23,10 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std:
   for (const DotInstruction &dot : numbers.dots)
     dots.push_back(nn::DotAttr::get(module.getContext(), dot.intrinsic, dot.bits, dot.group, typeOf(dot.lhs),
                                     typeOf(dot.rhs), dot.adds, dot.rows));
-  auto machine = nn::MachineAttr::get(
-      module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand, numbers.hasMaskedStores,
-      static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0, dots);
+  auto machine =
+      nn::MachineAttr::get(module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand,
+                           numbers.hasMaskedStores, numbers.hasMaxNum, static_cast<int64_t>(numbers.l1Bytes),
+                           static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0, dots);
   SmallVector<NamedAttribute> machines = {builder.getNamedAttr("cpu0", machine)};
   if (gpu)
     machines.push_back(

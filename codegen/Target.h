@@ -43,6 +43,7 @@ struct MachineNumbers {
   bool hasFmaLaneOperand;              ///< a multiply-add can take one lane of a register as
                                        ///< its factor (`fmla v.4s, v.4s, v.s[i]`)
   bool hasMaskedStores;                ///< masks cost nothing: tails may be masked
+  bool hasMaxNum;                      ///< the larger of two floats, also where one is NaN, is one instruction
   uint64_t l1Bytes;                    ///< first-level data cache of one core
   uint64_t l2Bytes;                    ///< second-level cache that one core can count on
   llvm::ArrayRef<DotInstruction> dots; ///< the fastest first

@@ -16,11 +16,13 @@ static constexpr DotInstruction i8mm[] = {
     {"llvm.aarch64.neon.sdot", 128, 4, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/1},
     {"llvm.aarch64.neon.usdot", 128, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1}};
 
-/// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane (C7.2, FMLA by element), no masks.
+/// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane (C7.2, FMLA by element), no masks, maxima
+/// that a NaN does not win (C7.2, FMAXNM).
 static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB, llvm::ArrayRef<DotInstruction> dots = {}) {
   return {/*vectorBits=*/128,         /*registers=*/32,
           /*hasFmaLaneOperand=*/true,
-          /*hasMaskedStores=*/false,  /*l1Bytes=*/l1KiB << 10,
+          /*hasMaskedStores=*/false,  /*hasMaxNum=*/true,
+          /*l1Bytes=*/l1KiB << 10,
           /*l2Bytes=*/l2KiB << 10,    dots};
 }
 

@@ -224,7 +224,9 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
                     int64_t tiles) {
   CallEntry entry;
   auto &f = entry.fields;
-  f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 1), 0);
+  f.assign(CallEntry::firstScalar(*contraction.epilogue), 0);
+  for (const EpilogueConstant &scalar : contraction.epilogue->scalars())
+    f.push_back(static_cast<int32_t>(scalar.bits));
   entry.offsets.assign(operands.streams.size(), 0);
   auto offset = [&](unsigned stream) {
     return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
@@ -263,7 +265,9 @@ void Calls::cutSweep(const SlidingWindow &window) {
     int64_t steps = window.steadyColumns();
     CallEntry entry;
     auto &f = entry.fields;
-    f.assign(CallEntry::leafField(contraction.epilogue->leaves().size(), 1), 0);
+    f.assign(CallEntry::firstScalar(*contraction.epilogue), 0);
+    for (const EpilogueConstant &scalar : contraction.epilogue->scalars())
+      f.push_back(static_cast<int32_t>(scalar.bits));
     entry.offsets.assign(operands.streams.size(), 0);
     entry.offsets[A] = blocks.firstIn * operands[A].h;
     entry.offsets[C] = blocks.firstOut * operands[C].h;

@@ -190,6 +190,7 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)
     return failure();
+  kernels.makeScalars(*contraction->epilogue);
   auto operands = Operands::of(kernel, *contraction, machine, reason);
   if (!operands)
     return failure();

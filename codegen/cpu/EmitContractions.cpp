@@ -1,6 +1,7 @@
 // Finds the outlined kernels that micro-kernels can run, and lets the driver write their code.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
+#include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
@@ -24,6 +25,18 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
     }
     // Micro-kernels are shared by the kernels of one kind of machine.
     std::optional<cpu::MicroKernels> masked, unmasked;
+    auto microKernels = [&](nn::MachineAttr machine) -> cpu::MicroKernels & {
+      auto &kernels = machine.getMaskedStores() ? masked : unmasked;
+      if (!kernels)
+        kernels.emplace(getOperation(), machine);
+      return *kernels;
+    };
+    for (auto [function, kernel] : outlined)
+      if (nn::MachineAttr machine = cpu::getMachine(kernel); machine && !kernel->hasAttr(nn::kFormAttr)) {
+        std::string reason;
+        if (auto contraction = cpu::Contraction::match(kernel, reason))
+          microKernels(machine).learn(*contraction->epilogue);
+      }
     for (auto [function, kernel] : outlined) {
       bool hasPackings = kernel->hasAttr(cpu::kPackingsAttr);
       nn::MachineAttr machine = cpu::getMachine(kernel);
@@ -35,10 +48,7 @@ struct EmitContractions : impl::EmitContractionsBase<EmitContractions> {
                              << nn::kMachinesAttr << " do not describe";
         return signalPassFailure();
       }
-      auto &kernels = machine.getMaskedStores() ? masked : unmasked;
-      if (!kernels)
-        kernels.emplace(getOperation(), machine.getMaskedStores());
-      if (succeeded(cpu::emitContraction(function, kernel, *kernels, reason)))
+      if (succeeded(cpu::emitContraction(function, kernel, microKernels(machine), reason)))
         continue;
       if (hasPackings) {
         kernel.emitOpError() << "has packed weights, but no micro-kernel runs it: " << reason;

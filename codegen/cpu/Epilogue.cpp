@@ -3,6 +3,8 @@
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/UnaryKind.h"
+#include "lib/support/Assert.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/raw_ostream.h"
@@ -101,25 +103,178 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsign
   if (epilogue.ops.empty())
     return epilogue;
 
-  // Written once for nothing: to see that every function exists on its types, and how much code they are.
-  OwningOpRef<ModuleOp> scratch = ModuleOp::create(kernel.getLoc());
+  if (failed(epilogue.readCode(reason)))
+    return failure();
+  return epilogue;
+}
+
+/// The constant of an op that is the same in all lanes of a vector.
+static std::optional<EpilogueConstant> constantOf(Operation &op) {
+  auto constant = dyn_cast<arith::ConstantOp>(op);
+  auto splat = constant ? dyn_cast<SplatElementsAttr>(constant.getValue()) : SplatElementsAttr();
+  if (!splat || !isa<VectorType>(constant.getType()))
+    return std::nullopt;
+  Type type = splat.getElementType();
+  if (type.isF32())
+    return EpilogueConstant{type,
+                            static_cast<uint32_t>(splat.getSplatValue<APFloat>().bitcastToAPInt().getZExtValue())};
+  if (type.isInteger() && type.getIntOrFloatBitWidth() > 1 && type.getIntOrFloatBitWidth() <= 32)
+    return EpilogueConstant{type, static_cast<uint32_t>(splat.getSplatValue<APInt>().getZExtValue())};
+  return std::nullopt;
+}
+
+namespace {
+/// The ops that are written in one place from now on.
+class WrittenOps {
+public:
+  explicit WrittenOps(OpBuilder &builder)
+      : builder(builder), block(builder.getInsertionBlock()), end(builder.getInsertionPoint()),
+        before(end == block->begin() ? nullptr : &*std::prev(end)) {}
+
+  SmallVector<Operation *> list() const {
+    SmallVector<Operation *> ops;
+    for (Operation &op : llvm::make_range(before ? std::next(before->getIterator()) : block->begin(), end))
+      ops.push_back(&op);
+    return ops;
+  }
+
+  /// Puts another value in the place of an op's; `result` may be that.
+  void replace(Operation *op, function_ref<Value(OpBuilder &)> make, Value &result) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(op);
+    Value value = make(builder);
+    op->getResult(0).replaceAllUsesWith(value);
+    if (result == op->getResult(0))
+      result = value;
+    op->erase();
+  }
+
+  /// Computes now what is computed of constants alone.
+  void foldConstants(Value &result) {
+    for (Operation *op : list()) {
+      SmallVector<Attribute> operands;
+      for (Value operand : op->getOperands())
+        if (Attribute value; matchPattern(operand, m_Constant(&value)))
+          operands.push_back(value);
+      SmallVector<OpFoldResult> folded;
+      if (operands.empty() || operands.size() != op->getNumOperands() || op->getNumResults() != 1 ||
+          failed(op->fold(operands, folded)) || folded.size() != 1)
+        continue;
+      if (auto value = dyn_cast_or_null<TypedAttr>(dyn_cast<Attribute>(folded.front())))
+        replace(op, [&](OpBuilder &b) { return arith::ConstantOp::create(b, op->getLoc(), value); }, result);
+    }
+    SmallVector<Operation *> left = list();
+    for (Operation *op : llvm::reverse(left))
+      if (isa<arith::ConstantOp>(op) && op->use_empty() && result != op->getResult(0))
+        op->erase();
+  }
+
+private:
+  OpBuilder &builder;
+  Block *block;
+  Block::iterator end;
+  Operation *before;
+};
+} // namespace
+
+/// Writes the code once for nothing: to see that every function exists on its types, how much it is, and which
+/// constants it has.
+LogicalResult Epilogue::readCode(std::string &reason) {
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(root->getLoc());
   OpBuilder builder(scratch->getBodyRegion());
-  Code code(kernel.getLoc(), builder, false);
-  auto zero = [&](Type element) { return code.zero(VectorType::get(4, element)); };
-  SmallVector<Value> leafValues;
-  for (const Leaf &leaf : epilogue.leafList)
-    leafValues.push_back(zero(leaf.memoryElement()));
-  if (!epilogue.emit(code, zero(computeType(elementOf(root->getResult(0)))), leafValues)) {
+  auto lanes = [](Type element) -> Type { return VectorType::get(4, element); };
+  SmallVector<Type> types{lanes(computeType(elementOf(root->getResult(0))))};
+  for (const Leaf &leaf : leafList)
+    types.push_back(lanes(leaf.memoryElement()));
+  auto function = func::FuncOp::create(builder, root->getLoc(), "epilogue", builder.getFunctionType(types, {}));
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  Code code(root->getLoc(), builder, false);
+  SmallVector<Value> arguments(function.getArguments().begin(), function.getArguments().end());
+  WrittenOps written(code.b);
+  Value result = emitOps(code, arguments.front(), ArrayRef(arguments).drop_front());
+  if (!result) {
     reason = "an elementwise op has no vector code for its type";
     return failure();
   }
-  epilogue.cost = countInstructions(*scratch->getBody());
-  return epilogue;
+  written.foldConstants(result);
+  cost = countInstructions(function.front());
+  readStructure(function.front());
+  return success();
+}
+
+void Epilogue::readStructure(Block &block) {
+  DenseMap<Value, unsigned> numbers;
+  auto numberOf = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  llvm::raw_string_ostream os(structureText);
+  for (Value argument : block.getArguments())
+    os << argument.getType() << " %" << numberOf(argument) << ';';
+  for (Operation &op : block) {
+    if (op.getNumRegions()) { // none of those that quantize
+      structureText = keyText;
+      constantList.clear();
+      return;
+    }
+    os << op.getName().getStringRef();
+    if (auto constant = constantOf(op))
+      constantList.push_back(*constant);
+    else
+      os << ' ' << op.getAttrDictionary();
+    for (Value operand : op.getOperands())
+      os << " %" << numberOf(operand);
+    for (Value result : op.getResults())
+      os << " -> " << result.getType() << " %" << numberOf(result);
+    os << ';';
+  }
+}
+
+SmallVector<EpilogueConstant> Epilogue::scalars() const {
+  SmallVector<EpilogueConstant> list;
+  for (unsigned i : areScalars.set_bits())
+    list.push_back(constantList[i]);
+  return list;
 }
 
 Type Epilogue::storedElement() const { return memoryType(elementOf(yielded)); }
 
-Value Epilogue::emit(Code &code, Value value, ArrayRef<Value> leafValues) const {
+/// Of a constant LLVM knows that it is no NaN. The larger of x and a number that it does not know is `x > y ? x : y`,
+/// one instruction where the one for numbers takes three: y is no NaN, and wins against one.
+static void compareWith(Value scalar, WrittenOps &written, Value &result) {
+  for (Operation *user : llvm::to_vector(scalar.getUsers())) {
+    bool isMax = isa<arith::MaxNumFOp>(user);
+    if ((!isMax && !isa<arith::MinNumFOp>(user)) || user->getOperand(1) != scalar)
+      continue;
+    auto choose = [&](OpBuilder &b) -> Value {
+      Value x = user->getOperand(0);
+      auto predicate = isMax ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+      Value isFirst = arith::CmpFOp::create(b, user->getLoc(), predicate, x, scalar);
+      return arith::SelectOp::create(b, user->getLoc(), isFirst, x, scalar);
+    };
+    written.replace(user, choose, result);
+  }
+}
+
+Value Epilogue::emit(Code &code, Value value, ArrayRef<Value> leafValues, ArrayRef<Value> scalars) const {
+  WrittenOps written(code.b);
+  Value result = emitOps(code, value, leafValues);
+  if (areScalars.none() || !result)
+    return result;
+  // The code is that of readCode(), on other vectors.
+  written.foldConstants(result);
+  unsigned number = 0, next = 0;
+  for (Operation *op : written.list()) {
+    if (!constantOf(*op) || !areScalars.test(number++))
+      continue;
+    auto type = cast<VectorType>(op->getResult(0).getType());
+    Value scalar;
+    written.replace(op, [&](OpBuilder &) { return scalar = code.broadcast(scalars[next++], type); }, result);
+    if (comparesScalars)
+      compareWith(scalar, written, result);
+  }
+  NNCC_ASSERT(number == constantList.size(), "an epilogue's code depends on its vectors");
+  return result;
+}
+
+Value Epilogue::emitOps(Code &code, Value value, ArrayRef<Value> leafValues) const {
   ScalarMath math(code.b, code.b.getLoc());
   int64_t lanes = cast<VectorType>(value.getType()).getNumElements();
   DenseMap<Value, Value> values;

@@ -3,6 +3,7 @@
 #define NNCC_CODEGEN_CPU_EPILOGUE_H
 #include "codegen/cpu/Code.h"
 #include "dialects/nn/NN.h"
+#include "llvm/ADT/BitVector.h"
 #include <string>
 
 namespace nncc::cpu {
@@ -16,6 +17,13 @@ struct Leaf {
 
   /// Elements as they lie in memory: booleans are bytes.
   mlir::Type memoryElement() const;
+};
+
+/// A constant of an epilogue's code, the same in all lanes.
+struct EpilogueConstant {
+  mlir::Type type; ///< f32, or an integer of at most 32 bits
+  uint32_t bits;
+  bool operator==(const EpilogueConstant &) const = default;
 };
 
 /// A DAG of elementwise ops on the accumulator, leaves and splat constants.
@@ -35,22 +43,45 @@ public:
   /// The type of what is stored, as it lies in memory.
   mlir::Type storedElement() const;
 
-  /// What two epilogues share exactly when they mean the same code.
-  const std::string &key() const { return keyText; }
+  /// What two epilogues share exactly when they mean the same code, but for what is a scalar.
+  std::string key() const { return areScalars.none() ? keyText : structureText; }
+  /// What two epilogues share whose code differs in constants alone.
+  const std::string &structure() const { return structureText; }
+  /// These, in the order of the code; none where the structure does not tell them apart.
+  llvm::ArrayRef<EpilogueConstant> constants() const { return constantList; }
+  /// Makes scalars of some of them: runtime numbers of a call, so that the code is that of other layers, too.
+  ///
+  /// hasMaxNum  the machine's number
+  void makeScalars(const llvm::BitVector &which, bool hasMaxNum) {
+    areScalars = which;
+    comparesScalars = !hasMaxNum;
+  }
+  llvm::SmallVector<EpilogueConstant> scalars() const;
   /// A part of a function name: `_add_relu`; not unique.
   const std::string &name() const { return nameText; }
 
   /// Applies the ops to a vector of the root's compute type and returns what is to be stored; null when a function has
-  /// no meaning on its type. `leafValues` are what the leaves' memory holds there, broadcast to vectors.
-  mlir::Value emit(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
+  /// no meaning on its type.
+  ///
+  /// leafValues  what the leaves' memory holds there, broadcast to vectors
+  /// scalars     the values of scalars()
+  mlir::Value emit(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues,
+                   llvm::ArrayRef<mlir::Value> scalars = {}) const;
 
 private:
+  mlir::LogicalResult readCode(std::string &reason);
+  void readStructure(mlir::Block &code);
+  mlir::Value emitOps(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
+
   mlir::Operation *root = nullptr;
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<Leaf> leafList;
   mlir::Value yielded;
   unsigned cost = 0;
-  std::string keyText, nameText;
+  std::string keyText, structureText, nameText;
+  llvm::SmallVector<EpilogueConstant> constantList;
+  llvm::BitVector areScalars;
+  bool comparesScalars = false; ///< for maxima and minima
 };
 
 } // namespace nncc::cpu

@@ -574,6 +574,24 @@ private:
 
 } // namespace
 
+void MicroKernels::learn(const Epilogue &epilogue) {
+  ArrayRef<EpilogueConstant> constants = epilogue.constants();
+  auto [place, isNew] = learned.try_emplace(epilogue.structure());
+  Learned &known = place->second;
+  if (isNew) {
+    known.constants = llvm::to_vector(constants);
+    known.differ.resize(constants.size());
+  }
+  for (auto [i, constant] : llvm::enumerate(constants))
+    if (known.constants[i] != constant)
+      known.differ.set(i);
+}
+
+void MicroKernels::makeScalars(Epilogue &epilogue) const {
+  if (auto known = learned.find(epilogue.structure()); known != learned.end())
+    epilogue.makeScalars(known->second.differ, hasMaxNum);
+}
+
 func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
   std::string name;
   llvm::raw_string_ostream(name) << "nncc_" << nameOf(shape.body) << '_' << shape.mac.lhs << '_' << shape.rows << 'x'

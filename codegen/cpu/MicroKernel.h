@@ -142,7 +142,7 @@ struct CallEntry {
     Divisor,   // row length of an unpacked B; what sums are divided by
     Ahead,     // what to prefetch first, in elements from B on
     AheadStep, // and how much in a trip of the inner loop
-    FirstLeaf, // then per leaf: line stride, row stride, and in sweeps the stride of output rows
+    FirstLeaf, // then per leaf: line stride, row stride, and in sweeps the stride of output rows; then scalars
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
     Sums = Divisor,
@@ -154,6 +154,8 @@ struct CallEntry {
   };
   /// which  1: line stride, 2: row stride, 3: stride of output rows
   static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which - 1; }
+  /// The first of the epilogue's scalars, the bits of each in a word.
+  static unsigned firstScalar(const Epilogue &epilogue) { return leafField(epilogue.leaves().size(), 1); }
   llvm::SmallVector<int64_t> fields;
   /// Where the call begins, per operand of the caller: the micro-kernel is handed pointers.
   llvm::SmallVector<int64_t> offsets;
@@ -171,7 +173,13 @@ struct CallTable {
 /// Writes micro-kernels and call tables into a module; equal ones once.
 class MicroKernels {
 public:
-  MicroKernels(mlir::ModuleOp module, bool maskedStores) : module(module), maskedStores(maskedStores) {}
+  MicroKernels(mlir::ModuleOp module, nn::MachineAttr machine)
+      : module(module), maskedStores(machine.getMaskedStores()), hasMaxNum(machine.getMaxNum()) {}
+
+  /// Hears of an epilogue before any function is made.
+  void learn(const Epilogue &epilogue);
+  /// Makes scalars of the constants in which an epilogue differs from others that were learned.
+  void makeScalars(Epilogue &epilogue) const;
 
   /// The function for a tile: (A, [B,] C, [bias,] [zero point,] leaves..., entry) -> (). That of a `winograd` shape
   /// takes the number of a strip, i64, as its last argument.
@@ -192,12 +200,17 @@ public:
 
 private:
   mlir::ModuleOp module;
-  bool maskedStores;
+  bool maskedStores, hasMaxNum;
   struct Made {
     TileShape shape;
     std::string epilogue; ///< Epilogue::key()
     mlir::func::FuncOp function;
   };
+  struct Learned {
+    llvm::SmallVector<EpilogueConstant> constants;
+    llvm::BitVector differ;
+  };
+  llvm::StringMap<Learned> learned;        ///< by Epilogue::structure()
   llvm::StringMap<std::vector<Made>> made; ///< by what the name says of them
   llvm::StringMap<mlir::LLVM::GlobalOp> tables;
   llvm::StringMap<mlir::func::FuncOp> inputTransforms; ///< by name

@@ -28,6 +28,14 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     start.leaves.push_back(arguments[next++]);
   entry = arguments[next];
   zero = code.constant(0);
+  for (auto [i, scalar] : llvm::enumerate(epilogue.scalars())) {
+    Value word = code.load(code.at(entry, CallEntry::firstScalar(epilogue) + i, b.getI32Type()), b.getI32Type());
+    if (scalar.type.isF32())
+      word = arith::BitcastOp::create(b, scalar.type, word);
+    else if (!scalar.type.isInteger(32))
+      word = arith::TruncIOp::create(b, scalar.type, word);
+    scalars.push_back(word);
+  }
   if (shape.isOfFloatedBytes() && zeroPoint)
     zeroOfWindow =
         floated(code.broadcast(code.load(zeroPoint, memory), VectorType::get(shape.lanes, memory)), shape.mac.lhs);
@@ -149,7 +157,7 @@ Value TileCode::loadLeaf(const Leaf &leaf, Value row, Span span) {
 }
 
 void TileCode::storeOne(Value sum, ArrayRef<Value> leafValues, Value row, Span span) {
-  Value result = epilogue.emit(code, sum, leafValues);
+  Value result = epilogue.emit(code, sum, leafValues, scalars);
   NNCC_ASSERT(result, "the epilogue was matched, but cannot be emitted");
   code.storePart(result, code.at(row, span.first, epilogue.storedElement()), span.exists);
 }

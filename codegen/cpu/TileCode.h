@@ -74,8 +74,9 @@ protected:
   mlir::VectorType vector;    ///< of sums
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
-  mlir::Value zeroPoint;           ///< address of A's, or null
-  mlir::Value scalesOfB, zerosOfB; ///< of widened weights
+  mlir::Value zeroPoint;                  ///< address of A's, or null
+  mlir::Value scalesOfB, zerosOfB;        ///< of widened weights
+  llvm::SmallVector<mlir::Value> scalars; ///< of the epilogue
 
 private:
   mlir::Value floated(mlir::Value bytes, mlir::Type element);

@@ -31,12 +31,14 @@ static constexpr DotInstruction ofPairs[] = {
 static constexpr MachineNumbers avx2(llvm::ArrayRef<DotInstruction> dots) {
   return {/*vectorBits=*/256,          /*registers=*/16,
           /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/false,
+          /*hasMaxNum=*/false,
           /*l1Bytes=*/32 << 10,        /*l2Bytes=*/256 << 10,     dots};
 }
 
 static constexpr MachineNumbers avx512(llvm::ArrayRef<DotInstruction> dots) {
   return {/*vectorBits=*/512,          /*registers=*/32,
           /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/true,
+          /*hasMaxNum=*/false,
           /*l1Bytes=*/32 << 10,        /*l2Bytes=*/1 << 20,      dots};
 }
 

@@ -30,7 +30,8 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
   let description = [{
     Passes read numbers from here and never ask for a target. `vectorBits` is the width of one vector register,
     `vectorRegisters` their count, `fmaLane` says that one FMA can take one lane of a vector as scalar operand,
-    `maskedStores` that a store under a mask costs one instruction; cache sizes are bytes per core. `mostLanes` bounds
+    `maskedStores` that a store under a mask costs one instruction, `maxNum` that the larger of two floats does, also
+    where one may be NaN and the other is the result; cache sizes are bytes per core. `mostLanes` bounds
     the elements of a vector value; 0: code may hold a value in several registers. `dots`
     are the instructions that sum products of small integers, the fastest first.
 
@@ -39,7 +40,7 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
     ```
   }];
   let parameters = (ins "int64_t":$vectorBits, "int64_t":$vectorRegisters, "bool":$fmaLane, "bool":$maskedStores,
-                        "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes,
+                        "bool":$maxNum, "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes,
                         OptionalArrayRefParameter<"DotAttr">:$dots);
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{

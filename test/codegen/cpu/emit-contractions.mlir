@@ -5,6 +5,10 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // An entry for calls that differ in where they begin alone, behind it how far into A and C that is, for each of them.
 // CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 10, 288, {{.*}}, 0, 0, 17280, 15360]>
 
+// Scalars of the epilogues of @three_times and @twice: the bits of 3.0 and of 2.0.
+// CHECK: llvm.mlir.global internal constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128]>
+// CHECK: llvm.mlir.global internal constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1073741824]>
+
 // Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
 // CHECK: llvm.mlir.global internal constant @nncc_calls_0
 
@@ -36,6 +40,38 @@ func.func @shares_pixels(%x: memref<480x64xf32> {llvm.noalias}, %w: memref<8192x
     %r = nn.matmul %0, %1 : tensor<480x64xf32>, tensor<64x32xf32> -> tensor<480x32xf32>
     nn.yield %r : tensor<480x32xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [8192, 1, 32, 64, 16, 8, 1]>]}
+  return
+}
+
+// Layers whose epilogues differ in constants alone share their micro-kernel, which reads these from the call, behind
+// the 17 words of its entry. What all have in common, here a half, is a constant of the code.
+// CHECK-LABEL: func.func @twice
+// CHECK: call @[[$SCALED:nncc_gemm_f32_6x16_mul_add[_0-9]*]](
+func.func @twice(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> {llvm.noalias}, %y: memref<6x16xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<6x16xf32>, memref<1024xi8>) outs(%y : memref<6x16xf32>) {
+  ^bb0(%0: tensor<6x16xf32>, %1: tensor<16x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x16xf32>, tensor<16x16xf32> -> tensor<6x16xf32>
+    %c = nn.constant dense<2.0> : tensor<1x1xf32>
+    %h = nn.constant dense<0.5> : tensor<1x1xf32>
+    %s = nn.binary mul %r, %c : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    %t = nn.binary add %s, %h : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    nn.yield %t : tensor<6x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1024, 1, 16, 16, 16, 8, 1]>]}
+  return
+}
+
+// CHECK-LABEL: func.func @three_times
+// CHECK: call @[[$SCALED]](
+func.func @three_times(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> {llvm.noalias}, %y: memref<6x16xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<6x16xf32>, memref<1024xi8>) outs(%y : memref<6x16xf32>) {
+  ^bb0(%0: tensor<6x16xf32>, %1: tensor<16x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x16xf32>, tensor<16x16xf32> -> tensor<6x16xf32>
+    %c = nn.constant dense<3.0> : tensor<1x1xf32>
+    %h = nn.constant dense<0.5> : tensor<1x1xf32>
+    %s = nn.binary mul %r, %c : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    %t = nn.binary add %s, %h : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    nn.yield %t : tensor<6x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1024, 1, 16, 16, 16, 8, 1]>]}
   return
 }
 
@@ -136,6 +172,11 @@ func.func @one_column(%x: memref<4x3xf32>, %w: memref<3x1xf32>, %y: memref<4x1xf
 // CHECK-COUNT-12: vector.fma
 // CHECK-NOT: {{vector.fma|prefetch}}
 // CHECK: arith.maximumf
+// CHECK: func.func private @[[$SCALED]]({{.*}}%[[ENTRY:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}) {
+// CHECK: llvm.getelementptr %[[ENTRY]][17]
+// CHECK: arith.bitcast {{.*}} : i32 to f32
+// CHECK: arith.constant dense<5.000000e-01>
 // CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_add(
 // CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}
+
 }
