@@ -198,16 +198,21 @@ LogicalResult Epilogue::readCode(std::string &reason) {
   }
   written.foldConstants(result);
   cost = countInstructions(function.front());
-  readStructure(function.front());
+  readStructure(function.front(), result);
   return success();
 }
 
-void Epilogue::readStructure(Block &block) {
+void Epilogue::readStructure(Block &block, Value yielded) {
   DenseMap<Value, unsigned> numbers;
   auto numberOf = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
   llvm::raw_string_ostream os(structureText);
   for (Value argument : block.getArguments())
     os << argument.getType() << " %" << numberOf(argument) << ';';
+  for (const Leaf &leaf : leafList)
+    os << "leaf" << leaf.variesByChannel << leaf.variesByPixel << leaf.type.getElementType() << ';';
+  for (Operation *op : ops) // the code has the names of tables, which say nothing of what is in them
+    if (auto lookup = dyn_cast<nn::LookupOp>(op))
+      os << lookup.getTable() << ';';
   for (Operation &op : block) {
     if (op.getNumRegions()) { // none of those that quantize
       structureText = keyText;
@@ -225,6 +230,7 @@ void Epilogue::readStructure(Block &block) {
       os << " -> " << result.getType() << " %" << numberOf(result);
     os << ';';
   }
+  os << "yield %" << numberOf(yielded);
 }
 
 SmallVector<EpilogueConstant> Epilogue::scalars() const {

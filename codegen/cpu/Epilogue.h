@@ -70,7 +70,7 @@ public:
 
 private:
   mlir::LogicalResult readCode(std::string &reason);
-  void readStructure(mlir::Block &code);
+  void readStructure(mlir::Block &code, mlir::Value yielded);
   mlir::Value emitOps(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
 
   mlir::Operation *root = nullptr;

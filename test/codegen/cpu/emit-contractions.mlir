@@ -75,6 +75,36 @@ func.func @three_times(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> 
   return
 }
 
+// The same code reads an operand of each channel in one, of each row in the other: they share nothing.
+// CHECK-LABEL: func.func @of_channels
+// CHECK: call @[[$CHANNELS:nncc_gemm_f32_6x16_mul_add[_0-9]*]](
+func.func @of_channels(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> {llvm.noalias}, %l: memref<1x16xf32> {llvm.noalias}, %y: memref<6x16xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %l : memref<6x16xf32>, memref<1024xi8>, memref<1x16xf32>) outs(%y : memref<6x16xf32>) {
+  ^bb0(%0: tensor<6x16xf32>, %1: tensor<16x16xf32>, %2: tensor<1x16xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x16xf32>, tensor<16x16xf32> -> tensor<6x16xf32>
+    %c = nn.constant dense<2.0> : tensor<1x1xf32>
+    %s = nn.binary mul %r, %2 : tensor<6x16xf32>, tensor<1x16xf32> -> tensor<6x16xf32>
+    %t = nn.binary add %s, %c : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    nn.yield %t : tensor<6x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1024, 1, 16, 16, 16, 8, 1]>, unit]}
+  return
+}
+
+// CHECK-LABEL: func.func @of_rows
+// CHECK-NOT: call @[[$CHANNELS]](
+// CHECK: call @nncc_gemm_f32_6x16_mul_add
+func.func @of_rows(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> {llvm.noalias}, %l: memref<6x1xf32> {llvm.noalias}, %y: memref<6x16xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %l : memref<6x16xf32>, memref<1024xi8>, memref<6x1xf32>) outs(%y : memref<6x16xf32>) {
+  ^bb0(%0: tensor<6x16xf32>, %1: tensor<16x16xf32>, %2: tensor<6x1xf32>):
+    %r = nn.matmul %0, %1 : tensor<6x16xf32>, tensor<16x16xf32> -> tensor<6x16xf32>
+    %c = nn.constant dense<3.0> : tensor<1x1xf32>
+    %s = nn.binary mul %r, %2 : tensor<6x16xf32>, tensor<6x1xf32> -> tensor<6x16xf32>
+    %t = nn.binary add %s, %c : tensor<6x16xf32>, tensor<1x1xf32> -> tensor<6x16xf32>
+    nn.yield %t : tensor<6x16xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1024, 1, 16, 16, 16, 8, 1]>, unit]}
+  return
+}
+
 // 20 tiles, of which half the L2 cache holds the input of 18: two calls of ten each, since parts are cut as if the calls
 // of a table were equally long.
 // CHECK-LABEL: func.func @calls_are_even
