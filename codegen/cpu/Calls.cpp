@@ -220,14 +220,20 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
   }
 }
 
+/// A call of nothing yet, with the epilogue's scalars.
+CallEntry Calls::newEntry() const {
+  CallEntry entry;
+  entry.fields.assign(CallEntry::firstScalar(*contraction.epilogue), 0);
+  for (const EpilogueConstant &scalar : contraction.epilogue->scalars())
+    entry.fields.push_back(static_cast<int32_t>(scalar.bits));
+  entry.offsets.assign(operands.streams.size(), 0);
+  return entry;
+}
+
 void Calls::addCall(const Region &region, const Variant &variant, int64_t line, int64_t lines, int64_t pixel,
                     int64_t tiles) {
-  CallEntry entry;
+  CallEntry entry = newEntry();
   auto &f = entry.fields;
-  f.assign(CallEntry::firstScalar(*contraction.epilogue), 0);
-  for (const EpilogueConstant &scalar : contraction.epilogue->scalars())
-    f.push_back(static_cast<int32_t>(scalar.bits));
-  entry.offsets.assign(operands.streams.size(), 0);
   auto offset = [&](unsigned stream) {
     return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
   };
@@ -263,12 +269,8 @@ void Calls::cutSweep(const SlidingWindow &window) {
        window.cut(machine, contraction.mac(machine, operands.lanes), operands.vectorsOf(operands.panel))) {
     const SlidingTile &tile = blocks.tile;
     int64_t steps = window.steadyColumns();
-    CallEntry entry;
+    CallEntry entry = newEntry();
     auto &f = entry.fields;
-    f.assign(CallEntry::firstScalar(*contraction.epilogue), 0);
-    for (const EpilogueConstant &scalar : contraction.epilogue->scalars())
-      f.push_back(static_cast<int32_t>(scalar.bits));
-    entry.offsets.assign(operands.streams.size(), 0);
     entry.offsets[A] = blocks.firstIn * operands[A].h;
     entry.offsets[C] = blocks.firstOut * operands[C].h;
     if (const auto &bytes = operands.bytes) {

@@ -65,6 +65,7 @@ private:
   bool prefersBlocks(int64_t bytes, int64_t most) const;
   void cutForCache();
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles);
+  CallEntry newEntry() const;
   void addCall(const Region &region, const Variant &variant, int64_t line, int64_t lines, int64_t pixel, int64_t tiles);
   void cutSweep(const SlidingWindow &window);
   void prefetchNextPanel();
