@@ -268,7 +268,10 @@ Value Epilogue::emit(Code &code, Value value, ArrayRef<Value> leafValues, ArrayR
   written.foldConstants(result);
   unsigned number = 0, next = 0;
   for (Operation *op : written.list()) {
-    if (!constantOf(*op) || !areScalars.test(number++))
+    if (!constantOf(*op))
+      continue;
+    NNCC_ASSERT(number < constantList.size(), "an epilogue's code depends on its vectors");
+    if (!areScalars.test(number++))
       continue;
     auto type = cast<VectorType>(op->getResult(0).getType());
     Value scalar;
