@@ -347,10 +347,10 @@ struct SumOfSteps : OpRewritePattern<QuantizeOp> {
     if (!a || !b || !sum->hasOneUse())
       return rewriter.notifyMatchFailure(op, "no sum of quantized tensors");
     // Rounded in f32 after each step, as onnxruntime's kernel finds them.
-    volatile float ofA = a->grid.scale / rounding->grid.scale, ofB = b->grid.scale / rounding->grid.scale;
-    volatile float zeroA = ofA * (float)a->grid.zero, zeroB = ofB * (float)b->grid.zero;
-    volatile float zeros = zeroA + zeroB;
-    volatile float offset = (float)rounding->grid.zero - zeros;
+    float ofA = a->grid.scale / rounding->grid.scale, ofB = b->grid.scale / rounding->grid.scale;
+    float zeroA = ofA * (float)a->grid.zero, zeroB = ofB * (float)b->grid.zero;
+    float zeros = zeroA + zeroB;
+    float offset = (float)rounding->grid.zero - zeros;
     auto one = [&](float number) {
       return oneNumber(rewriter, op.getLoc(), rewriter.getF32Type(), op.getType().getRank(), number);
     };
@@ -390,7 +390,7 @@ struct ProductOfSteps : OpRewritePattern<QuantizeOp> {
     if (!a || !b || !product->hasOneUse())
       return rewriter.notifyMatchFailure(op, "no product of quantized tensors");
     Location loc = rewriter.getFusedLoc({product.getLoc(), op.getLoc()});
-    volatile float scales = a->grid.scale * b->grid.scale;
+    float scales = a->grid.scale * b->grid.scale;
     Value integers =
         BinaryOp::create(rewriter, loc, BinaryKind::mul, centered(rewriter, loc, *a), centered(rewriter, loc, *b));
     replaceRounding(rewriter, *rounding,
@@ -418,7 +418,7 @@ struct MeanOfSteps : OpRewritePattern<QuantizeOp> {
     if (x->grid.zero != 0)
       sum = BinaryOp::create(rewriter, loc, BinaryKind::add, sum,
                              oneStep(rewriter, loc, i32, typeOf(sum).getRank(), -count * x->grid.zero));
-    volatile float divisor = (float)count * rounding->grid.scale;
+    float divisor = (float)count * rounding->grid.scale;
     replaceRounding(rewriter, *rounding, requantized(rewriter, loc, sum, x->grid.scale / divisor, rounding->grid));
     return success();
   }
@@ -459,7 +459,7 @@ private:
     Type f32 = rewriter.getF32Type();
     auto type = typeOf(sums).clone(f32);
     auto one = [&](double number) { return oneNumber(rewriter, loc, f32, type.getRank(), number); };
-    volatile float divisor = (float)count * to.scale;
+    float divisor = (float)count * to.scale;
     Value steps = CastOp::create(rewriter, loc, type, sums);
     steps = BinaryOp::create(rewriter, loc, BinaryKind::mul, steps, one(scale / divisor));
     steps = BinaryOp::create(rewriter, loc, BinaryKind::add, steps, one(to.zero));
