@@ -94,11 +94,8 @@ void flattenBuffers(func::FuncOp function) {
 
 /// How often a loop runs, if that is a constant.
 std::optional<int64_t> tripsOf(scf::ForOp loop) {
-  auto low = getConstantIntValue(loop.getLowerBound()), high = getConstantIntValue(loop.getUpperBound()),
-       step = getConstantIntValue(loop.getStep());
-  if (!low || !high || !step || *step < 1)
-    return std::nullopt;
-  return *low < *high ? llvm::divideCeil(*high - *low, *step) : 0;
+  std::optional<APInt> trips = loop.getStaticTripCount();
+  return trips ? std::optional(trips->getSExtValue()) : std::nullopt;
 }
 
 bool isTeam(Operation &op) { return isa<scf::ForOp>(op) && op.hasAttr(nn::kTeamAttr); }

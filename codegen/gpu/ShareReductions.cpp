@@ -1,7 +1,6 @@
 // Long rows of few threads, shared by the threads of a workgroup; see GpuPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/Parts.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/check/Stage.h"
 #include "llvm/ADT/MapVector.h"
@@ -14,21 +13,16 @@ namespace nncc {
 
 namespace {
 
-int64_t constantOf(Value bound) { return *getConstantIntValue(bound); }
-bool hasConstantBounds(scf::ForOp loop) {
-  return getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getUpperBound()) &&
-         getConstantIntValue(loop.getStep()).value_or(0) > 0;
-}
+/// How often a loop runs; 0 where that is no constant.
 int64_t tripsOf(scf::ForOp loop) {
-  return std::max<int64_t>(llvm::divideCeilSigned(constantOf(loop.getUpperBound()) - constantOf(loop.getLowerBound()),
-                                                  constantOf(loop.getStep())),
-                           0);
+  std::optional<APInt> trips = loop.getStaticTripCount();
+  return trips ? trips->getSExtValue() : 0;
 }
 
 /// Iterations of a loop and of all in it; 0 where they are no constant.
 int64_t iterationsOf(scf::ForOp loop) {
   int64_t inside = 1;
-  bool isConstant = hasConstantBounds(loop);
+  bool isConstant = true;
   for (Operation &op : loop.getBody()->without_terminator())
     op.walk<WalkOrder::PreOrder>([&](scf::ForOp inner) {
       int64_t iterations = iterationsOf(inner);
@@ -265,7 +259,7 @@ struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
     int64_t threads = 1;
     for (Operation *around = loop->getParentOp(); !isa<func::FuncOp>(around); around = around->getParentOp()) {
       auto parallel = dyn_cast<scf::ForOp>(around);
-      if (!parallel || !parallel->hasAttr(nn::kParallelAttr) || !hasConstantBounds(parallel))
+      if (!parallel || !parallel->hasAttr(nn::kParallelAttr) || !parallel.getStaticTripCount())
         return std::nullopt;
       threads *= tripsOf(parallel);
     }

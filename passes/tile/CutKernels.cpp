@@ -35,18 +35,10 @@ constexpr int64_t kMostParts = 256;
 
 int64_t workOf(Block &block);
 
-/// Whether it is known how often a loop runs; a step below 1 has no meaning.
-bool hasConstantBounds(scf::ForOp loop) {
-  return getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getUpperBound()) &&
-         getConstantIntValue(loop.getStep()).value_or(0) > 0;
-}
-
-/// How often a loop with constant bounds runs; 8 times is the guess for others.
+/// How often a loop runs; 8 times is the guess where that is no constant.
 int64_t tripsOf(scf::ForOp loop) {
-  if (!hasConstantBounds(loop))
-    return 8;
-  int64_t begin = *getConstantIntValue(loop.getLowerBound()), end = *getConstantIntValue(loop.getUpperBound());
-  return end > begin ? llvm::divideCeil(end - begin, *getConstantIntValue(loop.getStep())) : 0;
+  std::optional<APInt> trips = loop.getStaticTripCount();
+  return trips ? trips->getSExtValue() : 8;
 }
 
 int64_t workOf(Operation *op) {
@@ -151,7 +143,7 @@ std::vector<Cut> cutBlock(Block &block, int64_t largestUnit, int64_t times = 1) 
     }
     Cut cut;
     cut.loop = cast<scf::ForOp>(op);
-    if (!hasConstantBounds(cut.loop) || !cut.loop->use_empty())
+    if (!cut.loop.getStaticTripCount() || !cut.loop->use_empty())
       return {};
     cut.trips = tripsOf(cut.loop);
     cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1) * times;
