@@ -14,10 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import gpu_models
-import inputs
 import models
 import nncc
+from gpu_network import Network
 
 EXPECTED = models.REPOSITORY / "test" / "expected" / "gpu-kernels.json"
 CONTRACTIONS = {"conv2d", "conv_transpose2d", "matmul"}
@@ -43,10 +42,10 @@ def check_module(path: Path) -> list[str]:
     return [f"{path.name} {error}" for error in errors]
 
 
-def check_modules(compiler: nncc.Nncc, network: Path, flags: list[str], binds, dims) -> tuple[list[str], list[int]]:
+def check_modules(compiler: nncc.Nncc, network: Network, *flags: str) -> tuple[list[str], list[int]]:
     """What is wrong with the modules of a network, and their bytes."""
     with tempfile.TemporaryDirectory(prefix="nncc-gpu-kernels-") as scratch:
-        compiler.call("compile", network, "--emit=spirv", "-o", scratch, *flags, *compiler._common(binds, Path(scratch)), *nncc.dim_flags(dims))
+        network.call(compiler, "compile", Path(scratch), "--device=mali", "--emit=spirv", "-o", scratch, *flags)
         modules = sorted(Path(scratch).glob("*.spv"))
         errors = [error for module in modules for error in check_module(module)]
         return errors, [module.stat().st_size for module in modules]
@@ -74,13 +73,10 @@ def average(sizes: list[int]) -> int:
 
 def count(compiler: nncc.Nncc, name: str, wants_kernels: bool) -> tuple[dict[str, float], list[str], list[int]]:
     """What the table says of a network, what is wrong with it, and how many bytes its modules have."""
-    path, entry = gpu_models.find_network(name)
-    values = inputs.make_inputs(path, 0, entry["input"])
-    binds = {key: values[key] for key in entry.get("bind", [])}
-    errors, sizes = check_modules(compiler, path, ["--device=mali"], binds, entry.get("dims"))
-    errors += check_modules(compiler, path, ["--device=mali", "--gpu-float=f16"], binds, entry.get("dims"))[0]
-    kernels = [kernel for kernel in compiler.report("estimate", path, "--device=mali", binds=binds, dims=entry.get("dims"))["kernels"]
-               if "gpu" in kernel]
+    network = Network(name)
+    errors, sizes = check_modules(compiler, network)
+    errors += check_modules(compiler, network, "--gpu-float=f16")[0]
+    kernels = [kernel for kernel in network.report(compiler, "estimate", "--device=mali")["kernels"] if "gpu" in kernel]
     contractions = [kernel for kernel in kernels if kernel["op"] in CONTRACTIONS and kernel["gpu"]["inner_loops"]["fma"]]
     if wants_kernels:
         for kernel in sorted(contractions, key=lambda kernel: share_of([kernel])):

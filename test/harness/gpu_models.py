@@ -22,35 +22,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnx
 
 import compare
-import inputs
-import make_network
 import models
 import nncc
-import oracle
 import programs
+from gpu_network import Network
 
 DRIVER = Path("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json")
 LAYER = "VK_LAYER_KHRONOS_validation"
 # What may only fall, of networks with all kernels on the GPU.
 EXPECTED = models.REPOSITORY / "test" / "expected" / "gpu-dispatches.json"
 SYNCHRONIZATION = "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT"
-
-
-def find_network(name: str) -> tuple[Path, dict]:
-    """The file of a network and its entry, as in models.json."""
-    if name not in make_network.NETWORKS:
-        entry = models.entry_of(name)
-        return models.model_path(name), entry
-    path = models.cache_folder() / "bench" / f"gpu-{name}.onnx"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.part")
-        onnx.save(make_network.make_network(name), temporary)
-        temporary.replace(path)
-    return path, {"input": make_network.INPUTS.get(name, make_network.IMAGE)}
 
 
 def build_layer(folder: Path):
@@ -72,13 +55,12 @@ def environment(width: int | None, validate: bool, layer: Path | None = None) ->
     return variables
 
 
-def placement(compiler: nncc.Nncc, path: Path, where: str, folder: Path, dims, binds) -> list[str]:
+def placement(compiler: nncc.Nncc, network: Network, where: str, folder: Path) -> list[str]:
     """The flags that place the kernels: all on the GPU, or every second."""
     if where != "alternating":
         return [f"--place={where}"]
-    done = compiler.call("compile", path, "--device=mali", "--emit=mlir", "--stop-after=N2", "-o", "-", *compiler._common(binds, folder),
-                         *nncc.dim_flags(dims))
-    kernels = re.findall(r'nn\.kernel "([^"]+)"', done.stdout)
+    module = network.call(compiler, "compile", folder, "--device=mali", "--emit=mlir", "--stop-after=N2", "-o", "-")
+    kernels = re.findall(r'nn\.kernel "([^"]+)"', module)
     (folder / "place").write_text("gpu\n" + "".join(f"{name}=cpu\n" for name in kernels[1::2]))
     return [f"--place={folder}/place"]
 
@@ -206,20 +188,17 @@ def complaints(said: str) -> list[str]:
 
 def check(compiler: nncc.Nncc, name: str, options) -> bool:
     """Runs one network and reports; returns whether it is right and all on the GPU."""
-    path, entry = find_network(name)
-    values = inputs.make_inputs(path, 0, entry["input"])
-    binds = {key: values[key] for key in entry.get("bind", [])}
-    reference = oracle.reference(path, 0, values)
+    network = Network(name)
     with tempfile.TemporaryDirectory(prefix="nncc-gpu-") as scratch:
         folder = Path(scratch)
-        flags = placement(compiler, path, options.place, folder, entry.get("dims"), binds) + [f"--gpu-float={options.gpu_float}"]
+        flags = placement(compiler, network, options.place, folder) + [f"--gpu-float={options.gpu_float}"]
         if options.max_dispatch_us is not None:
             flags.append(f"--max-dispatch-us={options.max_dispatch_us}")
         words = ["1", "basic"] if options.basic else ["1"]
-        compiled = compiler.compile(path, folder, "--name=first", "--device=mali", *flags, dims=entry.get("dims"), binds=binds)
+        compiled = network.compile(compiler, folder, "--name=first", "--device=mali", *flags)
         kernels = compiled.manifest["kernels"]
         on_cpu = [kernel for kernel in kernels if kernel["device"] == "cpu0"]
-        built, where = build(compiler, folder, compiled.manifest, values)
+        built, where = build(compiler, folder, compiled.manifest, network.values)
         if options.incoherent:
             build_layer(folder)
         good = True
@@ -250,7 +229,7 @@ def check(compiler: nncc.Nncc, name: str, options) -> bool:
                 print(f"FAIL {name}: the validation layer does not miss the barriers")
                 good = False
             for number, port in enumerate(compiled.manifest["outputs"]):
-                got, expected = programs.read_port(where / f"output{number}", port), reference[port["name"]]
+                got, expected = programs.read_port(where / f"output{number}", port), network.reference[port["name"]]
                 difference = compare.difference if options.gpu_float == "f32" else compare.difference_of_halves
                 wrong = compare.invalid_reference(expected) or difference(got, expected)
                 good &= wrong is None

@@ -9,10 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import gpu_models
-import inputs
 import models
 import nncc
+from gpu_network import Network
 
 MOST_SEGMENTS = 3
 ESTIMATE = re.compile(r"estimated: ([\d.]+) ms as it is, ([\d.]+) ms all on the CPU, ([\d.]+) ms on the GPU")
@@ -45,13 +44,10 @@ def check_places(manifest: dict) -> tuple[str, list[str]]:
 
 
 def check(compiler: nncc.Nncc, name: str, devices: list[str]) -> bool:
-    path, entry = gpu_models.find_network(name)
-    values = inputs.make_inputs(path, 0, entry["input"])
-    binds = {key: values[key] for key in entry.get("bind", [])}
-    good = True
+    network, good = Network(name), True
     for device in devices:
         with tempfile.TemporaryDirectory(prefix="nncc-gpu-place-") as scratch:
-            compiled = compiler.compile(path, Path(scratch), f"--device={device}", "--place=auto", dims=entry.get("dims"), binds=binds)
+            compiled = network.compile(compiler, Path(scratch), f"--device={device}", "--place=auto")
         text, errors = check_places(compiled.manifest)
         for error in errors:
             print(f"FAIL {name}, {device}: {error}")

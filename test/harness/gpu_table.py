@@ -7,7 +7,6 @@ dispatches, barriers and bytes, nor otherwise whether a network bears f16: one t
 The errors themselves are those of the driver (lavapipe) that `--update` ran on; where an output is saturated, of the tensor before it, too.
 """
 import argparse
-import copy
 import re
 import sys
 import tempfile
@@ -15,61 +14,35 @@ from pathlib import Path
 
 import compare
 import gpu_models
-import inputs
 import models
 import nncc
-import oracle
 import programs
-import run_model
+from gpu_network import Network
 
 PAGE = models.REPOSITORY / "docs" / "gpu.md"
 HEAD = "| network | dispatches | barriers | GPU's memory, kB | of weights, arena, ports | error, f32 | error, f16 |"
 ATTEMPTS = 3
+FLAGS = ["--name=first", "--device=mali"]
 
 
-class Network:
-    """A network, its inputs, and what onnxruntime makes of them."""
-
-    def __init__(self, compiler: nncc.Nncc, name: str):
-        self.compiler, self.name = compiler, name
-        self.path, self.entry = gpu_models.find_network(name)
-        self.read_inputs()
-
-    def read_inputs(self):
-        self.values = inputs.make_inputs(self.path, 0, self.entry["input"])
-        self.reference = oracle.reference(self.path, 0, self.values)
-
-    def tapped(self) -> "Network":
-        """The network with what is before its saturated outputs as outputs of their own; itself where there are none."""
-        if not self.entry.get("taps"):
-            return self
-        tapped = copy.copy(self)
-        tapped.path = run_model.with_taps(self.path, self.entry["taps"])
-        tapped.read_inputs()
-        return tapped
-
-    def compile(self, folder: Path, *flags) -> nncc.Compiled:
-        binds = {key: self.values[key] for key in self.entry.get("bind", [])}
-        return self.compiler.compile(self.path, folder, "--name=first", "--device=mali", *flags, dims=self.entry.get("dims"), binds=binds)
-
-    def run(self, folder: Path, manifest: dict) -> tuple[float, int, str | None]:
-        """The largest error of all outputs as a part of their range, the bytes of the GPU's memory, and what is wrong with those."""
-        program, where = gpu_models.build(self.compiler, folder, manifest, self.values)
-        said = gpu_models.run(program, ["1", "once", where], gpu_models.environment(None, False), 900)
-        errors = [compare.error_of_range(programs.read_port(where / f"output{number}", port), self.reference[port["name"]])
-                  for number, port in enumerate(manifest["outputs"])]
-        return max(errors), int(re.search(r"^memory (\d+)$", said, re.M)[1]), gpu_models.check_memory(said, manifest)
+def run(compiler: nncc.Nncc, network: Network, folder: Path, manifest: dict) -> tuple[float, int, str | None]:
+    """The largest error of all outputs as a part of their range, the bytes of the GPU's memory, and what is wrong with those."""
+    program, where = gpu_models.build(compiler, folder, manifest, network.values)
+    said = gpu_models.run(program, ["1", "once", where], gpu_models.environment(None, False), 900)
+    errors = [compare.error_of_range(programs.read_port(where / f"output{number}", port), network.reference[port["name"]])
+              for number, port in enumerate(manifest["outputs"])]
+    return max(errors), int(re.search(r"^memory (\d+)$", said, re.M)[1]), gpu_models.check_memory(said, manifest)
 
 
-def check_compiling(network: Network, folder: Path, limit: float) -> tuple[nncc.Compiled, list[str]]:
+def check_compiling(compiler: nncc.Nncc, network: Network, folder: Path, limit: float) -> tuple[nncc.Compiled, list[str]]:
     """Compiles a network, and again until that was quick enough; all attempts give the same bytes."""
-    compiled, errors = network.compile(folder), []
+    compiled, errors = network.compile(compiler, folder, *FLAGS), []
     library = (folder / "libfirst.a").read_bytes()
     seconds = min(compiled.seconds, compiled.processor_seconds)
     for attempt in range(1, ATTEMPTS):
         if attempt > 1 and seconds <= limit:
             break
-        again = network.compile(folder)
+        again = network.compile(compiler, folder, *FLAGS)
         seconds = min(seconds, again.seconds, again.processor_seconds)
         if (folder / "libfirst.a").read_bytes() != library:
             errors.append("compiled again, it is another library")
@@ -79,17 +52,17 @@ def check_compiling(network: Network, folder: Path, limit: float) -> tuple[nncc.
     return compiled, errors
 
 
-def row_of(network: Network, limit: float) -> tuple[list[str], list[str]]:
+def row_of(compiler: nncc.Nncc, network: Network, limit: float) -> tuple[list[str], list[str]]:
     """The cells of a network, and what is wrong with it."""
     with tempfile.TemporaryDirectory(prefix="nncc-gpu-table-") as scratch:
         wide, half = Path(scratch) / "f32", Path(scratch) / "f16"
-        compiled, errors = check_compiling(network, wide, limit)
-        error, memory, wasted = network.run(wide, compiled.manifest)
+        compiled, errors = check_compiling(compiler, network, wide, limit)
+        error, memory, wasted = run(compiler, network, wide, compiled.manifest)
         tapped, beside = network.tapped(), Path(scratch) / "tapped"
         if tapped is not network:
-            error, _, _ = tapped.run(beside, tapped.compile(beside).manifest)
-        halves = tapped.compile(half, "--gpu-float=f16")
-        error_of_halves, _, wasted_by_halves = tapped.run(half, halves.manifest)
+            error, _, _ = run(compiler, tapped, beside, tapped.compile(compiler, beside, *FLAGS).manifest)
+        halves = tapped.compile(compiler, half, *FLAGS, "--gpu-float=f16")
+        error_of_halves, _, wasted_by_halves = run(compiler, tapped, half, halves.manifest)
         errors += [f"it takes {what}" for what in (wasted, wasted_by_halves) if what]
         program, needed = compiled.manifest["gpu_program"], gpu_models.memory_needed(compiled.manifest)
         if error > compare.RELATIVE_ERROR:
@@ -135,7 +108,7 @@ def main():
     compiler, rows, good = nncc.Nncc(options.nncc, nncc.X86_64), rows_on_page(), True
     for name in options.networks:
         try:
-            row, errors = row_of(Network(compiler, name), options.limit)
+            row, errors = row_of(compiler, Network(name), options.limit)
         except models.MissingModel as missing:
             models.skip_or_fail(missing)
         except (nncc.NnccError, programs.ProgramError) as error:

@@ -80,7 +80,7 @@ class Nncc:
             raise NnccError(command, done.returncode, done.stderr)
         return done
 
-    def _common(self, binds: dict | None, folder: Path) -> list[str]:
+    def common(self, binds: dict | None, folder: Path) -> list[str]:
         """The arguments that the commands share."""
         arguments = [f"--target={self.target}", *self.flags]
         for index, (name, value) in enumerate((binds or {}).items()):
@@ -92,7 +92,7 @@ class Nncc:
         """`nncc run` on the given inputs; `binds` are constants, baked in when compiling."""
         with tempfile.TemporaryDirectory(prefix="nncc-run-") as scratch:
             folder = Path(scratch)
-            arguments = ["run", model, *self._common(binds, folder)]
+            arguments = ["run", model, *self.common(binds, folder)]
             if not any(flag.startswith("--cpu") for flag in self.flags):
                 arguments.append(f"--cpu={SHIPPED_CPU[self.target]}")
             for index, (name, value) in enumerate(inputs.items()):
@@ -109,13 +109,13 @@ class Nncc:
     def report(self, command: str, model: Path, *flags, binds=None, dims: dict[str, int] | None = None) -> dict:
         """What a command says with `--json`."""
         with tempfile.TemporaryDirectory(prefix=f"nncc-{command}-") as scratch:
-            done = self.call(command, model, "--json", *self._common(binds, Path(scratch)), *dim_flags(dims), *flags)
+            done = self.call(command, model, "--json", *self.common(binds, Path(scratch)), *dim_flags(dims), *flags)
             return json.loads(done.stdout)
 
     def compile(self, model: Path, out: Path, *flags, dims: dict[str, int] | None = None, binds=None) -> "Compiled":
         """`nncc compile`, with the time and memory that it took."""
         with tempfile.TemporaryDirectory(prefix="nncc-compile-") as scratch:
-            command = [str(self.program), "compile", str(model), "-o", str(out), *self._common(binds, Path(scratch)),
+            command = [str(self.program), "compile", str(model), "-o", str(out), *self.common(binds, Path(scratch)),
                        *dim_flags(dims), *map(str, flags)]
             measured = [sys.executable, str(Path(__file__).with_name("measure.py")), str(self.timeout), *command]
             done = subprocess.run(measured, capture_output=True, text=True, errors="replace")
