@@ -4,7 +4,8 @@
 #                                             docs/examples, for the host and cross, as an unprivileged user; removes it again
 #        clean-chroot.sh WHEEL.whl [BASE]    the wheel, and the tarball beside it, where there is nothing but Python: three commands from
 #                                             pip to a prediction of a downloaded network, in a minute
-#        clean-chroot.sh --readme [BASE]      the two commands of the README, one after the other, in a clone of this commit
+#        clean-chroot.sh --readme [BASE]      the two commands of the README, one after the other, in a clone of this commit, without a
+#                                             warning of a compiler
 #        clean-chroot.sh --possible           says whether this machine can do so, by its exit status and a reason
 # BASE: a bootstrapped system to copy; made there if it does not exist. Needs root, debootstrap and the package sources of this
 # machine's apt, from which it also takes the mirror and how registries are reached. Takes minutes.
@@ -14,7 +15,7 @@ say() { printf '\nclean-chroot: %s\n' "$*"; }
 fail() { printf 'clean-chroot: %s\n' "$@" >&2; exit 1; }
 
 what=${1-} base=${2-}
-[ "$what" = --readme ] || [ "$what" = --possible ] || [ -f "$what" ] || { sed -n '2,10s/^# //p' "$0"; exit 2; }
+[ "$what" = --readme ] || [ "$what" = --possible ] || [ -f "$what" ] || { sed -n '2,11s/^# //p' "$0"; exit 2; }
 [ "$(id -u)" -eq 0 ] || fail "needs root"
 command -v debootstrap >/dev/null || fail "needs debootstrap: apt-get install debootstrap"
 . /etc/os-release
@@ -81,8 +82,13 @@ if [ "$what" = --readme ]; then
   into root/.cache/ccache --bind "$cache"
   for command in tools/quickstart.sh tools/test.sh; do
     say "$command on a clean $PRETTY_NAME"
-    inside "${network[@]}" ${NNCC_REQUIRE_MODELS:+NNCC_REQUIRE_MODELS="$NNCC_REQUIRE_MODELS"} sh -c "cd /root/nncc && exec $command"
+    inside "${network[@]}" ${NNCC_REQUIRE_MODELS:+NNCC_REQUIRE_MODELS="$NNCC_REQUIRE_MODELS"} sh -c "cd /root/nncc && exec $command" 2>&1 |
+      tee -a "$log"
   done
+  # What the compilers said of every file of the project; those of cached files are said again.
+  if grep -E '^[^ :]+:[0-9]+:[0-9]+: warning: ' "$log" >"$work/warnings"; then
+    fail "the build warns, which nobody would see in a longer list:" "$(sort -u "$work/warnings")"
+  fi
   exit
 fi
 
