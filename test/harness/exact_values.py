@@ -347,6 +347,17 @@ def sums_of_updates_in_16_bits(graph):
     return expected
 
 
+@case()
+def einsum_of_diagonals_and_of_dims_of_one(graph):
+    """An index that repeats in an operand is a diagonal; one of size 1 broadcasts to that of another operand."""
+    x, y, z = (np.arange(1, 1 + np.prod(s), dtype=np.float32).reshape(s) for s in ([2, 3, 3], [1, 3], [2, 2, 2]))
+    expected = {}
+    for equation, operands in (("bii->ib", [x]), ("bii,bi->b", [x, y]), ("iii", [z]), ("...i,ci->...c", [x, y]), ("bij,bj->bi", [x, y])):
+        name = graph.node("Einsum", [graph.input(operand) for operand in operands], equation=equation)
+        expected |= one(graph, name, np.asarray(np.einsum(equation, *operands)))
+    return expected
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

@@ -175,13 +175,59 @@ void importMatMulInteger(Node &node) {
 
 //===-- Einsum ------------------------------------------------------------===//
 
-/// Sums out the labels of an operand that occur nowhere else, takes diagonals of repeated ones.
-bool reduceOperand(Node &node, Value &x, std::string &labels, StringRef needed) {
-  for (size_t i = 0; i < labels.size(); ++i)
-    if (labels.find(labels[i], i + 1) != std::string::npos) {
-      node.error("the index '" + Twine(labels[i]) + "' repeats in one operand, which is not supported");
+/// Takes the diagonals of labels that an operand repeats.
+bool takeDiagonals(Node &node, Value &x, std::string &labels) {
+  for (size_t first = 0; first < labels.size();) {
+    char label = labels[first];
+    size_t second = labels.find(label, first + 1);
+    if (second == std::string::npos) {
+      ++first;
+      continue;
+    }
+    SmallVector<int64_t> shape(shapeOf(x)), perm = llvm::to_vector(llvm::seq<int64_t>(0, shape.size()));
+    int64_t size = shape[first];
+    if (shape[second] != size) {
+      node.error("the index '" + Twine(label) + "' has the sizes " + Twine(size) + " and " + Twine(shape[second]));
       return false;
     }
+    // Both dims become one at the end, of which the diagonal is each `size + 1`st element.
+    for (size_t at : {second, first}) {
+      perm.erase(perm.begin() + at);
+      shape.erase(shape.begin() + at);
+      labels.erase(at, 1);
+    }
+    perm.append({(int64_t)first, (int64_t)second});
+    shape.push_back(size * size);
+    x = node.reshape(node.transpose(x, perm), shape);
+    SmallVector<int64_t> starts(shape.size(), 0), steps(shape.size(), 1);
+    shape.back() = size;
+    steps.back() = size + 1;
+    x = node.make<SliceOp>(x, starts, shape, steps);
+    if (!x)
+      return false;
+    labels += label;
+    first = 0;
+  }
+  return true;
+}
+
+/// Drops the dims of 1 that broadcast to those of another operand.
+void dropOnes(Node &node, Value &x, std::string &labels, Value other, StringRef otherLabels) {
+  SmallVector<int64_t> shape;
+  std::string kept;
+  for (auto [label, size] : llvm::zip(labels, shapeOf(x))) {
+    size_t at = otherLabels.find(label);
+    if (size == 1 && at != StringRef::npos && shapeOf(other)[at] != 1)
+      continue;
+    kept += label;
+    shape.push_back(size);
+  }
+  x = node.reshape(x, shape);
+  labels = kept;
+}
+
+/// Sums out the labels of an operand that occur nowhere else.
+bool reduceOperand(Node &node, Value &x, std::string &labels, StringRef needed) {
   SmallVector<int64_t> axes, shape;
   std::string kept;
   for (size_t i = 0; i < labels.size(); ++i)
@@ -213,6 +259,10 @@ Value arrange(Node &node, Value x, StringRef labels, StringRef to) {
 /// Multiplies two operands; the labels of the result are batch, rows, columns.
 Value contract(Node &node, Value a, std::string aLabels, Value b, std::string bLabels, StringRef needed,
                std::string &outLabels) {
+  if (!takeDiagonals(node, a, aLabels) || !takeDiagonals(node, b, bLabels))
+    return {};
+  dropOnes(node, a, aLabels, b, bLabels);
+  dropOnes(node, b, bLabels, a, aLabels);
   if (!reduceOperand(node, a, aLabels, needed.str() + bLabels) ||
       !reduceOperand(node, b, bLabels, needed.str() + aLabels))
     return {};
@@ -304,7 +354,7 @@ void importEinsum(Node &node) {
   }
   Value value = node.input(0);
   std::string current = labels[0];
-  if (labels.size() == 1 && !reduceOperand(node, value, current, out))
+  if (labels.size() == 1 && (!takeDiagonals(node, value, current) || !reduceOperand(node, value, current, out)))
     return;
   for (size_t i = 1; i < labels.size(); ++i) {
     std::string needed = out, joined;
