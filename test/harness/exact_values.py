@@ -358,6 +358,24 @@ def einsum_of_diagonals_and_of_dims_of_one(graph):
     return expected
 
 
+@case(14)
+def lengths_of_sequences_in_both_directions(graph):
+    """In reverse a row begins at its last step: what lies behind is 0, and the initial state is that of its first step."""
+    steps, lengths, initial = 3, np.array([2, 3], np.int32), np.array([[[5], [7]], [[1], [2]]], np.float32)
+    x = np.arange(1, 7, dtype=np.float32).reshape(steps, 2, 1)
+    ones = graph.constant(np.ones([2, 1, 1], np.float32))
+    y, h = graph.node("RNN", [graph.input(x), ones, ones, "", graph.input(lengths), graph.input(initial)], results=2, hidden_size=1,
+                      direction="bidirectional", activations=["Relu", "Relu"])
+    sums, last = np.zeros([steps, 2, 2, 1], np.float32), initial.copy()
+    for direction, order in enumerate((range(steps), reversed(range(steps)))):
+        for t in order:
+            for row in range(2):
+                if t < lengths[row]:
+                    last[direction, row] += x[t, row]
+                    sums[t, direction, row] = last[direction, row]
+    return one(graph, y, sums) | one(graph, h, last)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

@@ -176,8 +176,6 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
   if (lengths && (product(shapeOf(lengths)) != batch || !node.requireInteger(4)))
     return node.error("sequence_lens has the shape " + describeShape(shapeOf(lengths)) + ", must be [" + Twine(batch) +
                       "]");
-  if (lengths && (directions == 2 || isReverse))
-    return node.error("sequence_lens are not supported in reverse direction");
   Value x = node.input(0);
   if (batchFirst)
     x = node.transpose(x, {1, 0, 2});
@@ -205,7 +203,7 @@ template <typename Step> void Recurrent::run(bool hasCell, Step step) {
                ArrayRef(functions).slice(d * (functions.size() / directions), functions.size() / directions));
       Value output = newH;
       if (lengths && newH) {
-        // Behind a row's end its state stays and its output is 0.
+        // Behind a row's end its state stays, in reverse direction the initial one, and its output is 0.
         Value isInside = node.binary(kind::greater, lengths, node.scalar(t, lengths));
         isInside = node.reshape(isInside, {batch, 1});
         output = node.select(isInside, newH, node.scalar(0, newH));
