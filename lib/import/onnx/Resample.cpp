@@ -278,11 +278,16 @@ void importResize(Node &node) {
 
 //===-- GridSample --------------------------------------------------------===//
 
-/// Reads an image [N, H, W, C] at real positions [N, H', W']: each corner is one gather, borders are arithmetic.
+/// Reads an image [N, H, W, C] at real positions [N, H', W'], one tensor for each dim; lines and volumes likewise. Each
+/// corner is one gather, borders are arithmetic.
 class GridSampler {
 public:
   GridSampler(Node &node, Value image, std::string padding, bool alignCorners)
       : node(node), image(image), padding(std::move(padding)), alignCorners(alignCorners) {}
+
+  /// The dims that positions are of.
+  size_t dims() const { return rankOf(image) - 2; }
+  int64_t size(size_t dim) const { return shapeOf(image)[1 + dim]; }
 
   /// The position in pixels of a coordinate in [-1, 1], as the definition writes it: positions are rounded, and ties
   /// are common.
@@ -301,18 +306,35 @@ public:
     return at;
   }
 
-  /// The pixel at whole positions, [N, H', W', C]; what lies outside is 0 or the border's pixel.
-  Value pixel(Value y, Value x) {
-    int64_t height = shapeOf(image)[1], width = shapeOf(image)[2];
-    y = inside(y, height);
-    x = inside(x, width);
-    Value row = node.unary(kind::clip, y, 0, height - 1), column = node.unary(kind::clip, x, 0, width - 1);
-    Value pixels = node.make<GatherNDOp>(image, node.concat({index(row), index(column)}, 3), 1);
+  /// The pixel at whole positions, [N, ..., C]; what lies outside is 0 or the border's pixel.
+  Value pixel(ArrayRef<Value> at) {
+    SmallVector<Value> indices;
+    Value isInside;
+    for (auto [dim, raw] : llvm::enumerate(at)) {
+      Value position = inside(raw, size(dim)), whole = node.unary(kind::clip, position, 0, size(dim) - 1);
+      indices.push_back(index(whole));
+      Value isOn = node.binary(kind::equal, whole, position);
+      isInside = isInside ? node.binary(kind::logical_and, isInside, isOn) : isOn;
+    }
+    Value pixels = node.make<GatherNDOp>(image, node.concat(indices, dims() + 1), 1);
     if (padding != "zeros" || !pixels)
       return pixels;
-    Value isInside =
-        node.binary(kind::logical_and, node.binary(kind::equal, row, y), node.binary(kind::equal, column, x));
     return node.select(perPixel(isInside), pixels, node.scalar(0, pixels));
+  }
+
+  /// The sum of the pixels at `first` + i, each times the product of its weights: weights[dim][i] is a tensor.
+  Value interpolate(ArrayRef<Value> first, ArrayRef<SmallVector<Value>> weights, SmallVector<Value> at = {}) {
+    size_t dim = at.size();
+    if (dim == dims())
+      return pixel(at);
+    Value sum;
+    for (auto [i, weight] : llvm::enumerate(weights[dim])) {
+      SmallVector<Value> further(at);
+      further.push_back(add(first[dim], i));
+      Value part = node.binary(kind::mul, interpolate(first, weights, further), perPixel(weight));
+      sum = sum ? node.binary(kind::add, sum, part) : part;
+    }
+    return sum;
   }
 
   Value perPixel(Value v) {
@@ -369,55 +391,54 @@ void importGridSample(Node &node) {
   bool isNearest = mode == "nearest", isCubic = mode == "bicubic" || mode == "cubic";
   if (!isNearest && !isCubic && mode != "bilinear" && mode != "linear")
     return node.error("mode '" + mode + "' is not known", "it is linear, nearest or cubic");
-  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 4, 4) || !node.requireRank(1, 4, 4))
+  if (!node.requireFloat(0) || !node.requireFloat(1) || !node.requireRank(0, 3, 5))
+    return;
+  int64_t rank = node.rank(0);
+  if (!node.requireRank(1, rank, rank))
     return;
   ArrayRef<int64_t> x = node.shape(0), g = node.shape(1);
-  if (g[3] != 2 || g[0] != x[0] || product(x) == 0)
+  if (g.back() != rank - 2 || g[0] != x[0] || product(x) == 0)
     return node.error("a grid of shape " + describeShape(g) + " does not fit an image of shape " + describeShape(x));
   // In f32 at least: halves cannot tell positions of large images apart.
   Type type = node.type(0).getElementType(), wide = wideType(type);
-  Value image = node.cast(node.toImage(node.input(0)), wide), positions = node.cast(node.input(1), wide);
-  GridSampler grid(node, image, padding, alignCorners);
-  auto coordinate = [&](int64_t which, int64_t size) {
-    return grid.unnormalize(node.reshape(node.slice(positions, 3, which, 1), {g[0], g[1], g[2]}), size);
+  SmallVector<int64_t> channelsLast{0}, channelsFirst{0, rank - 1};
+  llvm::append_range(channelsLast, llvm::seq<int64_t>(2, rank));
+  channelsLast.push_back(1);
+  llvm::append_range(channelsFirst, llvm::seq<int64_t>(1, rank - 1));
+  Value image = node.cast(node.transpose(node.input(0), channelsLast), wide),
+        positions = node.cast(node.input(1), wide);
+  if (!image || !positions)
+    return;
+  auto finish = [&](Value result) {
+    result = node.cast(result, type);
+    node.nameResult(0, result, channelsLast);
+    node.set(0, node.transpose(result, channelsFirst));
   };
-  Value column = coordinate(0, x[3]), row = coordinate(1, x[2]);
-  if (!column || !row)
-    return;
+  GridSampler grid(node, image, padding, alignCorners);
+  SmallVector<Value> at;
+  for (size_t dim = 0; dim < grid.dims(); ++dim) {
+    // Coordinates are x, y (, z): the last dim first.
+    Value coordinate = node.slice(positions, rank - 1, grid.dims() - 1 - dim, 1);
+    coordinate = grid.unnormalize(node.reshape(coordinate, g.drop_back()), grid.size(dim));
+    at.push_back(isCubic ? coordinate : grid.inside(coordinate, grid.size(dim)));
+  }
   if (isNearest) {
-    Value result =
-        grid.pixel(node.unary(kind::round, grid.inside(row, x[2])), node.unary(kind::round, grid.inside(column, x[3])));
-    return node.set(0, node.fromImage(node.cast(result, type), 4, 0));
+    for (Value &position : at)
+      position = node.unary(kind::round, position);
+    return finish(grid.pixel(at));
   }
-  if (!isCubic) {
-    row = grid.inside(row, x[2]);
-    column = grid.inside(column, x[3]);
+  SmallVector<Value> first;
+  SmallVector<SmallVector<Value>> weights;
+  for (Value position : at) {
+    Value floor = node.unary(kind::floor, position);
+    Value rest = node.binary(kind::sub, position, floor);
+    if (!rest)
+      return;
+    first.push_back(isCubic ? grid.add(floor, -1) : floor);
+    weights.push_back(isCubic ? cubicWeights(node, grid, rest)
+                              : SmallVector<Value>{grid.add(grid.mul(rest, -1), 1), rest});
   }
-  Value top = node.unary(kind::floor, row), left = node.unary(kind::floor, column);
-  Value down = node.binary(kind::sub, row, top), right = node.binary(kind::sub, column, left);
-  if (!down || !right)
-    return;
-  SmallVector<Value> rowWeights{grid.add(grid.mul(down, -1), 1), down};
-  SmallVector<Value> columnWeights{grid.add(grid.mul(right, -1), 1), right};
-  if (isCubic) {
-    rowWeights = cubicWeights(node, grid, down);
-    columnWeights = cubicWeights(node, grid, right);
-  }
-  int64_t first = isCubic ? -1 : 0;
-  Value sum;
-  for (auto [i, rowWeight] : llvm::enumerate(rowWeights)) {
-    Value line;
-    for (auto [j, columnWeight] : llvm::enumerate(columnWeights)) {
-      Value pixel = grid.pixel(grid.add(top, first + (int64_t)i), grid.add(left, first + (int64_t)j));
-      if (!pixel || !columnWeight)
-        return;
-      Value part = node.binary(kind::mul, pixel, grid.perPixel(columnWeight));
-      line = line ? node.binary(kind::add, line, part) : part;
-    }
-    Value part = node.binary(kind::mul, line, grid.perPixel(rowWeight));
-    sum = sum ? node.binary(kind::add, sum, part) : part;
-  }
-  node.set(0, node.fromImage(node.cast(sum, type), 4, 0));
+  finish(grid.interpolate(first, weights));
 }
 
 const OpEntry kOps[] = {
