@@ -1,4 +1,4 @@
-// Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1.
+// Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1. 3-D ones are sums of 2-D ones of planes.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
@@ -55,13 +55,41 @@ Window readWindow(Node &node, ArrayRef<int64_t> input, ArrayRef<int64_t> kernel,
   window.strides = toTwo(strides, 1);
   window.dilations = toTwo(dilations, 1);
   window.pads = dims == 1 ? SmallVector<int64_t>{0, pads[0], 0, pads[1]} : pads;
+  window.overhang.assign(window.kernel.size(), 0);
   return window;
+}
+
+VolumeWindow::VolumeWindow(const Window &window) {
+  auto split = [](ArrayRef<int64_t> values, int64_t one, SmallVector<int64_t> &ofPlane, SmallVector<int64_t> &ofDepth) {
+    ofPlane.append(values.begin() + 1, values.end());
+    ofDepth.append({values[0], one});
+  };
+  split(window.kernel, 1, plane.kernel, depth.kernel);
+  split(window.strides, 1, plane.strides, depth.strides);
+  split(window.dilations, 1, plane.dilations, depth.dilations);
+  split(window.overhang, 0, plane.overhang, depth.overhang);
+  for (ArrayRef<int64_t> pads : {ArrayRef(window.pads).take_front(3), ArrayRef(window.pads).drop_front(3)})
+    split(pads, 0, plane.pads, depth.pads);
+}
+
+Value toPlanes(Node &node, Value volume) {
+  if (!volume)
+    return {};
+  ArrayRef<int64_t> s = shapeOf(volume);
+  return node.reshape(volume, {s[0] * s[1], s[2], s[3], s[4]});
+}
+
+Value fromPlanes(Node &node, Value planes, int64_t batch, int64_t depth) {
+  if (!planes)
+    return {};
+  ArrayRef<int64_t> s = shapeOf(planes);
+  return node.reshape(planes, {batch, depth, s[1], s[2], s[3]});
 }
 
 void roundUp(Window &window, ArrayRef<int64_t> input) {
   SmallVector<int64_t> sizes = toTwo(input, 1);
-  for (int i : {0, 1}) {
-    int64_t padded = sizes[i] + window.pads[i] + window.pads[2 + i];
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    int64_t padded = sizes[i] + window.pads[i] + window.pads[sizes.size() + i];
     int64_t reach = window.dilations[i] * (window.kernel[i] - 1) + 1, stride = window.strides[i];
     if (padded < reach)
       continue;
@@ -84,15 +112,13 @@ Value toFilter(Node &node, Value weights) {
   return moved ? node.reshape(moved, {shapeOf(moved)[0], 1, shapeOf(moved)[1], shapeOf(moved)[2]}) : Value();
 }
 
-/// True when input and weights have ranks that fit: 1-D or 2-D.
+/// True when input and weights have ranks that fit: 1-D to 3-D.
 bool checkRanks(Node &node) {
   if (node.failed())
     return false;
-  if (node.rank(0) == 5)
-    node.error("3-D windows are not supported", "nncc supports 1-D and 2-D ones");
-  else if (llvm::any_of(node.shape(0), [](int64_t dim) { return dim > INT32_MAX; }))
+  if (llvm::any_of(node.shape(0), [](int64_t dim) { return dim > INT32_MAX; }))
     node.error("a dim of " + describeShape(node.shape(0)) + " is too large");
-  else if (node.requireRank(0, 3, 4) && node.rank(1) != node.rank(0))
+  else if (node.requireRank(0, 3, 5) && node.rank(1) != node.rank(0))
     node.error("input has rank " + Twine(node.rank(0)) + ", weights have rank " + Twine(node.rank(1)));
   return !node.failed();
 }
@@ -102,6 +128,74 @@ bool checkGroups(Node &node, int64_t groups, int64_t channels, int64_t outputs, 
     node.error("group " + Twine(groups) + " does not fit " + Twine(channels) + " input channels and weights of " +
                Twine(outputs) + " x " + Twine(perGroup) + " channels");
   return !node.failed();
+}
+
+//===-- Volumes -----------------------------------------------------------===//
+
+/// Puts planes of zeros around those of a volume [N, D, H, W, C]; negative numbers cut planes off.
+Value padDepth(Node &node, Value volume, int64_t front, int64_t back) {
+  if (front > 0 || back > 0)
+    volume =
+        node.make<PadOp>(PadMode::constant, volume, ArrayRef<int64_t>{0, std::max<int64_t>(0, front), 0, 0, 0},
+                         ArrayRef<int64_t>{0, std::max<int64_t>(0, back), 0, 0, 0}, node.builder.getF64FloatAttr(0));
+  if (!volume || (front >= 0 && back >= 0))
+    return volume;
+  int64_t first = std::max<int64_t>(0, -front), last = shapeOf(volume)[1] - std::max<int64_t>(0, -back);
+  if (first >= last) {
+    node.error("the pads leave nothing of the result");
+    return {};
+  }
+  return node.slice(volume, 1, first, last - first);
+}
+
+/// Sums what `convolve` makes of the planes of a padded volume for each step of a window's depth.
+Value sumOverDepth(Node &node, Value volume, const Window &depth,
+                   llvm::function_ref<Value(Value planes, int64_t step)> convolve) {
+  constexpr int64_t kMaxDepth = 64; // each step is a convolution of its own
+  int64_t steps = depth.kernel[0];
+  if (steps > kMaxDepth)
+    node.error("a window of a depth of " + Twine(steps) + " is not supported",
+               "nncc supports depths of up to " + Twine(kMaxDepth));
+  if (node.failed() || !volume)
+    return {};
+  SmallVector<int64_t> sizes(shapeOf(volume));
+  auto planes = windowOutputSize(sizes[1], 0, 0, steps, depth.dilations[0], depth.strides[0]);
+  if (failed(planes)) {
+    node.error("a window of " + Twine(steps) + " planes does not fit into " + Twine(sizes[1]) + " with pads");
+    return {};
+  }
+  sizes[1] = *planes;
+  Value sum;
+  for (int64_t step = 0; step < steps && !node.failed(); ++step) {
+    Value under = node.make<SliceOp>(volume, ArrayRef<int64_t>{0, step * depth.dilations[0], 0, 0, 0}, sizes,
+                                     ArrayRef<int64_t>{1, depth.strides[0], 1, 1, 1});
+    Value part = convolve(toPlanes(node, under), step);
+    sum = sum ? node.binary(kind::add, sum, part) : part;
+  }
+  return fromPlanes(node, sum, sizes[0], sizes[1]);
+}
+
+/// Weights [.., .., KD, KH, KW] at one step of their depth: [.., .., KH, KW].
+Value weightsOfStep(Node &node, Value weights, int64_t step) {
+  Value part = node.slice(weights, 2, step, 1);
+  if (!part)
+    return {};
+  ArrayRef<int64_t> s = shapeOf(part);
+  return node.reshape(part, {s[0], s[1], s[3], s[4]});
+}
+
+/// The convolution of a volume [N, D, H, W, C] with input 1, and with input 2 as bias. Partial sums are not rounded to
+/// 16 bits.
+Value convolveVolume(Node &node, Value volume, const Window &window, int64_t groups) {
+  VolumeWindow of(window);
+  Type type = elementOf(volume), wide = wideType(type);
+  Value weights = node.cast(node.input(1), wide), bias = node.cast(node.input(2), wide);
+  Value padded = padDepth(node, node.cast(volume, wide), of.depth.pads[0], of.depth.pads[2]);
+  Value sum = sumOverDepth(node, padded, of.depth, [&](Value planes, int64_t step) {
+    return node.make<Conv2DOp>(planes, toFilter(node, weightsOfStep(node, weights, step)), step == 0 ? bias : Value(),
+                               of.plane.strides, of.plane.pads, of.plane.dilations, groups);
+  });
+  return node.cast(sum, type);
 }
 
 /// The convolution of inputs 0 to 2, as an image; null with an error when they do not fit.
@@ -114,6 +208,8 @@ Value convolve(Node &node) {
     return {};
   Window window = readWindow(node, x.drop_front(2), w.drop_front(2));
   Value image = node.toImage(node.input(0));
+  if (image && rankOf(image) == 5)
+    return convolveVolume(node, image, window, groups);
   return node.make<Conv2DOp>(image, toFilter(node, node.input(1)), node.input(2), window.strides, window.pads,
                              window.dilations, groups);
 }
@@ -167,6 +263,8 @@ void importCausalConvWithState(Node &node) {
 
 /// [C, O/g, KH, KW] (1-D: [C, O/g, K]) -> [O, KH, KW, C/g]
 Value toTransposedFilter(Node &node, Value weights, int64_t groups) {
+  if (!weights)
+    return {};
   if (rankOf(weights) == 3) {
     ArrayRef<int64_t> shape = shapeOf(weights);
     weights = node.reshape(weights, {shape[0], shape[1], 1, shape[2]});
@@ -177,6 +275,33 @@ Value toTransposedFilter(Node &node, Value weights, int64_t groups) {
   Value split = node.reshape(weights, {groups, s[0] / groups, s[1], s[2], s[3]});
   Value moved = node.transpose(split, {0, 2, 3, 4, 1});
   return node.reshape(moved, {groups * s[1], s[2], s[3], s[0] / groups});
+}
+
+/// The transposed convolution of a volume [N, D, H, W, C] with weights [C, O / groups, KD, KH, KW].
+///
+/// Along the depth it is a convolution of the planes with zeros between them, by the weights in reverse order.
+Value convolveTransposed(Node &node, Value volume, Value weights, Value bias, const Window &window,
+                         ArrayRef<int64_t> extra, int64_t groups) {
+  VolumeWindow of(window);
+  Type type = elementOf(volume), wide = wideType(type);
+  volume = node.cast(volume, wide), weights = node.cast(weights, wide), bias = node.cast(bias, wide);
+  int64_t stride = of.depth.strides[0], reach = (of.depth.kernel[0] - 1) * of.depth.dilations[0];
+  if (stride > 1 && volume) {
+    SmallVector<int64_t> s(shapeOf(volume));
+    Value apart = node.reshape(volume, {s[0], s[1], 1, s[2], s[3], s[4]});
+    apart = node.make<PadOp>(PadMode::constant, apart, ArrayRef<int64_t>{0, 0, 0, 0, 0, 0},
+                             ArrayRef<int64_t>{0, 0, stride - 1, 0, 0, 0}, node.builder.getF64FloatAttr(0));
+    volume = node.reshape(apart, {s[0], s[1] * stride, s[2], s[3], s[4]});
+  }
+  volume = padDepth(node, volume, reach - of.depth.pads[0], reach - of.depth.pads[2] + extra[0] - (stride - 1));
+  of.depth.strides[0] = 1;
+  Value sum = sumOverDepth(node, volume, of.depth, [&](Value planes, int64_t step) {
+    Value mirrored = weightsOfStep(node, weights, of.depth.kernel[0] - 1 - step);
+    return node.make<ConvTranspose2DOp>(planes, toTransposedFilter(node, mirrored, groups), step == 0 ? bias : Value(),
+                                        of.plane.strides, of.plane.pads, of.plane.dilations, extra.drop_front(),
+                                        groups);
+  });
+  return node.cast(sum, type);
 }
 
 void importConvTranspose(Node &node) {
@@ -219,7 +344,13 @@ void importConvTranspose(Node &node) {
     pads[i] = autoPad == "SAME_UPPER" ? total / 2 : total - total / 2;
     pads[dims + i] = total - pads[i];
   }
-  Value image = node.toImage(node.input(0)), filter = toTransposedFilter(node, node.input(1), groups);
+  Value image = node.toImage(node.input(0));
+  if (dims == 3 && image) {
+    Value volume = convolveTransposed(node, image, node.input(1), node.input(2),
+                                      {kernel, strides, dilations, pads, {0, 0, 0}}, extra, groups);
+    return node.set(0, node.fromImage(volume, x.size(), 0));
+  }
+  Value filter = toTransposedFilter(node, node.input(1), groups);
   SmallVector<int64_t> imagePads = dims == 1 ? SmallVector<int64_t>{0, pads[0], 0, pads[1]} : pads;
   Value result = node.make<ConvTranspose2DOp>(image, filter, node.input(2), toTwo(strides, 1), imagePads,
                                               toTwo(dilations, 1), toTwo(extra, 0), groups);

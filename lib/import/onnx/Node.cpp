@@ -590,6 +590,8 @@ Value Node::reduce(ReduceKind kind, Value x, ArrayRef<int64_t> axes) { return ma
 Value Node::toImage(Value x) {
   if (!x)
     return {};
+  if (rankOf(x) == 5)
+    return transpose(x, {0, 2, 3, 4, 1});
   if (rankOf(x) == 4)
     return transpose(x, {0, 2, 3, 1});
   Value moved = transpose(x, {0, 2, 1});
@@ -599,6 +601,10 @@ Value Node::toImage(Value x) {
 Value Node::fromImage(Value x, int64_t rank, size_t output) {
   if (!x)
     return {};
+  if (rank == 5) {
+    nameResult(output, x, {0, 2, 3, 4, 1});
+    return transpose(x, {0, 4, 1, 2, 3});
+  }
   if (rank == 4) {
     nameResult(output, x, {0, 2, 3, 1});
     return transpose(x, {0, 3, 1, 2});

@@ -167,9 +167,9 @@ public:
   Value reduce(nn::ReduceKind kind, Value x, ArrayRef<int64_t> axes); ///< dims stay as 1
   /// Puts dims of 1 in front until a tensor has this rank.
   Value toRank(Value x, int64_t rank);
-  /// [N, C, H, W] -> [N, H, W, C]; [N, C, W] -> [N, 1, W, C].
+  /// [N, C, H, W] -> [N, H, W, C]; [N, C, W] -> [N, 1, W, C]; [N, C, D, H, W] -> [N, D, H, W, C].
   Value toImage(Value x);
-  /// The way back to an output of rank 3 or 4, which gets its name on the way.
+  /// The way back to an output of rank 3 to 5, which gets its name on the way.
   Value fromImage(Value x, int64_t rank, size_t output);
 
   mlir::OpBuilder &builder;

@@ -1,4 +1,4 @@
-// Pooling: windows become nn.pool2d on NHWC, global pools become reductions.
+// Pooling: windows become nn.pool2d on NHWC (over volumes: of planes, then along the depth), global pools reductions.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -75,12 +75,32 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
   node.set(1, node.reshape(result, out));
 }
 
+/// Pools an image; a volume plane by plane, then along its depth: a window's maximum, norm and number of elements are
+/// made of those of its planes.
+Value pool(Node &node, PoolKind kind, Value x, const Window &window, bool countsPads) {
+  if (!x)
+    return {};
+  if (rankOf(x) == 4)
+    return node.make<Pool2DOp>(kind, x, window.kernel, window.strides, window.pads, window.dilations, window.overhang,
+                               countsPads);
+  VolumeWindow of(window);
+  int64_t batch = shapeOf(x)[0], depth = shapeOf(x)[1];
+  Type type = elementOf(x), wide = kind == PoolKind::max ? type : wideType(type);
+  Value planes = pool(node, kind, toPlanes(node, node.cast(x, wide)), of.plane, countsPads);
+  if (!planes)
+    return {};
+  int64_t height = shapeOf(planes)[1], width = shapeOf(planes)[2], channels = shapeOf(planes)[3];
+  Value columns = node.reshape(planes, {batch, depth, height * width, channels});
+  columns = pool(node, kind, columns, of.depth, countsPads);
+  if (!columns)
+    return {};
+  return node.cast(node.reshape(columns, {batch, shapeOf(columns)[1], height, width, channels}), type);
+}
+
 void importWindow(Node &node, PoolKind kind) {
   if (!node.requireNumber(0))
     return;
-  if (node.rank(0) == 5)
-    return node.error("3-D windows are not supported", "nncc supports 1-D and 2-D ones");
-  if (!node.requireRank(0, 3, 4))
+  if (!node.requireRank(0, 3, 5))
     return;
   ArrayRef<int64_t> x = node.shape(0);
   bool isMax = kind == PoolKind::max;
@@ -90,8 +110,9 @@ void importWindow(Node &node, PoolKind kind) {
     roundUp(window, x.drop_front(2));
   bool countsPads = kind == PoolKind::average && node.flag("count_include_pad", false);
   bool columnMajor = isMax && node.flag("storage_order", false);
-  Value result = node.make<Pool2DOp>(kind, node.toImage(node.input(0)), window.kernel, window.strides, window.pads,
-                                     window.dilations, window.overhang, countsPads);
+  if (isMax && node.wants(1) && x.size() == 5)
+    return node.error("the indices of 3-D windows are not supported", "nncc supports those of 1-D and 2-D ones");
+  Value result = pool(node, kind, node.toImage(node.input(0)), window, countsPads);
   node.set(0, node.fromImage(result, x.size(), 0));
   if (isMax && node.wants(1) && result)
     setIndices(node, window, columnMajor);
@@ -104,27 +125,37 @@ void importAveragePool(Node &node) {
     importWindow(node, PoolKind::average);
 }
 
+/// |x|^p
+Value powersOf(Node &node, Value x, int64_t p) {
+  Value size = node.unary(kind::abs, x);
+  return p > 1 && size ? node.binary(kind::pow, size, node.scalar(p, size)) : size;
+}
+
+/// x^(1 / p)
+Value rootOf(Node &node, Value x, int64_t p) {
+  return p > 1 && x ? node.binary(kind::pow, x, node.scalar(1.0 / p, x)) : x;
+}
+
 /// (sum of |x|^p) ^ (1 / p): a mean that counts pads, times their number.
 void importPowerPool(Node &node, int64_t p) {
-  if (!node.requireRank(0, 3, 4))
+  if (!node.requireRank(0, 3, 5))
     return;
   ArrayRef<int64_t> x = node.shape(0);
+  Type type = node.type(0).getElementType();
   Window window = readWindow(node, x.drop_front(2), {}, /*hasDilations=*/true);
   if (node.flag("ceil_mode", false))
     roundUp(window, x.drop_front(2));
-  if (window.overhang != SmallVector<int64_t>{0, 0})
-    return node.error("p " + Twine(p) + " with windows that end behind the input (ceil_mode) is not supported",
-                      "nncc supports p = 2 there");
-  Value size = node.unary(kind::abs, node.toImage(node.input(0)));
-  if (p > 1 && size)
-    size = node.binary(kind::pow, size, node.scalar(p, size));
-  Value mean = node.make<Pool2DOp>(PoolKind::average, size, window.kernel, window.strides, window.pads,
-                                   window.dilations, window.overhang, /*countsPads=*/true);
+  // What ceil_mode adds behind the input counts as pads do.
+  for (auto [i, overhang] : llvm::enumerate(window.overhang)) {
+    window.pads[window.kernel.size() + i] += overhang;
+    overhang = 0;
+  }
+  Value powers = powersOf(node, node.cast(node.toImage(node.input(0)), wideType(type)), p);
+  Value mean = pool(node, PoolKind::average, powers, window, /*countsPads=*/true);
   if (!mean)
     return;
   Value sum = node.binary(kind::mul, mean, node.scalar(product(window.kernel), mean));
-  Value result = p > 1 ? node.binary(kind::pow, sum, node.scalar(1.0 / p, sum)) : sum;
-  node.set(0, node.fromImage(result, x.size(), 0));
+  node.set(0, node.fromImage(node.cast(rootOf(node, sum, p), type), x.size(), 0));
 }
 
 void importLpPool(Node &node) {
@@ -138,24 +169,32 @@ void importLpPool(Node &node) {
   importPowerPool(node, p);
 }
 
-/// Over all spatial dims. Images are reduced in NHWC, where the neighbours' transposes meet.
-void importGlobal(Node &node, ReduceKind kind) {
+/// Over all spatial dims; the p-th root of sums of the p-th powers. Images are reduced in NHWC, where the neighbours'
+/// transposes meet.
+void importGlobal(Node &node, ReduceKind kind, int64_t p = 1) {
   if (!node.requireFloat(0) || !node.requireRank(0, 2, 8))
     return;
   int64_t rank = node.rank(0);
   Value x = node.input(0);
-  if (rank == 4)
-    return node.set(0, node.fromImage(node.reduce(kind, node.toImage(x), {1, 2}), 4, 0));
-  node.set(0, node.reduce(kind, x, llvm::to_vector(llvm::seq<int64_t>(2, rank))));
+  Type type = elementOf(x);
+  if (p > 1)
+    x = powersOf(node, node.cast(x, wideType(type)), p);
+  bool isImage = rank == 4;
+  Value result = isImage ? node.reduce(kind, node.toImage(x), {1, 2})
+                         : node.reduce(kind, x, llvm::to_vector(llvm::seq<int64_t>(2, rank)));
+  result = node.cast(rootOf(node, result, p), type);
+  node.set(0, isImage ? node.fromImage(result, rank, 0) : result);
 }
 
 void importGlobalAveragePool(Node &node) { importGlobal(node, ReduceKind::mean); }
 void importGlobalMaxPool(Node &node) { importGlobal(node, ReduceKind::max); }
 void importGlobalLpPool(Node &node) {
   int64_t p = node.integer("p", 2);
-  if (p != 1 && p != 2)
-    return node.error("p " + Twine(p) + " is not supported", "nncc supports p = 1 and p = 2");
-  importGlobal(node, p == 1 ? ReduceKind::l1 : ReduceKind::l2);
+  if (p < 1)
+    return node.error("p " + Twine(p) + " must be positive");
+  if (p == 2)
+    return importGlobal(node, ReduceKind::l2);
+  importGlobal(node, p == 1 ? ReduceKind::l1 : ReduceKind::sum, p);
 }
 
 const OpEntry kOps[] = {

@@ -5,14 +5,14 @@
 
 namespace nncc::import {
 
-/// A window over one or two spatial dims, always given as two: a 1-D window has H = 1.
+/// A window over two spatial dims, or over three: D, H, W. A 1-D window has H = 1.
 struct Window {
   SmallVector<int64_t> kernel, strides, dilations;
-  SmallVector<int64_t> pads; ///< [top, left, bottom, right]
-  SmallVector<int64_t> overhang{0, 0};
+  SmallVector<int64_t> pads; ///< [top, left, bottom, right]; [front, top, left, back, bottom, right]
+  SmallVector<int64_t> overhang;
 };
 
-/// Reads the attributes of a node whose input has the spatial sizes `input` (1 or 2 of them); auto_pad is resolved.
+/// Reads the attributes of a node whose input has the spatial sizes `input` (1 to 3 of them); auto_pad is resolved.
 ///
 /// kernel  sizes of the window; empty: from the attribute kernel_shape
 /// error   values that are out of range, a window that does not fit (reported on the node)
@@ -22,8 +22,19 @@ Window readWindow(Node &node, ArrayRef<int64_t> input, ArrayRef<int64_t> kernel,
 /// Sets `overhang` as ceil_mode needs it. A last window that would begin behind the input is left out.
 void roundUp(Window &window, ArrayRef<int64_t> input);
 
-/// Puts a 1 in front of one spatial number, so that there are two.
+/// Puts `front` in front of one spatial number, so that there are two.
 SmallVector<int64_t> toTwo(ArrayRef<int64_t> values, int64_t front);
+
+/// What a window over a volume is to each of its planes, and what it is along the depth: one column of rows.
+struct VolumeWindow {
+  explicit VolumeWindow(const Window &window);
+  Window plane, depth;
+};
+
+/// [N, D, H, W, C] -> [N * D, H, W, C]
+Value toPlanes(Node &node, Value volume);
+/// [batch * D, H, W, C] -> [batch, D, H, W, C]
+Value fromPlanes(Node &node, Value planes, int64_t batch, int64_t depth);
 
 } // namespace nncc::import
 #endif

@@ -109,6 +109,10 @@ CASES = {
     # Families
     "conv": lambda: one("Conv", ["x", "w"], 1, 3, 8, 7, weights=[ramp("w", 4, 3, 3, 5)], pads=[1, 2, 1, 2], strides=[2, 1]),
     "conv-1d": lambda: one("Conv", ["x", "w"], 2, 3, 20, weights=[ramp("w", 4, 3, 5)]),
+    "conv-3d": lambda: one("Conv", ["x", "w", "b"], 2, 3, 5, 4, 6, weights=[ramp("w", 4, 3, 2, 3, 1), ramp("b", 4)], pads=[1, 0, 0, 1, 0, 0],
+                           strides=[2, 1, 1], dilations=[2, 1, 1]),
+    "conv-3d-deep": lambda: one("Conv", ["x", "w"], 1, 1, 65, 2, 3, weights=[ramp("w", 1, 1, 65, 1, 1)]),
+    "pool-3d": lambda: one("MaxPool", ["x"], 2, 3, 5, 4, 6, kernel_shape=[4, 2, 3], strides=[2, 1, 1], ceil_mode=1),
     "conv-auto-pad": lambda: one("Conv", ["x", "w"], 1, 1, 5, 5, weights=[ramp("w", 1, 1, 2, 2)], auto_pad="SAME_UPPER"),
     "conv-groups": lambda: one("Conv", ["x", "w"], 1, 3, 8, 7, weights=[ramp("w", 4, 2, 3, 3)]),
     "conv-transpose-groups": lambda: one("ConvTranspose", ["x", "w"], 1, 6, 4, 5, weights=[ramp("w", 6, 2, 3, 3)], group=2, strides=[2, 2]),
