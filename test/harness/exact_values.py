@@ -376,6 +376,27 @@ def lengths_of_sequences_in_both_directions(graph):
     return one(graph, y, sums) | one(graph, h, last)
 
 
+@case(12)
+def positions_of_maxima(graph):
+    """Pads are never the largest, of the lowest values either; in a volume positions count planes, too."""
+    expected = {}
+    lowest, volume = np.zeros([2, 3], np.uint8), np.random.default_rng(0).permutation(24).astype(np.float32).reshape(2, 3, 4)
+    for x, pads in ((lowest, 1), (volume, 0)):
+        for column_major in (0, 1):
+            order = "F" if column_major else "C"
+            positions = np.arange(x.size).reshape(x.shape, order=order)
+            values = np.full(np.array(x.shape) + 2 * pads, -1.0)
+            inner = tuple(slice(pads, pads + size) for size in x.shape)
+            values[inner], padded = x, np.zeros(values.shape, np.int64)
+            padded[inner] = positions
+            views = [np.lib.stride_tricks.sliding_window_view(a, [2] * x.ndim).reshape(*(s - 1 for s in a.shape), -1) for a in (values, padded)]
+            right = np.take_along_axis(views[1], np.argmax(views[0], -1)[..., None], -1)[..., 0]
+            y, where = graph.node("MaxPool", [graph.input(x[None, None])], results=2, kernel_shape=[2] * x.ndim, pads=[pads] * 2 * x.ndim,
+                                  storage_order=column_major)
+            expected |= one(graph, y, views[0].max(-1).astype(x.dtype)[None, None]) | one(graph, where, right[None, None])
+    return expected
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

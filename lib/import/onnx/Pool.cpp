@@ -11,7 +11,18 @@ using namespace nncc::nn;
 namespace nncc::import {
 namespace {
 
-/// The positions of the maxima: one slice per element of the window, the largest so far with its position.
+/// The positions of a tensor of given sizes, in row-major order.
+template <typename Visit> void forEachPosition(ArrayRef<int64_t> sizes, Visit visit) {
+  SmallVector<int64_t> at(sizes.size(), 0);
+  for (int64_t count = product(sizes); count > 0; --count) {
+    visit(ArrayRef<int64_t>(at));
+    for (size_t dim = sizes.size(); dim-- > 0 && ++at[dim] == sizes[dim];)
+      at[dim] = 0;
+  }
+}
+
+/// The positions of the maxima: one slice per element of the window, the largest so far with its position. Which
+/// elements lie in pads is known; the first that does not is taken whatever it is.
 ///
 /// Position is the index into the whole input [N, C, H, W], row-major, or column-major within an image.
 void setIndices(Node &node, const Window &window, bool columnMajor) {
@@ -19,56 +30,80 @@ void setIndices(Node &node, const Window &window, bool columnMajor) {
   SmallVector<int64_t> x(node.shape(0));
   if (x.size() == 3)
     x.insert(x.begin() + 2, 1);
-  int64_t taps = window.kernel[0] * window.kernel[1];
+  size_t dims = window.kernel.size();
+  int64_t taps = product(window.kernel);
   if (product(x) > kMaxFoldedInts)
     return node.error("the indices of an input of shape " + describeShape(node.shape(0)) + " are not supported");
   if (taps > kMaxTaps)
     return node.error("the indices of a window of " + Twine(taps) + " elements are not supported",
                       "nncc supports them for up to " + Twine(kMaxTaps) + " elements");
-  SmallVector<int64_t> low{0, 0, window.pads[0], window.pads[1]};
-  SmallVector<int64_t> high{0, 0, window.pads[2] + window.overhang[0], window.pads[3] + window.overhang[1]};
+  SmallVector<int64_t> low{0, 0}, high{0, 0}, steps{1, 1};
+  low.append(window.pads.begin(), window.pads.begin() + dims);
+  steps.append(window.strides);
+  for (size_t i = 0; i < dims; ++i)
+    high.push_back(window.pads[dims + i] + window.overhang[i]);
   Value input = node.reshape(node.input(0), x), padded = input;
-  if (!isa<FloatType>(elementOf(input)))
-    return node.error("indices are supported for floats only");
   SmallVector<int64_t> paddedShape;
   for (auto [size, before, after] : llvm::zip(x, low, high))
     paddedShape.push_back(before + size + after);
   if (auto problem = checkShape(paddedShape); problem || product(paddedShape) > kMaxFoldedInts)
     return node.error("the indices of an input padded to " + describeShape(paddedShape) + " are not supported");
   if (paddedShape != x)
-    padded = node.make<PadOp>(PadMode::constant, input, low, high,
-                              node.builder.getF64FloatAttr(-std::numeric_limits<double>::infinity()));
+    padded = node.make<PadOp>(PadMode::constant, input, low, high, node.builder.getF64FloatAttr(0));
   if (!padded)
     return;
-  SmallVector<int64_t> out{x[0], x[1], 0, 0}, steps{1, 1, window.strides[0], window.strides[1]};
-  for (int i : {0, 1})
-    out[2 + i] = (shapeOf(padded)[2 + i] - window.dilations[i] * (window.kernel[i] - 1) - 1) / window.strides[i] + 1;
+  SmallVector<int64_t> out{x[0], x[1]}, mapShape{1, 1}, strides(dims, 1);
+  for (size_t i = 0; i < dims; ++i)
+    out.push_back((paddedShape[2 + i] - window.dilations[i] * (window.kernel[i] - 1) - 1) / window.strides[i] + 1);
+  mapShape.append(out.begin() + 2, out.end());
+  for (size_t i = 1; i < dims; ++i) {
+    size_t to = columnMajor ? i : dims - 1 - i, from = columnMajor ? i - 1 : dims - i;
+    strides[to] = strides[from] * x[2 + from];
+  }
   Value best, position;
-  for (int64_t row = 0; row < window.kernel[0]; ++row)
-    for (int64_t column = 0; column < window.kernel[1]; ++column) {
-      Value tap = node.make<SliceOp>(
-          padded, ArrayRef<int64_t>{0, 0, row * window.dilations[0], column * window.dilations[1]}, out, steps);
-      SmallVector<int64_t> at;
-      for (int64_t i = 0; i < out[2]; ++i)
-        for (int64_t j = 0; j < out[3]; ++j) {
-          int64_t h = i * steps[2] + row * window.dilations[0] - low[2];
-          int64_t w = j * steps[3] + column * window.dilations[1] - low[3];
-          at.push_back(columnMajor ? w * x[2] + h : h * x[3] + w);
-        }
-      Value here = node.constant(at, {1, 1, out[2], out[3]}, node.builder.getI64Type());
-      if (!best) {
-        best = tap;
-        position = node.expand(here, out);
-        continue;
+  SmallVector<int64_t> hasOne(product(mapShape), false);
+  forEachPosition(window.kernel, [&](ArrayRef<int64_t> step) {
+    SmallVector<int64_t> starts{0, 0}, here, mayTake, mustTake;
+    for (size_t i = 0; i < dims; ++i)
+      starts.push_back(step[i] * window.dilations[i]);
+    forEachPosition(ArrayRef(out).drop_front(2), [&](ArrayRef<int64_t> at) {
+      int64_t index = 0;
+      bool isInside = true;
+      for (size_t i = 0; i < dims; ++i) {
+        int64_t of = at[i] * steps[2 + i] + starts[2 + i] - low[2 + i];
+        isInside &= of >= 0 && of < x[2 + i];
+        index += of * strides[i];
       }
-      Value isLarger = node.binary(kind::greater, tap, best);
-      position = node.select(isLarger, here, position);
-      best = node.select(isLarger, tap, best);
+      bool isFirst = isInside && !hasOne[here.size()];
+      hasOne[here.size()] |= isInside;
+      here.push_back(index);
+      mayTake.push_back(isInside);
+      mustTake.push_back(isFirst);
+    });
+    Value tap = node.make<SliceOp>(padded, starts, out, steps);
+    Value indices = node.constant(here, mapShape, node.builder.getI64Type());
+    if (!best) {
+      best = tap;
+      position = node.expand(indices, out);
+      return;
     }
-  SmallVector<int64_t> images;
+    auto take = [&](Value where) {
+      position = node.select(where, indices, position);
+      best = node.select(where, tap, best);
+    };
+    auto mask = [&](ArrayRef<int64_t> values) { return node.constant(values, mapShape, node.builder.getI1Type()); };
+    if (llvm::is_contained(mustTake, 1))
+      take(mask(mustTake));
+    Value isLarger = node.binary(kind::greater, tap, best);
+    take(llvm::is_contained(mayTake, 0) ? node.binary(kind::logical_and, isLarger, mask(mayTake)) : isLarger);
+  });
+  SmallVector<int64_t> images, imageShape(out.size(), 1);
+  int64_t imageSize = product(ArrayRef(x).drop_front(2));
   for (int64_t i = 0; i < x[0] * x[1]; ++i)
-    images.push_back(i * x[2] * x[3]);
-  Value base = node.constant(images, {x[0], x[1], 1, 1}, node.builder.getI64Type());
+    images.push_back(i * imageSize);
+  imageShape[0] = x[0];
+  imageShape[1] = x[1];
+  Value base = node.constant(images, imageShape, node.builder.getI64Type());
   Value result = node.binary(kind::add, position, base);
   if (node.rank(0) == 3 && result)
     out.erase(out.begin() + 2);
@@ -110,8 +145,6 @@ void importWindow(Node &node, PoolKind kind) {
     roundUp(window, x.drop_front(2));
   bool countsPads = kind == PoolKind::average && node.flag("count_include_pad", false);
   bool columnMajor = isMax && node.flag("storage_order", false);
-  if (isMax && node.wants(1) && x.size() == 5)
-    return node.error("the indices of 3-D windows are not supported", "nncc supports those of 1-D and 2-D ones");
   Value result = pool(node, kind, node.toImage(node.input(0)), window, countsPads);
   node.set(0, node.fromImage(result, x.size(), 0));
   if (isMax && node.wants(1) && result)
