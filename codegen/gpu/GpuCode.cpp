@@ -82,6 +82,11 @@ public:
     for (auto kernels : llvm::make_early_inc_range(halves->getOps<gpu::GPUModuleOp>()))
       if (llvm::none_of(kernelOf(kernels).getArgumentTypes(), isHalf))
         kernels.erase();
+    if (numbers.addsHalves) {
+      OwningOpRef<ModuleOp> computed = halves->clone();
+      if (failed(writeVariants(*computed, NNCC_GPU_STORAGE16 | NNCC_GPU_FLOAT16)))
+        return failure();
+    }
     if (failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) || failed(writeVariants(module, 0)))
       return failure();
     return std::move(code);
@@ -99,10 +104,13 @@ private:
 
   /// Adds a variant to each function that is in a module.
   LogicalResult writeVariants(ModuleOp kernels, uint64_t features) {
-    if (failed(runPasses([&](PassManager &passes) { buildSpirvPipeline(passes, features & NNCC_GPU_STORAGE16); },
-                         kernels)))
+    bool float16 = features & NNCC_GPU_FLOAT16;
+    auto addPasses = [&](PassManager &passes) { buildSpirvPipeline(passes, features & NNCC_GPU_STORAGE16, float16); };
+    if (failed(runPasses(addPasses, kernels)))
       return failure();
     for (auto compiled : kernels.getOps<spirv::ModuleOp>()) {
+      if (float16 && !computesHalves(compiled))
+        continue; // the same as without
       FailureOr<std::vector<uint32_t>> words = serializeSpirv(compiled);
       if (failed(words))
         return failure();

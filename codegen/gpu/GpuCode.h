@@ -17,6 +17,8 @@ namespace nncc {
 struct GpuNumbers {
   /// Threads of a workgroup. 64 is the baseline of Arm's best practices for Mali GPUs: whole warps on all of them.
   int64_t blockThreads = 64;
+  /// Products of f16 may be added up in f16, where a GPU computes with them.
+  bool addsHalves = false;
 };
 
 /// Which memories the operands of a function lie in. Several may share a binding where they are in one of these; each

@@ -6,10 +6,12 @@
 
 using namespace mlir;
 
-void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16) {
+void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16, bool float16) {
   WidenHalvesOptions halves;
   halves.inWords = !storage16;
   manager.addPass(createWidenHalves(halves));
+  if (float16)
+    manager.addPass(createHalveSums());
   ConvertToSpirvOptions conversion;
   conversion.storage16 = storage16;
   manager.addPass(createConvertToSpirv(conversion));
@@ -23,6 +25,17 @@ void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16) {
   modules.addPass(spirv::createSPIRVUpdateVCEPass());
 }
 
+bool nncc::computesHalves(spirv::ModuleOp module) {
+  auto isHalf = [](Type type) { return getElementTypeOrSelf(type).isF16(); };
+  return module
+      .walk([&](Operation *op) {
+        bool touches = llvm::any_of(op->getOperandTypes(), isHalf) || llvm::any_of(op->getResultTypes(), isHalf);
+        return touches && !isa<spirv::LoadOp, spirv::StoreOp, spirv::FConvertOp>(op) ? WalkResult::interrupt()
+                                                                                     : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 /// A module lists what it needs; what that brings with it (Shader: Matrix) is not listed again. Values of f16 that are
 /// only loaded, converted and stored need no capability beside that of their buffers: "Universal Validation Rules" of
 /// SPIR-V.
@@ -34,10 +47,10 @@ static void dropImpliedCapabilities(spirv::ModuleOp module) {
       return other != capability && llvm::is_contained(spirv::getRecursiveImpliedCapabilities(other), capability);
     });
   };
-  bool hasStorage16 = llvm::is_contained(all, spirv::Capability::StorageBuffer16BitAccess);
-  llvm::copy_if(all, std::back_inserter(needed), [&](spirv::Capability c) {
-    return !isImplied(c) && !(hasStorage16 && c == spirv::Capability::Float16);
-  });
+  bool onlyStores =
+      llvm::is_contained(all, spirv::Capability::StorageBuffer16BitAccess) && !nncc::computesHalves(module);
+  llvm::copy_if(all, std::back_inserter(needed),
+                [&](spirv::Capability c) { return !isImplied(c) && !(onlyStores && c == spirv::Capability::Float16); });
   module.setVceTripleAttr(spirv::VerCapExtAttr::get(triple.getVersion(), needed,
                                                     llvm::to_vector(triple.getExtensions()), module.getContext()));
 }

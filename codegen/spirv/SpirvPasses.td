@@ -25,6 +25,27 @@ def WidenHalves : Pass<"nncc-widen-halves", "::mlir::ModuleOp"> {
                            "::mlir::math::MathDialect", "::mlir::spirv::SPIRVDialect", "::mlir::vector::VectorDialect"];
 }
 
+def HalveSums : Pass<"nncc-halve-sums", "::mlir::ModuleOp"> {
+  let summary = "Adds up products of f16 in f16, a few at a time";
+  let description = [{
+    For GPUs that compute with f16, twice as many numbers at once. Where both factors of a chain of `vector.fma` are f16
+    that were made wider, 8 to 32 products are added up in f16, from 0 on, and their sum to that of f32: an inner loop
+    becomes blocks of iterations. A sum of so many products beyond 65,504 is infinite.
+
+    Requires G, as `nncc-widen-halves` leaves it for 16-bit storage; guarantees G.
+
+    ```mlir
+    %sum = scf.for %i = %c0 to %c64 step %c1 iter_args(%s = %before) { ... vector.fma %a, %b, %s : vector<4xf32> ... }
+    // becomes
+    %sum = scf.for %i = %c0 to %c64 step %c32 iter_args(%s = %before) {
+      %h = scf.for %j = %c0 to %c32 step %c1 iter_args(%p = %zero) { ... vector.fma %x, %y, %p : vector<4xf16> ... }
+      ... arith.addf %s, (arith.extf %h)
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def ConvertToSpirv : Pass<"nncc-convert-to-spirv", "::mlir::ModuleOp"> {
   let summary = "Makes each gpu.module a spirv.module for Vulkan 1.1";
   let description = [{

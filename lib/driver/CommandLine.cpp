@@ -156,7 +156,10 @@ cl::opt<bool> noWinograd("no-winograd",
 cl::opt<GpuFloat>
     gpuFloat("gpu-float", cl::desc("With --device: how floats between inputs and outputs, and weights, lie in memory"),
              namedValues("gpu-float", {clEnumValN(GpuFloat::F32, "f32", "as in the model (default)"),
-                                       clEnumValN(GpuFloat::F16, "f16", "f32 as f16, half the memory; sums are f32")}),
+                                       clEnumValN(GpuFloat::F16, "f16", "f32 as f16, half the memory; sums are f32"),
+                                       clEnumValN(GpuFloat::F16Arithmetic, "f16-arithmetic",
+                                                  "as f16, and up to 32 products are added up in f16, on GPUs that "
+                                                  "compute with f16")}),
              cl::init(GpuFloat::F32), ofTarget);
 cl::opt<int64_t> maxDispatchUs(
     "max-dispatch-us",

@@ -125,7 +125,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
         // GPUs read weights as floats: not all of them can read bytes.
-        buildGraphPipeline(passes, options.gpuFloat == GpuFloat::F16, /*keepsSmallWeights=*/!options.gpu);
+        buildGraphPipeline(passes, options.gpuFloat != GpuFloat::F32, /*keepsSmallWeights=*/!options.gpu);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createPackWeights());
@@ -185,7 +185,9 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   if (deviceModule) {
     if (options.progress)
       options.progress("generating code for the GPU");
-    if (failed(compileDeviceModule(*deviceModule, result.plan, options.maxDispatchUs, options.configure)))
+    GpuNumbers numbers;
+    numbers.addsHalves = options.gpuFloat == GpuFloat::F16Arithmetic;
+    if (failed(compileDeviceModule(*deviceModule, result.plan, numbers, options.maxDispatchUs, options.configure)))
       return failure();
   }
 

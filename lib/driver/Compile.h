@@ -31,8 +31,8 @@ namespace nncc {
 /// The stages of IR, as docs/architecture.md names them.
 enum class Stage { N1, N2, P, L1, L2, LLVM };
 
-/// How floats lie in the memory of a GPU.
-enum class GpuFloat { F32, F16 };
+/// How floats lie in the memory of a GPU, and whether products may be added up in f16.
+enum class GpuFloat { F32, F16, F16Arithmetic };
 
 struct CompileOptions {
   std::string model; ///< path of the ONNX file

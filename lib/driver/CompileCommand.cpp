@@ -104,7 +104,10 @@ int writeText(const CompileOptions &options, OutputFiles *files, StringRef comme
 
 /// The file of a variant of a function that the GPU runs.
 std::string moduleFileName(StringRef prefix, StringRef function, const nncc_device_variant &variant) {
-  return (prefix + "." + function + (variant.features ? ".storage16.spv" : ".spv")).str();
+  StringRef suffix = variant.features & NNCC_GPU_FLOAT16     ? ".float16.spv"
+                     : variant.features & NNCC_GPU_STORAGE16 ? ".storage16.spv"
+                                                             : ".spv";
+  return (prefix + "." + function + suffix).str();
 }
 
 /// Writes which modules there are, a line each, with the kernels that they run.

@@ -55,14 +55,14 @@ OwningOpRef<ModuleOp> takeDeviceModule(ModuleOp module) {
   return nullptr;
 }
 
-LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan, int64_t mostDispatchUs,
+LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan, const GpuNumbers &numbers, int64_t mostDispatchUs,
                                   const std::function<LogicalResult(PassManager &)> &configure) {
   NNCC_ASSERT(describesGpu(module), "a device's module describes its GPU");
   std::vector<GpuLaunch> launches = launchesOf(plan);
   llvm::function_ref<LogicalResult(PassManager &)> setUp;
   if (configure)
     setUp = configure;
-  auto code = compileForGpu(module, launches, GpuNumbers(), setUp);
+  auto code = compileForGpu(module, launches, numbers, setUp);
   if (failed(code))
     return failure();
   llvm::StringMap<const GpuFunction *> functions;

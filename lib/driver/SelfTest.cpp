@@ -18,7 +18,7 @@ static double toleranceOf(mlir::Type type, GpuFloat gpuFloat, double largest) {
   if (type.isInteger())
     return type.getIntOrFloatBitWidth() == 8 ? 1 : 0; // a sum of floats may fall on the other side of a step
   double relative = type.isBF16() ? 3e-2 : type.isF16() ? 4e-3 : 1e-4;
-  return largest * (gpuFloat == GpuFloat::F16 ? std::max(relative, 2e-2) : relative);
+  return largest * (gpuFloat != GpuFloat::F32 ? std::max(relative, 2e-2) : relative);
 }
 
 /// The strides of a result in the order of the dims that the same tensor has on the target; nothing where the shapes

@@ -1,6 +1,6 @@
 """Networks on a GPU of Vulkan against onnxruntime, through the library that `nncc compile` wrote: test/end-to-end/vulkan.c.
 
-    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent] [--gpu-float=f16 [--basic]]
+    gpu_models.py mobilefacenet squeezenet [--place=alternating] [--width=128] [--validate] [--incoherent] [--gpu-float=f16|f16-arithmetic [--basic]]
 
 Runs on lavapipe, the software device of Mesa. A network is one of models.json or of make_network.py. `--place=alternating` puts every
 second kernel on the CPU. `--validate` runs under the Khronos validation layer with synchronization validation: no message may come, and
@@ -253,7 +253,7 @@ def main():
     parser.add_argument("--place", choices=["gpu", "auto", "alternating"], default="gpu")
     parser.add_argument("--width", type=int, action="append", help="LP_NATIVE_VECTOR_WIDTH; may be repeated")
     parser.add_argument("--validate", action="store_true", help="under the validation layer")
-    parser.add_argument("--gpu-float", choices=["f32", "f16"], default="f32", help="how floats lie in memory")
+    parser.add_argument("--gpu-float", choices=["f32", "f16", "f16-arithmetic"], default="f32", help="how floats lie in memory")
     parser.add_argument("--max-dispatch-us", type=int, help="cuts kernels that may take longer")
     parser.add_argument("--basic", action="store_true", help="without optional features of the GPU")
     parser.add_argument("--incoherent", action="store_true", help="with memory of which CPU and GPU have a copy each")

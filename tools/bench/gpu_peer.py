@@ -1,6 +1,6 @@
-"""Sets nncc's code for GPUs beside that of ncnn, on lavapipe: `compare.sh --gpu squeezenet,resnet50`.
+"""Sets nncc's code for GPUs beside that of ncnn, on lavapipe: `compare.sh --gpu squeezenet,resnet50 [--f16]`.
 
-Both run the same network once, in f32, under a layer that counts what the driver is asked for: dispatches and barriers of a run, the
+Both run the same network once, in f32 or with arithmetic in f16, under a layer that counts what the driver is asked for: dispatches and barriers of a run, the
 most memory at once, seconds to load and for the second run. Lavapipe is software: what it takes says nothing about a GPU.
 """
 import argparse
@@ -26,7 +26,7 @@ COUNTED = re.compile(r"hard: recorded (\d+) dispatches and (\d+) barriers;.* (\d
 HEAD = f"{'network':18} {'engine':6} {'dispatches':>10} {'barriers':>9} {'memory, MB':>11} {'load, s':>8} {'run, ms':>9}  largest error"
 
 
-def run_ncnn(folder: Path, values: dict[str, np.ndarray], runs: int):
+def run_ncnn(folder: Path, values: dict[str, np.ndarray], runs: int, halves: bool):
     """Runs ncnn's model so often and prints seconds and results: in a process of its own, for a layer to count."""
     import ncnn
     if ncnn.create_gpu_instance("libvulkan.so.1"):  # else it opens the driver, past all layers
@@ -34,7 +34,8 @@ def run_ncnn(folder: Path, values: dict[str, np.ndarray], runs: int):
     start = time.monotonic()
     net = ncnn.Net()
     net.opt.use_vulkan_compute = True
-    net.opt.use_bf16_storage = net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    net.opt.use_bf16_storage = False
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = halves
     if net.load_param(str(folder / "model.ncnn.param")) or net.load_model(str(folder / "model.ncnn.bin")):
         raise RuntimeError("ncnn does not load what pnnx wrote")
     load = time.monotonic() - start
@@ -58,12 +59,12 @@ def counted(said: str) -> tuple[int, int, int]:
     return tuple(map(int, COUNTED.findall(said)[-1]))
 
 
-def measure_ncnn(network: networks.Network, variables: dict[str, str], scratch: Path) -> tuple[list, list[np.ndarray]]:
+def measure_ncnn(network: networks.Network, variables: dict[str, str], scratch: Path, halves: bool) -> tuple[list, list[np.ndarray]]:
     folder = engines.converted("ncnn", network, None)
     np.savez(scratch / "values.npz", **network.inputs)
     counts = []
     for runs in (1, 2):
-        command = [sys.executable, __file__, f"--worker={folder}", f"--values={scratch / 'values.npz'}", f"--runs={runs}"]
+        command = [sys.executable, __file__, f"--worker={folder}", f"--values={scratch / 'values.npz'}", f"--runs={runs}", *["--f16"] * halves]
         done = subprocess.run(command, env=variables, capture_output=True, text=True)
         if done.returncode:
             raise engines.Refused(f"ncnn ends with {done.returncode}")
@@ -75,8 +76,10 @@ def measure_ncnn(network: networks.Network, variables: dict[str, str], scratch: 
     return [counts[1][0] - counts[0][0], counts[1][1] - counts[0][1], counts[1][2], load, seconds], outputs
 
 
-def measure_nncc(program: nncc.Nncc, network: networks.Network, variables: dict[str, str], scratch: Path) -> tuple[list, list[np.ndarray]]:
-    manifest = program.compile(network.path, scratch, "--name=first", "--device=mali", binds=network.binds, dims=network.dims).manifest
+def measure_nncc(program: nncc.Nncc, network: networks.Network, variables: dict[str, str], scratch: Path,
+                 halves: bool) -> tuple[list, list[np.ndarray]]:
+    floats = "--gpu-float=f16-arithmetic" if halves else "--gpu-float=f32"
+    manifest = program.compile(network.path, scratch, "--name=first", "--device=mali", floats, binds=network.binds, dims=network.dims).manifest
     built, where = gpu_models.build(program, scratch, manifest, network.inputs)
     said = gpu_models.run(built, ["1", "once", where], variables, 900)
     load, seconds = map(float, re.search(r"^seconds ([\d.]+) ([\d.]+)$", said, re.M).groups())
@@ -98,12 +101,13 @@ def main():
     parser.add_argument("networks", nargs="?", metavar="NAME,...")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--values", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--f16", action="store_true", help="tensors, weights and arithmetic in f16")
     parser.add_argument("--runs", type=int, help=argparse.SUPPRESS)
     nncc.add_arguments(parser)
     options = parser.parse_args()
     if options.worker:
         with np.load(options.values) as values:
-            return run_ncnn(options.worker, dict(values), options.runs)
+            return run_ncnn(options.worker, dict(values), options.runs, options.f16)
     if not options.networks:
         parser.error("names of networks are missing")
     gpu_models.require_driver()
@@ -119,7 +123,7 @@ def main():
                 models.skip_or_fail(missing)
             for engine, measure in (("nncc", lambda *rest: measure_nncc(nncc.Nncc(options.nncc), *rest)), ("ncnn", measure_ncnn)):
                 try:
-                    (dispatches, barriers, memory, load, seconds), results = measure(network, variables, scratch)
+                    (dispatches, barriers, memory, load, seconds), results = measure(network, variables, scratch, options.f16)
                 except engines.Refused as why:
                     print(f"{name:18} {engine:6} {why}", flush=True)
                     continue
