@@ -2,8 +2,8 @@
 """Writes the inputs that fuzzing starts from: make-seeds.py FOLDER makes FOLDER/import, FOLDER/passes and FOLDER/compiler-api;
 make-seeds.py FOLDER passes only those.
 
-Models are those of test/harness/make_model.py, and the small ones of ONNX's own tests where the onnx package is there; IR is that of the
-tests of passes, with the passes of their RUN lines.
+Models are those of test/harness/make_model.py, and the small ones of ONNX's own tests where the onnx package is there, to compile every
+eighth of them; IR is that of the tests of passes, with the passes of their RUN lines.
 """
 import hashlib
 import pathlib
@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAKE_MODEL = ROOT / "test" / "harness" / "make_model.py"
 ONNX_TESTS = pathlib.Path("/usr/share/libonnx-testdata/data/node")  # Debian's libonnx-testdata
 MOST_BYTES = 4096
+IMPORTS_PER_COMPILE = 8  # a compilation takes much longer than an import: a minute of them has to go beyond the seeds
 OPTIONS = ("", "target:aarch64-linux-gnu cpu:cortex-a53", "extern name:m", "dim:n=3 dim:batch=2 debug", "input:x=u8,nhwc,mean=127.5 bind:y=1")
 
 
@@ -61,7 +62,9 @@ def main():
         write(folder / "passes", text.encode())
     for index, model in enumerate(models(folder) if sys.argv[2:] != ["passes"] else ()):
         write(folder / "import", model)
-        write(folder / "compiler-api", OPTIONS[index % len(OPTIONS)].encode() + b"\n" + model)
+        if index % IMPORTS_PER_COMPILE == 0:
+            options = OPTIONS[index // IMPORTS_PER_COMPILE % len(OPTIONS)]
+            write(folder / "compiler-api", options.encode() + b"\n" + model)
 
 
 if __name__ == "__main__":
