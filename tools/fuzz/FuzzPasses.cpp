@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerInitialize(int *, char ***) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   using namespace nncc;
-  auto [pipeline, text] = llvm::StringRef(reinterpret_cast<const char *>(data), size).split('\n');
+  auto [pipeline, rest] = llvm::StringRef(reinterpret_cast<const char *>(data), size).split('\n');
+  std::string text = rest.str(); // the parser reads up to a zero behind it
   auto context = makeContext();
   mlir::ScopedDiagnosticHandler silent(context.get(), [](mlir::Diagnostic &) { return mlir::success(); });
   mlir::PassManager passes(context.get(), mlir::ModuleOp::getOperationName(), mlir::PassManager::Nesting::Implicit);
