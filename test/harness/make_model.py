@@ -523,6 +523,17 @@ def passthrough():
     return model([], [X], [X, value_info("w", [2])], [tensor("w", [2], [1.0, 2.0])])
 
 
+@case
+def dense_block():
+    """The memory plan cuts the kernel behind the concatenation in two."""
+    pointwise = lambda name, channels, of: tensor(name, [channels, of, 1, 1], [0.5] * (channels * of))
+    weights = [pointwise("w0", 50, 5), pointwise("w2", 40, 50), pointwise("w3", 20, 40), pointwise("w6", 3, 70), tensor("s", [1, 70, 1, 1], [2.0] * 70)]
+    nodes = [node("Conv", ["x", "w0"], ["a"], "first"), node("Exp", ["a"], ["b"], "exp"), node("Conv", ["b", "w2"], ["c"], "second"),
+             node("Conv", ["c", "w3"], ["d"], "third"), node("Concat", ["a", "d"], ["e"], "join", axis=1), node("Mul", ["e", "s"], ["f"], "scaled"),
+             node("Conv", ["f", "w6"], ["y"], "last")]
+    return model(nodes, [value_info("x", [1, 5, 3, 4])], [value_info("y", [1, 3, 3, 4])], weights)
+
+
 def main():
     if len(sys.argv) == 2 and sys.argv[1] == "--list":
         print("\n".join(CASES))
