@@ -51,7 +51,8 @@ struct Candidate {
   double savedPerByte() const { return saved / std::max<int64_t>(growth, 1); }
 };
 
-/// Estimates of one layer on one machine. Two multiply-adds of vectors start in a cycle.
+/// Estimates of one layer on one machine. Two multiply-adds of vectors start in a cycle; for the products of bytes, see
+/// stepOfBytes() and stepOfWords().
 class Estimate {
 public:
   Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine)
@@ -60,17 +61,21 @@ public:
   Cost direct() const {
     Cost cost;
     int64_t taps = layer.tapsH * layer.tapsW;
-    cost.weightBytes = bytesOf(taps);
-    cost.cycles = products(layer.images * layer.height * layer.width * taps) + cost.weightBytes / kBytesFromMemory;
+    cost.weightBytes = bytesOf(taps, layer.ofBytes ? 1 : 4);
+    double step = layer.ofBytes ? stepOfBytes() : 0.5;
+    cost.cycles = step * layer.images * layer.height * layer.width * taps * layer.depth * vectorsOf(layer.outputs) +
+                  cost.weightBytes / kBytesFromMemory;
     return cost;
   }
 
   Cost winograd(const WinogradForm &form) const {
     Cost cost;
-    cost.weightBytes = bytesOf(form.tile.planes());
+    cost.weightBytes = bytesOf(form.tile.planes(), layer.ofBytes ? 2 : 4);
     // Sums of products are stored, and begin anew for every plane.
     double ofSums = 1.5 * rowsOf(form) * vectorsOf(layer.outputs);
-    cost.cycles = products(rowsOf(form)) + transform(form, layer.depth) + transform(form, layer.outputs) + ofSums +
+    double step = layer.ofBytes ? stepOfWords() : 0.5;
+    cost.cycles = step * rowsOf(form) * layer.depthInPlanes() * vectorsOf(layer.outputs) +
+                  transform(form, layer.depthInPlanes()) + transform(form, layer.outputs) + ofSums +
                   cost.weightBytes / kBytesFromMemory + (stripsOf(form) - 1) * cost.weightBytes / kBytesFromCache;
     return cost;
   }
@@ -81,7 +86,7 @@ public:
     if (form.groups > 1) {
       int64_t ofGroup = form.packing(layer, contraction, machine).outputsOfGroup();
       int64_t ofThread = std::min<int64_t>(llvm::divideCeil(form.groups, threads) * ofGroup, layer.outputs);
-      double ofEach = transform(form, layer.depth);
+      double ofEach = transform(form, layer.depthInPlanes());
       return ofEach + (all - ofEach) * ofThread / layer.outputs;
     }
     int64_t strips = stripsOf(form), ofSlot = llvm::divideCeil(strips, form.slots);
@@ -112,10 +117,18 @@ private:
   double transform(const WinogradForm &form, int64_t channels) const {
     return 3.5 * rowsOf(form) * vectorsOf(channels);
   }
-  /// Cycles for products of so many rows with the matrix of a tap or plane.
-  double products(int64_t rows) const { return 0.5 * rows * layer.depth * vectorsOf(layer.outputs); }
-  int64_t bytesOf(int64_t planes) const {
-    return 4 * planes * layer.depth * static_cast<int64_t>(vectorsOf(layer.outputs)) * lanes;
+  /// Cycles of a value of k of bytes for a vector of sums. Instructions that sum bytes start twice in a cycle; bytes
+  /// that are widened take 0.4 cycles on AVX2 (a multiplication and an addition for two of them, and their share of
+  /// what widens), and no less where nothing sums.
+  double stepOfBytes() const {
+    cpu::MacForm mac = contraction.mac(machine, lanes);
+    return !mac.dot ? 0.55 : mac.isWidened() ? 0.4 : 0.5 / mac.group();
+  }
+  /// Cycles of a pair of words: a multiplication that sums both and an addition, which share three pipes, or two
+  /// multiply-adds.
+  double stepOfWords() const { return cpu::MacForm::ofWords(machine, contraction.sum, lanes).dotOfWords ? 0.67 : 1; }
+  int64_t bytesOf(int64_t planes, int64_t ofValue) const {
+    return ofValue * planes * layer.depth * static_cast<int64_t>(vectorsOf(layer.outputs)) * lanes;
   }
 };
 
@@ -182,20 +195,32 @@ private:
     auto layer = contraction ? cpu::WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
     if (!layer)
       return std::nullopt;
+    std::optional<int64_t> largestSum;
+    if (layer->ofBytes) {
+      auto filter = nn::ConstantReader::get(kernel.getInputs()[*contraction->rhs]);
+      if (!filter) {
+        reason = "its weights are not here";
+        return std::nullopt;
+      }
+      largestSum = layer->largestSumOfBytes(*filter);
+    }
     Estimate estimate(*layer, *contraction, machine);
     Cost direct = estimate.direct();
     std::optional<Candidate> best;
+    reason = "its planes have more than 2^31 elements";
     for (const WinogradTile &tile : layer->tileSizes()) {
       WinogradForm form{tile, estimate.stripOf(tile), 1};
       if (!form.fits(*layer))
         continue;
+      if (largestSum && !layer->isExact(tile, *largestSum)) {
+        reason = "its sums may be larger than the form has bits for";
+        continue;
+      }
       Cost cost = estimate.winograd(form);
       double saved = direct.cycles - cost.cycles;
       if (!best || saved > best->saved)
         best = Candidate{kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes};
     }
-    if (!best)
-      reason = "its planes have more than 2^31 elements";
     if (!best || (!isAsked && best->saved < kLeastSaving * direct.cycles))
       return std::nullopt;
     return best;

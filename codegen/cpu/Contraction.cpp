@@ -93,6 +93,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     contraction.outputs = output.back();
     contraction.depth = left.back();
     contraction.rows = left[left.size() - 2];
+    contraction.ofWordPairs = matmul->hasAttr(kWordPairsAttr) && typeOf(lhs).getElementType().isInteger(32);
     if (contraction.outputs == 1) {
       reason = "one column: dot products of rows, which are contiguous on both sides, have loops of their own";
       return std::nullopt;
@@ -242,6 +243,8 @@ PanelPacking Contraction::parameters(nn::MachineAttr machine) const {
 }
 
 MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
+  if (ofWordPairs)
+    return MacForm::ofWords(machine, sum, lanes);
   if (body == TapBody::Product)
     return MacForm::choose(machine, element, rhsElement, sum, lanes);
   if (isOfBytes() && sliding)

@@ -9,6 +9,10 @@
 
 namespace nncc::cpu {
 
+/// On a matrix product of i32 that is written and taken apart within one pass: its elements are pairs of words, as
+/// MacForm::ofWordPairs says.
+inline constexpr llvm::StringLiteral kWordPairsAttr = "nn.word_pairs";
+
 /// A kernel that micro-kernels can run, by its types alone (N2 or later).
 struct Contraction {
   mlir::Operation *root = nullptr;
@@ -26,6 +30,7 @@ struct Contraction {
   /// are multiplied as.
   std::optional<WidenedWeights> widened;
   std::optional<unsigned> rhsScale;
+  bool ofWordPairs = false; ///< kWordPairsAttr
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;

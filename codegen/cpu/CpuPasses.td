@@ -29,7 +29,7 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     tiles or groups of channels, with less room, and the direct one. Whoever
     plans the memory takes the first whose scratch memory has room.
 
-    Transformed weights are up to four times as large. They are taken where they save most cycles for a byte, until the
+    Transformed weights are up to four times as large; those of bytes, which become words, eight times. They are taken where they save most cycles for a byte, until the
     weights of the model have grown by half, or by 8 MiB where that is more.
 
     `form` = `winograd` takes the form for all kernels that can have it, `direct` for none, and `kernels` decides for

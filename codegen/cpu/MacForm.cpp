@@ -36,3 +36,15 @@ MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, i
 MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
   return chooseDot(machine, lhs, rhs, sum, lanes, /*mostRows=*/1);
 }
+
+MacForm MacForm::ofWords(nn::MachineAttr machine, Type sum, int64_t lanes) {
+  MacForm form{sum, sum, sum, {}};
+  form.ofWordPairs = true;
+  auto fits = [&](nn::DotAttr dot) {
+    return dot.getLhs().isInteger(16) && dot.getRhs().isInteger(16) && dot.getGroup() == 2 && dot.getRows() == 1 &&
+           dot.getBits() == lanes * 32;
+  };
+  if (const auto *dot = llvm::find_if(machine.getDots(), fits); dot != machine.getDots().end())
+    form.dotOfWords = *dot;
+  return form;
+}

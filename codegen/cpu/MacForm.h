@@ -13,12 +13,20 @@ struct MacForm {
   /// The instruction reads bytes of A with the other sign: they are multiplied as a - 128 where they are unsigned, as
   /// a + 128 where they are not.
   bool flipsSign = false;
+  /// Elements of A and B are two words of 16 bits each, whose products are summed: by this instruction of pairs of
+  /// words that lie side by side in both, or, where it is null, one after the other. B lies as
+  /// WinogradPacking::areInterleaved says.
+  bool ofWordPairs = false;
+  nn::DotAttr dotOfWords;
 
   /// The fastest form of a machine for vectors of `lanes` sums.
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);
   /// The fastest one that multiplies every lane by its own values: for channels that stay apart.
   static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum,
                                  int64_t lanes);
+
+  /// Products of pairs of words, of i32 by i32 as elements are counted.
+  static MacForm ofWords(nn::MachineAttr machine, mlir::Type sum, int64_t lanes);
 
   /// Values of k in a step: they lie side by side in A, and for each output channel in packed B.
   int64_t group() const { return dot ? dot.getGroup() : 1; }

@@ -647,22 +647,25 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   return function;
 }
 
-func::FuncOp MicroKernels::getInputTransform(const WinogradTile &tile, int64_t lanes, int64_t tail) {
-  std::string name = nameOfTransform("input", tile, lanes, tail);
+func::FuncOp MicroKernels::getInputTransform(const InputTransform &transform) {
+  std::string name = nameOfTransform("input", transform.tile, transform.lanes, transform.tail);
+  if (transform.isOfBytes())
+    llvm::raw_string_ostream(name) << '_' << transform.element << (transform.hasZero ? "_zero" : "");
   func::FuncOp &function = inputTransforms[name];
   if (function)
     return function;
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  function = func::FuncOp::create(builder, module.getLoc(), name,
-                                  builder.getFunctionType({pointer, pointer, pointer, builder.getI64Type()}, {}));
+  SmallVector<Type> types(transform.hasZero ? 4 : 3, pointer);
+  types.push_back(builder.getI64Type());
+  function = func::FuncOp::create(builder, module.getLoc(), name, builder.getFunctionType(types, {}));
   function.setPrivate();
-  for (unsigned i = 0; i < 3; ++i)
+  for (unsigned i = 0; i + 1 < types.size(); ++i)
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
   Code code(module.getLoc(), builder, maskedStores);
-  emitInputTransform(code, tile, lanes, tail, body->getArguments());
+  emitInputTransform(code, transform, body->getArguments());
   func::ReturnOp::create(code.b);
   return function;
 }

@@ -59,6 +59,17 @@ struct WidenedWeights {
   bool operator==(const WidenedWeights &) const = default;
 };
 
+/// Everything that is fixed in a transform of the input of Winograd's convolution.
+struct InputTransform {
+  WinogradTile tile;
+  mlir::Type element; ///< nn element type of the input: f32, or bytes, which become words of 16 bits
+  int64_t lanes;      ///< elements per vector
+  int64_t tail;       ///< channels behind whole vectors; 0 where there are none
+  bool hasZero;       ///< the bytes have a zero point
+
+  bool isOfBytes() const { return mlir::isa<mlir::IntegerType>(element); }
+};
+
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
@@ -185,10 +196,8 @@ public:
   /// takes the number of a strip, i64, as its last argument.
   mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
 
-  /// The function that transforms the input of Winograd's convolution: (A, planes, entry, number of the strip) -> ().
-  ///
-  /// tail  channels behind whole vectors of `lanes`; 0 where there are none
-  mlir::func::FuncOp getInputTransform(const WinogradTile &tile, int64_t lanes, int64_t tail);
+  /// The function for it: (A, planes, [zero point,] entry, number of the strip) -> ().
+  mlir::func::FuncOp getInputTransform(const InputTransform &transform);
 
   /// The table of calls that all have as many fields and offsets.
   CallTable getTable(llvm::ArrayRef<CallEntry> calls);

@@ -122,17 +122,20 @@ int64_t WinogradPacking::outputsOfGroup() const {
 
 nn::PackingAttr WinogradPacking::getAttr(MLIRContext *context) const {
   int64_t size = (groups - 1) * groupSize(outputsOfGroup()) + groupSize(outputsOfLast());
-  int64_t bytes = size * static_cast<int64_t>(sizeof(float));
-  return nn::PackingAttr::get(context, kind, {bytes, tile.h, tile.w, outputs, depth, panel, lanes, groups});
+  SmallVector<int64_t> numbers{size * 4, tile.h, tile.w, outputs, depth, panel, lanes, groups};
+  if (ofWords)
+    numbers.push_back(areInterleaved);
+  return nn::PackingAttr::get(context, ofWords ? kindOfWords : kind, numbers);
 }
 
 std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
   ArrayRef<int64_t> n = packing.getNumbers();
   auto isSide = [](int64_t side) { return side == 1 || side == 2 || side == 4; };
-  if (packing.getKind() != kind || n.size() != 8 || llvm::any_of(n, [](int64_t x) { return x < 1; }) || !isSide(n[1]) ||
-      !isSide(n[2]) || n[7] > n[3])
+  bool ofWords = packing.getKind() == kindOfWords;
+  if ((packing.getKind() != kind && !ofWords) || n.size() != (ofWords ? 9 : 8) ||
+      llvm::any_of(n.take_front(8), [](int64_t x) { return x < 1; }) || !isSide(n[1]) || !isSide(n[2]) || n[7] > n[3])
     return std::nullopt;
-  WinogradPacking recipe{{n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]};
+  WinogradPacking recipe{{n[1], n[2]}, n[3], n[4], n[5], n[6], n[7], ofWords, ofWords && n[8] != 0};
   return recipe.hasGroups() ? std::optional(recipe) : std::nullopt;
 }
 
@@ -200,38 +203,69 @@ static bool writeNibbles(const nn::ConstantReader &reader, const NibblePacking &
   return true;
 }
 
-/// Writes the panels of a transformed filter of f32; false where its size is not what the recipe says.
-static bool writeWinograd(const nn::ConstantReader &reader, const WinogradPacking &recipe, raw_ostream &os) {
-  WinogradTransform h(recipe.tile.h), w(recipe.tile.w);
-  int64_t taps = h.taps() * w.taps(), outputs = recipe.outputs, depth = recipe.depth;
-  if (outputs * depth * taps != reader.size() || !reader.getType().getElementType().isF32())
-    return false;
-  SmallVector<float, 0> block;
-  auto writePanel = [&](ArrayRef<double> ofRows, ArrayRef<double> ofColumns, int64_t output) {
-    int64_t width = panelWidth(outputs, recipe.panel, recipe.lanes, output / recipe.panel);
-    block.assign(depth * width, 0);
-    SmallVector<double> sums(depth);
-    for (int64_t o = 0, exists = std::min(recipe.panel, outputs - output); o < exists; ++o) {
-      llvm::fill(sums, 0);
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        double factor = ofRows[tap / w.taps()] * ofColumns[tap % w.taps()];
-        for (int64_t k = 0; factor != 0 && k < depth; ++k)
-          sums[k] += factor * reader.get<float>(((output + o) * taps + tap) * depth + k);
-      }
-      for (int64_t k = 0; k < depth; ++k)
-        llvm::support::endian::write32le(&block[k * width + o], llvm::bit_cast<uint32_t>(float(sums[k])));
+namespace {
+
+/// Writes the panels of a transformed filter.
+class WinogradPanels {
+public:
+  WinogradPanels(const nn::ConstantReader &reader, const WinogradPacking &recipe)
+      : reader(reader), recipe(recipe), h(recipe.tile.h, recipe.ofWords), w(recipe.tile.w, recipe.ofWords) {}
+
+  /// False where the size or type of the filter is not what the recipe says.
+  bool write(raw_ostream &os) {
+    Type element = reader.getType().getElementType();
+    if (recipe.outputs * recipe.depth * h.taps() * w.taps() != reader.size() ||
+        !(recipe.ofWords ? element.isSignlessInteger(8) : element.isF32()))
+      return false;
+    for (int64_t first = 0, end; first < recipe.outputs; first = end) {
+      end = std::min(first + recipe.outputsOfGroup(), recipe.outputs);
+      for (ArrayRef<double> ofRows : h.weights)
+        for (ArrayRef<double> ofColumns : w.weights)
+          for (int64_t output = first; output < end; output += recipe.panel)
+            writePanel(ofRows, ofColumns, output, os);
     }
-    os.write(reinterpret_cast<const char *>(block.data()), block.size() * sizeof(float));
-  };
-  for (int64_t first = 0, end; first < outputs; first = end) {
-    end = std::min(first + recipe.outputsOfGroup(), outputs);
-    for (ArrayRef<double> ofRows : h.weights)
-      for (ArrayRef<double> ofColumns : w.weights)
-        for (int64_t output = first; output < end; output += recipe.panel)
-          writePanel(ofRows, ofColumns, output);
+    return true;
   }
-  return true;
-}
+
+private:
+  const nn::ConstantReader &reader;
+  const WinogradPacking &recipe;
+  WinogradTransform h, w;
+  SmallVector<char, 0> block;
+
+  void writePanel(ArrayRef<double> ofRows, ArrayRef<double> ofColumns, int64_t output, raw_ostream &os) {
+    int64_t width = panelWidth(recipe.outputs, recipe.panel, recipe.lanes, output / recipe.panel);
+    block.assign(recipe.rows() * width * 4, 0);
+    SmallVector<double> sums(recipe.depth);
+    for (int64_t o = 0, exists = std::min(recipe.panel, recipe.outputs - output); o < exists; ++o) {
+      llvm::fill(sums, 0);
+      for (int64_t tap = 0; tap < h.taps() * w.taps(); ++tap)
+        if (double factor = ofRows[tap / w.taps()] * ofColumns[tap % w.taps()]; factor != 0)
+          addTap(sums, factor, ((output + o) * h.taps() * w.taps() + tap) * recipe.depth);
+      for (auto [k, sum] : llvm::enumerate(sums))
+        put(sum, k, o, width);
+    }
+    os.write(block.data(), block.size());
+  }
+
+  void addTap(MutableArrayRef<double> sums, double factor, int64_t first) {
+    for (auto [k, sum] : llvm::enumerate(sums))
+      sum += factor * (recipe.ofWords ? static_cast<double>(static_cast<int8_t>(*reader.at(first + k)))
+                                      : static_cast<double>(reader.get<float>(first + k)));
+  }
+
+  void put(double sum, int64_t k, int64_t column, int64_t width) {
+    using namespace llvm::support::endian;
+    if (!recipe.ofWords)
+      return write32le(&block[(k * width + column) * 4], llvm::bit_cast<uint32_t>(static_cast<float>(sum)));
+    int64_t row = k / 2 * width, lanes = recipe.lanes;
+    int64_t word = recipe.areInterleaved ? (row + column) * 2 + k % 2
+                                         : (row + column / lanes * lanes) * 2 + k % 2 * lanes + column % lanes;
+    write16le(&block[word * 2], static_cast<int16_t>(sum));
+  }
+};
+
+} // namespace
 
 llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_ostream &os) {
   auto fail = [&](const Twine &reason) { return internalError("packing '" + packing.getKind() + "': " + reason); };
@@ -257,7 +291,8 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
   if (auto recipe = NibblePacking::from(packing))
     return writeNibbles(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
   if (auto recipe = WinogradPacking::from(packing))
-    return writeWinograd(*reader, *recipe, os) ? llvm::Error::success() : fail("the numbers do not fit the constant");
+    return WinogradPanels(*reader, *recipe).write(os) ? llvm::Error::success()
+                                                      : fail("the numbers do not fit the constant");
   auto panels = PanelPacking::from(packing);
   if (!panels)
     return fail("unknown recipe");

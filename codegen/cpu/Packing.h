@@ -4,6 +4,7 @@
 #include "codegen/cpu/WinogradTransform.h"
 #include "dialects/nn/NN.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <array>
 
@@ -90,12 +91,21 @@ struct PadPacking {
 /// above. Each of several groups of outputs follows the one before it with all of its planes. All have as many
 /// panels; the last one has what is left.
 ///
-/// source  [outputs][KH][KW][depth] f32; KH and KW are the taps of the transforms
-/// packed  [groups][planes][panels of the group][depth][panel]
+/// `"winograd_words"` with `areInterleaved` as one more number: the same of bytes, by the matrices of integers, in
+/// words of 16 bits. Two rows of k (zeros behind the last) are one of 32-bit elements: every element is two values of a
+/// column where words are interleaved; else each vector of `lanes` elements is as many words of the first row, then of
+/// the second.
+///
+/// source  [outputs][KH][KW][depth] f32 or i8; KH and KW are the taps of the transforms
+/// packed  [groups][planes][panels of the group][rows][panel]
 struct WinogradPacking {
-  static constexpr llvm::StringLiteral kind = "winograd";
+  static constexpr llvm::StringLiteral kind = "winograd", kindOfWords = "winograd_words";
   WinogradTile tile;
   int64_t outputs, depth, panel, lanes, groups = 1;
+  bool ofWords = false, areInterleaved = false;
+
+  /// Rows of a panel, of elements of 32 bits.
+  int64_t rows() const { return ofWords ? llvm::divideCeil(depth, 2) : depth; }
 
   /// Outputs of every group but the last, and of that one.
   int64_t outputsOfGroup() const;
@@ -105,7 +115,7 @@ struct WinogradPacking {
   bool hasGroups() const { return groups == 1 || outputsOfLast() > 1; }
   /// Panels of all planes of a group of so many outputs, as a product reads them.
   PanelPacking panels(int64_t ofGroup) const {
-    return {tile.planes(), ofGroup, depth, panel, lanes, /*outputsInnermost=*/true};
+    return {tile.planes(), ofGroup, rows(), panel, lanes, /*outputsInnermost=*/true};
   }
   /// Elements of such a group.
   int64_t groupSize(int64_t ofGroup) const { return tile.planes() * panels(ofGroup).batchSize(); }

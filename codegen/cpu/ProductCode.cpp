@@ -2,6 +2,7 @@
 #include "codegen/cpu/ProductCode.h"
 #include "lib/support/Assert.h"
 #include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace nncc;
@@ -152,6 +153,8 @@ void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<
 
 Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
   const MacForm &mac = shape.mac;
+  if (mac.ofWordPairs)
+    return multiplyWords(factor, column, sum);
   if (!mac.isOfBytes())
     return multiplyAdd(factor, column, sum);
   if (!mac.dot)
@@ -161,11 +164,31 @@ Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
   // Lanes are of the last operand (Arm ARM, C7.2, SDOT by element).
   if (shape.byLane && mac.rows() == 1 && mac.dot.getLhs() == mac.dot.getRhs())
     std::swap(arguments[0], arguments[1]);
-  if (mac.dot.getAdds())
-    arguments.insert(arguments.begin(), sum);
-  Value result =
-      LLVM::CallIntrinsicOp::create(b, vector, b.getStringAttr(mac.dot.getInstruction()), arguments).getResult(0);
-  return mac.dot.getAdds() ? result : code.add(sum, result);
+  return sumOfDot(mac.dot, arguments, sum);
+}
+
+/// What an instruction gives, added to a sum.
+Value ProductCode::sumOfDot(nn::DotAttr dot, SmallVector<Value> factors, Value sum) {
+  if (dot.getAdds())
+    factors.insert(factors.begin(), sum);
+  Value result = LLVM::CallIntrinsicOp::create(b, vector, b.getStringAttr(dot.getInstruction()), factors).getResult(0);
+  return dot.getAdds() ? result : code.add(sum, result);
+}
+
+Value ProductCode::multiplyWords(Value factor, Value column, Value sum) {
+  auto words = VectorType::get(2 * shape.lanes, b.getI16Type());
+  factor = bitcast(factor, words);
+  column = bitcast(column, words);
+  if (nn::DotAttr dot = shape.mac.dotOfWords)
+    return sumOfDot(dot, {factor, column}, sum);
+  for (int64_t which : {0, 1}) {
+    SmallVector<int64_t> lane(shape.lanes, which), half(shape.lanes);
+    std::iota(half.begin(), half.end(), which * shape.lanes);
+    Value x = vector::ShuffleOp::create(b, factor, factor, lane);
+    Value y = vector::ShuffleOp::create(b, column, column, half);
+    sum = multiplyAdd(widen(x, b.getI16Type(), sumType), widen(y, b.getI16Type(), sumType), sum);
+  }
+  return sum;
 }
 
 void ProductCode::reserveStage() {

@@ -26,8 +26,9 @@ std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Con
   auto conv = dyn_cast_or_null<nn::Conv2DOp>(contraction.root);
   if (!conv || contraction.body != TapBody::Product || contraction.groups != 1)
     return refuse("no dense convolution");
-  if (!contraction.element.isF32())
-    return refuse("not of f32");
+  // Contraction::match: of bytes by bytes with a sign, which are summed in i32.
+  if (!contraction.element.isF32() && !contraction.isOfBytes())
+    return refuse("neither of f32 nor of bytes");
   auto isOne = [](int64_t x) { return x == 1; };
   if (!llvm::all_of(conv.getStrides(), isOne) || !llvm::all_of(conv.getDilations(), isOne))
     return refuse("its steps are not all 1");
@@ -37,15 +38,31 @@ std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Con
   if (contraction.outputs == 1)
     return refuse("one output channel, for which products are dot products of rows");
   if (nn::PackingAttr packing = getPacking(kernel, *contraction.rhs);
-      !packing || (!PanelPacking::from(packing) && !WinogradPacking::from(packing)))
+      !packing || (!PanelPacking::from(packing) && !BytePacking::from(packing) && !WinogradPacking::from(packing)))
     return refuse("its weights are not packed");
   ArrayRef<int64_t> output = typeOf(conv.getOutput()).getShape();
-  return WinogradLayer{output[0],           output[1],         output[2],        contraction.depth,
-                       contraction.outputs, contraction.tapsH, contraction.tapsW};
+  return WinogradLayer{output[0],           output[1],         output[2],         contraction.depth,
+                       contraction.outputs, contraction.tapsH, contraction.tapsW, contraction.isOfBytes()};
 }
 
 int64_t WinogradLayer::tiles(const WinogradTile &tile) const {
   return images * llvm::divideCeil(height, tile.h) * llvm::divideCeil(width, tile.w);
+}
+
+bool WinogradLayer::isExact(const WinogradTile &tile, int64_t largestSum) const {
+  int64_t divisor = WinogradTransform(tile.h, true).divisor * WinogradTransform(tile.w, true).divisor;
+  return largestSum < (int64_t(1) << 31) >> llvm::countr_zero(static_cast<uint64_t>(divisor));
+}
+
+int64_t WinogradLayer::largestSumOfBytes(const nn::ConstantReader &filter) const {
+  int64_t ofFilter = filter.size() / outputs, largest = 0;
+  for (int64_t output = 0; output < outputs; ++output) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < ofFilter; ++i)
+      sum += std::abs(filter.getInteger(output * ofFilter + i));
+    largest = std::max(largest, 255 * sum);
+  }
+  return largest;
 }
 
 SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
@@ -60,7 +77,9 @@ SmallVector<WinogradTile> WinogradLayer::tileSizes() const {
 WinogradPacking WinogradForm::packing(const WinogradLayer &layer, const Contraction &contraction,
                                       nn::MachineAttr machine) const {
   int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(layer.outputs, lanes);
-  return {tile, layer.outputs, layer.depth, lanes * contraction.productVectors(machine, strip, vectors), lanes, groups};
+  int64_t panel = lanes * contraction.productVectors(machine, strip, vectors);
+  bool areInterleaved = layer.ofBytes && MacForm::ofWords(machine, contraction.sum, lanes).dotOfWords;
+  return {tile, layer.outputs, layer.depth, panel, lanes, groups, layer.ofBytes, areInterleaved};
 }
 
 bool WinogradForm::fits(const WinogradLayer &layer) const {
@@ -116,7 +135,7 @@ public:
                  const WinogradLayer &layer, const WinogradForm &form, std::string &reason)
       : function(function), kernel(kernel), kernels(kernels), contraction(contraction), layer(layer), form(form),
         epilogue(*contraction.epilogue), conv(cast<nn::Conv2DOp>(contraction.root)), reason(reason), builder(kernel),
-        code(kernel.getLoc(), builder, kernels.hasMaskedStores()), element(builder.getF32Type()) {}
+        code(kernel.getLoc(), builder, kernels.hasMaskedStores()), element(contraction.sum) {}
 
   LogicalResult run() {
     if (failed(describe()))
@@ -141,10 +160,10 @@ private:
   std::string &reason;
   OpBuilder builder;
   Code code;
-  Type element;
+  Type element; ///< of 32 bits: of planes as strides count them, and of the products
 
   WinogradPacking packing;
-  Value input, output, bias;
+  Value input, output, bias, zeroPoint;
   SmallVector<Value> leaves;
   SmallVector<int64_t> inputSteps, outputSteps; ///< from image to image, line to line, pixel to pixel
   SmallVector<SmallVector<int64_t>> leafSteps;
@@ -159,9 +178,10 @@ private:
     nn::MachineAttr machine = getMachine(kernel);
     int64_t lanes = contraction.lanes(machine);
     // A panel is whole vectors, and no wider than the registers that add it up; getAttr() counts the bytes anew.
+    bool areInterleaved = layer.ofBytes && MacForm::ofWords(machine, element, lanes).dotOfWords;
     if (!recipe || recipe->tile != form.tile || recipe->outputs != layer.outputs || recipe->depth != layer.depth ||
-        recipe->groups != form.groups || recipe->lanes != lanes || recipe->panel % lanes != 0 ||
-        recipe->panel > lanes * machine.getVectorRegisters() ||
+        recipe->ofWords != layer.ofBytes || recipe->areInterleaved != areInterleaved || recipe->groups != form.groups ||
+        recipe->lanes != lanes || recipe->panel % lanes != 0 || recipe->panel > lanes * machine.getVectorRegisters() ||
         recipe->getAttr(kernel.getContext()) != getPacking(kernel, *contraction.rhs))
       return refuse("the weights are packed in another way");
     packing = *recipe;
@@ -174,6 +194,8 @@ private:
     output = kernel.getOutputs().front();
     if (contraction.bias)
       bias = kernel.getInputs()[*contraction.bias];
+    if (contraction.zero)
+      zeroPoint = kernel.getInputs()[*contraction.zero];
     if (failed(stepsOf(input, inputSteps)) || failed(stepsOf(output, outputSteps)))
       return failure();
     for (const Leaf &leaf : epilogue.leaves()) {
@@ -282,10 +304,18 @@ private:
   }
 
   void transformInput(Value strip, Value planes) {
-    int64_t lanes = packing.lanes;
-    auto transform = kernels.getInputTransform(form.tile, lanes, layer.depth % lanes);
-    call(transform, {code.pointerTo(input), planes, inputEntry(), strip}, layer.depth);
+    int64_t lanes = lanesOfInput();
+    auto transform = kernels.getInputTransform(
+        {form.tile, contraction.element, lanes, layer.depth % lanes, /*hasZero=*/zeroPoint != nullptr});
+    SmallVector<Value> arguments{code.pointerTo(input), planes};
+    if (zeroPoint)
+      arguments.push_back(code.pointerTo(zeroPoint));
+    arguments.append({inputEntry(), strip});
+    call(transform, arguments, layer.depthInPlanes());
   }
+
+  /// Elements of a vector of the input's transform.
+  int64_t lanesOfInput() const { return layer.ofBytes ? 2 * packing.lanes : packing.lanes; }
 
   /// So many channels, from `first` on, of the tiles of a strip.
   void transformOutput(Value strip, Value planes, Value first, int64_t channels) {
@@ -319,8 +349,8 @@ private:
     return shape;
   }
 
-  /// The fields that both transforms have, for pixels of `memory` and so many channels.
-  SmallVector<int64_t> entryFor(Value memory, ArrayRef<int64_t> steps, int64_t channels) {
+  /// The fields that both transforms have, for pixels of `memory`, and so many elements of a pixel in planes.
+  SmallVector<int64_t> entryFor(Value memory, ArrayRef<int64_t> steps, int64_t inPlanes) {
     SmallVector<int64_t> f(WinogradEntry::FirstLeaf, 0);
     ArrayRef<int64_t> shape = cast<MemRefType>(memory.getType()).getShape();
     f[WinogradEntry::Height] = shape[1];
@@ -332,16 +362,16 @@ private:
     f[WinogradEntry::TilesW] = llvm::divideCeil(layer.width, form.tile.w);
     f[WinogradEntry::Strip] = form.strip;
     f[WinogradEntry::Tiles] = layer.tiles(form.tile);
-    f[WinogradEntry::Pitch] = WinogradForm::pitch(channels);
-    f[WinogradEntry::Plane] = planeOf(channels);
+    f[WinogradEntry::Pitch] = WinogradForm::pitch(inPlanes);
+    f[WinogradEntry::Plane] = planeOf(inPlanes);
     return f;
   }
 
   Value tableOf(ArrayRef<int64_t> entry) { return LLVM::AddressOfOp::create(code.b, kernels.getWords(entry)); }
 
   Value inputEntry() {
-    SmallVector<int64_t> entry = entryFor(input, inputSteps, layer.depth);
-    entry[WinogradEntry::Vectors] = layer.depth / packing.lanes;
+    SmallVector<int64_t> entry = entryFor(input, inputSteps, layer.depthInPlanes());
+    entry[WinogradEntry::Vectors] = layer.depth / lanesOfInput();
     entry[WinogradEntry::PadTop] = conv.getPads()[0];
     entry[WinogradEntry::PadLeft] = conv.getPads()[1];
     return tableOf(entry);
@@ -366,7 +396,8 @@ private:
       auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(ofAll), WinogradForm::pitch(ofAll), 1});
       return cast(pointer, MemRefType::get({planes, form.strip, channels}, element, layout));
     };
-    Value left = memory(inputPlanes, layer.depth, layer.depth), result = memory(outputPlanes, outputs, layer.outputs);
+    int64_t depth = layer.depthInPlanes();
+    Value left = memory(inputPlanes, depth, depth), result = memory(outputPlanes, outputs, layer.outputs);
     nn::PackingAttr panels = packing.panels(outputs).getAttr(b.getContext(), element);
     Value right = cast(weights, MemRefType::get(packedBytes(panels), b.getI8Type()));
     auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"), ValueRange{left, right},
@@ -375,11 +406,13 @@ private:
     auto tensor = [&](int64_t rows, int64_t columns) {
       return RankedTensorType::get({planes, rows, columns}, element);
     };
-    Value lhs = body.addArgument(tensor(form.strip, layer.depth), kernel.getLoc());
-    Value rhs = body.addArgument(tensor(layer.depth, outputs), kernel.getLoc());
+    Value lhs = body.addArgument(tensor(form.strip, depth), kernel.getLoc());
+    Value rhs = body.addArgument(tensor(depth, outputs), kernel.getLoc());
     OpBuilder inner = OpBuilder::atBlockBegin(&body);
     auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(form.strip, outputs), lhs, rhs, Value(),
                                        /*transpose_b=*/false);
+    if (layer.ofBytes)
+      matmul->setAttr(kWordPairsAttr, b.getUnitAttr());
     nn::YieldOp::create(inner, kernel.getLoc(), ValueRange{matmul.getOutput()});
     product->setAttr(kPackingsAttr, b.getArrayAttr({b.getUnitAttr(), panels}));
     std::string why;
@@ -392,7 +425,7 @@ private:
   /// Operations on vectors of 32 bytes.
   int64_t workOfStrip() const {
     int64_t out = llvm::divideCeil(layer.outputs, 8);
-    return form.strip * form.tile.planes() * layer.depth * out + workOfTransform(layer.depth) +
+    return form.strip * form.tile.planes() * layer.depthInPlanes() * out + workOfTransform(layer.depthInPlanes()) +
            workOfTransform(layer.outputs);
   }
 

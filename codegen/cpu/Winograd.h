@@ -4,6 +4,7 @@
 #define NNCC_CODEGEN_CPU_WINOGRAD_H
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/WinogradTransform.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -12,14 +13,25 @@ namespace nncc::cpu {
 /// A convolution that can be computed so, as numbers.
 struct WinogradLayer {
   int64_t images, height, width, depth, outputs, tapsH, tapsW; ///< height and width are the output's
+  bool ofBytes;
 
-  /// returns  nothing but for dense convolutions of f32 with steps of 1, three taps along one axis or both and several
-  ///          output channels, whose weights are packed as constants; `reason` says what is missing
+  /// returns  nothing but for dense convolutions of f32 or bytes with steps of 1, three taps along one axis or both and
+  ///          several output channels, whose weights are packed as constants; `reason` says what is missing
   static std::optional<WinogradLayer> match(nn::KernelOp kernel, const Contraction &contraction, std::string &reason);
 
   int64_t tiles(const WinogradTile &tile) const;
   /// The sizes of tiles that fit the taps.
   llvm::SmallVector<WinogradTile> tileSizes() const;
+  /// Elements of 32 bits that the channels of a pixel fill in a plane: words of 16 bits are what bytes become there.
+  int64_t depthInPlanes() const { return ofBytes ? llvm::divideCeil(depth, 2) : depth; }
+  /// True where sums of products are right although what is added up wraps: a multiple of them is computed in 32 bits,
+  /// and the sums that are possible with these weights are less than 2^31 by its powers of two.
+  ///
+  /// largestSum  of an output channel: what largestSumOfBytes() gives
+  bool isExact(const WinogradTile &tile, int64_t largestSum) const;
+  /// The largest absolute value that a sum can have, before the bias: any bytes less any zero point times these
+  /// weights.
+  int64_t largestSumOfBytes(const nn::ConstantReader &filter) const;
 };
 
 /// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, groups = 1, scratch_bytes = .., packings =
@@ -36,7 +48,9 @@ struct WinogradForm {
 
   /// Rows of planes are a cache line longer than the channels, so that they do not meet in a set of the cache.
   static int64_t pitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
-  int64_t inputElements(const WinogradLayer &layer) const { return tile.planes() * strip * pitch(layer.depth); }
+  int64_t inputElements(const WinogradLayer &layer) const {
+    return tile.planes() * strip * pitch(layer.depthInPlanes());
+  }
   int64_t slotElements(const WinogradLayer &layer) const {
     return groups * inputElements(layer) + tile.planes() * strip * pitch(layer.outputs);
   }

@@ -16,10 +16,10 @@ std::string cpu::nameOfTransform(StringRef what, const WinogradTile &tile, int64
 
 namespace {
 
-/// Multiplies vectors by the matrices of a transform.
+/// Multiplies vectors by the matrices of a transform: of floats, or of integers, which wrap.
 class Transformer {
 public:
-  Transformer(Code &code, VectorType type) : b(code.b), type(type) {}
+  Transformer(Code &code, VectorType type) : b(code.b), type(type), isOfFloats(isa<FloatType>(type.getElementType())) {}
 
   /// Input values to points. The rows of +x and -x are the sum and the difference of their even and odd powers.
   SmallVector<Value> input(const WinogradTransform &transform, ArrayRef<Value> values) {
@@ -52,8 +52,8 @@ public:
     SmallVector<Value> sums{points.front()}, differences{points.front()};
     for (int64_t pair = 0; pair < transform.pairs(); ++pair) {
       Value plus = points[2 * pair + 1], minus = points[2 * pair + 2];
-      sums.push_back(arith::AddFOp::create(b, plus, minus));
-      differences.push_back(arith::SubFOp::create(b, plus, minus));
+      sums.push_back(add(plus, minus));
+      differences.push_back(subtract(plus, minus));
     }
     sums.push_back(points.back());
     differences.push_back(points.back());
@@ -68,21 +68,54 @@ public:
     return outputs;
   }
 
+  Value add(Value x, Value y) {
+    return isOfFloats ? arith::AddFOp::create(b, x, y).getResult() : arith::AddIOp::create(b, x, y).getResult();
+  }
+
+  /// A multiple of `divisor` of 32 bits, that may have wrapped, divided by it: the right integer where that is less
+  /// than 2^31 by the power of two in the divisor. The odd part has an inverse modulo 2^32.
+  Value divide(Value multiple, int64_t divisor) {
+    int powers = llvm::countr_zero(static_cast<uint64_t>(divisor));
+    if (auto odd = static_cast<uint32_t>(divisor >> powers); odd != 1) {
+      // Every step of Newton's doubles the right bits, of which an odd number has three as its own inverse.
+      uint32_t inverse = odd;
+      for (int bits = 3; bits < 32; bits *= 2)
+        inverse *= 2 - odd * inverse;
+      multiple = arith::MulIOp::create(b, multiple, splat(APInt(32, inverse)));
+    }
+    return powers ? arith::ShRSIOp::create(b, multiple, splat(APInt(32, powers))).getResult() : multiple;
+  }
+
 private:
   ImplicitLocOpBuilder &b;
   VectorType type;
+  bool isOfFloats;
+
+  Value splat(const APInt &value) { return arith::ConstantOp::create(b, DenseElementsAttr::get(type, value)); }
 
   Value constant(double value) {
+    if (!isOfFloats)
+      return splat(APInt(type.getElementTypeBitWidth(), static_cast<int64_t>(value), /*isSigned=*/true));
     return arith::ConstantOp::create(b, DenseElementsAttr::get(type, static_cast<float>(value)));
+  }
+
+  Value subtract(Value x, Value y) {
+    return isOfFloats ? arith::SubFOp::create(b, x, y).getResult() : arith::SubIOp::create(b, x, y).getResult();
+  }
+
+  Value multiply(double factor, Value value) {
+    return isOfFloats ? arith::MulFOp::create(b, constant(factor), value).getResult()
+                      : arith::MulIOp::create(b, constant(factor), value).getResult();
   }
 
   /// sum + factor * value
   Value addScaled(double factor, Value value, Value sum) {
     if (factor == 1)
-      return arith::AddFOp::create(b, sum, value);
+      return add(sum, value);
     if (factor == -1)
-      return arith::SubFOp::create(b, sum, value);
-    return vector::FMAOp::create(b, constant(factor), value, sum);
+      return subtract(sum, value);
+    return isOfFloats ? vector::FMAOp::create(b, constant(factor), value, sum).getResult()
+                      : add(sum, multiply(factor, value));
   }
 
   /// The sum of factors times values; one of factor 1 begins it, where there is one.
@@ -91,7 +124,7 @@ private:
     bool hasOne = first < factors.size();
     if (!hasOne)
       first = llvm::find_if(factors, [](double factor) { return factor != 0; }) - factors.begin();
-    Value sum = hasOne ? values[first] : arith::MulFOp::create(b, constant(factors[first]), values[first]).getResult();
+    Value sum = hasOne ? values[first] : multiply(factors[first], values[first]);
     for (size_t i = 0; i < factors.size(); ++i)
       if (i != first && factors[i] != 0)
         sum = addScaled(factors[i], values[i], sum);
@@ -123,10 +156,15 @@ Value reserve(Code &code, Type type, int64_t count) {
 
 class InputEmitter {
 public:
-  InputEmitter(Code &code, const WinogradTile &tile, int64_t lanes, int64_t tail, Block::BlockArgListType arguments)
-      : code(code), b(code.b), alongH(tile.h), alongW(tile.w), lanes(lanes), tail(tail), image(arguments[0]),
-        planes(arguments[1]), entry(arguments[2]), number(arguments[3]), element(b.getF32Type()),
-        vector(VectorType::get(lanes, element)), zero(code.constant(0)) {}
+  InputEmitter(Code &code, const InputTransform &transform, Block::BlockArgListType arguments)
+      : code(code), b(code.b), shape(transform), alongH(transform.tile.h, transform.isOfBytes()),
+        alongW(transform.tile.w, transform.isOfBytes()), lanes(transform.lanes), image(arguments[0]),
+        planes(arguments[1]), entry(arguments.drop_back().back()), number(arguments.back()),
+        memory(memoryType(transform.element)), element(transform.isOfBytes() ? b.getI16Type() : memory),
+        word(b.getI32Type()), vector(VectorType::get(lanes, element)), zero(code.constant(0)) {
+    if (transform.hasZero)
+      zeroPoint = widen(code.broadcast(code.load(arguments[2], memory), VectorType::get(lanes, memory)));
+  }
 
   void run() {
     pixelStep = field(WinogradEntry::PixelStep);
@@ -137,19 +175,21 @@ public:
     Value first = firstOfPlanes(code, code.mul(number, strip), field(WinogradEntry::Tiles), strip);
     code.loop(zero, strip, 1, planes, [&](Value i, ValueRange target) -> SmallVector<Value> {
       transformTile(code.add(first, i), target.front());
-      return {code.at(target.front(), pitch, element)};
+      return {code.at(target.front(), pitch, word)};
     });
   }
 
 private:
   Code &code;
   ImplicitLocOpBuilder &b;
+  const InputTransform &shape;
   WinogradTransform alongH, alongW;
-  int64_t lanes, tail;
+  int64_t lanes;
   Value image, planes, entry, number;
-  Type element;
+  Type memory, element; ///< of the input, and as it is computed with
+  Type word;            ///< what strides of planes count
   VectorType vector;
-  Value zero, pixelStep, plane, vectors, stack;
+  Value zero, zeroPoint, pixelStep, plane, vectors, stack;
   SmallVector<Value> lines, masks; ///< of the tile: where they begin, and all bits set where they exist
   Value begin, end;                ///< the columns of the tile that exist
 
@@ -165,8 +205,8 @@ private:
     Value height = field(WinogradEntry::Height), width = field(WinogradEntry::Width), one = code.constant(1);
     Value top = arith::SubIOp::create(b, code.mul(at.line, alongH.outputs()), field(WinogradEntry::PadTop));
     Value left = arith::SubIOp::create(b, code.mul(at.column, alongW.outputs()), field(WinogradEntry::PadLeft));
-    Value source = code.at(image, code.mul(at.image, field(WinogradEntry::ImageStep)), element);
-    source = code.at(source, code.mul(left, pixelStep), element);
+    Value source = code.at(image, code.mul(at.image, field(WinogradEntry::ImageStep)), memory);
+    source = code.at(source, code.mul(left, pixelStep), memory);
     // Columns that do not exist stay zeros on the stack; of lines, another one is read, and masked.
     Value columns = code.constant(alongW.points());
     begin = clamp(arith::SubIOp::create(b, zero, left), zero, columns);
@@ -177,8 +217,9 @@ private:
       Value line = code.add(top, code.constant(i));
       Value inside = clamp(line, zero, arith::SubIOp::create(b, height, one));
       Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, line, inside);
-      lines.push_back(code.at(source, code.mul(inside, field(WinogradEntry::LineStep)), element));
-      masks.push_back(code.broadcast(arith::ExtSIOp::create(b, b.getI32Type(), exists), vector.clone(b.getI32Type())));
+      lines.push_back(code.at(source, code.mul(inside, field(WinogradEntry::LineStep)), memory));
+      Type bits = b.getIntegerType(element.getIntOrFloatBitWidth());
+      masks.push_back(code.broadcast(arith::ExtSIOp::create(b, bits, exists), vector.clone(bits)));
     }
     clearColumns(zero, begin);
     clearColumns(end, columns);
@@ -186,9 +227,9 @@ private:
       transform(code.mul(i, lanes), to.front(), lanes);
       return {code.at(to.front(), lanes, element)};
     });
-    if (tail) {
+    if (shape.tail) {
       Value offset = code.mul(vectors, lanes);
-      transform(offset, code.at(target, offset, element), tail);
+      transform(offset, code.at(target, offset, element), shape.tail);
     }
   }
 
@@ -210,7 +251,7 @@ private:
       Value offset = code.add(code.mul(column, pixelStep), channel);
       SmallVector<Value> values;
       for (auto [line, mask] : llvm::zip(lines, masks))
-        values.push_back(masked(code.loadPart(code.at(line, offset, element), vector, count), mask));
+        values.push_back(masked(loadPart(code.at(line, offset, memory), count), mask));
       Value place = stackColumn(column);
       for (auto [i, value] : llvm::enumerate(transformer.input(alongH, values)))
         code.store(value, code.at(place, i * lanes, element));
@@ -223,12 +264,29 @@ private:
         values.push_back(code.load(code.at(at[0], i * alongH.points() * lanes, element), vector));
       // One base and offsets that stay: no address is computed from the one before.
       for (auto [i, value] : llvm::enumerate(transformer.input(alongW, values)))
-        code.store(value, code.at(at[1], code.mul(plane, i), element));
-      return {code.at(at[0], lanes, element), code.at(at[1], code.mul(plane, alongW.points()), element)};
+        code.store(value, code.at(at[1], code.mul(plane, i), word));
+      return {code.at(at[0], lanes, element), code.at(at[1], code.mul(plane, alongW.points()), word)};
     });
   }
 
+  /// The first `count` channels of a vector, bytes less their zero point. What is in the lanes behind them is
+  /// multiplied by zeros.
+  Value loadPart(Value address, int64_t count) {
+    Value values = code.loadPart(address, VectorType::get(lanes, memory), count);
+    if (!shape.isOfBytes())
+      return values;
+    values = widen(values);
+    return zeroPoint ? arith::SubIOp::create(b, values, zeroPoint).getResult() : values;
+  }
+
+  Value widen(Value bytes) {
+    return shape.element.isUnsignedInteger() ? arith::ExtUIOp::create(b, vector, bytes).getResult()
+                                             : arith::ExtSIOp::create(b, vector, bytes).getResult();
+  }
+
   Value masked(Value value, Value mask) {
+    if (shape.isOfBytes())
+      return arith::AndIOp::create(b, value, mask);
     Value bits = LLVM::BitcastOp::create(b, mask.getType(), value);
     return LLVM::BitcastOp::create(b, vector, arith::AndIOp::create(b, bits, mask));
   }
@@ -237,8 +295,8 @@ private:
 class OutputEmitter : TileCode {
 public:
   OutputEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
-      : TileCode(code, shape, epilogue, arguments), alongH(shape.winograd->h), alongW(shape.winograd->w),
-        number(arguments.back()) {}
+      : TileCode(code, shape, epilogue, arguments), isOfIntegers(isa<IntegerType>(sumType)),
+        alongH(shape.winograd->h, isOfIntegers), alongW(shape.winograd->w, isOfIntegers), number(arguments.back()) {}
 
   void run() {
     plane = field(WinogradEntry::Plane);
@@ -264,6 +322,7 @@ public:
   }
 
 private:
+  bool isOfIntegers;
   WinogradTransform alongH, alongW;
   Value number, plane, pixelStep, lineStep, vectors, stack, line;
   SmallVector<Value> leafLines, leafPixels;
@@ -333,8 +392,11 @@ private:
       for (int64_t i = 0; i < alongW.points(); ++i)
         points.push_back(code.load(code.at(at[0], i * shape.lanes, memory), vector));
       SmallVector<Value> sums = transformer.output(alongW, points);
-      for (Value &sum : sums)
-        sum = added ? arith::AddFOp::create(b, sum, added).getResult() : sum;
+      for (Value &sum : sums) {
+        if (isOfIntegers)
+          sum = transformer.divide(sum, alongH.divisor * alongW.divisor);
+        sum = added ? transformer.add(sum, added) : sum;
+      }
       storeLine(sums, at[1], at.drop_front(2), span);
       SmallVector<Value> next{code.at(at[0], alongW.points() * shape.lanes, memory), outputAt(at[1], lineStep)};
       for (auto [k, leaf] : llvm::enumerate(at.drop_front(2)))
@@ -388,9 +450,8 @@ private:
 
 } // namespace
 
-void cpu::emitInputTransform(Code &code, const WinogradTile &tile, int64_t lanes, int64_t tail,
-                             Block::BlockArgListType arguments) {
-  InputEmitter(code, tile, lanes, tail, arguments).run();
+void cpu::emitInputTransform(Code &code, const InputTransform &transform, Block::BlockArgListType arguments) {
+  InputEmitter(code, transform, arguments).run();
 }
 
 void cpu::emitOutputTransform(Code &code, const TileShape &shape, const Epilogue &epilogue,

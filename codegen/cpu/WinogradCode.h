@@ -9,7 +9,7 @@
 
 namespace nncc::cpu {
 
-/// The words that a transform reads. Strides count elements.
+/// The words that a transform reads. Strides count elements, those of planes elements of 32 bits.
 struct WinogradEntry {
   enum Field : unsigned {
     Height,
@@ -34,10 +34,10 @@ struct WinogradEntry {
 /// A part of a name that no other transform has, but for its bias and epilogue.
 std::string nameOfTransform(llvm::StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail);
 
-/// Writes the body of MicroKernels::getInputTransform. Pixels outside of the image are zeros. All strips have whole
-/// rows of planes: the last one begins so early that it ends with the last tile.
-void emitInputTransform(Code &code, const WinogradTile &tile, int64_t lanes, int64_t tail,
-                        mlir::Block::BlockArgListType arguments);
+/// Writes the body of MicroKernels::getInputTransform. Pixels outside of the image are zeros, or the zero point, which
+/// bytes are made less by. All strips have whole rows of planes: the last one begins so early that it ends with the
+/// last tile.
+void emitInputTransform(Code &code, const InputTransform &transform, mlir::Block::BlockArgListType arguments);
 
 /// Writes the body of a micro-kernel whose shape has a `winograd` tile: (planes, C, [bias,] leaves..., entry, number of
 /// the strip). Only tiles of its own are written, and of these the pixels in the image.

@@ -10,10 +10,14 @@ namespace nncc::cpu {
 
 /// The three matrices, by the values at which the polynomials are compared: 0, +-x for each of a few x, and infinity.
 /// Row 2i + 1 of those of input and weights is that of the i-th +x, row 2i + 2 that of -x.
+///
+/// Those of integers are integers, and what they give is `divisor` times the output. Along two axes, differences of two
+/// bytes become less than 2^15, and so do weights of 8 bits: rows of the input's matrix have absolute sums of at most
+/// 10, those of the weights' of at most 12 (10 * 10 * 255 and 12 * 12 * 128).
 class WinogradTransform {
 public:
   /// outputs  1: there is one tap, and nothing is transformed; else 2 or 4, of three taps
-  explicit WinogradTransform(int64_t outputs);
+  explicit WinogradTransform(int64_t outputs, bool ofIntegers = false);
 
   int64_t outputs() const { return output.size(); }
   int64_t taps() const { return weights.front().size(); }
@@ -24,6 +28,10 @@ public:
   Matrix input;   ///< [points][points], B^T of the paper
   Matrix weights; ///< [points][taps], G
   Matrix output;  ///< [outputs][points], A^T
+  int64_t divisor = 1;
+
+private:
+  void scaleToIntegers();
 };
 
 /// Outputs that are computed together along both axes, from as many planes of products as there are pairs of points.

@@ -151,7 +151,7 @@ cl::list<std::string> forms(
     cl::value_desc("FORM"), ofTarget);
 cl::opt<bool> noWinograd("no-winograd",
                          cl::desc("As --form=direct: Winograd's form is faster, but its weights take up to four times "
-                                  "the memory"),
+                                  "the memory, those of bytes eight times"),
                          ofTarget);
 cl::opt<GpuFloat>
     gpuFloat("gpu-float", cl::desc("With --device: how floats between inputs and outputs, and weights, lie in memory"),

@@ -66,21 +66,41 @@ def conv_of_bytes(random, graph: Graph):
     if min(pixels) < 1 or batch * np.prod(pixels) * outputs * taps > MOST_MACS:
         raise ValueError("empty, or too expensive")
     graph.sizes = dict(M=int(np.prod(pixels)) if kind == "pointwise" else pixels[-1], N=out_per_group, K=per_group)
-    shape = [batch, per_group * groups, *extents]
+    output_of_bytes(random, graph, [batch, per_group * groups, *extents], [outputs, per_group, *kernel], dict(group=groups, **attributes))
+
+
+def winograd_of_bytes(random, graph: Graph):
+    """The same with three taps along one axis or both and steps of one, for --form=winograd: images of less than a tile up to several
+    strips of tiles, pads of any size."""
+    kernel, batch = pick(random, [[3, 3], [3, 3], [1, 3], [3, 1]]), pick(random, [1, 1, 1, 2])
+    most = pick(random, [12, 12, 12, 60])
+    pads = [extent(random, 0, 4 if random.random() < 0.2 else k - 1) for k in kernel * 2]
+    extents = [e + k - 1 for e, k in zip(distinct(random, 2, 1, most), kernel)]
+    pixels = output_extents(dict(strides=[1, 1], dilations=[1, 1], pads=pads), kernel, extents)
+    inner, outputs = (extent(random, 1, 40), extent(random, 2, 70)) if most < 60 else (extent(random, 1, 9), extent(random, 2, 12))
+    if batch * np.prod(pixels) * outputs * inner * np.prod(kernel) > MOST_MACS:
+        raise ValueError("too expensive")
+    graph.sizes = dict(M=pixels[-1], N=outputs, K=inner)
+    output_of_bytes(random, graph, [batch, inner, *extents], [outputs, inner, *kernel], dict(pads=pads))
+
+
+def output_of_bytes(random, graph: Graph, shape: list[int], filter_shape: list[int], attributes: dict):
+    """A convolution of that input with that filter: its sums, or these quantized again."""
+    outputs, taps = filter_shape[0], int(np.prod(filter_shape[1:]))
     if random.random() < 0.4:
         value = activations(random, shape, np.uint8)
-        operands = [graph.input(value), graph.constant(integers(random, [outputs, per_group, *kernel], pick(random, [np.int8, np.int8, np.uint8])))]
+        operands = [graph.input(value), graph.constant(integers(random, filter_shape, pick(random, [np.int8, np.int8, np.uint8])))]
         if random.random() < 0.7:
             operands.append(zero_point(random, graph, np.uint8, True))
-        graph.output(graph.node("ConvInteger", operands, group=groups, **attributes), np.int32)
+        graph.output(graph.node("ConvInteger", operands, **attributes), np.int32)
         return
     dtype = pick(random, [np.uint8, np.int8])
     of_weights = np.uint8 if dtype is np.uint8 and random.random() < 0.2 else np.int8
-    value, weights = activations(random, shape, dtype), integers(random, [outputs, per_group, *kernel], of_weights)
+    value, weights = activations(random, shape, dtype), integers(random, filter_shape, of_weights)
     operands = quantized_operands(random, graph, value, weights, 0, taps)
     if random.random() < 0.7:
         operands.append(graph.constant(random.integers(-9000, 9000, outputs).astype(np.int32)))
-    graph.output(graph.node("QLinearConv", operands, group=groups, **attributes), dtype)
+    graph.output(graph.node("QLinearConv", operands, **attributes), dtype)
 
 
 def matmul_of_bytes(random, graph: Graph):
@@ -100,4 +120,4 @@ def matmul_of_bytes(random, graph: Graph):
     graph.output(graph.node("QLinearMatMul", operands), dtype)
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, matmul_of_bytes)}
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes)}

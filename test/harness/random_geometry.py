@@ -29,7 +29,7 @@ FAMILIES = {**random_contractions.FAMILIES, **random_bytes.FAMILIES, **random_op
 GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes": random_bytes.FAMILIES,
           "others": random_ops.FAMILIES}
 # What a family is compiled with: forms of kernels that small models would not get.
-FORMS = {"winograd": ["--form=winograd"]}
+FORMS = {"winograd": ["--form=winograd"], "winograd_of_bytes": ["--form=winograd"]}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.

@@ -60,8 +60,11 @@ public:
   }
 
   /// A convolution in Winograd's form: of images with many tiles or less than one, with pads wider than the window.
-  KernelCase nextOfWinograd() {
+  KernelCase nextOfWinograd(bool ofBytes) {
     KernelCase c;
+    if (ofBytes)
+      bytes = chance(50) ? "ui8" : "i8";
+    c.ofExtremes = ofBytes && chance(40);
     c.machine = machine;
     c.form = "winograd";
     c.seed = ++seed;
@@ -307,7 +310,7 @@ private:
   uint64_t seed;
 };
 
-enum class Kind { Floats, Bytes, Winograd };
+enum class Kind { Floats, Bytes, Winograd, WinogradOfBytes };
 
 /// Runs `count` random cases; NNCC_TEST_CASES runs more of them, NNCC_TEST_SEED other ones.
 void runRandomCases(const char *machine, int count, Kind kind = Kind::Floats, const char *cpu = "x86-64-v3",
@@ -320,9 +323,10 @@ void runRandomCases(const char *machine, int count, Kind kind = Kind::Floats, co
   RandomCases cases(seed ? std::atoll(seed) : 1, machine);
   int refused = 0;
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
-    KernelCase kernel = kind == Kind::Bytes      ? cases.nextOfBytes()
-                        : kind == Kind::Winograd ? cases.nextOfWinograd()
-                                                 : cases.next();
+    KernelCase kernel = kind == Kind::Bytes             ? cases.nextOfBytes()
+                        : kind == Kind::Winograd        ? cases.nextOfWinograd(/*ofBytes=*/false)
+                        : kind == Kind::WinogradOfBytes ? cases.nextOfWinograd(/*ofBytes=*/true)
+                                                        : cases.next();
     kernel.cpu = cpu;
     kernel.gpu = gpu;
     Outcome outcome = runKernel(kernel);
@@ -344,6 +348,8 @@ TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, Kind::Byte
 TEST(Contractions, RandomByWinogradOnAvx2) { runRandomCases(kAvx2, 15, Kind::Winograd); }
 TEST(Contractions, RandomByWinogradOnAvx512) { runRandomCases(kAvx512, 15, Kind::Winograd, "x86-64-v4"); }
 TEST(Contractions, RandomByWinogradOnNeon) { runRandomCases(kNeon, 15, Kind::Winograd); }
+TEST(Contractions, RandomOfBytesByWinogradInPairs) { runRandomCases(kAvx2Pairs, 15, Kind::WinogradOfBytes); }
+TEST(Contractions, RandomOfBytesByWinogradOneByOne) { runRandomCases(kNeon, 15, Kind::WinogradOfBytes); }
 // The tiles of a GPU read what is packed for a CPU: panels of one to four vectors of 4, 8 or 16.
 TEST(Contractions, RandomAsTilesOfThreads) { runRandomCases(kNeon, 20, Kind::Floats, "x86-64-v3", kGpu4x4); }
 TEST(Contractions, RandomAsTilesAcrossPanels) { runRandomCases(kNeon, 10, Kind::Floats, "x86-64-v3", kGpu2x8); }

@@ -396,10 +396,15 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     // Winograd's form errs by its planes, and the bound is of the outputs: a clip behind large sums would hide these.
     bool isFilter = kernelCase.form == "winograd" && i == 1;
     double reach = isFilter ? 1 / std::sqrt((double)type.getNumElements() / (double)type.getDimSize(0)) : 1;
+    auto byte = [&]() -> int64_t {
+      if (kernelCase.ofExtremes)
+        return (type.getElementType().isUnsignedInteger() ? 0 : 128) + (random() % 2 ? 255 : 0);
+      return static_cast<int64_t>(random() % 256);
+    };
     for (int64_t j = 0; j < type.getNumElements(); ++j)
       isInteger ? values.setInteger(j, llvm::is_contained(kernelCase.zeros, i) ? 0
                                        : type.getElementType().isInteger(1)    ? random() % 2
-                                       : type.getElementType().isInteger(8)    ? random() % 256
+                                       : type.getElementType().isInteger(8)    ? byte()
                                                                                : random() % 100)
                 : values.setFloat(j, reach * uniform(random));
     elements.push_back(values.finish("w"));

@@ -26,6 +26,8 @@ struct KernelCase {
   std::vector<bool> constants;
   /// Inputs that are 0 instead of random.
   std::vector<unsigned> zeros;
+  /// Bytes are the least or the greatest.
+  bool ofExtremes = false;
   /// The body, on %0, %1, ... for the inputs; it ends with the value to yield.
   std::string body, yielded, outputType;
   /// Elements between pixels beyond the channels, per input and (last) for the output: views into wider buffers.

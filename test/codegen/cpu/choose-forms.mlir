@@ -106,3 +106,56 @@ func.func @transforms_one_axis(%x: tensor<1x27x36x64xf32>) -> tensor<1x27x34x40x
   return %y : tensor<1x27x34x40xf32>
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+// 36 planes with 8 pairs of words for each of 40 outputs, pairs side by side.
+// CHECK-LABEL: @transforms_bytes_to_words
+// ASKED-LABEL: @transforms_bytes_to_words
+// CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", packings = [unit, #nn.packing<"winograd_words", [46080, 4, 4, 40, 15, 16, 8, 1, 1]>, unit, unit], scratch_bytes = {{[0-9]+}} : i64, slots = 4 : i64, strip = {{[0-9]+}} : i64, tile = array<i64: 4, 4>},
+// CHECK-SAME: {name = "direct", packings = [unit, #nn.packing<"bytes"
+func.func @transforms_bytes_to_words(%x: tensor<1x27x35x15xui8>, %z: tensor<1xui8>) -> tensor<1x27x35x40xi32> {
+  %w = nn.constant dense<1> : tensor<40x3x3x15xi8>
+  %f = nn.constant dense<0> : tensor<1xi8>
+  %y = nn.kernel "bytes" ins(%x, %w, %z, %f : tensor<1x27x35x15xui8>, tensor<40x3x3x15xi8>, tensor<1xui8>, tensor<1xi8>) {
+  ^bb0(%0: tensor<1x27x35x15xui8>, %1: tensor<40x3x3x15xi8>, %2: tensor<1xui8>, %3: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %3) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x15xui8>, tensor<40x3x3x15xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x27x35x40xi32>
+    nn.yield %r : tensor<1x27x35x40xi32>
+  } -> tensor<1x27x35x40xi32>
+  return %y : tensor<1x27x35x40xi32>
+}
+
+// 9 * 115 * 128 * 255 is over 2^25: 576 of the largest sum do not have the bits of 64 free. Of 48 they have those of 16.
+// CHECK-LABEL: @keeps_sums_exact
+// CHECK-NOT: tile = array<i64: 4, 4>
+// ASKED-LABEL: @keeps_sums_exact
+// ASKED: tile = array<i64: {{4, 2|2, 4}}>
+func.func @keeps_sums_exact(%x: tensor<1x27x35x115xi8>) -> tensor<1x27x35x40xi32> {
+  %w = nn.constant dense<-128> : tensor<40x3x3x115xi8>
+  %y = nn.kernel "large_sums" ins(%x, %w : tensor<1x27x35x115xi8>, tensor<40x3x3x115xi8>) {
+  ^bb0(%0: tensor<1x27x35x115xi8>, %1: tensor<40x3x3x115xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x115xi8>, tensor<40x3x3x115xi8> -> tensor<1x27x35x40xi32>
+    nn.yield %r : tensor<1x27x35x40xi32>
+  } -> tensor<1x27x35x40xi32>
+  return %y : tensor<1x27x35x40xi32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>}} {
+// Where an instruction sums four bytes, there is nothing to gain.
+// CHECK-LABEL: @keeps_sums_of_four_direct
+// CHECK-NOT: nn.form
+// ASKED-LABEL: @keeps_sums_of_four_direct
+func.func @keeps_sums_of_four_direct(%x: tensor<1x27x35x64xui8>) -> tensor<1x27x35x48xi32> {
+  %w = nn.constant dense<1> : tensor<48x3x3x64xi8>
+  %y = nn.kernel "fours" ins(%x, %w : tensor<1x27x35x64xui8>, tensor<48x3x3x64xi8>) {
+  ^bb0(%0: tensor<1x27x35x64xui8>, %1: tensor<48x3x3x64xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x64xui8>, tensor<48x3x3x64xi8> -> tensor<1x27x35x48xi32>
+    nn.yield %r : tensor<1x27x35x48xi32>
+  } -> tensor<1x27x35x48xi32>
+  return %y : tensor<1x27x35x48xi32>
+}
+}

@@ -1,4 +1,4 @@
-// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-emit-contractions | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
@@ -84,6 +84,36 @@ func.func @another_image(%x: memref<1x7x6x5xf32> {llvm.noalias}, %w: memref<1152
     nn.yield %r : tensor<1x5x4x16xf32>
   } attributes {nn.form = {name = "winograd", scratch_bytes = 18432, slots = 1, groups = 1, strip = 2, tile = array<i64: 4, 4>},
                 nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+// Three pairs of words are what five channels of bytes, less the zero point, become. Sums of 4 x 6 points of integers
+// are 48 times the output: 3 is divided by its inverse modulo 2^32, 16 by a shift.
+// CHECK-LABEL: func.func @bytes
+// CHECK: call @nncc_winograd_input_2x4_16t5_ui8_zero(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+// CHECK: scf.for {{.*}} to %c24
+// CHECK:   call @nncc_gemm_i32_4x16
+// CHECK: call @nncc_winograd_output_2x4_8t8
+// CHECK: func.func private @nncc_winograd_input_2x4_16t5_ui8_zero
+// CHECK:   arith.extui %{{.*}} : vector<16xi8> to vector<16xi16>
+// CHECK:   arith.subi %{{.*}} : vector<16xi16>
+// CHECK: func.func private @nncc_gemm_i32_4x16
+// CHECK:   llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%{{.*}}, %{{.*}}) : (vector<16xi16>, vector<16xi16>) -> vector<8xi32>
+// CHECK: func.func private @nncc_winograd_output_2x4_8t8
+// CHECK:   %[[INVERSE:.*]] = arith.constant dense<-1431655765> : vector<8xi32>
+// CHECK:   %[[MULTIPLE:.*]] = arith.muli %{{.*}}, %[[INVERSE]]
+// CHECK:   arith.shrsi %[[MULTIPLE]], %{{.*}}
+func.func @bytes(%x: memref<1x10x15x5xi8> {llvm.noalias}, %w: memref<4608xi8> {llvm.noalias}, %z: memref<1xi8> {llvm.noalias}, %f: memref<1xi8> {llvm.noalias}, %y: memref<1x10x15x16xi32> {llvm.noalias}, %s: memref<30720xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %z, %f : memref<1x10x15x5xi8>, memref<4608xi8>, memref<1xi8>, memref<1xi8>) outs(%y : memref<1x10x15x16xi32>) scratch(%s : memref<30720xi8>) {
+  ^bb0(%0: tensor<1x10x15x5xui8>, %1: tensor<16x3x3x5xi8>, %2: tensor<1xui8>, %3: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %3) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x10x15x5xui8>, tensor<16x3x3x5xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x10x15x16xi32>
+    nn.yield %r : tensor<1x10x15x16xi32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 30720, slots = 1, groups = 1, strip = 4, tile = array<i64: 2, 4>},
+                nn.packings = [unit, #nn.packing<"winograd_words", [4608, 2, 4, 16, 5, 16, 8, 1, 1]>, unit, unit]}
   return
 }
 }
