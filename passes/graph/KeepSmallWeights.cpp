@@ -43,12 +43,49 @@ private:
   int64_t toRow, toColumn;
 };
 
+/// A matrix product, or a convolution that is one: of all pixels with the filters of 1 x 1.
+struct Product {
+  Operation *op;
+  Value lhs, rhs, bias; ///< the bias may be null
+  bool isTransposed;    ///< the right side lies as N x K
+  int64_t depth, columns;
+
+  static std::optional<Product> of(Operation *op) {
+    if (auto conv = dyn_cast<Conv2DOp>(op))
+      return of(conv);
+    auto product = dyn_cast<MatMulOp>(op);
+    ArrayRef<int64_t> shape = product ? typeOf(product.getRhs()).getShape() : ArrayRef<int64_t>();
+    if (!product || !llvm::all_of(shape.drop_back(2), [](int64_t dim) { return dim == 1; }))
+      return std::nullopt;
+    bool isTransposed = product.getTransposeB();
+    return Product{op,
+                   product.getLhs(),
+                   product.getRhs(),
+                   product.getBias(),
+                   isTransposed,
+                   shape[shape.size() - (isTransposed ? 1 : 2)],
+                   shape[shape.size() - (isTransposed ? 2 : 1)]};
+  }
+
+private:
+  static std::optional<Product> of(Conv2DOp op) {
+    ArrayRef<int64_t> filter = typeOf(op.getFilter()).getShape(); // O x KH x KW x C
+    auto areAll = [](ArrayRef<int64_t> numbers, int64_t value) {
+      return llvm::all_of(numbers, [&](int64_t number) { return number == value; });
+    };
+    if (op.getGroups() != 1 || filter[1] != 1 || filter[2] != 1 || !areAll(op.getStrides(), 1) ||
+        !areAll(op.getPads(), 0))
+      return std::nullopt;
+    return Product{op, op.getInput(), op.getFilter(), op.getBias(), /*isTransposed=*/true, filter[3], filter[0]};
+  }
+};
+
 /// The right side of a product: what is stored, and how it is moved to where it is read.
 class Weights {
 public:
-  static std::optional<Weights> of(MatMulOp op) {
+  static std::optional<Weights> of(const Product &product) {
     Weights found;
-    Value value = op.getRhs();
+    Value value = product.rhs;
     while (Operation *producer = value.getDefiningOp()) {
       if (!isa<ReshapeOp, TransposeOp, SliceOp>(producer))
         break;
@@ -65,12 +102,9 @@ public:
     bool isHalf = isa<CastOp>(found.widening) && (element.isF16() || element.isBF16());
     if (!isHalf && !(found.isQuantized() && element.isInteger(8)))
       return std::nullopt;
-    ArrayRef<int64_t> shape = typeOf(op.getRhs()).getShape();
-    if (!llvm::all_of(shape.drop_back(2), [](int64_t dim) { return dim == 1; }))
-      return std::nullopt;
-    found.isTransposed = op.getTransposeB();
-    found.depth = shape[shape.size() - (found.isTransposed ? 1 : 2)];
-    found.columns = shape[shape.size() - (found.isTransposed ? 2 : 1)];
+    found.isTransposed = product.isTransposed;
+    found.depth = product.depth;
+    found.columns = product.columns;
     return found;
   }
 
@@ -206,50 +240,55 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N1"})))
       return signalPassFailure();
-    SmallVector<MatMulOp> products;
-    getOperation().walk([&](MatMulOp op) { products.push_back(op); });
-    for (MatMulOp op : products)
-      keep(op);
+    SmallVector<Product> products;
+    getOperation().walk([&](Operation *op) {
+      if (auto product = Product::of(op))
+        products.push_back(*product);
+    });
+    for (const Product &product : products)
+      keep(product);
   }
 
-  void keep(MatMulOp op) {
-    if (!op.getType().getElementType().isF32() || op.getType().getNumElements() == 0)
+  void keep(const Product &product) {
+    Operation *op = product.op;
+    RankedTensorType type = typeOf(op->getResult(0));
+    if (!type.getElementType().isF32() || type.getNumElements() == 0)
       return;
-    auto weights = Weights::of(op);
+    auto weights = Weights::of(product);
     if (!weights || weights->columns < kLeast || weights->depth < 1)
       return;
     std::string name = constantName(op->getResult(0)) + ".weights";
     auto stored = weights->isQuantized() ? storeIntegers(*weights, name) : storeHalves(*weights, name);
     if (!stored) {
-      remark::missed(op.getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
+      remark::missed(op->getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
           << remark::reason("{0}", "scales that are no constants of blocks of K");
       return;
     }
     OpBuilder builder(op);
     auto constant = [&](ElementsAttr value) {
-      return value ? Value(ConstantOp::create(builder, op.getLoc(), value)) : Value();
+      return value ? Value(ConstantOp::create(builder, op->getLoc(), value)) : Value();
     };
-    int64_t columns = weights->columns, rows = op.getType().getNumElements() / columns;
+    int64_t columns = weights->columns, rows = type.getNumElements() / columns;
     Type f32 = builder.getF32Type();
-    Value lhs = op.getLhs();
+    Value lhs = product.lhs;
     auto flat = RankedTensorType::get({rows, weights->depth}, f32),
          wanted = RankedTensorType::get({rows, columns}, f32);
     if (lhs.getType() != flat)
-      lhs = ReshapeOp::create(builder, op.getLoc(), flat, lhs);
-    Value product =
-        MatMulWidenedOp::create(builder, op.getLoc(), wanted, lhs, constant(stored->values), constant(stored->scale),
+      lhs = ReshapeOp::create(builder, op->getLoc(), flat, lhs);
+    Value result =
+        MatMulWidenedOp::create(builder, op->getLoc(), wanted, lhs, constant(stored->values), constant(stored->scale),
                                 constant(stored->zero), stored->block, stored->bits);
-    if (op.getBias()) {
-      Value bias = ReshapeOp::create(builder, op.getLoc(), RankedTensorType::get({1, columns}, f32), op.getBias());
-      product = BinaryOp::create(builder, op.getLoc(), kind::add, product, bias);
+    if (product.bias) {
+      Value bias = ReshapeOp::create(builder, op->getLoc(), RankedTensorType::get({1, columns}, f32), product.bias);
+      result = BinaryOp::create(builder, op->getLoc(), kind::add, result, bias);
     }
-    if (op.getType() != wanted)
-      product = ReshapeOp::create(builder, op.getLoc(), op.getType(), product);
-    carryOrigin(op, product);
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
+    if (type != wanted)
+      result = ReshapeOp::create(builder, op->getLoc(), type, result);
+    carryOrigin(op->getResult(0), result);
+    remark::passed(op->getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
         << llvm::Twine(stored->bits).str() + " bits";
     SmallVector<Operation *> unused{op};
-    op->replaceAllUsesWith(product.getDefiningOp());
+    op->replaceAllUsesWith(result.getDefiningOp());
     // What widened the weights is of use to others, or to nobody.
     while (!unused.empty()) {
       Operation *last = unused.pop_back_val();

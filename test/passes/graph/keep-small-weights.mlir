@@ -47,6 +47,43 @@ func.func @halves(%a: tensor<2x3xf32>) -> tensor<2x8xf32> {
 
 // -----
 
+// A convolution of 1 x 1 is a product of its pixels.
+// CHECK-LABEL: @pointwise_convolution
+// CHECK: %[[A:.*]] = nn.reshape %arg0 : tensor<1x2x5x3xf32> -> tensor<10x3xf32>
+// CHECK: %[[Y:.*]] = nn.matmul_widened %[[A]], %{{.*}} scale %{{.*}} block 3 bits 8 : tensor<10x3xf32>, tensor<3x8xi8>
+// CHECK: %[[B:.*]] = nn.binary add %[[Y]], %{{.*}} : tensor<10x8xf32>, tensor<1x8xf32>
+// CHECK: nn.reshape %[[B]] : tensor<10x8xf32> -> tensor<1x2x5x8xf32>
+func.func @pointwise_convolution(%x: tensor<1x2x5x3xf32>, %b: tensor<8xf32>) -> tensor<1x2x5x8xf32> {
+  %q = nn.constant dense<100> : tensor<8x1x1x3xi8>
+  %s = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1x1x1xi8>
+  %w = nn.dequantize %q, %s, %z : tensor<8x1x1x3xi8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<8x1x1x3xf32>
+  %y = nn.conv2d %x, %w bias %b strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x5x3xf32>, tensor<8x1x1x3xf32>, tensor<8xf32> -> tensor<1x2x5x8xf32>
+  return %y : tensor<1x2x5x8xf32>
+}
+
+// -----
+
+// Windows of several taps, steps, pads and groups are no product of the pixels as they lie.
+// CHECK-LABEL: @other_convolutions
+// CHECK-COUNT-4: nn.conv2d
+// CHECK-NOT: nn.matmul_widened
+func.func @other_convolutions(%x: tensor<1x3x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<1x2x3x8xf32>, tensor<1x4x5x8xf32>, tensor<1x3x5x8xf32>) {
+  %h = nn.constant dense<0.5> : tensor<8x2x1x8xf16>
+  %w = nn.cast %h : tensor<8x2x1x8xf16> -> tensor<8x2x1x8xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x8xf32>, tensor<8x2x1x8xf32> -> tensor<1x2x5x8xf32>
+  %g = nn.constant dense<0.5> : tensor<8x1x1x8xf16>
+  %v = nn.cast %g : tensor<8x1x1x8xf16> -> tensor<8x1x1x8xf32>
+  %1 = nn.conv2d %x, %v strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x8xf32>, tensor<8x1x1x8xf32> -> tensor<1x2x3x8xf32>
+  %2 = nn.conv2d %x, %v strides [1, 1] pads [1, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x8xf32>, tensor<8x1x1x8xf32> -> tensor<1x4x5x8xf32>
+  %d = nn.constant dense<0.5> : tensor<8x1x1x1xf16>
+  %u = nn.cast %d : tensor<8x1x1x1xf16> -> tensor<8x1x1x1xf32>
+  %3 = nn.conv2d %x, %u strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 8 : tensor<1x3x5x8xf32>, tensor<8x1x1x1xf32> -> tensor<1x3x5x8xf32>
+  return %0, %1, %2, %3 : tensor<1x2x5x8xf32>, tensor<1x2x3x8xf32>, tensor<1x4x5x8xf32>, tensor<1x3x5x8xf32>
+}
+
+// -----
+
 // A scale for each row of K would outweigh what bytes save; scales of the caller are not known.
 // CHECK-LABEL: @stays_float
 // CHECK-COUNT-2: nn.matmul %
