@@ -5,6 +5,7 @@
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
 #include "lib/import/onnx/Window.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -132,26 +133,47 @@ bool checkGroups(Node &node, int64_t groups, int64_t channels, int64_t outputs, 
 
 //===-- Volumes -----------------------------------------------------------===//
 
-/// Puts planes of zeros around those of a volume [N, D, H, W, C]; negative numbers cut planes off.
-Value padDepth(Node &node, Value volume, int64_t front, int64_t back) {
-  if (front > 0 || back > 0)
-    volume =
-        node.make<PadOp>(PadMode::constant, volume, ArrayRef<int64_t>{0, std::max<int64_t>(0, front), 0, 0, 0},
-                         ArrayRef<int64_t>{0, std::max<int64_t>(0, back), 0, 0, 0}, node.builder.getF64FloatAttr(0));
-  if (!volume || (front >= 0 && back >= 0))
+constexpr int64_t kMaxDepth = 64; ///< each step of a depth is a convolution of its own
+
+/// Puts planes around those of a volume [N, D, H, W, C]: of zeros, or of a zero point of one element.
+Value padDepth(Node &node, Value volume, int64_t front, int64_t back, Value zeroPoint = {}) {
+  if (!volume || (front == 0 && back == 0))
     return volume;
-  int64_t first = std::max<int64_t>(0, -front), last = shapeOf(volume)[1] - std::max<int64_t>(0, -back);
-  if (first >= last) {
-    node.error("the pads leave nothing of the result");
+  SmallVector<int64_t> padded(shapeOf(volume));
+  padded[1] += front + back;
+  if (auto problem = checkShape(padded)) {
+    node.error("padded in depth, " + *problem);
     return {};
   }
-  return node.slice(volume, 1, first, last - first);
+  if (!zeroPoint)
+    return node.make<PadOp>(PadMode::constant, volume, ArrayRef<int64_t>{0, front, 0, 0, 0},
+                            ArrayRef<int64_t>{0, back, 0, 0, 0}, node.builder.getF64FloatAttr(0));
+  Value element = node.reshape(zeroPoint, {1, 1, 1, 1, 1});
+  SmallVector<Value> parts;
+  auto add = [&](int64_t planes) {
+    SmallVector<int64_t> shape(shapeOf(volume));
+    shape[1] = planes;
+    if (planes > 0)
+      parts.push_back(node.expand(element, shape));
+  };
+  add(front);
+  parts.push_back(volume);
+  add(back);
+  return node.concat(parts, 1);
+}
+
+/// `count` planes of a volume from `first` on; zeros where it has none. Null without an error where none of them
+/// exists.
+Value planesFrom(Node &node, Value volume, int64_t first, int64_t count) {
+  int64_t begin = std::max<int64_t>(first, 0), end = std::min(first + count, shapeOf(volume)[1]);
+  if (begin >= end)
+    return {};
+  return padDepth(node, node.slice(volume, 1, begin, end - begin), begin - first, first + count - end);
 }
 
 /// Sums what `convolve` makes of the planes of a padded volume for each step of a window's depth.
 Value sumOverDepth(Node &node, Value volume, const Window &depth,
                    llvm::function_ref<Value(Value planes, int64_t step)> convolve) {
-  constexpr int64_t kMaxDepth = 64; // each step is a convolution of its own
   int64_t steps = depth.kernel[0];
   if (steps > kMaxDepth)
     node.error("a window of a depth of " + Twine(steps) + " is not supported",
@@ -184,18 +206,48 @@ Value weightsOfStep(Node &node, Value weights, int64_t step) {
   return node.reshape(part, {s[0], s[1], s[3], s[4]});
 }
 
-/// The convolution of a volume [N, D, H, W, C] with input 1, and with input 2 as bias. Partial sums are not rounded to
-/// 16 bits.
-Value convolveVolume(Node &node, Value volume, const Window &window, int64_t groups) {
+/// True where a window covers one element of each plane and no border: what is left is its depth.
+bool isDeepAlone(const VolumeWindow &of) {
+  auto all = [](ArrayRef<int64_t> values, int64_t one) {
+    return llvm::all_of(values, [&](int64_t value) { return value == one; });
+  };
+  return all(of.plane.kernel, 1) && all(of.plane.strides, 1) && all(of.plane.pads, 0);
+}
+
+/// A convolution of images by weights without depth.
+using ConvolveImages = llvm::function_ref<Value(Value images, Value weights, Value bias, const Window &window)>;
+
+/// The convolution of a volume [N, D, H, W, C] with weights [O, C / groups, KD, KH, KW].
+///
+/// zeroPoint  what is around a volume of integers; null: 0
+Value convolveVolume(Node &node, Value volume, Value weights, Value bias, const Window &window, Value zeroPoint,
+                     ConvolveImages convolve) {
+  if (!volume || !weights || node.failed())
+    return {};
   VolumeWindow of(window);
+  SmallVector<int64_t> s(shapeOf(volume)), w(shapeOf(weights));
+  if (isDeepAlone(of)) {
+    Value columns = convolve(node.reshape(volume, {s[0], s[1], s[2] * s[3], s[4]}),
+                             node.reshape(weights, {w[0], w[1], w[2], 1}), bias, of.depth);
+    return columns ? node.reshape(columns, {s[0], shapeOf(columns)[1], s[2], s[3], w[0]}) : Value();
+  }
+  // Partial sums are not rounded to 16 bits.
   Type type = elementOf(volume), wide = wideType(type);
-  Value weights = node.cast(node.input(1), wide), bias = node.cast(node.input(2), wide);
-  Value padded = padDepth(node, node.cast(volume, wide), of.depth.pads[0], of.depth.pads[2]);
+  if (wide != type)
+    volume = node.cast(volume, wide), weights = node.cast(weights, wide), bias = node.cast(bias, wide);
+  Value padded = padDepth(node, volume, of.depth.pads[0], of.depth.pads[2], zeroPoint);
   Value sum = sumOverDepth(node, padded, of.depth, [&](Value planes, int64_t step) {
-    return node.make<Conv2DOp>(planes, toFilter(node, weightsOfStep(node, weights, step)), step == 0 ? bias : Value(),
-                               of.plane.strides, of.plane.pads, of.plane.dilations, groups);
+    return convolve(planes, weightsOfStep(node, weights, step), step == 0 ? bias : Value(), of.plane);
   });
-  return node.cast(sum, type);
+  return wide != type ? node.cast(sum, type) : sum;
+}
+
+/// A convolution of images, or of a volume.
+Value convolveAny(Node &node, Value images, Value weights, Value bias, const Window &window, Value zeroPoint,
+                  ConvolveImages convolve) {
+  if (images && rankOf(images) == 5)
+    return convolveVolume(node, images, weights, bias, window, zeroPoint, convolve);
+  return convolve(images, weights, bias, window);
 }
 
 /// The convolution of inputs 0 to 2, as an image; null with an error when they do not fit.
@@ -207,11 +259,11 @@ Value convolve(Node &node) {
   if (!checkGroups(node, groups, x[1], w[0], w[1]))
     return {};
   Window window = readWindow(node, x.drop_front(2), w.drop_front(2));
-  Value image = node.toImage(node.input(0));
-  if (image && rankOf(image) == 5)
-    return convolveVolume(node, image, window, groups);
-  return node.make<Conv2DOp>(image, toFilter(node, node.input(1)), node.input(2), window.strides, window.pads,
-                             window.dilations, groups);
+  auto convolve = [&](Value images, Value weights, Value bias, const Window &window) {
+    return node.make<Conv2DOp>(images, toFilter(node, weights), bias, window.strides, window.pads, window.dilations,
+                               groups);
+  };
+  return convolveAny(node, node.toImage(node.input(0)), node.input(1), node.input(2), window, Value(), convolve);
 }
 
 void importConv(Node &node) {
@@ -279,29 +331,69 @@ Value toTransposedFilter(Node &node, Value weights, int64_t groups) {
 
 /// The transposed convolution of a volume [N, D, H, W, C] with weights [C, O / groups, KD, KH, KW].
 ///
-/// Along the depth it is a convolution of the planes with zeros between them, by the weights in reverse order.
+/// Along the depth, planes of the result whose distance is the stride are made by the same steps of the window, a
+/// convolution by the weights in reverse order.
 Value convolveTransposed(Node &node, Value volume, Value weights, Value bias, const Window &window,
                          ArrayRef<int64_t> extra, int64_t groups) {
+  if (!volume || !weights || node.failed())
+    return {};
   VolumeWindow of(window);
   Type type = elementOf(volume), wide = wideType(type);
   volume = node.cast(volume, wide), weights = node.cast(weights, wide), bias = node.cast(bias, wide);
-  int64_t stride = of.depth.strides[0], reach = (of.depth.kernel[0] - 1) * of.depth.dilations[0];
-  if (stride > 1 && volume) {
-    SmallVector<int64_t> s(shapeOf(volume));
-    Value apart = node.reshape(volume, {s[0], s[1], 1, s[2], s[3], s[4]});
-    apart = node.make<PadOp>(PadMode::constant, apart, ArrayRef<int64_t>{0, 0, 0, 0, 0, 0},
-                             ArrayRef<int64_t>{0, 0, stride - 1, 0, 0, 0}, node.builder.getF64FloatAttr(0));
-    volume = node.reshape(apart, {s[0], s[1] * stride, s[2], s[3], s[4]});
-  }
-  volume = padDepth(node, volume, reach - of.depth.pads[0], reach - of.depth.pads[2] + extra[0] - (stride - 1));
-  of.depth.strides[0] = 1;
-  Value sum = sumOverDepth(node, volume, of.depth, [&](Value planes, int64_t step) {
-    Value mirrored = weightsOfStep(node, weights, of.depth.kernel[0] - 1 - step);
-    return node.make<ConvTranspose2DOp>(planes, toTransposedFilter(node, mirrored, groups), step == 0 ? bias : Value(),
-                                        of.plane.strides, of.plane.pads, of.plane.dilations, extra.drop_front(),
+  auto convolve = [&](Value planes, int64_t step, Value added) {
+    return node.make<ConvTranspose2DOp>(planes, toTransposedFilter(node, weightsOfStep(node, weights, step), groups),
+                                        added, of.plane.strides, of.plane.pads, of.plane.dilations, extra.drop_front(),
                                         groups);
-  });
-  return node.cast(sum, type);
+  };
+  int64_t taps = of.depth.kernel[0], stride = of.depth.strides[0], dilation = of.depth.dilations[0];
+  int64_t front = of.depth.pads[0], batch = shapeOf(volume)[0];
+  int64_t planes = (shapeOf(volume)[1] - 1) * stride + dilation * (taps - 1) + 1 + extra[0] - front - of.depth.pads[2];
+  if (planes < 1) {
+    node.error("the pads leave nothing of the result");
+    return {};
+  }
+  if (stride > kMaxDepth) {
+    node.error("a stride of " + Twine(stride) + " along the depth is not supported",
+               "nncc supports those of up to " + Twine(kMaxDepth));
+    return {};
+  }
+  int64_t parts = std::min(stride, planes), perPart = llvm::divideCeil(planes, parts);
+  // Of a part, every `every`th step of the window meets a plane, `apart` planes before the one that the last such met.
+  int64_t common = std::gcd(stride, dilation), every = stride / common, apart = dilation / common;
+  SmallVector<Value> sums;
+  for (int64_t part = 0; part < parts; ++part) {
+    int64_t first = 0;
+    while (first < std::min(every, taps) && (part + front - first * dilation) % stride)
+      ++first;
+    Value sum;
+    if (first < std::min(every, taps)) {
+      int64_t steps = (taps - first - 1) / every + 1, last = first + (steps - 1) * every;
+      Window along = of.depth;
+      along.kernel[0] = steps, along.dilations[0] = apart, along.strides[0] = 1;
+      Value met = planesFrom(node, volume, (part + front - last * dilation) / stride, perPart + (steps - 1) * apart);
+      if (met)
+        sum = sumOverDepth(node, met, along, [&](Value under, int64_t step) {
+          return convolve(under, last - step * every, step == 0 ? bias : Value());
+        });
+    }
+    sums.push_back(sum);
+  }
+  // What no step reaches has the bias alone: the size of its planes is that of any.
+  auto known = llvm::find_if(sums, [](Value sum) { return bool(sum); });
+  Value like = known != sums.end()
+                   ? *known
+                   : fromPlanes(node, convolve(toPlanes(node, volume), 0, {}), batch, shapeOf(volume)[1]);
+  if (!like || node.failed())
+    return {};
+  SmallVector<int64_t> s(shapeOf(like));
+  s[1] = perPart;
+  for (Value &sum : sums) {
+    if (!sum)
+      sum = bias ? node.expand(node.reshape(bias, {1, 1, 1, 1, s[4]}), s) : node.splat(0, s, wide);
+    sum = node.reshape(sum, {s[0], perPart, 1, s[2], s[3], s[4]});
+  }
+  Value joined = node.reshape(node.concat(sums, 2), {s[0], perPart * parts, s[2], s[3], s[4]});
+  return node.cast(node.slice(joined, 1, 0, planes), type);
 }
 
 void importConvTranspose(Node &node) {
@@ -374,7 +466,7 @@ Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, s
   if (!requireByte(node, xIndex) || !requireByte(node, wIndex))
     return {};
   Value x = node.input(xIndex), w = node.input(wIndex);
-  if (rankOf(x) < 3 || rankOf(x) > 4 || rankOf(w) != rankOf(x)) {
+  if (rankOf(x) < 3 || rankOf(x) > 5 || rankOf(w) != rankOf(x)) {
     node.error("windows of rank " + Twine(rankOf(w)) + " over inputs of rank " + Twine(rankOf(x)) +
                " are not supported");
     return {};
@@ -388,15 +480,22 @@ Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, s
     node.error("the bias is " + nameOf(elementOf(bias)) + ", must be i32");
     return {};
   }
-  Value image = node.toImage(x), filter = toFilter(node, w);
-  if (!node.hasInput(xZero) && !node.hasInput(wZero))
-    return node.make<Conv2DOp>(image, filter, bias, window.strides, window.pads, window.dilations, groups);
-  Value ofImage = zeroPointOfWindow(node, xZero, xIndex, 1),
-        ofFilter = zeroPointOfWindow(node, wZero, wIndex, wShape[0]);
-  if (!ofImage || !ofFilter)
-    return {};
-  return node.make<Conv2DOp>(image, filter, bias, ofImage, ofFilter, window.strides, window.pads, window.dilations,
-                             groups);
+  Value ofImage, ofFilter;
+  bool hasZeroPoints = node.hasInput(xZero) || node.hasInput(wZero);
+  if (hasZeroPoints) {
+    ofImage = zeroPointOfWindow(node, xZero, xIndex, 1);
+    ofFilter = zeroPointOfWindow(node, wZero, wIndex, wShape[0]);
+    if (!ofImage || !ofFilter)
+      return {};
+  }
+  auto convolve = [&](Value images, Value weights, Value bias, const Window &window) {
+    Value filter = toFilter(node, weights);
+    if (!hasZeroPoints)
+      return node.make<Conv2DOp>(images, filter, bias, window.strides, window.pads, window.dilations, groups);
+    return node.make<Conv2DOp>(images, filter, bias, ofImage, ofFilter, window.strides, window.pads, window.dilations,
+                               groups);
+  };
+  return convolveAny(node, node.toImage(x), w, bias, window, ofImage, convolve);
 }
 
 void importConvInteger(Node &node) {
@@ -421,9 +520,8 @@ void importQLinearConv(Node &node) {
   if (!sums)
     return node.set(0, Value());
   // The channels of an image are its last dim.
-  Value result =
-      requantize(node, sums, alongAxis(node, node.input(1), 3, sums), alongAxis(node, node.input(4), 3, sums),
-                 alongAxis(node, node.input(6), 3, sums), alongAxis(node, node.input(7), 3, sums));
+  auto alongChannels = [&](size_t i) { return alongAxis(node, node.input(i), rankOf(sums) - 1, sums); };
+  Value result = requantize(node, sums, alongChannels(1), alongChannels(4), alongChannels(6), alongChannels(7));
   node.set(0, node.fromImage(result, node.rank(0), 0));
 }
 

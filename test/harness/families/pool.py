@@ -25,6 +25,10 @@ def pool(random, node):
     attributes["kernel_shape"] = kernel
     if node.opset < {"MaxPool": 10, "AveragePool": 19, "LpPool": 18}[op]:
         attributes.pop("dilations", None)
+    if attributes.get("auto_pad", "").startswith("SAME") and "strides" in attributes:
+        # Where windows lie that leave gaps, and need pads below 0, is not said: onnxruntime's kernels differ among themselves.
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel, attributes.get("dilations", [1] * rank))]
+        attributes["strides"] = [min(s, r) for s, r in zip(attributes["strides"], reach)]
     if node.opset >= {"MaxPool": 10, "AveragePool": 10, "LpPool": 18}[op] and maybe(random, 0.4):
         attributes["ceil_mode"] = pick(random, [0, 1])
     if op == "AveragePool" and maybe(random):

@@ -87,7 +87,7 @@ def integer_products(random, node):
                     node.operand(np.asarray(np.float32(random.uniform(1, 40)))), node.operand(points(random, y_type, []))]
         node.result(op, operands, y_type)
         return
-    rank = pick(random, [1, 2, 2])
+    rank = pick(random, [1, 2, 2, 3])
     attributes, kernel, image = window(random, rank)
     group, per_group = pick(random, [1, 1, 2]), pick(random, [1, 2, 3])
     outputs = group * pick(random, [1, 2, 3])

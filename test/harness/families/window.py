@@ -2,7 +2,7 @@
 from families.node import maybe
 from random_ops import pick
 
-RANKS = [1] * 6 + [2] * 20 + [3]  # three dims are refused
+RANKS = [1] * 6 + [2] * 20 + [3]
 
 
 def window(random, rank: int, names: bool = True) -> tuple[dict, list[int], list[int]]:
