@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/check/Stage.h"
+#include "passes/rewrite/PatternRemarks.h"
 
 using namespace mlir;
 
@@ -20,6 +21,8 @@ struct ExpandViews : impl::ExpandViewsBase<ExpandViews> {
     // Blocks stay as they are: simplification comes with LLVM.
     GreedyRewriteConfig config;
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    PatternRemarks remarks(&getContext(), getArgument());
+    config.setListener(remarks.listener());
     RewritePatternSet patterns(&getContext());
     memref::populateExpandOpsPatterns(patterns);
     memref::populateExpandStridedMetadataPatterns(patterns);

@@ -7,19 +7,13 @@
 #include "mlir/Dialect/Vector/Transforms/VectorTransforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/check/Stage.h"
+#include "passes/rewrite/PatternRemarks.h"
 
 using namespace mlir;
 
 namespace nncc {
 #define GEN_PASS_DEF_LOWERVECTORS
 #include "codegen/CodegenPasses.h.inc"
-
-/// Runs patterns over a function without touching its blocks; simplification comes with LLVM.
-static LogicalResult rewrite(Operation *op, RewritePatternSet &&patterns) {
-  GreedyRewriteConfig config;
-  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
-  return applyPatternsGreedily(op, std::move(patterns), config);
-}
 
 namespace {
 
@@ -42,6 +36,15 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
     }
   }
 
+  /// Runs patterns over the function without touching its blocks; simplification comes with LLVM.
+  LogicalResult rewrite(RewritePatternSet &&patterns) {
+    GreedyRewriteConfig config;
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    PatternRemarks remarks(&getContext(), getArgument());
+    config.setListener(remarks.listener());
+    return applyPatternsGreedily(getOperation(), std::move(patterns), config);
+  }
+
   /// A reduction keeps the order of its dimensions: one over the innermost
   /// dimension becomes horizontal ones, any other adds whole vectors. The wrong
   /// choice of the two transposes first.
@@ -57,13 +60,15 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
                                                            vector::VectorMultiReductionLowering::InnerParallel);
       GreedyRewriteConfig config;
       config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+      PatternRemarks remarks(&getContext(), getArgument());
+      config.setListener(remarks.listener());
       if (failed(applyOpPatternsGreedily(outer, std::move(patterns), config)))
         return failure();
     }
     RewritePatternSet patterns(&getContext());
     vector::populateVectorMultiReductionLoweringPatterns(patterns,
                                                          vector::VectorMultiReductionLowering::InnerReduction);
-    return rewrite(getOperation(), std::move(patterns));
+    return rewrite(std::move(patterns));
   }
 
   LogicalResult lowerContractions() {
@@ -73,7 +78,7 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
     vector::populateVectorMaskOpLoweringPatterns(patterns);
     vector::populateVectorMaskLoweringPatternsForSideEffectingOps(patterns);
     vector::populateVectorStepLoweringPatterns(patterns);
-    return rewrite(getOperation(), std::move(patterns));
+    return rewrite(std::move(patterns));
   }
 
   /// Transfers become loads and stores of one-dimensional vectors, unrolled:
@@ -81,24 +86,24 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
   LogicalResult lowerTransfers() {
     RewritePatternSet maps(&getContext());
     vector::populateVectorTransferPermutationMapLoweringPatterns(maps);
-    if (failed(rewrite(getOperation(), std::move(maps))))
+    if (failed(rewrite(std::move(maps))))
       return failure();
     RewritePatternSet ranks(&getContext());
     populateVectorToSCFConversionPatterns(ranks, VectorTransferToSCFOptions().enableFullUnroll());
-    if (failed(rewrite(getOperation(), std::move(ranks))))
+    if (failed(rewrite(std::move(ranks))))
       return failure();
     RewritePatternSet loads(&getContext());
     vector::populateVectorTransferLoweringPatterns(loads,
                                                    /*maxTransferRank=*/1);
     vector::populateVectorMaskMaterializationPatterns(loads, /*force32BitVectorIndices=*/false);
-    return rewrite(getOperation(), std::move(loads));
+    return rewrite(std::move(loads));
   }
 
   LogicalResult lowerTransposes() {
     RewritePatternSet patterns(&getContext());
     vector::populateVectorBroadcastLoweringPatterns(patterns);
     vector::populateVectorTransposeLoweringPatterns(patterns, vector::VectorTransposeLowering::Shuffle16x16);
-    return rewrite(getOperation(), std::move(patterns));
+    return rewrite(std::move(patterns));
   }
 
   LogicalResult lowerShapes() {
@@ -108,7 +113,7 @@ struct LowerVectors : impl::LowerVectorsBase<LowerVectors> {
     vector::populateVectorInterleaveLoweringPatterns(patterns);
     vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
     vector::populateVectorRankReducingFMAPattern(patterns);
-    return rewrite(getOperation(), std::move(patterns));
+    return rewrite(std::move(patterns));
   }
 };
 

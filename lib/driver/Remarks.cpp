@@ -1,4 +1,4 @@
-// Prints MLIR remarks, one line each: `remark: PASS: node 'x': text`.
+// Prints MLIR remarks, one line each: `remark: PASS: node 'x': text`, with `missed: ` before what was not done.
 #include "lib/driver/Remarks.h"
 #include "dialects/nn/Origin.h"
 #include "lib/driver/Diagnostics.h"
@@ -12,20 +12,35 @@ using namespace mlir;
 namespace nncc {
 namespace {
 
+/// Whom a remark is about: the nodes of its location, else its function; what is about neither speaks for itself.
+std::string subjectOf(const remark::detail::Remark &remark) {
+  std::string subject;
+  for (const std::string &node : nn::getNodeNames(remark.getLocation()))
+    subject += (subject.empty() ? "node '" : ", '") + node + "'";
+  if (subject.empty() && remark.getFunction() != "<unknown function>") // what MLIR says where there is none
+    return "'" + remark.getFunction().str() + "'";
+  return subject;
+}
+
 struct Streamer : remark::detail::MLIRRemarkStreamerBase {
   void streamOptimizationRemark(const remark::detail::Remark &remark) override {
-    llvm::errs() << "remark: ";
-    remark.print(llvm::errs());
-    llvm::errs() << "\n";
+    std::string subject = subjectOf(remark);
+    llvm::raw_ostream &os = llvm::errs();
+    os << "remark: " << remark.getCategoryName() << ": " << subject << (subject.empty() ? "" : ": ")
+       << (remark.getRemarkTypeString() == "Missed" ? "missed: " : "");
+    for (const auto &part : remark.getArgs())
+      os << part.val;
+    os << "\n";
   }
 };
 
 /// The passes that say what they did.
 constexpr llvm::StringLiteral kRemarking[] = {
-    "nncc-choose-forms",     "nncc-cut-kernels",        "nncc-drop-empty-tensors", "nncc-emit-contractions",
-    "nncc-fold-constants",   "nncc-fold-scale",         "nncc-form-integers",      "nncc-form-kernels",
-    "nncc-hoist-transposes", "nncc-keep-small-weights", "nncc-outline-kernels",    "nncc-place",
-    "nncc-plan-memory",      "nncc-sink-transposes"};
+    "nncc-choose-forms",       "nncc-cut-kernels",   "nncc-drop-empty-tensors", "nncc-drop-unused-ops",
+    "nncc-emit-contractions",  "nncc-expand-math",   "nncc-expand-views",       "nncc-fold-constants",
+    "nncc-fold-scale",         "nncc-form-integers", "nncc-form-kernels",       "nncc-hoist-transposes",
+    "nncc-keep-small-weights", "nncc-lower-vectors", "nncc-outline-kernels",    "nncc-place",
+    "nncc-plan-memory",        "nncc-simplify",      "nncc-sink-transposes"};
 
 } // namespace
 

@@ -91,7 +91,7 @@ struct DropEmptyTensors : impl::DropEmptyTensorsBase<DropEmptyTensors> {
     if (!op->use_empty())
       return;
     remark::passed(op->getLoc(), remark::RemarkOpts::name("DropEmptyTensors").category("nncc-drop-empty-tensors"))
-        << op->getName().getStringRef().str();
+        << op->getName().getStringRef() << " has no elements, or reads none";
     op->erase();
   }
 

@@ -1,5 +1,6 @@
 // Erases dead nn ops, last users first.
 #include "dialects/nn/NN.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
@@ -17,8 +18,11 @@ struct DropUnusedOps : impl::DropUnusedOpsBase<DropUnusedOps> {
       return signalPassFailure();
     for (Block &block : getOperation().getBody())
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-        if (isOpTriviallyDead(&op))
+        if (isOpTriviallyDead(&op)) {
+          remark::passed(op.getLoc(), remark::RemarkOpts::name("DropUnusedOps").category("nncc-drop-unused-ops"))
+              << op.getName().getStringRef() << " is used by nothing";
           op.erase();
+        }
   }
 };
 } // namespace

@@ -4,6 +4,7 @@
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/rewrite/PatternRemarks.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -49,8 +50,8 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
       return;
     OpBuilder b(op);
     auto constant = ConstantOp::create(b, op->getLoc(), value);
-    remark::passed(op->getLoc(), remark::RemarkOpts::name("FoldConstants").category("nncc-fold-constants"))
-        << op->getName().getStringRef().str();
+    remark::passed(remarkLocation(op), remark::RemarkOpts::name("FoldConstants").category("nncc-fold-constants"))
+        << op->getName().getStringRef() << " is computed";
     carryOrigin(op->getResult(0), constant);
     SmallVector<Operation *> producers;
     for (Value operand : op->getOperands())

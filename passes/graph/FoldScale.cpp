@@ -199,7 +199,8 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     setOrigin(folded->getResult(0), {});
     carryOrigin(affine.last->getResult(0), folded->getResult(0));
     remark::passed(op->getLoc(), remark::RemarkOpts::name("FoldScale").category("nncc-fold-scale"))
-        << (affine.scales ? "scale and shift" : "shift");
+        << op->getName().getStringRef() << " takes " << (affine.scales ? "a scale and a shift" : "a shift")
+        << " into its weights";
     affine.last->replaceAllUsesWith(folded);
     for (Operation *dead = affine.last; dead;) {
       // Each link of the chain had one user, which is gone.

@@ -7,6 +7,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/rewrite/PatternRemarks.h"
 #include <cmath>
 
 using namespace mlir;
@@ -155,6 +156,8 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     // Layout moves towards the quantize below it, once for each op; every other pattern leaves fewer floats.
     config.setMaxIterations(10);
     config.setUseTopDownTraversal(true);
+    PatternRemarks remarks(&getContext(), getArgument());
+    config.setListener(remarks.listener());
     (void)applyPatternsGreedily(getOperation(), std::move(patterns), config);
   }
 };

@@ -230,7 +230,7 @@ struct FormKernels : impl::FormKernelsBase<FormKernels> {
                                    /*outputs=*/ValueRange(), /*scratch=*/Value(), b.getStringAttr(device),
                                    b.getStrArrayAttr(nodes));
     remark::passed(location, remark::RemarkOpts::name("FormKernels").category("nncc-form-kernels"))
-        << kernel.getName().str() << remark::metric("ops", (int)group.size());
+        << kernel.getName() << " of " << remark::metric("Ops", group.size()) << (group.size() == 1 ? " op" : " ops");
     last->replaceAllUsesWith(kernel.getResults());
 
     Block *body = b.createBlock(&kernel.getBody());

@@ -107,7 +107,8 @@ struct HoistTransposes : impl::HoistTransposesBase<HoistTransposes> {
         continue;
       OpBuilder b(op);
       Value value = permute(b, op.getInput(), op.getPerm());
-      remark::passed(op.getLoc(), remark::RemarkOpts::name("Hoisted").category("nncc-hoist-transposes"));
+      remark::passed(op.getLoc(), remark::RemarkOpts::name("Hoisted").category("nncc-hoist-transposes"))
+          << op->getName().getStringRef() << " goes up to where it costs least";
       if (getOrigin(value).tensor.empty())
         carryOrigin(op, value);
       op.replaceAllUsesWith(value);

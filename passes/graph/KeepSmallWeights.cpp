@@ -286,7 +286,7 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
       result = ReshapeOp::create(builder, op->getLoc(), type, result);
     carryOrigin(op->getResult(0), result);
     remark::passed(op->getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
-        << llvm::Twine(stored->bits).str() + " bits";
+        << "weights stay in " << remark::metric("Bits", stored->bits) << " bits";
     SmallVector<Operation *> unused{op};
     op->replaceAllUsesWith(result.getDefiningOp());
     // What widened the weights is of use to others, or to nobody.

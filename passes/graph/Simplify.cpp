@@ -5,6 +5,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/rewrite/PatternRemarks.h"
 #include <cmath>
 
 using namespace mlir;
@@ -96,6 +97,8 @@ struct Simplify : impl::SimplifyBase<Simplify> {
     // it are far more than any model needs.
     config.setMaxIterations(10);
     config.setUseTopDownTraversal(true);
+    PatternRemarks remarks(&getContext(), getArgument());
+    config.setListener(remarks.listener());
     (void)applyPatternsGreedily(getOperation(), std::move(patterns), config);
   }
 };

@@ -42,6 +42,12 @@ public:
   }
 
 private:
+  /// Says what became of an op, before it goes.
+  static void report(Operation *op, StringRef what) {
+    remark::passed(op->getLoc(), remark::RemarkOpts::name("SinkTransposes").category("nncc-sink-transposes"))
+        << op->getName().getStringRef() << " " << what;
+  }
+
   //===-- Merging --------------------------------------------------------===//
 
   void mergeTranspose(TransposeOp op) {
@@ -51,9 +57,12 @@ private:
       perm = composePerms(inner.getPerm(), perm);
       input = inner.getInput();
     }
-    if (isIdentityPerm(perm))
+    if (isIdentityPerm(perm)) {
+      report(op, "moves nothing, and goes");
       return replace(op, {input});
+    }
     if (input != op.getInput()) {
+      report(op, "merges with the one above it");
       b.setInsertionPoint(op);
       if (movesOnlyUnitDims(typeOf(input).getShape(), perm))
         return replace(op, {viewAs(input, op.getType().getShape())});
@@ -67,9 +76,12 @@ private:
     Value input = op.getInput();
     while (auto inner = input.getDefiningOp<ReshapeOp>())
       input = inner.getInput();
-    if (input.getType() == op.getType())
+    if (input.getType() == op.getType()) {
+      report(op, "changes nothing, and goes");
       return replace(op, {input});
+    }
     if (input != op.getInput()) {
+      report(op, "merges with the one above it");
       b.setInsertionPoint(op);
       auto merged = ReshapeOp::create(b, op.getLoc(), op.getType(), input);
       carryOrigin(op, merged);
@@ -148,6 +160,7 @@ private:
         shape[places[next]] = target.getDimSize(dim);
         newPerm[dim] = places[next++];
       }
+    report(op, "goes above a transposition");
     b.setInsertionPoint(op);
     Value view = viewAs(transpose.getInput(), shape);
     if (isIdentityPerm(newPerm))
@@ -172,6 +185,7 @@ private:
       SmallVector<OpOperand *> moved = permutedOperands(op, undo);
       if (moved.empty() || !llvm::all_of(moved, [&](OpOperand *o) { return isFree(o->get(), undo); }))
         continue;
+      report(op, "goes above a transposition");
       SmallVector<Value> operands(op->getOperands());
       for (OpOperand *o : moved)
         operands[o->getOperandNumber()] = permuteFree(o->get(), undo, op);
@@ -240,6 +254,7 @@ private:
         chosen = reshape;
     if (!chosen)
       return nullptr;
+    report(op, "goes above a reshape");
     RankedTensorType inner = typeOf(chosen.getInput());
     b.setInsertionPoint(op);
     SmallVector<Value> operands;
@@ -392,7 +407,7 @@ private:
     Value weights = ReshapeOp::create(b, location, rhs, moved);
     b.setInsertionPoint(op);
     Value flat = ReshapeOp::create(b, flatten.getLoc(), lhs, transpose.getInput());
-    remark::passed(op.getLoc(), remark::RemarkOpts::name("PermutedWeights").category("nncc-sink-transposes"));
+    report(op, "takes a transposition into its weights");
     op.getLhsMutable().assign(flat);
     op.getRhsMutable().assign(weights);
     eraseUnused(flatten);

@@ -10,6 +10,7 @@
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
 #include "passes/lower/MathFunctions.h"
+#include "passes/rewrite/PatternRemarks.h"
 
 using namespace mlir;
 using namespace nncc;
@@ -213,6 +214,8 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
     populateExpandMathPatterns(patterns);
     GreedyRewriteConfig config;
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    PatternRemarks remarks(&getContext(), getArgument());
+    config.setListener(remarks.listener());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
