@@ -6,6 +6,7 @@
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/DenseMap.h"
+#include <map>
 
 using namespace llvm;
 
@@ -177,6 +178,80 @@ void compare(const ModelPlan &plan, const Values &actual, const Values &expected
   }
 }
 
+/// Looks for the pass behind which the outputs begin to diverge.
+class Search {
+public:
+  /// `expected`: the right values; none: those of the first trial that gives any.
+  Search(Trials &trials, std::optional<Values> expected, double rtol)
+      : trials(trials), expected(std::move(expected)), rtol(rtol), steps(trials.passes.size() + 1) {
+    for (auto [step, pass] : zip(drop_begin(steps), trials.passes))
+      step.pass = pass;
+  }
+
+  std::vector<PassResult> throughAll() {
+    for (size_t limit = 0; limit < steps.size(); ++limit)
+      tryWith(limit);
+    return std::move(steps);
+  }
+
+  std::vector<PassResult> byHalves() {
+    size_t agreeing = 0, diverging = steps.size() - 1;
+    while (!tryWith(agreeing).isCompiled) // with all passes there is code
+      ++agreeing;
+    if (steps[agreeing].isDiverging || !tryWith(diverging).isDiverging)
+      return std::move(steps);
+    while (auto middle = compiledBetween(agreeing, diverging))
+      (steps[*middle].isDiverging ? diverging : agreeing) = *middle;
+    return std::move(steps);
+  }
+
+private:
+  /// The number of passes nearest to the middle of two others with which there is code.
+  std::optional<size_t> compiledBetween(size_t first, size_t last) {
+    size_t middle = first + (last - first) / 2;
+    for (size_t limit = middle; limit > first; --limit)
+      if (tryWith(limit).isCompiled)
+        return limit;
+    for (size_t limit = middle + 1; limit < last; ++limit)
+      if (tryWith(limit).isCompiled)
+        return limit;
+    return std::nullopt;
+  }
+
+  const PassResult &tryWith(size_t limit) {
+    PassResult &step = steps[limit];
+    if (step.isTried)
+      return step;
+    step.isTried = true;
+    auto made = trials.with(limit);
+    step.isCompiled = made.has_value();
+    if (!made)
+      return step;
+    Values values = trials.valuesOf(*made);
+    if (!expected)
+      expected = values;
+    compare(trials.plan(), values, *expected, rtol, step);
+    outputs.try_emplace(limit, std::move(*made));
+    noteChange(limit);
+    return step;
+  }
+
+  /// Says of a trial, and of the next one behind it, whether their bits are those of the one before.
+  void noteChange(size_t limit) {
+    auto at = outputs.find(limit), next = std::next(at);
+    if (at != outputs.begin())
+      steps[limit].isChanged = std::prev(at)->second != at->second;
+    if (next != outputs.end())
+      steps[next->first].isChanged = at->second != next->second;
+  }
+
+  Trials &trials;
+  std::optional<Values> expected;
+  double rtol;
+  std::vector<PassResult> steps;
+  std::map<size_t, Outputs> outputs; ///< of the trials with code
+};
+
 } // namespace
 
 BisectResult bisectPasses(const CompileOptions &options, const GivenInputs &given, const BisectSettings &settings) {
@@ -196,22 +271,8 @@ BisectResult bisectPasses(const CompileOptions &options, const GivenInputs &give
     }
     expected = std::move(*values);
   }
-  std::optional<Outputs> before;
-  for (size_t limit = 0; limit <= trials.passes.size(); ++limit) {
-    PassResult &step = result.passes.emplace_back();
-    if (limit > 0)
-      step.pass = trials.passes[limit - 1];
-    auto outputs = trials.with(limit);
-    step.isCompiled = outputs.has_value();
-    if (!outputs)
-      continue;
-    step.isChanged = before && *before != *outputs;
-    Values values = trials.valuesOf(*outputs);
-    if (!expected)
-      expected = values;
-    compare(trials.plan(), values, *expected, settings.rtol, step);
-    before = std::move(outputs);
-  }
+  Search search(trials, std::move(expected), settings.rtol);
+  result.passes = settings.triesAll ? search.throughAll() : search.byHalves();
   result.status = 0;
   return result;
 }
@@ -224,6 +285,8 @@ const PassResult *BisectResult::firstDivergence() const {
 void printBisection(const BisectResult &result, raw_ostream &os) {
   Table table({{"#", true}, {"pass"}, {"outputs"}, {"error", true}, {"of", true}});
   for (auto [number, step] : enumerate(result.passes)) {
+    if (!step.isTried)
+      continue;
     std::string name = step.pass.empty() ? "none that may be left out" : step.pass;
     if (!step.isCompiled) {
       table.add({std::to_string(number), name, "no code without passes behind it", "", ""});
@@ -239,6 +302,7 @@ json::Object bisectJson(const CompileOptions &options, const BisectResult &resul
   json::Array passes;
   for (const PassResult &step : result.passes) {
     json::Object object{{"pass", step.pass},
+                        {"tried", step.isTried},
                         {"compiled", step.isCompiled},
                         {"changes", step.isChanged},
                         {"diverges", step.isDiverging}};

@@ -31,12 +31,14 @@ cl::opt<std::string>
     pythonOption("python", cl::desc("Interpreter that has onnxruntime (default: the tests' own, else python3 of PATH)"),
                  cl::value_desc("PATH"), cl::cat(debugCategory()), cl::cat(validateCategory()),
                  cl::cat(reportCategory()));
-cl::opt<bool> allOption("all", cl::desc("List every kernel, not only those that diverge"), cl::cat(debugCategory()));
+cl::opt<bool> allOption("all",
+                        cl::desc("List every kernel, not only those that diverge; with --bisect: try every pass"),
+                        cl::cat(debugCategory()));
 
 cl::opt<bool> bisectOption("bisect",
-                           cl::desc("Name the first pass that changes the outputs: run the model without the passes "
-                                    "that may be left out, then with one more each time. Right is what none of them "
-                                    "gives, or --reference"),
+                           cl::desc("Name the pass that makes the outputs diverge: run the model without the passes "
+                                    "that may be left out and with all of them, then halve what lies between. Right "
+                                    "is what none of them gives, or --reference"),
                            cl::cat(debugCategory()));
 
 /// What the options said; read early, since LLD resets them (see RunCommand.cpp).
@@ -48,7 +50,7 @@ struct DebugSettings {
   uint64_t seed = 1;
 } settings;
 
-const StringRef sortKeys[] = {"error"};
+constexpr StringLiteral sortKeys[] = {"error"};
 
 /// Rows that diverge; with --all every one.
 std::vector<const TensorComparison *> shownRows(ArrayRef<TensorComparison> rows, const RowOrder &order) {
@@ -67,12 +69,12 @@ void printRows(const ModelPlan &plan, ArrayRef<const TensorComparison *> rows) {
     return;
   Table table({{"#", true},
                {"kernel", false, true},
-               {"op"},
+               {"op", false, false, 2},
                {""},
                {"error", true},
                {"of", true},
-               {"element", true},
-               {"cosine", true},
+               {"element", true, false, 3},
+               {"cosine", true, false, 1},
                {"NaN", true},
                {"tensor", false, true},
                {"nodes", false, true}});
@@ -125,6 +127,7 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
   BisectSettings bisect;
   bisect.rtol = settings.rtol;
   bisect.seed = settings.seed;
+  bisect.triesAll = settings.showAll;
   auto folder = TemporaryFolder::create("nncc-debug");
   if (!folder)
     return reportError(folder.takeError());
@@ -141,7 +144,10 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
     return first ? kNumbersDiffer : 0;
   }
   if (!first)
-    outs() << result.passes.size() - 1 << " passes may be left out, and none of them makes the outputs diverge\n";
+    outs() << result.passes.size() - 1 << " passes may be left out, and "
+           << (bisect.triesAll    ? "none of them makes the outputs diverge\n"
+               : bisect.reference ? "the outputs agree with the reference without and with them\n"
+                                  : "the outputs with all of them agree with those with none\n");
   else if (first->pass.empty())
     outs() << "the outputs diverge without any pass that may be left out: the importer, the loops of a kernel or their "
               "code; `nncc debug` names the kernel\n";
@@ -156,8 +162,8 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
 int checkKernelOptions() {
   if (kernelOption.getNumOccurrences() && kernelOption < 0)
     return reportError("--kernel=" + Twine(kernelOption) + ": kernels count from 0");
-  if (bisectOption && (kernelOption.getNumOccurrences() || dumpOption.getNumOccurrences() || allOption))
-    return reportError("--bisect compares whole models: --kernel, --dump and --all say nothing to it\n"
+  if (bisectOption && (kernelOption.getNumOccurrences() || dumpOption.getNumOccurrences()))
+    return reportError("--bisect compares whole models: --kernel and --dump say nothing to it\n"
                        "note: leave them out, or --bisect");
   return 0;
 }
@@ -245,7 +251,7 @@ const Command debugCommand = {
     .overview =
         "Runs a model kernel by kernel and compares each result with the ONNX tensor of the same name.\n\n"
         "No two tensors share memory in this build, and unwritten memory is NaN. With --bisect whole models are "
-        "run instead, with ever more passes. Exit status 2 when a tensor diverges.",
+        "run instead, with more or fewer passes. Exit status 2 when a tensor diverges.",
     .run = debugModel,
     .category = debugCategory,
     .takesData = true,
