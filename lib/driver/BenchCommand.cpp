@@ -18,16 +18,22 @@ cl::opt<unsigned> rounds("rounds", cl::desc("Measured runs (default: 50); the pe
                          cl::init(50), cl::value_desc("N"), cl::cat(benchCategory()), cl::cat(reportCategory()));
 cl::opt<unsigned> warmup("warmup", cl::desc("Runs before the measured ones (default: 5)"), cl::init(5),
                          cl::value_desc("N"), cl::cat(benchCategory()), cl::cat(reportCategory()));
-cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel"), cl::cat(benchCategory()));
+cl::opt<bool> perKernel("per-kernel", cl::desc("Also the time of every kernel, as --sort and --top ask for"),
+                        cl::cat(benchCategory()));
 
-const StringRef sortKeys[] = {"time", "macs"};
+constexpr StringLiteral sortKeys[] = {"time", "macs"};
 
 /// times  [kernels][rounds] in microseconds
 /// total  their medians
 void printKernels(const ModelPlan &plan, ArrayRef<std::vector<double>> times, double total, const RowOrder &order) {
   auto median = [&](size_t kernel) { return spreadOf(times[kernel]).median; };
   auto value = [&](size_t row, size_t key) { return key == 0 ? median(row) : double(plan.kernels[row].macs); };
-  Table table({{"#", true}, {"kernel", false, true}, {"op"}, {"time", true}, {"share", true}, {"speed", true}});
+  Table table({{"#", true},
+               {"kernel", false, true},
+               {"op", false, false, 1},
+               {"time", true},
+               {"share", true},
+               {"speed", true}});
   for (size_t index : order.choose(plan.kernels.size(), value)) {
     const KernelPlan &kernel = plan.kernels[index];
     double us = std::max(median(index), 1e-3);
@@ -45,18 +51,25 @@ void printKernels(const ModelPlan &plan, ArrayRef<std::vector<double>> times, do
 
 /// The time line of a run: what the GPU runs as one, and between that the CPU.
 void printSegments(ArrayRef<SegmentTimes> segments, const ModelPlan &plan, double ms) {
-  outs() << "\n  on the GPU                      kernels   give us    gpu us  start and end us   take us\n";
+  outs() << "\n";
+  Table table({{"on the GPU from", false, true},
+               {"kernels", true},
+               {"give", true},
+               {"gpu", true},
+               {"start and end", true},
+               {"take", true}});
   double sum = 0;
   for (const SegmentTimes &segment : segments) {
     double give = spreadOf(segment.give).median, submit = spreadOf(segment.submit).median,
            take = spreadOf(segment.take).median, gpu = segment.hasStamps() ? spreadOf(segment.gpu).median : submit;
-    outs() << format("  %-30.30s %8u  %8.1f  %8.1f  %16.1f  %8.1f\n", plan.kernels[segment.firstKernel].name.c_str(),
-                     segment.kernels, give, gpu, submit - gpu, take);
+    table.add({plan.kernels[segment.firstKernel].name, std::to_string(segment.kernels), timeText(give), timeText(gpu),
+               timeText(submit - gpu), timeText(take)});
     sum += give + submit + take;
   }
+  table.print(outs(), terminalColumns());
   if (!segments.front().hasStamps())
     outs() << "  (the GPU has no time stamps: starting and ending is in its time)\n";
-  outs() << format("  and on the CPU, between them: %.1f us\n", std::max(ms * 1e3 - sum, 0.0));
+  outs() << "  and on the CPU, between them: " << timeText(std::max(ms * 1e3 - sum, 0.0)) << "\n";
 }
 
 void printMeasurement(const ModelPlan &plan, const Measurement &measured, const RowOrder &order) {
@@ -97,7 +110,7 @@ int benchModel() {
   auto settings = measureSettings(*options);
   if (!settings)
     return 1;
-  settings->perKernel = perKernel;
+  settings->perKernel = perKernel || order->isAsked;
   const bool asJson = wantsJson(); // LLD, which links programs for the emulator, resets all options
   auto given = readGivenInputs(*options);
   auto threads = threadsOption();

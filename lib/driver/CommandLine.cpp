@@ -11,7 +11,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
@@ -483,24 +483,17 @@ llvm::ArrayRef<std::string> remarkFilters() { return remarks; }
 
 Progress::Progress() : isShown(errs().is_displayed()), start(now()) {}
 
-Progress::~Progress() {
-  if (wasPrinted)
-    errs() << "\r\x1b[K";
-}
+Progress::~Progress() { eraseStatus(); }
 
 void Progress::operator()(StringRef what) {
   if (!isShown || now() - start < 1)
     return;
-  errs() << "\r\x1b[K" << what << " ...";
-  wasPrinted = true;
+  showStatus(what + " ...");
 }
 
 ProgressBar::ProgressBar(uint64_t total) : total(total), isShown(errs().is_displayed()), start(now()), last(start) {}
 
-ProgressBar::~ProgressBar() {
-  if (wasPrinted)
-    errs() << "\r\x1b[K";
-}
+ProgressBar::~ProgressBar() { eraseStatus(); }
 
 void ProgressBar::operator()(uint64_t done) {
   double time = now();
@@ -509,11 +502,11 @@ void ProgressBar::operator()(uint64_t done) {
   last = time;
   constexpr uint64_t width = 30;
   uint64_t filled = std::min(width, width * done / total);
-  errs() << "\r\x1b[K[" << std::string(filled, '=') << std::string(width - filled, ' ') << "] " << done << " of "
-         << total;
+  std::string text = "[" + std::string(filled, '=') + std::string(width - filled, ' ') + "] " + std::to_string(done) +
+                     " of " + std::to_string(total);
   if (done)
-    errs() << format(", %.0f s left", (time - start) / double(done) * double(total - std::min(done, total)));
-  wasPrinted = true;
+    text += formatv(", {0:f0} s left", (time - start) / double(done) * double(total - std::min(done, total)));
+  showStatus(text);
 }
 
 /// A crash while another one is reported, which needs memory, ends with the same status. To be called before LLVM

@@ -104,11 +104,11 @@ std::optional<uint64_t> samplesArgument();
 class Progress {
 public:
   Progress();
-  ~Progress();
+  ~Progress(); ///< the line goes; so it does before a message, and before what eraseStatus() stands in front of
   void operator()(llvm::StringRef what);
 
 private:
-  bool isShown, wasPrinted = false;
+  bool isShown;
   double start;
 };
 
@@ -121,7 +121,7 @@ public:
 
 private:
   uint64_t total;
-  bool isShown, wasPrinted = false;
+  bool isShown;
   double start, last;
 };
 

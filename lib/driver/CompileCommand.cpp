@@ -86,6 +86,7 @@ std::string originFileName(StringRef prefix) {
 int writeText(const CompileOptions &options, OutputFiles *files, StringRef comment,
               function_ref<void(raw_ostream &)> print) {
   if (!files) {
+    eraseStatus();
     print(outs());
     return 0;
   }
@@ -170,6 +171,7 @@ int emitSelfTest(const CompileOptions &options, const ModelPlan &plan, const Giv
 
 /// A line for people: scripts read the manifest.
 void printSizes(const ModelPlan &plan, const LibraryFacts &facts, StringRef path) {
+  eraseStatus();
   uint64_t bytes = 0;
   for (const LibraryFacts::Section &section : facts.sections)
     bytes += section.bytes;

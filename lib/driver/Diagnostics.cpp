@@ -90,8 +90,23 @@ bool wantsColor(raw_ostream &stream) {
   return stream.has_colors() && stream.is_displayed() && (!noColor || !*noColor);
 }
 
+/// Whether standard error ends with a line of showStatus().
+static bool isStatusShown = false;
+
+void showStatus(const llvm::Twine &text) {
+  llvm::errs() << "\r\x1b[K" << text;
+  isStatusShown = true;
+}
+
+void eraseStatus() {
+  if (isStatusShown)
+    llvm::errs() << "\r\x1b[K";
+  isStatusShown = false;
+}
+
 MessageSink terminalSink() {
   return [](Severity severity, const std::string &text) {
+    eraseStatus();
     raw_ostream &os = llvm::errs();
     // Only the word that says how bad it is gets a colour.
     const char *word = severity == Severity::Error ? "error:" : severity == Severity::Warning ? "warning:" : "note:";

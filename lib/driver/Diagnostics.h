@@ -39,6 +39,11 @@ private:
   bool hasError = false, hasInternalError = false;
 };
 
+/// A line on standard error that is written over: what is being done. Messages erase it.
+void showStatus(const llvm::Twine &text);
+/// Erases it; to be called before standard output is written to, which may be the same terminal.
+void eraseStatus();
+
 /// Prints messages to standard error, with colour where a terminal shows it and NO_COLOR is not set.
 MessageSink terminalSink();
 

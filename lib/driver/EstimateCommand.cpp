@@ -53,7 +53,8 @@ bool readBudget(const cl::opt<std::string> &option, std::optional<uint64_t> &byt
 
 int estimateModel() {
   auto options = sharedOptions(NativeCpu::Detect);
-  auto settings = options ? estimateSettings() : std::nullopt;
+  auto order = rowOrder(kEstimateSortKeys);
+  auto settings = options && order ? estimateSettings() : std::nullopt;
   if (!settings)
     return 1;
   auto context = makeContext();
@@ -69,10 +70,11 @@ int estimateModel() {
   if (!estimated)
     return reportError(estimated.takeError());
   EstimateReport report = makeEstimate(compilation->plan, *estimated, *options, *settings);
+  eraseStatus();
   if (wantsJson())
     outs() << formatv("{0:2}\n", json::Value(estimateJson(report)));
   else
-    printEstimate(report);
+    printEstimate(report, *order);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // See EstimateReport.h.
 #include "lib/driver/EstimateReport.h"
 #include "codegen/emit/ModelEntry.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -37,7 +38,7 @@ void printBudget(const Budget &budget, StringRef what) {
   outs() << "\n";
 }
 
-void printCpu(const EstimateReport &report) {
+void printCpu(const EstimateReport &report, const RowOrder &order) {
   uint64_t instructions = 0;
   double cycles = 0;
   for (const KernelEstimate &kernel : report.kernels) {
@@ -54,15 +55,39 @@ void printCpu(const EstimateReport &report) {
          << report.target.cpu.timing.model << "\n";
   printBudget(report.flash, "code and weights");
   printBudget(report.ram, "arena, context and stack");
-  outs() << "\n  kernel                             us   share      cycles  instructions      RAM bytes  bound\n";
-  for (auto [plan, kernel] : zip(report.plan.kernels, report.kernels))
-    outs() << format("  %-26s %10.1f %7s %11.0f %13llu %14llu  ", plan.name.c_str(), kernel.onCpu.us,
-                     percent(kernel.onCpu.us / total.us).c_str(), kernel.cost.cycles,
-                     (unsigned long long)kernel.cost.instructions, (unsigned long long)kernel.cost.ramBytes)
-           << boundOf(kernel, report) << (kernel.cost.dependsOnData ? ", depends on data" : "") << "\n";
+  outs() << "\n";
+  Table table({{"#", true},
+               {"kernel", false, true},
+               {"op", false, false, 4},
+               {"form", false, false, 3},
+               {"time", true},
+               {"share", true},
+               {"cycles", true, false, 1},
+               {"instructions", true, false, 2},
+               {"memory", true},
+               {"bound"}});
+  for (size_t number : order.choose(report.kernels.size(), [&](size_t row, size_t key) {
+         return key == 0 ? report.kernels[row].onCpu.us : double(report.kernels[row].cost.ramBytes);
+       })) {
+    const KernelPlan &plan = report.plan.kernels[number];
+    const KernelEstimate &kernel = report.kernels[number];
+    uint64_t bytes = kernel.cost.ramBytes;
+    table.add({std::to_string(number), plan.name, plan.op, plan.form, timeText(kernel.onCpu.us),
+               percent(kernel.onCpu.us / total.us), numberText(kernel.cost.cycles, "%.0f"),
+               std::to_string(kernel.cost.instructions), bytes ? bytesText(bytes) : "",
+               boundOf(kernel, report) + std::string(kernel.cost.dependsOnData ? ", depends on data" : "")});
+  }
+  table.print(outs(), terminalColumns());
 }
 
-void printGpu(const EstimateReport &report) {
+/// What bounds a kernel on the GPU, and what it is warned of.
+std::vector<std::string> limitsOf(const GpuTime &time) {
+  std::vector<std::string> limits{gpuLimitName(time.limit)};
+  append_range(limits, time.warnings);
+  return limits;
+}
+
+void printGpu(const EstimateReport &report, const RowOrder &order) {
   const GpuTiming &timing = report.gpu->timing;
   double total = 0;
   size_t running = 0;
@@ -71,29 +96,39 @@ void printGpu(const EstimateReport &report) {
       total += kernel.onGpu->us;
       ++running;
     }
-  outs()
-      << "\n"
-      << report.plan.name << " on " << report.gpu->name << ": " << running << " of " << report.kernels.size()
-      << " kernels; " << timing.cores << " cores at " << timing.mhz << " MHz, "
-      << format("%g GB/s from memory; assumed, and no figure was measured on a device\n", timing.ramGBs)
-      << format("  time    %.3f ms\n\n", total * 1e-3)
-      << "  kernel                             us     grid  regs  resident        FMA        CVT        SFU  load/store"
-         "    lines  limit\n";
-  for (auto [plan, kernel] : zip(report.plan.kernels, report.kernels)) {
-    if (!kernel.onGpu) {
-      outs() << format("  %-26s          - ", plan.name.c_str()) << plan.placed << "\n";
-      continue;
-    }
-    const GpuTime &time = *kernel.onGpu;
-    outs() << format("  %-26s %10.1f %5lldx%-2lld %5s %9lld %10.0f %10.0f %10.0f %11.0f %8llu  ", plan.name.c_str(),
-                     time.us, (long long)plan.dispatch->groups, (long long)plan.dispatch->blockThreads,
-                     registerClassName(time.registers), (long long)time.residentThreads, time.fmaCycles,
-                     time.convertCycles, time.specialCycles, time.loadStoreCycles, (unsigned long long)linesOf(plan))
-           << gpuLimitName(time.limit);
-    for (const std::string &warning : time.warnings)
-      outs() << ", " << warning;
-    outs() << "\n";
+  outs() << "\n"
+         << report.plan.name << " on " << report.gpu->name << ": " << running << " of " << report.kernels.size()
+         << " kernels; " << timing.cores << " cores at " << timing.mhz << " MHz, "
+         << format("%g GB/s from memory; assumed, and no figure was measured on a device\n", timing.ramGBs)
+         << format("  time    %.3f ms\n\n", total * 1e-3);
+  Table table({{"#", true},
+               {"kernel", false, true},
+               {"time", true},
+               {"grid", true, false, 2},
+               {"regs", true, false, 3},
+               {"resident", true, false, 4},
+               {"FMA", true, false, 1},
+               {"CVT", true, false, 5},
+               {"SFU", true, false, 5},
+               {"load/store", true, false, 1},
+               {"lines", true, false, 3},
+               {"limit"}});
+  auto timeOn = [&](size_t row) { return report.kernels[row].onGpu ? report.kernels[row].onGpu->us : 0; };
+  for (size_t number : order.choose(report.kernels.size(), [&](size_t row, size_t key) {
+         return key == 0 ? timeOn(row) : double(linesOf(report.plan.kernels[row]));
+       })) {
+    const KernelPlan &plan = report.plan.kernels[number];
+    if (const auto &time = report.kernels[number].onGpu)
+      table.add({std::to_string(number), plan.name, timeText(time->us),
+                 formatv("{0}x{1}", plan.dispatch->groups, plan.dispatch->blockThreads),
+                 registerClassName(time->registers), std::to_string(time->residentThreads),
+                 numberText(time->fmaCycles, "%.0f"), numberText(time->convertCycles, "%.0f"),
+                 numberText(time->specialCycles, "%.0f"), numberText(time->loadStoreCycles, "%.0f"),
+                 std::to_string(linesOf(plan)), join(limitsOf(*time), ", ")});
+    else
+      table.add({std::to_string(number), plan.name, "-", "", "", "", "", "", "", "", "", plan.placed});
   }
+  table.print(outs(), terminalColumns());
 }
 
 json::Value budgetJson(const Budget &budget) {
@@ -170,10 +205,10 @@ EstimateReport makeEstimate(const ModelPlan &plan, const EstimatedCode &estimate
   return report;
 }
 
-void printEstimate(const EstimateReport &report) {
-  printCpu(report);
+void printEstimate(const EstimateReport &report, const RowOrder &order) {
+  printCpu(report, order);
   if (report.gpu)
-    printGpu(report);
+    printGpu(report, order);
 }
 
 json::Object estimateJson(const EstimateReport &report) {

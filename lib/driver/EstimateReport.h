@@ -3,6 +3,7 @@
 #define NNCC_LIB_DRIVER_ESTIMATEREPORT_H
 #include "codegen/mali/GpuTime.h"
 #include "lib/driver/EstimateCode.h"
+#include "lib/driver/Table.h"
 #include "llvm/Support/JSON.h"
 #include <optional>
 #include <vector>
@@ -50,7 +51,10 @@ struct EstimateReport {
 EstimateReport makeEstimate(const ModelPlan &plan, const EstimatedCode &estimated, const CompileOptions &options,
                             const EstimateSettings &settings);
 
-void printEstimate(const EstimateReport &report);
+/// What `--sort` of the tables may name.
+inline constexpr llvm::StringLiteral kEstimateSortKeys[] = {"time", "memory"};
+
+void printEstimate(const EstimateReport &report, const RowOrder &order);
 llvm::json::Object estimateJson(const EstimateReport &report);
 
 } // namespace nncc

@@ -49,10 +49,10 @@ void printFile(const OnnxModelInfo &info) {
 }
 
 void printNodes(const OnnxModelInfo &info) {
-  outs() << "\n" << info.nodes << " nodes:";
+  std::vector<std::string> ops;
   for (auto &[op, count] : info.ops)
-    outs() << " " << op << (count > 1 ? " x" + std::to_string(count) : "");
-  outs() << "\n";
+    ops.push_back(op + (count > 1 ? " x" + std::to_string(count) : ""));
+  outs() << "\n" << wrapped(std::to_string(info.nodes) + " nodes:", ops, terminalColumns());
 }
 
 /// What the file leaves open and the command line did not say: dims, and inputs that decide branches or shapes.
@@ -159,7 +159,7 @@ std::string compileCommandLine(const ImportOptions &import) {
   return line;
 }
 
-const StringRef sortKeys[] = {"macs", "weights", "written"};
+constexpr StringLiteral sortKeys[] = {"macs", "weights", "written"};
 
 /// Memory first, then a row for each kernel, and the nodes of those that are not one node by its own name.
 void printPlan(const ModelPlan &plan, const RowOrder &order) {
@@ -182,20 +182,22 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
   if (plan.kernels.empty())
     return;
   outs() << "peak    kernel " << plan.peakKernel << ", " << plan.kernels[plan.peakKernel].name << "; alive there:\n";
+  Table alive({{"bytes", true}, {"at", true}, {"tensor", false, true}, {"written by", false, true}});
   for (const PeakTensor &tensor : aliveAtPeak(plan))
-    outs() << format("  %10lld bytes at %-10lld ", (long long)tensor.bytes, (long long)tensor.byteOffset)
-           << (tensor.tensor.empty() ? "(unnamed)" : tensor.tensor) << ", written by " << tensor.kernel << "\n";
+    alive.add({std::to_string(tensor.bytes), std::to_string(tensor.byteOffset),
+               tensor.tensor.empty() ? "(unnamed)" : tensor.tensor, tensor.kernel});
+  alive.print(outs(), terminalColumns());
 
   Table table({{"#", true},
                {"kernel", false, true},
                {"op"},
-               {"form"},
+               {"form", false, false, 1},
                {"MACs", true},
                {"weights", true},
-               {"written", true},
+               {"written", true, false, 2},
                {"results"},
-               {"in place of", false, true},
-               {"nodes", false, true}});
+               {"in place of", false, true, 4},
+               {"nodes", false, true, 3}});
   auto value = [&](size_t row, size_t key) {
     const KernelPlan &kernel = plan.kernels[row];
     return double(key == 0 ? kernel.macs : key == 1 ? kernel.weightBytes : kernel.bytesWritten);

@@ -17,13 +17,13 @@ namespace nncc {
 namespace {
 
 cl::opt<std::string> sortOption("sort",
-                                cl::desc("The largest kernels first: by time, macs, weights, written, error; "
+                                cl::desc("The largest kernels first: by time, macs, weights, written, memory, error; "
                                          "each command has some of them (default: the order of the model)"),
                                 cl::value_desc("COLUMN"), cl::cat(benchCategory()), cl::cat(inspectCategory()),
-                                cl::cat(debugCategory()), cl::cat(outputGroup()));
+                                cl::cat(debugCategory()), cl::cat(estimateCategory()), cl::cat(outputGroup()));
 cl::opt<size_t> topOption("top", cl::desc("Only the first N kernels of the table"), cl::init(SIZE_MAX),
                           cl::value_desc("N"), cl::cat(benchCategory()), cl::cat(inspectCategory()),
-                          cl::cat(debugCategory()), cl::cat(outputGroup()));
+                          cl::cat(debugCategory()), cl::cat(estimateCategory()), cl::cat(outputGroup()));
 
 /// Three digits of a number, and what it counts.
 std::string threeDigits(double value, StringRef unit) {
@@ -40,8 +40,8 @@ std::string cut(StringRef name, size_t length) {
   return (name.take_front(front) + "..." + name.take_back(kept - front)).str();
 }
 
-/// No name is cut to less.
-constexpr size_t kShortest = 12;
+/// Columns go before a name is cut to less than the first, and none is cut to less than the second.
+constexpr size_t kReadable = 20, kShortest = 12;
 
 } // namespace
 
@@ -86,39 +86,83 @@ void Table::add(std::vector<std::string> cells) {
   rows.push_back(std::move(cells));
 }
 
-void Table::print(raw_ostream &os, size_t width) const {
+size_t Table::naturalWidth(size_t column) const {
+  size_t width = columns[column].title.size();
+  for (const auto &row : rows)
+    width = std::max(width, row[column].size());
+  return width;
+}
+
+std::optional<std::vector<size_t>> Table::fit(ArrayRef<size_t> chosen, size_t width, size_t shortest) const {
   std::vector<size_t> widths;
-  for (auto [i, column] : enumerate(columns)) {
-    widths.push_back(column.title.size());
-    for (const auto &row : rows)
-      widths[i] = std::max(widths[i], row[i].size());
-  }
+  for (size_t column : chosen)
+    widths.push_back(naturalWidth(column));
   // Two blanks stand in front of every column.
-  auto total = [&] { return std::accumulate(widths.begin(), widths.end(), 2 * columns.size()); };
+  auto total = [&] { return std::accumulate(widths.begin(), widths.end(), 2 * chosen.size()); };
   while (width && total() > width) {
-    size_t widest = columns.size();
-    for (auto [i, column] : enumerate(columns))
-      if (column.mayBeCut && widths[i] > kShortest && (widest == columns.size() || widths[i] > widths[widest]))
+    size_t widest = chosen.size();
+    for (auto [i, column] : enumerate(chosen))
+      if (columns[column].mayBeCut && widths[i] > shortest && (widest == chosen.size() || widths[i] > widths[widest]))
         widest = i;
-    if (widest == columns.size())
-      break;
+    if (widest == chosen.size())
+      return std::nullopt;
     --widths[widest];
   }
-  auto printRow = [&](ArrayRef<std::string> cells) {
+  return widths;
+}
+
+const size_t *Table::next(ArrayRef<size_t> chosen) const {
+  auto isEmpty = [&](size_t column) { return all_of(rows, [&](const auto &row) { return row[column].empty(); }); };
+  // One that says nothing goes before all others.
+  if (const size_t *empty = find_if(chosen, isEmpty); empty != chosen.end())
+    return empty;
+  const size_t *found = std::max_element(chosen.begin(), chosen.end(),
+                                         [&](size_t a, size_t b) { return columns[a].goes < columns[b].goes; });
+  return found == chosen.end() || columns[*found].goes == 0 ? nullptr : found;
+}
+
+void Table::print(raw_ostream &os, size_t width) const {
+  std::vector<size_t> chosen(columns.size());
+  std::iota(chosen.begin(), chosen.end(), 0);
+  std::vector<std::string> gone;
+  auto widths = fit(chosen, width, kReadable);
+  for (const size_t *column; !widths && (column = next(chosen)); widths = fit(chosen, width, kReadable)) {
+    if (any_of(rows, [&](const auto &row) { return !row[*column].empty(); }))
+      gone.push_back(columns[*column].title);
+    chosen.erase(chosen.begin() + (column - chosen.data()));
+  }
+  if (!widths)
+    widths = fit(chosen, width, kShortest);
+  if (!widths) // no room for what has to be there: its lines are broken by the terminal
+    widths = fit(chosen, 0, 0);
+  auto printRow = [&](function_ref<StringRef(size_t)> cellOf) {
     std::string line;
-    for (auto [cell, column, size] : zip(cells, columns, widths)) {
-      std::string text = column.mayBeCut ? cut(cell, size) : cell;
-      std::string blanks(size - std::min(size, text.size()), ' ');
-      line += "  " + (column.isNumber ? blanks + text : text + blanks);
+    for (auto [column, size] : zip(chosen, *widths)) {
+      std::string text = columns[column].mayBeCut ? cut(cellOf(column), size) : cellOf(column).str();
+      std::string blanks(size - text.size(), ' ');
+      line += "  " + (columns[column].isNumber ? blanks + text : text + blanks);
     }
     os << StringRef(line).rtrim() << "\n";
   };
-  std::vector<std::string> titles;
-  for (const Column &column : columns)
-    titles.push_back(column.title);
-  printRow(titles);
+  printRow([&](size_t column) { return StringRef(columns[column].title); });
   for (const auto &row : rows)
-    printRow(row);
+    printRow([&](size_t column) { return StringRef(row[column]); });
+  if (!gone.empty())
+    os << "  no room for: " << join(gone, ", ") << " (a wider terminal, -o FILE or --json has all)\n";
+}
+
+std::string wrapped(StringRef label, ArrayRef<std::string> words, size_t width) {
+  std::string text = label.str();
+  size_t column = text.size();
+  for (const std::string &word : words) {
+    if (width && column > label.size() && column + 1 + word.size() > width) {
+      text += "\n" + std::string(label.size(), ' ');
+      column = label.size();
+    }
+    text += " " + word;
+    column += 1 + word.size();
+  }
+  return text + "\n";
 }
 
 size_t terminalColumns() { return sys::Process::StandardOutColumns(); }
@@ -132,11 +176,11 @@ std::vector<size_t> RowOrder::choose(size_t rows, function_ref<double(size_t, si
   return order;
 }
 
-std::optional<RowOrder> rowOrder(ArrayRef<StringRef> keys) {
-  RowOrder order{0, !sortOption.empty(), topOption};
+std::optional<RowOrder> rowOrder(ArrayRef<StringLiteral> keys) {
+  RowOrder order{0, !sortOption.empty(), topOption, !sortOption.empty() || topOption.getNumOccurrences() > 0};
   if (!order.isSorted)
     return order;
-  const StringRef *found = find(keys, StringRef(sortOption));
+  const StringLiteral *found = find(keys, StringRef(sortOption));
   if (found == keys.end()) {
     reportError("--sort=" + sortOption + " names no column\nnote: it may be " + join(keys, ", "));
     return std::nullopt;

@@ -25,13 +25,14 @@ std::string timeText(double us);
 std::string countText(uint64_t count);
 
 /// Columns under their titles, numbers to the right. On a terminal that is too narrow the cells of some columns are cut
-/// in the middle; elsewhere nothing is cut.
+/// in the middle, then some columns are left out, which a last line names; elsewhere nothing is.
 class Table {
 public:
   struct Column {
     std::string title;
     bool isNumber = false;
     bool mayBeCut = false; ///< names, whose ends say more than their middle
+    unsigned goes = 0;     ///< left out where there is no room, the highest number first; 0: never
   };
   explicit Table(std::vector<Column> columns) : columns(std::move(columns)) {}
 
@@ -40,9 +41,18 @@ public:
   void print(llvm::raw_ostream &os, size_t width) const;
 
 private:
+  /// The widths with which the chosen columns fit, with cells that may be cut to `shortest`; none where they do not.
+  std::optional<std::vector<size_t>> fit(llvm::ArrayRef<size_t> chosen, size_t width, size_t shortest) const;
+  /// The column that is left out next; none where all others have to stay.
+  const size_t *next(llvm::ArrayRef<size_t> chosen) const;
+  size_t naturalWidth(size_t column) const;
+
   std::vector<Column> columns;
   std::vector<std::vector<std::string>> rows;
 };
+
+/// Words in lines of at most so many columns, which go on below the first word. width: 0: one line
+std::string wrapped(llvm::StringRef label, llvm::ArrayRef<std::string> words, size_t width);
 
 /// Columns of the terminal that standard output is; 0 where it is none.
 size_t terminalColumns();
@@ -52,6 +62,7 @@ struct RowOrder {
   size_t key;    ///< among those that may be sorted by
   bool isSorted; ///< else the order is that of the model
   size_t top;    ///< how many are shown
+  bool isAsked;  ///< whether the command line speaks of rows
 
   /// The rows to show. value: what a row is sorted by, the largest first
   std::vector<size_t> choose(size_t rows, llvm::function_ref<double(size_t row, size_t key)> value) const;
@@ -61,7 +72,7 @@ struct RowOrder {
 ///
 /// keys   what `--sort` may name
 /// error  printed; nothing is returned
-std::optional<RowOrder> rowOrder(llvm::ArrayRef<llvm::StringRef> keys);
+std::optional<RowOrder> rowOrder(llvm::ArrayRef<llvm::StringLiteral> keys);
 
 } // namespace nncc
 #endif

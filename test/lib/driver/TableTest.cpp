@@ -36,9 +36,27 @@ TEST(TableTest, CutsNamesInTheMiddle) {
                     "  10  k010_pool         pool2d\n");
 }
 
+TEST(TableTest, LeavesColumnsOutBeforeNamesAreUnreadable) {
+  Table table(
+      {{"#", true}, {"kernel", false, true}, {"op", false, false, 1}, {"NaN", true}, {"results", false, false, 2}});
+  table.add({"0", "k000_features_block_1_conv_3", "conv2d", "", "f32[1, 64, 64, 24]"});
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  table.print(stream, 36);
+  EXPECT_EQ(text, "  #  kernel                   op\n"
+                  "  0  k000_featu...k_1_conv_3  conv2d\n"
+                  "  no room for: results (a wider terminal, -o FILE or --json has all)\n");
+}
+
+TEST(TableTest, WrapsWords) {
+  EXPECT_EQ(wrapped("3 nodes:", {"Add", "Conv x2", "Relu"}, 0), "3 nodes: Add Conv x2 Relu\n");
+  EXPECT_EQ(wrapped("3 nodes:", {"Add", "Conv x2", "Relu"}, 20), "3 nodes: Add Conv x2\n         Relu\n");
+  EXPECT_EQ(wrapped("3 nodes:", {"ConvTranspose"}, 4), "3 nodes: ConvTranspose\n");
+}
+
 TEST(TableTest, ChoosesRows) {
   double sizes[] = {2, 5, 5, 1};
   auto value = [&](size_t row, size_t) { return sizes[row]; };
-  EXPECT_EQ((RowOrder{0, false, 3}.choose(4, value)), (std::vector<size_t>{0, 1, 2}));
-  EXPECT_EQ((RowOrder{0, true, 9}.choose(4, value)), (std::vector<size_t>{1, 2, 0, 3}));
+  EXPECT_EQ((RowOrder{0, false, 3, true}.choose(4, value)), (std::vector<size_t>{0, 1, 2}));
+  EXPECT_EQ((RowOrder{0, true, 9, true}.choose(4, value)), (std::vector<size_t>{1, 2, 0, 3}));
 }
