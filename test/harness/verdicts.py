@@ -226,6 +226,8 @@ VERDICTS = [
             "sizes make scales that f32 does not hold: positions just below a whole number are rounded either way"),
     Verdict(("Resize",), lambda f: f.rule() == b"half_pixel_symmetric", (ORT,), "the reference loses a tap where a position is a whole number"),
     Verdict(("Shape",), always, (ORT,), "'if the start axis is beyond the end axis, the result is empty', also where both are clamped"),
+    Verdict(("GridSample",), lambda f: f.attributes.get("mode") == b"cubic" and f.rank() != 4 and f.attributes.get("padding_mode", b"zeros") != b"zeros", (),
+            "as below, and onnxruntime, whose taps are moved, has images alone"),
     Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
             "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
     Verdict(("Attention",), lambda f: f.shows_raw_scores() and (np.dtype(np.float64) in f.types or f.is_causal_behind_others()), (),

@@ -1,4 +1,4 @@
-// Operators that compute values between pixels: Resize, Upsample, GridSample.
+// Operators that compute values between pixels, or where they are: Resize, Upsample, GridSample, AffineGrid.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
@@ -441,7 +441,48 @@ void importGridSample(Node &node) {
   finish(grid.interpolate(first, weights));
 }
 
+/// The positions of pixels along a dim, from -1 to 1: of the centers of the outermost ones, or of their outer edges.
+Value pixelPositions(Node &node, int64_t size, bool alignCorners, ArrayRef<int64_t> shape, Type type) {
+  Elements positions;
+  positions.type = RankedTensorType::get(shape, type);
+  for (int64_t i = 0; i < size; ++i)
+    positions.floats.push_back(!alignCorners ? (2.0 * i + 1) / size - 1 : size > 1 ? 2.0 * i / (size - 1) - 1 : 0);
+  return node.constant(makeElements(positions));
+}
+
+/// Positions for GridSample, [N, H', W', 2] (or with D' and 3): an affine map theta [N, 2, 3] of those of all pixels.
+void importAffineGrid(Node &node) {
+  bool alignCorners = node.flag("align_corners", false);
+  auto size = node.integersOf(1, "size");
+  if (!node.requireFloat(0) || !node.requireRank(0, 3, 3) || !size)
+    return;
+  int64_t dims = (int64_t)size->size() - 2, batch = node.shape(0)[0];
+  if (dims < 2 || dims > 3 || node.shape(0) != ArrayRef<int64_t>{(*size)[0], dims, dims + 1})
+    return node.error("theta of shape " + describeShape(node.shape(0)) + " does not fit a size of " +
+                      describeShape(*size));
+  for (int64_t extent : ArrayRef(*size).drop_front(2))
+    if (extent < 1 || extent > kMaxFoldedInts)
+      return node.error("a size of " + describeShape(*size) + " is not possible");
+  Type type = node.type(0).getElementType(), wide = wideType(type);
+  Value theta = node.cast(node.input(0), wide);
+  SmallVector<int64_t> columnShape(dims + 2, 1);
+  columnShape.front() = batch;
+  columnShape.back() = dims;
+  auto column = [&](int64_t i) { return node.reshape(node.slice(theta, 2, i, 1), columnShape); };
+  Value sum = column(dims);
+  for (int64_t i = 0; i < dims; ++i) {
+    // Column i goes with x, y (, z): the last dim first.
+    int64_t axis = dims - i, extent = (*size)[1 + axis];
+    SmallVector<int64_t> shape(dims + 2, 1);
+    shape[axis] = extent;
+    Value positions = pixelPositions(node, extent, alignCorners, shape, wide);
+    sum = node.binary(kind::add, sum, node.binary(kind::mul, positions, column(i)));
+  }
+  node.set(0, node.cast(sum, type));
+}
+
 const OpEntry kOps[] = {
+    {"AffineGrid", 2, 2, importAffineGrid},
     {"Resize", 1, 4, importResize},
     {"Upsample", 1, 2, importUpsample},
     {"GridSample", 2, 2, importGridSample},

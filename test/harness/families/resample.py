@@ -8,9 +8,16 @@ RULES = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"]
 
 
 def resample(random, node):
-    """Resize of all opsets, modes and rules, Upsample, GridSample."""
+    """Resize of all opsets, modes and rules, Upsample, GridSample, AffineGrid."""
     op = pick(random, ["Resize", "Resize", "Resize", "GridSample"] if node.opset >= 10 else ["Upsample"])
     dtype = pick(random, FLOATS)
+    if op == "GridSample" and node.opset >= 20 and maybe(random, 0.3):
+        dims = pick(random, [2, 2, 3])
+        size = np.array([pick(random, [1, 2, 3]), 4, *random.integers(1 if maybe(random, 0.2) else 2, 8, dims)])
+        attributes = {"align_corners": pick(random, [0, 1])} if maybe(random, 0.7) else {}
+        theta = node.operand(values(random, dtype, [size[0], dims, dims + 1], False, -1, 1))
+        node.result("AffineGrid", [theta, node.constant(size)], dtype, 4 * FUNCTION, 4.0, **attributes)
+        return
     rank = pick(random, [1, 2, 2, 2, 3])
     shape = [pick(random, [1, 2]), pick(random, [1, 3, 5]), *(int(d) for d in random.choice(np.arange(2, 9), rank, replace=False))]
     value = node.operand(values(random, dtype, shape))
