@@ -31,6 +31,7 @@ private:
   // D: how far behind, in columns of the input or in taps. It comes last, so that it is a constant beside one index.
   enum { N, OH, OW, O, IH, IW, W, K, D, Loops };
 
+  int64_t pixelsOfTile() const;
   void makeNest();
   SmallVector<TileRow> pixelsOf(const Cursor &line, Value tile, int64_t rows);
   void writeTile(ArrayRef<TileRow> pixels, Value channel, const Channels &channels);
@@ -40,7 +41,9 @@ private:
                  const Channels &channels, const Values &sums);
   Value loadInput(Cursor at, Value channel, const Channels &channels);
   Value tapOrZero(const Cursor &pixel, Value line, Value kw, Value channel, const Channels &channels);
+  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> tapsByColumn(int64_t pixels) const;
   bool isAlwaysInside(int64_t distance, int64_t pixels) const;
+  bool fewMayBeOutside(int64_t pixels) const;
   void store(const Cursor &pixel, Value channel, const Channels &channels, Value sum);
 
   KernelLoops &loops;
@@ -78,12 +81,26 @@ void DepthwiseTiles::makeNest() {
   loops.addResult(nest, {N, OH, OW, O});
 }
 
+/// Longer tiles load less for each product: as many pixels as leave registers for a line of weights and one of the
+/// input, but no more than leave the fewest unused at the end of a line. At most twice as many as other tiles have
+/// rows, so that there are threads enough.
+int64_t DepthwiseTiles::pixelsOfTile() const {
+  constexpr int64_t kVectors = 12; // of four numbers: 48 registers of 64, the rest are indices
+  int64_t width = nest.extents[OW], most = std::min(2 * tile.rows, kVectors - window.w.kernel - 1);
+  auto unused = [&](int64_t pixels) { return llvm::alignTo(width, pixels) - width; };
+  int64_t best = std::min(tile.rows, width);
+  for (int64_t pixels = best + 1; pixels <= std::min(most, width); ++pixels)
+    if (unused(pixels) <= unused(best))
+      best = pixels;
+  return best;
+}
+
 void DepthwiseTiles::write() {
   makeNest();
   if (nest.isEmpty())
     return;
   // Tiles stay within a line, whose pixels share their taps.
-  int64_t channels = nest.extents[O], width = nest.extents[OW], rows = std::min(tile.rows, width);
+  int64_t channels = nest.extents[O], width = nest.extents[OW], rows = pixelsOfTile();
   int64_t tiles = llvm::divideCeilSigned(width, rows);
   columns = tiles * rows;
   int64_t whole = channels / panels.panel * panels.panel;
@@ -173,8 +190,8 @@ Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access 
   return line.isInside ? eitherWay(build, line.isInside, window.shareOfLines(), add, [&] { return sums; }) : add();
 }
 
-/// They are written out, so that a column of the input is loaded once for all pixels that it belongs to; long lines are
-/// a loop.
+/// They are written out, column after column of the input: each is loaded once for all pixels that it belongs to, and
+/// is not needed any more then. Long lines are a loop.
 Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, const Access &right, Value channel,
                                Value start, const Channels &channels, const Values &sums) {
   constexpr int64_t kLongestWritten = 7;
@@ -203,22 +220,21 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
   first.indices[IW] = tapPosition(build, w, first.indices[OW], build.index(0)).first;
   // Where not all columns of a tile are inside, only those are looked at that may be outside of some tile.
   auto addWritten = [&](bool areInside) {
-    Values next = sums;
-    std::map<int64_t, Value> inputs; // by how far they are behind the first
-    for (int64_t kw = 0; kw < w.kernel; ++kw) {
-      Value factor = weight(firstTap, kw);
-      for (size_t number = 0; number < pixels.size(); ++number) {
-        int64_t distance = number * w.stride + kw * w.dilation;
-        Value &input = inputs[distance];
-        if (!input && (areInside || isAlwaysInside(distance, pixels.size()))) {
-          Cursor at = first;
-          at.indices[D] = build.index(distance);
-          input = loadInput(at, channel, channels);
-        } else if (!input) {
-          input = tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
-        }
-        next[number] = vector::FMAOp::create(b, build.loc, input, factor, next[number]);
+    Values next = sums, factors;
+    for (int64_t kw = 0; kw < w.kernel; ++kw)
+      factors.push_back(weight(firstTap, kw));
+    for (const auto &[distance, taps] : tapsByColumn(pixels.size())) {
+      auto [number, kw] = taps.front();
+      Value input;
+      if (areInside || isAlwaysInside(distance, pixels.size())) {
+        Cursor at = first;
+        at.indices[D] = build.index(distance);
+        input = loadInput(at, channel, channels);
+      } else {
+        input = tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
       }
+      for (auto [number, kw] : taps)
+        next[number] = vector::FMAOp::create(b, build.loc, input, factors[kw], next[number]);
     }
     return next;
   };
@@ -227,9 +243,26 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
   };
   Value areInside = both(build, isInside(pixels.front(), 0), isInside(pixels.back(), w.kernel - 1));
   double share = window.shareOfColumns(pixels.size());
-  if (!areInside || share < kLeastShareInside)
+  if (!areInside || share < kLeastShareInside || fewMayBeOutside(pixels.size()))
     return addWritten(!areInside);
   return eitherWay(build, areInside, share, [&] { return addWritten(true); }, [&] { return addWritten(false); });
+}
+
+/// The pixels of a tile and their taps that read a column of the input, by how far it is behind the first.
+std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> DepthwiseTiles::tapsByColumn(int64_t pixels) const {
+  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> columns;
+  for (int64_t number = 0; number < pixels; ++number)
+    for (int64_t kw = 0; kw < window.w.kernel; ++kw)
+      columns[number * window.w.stride + kw * window.w.dilation].push_back({number, kw});
+  return columns;
+}
+
+/// Whether most columns of the input are inside for all tiles, so that looking at the others costs little. Code for
+/// tiles that are inside of the image would be as long again.
+bool DepthwiseTiles::fewMayBeOutside(int64_t pixels) const {
+  auto columns = tapsByColumn(pixels);
+  auto outside = llvm::count_if(columns, [&](const auto &column) { return !isAlwaysInside(column.first, pixels); });
+  return 4 * outside <= static_cast<int64_t>(columns.size());
 }
 
 /// Whether a column of the input is inside for all tiles, by how far it is behind the first of its tile.

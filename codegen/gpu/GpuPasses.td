@@ -9,9 +9,10 @@ def EmitTiles : Pass<"nncc-emit-tiles", "::mlir::ModuleOp"> {
   let description = [{
     A thread computes `tile_rows` pixels of `tile_columns` output channels, with the epilogue, and reads the weights
     from the panels that are packed for the CPU: rows of the panels are rows of vectors of four. Depthwise convolutions
-    have a tile of pixels of a line, of four channels. Where all pixels of a tile are inside of the image at a tap, no
-    pixel is looked at (`nn.share` says how often). Of an image of few channels a tile reads whole pieces of lines. Kernels that no tile takes are left to `nncc-lower-to-loops`, but
-    those whose weights are packed: they are refused (`nn.refused`).
+    have a tile of pixels of a line, up to twice `tile_rows`, of four channels. Where all pixels of a tile are inside of
+    the image at a tap, no pixel is looked at (`nn.share` says how often). Of an image of few channels a tile reads
+    whole pieces of lines. Kernels that no tile takes are left to `nncc-lower-to-loops`, but those whose weights are
+    packed: they are refused (`nn.refused`).
 
     Requires L1, guarantees L1. Needs the numbers of the GPU: `nn.machines`.
 
