@@ -397,6 +397,24 @@ def positions_of_maxima(graph):
     return expected
 
 
+@case(18)
+def blocks_of_images(graph):
+    """Blocks that lie apart or over each other; what is infinite stays where it is."""
+    expected = {}
+    # image, block, strides, dilations
+    for image, block, strides, dilations in (([7], [2], [2], [2]), ([3, 5], [2, 3], [1, 2], [1, 1]), ([2, 3, 4], [1, 2, 2], [1, 1, 3], [1, 2, 1])):
+        counts = [(i - d * (b - 1) - 1) // s + 1 for i, b, s, d in zip(image, block, strides, dilations)]
+        x = np.arange(1, 1 + 2 * np.prod(block + counts), dtype=np.float32).reshape([1, 2, *block, *counts])
+        x.flat[0] = np.inf
+        y = np.zeros([1, 2, *image], np.float32)
+        for step in np.ndindex(*block):
+            under = tuple(slice(k * d, k * d + (n - 1) * s + 1, s) for k, d, n, s in zip(step, dilations, counts, strides))
+            y[(0, slice(None), *under)] += x[(0, slice(None), *step)]
+        operands = [graph.input(x.reshape(1, 2 * np.prod(block), -1)), graph.constant(np.array(image)), graph.constant(np.array(block))]
+        expected |= one(graph, graph.node("Col2Im", operands, strides=strides, dilations=dilations), y)
+    return expected
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")

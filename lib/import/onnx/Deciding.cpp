@@ -23,7 +23,8 @@ StringSet<> setOf(StringRef list) {
 /// True for an operand that the importer has to know (Node::integersOf, readElements and their like).
 bool decides(StringRef op, unsigned operand) {
   static const StringSet<> operands =
-      setOf("AffineGrid:1 CenterCropPad:1 ConstantOfShape:0 CumSum:1 DFT:1 DFT:2 Expand:1 If:0 Loop:0 Loop:1 "
+      setOf("AffineGrid:1 CenterCropPad:1 Col2Im:1 Col2Im:2 ConstantOfShape:0 CumSum:1 DFT:1 DFT:2 Expand:1 If:0 "
+            "Loop:0 Loop:1 "
             "MaxUnpool:2 OneHot:1 Pad:1 Pad:3 Range:0 Range:1 Range:2 ReduceMax:1 ReduceMean:1 ReduceMin:1 "
             "ReduceSum:1 Reshape:1 Resize:2 Resize:3 STFT:1 STFT:3 SequenceAt:1 Slice:1 Slice:2 Slice:3 "
             "Slice:4 Split:1 SplitToSequence:1 Squeeze:1 Tile:1 TopK:1 Trilu:1 Unsqueeze:1 Upsample:1");

@@ -11,16 +11,6 @@ using namespace nncc::nn;
 namespace nncc::import {
 namespace {
 
-/// The positions of a tensor of given sizes, in row-major order.
-template <typename Visit> void forEachPosition(ArrayRef<int64_t> sizes, Visit visit) {
-  SmallVector<int64_t> at(sizes.size(), 0);
-  for (int64_t count = product(sizes); count > 0; --count) {
-    visit(ArrayRef<int64_t>(at));
-    for (size_t dim = sizes.size(); dim-- > 0 && ++at[dim] == sizes[dim];)
-      at[dim] = 0;
-  }
-}
-
 /// The positions of the maxima: one slice per element of the window, the largest so far with its position. Which
 /// elements lie in pads is known; the first that does not is taken whatever it is.
 ///

@@ -1,7 +1,9 @@
-// Operators that cut, join, extend and repeat: Slice, Split, Concat, Pad, Expand, Tile.
+// Operators that cut, join, extend and repeat: Slice, Split, Concat, Pad, Expand, Tile, Col2Im.
 #include "dialects/nn/ConstantData.h"
+#include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Window.h"
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -324,9 +326,79 @@ void importCenterCropPad(Node &node) {
   node.set(0, pads ? node.make<PadOp>(PadMode::constant, x, low, high, node.builder.getF64FloatAttr(0)) : x);
 }
 
+/// Puts `step` - 1 zeros between the elements along an axis.
+Value spread(Node &node, Value x, int64_t axis, int64_t step) {
+  if (!x || step == 1)
+    return x;
+  SmallVector<int64_t> shape(shapeOf(x)), apart(shape);
+  int64_t size = shape[axis];
+  apart.insert(apart.begin() + axis + 1, 1);
+  SmallVector<int64_t> low(apart.size(), 0), high(apart.size(), 0);
+  high[axis + 1] = step - 1;
+  x = node.make<PadOp>(PadMode::constant, node.reshape(x, apart), low, high, node.builder.getF64FloatAttr(0));
+  shape[axis] = size * step;
+  return node.slice(node.reshape(x, shape), axis, 0, (size - 1) * step + 1);
+}
+
+/// The blocks of an image that lie side by side, [N, C * elements of a block, blocks], become the image [N, C, ...]
+/// again: each element of the block is an image with zeros between what blocks have of it, and all are added up.
+void importCol2Im(Node &node) {
+  constexpr int64_t kMaxTaps = 128;
+  auto image = node.integersOf(1, "image_shape"), block = node.integersOf(2, "block_shape");
+  if (!node.requireNumber(0) || !node.requireRank(0, 3, 3) || !image || !block)
+    return;
+  int64_t dims = image->size(), taps = 1;
+  if (dims < 1 || dims > 3 || block->size() != image->size())
+    return node.error("blocks " + describeShape(*block) + " of an image " + describeShape(*image) +
+                          " are not supported",
+                      "nncc supports one to three dims");
+  for (auto [size, extent] : llvm::zip(*block, *image)) {
+    if (size < 1 || extent < 1 || extent > kMaxWindow || size > kMaxTaps / taps)
+      return node.error("blocks " + describeShape(*block) + " of an image " + describeShape(*image) +
+                            " are not supported",
+                        "nncc supports blocks of up to " + Twine(kMaxTaps) + " elements");
+    taps *= size;
+  }
+  SmallVector<int64_t> strides = node.window("strides", dims, 1, 1), dilations = node.window("dilations", dims, 1, 1);
+  SmallVector<int64_t> pads = node.window("pads", 2 * dims, 0, 0), counts;
+  for (int64_t i = 0; i < dims; ++i)
+    counts.push_back(
+        windowOutputSize((*image)[i], pads[i], pads[dims + i], (*block)[i], dilations[i], strides[i]).value_or(0));
+  SmallVector<int64_t> columns(node.shape(0));
+  if (checkShape(counts) || columns[1] % taps || columns[2] != product(counts) || columns[2] == 0)
+    return node.error("columns of shape " + describeShape(columns) + " are not the blocks " + describeShape(*block) +
+                      " of an image " + describeShape(*image));
+  int64_t channels = columns[1] / taps;
+  Type type = elementOf(node.input(0));
+  SmallVector<int64_t> shape{columns[0], channels, taps};
+  shape.append(counts);
+  Value x = node.reshape(node.cast(node.input(0), wideType(type)), shape);
+  for (int64_t i = 0; i < dims; ++i)
+    x = spread(node, x, 3 + i, strides[i]);
+  if (!x)
+    return;
+  SmallVector<int64_t> partShape(shapeOf(x));
+  partShape.erase(partShape.begin() + 2);
+  Value sum;
+  int64_t tap = 0;
+  forEachPosition(*block, [&](ArrayRef<int64_t> step) {
+    SmallVector<int64_t> low{0, 0}, high{0, 0};
+    for (int64_t i = 0; i < dims; ++i) {
+      low.push_back(step[i] * dilations[i]);
+      high.push_back(pads[i] + (*image)[i] + pads[dims + i] - partShape[2 + i] - low.back());
+    }
+    Value part = node.make<PadOp>(PadMode::constant, node.reshape(node.slice(x, 2, tap++, 1), partShape), low, high,
+                                  node.builder.getF64FloatAttr(0));
+    sum = sum ? node.binary(kind::add, sum, part) : part;
+  });
+  for (int64_t i = 0; i < dims; ++i)
+    sum = node.slice(sum, 2 + i, pads[i], (*image)[i]);
+  node.set(0, node.cast(sum, type));
+}
+
 const OpEntry kOps[] = {
     {"CenterCropPad", 2, 2, importCenterCropPad},
-
+    {"Col2Im", 3, 3, importCol2Im},
     {"Slice", 1, 5, importSlice},
     {"Split", 1, 2, importSplit},
     {"Concat", 1, kAny, importConcat},

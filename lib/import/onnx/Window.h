@@ -36,5 +36,15 @@ Value toPlanes(Node &node, Value volume);
 /// [batch * D, H, W, C] -> [batch, D, H, W, C]
 Value fromPlanes(Node &node, Value planes, int64_t batch, int64_t depth);
 
+/// Visits the positions of a tensor of given sizes, in row-major order.
+template <typename Visit> void forEachPosition(ArrayRef<int64_t> sizes, Visit visit) {
+  SmallVector<int64_t> at(sizes.size(), 0);
+  for (int64_t count = product(sizes); count > 0; --count) {
+    visit(ArrayRef<int64_t>(at));
+    for (size_t dim = sizes.size(); dim-- > 0 && ++at[dim] == sizes[dim];)
+      at[dim] = 0;
+  }
+}
+
 } // namespace nncc::import
 #endif
