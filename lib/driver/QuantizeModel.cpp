@@ -50,11 +50,12 @@ struct OfOtherCommands {
 
 cl::opt<Recipe> quantizeOption("quantize", cl::desc("Quantize the model first, as nncc quantize --recipe does"),
                                cl::init(Recipe::Int8), recipeValues("quantize"), OfOtherCommands());
-enum class Ranges { Best, MinMax, Percentile, Error };
+enum class Ranges { Best, MinMax, Wide, Percentile, Error };
 cl::opt<Ranges> rangesOption(
     "ranges", cl::desc("How the range of a tensor is found (default: best)"), cl::init(Ranges::Best),
     namedValues("ranges", {clEnumValN(Ranges::Best, "best", "the one of the others by which the outputs err least"),
                            clEnumValN(Ranges::MinMax, "minmax", "all values seen"),
+                           clEnumValN(Ranges::Wide, "wide", "a tenth more"),
                            clEnumValN(Ranges::Percentile, "percentile", "all but a 10,000th at either end"),
                            clEnumValN(Ranges::Error, "error", "the least squared error of the tensor")}),
     OfQuantizing());
@@ -234,6 +235,9 @@ std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
     break;
   case Ranges::MinMax:
     options.method = RangeMethod::MinMax;
+    break;
+  case Ranges::Wide:
+    options.method = RangeMethod::Wide;
     break;
   case Ranges::Percentile:
     options.method = RangeMethod::Percentile;

@@ -12,6 +12,8 @@ namespace {
 
 /// No channel is made more than this many times larger: those that are almost 0 stay so.
 constexpr float kLargestFactor = 1024;
+/// A Mul is for factors of at least this: less saves no bit.
+constexpr float kLeastInserted = 1.25f;
 
 bool isDepthwise(const Contraction &conv) {
   return conv.op == "Conv" && conv.weight.dim(1) == 1 && conv.groups == conv.outputChannels();
@@ -22,11 +24,29 @@ bool isRectifier(const onnx::NodeProto &node) {
   return node.op_type() == "Relu" || node.op_type() == "LeakyRelu" || node.op_type() == "PRelu";
 }
 
+/// The channel of what it reads that a weight is multiplied with.
+int64_t inputChannelOf(const Contraction &contraction, int64_t element) {
+  ArrayRef<int64_t> shape = contraction.weight.shape;
+  if (contraction.op == "ConvTranspose")
+    return ChannelIndex(shape, 0).of(element);
+  if (contraction.op != "Conv")
+    return ChannelIndex(shape, contraction.weightAxis == 0 ? 1 : contraction.weight.rank() - 2).of(element);
+  ChannelIndex output(shape, 0), input(shape, 1);
+  return output.of(element) / (output.channels / contraction.groups) * input.channels + input.of(element);
+}
+
+int64_t inputChannels(const Contraction &contraction) {
+  const FloatTensor &weight = contraction.weight;
+  return contraction.op == "Conv"            ? weight.dim(1) * contraction.groups
+         : contraction.op == "ConvTranspose" ? weight.dim(0)
+                                             : weight.dim(contraction.weightAxis == 0 ? 1 : weight.rank() - 2);
+}
+
 class Equalizer {
 public:
   Equalizer(ModelEditor &editor, ArrayRef<Contraction> contractions,
-            const std::map<std::string, TensorStatistics> &tensors)
-      : editor(editor), contractions(contractions), tensors(tensors) {
+            const std::map<std::string, TensorStatistics> &tensors, Equalization how)
+      : editor(editor), contractions(contractions), tensors(tensors), how(how) {
     for (auto [i, contraction] : enumerate(contractions)) {
       byNode[contraction.node] = i;
       readers[contraction.input].push_back(i);
@@ -35,15 +55,23 @@ public:
 
   std::vector<std::string> run() {
     std::vector<std::string> changed;
-    for (auto &[tensor, reading] : readers)
-      if (auto maker = makerOf(tensor);
-          maker && reading.size() == editor.readers(tensor) && canScale(*maker, reading)) {
-        std::vector<float> factors = factorsOf(tensor, reading);
+    std::vector<std::string> given = editor.callerInputs();
+    for (auto &[tensor, reading] : readers) {
+      if (!areChannelsKnown(tensor, reading) || is_contained(given, tensor))
+        continue;
+      auto maker = makerOf(tensor);
+      bool isFolded = maker && reading.size() == editor.readers(tensor) && canScale(*maker, reading);
+      std::vector<float> factors = factorsOf(tensor, reading);
+      if (isFolded)
         multiplyOutputs(*maker, factors);
-        for (size_t reader : reading)
-          divideInputs(reader, factors);
-        changed.push_back(tensor);
-      }
+      else if (how.insertsFactors && *max_element(factors) >= kLeastInserted)
+        multiplyInputs(tensor, reading, factors);
+      else
+        continue;
+      for (size_t reader : reading)
+        divideInputs(reader, factors);
+      changed.push_back(tensor);
+    }
     for (auto &[index, values] : weights)
       write(index, values);
     editor.apply();
@@ -68,27 +96,53 @@ private:
     }
   }
 
-  /// Convolutions, whose channels are dim 1 on both sides, with as many of them as were seen.
-  bool canScale(size_t maker, ArrayRef<size_t> reading) const {
-    const Contraction &conv = contractions[maker];
-    auto seen = tensors.find(contractions[reading.front()].input);
-    return conv.op == "Conv" && conv.takesBias && seen != tensors.end() &&
-           (int64_t)seen->second.largest.size() == conv.outputChannels() && all_of(reading, [&](size_t reader) {
-             return contractions[reader].op == "Conv" &&
-                    contractions[reader].weight.dim(1) * contractions[reader].groups == conv.outputChannels();
+  /// All readers have the channels that were seen, in the same dim.
+  bool areChannelsKnown(const std::string &tensor, ArrayRef<size_t> reading) const {
+    auto seen = tensors.find(tensor);
+    return seen != tensors.end() && all_of(reading, [&](size_t reader) {
+             const Contraction &contraction = contractions[reader];
+             return contraction.inputAxis == contractions[reading.front()].inputAxis &&
+                    inputChannels(contraction) == (int64_t)seen->second.low.size();
            });
   }
 
+  /// Convolutions, whose channels are dim 1 on both sides, with as many of them as were seen.
+  bool canScale(size_t maker, ArrayRef<size_t> reading) const {
+    const Contraction &conv = contractions[maker];
+    return conv.op == "Conv" && conv.takesBias && all_of(reading, [&](size_t reader) {
+             return contractions[reader].op == "Conv" && inputChannels(contractions[reader]) == conv.outputChannels();
+           });
+  }
+
+  /// How often a channel fits into the range of all, below and above 0.
   std::vector<float> factorsOf(const std::string &tensor, ArrayRef<size_t> reading) const {
-    ArrayRef<float> largest = tensors.at(tensor).largest;
-    float overall = *max_element(largest);
+    ArrayRef<float> low = tensors.at(tensor).low, high = tensors.at(tensor).high;
+    float lowest = *min_element(low), highest = *max_element(high);
     bool takesAll = all_of(reading, [&](size_t reader) { return isDepthwise(contractions[reader]); });
     std::vector<float> factors;
-    for (float channel : largest) {
-      float ratio = channel > 0 ? std::min(overall / channel, kLargestFactor) : 1;
-      factors.push_back(takesAll ? ratio : std::sqrt(ratio));
+    for (auto [least, most] : zip(low, high)) {
+      float ratio = kLargestFactor;
+      if (least < 0)
+        ratio = std::min(ratio, lowest / least);
+      if (most > 0)
+        ratio = std::min(ratio, highest / most);
+      factors.push_back(least == most ? 1 : takesAll ? ratio : std::pow(ratio, how.share));
     }
     return factors;
+  }
+
+  /// Puts a Mul between a tensor and those that read it.
+  void multiplyInputs(const std::string &tensor, ArrayRef<size_t> reading, ArrayRef<float> factors) {
+    const Contraction &first = contractions[reading.front()];
+    std::vector<int64_t> shape{(int64_t)factors.size()};
+    if (StringRef(first.op).starts_with("Conv"))
+      shape.resize(first.weight.rank() - 1, 1);
+    std::string result = editor.freshName(tensor + "_alike");
+    editor.insertBefore(first.node,
+                        makeNode("Mul", editor.freshName(result + "_node"),
+                                 {tensor, editor.addConstant<float>(tensor + "_factors", shape, factors)}, result));
+    for (size_t reader : reading)
+      editor.node(contractions[reader].node).set_input(0, result);
   }
 
   struct Values {
@@ -113,18 +167,17 @@ private:
   }
 
   void divideInputs(size_t index, ArrayRef<float> factors) {
-    const Contraction &conv = contractions[index];
-    ChannelIndex output(conv.weight.shape, 0), input(conv.weight.shape, 1);
-    int64_t outputsPerGroup = output.channels / conv.groups;
     for (auto [i, value] : enumerate(valuesOf(index).weight))
-      value /= factors[output.of(i) / outputsPerGroup * input.channels + input.of(i)];
+      value /= factors[inputChannelOf(contractions[index], i)];
   }
 
   void write(size_t index, const Values &values) {
     const Contraction &conv = contractions[index];
     onnx::NodeProto &node = editor.node(conv.node);
     node.set_input(1, editor.addConstant<float>(conv.weightName + "_equalized", conv.weight.shape, values.weight));
-    if (values.bias)
+    if (conv.op == "Gemm")
+      removeAttribute(node, "alpha"); // the weights have it
+    else if (values.bias)
       node.set_input(2, editor.addConstant<float>(conv.weightName + "_equalized_bias", {(int64_t)values.bias->size()},
                                                   *values.bias));
   }
@@ -135,33 +188,22 @@ private:
   std::map<int, size_t> byNode;
   std::map<std::string, std::vector<size_t>> readers;
   std::map<size_t, Values> weights;
+  Equalization how;
 };
 
 /// The output and input channel that a weight joins, where that is one each for every place of the output.
 std::optional<std::pair<int64_t, int64_t>> channelsOf(const Contraction &contraction, int64_t element) {
   ArrayRef<int64_t> shape = contraction.weight.shape;
-  if (contraction.op == "Conv") {
-    ChannelIndex output(shape, 0), input(shape, 1);
-    int64_t group = output.of(element) / (output.channels / contraction.groups);
-    return std::pair(output.of(element), group * input.channels + input.of(element));
-  }
-  if (contraction.op == "Gemm") {
-    ChannelIndex output(shape, contraction.weightAxis), input(shape, 1 - contraction.weightAxis);
-    return std::pair(output.of(element), input.of(element));
-  }
-  return std::nullopt; // which taps of a ConvTranspose meet an output depends on its place; a MatMul has no bias
-}
-
-int64_t inputChannels(const Contraction &contraction) {
-  return contraction.op == "Conv" ? contraction.weight.dim(1) * contraction.groups
-                                  : contraction.weight.dim(1 - contraction.weightAxis);
+  if (contraction.op != "Conv" && contraction.op != "Gemm")
+    return std::nullopt; // which taps of a ConvTranspose meet an output depends on its place; a MatMul has no bias
+  return std::pair(ChannelIndex(shape, contraction.weightAxis).of(element), inputChannelOf(contraction, element));
 }
 
 } // namespace
 
 std::vector<std::string> equalize(ModelEditor &editor, ArrayRef<Contraction> contractions,
-                                  const std::map<std::string, TensorStatistics> &tensors) {
-  return Equalizer(editor, contractions, tensors).run();
+                                  const std::map<std::string, TensorStatistics> &tensors, Equalization how) {
+  return Equalizer(editor, contractions, tensors, how).run();
 }
 
 void correctBiases(std::vector<Contraction> &contractions, const Decision &decision,

@@ -6,15 +6,23 @@
 
 namespace nncc::quantize {
 
-/// Gives the channels of a tensor between two convolutions ranges that are alike: the weights and bias of a channel are
-/// multiplied by a factor in the first one, and divided by it in all that read the tensor, where only rectifiers lie
-/// between. A depthwise reader has a scale for each channel and takes the whole difference, any other its square root.
+/// How much alike channels become, and where.
+struct Equalization {
+  float share = 0.5f; ///< power of the whole difference that readers with scales for output channels alone take
+  bool insertsFactors = false; ///< also where no convolution in front can take the factors: by a Mul
+};
+
+/// Gives the channels of a tensor that contractions read ranges that are alike: each is multiplied by a factor, and the
+/// weights that read it are divided by that. Behind a convolution with nothing but rectifiers between, the factors are
+/// part of its weights and bias; elsewhere they are a Mul in front of the readers, if that is asked for. A depthwise
+/// reader has a scale for each channel and takes the whole difference, any other a share. What a caller gives stays as
+/// it is: pictures are bytes already.
 ///
 /// returns  the tensors that changed
 /// source   Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", with ranges of
-///          activations instead of weights
+///          activations instead of weights; the Mul: Xiao et al. 2023, "SmoothQuant"
 std::vector<std::string> equalize(ModelEditor &editor, llvm::ArrayRef<Contraction> contractions,
-                                  const std::map<std::string, TensorStatistics> &tensors);
+                                  const std::map<std::string, TensorStatistics> &tensors, Equalization how = {});
 
 /// Finds the corrections of biases that take out what rounded weights add to each output channel on average,
 /// E[(Wq - W) x]. Contractions that have no bias get one where they take one.

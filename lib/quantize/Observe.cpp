@@ -12,6 +12,14 @@ namespace nncc::quantize {
 /// At most this many samples, and bytes of their inputs and outputs, are kept to compare answers on.
 static constexpr size_t kComparedSamples = 32, kComparedBytes = 48 << 20;
 
+Histogram TensorStatistics::outside(unsigned fold) const {
+  Histogram others;
+  for (unsigned other = 0; other < kFolds; ++other)
+    if (other != fold)
+      others.merge(folds[other]);
+  return others.count() ? others : values;
+}
+
 namespace {
 
 /// Memory of a model's outputs.
@@ -35,27 +43,31 @@ const Port *findPort(ArrayRef<Port> ports, const std::string &name) {
 }
 
 /// Counts what a tensor holds in one sample. returns false where that is NaN or infinite
-bool addSample(TensorStatistics &statistics, ArrayRef<float> values, ArrayRef<int64_t> shape, int64_t axis) {
-  if (!statistics.values.add(values))
+bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> values, ArrayRef<int64_t> shape,
+               int64_t axis) {
+  if (!statistics.folds[fold].add(values))
     return false;
   if (axis < 0)
     axis += shape.size();
   ChannelIndex channel(shape, axis);
   statistics.summed += values.size();
   statistics.sums.resize(channel.channels);
-  statistics.largest.resize(channel.channels);
+  statistics.low.resize(channel.channels);
+  statistics.high.resize(channel.channels);
   int64_t current = 0, left = channel.inner;
   double sum = 0;
-  float largest = 0;
+  float low = 0, high = 0;
   auto flush = [&] {
     statistics.sums[current] += sum;
-    statistics.largest[current] = std::max(statistics.largest[current], largest);
-    sum = 0, largest = 0, left = channel.inner;
+    statistics.low[current] = std::min(statistics.low[current], low);
+    statistics.high[current] = std::max(statistics.high[current], high);
+    sum = 0, low = high = 0, left = channel.inner;
     current = current + 1 == channel.channels ? 0 : current + 1;
   };
   for (float value : values) {
     sum += value;
-    largest = std::max(largest, std::fabs(value));
+    low = std::min(low, value);
+    high = std::max(high, value);
     if (!--left)
       flush();
   }
@@ -132,8 +144,11 @@ public:
         return false;
       // Spread evenly over all samples: number k is the first at or behind k / kept of them.
       if (result.sampleInputs.size() < kept && i >= result.sampleInputs.size() * samples.count() / kept)
-        keep(sample);
+        keep(sample, i % kFolds);
     }
+    for (auto &[tensor, statistics] : result.tensors)
+      for (const Histogram &fold : statistics.folds)
+        statistics.values.merge(fold);
     constants.warn(result.inputs, samples.count(), host);
     return true;
   }
@@ -153,7 +168,7 @@ private:
     }
     for (auto &[tensor, axis] : tensors) {
       auto [port, bytes] = find(tensor, sample);
-      if (!addSample(result.tensors[tensor], asFloats(bytes), port->sample.shape, axis)) {
+      if (!addSample(result.tensors[tensor], number % kFolds, asFloats(bytes), port->sample.shape, axis)) {
         host.error(where + "tensor '" + tensor + "' becomes NaN or infinite\nnote: leave that sample out");
         return false;
       }
@@ -173,7 +188,8 @@ private:
     return {port, sample[port - built.inputs.data()]};
   }
 
-  void keep(ArrayRef<std::vector<char>> sample) {
+  void keep(ArrayRef<std::vector<char>> sample, unsigned fold) {
+    result.sampleFolds.push_back(fold);
     result.sampleInputs.emplace_back(sample.begin(), sample.end());
     result.sampleOutputs.emplace_back(outputs.bytes.begin(), outputs.bytes.begin() + result.outputs.size());
   }
@@ -247,15 +263,16 @@ static void addDifference(OutputError &error, ArrayRef<float> right, ArrayRef<fl
 }
 
 std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observations &observations,
-                                                const std::map<std::string, float> &extra, size_t limit, Host &host) {
+                                                const ExtraInputs &extra, size_t limit, Host &host) {
   OutputBuffers outputs(built.outputs);
   std::vector<OutputError> errors;
   for (const Port &port : observations.outputs)
     errors.push_back({port.sample.name});
   for (size_t i = 0; i < std::min(limit, observations.sampleInputs.size()); ++i) {
     std::vector<ArrayRef<char>> inputs;
+    const std::map<std::string, float> &values = extra[observations.sampleFolds[i]];
     for (const Port &port : built.inputs) {
-      if (auto given = extra.find(port.sample.name); given != extra.end())
+      if (auto given = values.find(port.sample.name); given != values.end())
         inputs.push_back({reinterpret_cast<const char *>(&given->second), sizeof(float)});
       else if (const Port *own = findPort(observations.inputs, port.sample.name))
         inputs.push_back(observations.sampleInputs[i][own - observations.inputs.data()]);

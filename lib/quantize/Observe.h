@@ -4,15 +4,23 @@
 #include "lib/quantize/Contractions.h"
 #include "lib/quantize/Histogram.h"
 #include "lib/quantize/Host.h"
+#include <array>
 
 namespace nncc::quantize {
+
+/// Into how many parts samples are split, in turn.
+inline constexpr unsigned kFolds = 4;
 
 /// What one tensor held in all samples.
 struct TensorStatistics {
   Histogram values;
-  std::vector<double> sums;   ///< of the values of each channel of the contractions that read it
-  uint64_t summed = 0;        ///< how many values they are of; those that `values` counts may be others
-  std::vector<float> largest; ///< of the absolute values of each channel
+  Histogram folds[kFolds];      ///< of every fourth sample: ranges that all but one show are judged on that one
+  std::vector<double> sums;     ///< of the values of each channel of the contractions that read it
+  uint64_t summed = 0;          ///< how many values they are of; those that `values` counts may be others
+  std::vector<float> low, high; ///< of each channel, at most and at least 0
+
+  /// What was seen in the other folds; in all samples where that is unknown.
+  Histogram outside(unsigned fold) const;
   double mean(int64_t channel) const {
     return sums[channel] / std::max<double>((double)summed / (double)sums.size(), 1);
   }
@@ -24,6 +32,7 @@ struct Observations {
   std::vector<Port> inputs, outputs; ///< of the model itself
   /// Samples that answers are compared on: inputs, and what the float model gives.
   std::vector<std::vector<std::vector<char>>> sampleInputs, sampleOutputs;
+  std::vector<unsigned> sampleFolds; ///< the fold that each of them is of
 };
 
 /// Builds the model with what its contractions read as outputs, and runs it on all samples.
@@ -43,13 +52,15 @@ struct OutputError {
 /// The mean over all outputs of noise over signal: what is to become small.
 double errorOf(llvm::ArrayRef<OutputError> outputs);
 
+using ExtraInputs = std::array<std::map<std::string, float>, kFolds>;
+
 /// Runs a model on the samples that are kept and compares its outputs. Outputs that are no f32 are left out.
 ///
-/// extra   values of inputs that the float model has not, by name
+/// extra   values of inputs that the float model has not, by name: for each fold of the samples
 /// limit   how many samples at most
 /// error   reported, and nothing is returned
 std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observations &observations,
-                                                const std::map<std::string, float> &extra, size_t limit, Host &host);
+                                                const ExtraInputs &extra, size_t limit, Host &host);
 
 } // namespace nncc::quantize
 #endif

@@ -16,6 +16,9 @@ namespace nncc::quantize {
 namespace {
 
 using Grids = std::map<std::string, ActivationGrid>;
+/// By which ranges are judged: for each fold of the samples, grids that the others show. A range that holds just what
+/// was seen looks better on that than it is.
+using JudgedGrids = std::array<Grids, kFolds>;
 constexpr size_t kAllSamples = SIZE_MAX;
 /// What each tensor does alone is found on fewer: it is an order, no result.
 constexpr size_t kAloneSamples = 4;
@@ -29,6 +32,7 @@ struct Candidate {
   std::vector<Contraction> contractions;
   Observations observations;
   Decision decision;
+  JudgedGrids judged; ///< beside decision.grids
   std::string method; ///< by which its ranges were found
   double error = 0;   ///< of the outputs
 
@@ -36,6 +40,13 @@ struct Candidate {
     Grids grids;
     for (auto &[tensor, statistics] : observations.tensors)
       grids[tensor] = findGrid(statistics.values, by);
+    return grids;
+  }
+  JudgedGrids judgedGridsOf(RangeMethod by) const {
+    JudgedGrids grids;
+    for (auto &[tensor, statistics] : observations.tensors)
+      for (unsigned fold = 0; fold < kFolds; ++fold)
+        grids[fold][tensor] = findGrid(statistics.outside(fold), by);
     return grids;
   }
 };
@@ -284,10 +295,19 @@ private:
     return Switchable{std::move(*built), std::move(switchable.inputs)};
   }
 
+  std::optional<std::vector<OutputError>> compareWith(Switchable &model, const Candidate &candidate,
+                                                      const JudgedGrids &grids, const std::set<std::string> &off,
+                                                      size_t samples) {
+    ExtraInputs values;
+    for (auto [fold, judged] : zip(values, grids))
+      fold = model.values(candidate, judged, off);
+    return compare(model.built, candidate.observations, values, samples, host);
+  }
+
   /// The error of the outputs. error: reported, and nothing is returned
-  std::optional<double> errorWith(Switchable &model, const Candidate &candidate, const Grids &grids,
+  std::optional<double> errorWith(Switchable &model, const Candidate &candidate, const JudgedGrids &grids,
                                   const std::set<std::string> &off, size_t samples) {
-    auto outputs = compare(model.built, candidate.observations, model.values(candidate, grids, off), samples, host);
+    auto outputs = compareWith(model, candidate, grids, off, samples);
     if (!outputs)
       return std::nullopt;
     return errorOf(*outputs);
@@ -305,8 +325,8 @@ private:
       if (options.method && method != *options.method)
         continue;
       host.progress(std::string("trying ranges by ") + nameOf(method));
-      Grids grids = candidate.gridsOf(method);
-      auto error = errorWith(*switchable, candidate, grids, {}, kAllSamples);
+      JudgedGrids judged = candidate.judgedGridsOf(method);
+      auto error = errorWith(*switchable, candidate, judged, {}, kAllSamples);
       if (!error)
         return false;
       if (!candidate.decision.needsGrids()) {
@@ -315,9 +335,36 @@ private:
         return true;
       }
       note(std::string("ranges by ") + nameOf(method), *error);
-      if (*error < candidate.error)
-        candidate.error = *error, candidate.decision.grids = grids, candidate.method = nameOf(method);
+      if (*error < candidate.error) {
+        candidate.error = *error, candidate.method = nameOf(method);
+        candidate.decision.grids = candidate.gridsOf(method), candidate.judged = std::move(judged);
+      }
     }
+    return tryWholeInputs(candidate, *switchable);
+  }
+
+  /// Gives what a caller gives the range of all that was seen: the steps of pictures are those of their bytes then.
+  /// error: reported, and false
+  bool tryWholeInputs(Candidate &candidate, Switchable &switchable) {
+    if (options.method)
+      return true;
+    JudgedGrids judged = candidate.judged, whole = candidate.judgedGridsOf(RangeMethod::MinMax);
+    Grids grids = candidate.decision.grids, wholeGrids = candidate.gridsOf(RangeMethod::MinMax);
+    bool isAny = false;
+    for (const Port &input : candidate.observations.inputs) {
+      const std::string &name = input.sample.name;
+      if (!grids.count(name))
+        continue;
+      isAny = true;
+      grids[name] = wholeGrids[name];
+      for (auto [grids, whole] : zip(judged, whole))
+        grids[name] = whole[name];
+    }
+    auto error = isAny ? errorWith(switchable, candidate, judged, {}, kAllSamples) : candidate.error;
+    if (!error)
+      return false;
+    if (*error < candidate.error)
+      candidate.error = *error, candidate.judged = std::move(judged), candidate.decision.grids = std::move(grids);
     return true;
   }
 
@@ -331,10 +378,25 @@ private:
       report.steps.push_back("channels made alike: left out, statistics are of the tensors as they are");
       return true;
     }
-    ModelEditor editor(best.model);
-    std::vector<std::string> changed = equalize(editor, best.contractions, best.observations.tensors);
-    if (changed.empty())
+    // The most that may help first; less only where it does not.
+    Candidate plain = best;
+    size_t before = 0;
+    for (Equalization how : {Equalization{0.5f, true}, Equalization{1, true}, Equalization{0.5f, false}})
+      if (!tryEqualized(plain, how, best, before))
+        return false;
+    return true;
+  }
+
+  /// Equalizes `plain`, and takes the result in the place of `best` if that errs more.
+  ///
+  /// before  how many tensors the last way changed, and then this one; where they are as many, they are the same
+  /// error   reported, and false
+  bool tryEqualized(const Candidate &plain, Equalization how, Candidate &best, size_t &before) {
+    ModelEditor editor(plain.model);
+    std::vector<std::string> changed = equalize(editor, plain.contractions, plain.observations.tensors, how);
+    if (changed.empty() || (!how.insertsFactors && changed.size() == before))
       return true;
+    before = changed.size();
     Candidate equalized;
     equalized.model = editor.model();
     ModelEditor again(equalized.model);
@@ -344,11 +406,12 @@ private:
     if (!observeOn(equalized))
       return false;
     // The answers to compare with stay those of the model as it was given.
-    equalized.observations.sampleOutputs = best.observations.sampleOutputs;
+    equalized.observations.sampleOutputs = plain.observations.sampleOutputs;
     if (!chooseGrids(equalized))
       return false;
     report.steps.resize(notes);
-    note("channels of " + std::to_string(changed.size()) + " tensors made alike, ranges by " + equalized.method,
+    note("channels of " + std::to_string(changed.size()) + " tensors made " +
+             (how.share < 1 ? "alike, ranges by " : "wholly alike, ranges by ") + equalized.method,
          equalized.error);
     if (equalized.error < best.error)
       best = std::move(equalized);
@@ -361,7 +424,7 @@ private:
     auto switchable = buildSwitchable(best);
     if (!switchable)
       return false;
-    auto error = errorWith(*switchable, best, best.decision.grids, {}, kAllSamples);
+    auto error = errorWith(*switchable, best, best.judged, {}, kAllSamples);
     if (!error)
       return false;
     note("biases corrected", *error);
@@ -387,6 +450,8 @@ private:
     auto switchable = buildSwitchable(best, /*switchWeights=*/true);
     if (!switchable)
       return false;
+    JudgedGrids grids;
+    grids.fill(best.decision.grids);
     std::set<std::string> all, off;
     for (auto &[tensor, names] : switchable->inputs)
       all.insert(tensor);
@@ -394,15 +459,14 @@ private:
       host.progress("quantizing '" + tensor + "' alone");
       std::set<std::string> others = all;
       others.erase(tensor);
-      auto alone = errorWith(*switchable, best, best.decision.grids, others, kAloneSamples);
+      auto alone = errorWith(*switchable, best, grids, others, kAloneSamples);
       if (!alone)
         return false;
       aloneErrors[tensor] = *alone;
     }
     // The written model is measured, too: that this holds only saves compiling it for every tensor.
     for (;;) {
-      auto outputs = compare(switchable->built, best.observations, switchable->values(best, best.decision.grids, off),
-                             kAllSamples, host);
+      auto outputs = compareWith(*switchable, best, grids, off, kAllSamples);
       if (!outputs)
         return false;
       if (isGoodEnough(*outputs) || off.size() == all.size())

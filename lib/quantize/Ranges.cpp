@@ -8,8 +8,22 @@ using namespace llvm;
 namespace nncc::quantize {
 
 const char *nameOf(RangeMethod method) {
-  return method == RangeMethod::MinMax ? "minmax" : method == RangeMethod::Percentile ? "percentile" : "error";
+  switch (method) {
+  case RangeMethod::MinMax:
+    return "minmax";
+  case RangeMethod::Wide:
+    return "wide";
+  case RangeMethod::Percentile:
+    return "percentile";
+  case RangeMethod::Error:
+    return "error";
+  }
+  return "";
 }
+
+/// MobileFaceNet on 24 faces that were not seen: error 0.0040 by what 24 others show, 0.0034 and 0.0037 with a tenth
+/// and a quarter more.
+static constexpr double kWider = 1.1;
 
 ActivationGrid ActivationGrid::of(double low, double high) {
   low = std::min(low, 0.0), high = std::max(high, 0.0);
@@ -75,6 +89,8 @@ ActivationGrid findGrid(const Histogram &values, RangeMethod method) {
     return {};
   if (method == RangeMethod::MinMax || values.low() == values.high())
     return ActivationGrid::of(values.low(), values.high());
+  if (method == RangeMethod::Wide)
+    return ActivationGrid::of(values.low() * kWider, values.high() * kWider);
   if (method == RangeMethod::Error)
     return findLeastError(values);
   std::vector<Histogram::Bin> bins = values.bins();

@@ -8,10 +8,12 @@ namespace nncc::quantize {
 /// How a range is found.
 enum class RangeMethod {
   MinMax,     ///< all that was seen
+  Wide,       ///< a tenth more: what comes later exceeds what was seen
   Percentile, ///< all but a 10,000th at either end
   Error,      ///< the least sum of squared errors, of rounding inside and of cutting off outside
 };
-inline constexpr RangeMethod kRangeMethods[] = {RangeMethod::MinMax, RangeMethod::Percentile, RangeMethod::Error};
+inline constexpr RangeMethod kRangeMethods[] = {RangeMethod::MinMax, RangeMethod::Wide, RangeMethod::Percentile,
+                                                RangeMethod::Error};
 const char *nameOf(RangeMethod method);
 
 /// A grid of 256 steps: real = (step - zeroPoint) * scale, step in [0, 255].

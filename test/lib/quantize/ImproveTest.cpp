@@ -28,7 +28,8 @@ ModelEditor makeModel(bool isDepthwise) {
 std::map<std::string, TensorStatistics> seenBetween() {
   std::map<std::string, TensorStatistics> tensors;
   tensors["between"].values.add({0.0f, 1.0f, 0.0f, 16.0f});
-  tensors["between"].largest = {1, 16};
+  tensors["between"].low = {0, 0};
+  tensors["between"].high = {1, 16};
   tensors["between"].sums = {1, 16};
   tensors["between"].summed = 4;
   return tensors;
@@ -52,6 +53,48 @@ TEST(Improve, OthersTakeItsSquareRoot) {
   auto after = findContractions(editor);
   EXPECT_EQ(after[0].weight.values, (std::vector<float>{4, 3}));
   EXPECT_EQ(after[1].weight.values, (std::vector<float>{2, 5}));
+}
+
+TEST(Improve, AMulTakesFactorsWhereNoConvolutionCan) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/false);
+  editor.node(1).set_op_type("Sigmoid");
+  EXPECT_TRUE(equalize(editor, findContractions(editor), seenBetween()).empty());
+  equalize(editor, findContractions(editor), seenBetween(), {.share = 1, .insertsFactors = true});
+  const onnx::NodeProto &factors = editor.graph().node(2), &reader = editor.graph().node(3);
+  EXPECT_EQ(factors.op_type(), "Mul");
+  EXPECT_EQ(factors.input(0), "between");
+  EXPECT_EQ(editor.floats(factors.input(1))->values, (std::vector<float>{16, 1}));
+  EXPECT_EQ(editor.floats(factors.input(1))->shape, (std::vector<int64_t>{2, 1, 1}));
+  EXPECT_EQ(reader.input(0), factors.output(0));
+  EXPECT_EQ(editor.floats(reader.input(1))->values, (std::vector<float>{0.5, 5}));
+}
+
+TEST(Improve, ChannelsKeepWithinTheRangeBelowZero) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  auto tensors = seenBetween();
+  tensors["between"].low = {-0.5f, -2}; // 16 times as much would be -8
+  equalize(editor, findContractions(editor), tensors);
+  EXPECT_EQ(findContractions(editor)[0].weight.values, (std::vector<float>{4, 3}));
+}
+
+TEST(Improve, WhatACallerGivesStays) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/false);
+  editor.mutableModel().mutable_graph()->mutable_node()->DeleteSubrange(0, 2);
+  editor.mutableModel().mutable_graph()->add_input()->set_name("between");
+  editor.apply();
+  EXPECT_TRUE(equalize(editor, findContractions(editor), seenBetween(), {.insertsFactors = true}).empty());
+}
+
+TEST(Improve, RangesAreJudgedByWhatOthersShow) {
+  TensorStatistics seen;
+  seen.folds[0].add({1.0f, 8.0f});
+  seen.folds[2].add({-3.0f});
+  seen.values.add({1.0f, 8.0f, -3.0f});
+  EXPECT_EQ(seen.outside(0).high(), -3);
+  EXPECT_EQ(seen.outside(1).high(), 8);
+  TensorStatistics ofFiles;
+  ofFiles.values.add({5.0f});
+  EXPECT_EQ(ofFiles.outside(3).high(), 5);
 }
 
 TEST(Improve, TensorsThatOthersReadStay) {
