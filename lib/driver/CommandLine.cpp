@@ -177,8 +177,9 @@ cl::list<std::string> inputs(
         "(nv12, nv21, yuyv, uyvy, rgbx, bgrx), mean=M[,M...], scale=S[,S...] or std=D[,D...]; the model gets "
         "(x - mean) * scale, channels in their place. "
         "run, bench, debug: also NAME=FILE.npy, .npz, .pb or .png with its value (default: random), or a data set with "
-        "those of all inputs, as --data of validate. May be repeated"),
-    cl::value_desc("NAME=u8,nhwc,..."), ofModel);
+        "those of all inputs, as --data of validate. quantize: how samples of the input lie in --data. "
+        "May be repeated"),
+    cl::value_desc("NAME=u8,nhwc,..."), ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> outputLayouts(
     "output-layout",
     cl::desc("nhwc: an output that is NCHW in the model lies in memory as NHWC; nchw: the other way. May be repeated"),

@@ -21,6 +21,11 @@ static std::vector<int64_t> dimsOf(const OnnxValueInfo &input, const ImportOptio
   return dims;
 }
 
+std::string sampleTypeOf(const InputFormat &format) {
+  using Element = InputFormat::Element;
+  return format.element == Element::U8 ? "ui8" : format.element == Element::S8 ? "i8" : "f32";
+}
+
 /// Type and dims of an input's memory.
 static SamplePort portOf(const OnnxValueInfo &input, unsigned index, const ImportOptions &import) {
   SamplePort port{input.name, cIdentifiers({input.name})[0], input.type == "bool" ? "i1" : input.type,
@@ -32,8 +37,7 @@ static SamplePort portOf(const OnnxValueInfo &input, unsigned index, const Impor
     consumeError(format.takeError());
     return port;
   }
-  using Element = InputFormat::Element;
-  port.type = format->element == Element::U8 ? "ui8" : format->element == Element::S8 ? "i8" : "f32";
+  port.type = sampleTypeOf(*format);
   port.shape = format->memoryShape(port.shape);
   return port;
 }

@@ -4,6 +4,7 @@
 #include "codegen/emit/ModelPlan.h"
 #include "lib/data/Samples.h"
 #include "lib/import/onnx/Import.h"
+#include "lib/import/onnx/InputFormat.h"
 #include <optional>
 
 namespace nncc {
@@ -16,6 +17,9 @@ namespace nncc {
 /// error   a file that is no model, no data set, or lacks an array: printed
 std::optional<std::vector<SamplePort>> inputPorts(llvm::StringRef model, llvm::StringRef dataSet, ImportOptions &import,
                                                   llvm::ArrayRef<std::string> others = {});
+
+/// The type of an array that has an input in this format, as SamplePort::type.
+std::string sampleTypeOf(const InputFormat &format);
 
 /// The outputs of a compiled model.
 std::vector<SamplePort> outputPorts(const ModelPlan &plan);

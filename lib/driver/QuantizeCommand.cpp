@@ -178,23 +178,26 @@ int quantizeModel() {
       !openOutputs(
           {{settings.output, modelFile}, {settings.report, reportFile}, {settings.statistics, statisticsFile}}))
     return 1;
-  FileQuantizer quantizer(*options, settings.data);
-  Error error = Error::success();
-  if (statisticsFile) {
-    auto statistics = quantizer.gatherStatistics();
-    if (!statistics)
-      return quantizer.exitStatus();
-    error = write(*statisticsFile, settings.statistics, formatv("{0}\n", quantize::toJson(*statistics)).str());
-  }
+  FileQuantizer quantizer(*options, settings.data, SampleForm::OfInput);
+  choices->gathersStatistics = statisticsFile != nullptr;
   std::optional<quantize::QuantizeResult> result;
-  if (modelFile && !error) {
+  std::optional<quantize::Statistics> statistics;
+  if (modelFile) {
     result = quantizer.quantize(*choices);
-    if (!result)
-      return quantizer.exitStatus();
-    error = write(*modelFile, settings.output, result->model.SerializeAsString());
-    if (!error && reportFile)
-      error = write(*reportFile, settings.report, formatv("{0:2}\n", toJson(result->report)).str());
+    if (result)
+      statistics = std::move(result->statistics);
+  } else {
+    statistics = quantizer.gatherStatistics();
   }
+  if (!result && !statistics)
+    return quantizer.exitStatus();
+  Error error = Error::success();
+  if (statistics)
+    error = write(*statisticsFile, settings.statistics, formatv("{0}\n", quantize::toJson(*statistics)).str());
+  if (!error && result)
+    error = write(*modelFile, settings.output, result->model.SerializeAsString());
+  if (!error && reportFile)
+    error = write(*reportFile, settings.report, formatv("{0:2}\n", toJson(result->report)).str());
   for (OutputFiles *files : {statisticsFile.get(), reportFile.get(), modelFile.get()})
     if (!error && files)
       error = files->commit();
@@ -216,12 +219,14 @@ const Command quantizeCommand = {
     .run = quantizeModel,
     .category = quantizeCategory,
     .isCompiler = false,
-    .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
-                "  nncc quantize model.onnx --data=samples/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
-                "  nncc quantize model.onnx --data=shard0.npz --stats-out=shard0.json\n"
-                "  nncc quantize model.onnx --stats=shard0.json,shard1.json -o model-int8.onnx\n"
-                "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
-                "  nncc quantize transformer.onnx -o transformer-int8.onnx --recipe=int8-dynamic\n"
-                "  nncc quantize model.onnx -o model-w8.onnx --recipe=int8-weights\n"};
+    .examples =
+        "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
+        "  nncc quantize model.onnx --data=photos/ --input image=u8,nhwc,mean=127.5,std=127.5 -o model-int8.onnx\n"
+        "  nncc quantize model.onnx --data=samples/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+        "  nncc quantize model.onnx --data=shard0.npz --stats-out=shard0.json\n"
+        "  nncc quantize model.onnx --stats=shard0.json,shard1.json -o model-int8.onnx\n"
+        "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
+        "  nncc quantize transformer.onnx -o transformer-int8.onnx --recipe=int8-dynamic\n"
+        "  nncc quantize model.onnx -o model-w8.onnx --recipe=int8-weights\n"};
 
 } // namespace nncc

@@ -3,6 +3,7 @@
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/import/onnx/InputFormat.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/quantize/ModelEditor.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -81,7 +82,8 @@ cl::list<std::string>
 /// Compiles models for the quantizer, as `nncc run` would.
 class CommandHost : public quantize::Host {
 public:
-  CommandHost(const CompileOptions &options, const std::string &data) : options(options), data(data) {}
+  CommandHost(const CompileOptions &options, const std::string &data, const std::map<std::string, std::string> &formats)
+      : options(options), data(data), formats(formats) {}
 
   std::optional<quantize::BuiltModel> build(const onnx::ModelProto &model) override {
     CompileOptions own = options;
@@ -101,8 +103,19 @@ public:
                                 std::move(loaded->runnable)};
   }
 
-  std::optional<Samples> openSamples(ArrayRef<SamplePort> inputs) override {
-    auto samples = Samples::open(data, inputs);
+  std::optional<quantize::ModelSamples> openSamples(ArrayRef<SamplePort> inputs) override {
+    std::vector<SamplePort> stored = inputs.vec();
+    std::vector<quantize::ModelSamples::Conversion> conversions(inputs.size());
+    for (auto [port, convert] : zip(stored, conversions))
+      if (auto format = formats.find(port.name); format != formats.end()) {
+        if (port.type != "f32") {
+          reportError("--input " + port.name + ": the model takes " + port.type +
+                      "; samples in another form are for inputs of f32");
+          return std::nullopt;
+        }
+        convert = conversionFrom(cantFail(InputFormat::parse(format->second), "it was imported"), port);
+      }
+    auto samples = Samples::open(data, stored);
     if (!samples) {
       reportError(samples.takeError());
       return std::nullopt;
@@ -110,7 +123,7 @@ public:
     if (options.import.onFile)
       for (const std::string &file : samples->files())
         options.import.onFile(file);
-    return std::move(*samples);
+    return quantize::ModelSamples(std::move(*samples), std::move(conversions));
   }
 
   void progress(StringRef what) override { line(what); }
@@ -127,8 +140,21 @@ private:
     return ports;
   }
 
+  /// Makes an input of floats what lies in files, and returns the way back.
+  static quantize::ModelSamples::Conversion conversionFrom(const InputFormat &format, SamplePort &port) {
+    std::vector<int64_t> shape = port.shape;
+    port.type = sampleTypeOf(format);
+    port.shape = format.memoryShape(shape);
+    return [format, shape](ArrayRef<char> memory) {
+      std::vector<float> values = format.convert(memory, shape);
+      const char *bytes = reinterpret_cast<const char *>(values.data());
+      return std::vector<char>(bytes, bytes + values.size() * sizeof(float));
+    };
+  }
+
   const CompileOptions &options;
   const std::string &data;
+  const std::map<std::string, std::string> &formats;
   Progress line;
   int status = 1;
 };
@@ -265,16 +291,31 @@ std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
   return options;
 }
 
-FileQuantizer::FileQuantizer(const CompileOptions &given, std::string data, bool isCompiledNext)
+FileQuantizer::FileQuantizer(const CompileOptions &given, std::string data, SampleForm form, bool isCompiledNext)
     : data(std::move(data)), isCompiledNext(isCompiledNext) {
   options.model = given.model;
   options.import = given.import;
-  // Samples are what the model takes, whatever a program's memory holds.
-  for (auto &[input, format] : options.import.inputFormats)
-    options.import.inputShapes.erase(input);
-  options.import.inputFormats.clear();
+  if (form == SampleForm::OfInput)
+    formats = given.import.inputFormats;
+  else
+    for (auto &[input, format] : options.import.inputFormats)
+      options.import.inputShapes.erase(input); // of the program's memory
+  options.import.inputFormats = formats;
   options.import.outputLayouts.clear();
   options.target = cantFail(parseTarget("", "", NativeCpu::Refuse), "this machine is one that code is made for");
+}
+
+/// From here on all is as the model takes it; samples are converted as they are read.
+void FileQuantizer::dropFormats() {
+  for (auto &[input, text] : formats)
+    if (auto shape = options.import.inputShapes.find(input); shape != options.import.inputShapes.end()) {
+      auto format = InputFormat::parse(text);
+      if (format)
+        shape->second = format->modelShape(shape->second);
+      else // said where the model is compiled
+        consumeError(format.takeError());
+    }
+  options.import.inputFormats.clear();
 }
 
 std::unique_ptr<onnx::ModelProto> FileQuantizer::read() {
@@ -291,6 +332,7 @@ std::unique_ptr<onnx::ModelProto> FileQuantizer::read() {
     status = problem;
     return nullptr;
   }
+  dropFormats();
   return model;
 }
 
@@ -298,7 +340,7 @@ std::optional<quantize::QuantizeResult> FileQuantizer::quantize(const QuantizeOp
   auto model = read();
   if (!model)
     return std::nullopt;
-  CommandHost host(options, data);
+  CommandHost host(options, data, formats);
   auto result = quantize::quantize(std::move(*model), options.model, choices, host);
   status = host.exitStatus();
   if (result && result->model.ByteSizeLong() > (uint64_t)INT32_MAX) {
@@ -312,7 +354,7 @@ std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
   auto model = read();
   if (!model)
     return std::nullopt;
-  CommandHost host(options, data);
+  CommandHost host(options, data, formats);
   auto statistics = quantize::gatherStatistics(std::move(*model), options.model, host);
   status = host.exitStatus();
   return statistics;
@@ -325,14 +367,11 @@ int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
                ? 0
                : reportError(stray + " is for --quantize\nnote: for example --quantize=int8 --data=samples.npz");
   }
-  if (hasOwnData && !options.import.inputFormats.empty())
-    return reportError("--quantize takes samples as the model does, and --input gives those of --data another form\n"
-                       "note: quantize first: nncc quantize " +
-                       options.model + " --data=SET -o quantized.onnx");
   auto choices = quantizeOptions(quantizeOption);
   if (!choices)
     return 1;
-  FileQuantizer quantizer(options, dataArgument(), /*isCompiledNext=*/true);
+  FileQuantizer quantizer(options, dataArgument(), hasOwnData ? SampleForm::OfInput : SampleForm::OfModel,
+                          /*isCompiledNext=*/true);
   auto result = quantizer.quantize(*choices);
   if (!result)
     return quantizer.exitStatus();

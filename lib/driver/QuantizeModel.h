@@ -28,6 +28,12 @@ struct OfQuantizing {
 /// error  options that do not go together, files that hold no statistics: printed, nothing is returned
 std::optional<quantize::QuantizeOptions> quantizeOptions(quantize::Recipe recipe);
 
+/// What samples are that a model is quantized by.
+enum class SampleForm {
+  OfModel, ///< what the model takes, whatever the program's memory holds
+  OfInput, ///< what --input says, where it says something
+};
+
 /// A model file that is quantized. Trials run on this machine, compiled as `nncc run --cpu=x86-64-v3` would, whatever
 /// the model is quantized for: the same samples give the same model.
 class FileQuantizer {
@@ -35,7 +41,7 @@ public:
   /// options         model, dims, shapes and bindings; onFile hears of all files that are read
   /// data            the samples; may be empty
   /// isCompiledNext  warnings of the file are left to whoever compiles what becomes of it
-  FileQuantizer(const CompileOptions &options, std::string data, bool isCompiledNext = false);
+  FileQuantizer(const CompileOptions &options, std::string data, SampleForm form, bool isCompiledNext = false);
 
   /// Without a value the mistake was printed, and exitStatus() is that of the command.
   std::optional<quantize::QuantizeResult> quantize(const quantize::QuantizeOptions &choices);
@@ -44,8 +50,10 @@ public:
 
 private:
   std::unique_ptr<onnx::ModelProto> read();
+  void dropFormats();
 
   CompileOptions options;
+  std::map<std::string, std::string> formats; ///< of samples, by input
   std::string data;
   bool isCompiledNext;
   int status = 1;

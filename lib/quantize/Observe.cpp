@@ -126,7 +126,7 @@ public:
   Observer(BuiltModel &built, Observations &observations, ArrayRef<std::pair<std::string, int64_t>> tensors, Host &host)
       : built(built), result(observations), tensors(tensors), host(host), outputs(built.outputs) {}
 
-  bool run(Samples &samples) {
+  bool run(ModelSamples &samples) {
     size_t bytes = 0;
     for (const auto *ports : {&result.inputs, &result.outputs})
       for (const Port &port : *ports)

@@ -87,12 +87,44 @@ public:
   Quantizer(onnx::ModelProto model, const QuantizeOptions &options, Host &host)
       : original(std::move(model)), options(options), host(host) {}
 
-  std::optional<QuantizeResult> run() {
+  /// name  of the file, for statistics
+  std::optional<QuantizeResult> run(StringRef name) {
+    std::optional<Statistics> statistics;
+    auto result = quantizeAndGather(name, statistics);
+    if (result)
+      result->statistics = std::move(statistics);
+    return result;
+  }
+
+  /// Counts what contractions read. error: reported, and nothing is returned
+  std::optional<Statistics> gather(StringRef name) {
+    Candidate candidate;
+    if (!prepare(candidate) || !selectContractions(candidate) || !observeOn(candidate))
+      return std::nullopt;
+    return statisticsOf(candidate, name);
+  }
+
+private:
+  std::optional<QuantizeResult> quantizeAndGather(StringRef name, std::optional<Statistics> &statistics) {
     Candidate best;
-    if (!prepare(best) || !selectContractions(best))
+    if (!prepare(best))
       return std::nullopt;
-    if (options.hasSamples && !observeOn(best))
+    Candidate whole = best;
+    if (!selectContractions(best))
       return std::nullopt;
+    if (options.gathersStatistics) {
+      // Statistics are of all contractions, whatever is kept.
+      ModelEditor editor(whole.model);
+      whole.contractions = findContractions(editor);
+      whole.decision.inputs = Decision::Inputs::OnGrids;
+      if (!observeOn(whole))
+        return std::nullopt;
+      statistics = statisticsOf(whole, name);
+      best.observations = std::move(whole.observations);
+      dropUnread(best);
+    } else if (options.hasSamples && !observeOn(best)) {
+      return std::nullopt;
+    }
     report.samples = best.observations.samples;
     if (!takeStatistics(best))
       return std::nullopt;
@@ -111,18 +143,23 @@ public:
     return finish(best);
   }
 
-  /// Counts what contractions read. error: reported, and nothing is returned
-  std::optional<Statistics> gather(StringRef name) {
-    Candidate candidate;
-    if (!prepare(candidate) || !selectContractions(candidate) || !observeOn(candidate))
-      return std::nullopt;
+  Statistics statisticsOf(const Candidate &candidate, StringRef name) const {
     Statistics statistics{"", name.str(), modelHash, candidate.observations.samples, {}};
     for (auto &[tensor, seen] : candidate.observations.tensors)
       statistics.tensors[json::fixUTF8(tensor)] = seen.values;
     return statistics;
   }
 
-private:
+  /// Forgets what no contraction of the candidate reads.
+  static void dropUnread(Candidate &candidate) {
+    std::set<std::string> read;
+    for (const Contraction &contraction : candidate.contractions)
+      read.insert(contraction.input);
+    auto &tensors = candidate.observations.tensors;
+    for (auto seen = tensors.begin(); seen != tensors.end();)
+      seen = read.count(seen->first) ? std::next(seen) : tensors.erase(seen);
+  }
+
   //===-- What is quantized -----------------------------------------------===//
 
   /// Brings the file into the form that is quantized. error: reported, and false
@@ -594,7 +631,7 @@ std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string
     host.error(problem);
     return std::nullopt;
   }
-  return Quantizer(std::move(model), options, host).run();
+  return Quantizer(std::move(model), options, host).run(sys::path::filename(path));
 }
 
 std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path, Host &host) {

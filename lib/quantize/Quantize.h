@@ -27,6 +27,7 @@ struct QuantizeOptions {
   int64_t block = 32;                    ///< of Int4Weights
   bool hasSamples = true;                ///< without: nothing is measured
   std::vector<Statistics> statistics;    ///< ranges are found by these together, instead of by the samples
+  bool gathersStatistics = false;        ///< of the samples, as gatherStatistics() does
 
   /// Whether ranges are those of values that were seen.
   bool hasRanges() const { return recipe == Recipe::Int8 || recipe == Recipe::Mixed; }
@@ -60,6 +61,7 @@ struct QuantizeReport {
 struct QuantizeResult {
   onnx::ModelProto model;
   QuantizeReport report;
+  std::optional<Statistics> statistics; ///< where they are asked for
 };
 
 /// Quantizes a model. error: reported to `host`, nothing is returned
