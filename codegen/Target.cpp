@@ -126,7 +126,8 @@ bool TargetSpec::isHost() const { return name == hostTargetName(); }
 
 llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpuName, NativeCpu native) {
   std::string validTargets = "\nnote: the targets are " + llvm::join(targetNames(), ", ");
-  if (targetName.empty())
+  bool isChosen = !targetName.empty();
+  if (!isChosen)
     targetName = defaultTarget(cpuName);
   if (targetName.empty())
     return userError("no --target given, and this machine is none of them" + validTargets);
@@ -156,7 +157,8 @@ llvm::Expected<TargetSpec> nncc::parseTarget(StringRef targetName, StringRef cpu
   for (const CpuSpec &cpu : architecture.cpus)
     if (cpuName == cpu.name)
       return TargetSpec{line->name.str(), llvm::Triple(line->triple), &architecture, cpu};
-  return userError(refusal("cpu", cpuName, ("is unknown for " + line->name).str()) + validCpus);
+  return userError(refusal("cpu", cpuName, ("is unknown for " + line->name).str()) + validCpus +
+                   (isChosen ? "" : "; `nncc targets` lists those of every target"));
 }
 
 llvm::Expected<llvm::SmallVector<TargetSpec>> nncc::parseTargets(StringRef targetName, StringRef cpus,

@@ -105,6 +105,11 @@ std::optional<GivenInputs> readGivenInputs(CompileOptions &options) {
     tellOfFile(options, StringRef(text).substr(at + 1));
     given[name] = std::move(*array);
   }
+  if (sets.empty() && sampleOption() > 0) {
+    reportError("--sample=" + Twine(sampleOption()) +
+                " counts the samples of a data set, and none is given\nnote: for example --input set.npz");
+    return std::nullopt;
+  }
   for (const std::string &set : sets)
     if (!readInputSet(set, options, given))
       return std::nullopt;

@@ -3,6 +3,7 @@
 #include "lib/driver/CompileVariants.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Help.h"
+#include "lib/driver/ParseErrors.h"
 #include "lib/driver/Registry.h"
 #include "lib/driver/Remarks.h"
 #include "lib/import/onnx/InputFormat.h"
@@ -333,28 +334,6 @@ int checkOptions(const Command &command) {
   return 0;
 }
 
-/// Says what LLVM's parser of options found wrong in the form of nncc's messages.
-int reportParseError(StringRef said, const Command &command) {
-  SmallVector<StringRef> lines, quoted;
-  said.split(lines, '\n', -1, /*KeepEmpty=*/false);
-  std::string help = "\nnote: `nncc " + std::string(command.name) + " --help` lists the options and their values";
-  if (lines.empty()) { // said already
-    terminalSink()(Severity::Note, help.substr(1));
-    return 1;
-  }
-  StringRef first = lines.front();
-  first.consume_front("nncc: error: ");
-  first.split(quoted, '\'');
-  if (first.starts_with("Unknown command line argument") && quoted.size() > 1) {
-    std::string hint;
-    if (lines.size() > 1 && lines[1].contains("Did you mean '"))
-      hint = "\nnote: did you mean '" + lines[1].split("Did you mean '").second.split('\'').first.str() + "'?";
-    return reportError("'" + Twine(command.name) + "' has no option '" + quoted[1] + "'" +
-                       (hint.empty() ? help : hint));
-  }
-  return reportError(first + help);
-}
-
 } // namespace
 
 ArrayRef<const Command *> allCommands() { return commands; }
@@ -377,6 +356,11 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
     reportError("no model given\nnote: the model comes after the command: nncc compile model.onnx -o out");
     return std::nullopt;
   }
+  for (const cl::opt<std::string> *option : {&targetName, &cpuName, &deviceName})
+    if (option->getNumOccurrences() && option->empty()) {
+      reportError("--" + option->ArgStr + "= names nothing\nnote: `nncc targets` lists what it may name");
+      return std::nullopt;
+    }
   bool isHere = targetName.empty() || targetName == hostTargetName();
   auto targets =
       parseTargets(targetName, cpuName.empty() && isNativeDefault && isHere ? "native" : cpuName.getValue(), native);
@@ -626,7 +610,7 @@ int runCommandLine(int argc, char **argv) {
   std::string said;
   raw_string_ostream problems(said);
   if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), "", &problems, nullptr, nullptr, true))
-    return reportParseError(said, *command);
+    return reportError(parseErrorText(said, *command));
   if (int status = checkOptions(*command))
     return status;
   bool onlyPrints = command->printsReport || command == &completionCommand;

@@ -244,6 +244,14 @@ cl::ValuesClass namedValues(StringRef option, std::initializer_list<cl::OptionEn
   return cl::ValuesClass(values);
 }
 
+std::vector<std::string> valuesOf(StringRef option) {
+  std::vector<std::string> values;
+  if (auto known = valuesOfOptions().find(option.str()); known != valuesOfOptions().end())
+    for (auto &[value, meaning] : known->second)
+      values.push_back(value);
+  return values;
+}
+
 void printOverview(raw_ostream &os) {
   size_t width = terminalWidth();
   os << "nncc " NNCC_VERSION ": compiles an ONNX model to a static library and a C header\n\n"

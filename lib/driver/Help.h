@@ -18,5 +18,8 @@ void printManual(llvm::raw_ostream &os);
 /// returns  false for another one
 bool printCompletion(llvm::StringRef shell, llvm::raw_ostream &os);
 
+/// The values that an option may have, by its name without dashes; none where it may have any.
+std::vector<std::string> valuesOf(llvm::StringRef option);
+
 } // namespace nncc
 #endif

@@ -177,6 +177,10 @@ std::vector<size_t> RowOrder::choose(size_t rows, function_ref<double(size_t, si
 }
 
 std::optional<RowOrder> rowOrder(ArrayRef<StringLiteral> keys) {
+  if (topOption == 0) {
+    reportError("--top must be at least 1");
+    return std::nullopt;
+  }
   RowOrder order{0, !sortOption.empty(), topOption, !sortOption.empty() || topOption.getNumOccurrences() > 0};
   if (!order.isSorted)
     return order;

@@ -292,7 +292,7 @@ def explains_mistakes(options):
         check(re.search(r"nncc_add_model\(m\): " + message, said), f"{call}: {said}")
     for call, message in (
         (f"(m {digits} CPU cortex-a99)", r"--cpu=cortex-a99 is unknown for x86_64-linux-gnu\nnote: its CPUs are x86-64-v3, x86-64-v3-vnni, x86-64-v4, x86-64-v4-vnni"),
-        (f"(m {digits} WEIGHTS none)", "for the --weights option: Cannot find option named 'none'"),
+        (f"(m {digits} WEIGHTS none)", "--weights=none is none of its values"),
         (f"(m {digits} DIM batch)", r"--dim=batch is not NAME=N"),
         (f"(m {digits} BIND image=@nowhere.npy)", r"'.*/source/nowhere.npy' "),
     ):
