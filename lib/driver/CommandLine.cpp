@@ -10,6 +10,7 @@
 #include "lib/support/InternalError.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -93,6 +94,16 @@ const Command *const commands[] = {&compileCommand,   &runCommand,     &benchCom
                                    &validateCommand,  &inspectCommand, &estimateCommand, &reportCommand,
                                    &quantizeCommand,  &targetsCommand, &opsCommand,      &doctorCommand,
                                    &completionCommand};
+
+/// What `--mlir-timing` shows: the passes of all pass managers in one table, printed when the last user is gone.
+struct PassTimes {
+  PassTimes() {
+    mlir::applyDefaultTimingManagerCLOptions(manager);
+    root = manager.getRootScope();
+  }
+  mlir::DefaultTimingManager manager;
+  mlir::TimingScope root;
+};
 
 bool isOptionOf(const cl::Option &option, const Command &command) {
   return is_contained(option.Categories, &command.category());
@@ -442,7 +453,9 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
     options.import.outputLayouts[name.str()] = layout.str();
   }
   std::vector<std::string> shown(printAfter.begin(), printAfter.end());
-  options.configure = [shown](mlir::PassManager &passes) {
+  auto times = std::make_shared<PassTimes>();
+  options.configure = [shown, times](mlir::PassManager &passes) {
+    passes.enableTiming(times->root);
     if (!shown.empty())
       passes.enableIRPrinting(
           [](mlir::Pass *, mlir::Operation *) { return false; },
@@ -603,6 +616,7 @@ int runCommandLine(int argc, char **argv) {
   mlir::registerPassManagerCLOptions();
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
   // Weights never flood a dump. A value that an option cannot have is reported by LLVM itself, behind the first word.
   std::vector<const char *> arguments{"nncc: error", "--mlir-elide-elementsattrs-if-larger=32",
                                       "--mlir-elide-resource-strings-if-larger=32"};

@@ -11,6 +11,7 @@
 #include "lib/driver/BuildPlan.h"
 #include "lib/driver/CompileVariants.h"
 #include "lib/driver/DeviceModule.h"
+#include "lib/driver/Dump.h"
 #include "lib/driver/OutputName.h"
 #include "lib/driver/PlaceByEstimate.h"
 #include "lib/driver/Registry.h"
@@ -97,7 +98,15 @@ FailureOr<OwningOpRef<ModuleOp>> importModel(const CompileOptions &options, MLIR
   // ONNX -> N1: nn ops on tensors of static shapes. Everything that can be wrong with a user's file is found here.
   if (options.progress)
     options.progress("reading the model");
-  return importOnnx(options.model, options.import, context);
+  if (!isDump(options.model))
+    return importOnnx(options.model, options.import, context);
+  const ImportOptions &asked = options.import;
+  if (!asked.dims.empty() || !asked.binds.empty() || !asked.inputShapes.empty() || !asked.inputFormats.empty() ||
+      !asked.outputLayouts.empty())
+    return emitError(UnknownLoc::get(&context))
+           << "IR is read as it is: --dim, --bind, --shape, formats of --input and "
+              "--output-layout belong to the command that wrote it";
+  return readDump(options.model, context);
 }
 
 FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const CompileOptions &options) {

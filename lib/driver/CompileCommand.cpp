@@ -8,6 +8,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Depfile.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Dump.h"
 #include "lib/driver/OutputName.h"
 #include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
@@ -269,6 +270,16 @@ int compileModel() {
   auto compilation = compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();
+  if (emit == Emit::MLIR && files && options->stopAfter == Stage::N1) {
+    // This stage is a model as it was read: what people make of it can be compiled again.
+    auto [text, weights] = writeDump(*compilation->module);
+    Error error = files->write(dumpWeightsPath(originFileName(prefix)), [&, &rest = weights](raw_ostream &os) {
+      os << rest;
+      return Error::success();
+    });
+    return error ? reportError(std::move(error))
+                 : writeText(*options, files.get(), "//", [&, &shown = text](raw_ostream &os) { os << shown; });
+  }
   if (emit == Emit::MLIR)
     return writeText(*options, files.get(), "//", [&](raw_ostream &os) {
       mlir::OpPrintingFlags flags;

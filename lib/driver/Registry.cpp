@@ -30,6 +30,11 @@ void nncc::registerPasses() {
   registerNnccPasses();
   PassPipelineRegistration<>("nncc-graph", "The graph phase: N1 to N2",
                              [](OpPassManager &manager) { buildGraphPipeline(manager); });
+  PassPipelineRegistration<>("nncc-lower", "The lower phase: P to L1", buildLowerPipeline);
+  PassPipelineRegistration<>("nncc-tile", "The tile phase: L1 to L2", [](OpPassManager &manager) {
+    manager.addPass(createEmitContractions());
+    buildTilePipeline(manager);
+  });
   registerNnccCpuPasses();
   registerNnccGpuPasses();
   registerNnccSpirvPasses();

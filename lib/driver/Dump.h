@@ -1,0 +1,28 @@
+// IR of stage N1 as files that can be edited and compiled again: NAME.mlir for people, NAME.mlir.weights for the rest.
+#ifndef NNCC_LIB_DRIVER_DUMP_H
+#define NNCC_LIB_DRIVER_DUMP_H
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/raw_ostream.h"
+#include <string>
+#include <utility>
+
+namespace nncc {
+
+/// Whether a model is such a text, by its name.
+bool isDump(llvm::StringRef path);
+
+/// The file beside a text that has the bytes of its constants and the names of its nodes.
+std::string dumpWeightsPath(llvm::StringRef path);
+
+/// What both files hold.
+std::pair<std::string, std::string> writeDump(mlir::ModuleOp module);
+
+/// Reads them.
+///
+/// error  reported at `path`: what does not parse, is no IR of stage N1, or lacks its weights
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> readDump(llvm::StringRef path, mlir::MLIRContext &context);
+
+} // namespace nncc
+#endif
