@@ -260,10 +260,10 @@ void printOverview(raw_ostream &os) {
     printRow(os, command->name, command->summary, 2, 14, width);
   printRow(os, "help", "explain a command and its options: nncc help COMMAND", 2, 14, width);
   os << "\nexamples:\n"
-        "  nncc compile model.onnx -o out                        out/libmodel.a, out/model.h, out/model.json\n"
+        "  nncc compile model.onnx -o out               libmodel.a, model.h, model.json\n"
         "  nncc compile model.onnx -o out --target=aarch64-linux-gnu --cpu=cortex-a55\n"
-        "  nncc run model.onnx --input image=photo.npy           compile for this machine and run\n"
-        "  nncc inspect model.onnx                               inputs, dims to bind, kernels, memory\n\n";
+        "  nncc run model.onnx --input image=photo.npy  compile for this machine and run\n"
+        "  nncc inspect model.onnx                      inputs, dims, kernels, memory\n\n";
   wrap(os, std::string("exit status: ") + kExitStatus, width, 0, 0);
 }
 

@@ -2,6 +2,7 @@
 #include "codegen/Target.h"
 #include "codegen/mali/Gpus.h"
 #include "lib/driver/CommandLine.h"
+#include "lib/driver/Table.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -99,7 +100,11 @@ int listTargets() {
     printTarget(target);
     last = target.architecture;
   }
-  outs() << "\nGPUs of --device: " << join(gpuNames(), ", ") << "; FILE.json with the numbers of one\n";
+  std::vector<std::string> gpus;
+  for (StringRef name : gpuNames())
+    gpus.push_back(name.str() + ",");
+  gpus.push_back("or FILE.json with the numbers of one");
+  outs() << "\n" << wrapped("GPUs of --device:", gpus, terminalColumns());
   return 0;
 }
 
