@@ -617,13 +617,11 @@ int runCommandLine(int argc, char **argv) {
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
-  // Weights never flood a dump. A value that an option cannot have is reported by LLVM itself, behind the first word.
+  // Weights never flood a dump.
   std::vector<const char *> arguments{"nncc: error", "--mlir-elide-elementsattrs-if-larger=32",
                                       "--mlir-elide-resource-strings-if-larger=32"};
   arguments.insert(arguments.end(), argv + 2, argv + argc);
-  std::string said;
-  raw_string_ostream problems(said);
-  if (!cl::ParseCommandLineOptions(arguments.size(), arguments.data(), "", &problems, nullptr, nullptr, true))
+  if (std::string said = parseOptions(arguments); !said.empty())
     return reportError(parseErrorText(said, *command));
   if (int status = checkOptions(*command))
     return status;

@@ -3,6 +3,9 @@
 #include "lib/driver/Help.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -19,15 +22,17 @@ std::string dashed(StringRef name) { return (name.size() == 1 ? "-" : "--") + na
 std::string hintFor(StringRef flag, const Command &command) {
   if (flag.starts_with("-O") && flag.size() <= 3)
     return "\nnote: code is always optimized: there are no levels";
-  StringRef name = flag.ltrim('-').split('=').first;
+  auto [name, value] = flag.ltrim('-').split('=');
   std::string nearest;
-  unsigned least = std::max<size_t>(1, name.size() / 3) + 1;
+  unsigned least = std::max<size_t>(1, name.size() / 2) + 1;
   for (auto &[known, option] : cl::getRegisteredOptions())
     if (is_contained(option->Categories, &command.category()) && name.edit_distance(known) < least) {
       least = name.edit_distance(known);
       nearest = known.str();
     }
-  return nearest.empty() || name.size() < 2 ? "" : "\nnote: did you mean '" + dashed(nearest) + "'?";
+  return nearest.empty() || name.size() < 2
+             ? ""
+             : "\nnote: did you mean '" + dashed(nearest) + (value.empty() ? "" : "=") + value.str() + "'?";
 }
 
 /// What is wrong with the value of an option; empty where the parser says what is not known here.
@@ -53,6 +58,27 @@ std::string valueError(StringRef option, StringRef complaint) {
 }
 
 } // namespace
+
+std::string parseOptions(ArrayRef<const char *> arguments) {
+  std::string said;
+  raw_string_ostream problems(said);
+  // Wrong values are told to standard error, whatever stream is given.
+  std::FILE *printed = std::tmpfile();
+  int terminal = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  bool isCaught = printed && terminal >= 0 && ::dup2(::fileno(printed), STDERR_FILENO) >= 0;
+  bool isRight = cl::ParseCommandLineOptions(arguments.size(), arguments.data(), "", &problems, nullptr, nullptr, true);
+  if (isCaught) {
+    ::dup2(terminal, STDERR_FILENO);
+    std::rewind(printed);
+    for (int c; (c = std::fgetc(printed)) != EOF;)
+      said += char(c);
+  }
+  if (terminal >= 0)
+    ::close(terminal);
+  if (printed)
+    std::fclose(printed);
+  return isRight ? "" : said.empty() ? "an option is wrong" : said;
+}
 
 std::string parseErrorText(StringRef said, const Command &command) {
   std::string help = "\nnote: `nncc " + std::string(command.name) + " --help` lists the options and their values";

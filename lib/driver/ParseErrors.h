@@ -5,6 +5,11 @@
 
 namespace nncc {
 
+/// Lets LLVM read the options of a command, whose name and own words stand first.
+///
+/// returns  what it says that is wrong, which it prints in part on standard error; empty: nothing is
+std::string parseOptions(llvm::ArrayRef<const char *> arguments);
+
 /// The message, and behind it what may be given instead.
 ///
 /// said  by the parser: one line or several
