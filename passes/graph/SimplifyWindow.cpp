@@ -145,8 +145,8 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
             depth = filter.getDimSize(3);
     if (outputs > kFewChannels || op.getGroups() != 1 || !getConstantValue(op.getFilter()))
       return rewriter.notifyMatchFailure(op, "many channels, groups, or a filter that is not constant");
-    if (op.getType().getElementType() != input.getElementType())
-      return rewriter.notifyMatchFailure(op, "sums of another type");
+    if (Value zero = op.getFilterZeroPoint(); zero && typeOf(zero).getNumElements() != 1)
+      return rewriter.notifyMatchFailure(op, "a zero point for each channel");
     if (op.getStrides() != ArrayRef<int64_t>{kh, kw} || kh * kw == 1 || !llvm::all_equal(op.getDilations()) ||
         op.getDilations()[0] != 1 || llvm::any_of(op.getPads(), [](int64_t n) { return n != 0; }) ||
         llvm::any_of(op.getOutputPadding(), [](int64_t n) { return n != 0; }))
@@ -156,9 +156,9 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
       return rewriter.notifyMatchFailure(op, "the layout is not chosen yet");
 
     int64_t n = input.getDimSize(0), h = input.getDimSize(1), w = input.getDimSize(2), columns = kh * kw * outputs;
-    Type element = input.getElementType();
+    Type sum = op.getType().getElementType();
     Location loc = op.getLoc();
-    auto type = [&](ArrayRef<int64_t> shape) { return RankedTensorType::get(shape, element); };
+    auto type = [&](ArrayRef<int64_t> shape) { return RankedTensorType::get(shape, sum); };
     // [outputs, kh, kw, depth] -> [kh * kw * outputs, depth]
     Value weights = evaluateNew<TransposeOp>(rewriter, op.getFilter().getLoc(), op.getFilter(),
                                              rewriter.getDenseI64ArrayAttr({1, 2, 0, 3}));
@@ -166,9 +166,11 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
       weights = reshapedConstant(rewriter, weights, {columns, depth});
     if (!weights)
       return rewriter.notifyMatchFailure(op, "the filter is not here");
-    Value pixels = ReshapeOp::create(rewriter, loc, type({n * h * w, depth}), op.getInput());
-    Value product = MatMulOp::create(rewriter, loc, type({n * h * w, columns}), pixels, weights, Value(),
-                                     /*transpose_b=*/true);
+    Value pixels = ReshapeOp::create(rewriter, loc, input.clone({n * h * w, depth}), op.getInput());
+    Value product =
+        MatMulOp::create(rewriter, loc, type({n * h * w, columns}), pixels, weights, /*bias=*/Value(),
+                         ofMatrix(rewriter, op.getInputZeroPoint()), ofMatrix(rewriter, op.getFilterZeroPoint()),
+                         /*transpose_b=*/true);
     Value taps = ReshapeOp::create(rewriter, loc, type({n, h, w, kh, kw, outputs}), product);
     Value placed = TransposeOp::create(rewriter, loc, taps, rewriter.getDenseI64ArrayAttr({0, 1, 3, 2, 4, 5}));
     Value result = ReshapeOp::create(rewriter, loc, op.getType(), placed);
@@ -180,6 +182,15 @@ struct FewChannelsFromProduct : OpRewritePattern<ConvTranspose2DOp> {
     }
     replaceKeepingOrigin(rewriter, op, result);
     return success();
+  }
+
+  /// The one zero point of bytes as that of a matrix; null where there is none.
+  static Value ofMatrix(PatternRewriter &rewriter, Value zero) {
+    if (!zero)
+      return {};
+    if (Value constant = reshapedConstant(rewriter, zero, {1, 1}))
+      return constant;
+    return ReshapeOp::create(rewriter, zero.getLoc(), typeOf(zero).clone({1, 1}), zero);
   }
 };
 } // namespace

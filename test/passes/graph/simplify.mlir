@@ -449,3 +449,16 @@ func.func @few_channels_of_a_transposed_convolution(%x: tensor<1x3x5x7xf32>) -> 
   %0 = nn.conv_transpose2d %x, %w bias %b strides [2, 3] pads [0, 0, 0, 0] dilations [1, 1] output_padding [0, 0] groups 1 : tensor<1x3x5x7xf32>, tensor<2x2x3x7xf32>, tensor<2xf32> -> tensor<1x6x15x2xf32>
   return %0 : tensor<1x6x15x2xf32>
 }
+
+// The same of bytes, whose zero points are those of matrices.
+// CHECK-LABEL: @few_channels_of_a_transposed_convolution_of_bytes
+// CHECK-DAG: %[[Z:.*]] = nn.reshape %{{.*}} : tensor<1xui8> -> tensor<1x1xui8>
+// CHECK-DAG: %[[F:.*]] = nn.constant dense<0> : tensor<1x1xi8>
+// CHECK: nn.matmul %{{.*}}, %{{.*}} transpose_b zero_points(%[[Z]], %[[F]]) : tensor<15x7xui8>, tensor<12x7xi8> zero_points(tensor<1x1xui8>, tensor<1x1xi8>) -> tensor<15x12xi32>
+// CHECK: nn.transpose %{{.*}} [0, 1, 3, 2, 4, 5] : tensor<1x3x5x2x3x2xi32> -> tensor<1x3x2x5x3x2xi32>
+func.func @few_channels_of_a_transposed_convolution_of_bytes(%x: tensor<1x3x5x7xui8>, %z: tensor<1xui8>) -> tensor<1x6x15x2xi32> {
+  %w = nn.constant dense<1> : tensor<2x2x3x7xi8>
+  %f = nn.constant dense<0> : tensor<1xi8>
+  %0 = nn.conv_transpose2d %x, %w zero_points (%z, %f) strides [2, 3] pads [0, 0, 0, 0] dilations [1, 1] output_padding [0, 0] groups 1 : tensor<1x3x5x7xui8>, tensor<2x2x3x7xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x6x15x2xi32>
+  return %0 : tensor<1x6x15x2xi32>
+}
