@@ -68,6 +68,10 @@ class Runner:
         manifest = self.program.compile(path, folder, "--name=first", *self.forms).manifest
         return manifest, programs.run_guarded(folder, self.program.target, manifest, [values], runs=2)[0]
 
+    def difference(self, case, got: np.ndarray, reference: np.ndarray) -> str | None:
+        """What is wrong with an output of a case, or None."""
+        return case[0].difference(got, reference)
+
     def run(self, cases, name: str) -> list[tuple[tuple, str]]:
         """Runs some cases as one model; returns which fail, each with what is wrong: all of them where the failure names none."""
         graphs = [graph for graph, _ in cases]
@@ -84,7 +88,7 @@ class Runner:
             except programs.ProgramError as error:
                 return [(case, str(error)) for case in cases]
             found = [(case, f"output '{key}': {wrong}") for case in cases for key, reference in case[1].items()
-                     if (wrong := case[0].difference(got[key], reference))]
+                     if (wrong := self.difference(case, got[key], reference))]
             if not found:
                 self.count_in_place(graphs, manifest)
         return found
