@@ -71,8 +71,9 @@ static bool readBytes(Operation *root, Contraction &contraction, std::string &re
 std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
   Contraction contraction;
   Operation *root = contraction.root = kernel.getRoot();
-  if (root && llvm::is_contained(typeOf(root->getResult(0)).getShape(), 0)) {
-    reason = "the result is empty";
+  auto isEmpty = [](Value value) { return llvm::is_contained(typeOf(value).getShape(), 0); };
+  if (root && (isEmpty(root->getResult(0)) || llvm::any_of(root->getOperands(), isEmpty))) {
+    reason = "an operand or the result is empty";
     return std::nullopt;
   }
   Value lhs, rhs, bias;

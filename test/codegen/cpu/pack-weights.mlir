@@ -16,6 +16,20 @@ func.func @panels_of_a_filter(%x: tensor<1x7x9x5xf32>) -> tensor<1x6x7x37xf32> {
   return %y : tensor<1x6x7x37xf32>
 }
 
+// Of no channels there is nothing to pack.
+// CHECK-LABEL: @no_channels
+// CHECK-NOT: nn.packings
+// CHECK: return
+func.func @no_channels(%x: tensor<1x7x9x0xi8>) -> tensor<1x6x7x37xi32> {
+  %w = nn.constant dense<1> : tensor<37x2x3x0xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x0xi8>, tensor<37x2x3x0xi8>) {
+  ^bb0(%0: tensor<1x7x9x0xi8>, %1: tensor<37x2x3x0xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x0xi8>, tensor<37x2x3x0xi8> -> tensor<1x6x7x37xi32>
+    nn.yield %r : tensor<1x6x7x37xi32>
+  } -> tensor<1x6x7x37xi32>
+  return %y : tensor<1x6x7x37xi32>
+}
+
 // One row is bound by reading weights: wide panels.
 // CHECK-LABEL: @wide_panels_for_one_row
 // CHECK: nn.packings = [unit, #nn.packing<"panels", {{\[}}52000, 1, 1000, 13, 64, 8, 1]>]
