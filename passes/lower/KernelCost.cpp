@@ -42,10 +42,10 @@ bool mayBeInPlace(nn::KernelOp kernel, unsigned input) {
     return false;
   // A root that reads what an elementwise op made would read elements that are already overwritten.
   Operation *root = kernel.getRoot();
-  if (!nn::isElementwise(root) &&
-      !llvm::all_of(root->getOperands(), [](Value value) { return isa<BlockArgument>(value); }))
-    return false;
   Value argument = kernel.getBody().getArgument(input);
+  auto isBeforeRoot = [&](Operation *user) { return user->isBeforeInBlock(root); };
+  if (root && !nn::isElementwise(root) && llvm::any_of(argument.getUsers(), isBeforeRoot))
+    return false;
   RankedTensorType type = typeOf(argument), result = typeOf(kernel.getYielded().front());
   auto bits = [](Type element) { return memoryType(element).getIntOrFloatBitWidth(); };
   if (type.getShape() != result.getShape() || bits(type.getElementType()) != bits(result.getElementType()))

@@ -17,7 +17,7 @@ namespace nncc {
 
 namespace {
 
-/// A kernel that is split runs a little slower: the arena has to fall by a percent for that.
+/// A kernel that is split runs a little slower, and so does a copy: the arena has to fall by a percent for that.
 constexpr double kLeastSplitGain = 0.99;
 /// Every try plans the whole memory anew.
 constexpr int64_t kMostSplitTries = 16;
@@ -173,6 +173,58 @@ void splitAtPeak(func::FuncOp function, Plan &best) {
   }
 }
 
+/// Writes a result again, in a kernel that does nothing else; all others read that.
+void copyResult(nn::KernelOp kernel) {
+  OpBuilder builder(kernel->getContext());
+  builder.setInsertionPointAfter(kernel);
+  Value result = kernel.getResult(0);
+  auto copy = nn::KernelOp::create(builder, kernel.getLoc(), result.getType(), (kernel.getName() + "_copy").str(),
+                                   result, ValueRange(), Value(), StringAttr(), kernel.getNodesAttr());
+  placeLike(copy, kernel);
+  Block &body = copy.getBody().emplaceBlock();
+  body.addArgument(result.getType(), kernel.getLoc());
+  OpBuilder inner = OpBuilder::atBlockEnd(&body);
+  nn::YieldOp::create(inner, kernel.getLoc(), body.getArguments());
+  result.replaceAllUsesExcept(copy.getResult(0), copy);
+}
+
+/// The kernel that writes a piece of a concatenation where the arena is fullest; its number in the function.
+std::optional<unsigned> pieceAtPeak(func::FuncOp function, const Plan &plan) {
+  nn::KernelOp kernel = plan.layout.steps[plan.fullest].kernel;
+  if (!kernel || kernel.getNumResults() != 1)
+    return std::nullopt;
+  const Place &place = plan.layout.places.find(kernel.getResult(0))->second;
+  const Buffer &buffer = plan.layout.buffers[place.buffer];
+  if (buffer.kind != BufferKind::Arena || byteSize(tensorOf(kernel.getResult(0))) == buffer.bytes)
+    return std::nullopt;
+  auto kernels = function.getOps<nn::KernelOp>();
+  return std::distance(kernels.begin(), llvm::find(kernels, kernel));
+}
+
+/// Copies pieces of concatenations into them, as long as that makes the arena smaller: a concatenation takes memory
+/// from its first piece on, which may be where much else is alive.
+void copyAtPeak(func::FuncOp function, Plan &best) {
+  for (int64_t tries = 0; tries < kMostSplitTries; ++tries) {
+    std::optional<unsigned> number = pieceAtPeak(function, best);
+    if (!number)
+      return;
+    OwningOpRef<func::FuncOp> copy(function.clone());
+    auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), *number);
+    copyResult(kernel);
+    int64_t limit = best.arenaBytes * kLeastSplitGain;
+    std::optional<Plan> plan = planInBestOrder(*copy, /*reuse=*/true, limit);
+    if (!plan || plan->arenaBytes > limit)
+      return;
+    remark::passed(function.getLoc(), remark::RemarkOpts::name("Copy").category("nncc-plan-memory"))
+        << kernel.getName().str()
+        << " is copied into a concatenation: " << remark::metric("ArenaBytes", plan->arenaBytes) << " instead of "
+        << remark::metric("ArenaBytesBefore", best.arenaBytes) << " bytes of arena";
+    // The operations move, so that the plan still speaks of them.
+    function.getBody().takeBody(copy->getBody());
+    best = std::move(*plan);
+  }
+}
+
 /// The largest part of the arena in which nothing lies during a step: where it begins, and its bytes.
 std::pair<int64_t, int64_t> largestGap(const Plan &plan, unsigned step) {
   SmallVector<std::pair<int64_t, int64_t>> taken;
@@ -276,8 +328,10 @@ ArrayAttr describeArena(const MemoryLayout &layout, Builder b) {
 
 LogicalResult planMemory(func::FuncOp function, bool reuse) {
   Plan plan = *planInBestOrder(function, reuse);
-  if (reuse)
+  if (reuse) {
     splitAtPeak(function, plan);
+    copyAtPeak(function, plan);
+  }
   if (plan.isReordered)
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
         << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
