@@ -294,7 +294,10 @@ private:
     Builder b(kernel);
     SmallVector<Attribute> forms;
     int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
-    for (int64_t strip = most; strip >= least; strip = strip > 1 ? llvm::divideCeil(strip, 2) : 0)
+    SmallVector<int64_t> strips{most};
+    while (strips.back() > least)
+      strips.push_back(std::max<int64_t>(llvm::divideCeil(strips.back(), 2), least));
+    for (int64_t strip : strips)
       for (const WinogradForm &form : sharings(candidate, strip))
         forms.push_back(attrOf(candidate, form));
     forms.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr("direct")),
