@@ -37,8 +37,8 @@ int64_t evenStep(int64_t count, int64_t most) {
 
 } // namespace
 
-Calls::Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine)
-    : contraction(contraction), operands(operands), machine(machine) {
+Calls::Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine, bool isShared)
+    : contraction(contraction), operands(operands), machine(machine), isShared(isShared) {
   if (!contraction.sliding)
     findRegions();
   for (auto [i, size] : llvm::enumerate(operands.typeOf(C).getShape().take_front(operands[C].outer.size()))) {
@@ -355,7 +355,7 @@ int64_t Calls::shareableCall() const {
   int64_t ofPixel =
       std::min(operands.panel, contraction.outputs) * contraction.depth * contraction.tapsH * contraction.tapsW;
   int64_t sharedPanels = sharesPixels() ? 1 : panels, together = panels / sharedPanels;
-  if (sharedPanels * images >= units || panels * pixels * ofPixel < 4 * leastOfUnit)
+  if (!isShared || sharedPanels * images >= units || panels * pixels * ofPixel < 4 * leastOfUnit)
     return 0;
   return std::max({static_cast<int64_t>(llvm::divideCeil(sharedPanels * pixels, units)),
                    static_cast<int64_t>(llvm::divideCeil(leastOfUnit, ofPixel * together)),

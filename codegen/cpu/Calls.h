@@ -22,7 +22,8 @@ struct Variant {
 /// The calls of one kernel: those of each variant have a table, whose entries are shared out among threads.
 class Calls {
 public:
-  Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine);
+  /// isShared  threads may share them out; else one runs them all
+  Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine, bool isShared);
 
   /// Loops over batches, around everything.
   mlir::ArrayRef<Axis> batches() const { return outer; }
@@ -52,6 +53,7 @@ private:
   const Contraction &contraction;
   const Operands &operands;
   nn::MachineAttr machine;
+  bool isShared;
   mlir::SmallVector<Axis> outer;
   std::map<Variant, mlir::SmallVector<CallEntry>, std::greater<>> calls;
   bool blocks = false;

@@ -51,6 +51,31 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def FusePrologues : Pass<"nncc-fuse-prologues", "::mlir::ModuleOp"> {
+  let summary = "Moves elementwise kernels into the contractions of single pixels that read them";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-pack-weights and nncc-choose-forms. A convolution of one tap and step 1, or a
+    product with a constant matrix, computes what a sole elementwise kernel before it makes by itself, a strip of pixels
+    at a time, in scratch memory that stays in the cache (codegen/cpu/Strips.h): the whole of it never takes memory.
+
+    Only where its main operand is read by others behind it, too, as the features of a dense block are: otherwise the
+    elementwise kernel can overwrite it, and the arena would grow by the strips. There have to be twice as many pixels as
+    strips of four threads have.
+
+    ```mlir
+    %a = nn.kernel "k007_Relu" ins(%x, %s, %t) {multiply, add, relu}
+    %y = nn.kernel "k008_Conv" ins(%a, %w) {conv2d} attributes {nn.packings = [unit, #nn.packing<..>]}
+    // becomes
+    %y = nn.kernel "k008_Conv" ins(%w, %x, %s, %t) {multiply, add, relu, conv2d} attributes {
+      nn.packings = [#nn.packing<..>, unit, unit, unit], nn.scratch_bytes = 487424,
+      nn.form = {name = "strips", pixels = 112, slots = 4, scratch_bytes = 487424}}
+    ```
+  }];
+  // Prologues are written once for a trial, to see that they have vector code.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {
   let summary = "Turns outlined convolutions, matrix products and pooling into calls of micro-kernels";
   let description = [{

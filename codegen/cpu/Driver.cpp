@@ -1,9 +1,11 @@
 // The code of one layer: loops over batches, groups and panels around the calls of micro-kernels that cover its output.
 #include "codegen/cpu/Calls.h"
 #include "codegen/cpu/PackAtRunTime.h"
+#include "codegen/cpu/Strips.h"
 #include "codegen/cpu/Winograd.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/lower/LoopBuilder.h"
 
 using namespace mlir;
@@ -173,7 +175,20 @@ private:
 
 } // namespace
 
+/// The argument of the function that memory is a part of.
+static Value argumentOf(Value memory) {
+  while (Operation *op = memory.getDefiningOp()) {
+    if (!isa<UnrealizedConversionCastOp, LLVM::GEPOp, LLVM::IntToPtrOp, arith::IndexCastOp,
+             memref::ExtractAlignedPointerAsIndexOp>(op))
+      break;
+    memory = op->getOperand(0);
+  }
+  return memory;
+}
+
 bool cpu::mayShare(func::FuncOp function, Value memory, Value output) {
+  memory = argumentOf(memory);
+  output = argumentOf(output);
   auto isDisjoint = [&](Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
     return argument && argument.getOwner() == &function.getBody().front() &&
@@ -186,6 +201,8 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
                                    std::string &reason) {
   if (auto form = WinogradForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
     return emitWinograd(function, kernel, kernels, *form, reason);
+  if (auto form = StripForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
+    return emitStrips(function, kernel, kernels, *form, reason);
   auto machine = getMachine(kernel);
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)
@@ -194,7 +211,10 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
   auto operands = Operands::of(kernel, *contraction, machine, reason);
   if (!operands)
     return failure();
-  Driver(function, kernel, kernels, *contraction, *operands, Calls(*contraction, *operands, machine)).emit();
+  // What lies in a loop is a part of a kernel that one thread runs.
+  bool isShared = kernel->getParentOp() == function;
+  Calls calls(*contraction, *operands, machine, isShared);
+  Driver(function, kernel, kernels, *contraction, *operands, calls).emit();
   kernel.erase();
   return success();
 }

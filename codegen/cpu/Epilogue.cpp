@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/lower/ScalarMath.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -34,43 +35,87 @@ static unsigned countInstructions(Block &block) {
 
 FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsigned pixelDims, std::string &reason) {
   Epilogue epilogue;
-  epilogue.root = root;
-  Block &body = kernel.getBody().front();
-  auto shape = cast<RankedTensorType>(root->getResult(0).getType()).getShape();
+  epilogue.start = root->getResult(0);
   if (kernel.getYielded().size() != 1) {
     reason = "yields more than one value";
     return failure();
   }
   epilogue.yielded = kernel.getYielded().front();
-  auto yieldedType = cast<RankedTensorType>(epilogue.yielded.getType());
-  if (yieldedType.getShape() != shape) {
+  if (cast<RankedTensorType>(epilogue.yielded.getType()).getShape() !=
+      cast<RankedTensorType>(epilogue.start.getType()).getShape()) {
     reason = "yields another shape than the root's";
     return failure();
   }
-
-  llvm::raw_string_ostream key(epilogue.keyText), name(epilogue.nameText);
-  DenseMap<Value, unsigned> numbers;
-  numbers[root->getResult(0)] = 0;
-  for (Operation &op : body.without_terminator()) {
+  SmallVector<Operation *> list;
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
     if (&op == root || isa<nn::ConstantOp>(op))
       continue;
     if (!nn::isElementwise(&op)) {
       reason = ("has '" + op.getName().getStringRef() + "' behind the root").str();
       return failure();
     }
-    epilogue.ops.push_back(&op);
+    list.push_back(&op);
+  }
+  if (failed(epilogue.readOps(list, pixelDims, reason)))
+    return failure();
+  return epilogue;
+}
+
+FailureOr<Epilogue> Epilogue::matchPrologue(nn::KernelOp kernel, Operation *root, unsigned pixelDims, unsigned &input,
+                                            std::string &reason) {
+  Epilogue prologue;
+  prologue.yielded = root->getOperand(0);
+  llvm::SetVector<Operation *> makers;
+  SmallVector<Value> left{prologue.yielded};
+  while (!left.empty())
+    if (Operation *maker = left.pop_back_val().getDefiningOp(); maker && makers.insert(maker))
+      llvm::append_range(left, maker->getOperands());
+  SmallVector<Operation *> list;
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    if (makers.contains(&op) && !isa<nn::ConstantOp>(op)) {
+      if (!nn::isElementwise(&op)) {
+        reason = ("has '" + op.getName().getStringRef() + "' before the root").str();
+        return failure();
+      }
+      list.push_back(&op);
+    }
+  auto isWhole = [&](BlockArgument argument) {
+    return cast<RankedTensorType>(argument.getType()).getShape() ==
+               cast<RankedTensorType>(prologue.yielded.getType()).getShape() &&
+           llvm::any_of(argument.getUsers(), [&](Operation *user) { return makers.contains(user); });
+  };
+  auto arguments = kernel.getBody().getArguments();
+  auto *first = llvm::find_if(arguments, isWhole);
+  if (list.empty() || first == arguments.end()) {
+    reason = "what the root reads is not made of an input of its shape";
+    return failure();
+  }
+  prologue.start = *first;
+  input = first->getArgNumber();
+  if (failed(prologue.readOps(list, pixelDims, reason)))
+    return failure();
+  return prologue;
+}
+
+LogicalResult Epilogue::readOps(ArrayRef<Operation *> list, unsigned pixelDims, std::string &reason) {
+  auto shape = cast<RankedTensorType>(start.getType()).getShape();
+  llvm::raw_string_ostream key(keyText), name(nameText);
+  DenseMap<Value, unsigned> numbers;
+  numbers[start] = 0;
+  for (Operation *op : list) {
+    ops.push_back(op);
     // All that the op itself says; where it comes from is in its other attributes.
-    key << op.getName().getStringRef();
-    if (Attribute properties = op.getPropertiesAsAttribute())
+    key << op->getName().getStringRef();
+    if (Attribute properties = op->getPropertiesAsAttribute())
       key << ' ' << properties;
     if (auto unary = dyn_cast<nn::UnaryOp>(op))
       name << '_' << nn::stringifyUnaryKind(unary.getKind());
     else if (auto binary = dyn_cast<nn::BinaryOp>(op))
       name << '_' << nn::stringifyBinaryKind(binary.getKind());
     else
-      name << '_' << op.getName().stripDialect();
+      name << '_' << op->getName().stripDialect();
 
-    for (Value operand : op.getOperands()) {
+    for (Value operand : op->getOperands()) {
       auto type = cast<RankedTensorType>(operand.getType());
       if (nn::getConstantValue(operand)) {
         auto constant = nn::ConstantReader::get(operand);
@@ -92,20 +137,15 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsign
         for (unsigned dim = 0; dim < pixelDims; ++dim)
           leaf.variesByPixel |= type.getDimSize(type.getRank() - 2 - dim) > 1;
         key << " leaf" << leaf.variesByChannel << leaf.variesByPixel << type.getElementType();
-        epilogue.leafList.push_back(leaf);
+        leafList.push_back(leaf);
       }
       key << " %" << place->second;
     }
-    numbers.try_emplace(op.getResult(0), numbers.size());
-    key << " -> " << elementOf(op.getResult(0)) << ';';
+    numbers.try_emplace(op->getResult(0), numbers.size());
+    key << " -> " << elementOf(op->getResult(0)) << ';';
   }
-  key << "yield %" << numbers.lookup(epilogue.yielded);
-  if (epilogue.ops.empty())
-    return epilogue;
-
-  if (failed(epilogue.readCode(reason)))
-    return failure();
-  return epilogue;
+  key << "yield %" << numbers.lookup(yielded);
+  return ops.empty() ? success() : readCode(reason);
 }
 
 /// The constant of an op that is the same in all lanes of a vector.
@@ -180,15 +220,15 @@ private:
 /// Writes the code once for nothing: to see that every function exists on its types, how much it is, and which
 /// constants it has.
 LogicalResult Epilogue::readCode(std::string &reason) {
-  OwningOpRef<ModuleOp> scratch = ModuleOp::create(root->getLoc());
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(start.getLoc());
   OpBuilder builder(scratch->getBodyRegion());
   auto lanes = [](Type element) -> Type { return VectorType::get(4, element); };
-  SmallVector<Type> types{lanes(computeType(elementOf(root->getResult(0))))};
+  SmallVector<Type> types{lanes(computeType(startElement()))};
   for (const Leaf &leaf : leafList)
     types.push_back(lanes(leaf.memoryElement()));
-  auto function = func::FuncOp::create(builder, root->getLoc(), "epilogue", builder.getFunctionType(types, {}));
+  auto function = func::FuncOp::create(builder, start.getLoc(), "epilogue", builder.getFunctionType(types, {}));
   builder.setInsertionPointToStart(function.addEntryBlock());
-  Code code(root->getLoc(), builder, false);
+  Code code(start.getLoc(), builder, false);
   SmallVector<Value> arguments(function.getArguments().begin(), function.getArguments().end());
   WrittenOps written(code.b);
   Value result = emitOps(code, arguments.front(), ArrayRef(arguments).drop_front());
@@ -240,6 +280,8 @@ SmallVector<EpilogueConstant> Epilogue::scalars() const {
   return list;
 }
 
+Type Epilogue::startElement() const { return elementOf(start); }
+
 Type Epilogue::storedElement() const { return memoryType(elementOf(yielded)); }
 
 /// Of a constant LLVM knows that it is no NaN. The larger of x and a number that it does not know is `x > y ? x : y`,
@@ -287,9 +329,10 @@ Value Epilogue::emitOps(Code &code, Value value, ArrayRef<Value> leafValues) con
   ScalarMath math(code.b, code.b.getLoc());
   int64_t lanes = cast<VectorType>(value.getType()).getNumElements();
   DenseMap<Value, Value> values;
-  values[root->getResult(0)] = value;
+  Block *body = Value(start).getParentBlock();
+  values[start] = value;
   for (auto [leaf, loaded] : llvm::zip(leafList, leafValues))
-    values[root->getBlock()->getArgument(leaf.input)] = math.fromMemory(loaded, leaf.type.getElementType());
+    values[body->getArgument(leaf.input)] = math.fromMemory(loaded, leaf.type.getElementType());
   for (Operation *op : ops) {
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {

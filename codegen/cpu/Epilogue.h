@@ -1,4 +1,4 @@
-// The elementwise ops that a contraction applies to its result before it is stored.
+// The elementwise ops that a contraction applies to its result before it is stored, or to its input before it is read.
 #ifndef NNCC_CODEGEN_CPU_EPILOGUE_H
 #define NNCC_CODEGEN_CPU_EPILOGUE_H
 #include "codegen/cpu/Code.h"
@@ -8,7 +8,7 @@
 
 namespace nncc::cpu {
 
-/// A kernel input that the epilogue reads, broadcast to the shape of the result.
+/// A kernel input that the epilogue reads besides, broadcast to the shape of the result.
 struct Leaf {
   unsigned input;              ///< index among the inputs of the kernel
   mlir::RankedTensorType type; ///< as the body sees it
@@ -26,7 +26,8 @@ struct EpilogueConstant {
   bool operator==(const EpilogueConstant &) const = default;
 };
 
-/// A DAG of elementwise ops on the accumulator, leaves and splat constants.
+/// A DAG of elementwise ops on the accumulator, leaves and splat constants. A prologue is one, too, on an input of the
+/// kernel in the accumulator's place.
 class Epilogue {
 public:
   /// Reads the body of a kernel behind its root; failure (with a reason) when it has what tiles cannot do.
@@ -34,13 +35,18 @@ public:
   /// pixelDims  how many dims, before the innermost, may become rows of tiles: 2 for images, 1 for matrices
   static mlir::FailureOr<Epilogue> match(nn::KernelOp kernel, mlir::Operation *root, unsigned pixelDims,
                                          std::string &reason);
+  /// Reads what makes the first operand of the root. It begins with an input of that shape, the first there is:
+  /// `input` is its number.
+  static mlir::FailureOr<Epilogue> matchPrologue(nn::KernelOp kernel, mlir::Operation *root, unsigned pixelDims,
+                                                 unsigned &input, std::string &reason);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
   /// True when the instructions are too many to repeat them for every accumulator; sums that become narrow integers
   /// need more of them, which are not worth a tile on the stack.
   bool isHeavy() const { return cost > (isa<mlir::IntegerType>(storedElement()) ? 32 : 6); }
 
-  /// The type of what is stored, as it lies in memory.
+  /// The type of what it begins with, and of what is stored as it lies in memory.
+  mlir::Type startElement() const;
   mlir::Type storedElement() const;
 
   /// What two epilogues share exactly when they mean the same code, but for what is a scalar.
@@ -69,11 +75,12 @@ public:
                    llvm::ArrayRef<mlir::Value> scalars = {}) const;
 
 private:
+  mlir::LogicalResult readOps(llvm::ArrayRef<mlir::Operation *> list, unsigned pixelDims, std::string &reason);
   mlir::LogicalResult readCode(std::string &reason);
   void readStructure(mlir::Block &code, mlir::Value yielded);
   mlir::Value emitOps(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;
 
-  mlir::Operation *root = nullptr;
+  mlir::Value start; ///< the root's result; the input that a prologue begins with
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::SmallVector<Leaf> leafList;
   mlir::Value yielded;

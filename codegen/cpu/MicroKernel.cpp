@@ -3,6 +3,7 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/ProductCode.h"
 #include "codegen/cpu/SlidingWindow.h"
+#include "codegen/cpu/Strips.h"
 #include "codegen/cpu/WidenedWeights.h"
 #include "codegen/cpu/WinogradCode.h"
 #include "lib/support/Assert.h"
@@ -666,6 +667,32 @@ func::FuncOp MicroKernels::getInputTransform(const InputTransform &transform) {
   builder.setInsertionPointToStart(body);
   Code code(module.getLoc(), builder, maskedStores);
   emitInputTransform(code, transform, body->getArguments());
+  func::ReturnOp::create(code.b);
+  return function;
+}
+
+func::FuncOp MicroKernels::getPrologue(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine) {
+  PixelVectors vectors = PixelVectors::of(prologue, channels, machine);
+  std::string key;
+  llvm::raw_string_ostream(key) << prologue.startElement() << ' ' << prologue.key() << ' ' << vectors.lanes << ' '
+                                << vectors.whole << ' ' << vectors.tail;
+  func::FuncOp &function = prologues[key];
+  if (function)
+    return function;
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  unsigned pointers = 2 + prologue.leaves().size();
+  SmallVector<Type> types(pointers, LLVM::LLVMPointerType::get(module.getContext()));
+  types.append(3 + llvm::count_if(prologue.leaves(), [](const Leaf &leaf) { return leaf.variesByPixel; }),
+               builder.getI64Type());
+  std::string name = "nncc_prologue_" + std::to_string(prologues.size() - 1) + prologue.name();
+  function = func::FuncOp::create(builder, module.getLoc(), name, builder.getFunctionType(types, {}));
+  function.setPrivate();
+  for (unsigned i = 0; i < pointers; ++i)
+    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  Code code(module.getLoc(), builder, maskedStores);
+  emitPrologue(code, prologue, vectors, body->getArguments());
   func::ReturnOp::create(code.b);
   return function;
 }

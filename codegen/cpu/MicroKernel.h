@@ -199,6 +199,12 @@ public:
   /// The function for it: (A, planes, [zero point,] entry, number of the strip) -> ().
   mlir::func::FuncOp getInputTransform(const InputTransform &transform);
 
+  /// The function that writes pixels as a root reads them: (input, strip, leaves..., number of pixels, elements from
+  /// pixel to pixel of the strip, of the input, and of each leaf that varies by pixel) -> ().
+  ///
+  /// channels  of a pixel
+  mlir::func::FuncOp getPrologue(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine);
+
   /// The table of calls that all have as many fields and offsets.
   CallTable getTable(llvm::ArrayRef<CallEntry> calls);
 
@@ -223,6 +229,7 @@ private:
   llvm::StringMap<std::vector<Made>> made; ///< by what the name says of them
   llvm::StringMap<mlir::LLVM::GlobalOp> tables;
   llvm::StringMap<mlir::func::FuncOp> inputTransforms; ///< by name
+  llvm::StringMap<mlir::func::FuncOp> prologues;       ///< by Epilogue::key(), lanes and channels behind whole vectors
 };
 
 } // namespace nncc::cpu

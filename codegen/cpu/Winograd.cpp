@@ -1,6 +1,7 @@
 // What Winograd's form of a kernel is, and its function: loops over strips, each with a call of the input's transform,
 // a batch of products by the ordinary micro-kernels, and a call of the output's transform with the epilogue.
 #include "codegen/cpu/Winograd.h"
+#include "codegen/cpu/Strips.h"
 #include "codegen/cpu/Tiling.h"
 #include "codegen/cpu/WinogradCode.h"
 #include "dialects/nn/KernelForms.h"
@@ -116,6 +117,8 @@ std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
 }
 
 std::string cpu::describeForm(DictionaryAttr attr) {
+  if (auto strips = StripForm::from(attr))
+    return llvm::formatv("strips of {0} pixels, {1} at a time", strips->pixels, strips->slots).str();
   auto form = WinogradForm::from(attr);
   if (!form)
     return "";

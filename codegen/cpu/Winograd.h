@@ -65,7 +65,8 @@ struct WinogradForm {
   static std::optional<WinogradForm> from(mlir::DictionaryAttr form);
 };
 
-/// What users are told of `nn.form`: "winograd, tiles of 4x4, strips of 49"; empty for the direct form.
+/// What users are told of `nn.form`: "winograd, tiles of 4x4, strips of 49" or "strips of 56 pixels"; empty for the
+/// direct form.
 std::string describeForm(mlir::DictionaryAttr form);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.

@@ -142,6 +142,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         forms.form = options.kernelForm;
         forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
         passes.addPass(createChooseForms(forms));
+        passes.addPass(createFusePrologues());
       })))
     return failure();
   if (reached(Stage::N2))

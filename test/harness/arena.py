@@ -18,6 +18,8 @@ import nncc
 
 TABLE = models.REPOSITORY / "test" / "expected" / "arena-bytes.json"
 MOST_OVER_LOWER_BOUND = 1.02
+# Where kernels make their input in strips while a concatenation takes all of its memory, the strips lie beside that.
+MOST_WITH_STRIPS = {"densenet121": 1.11}
 # What fusion and in-place operation have to save at least, where most of the arena is convolution results.
 MOST_OF_UNFUSED = {"mobilefacenet": 0.8}
 ALIGN = 64
@@ -84,8 +86,9 @@ def main():
             size, bound = plan["arena_bytes"], plan["arena_lower_bound"]
             known = table.get(name, {}).get(target)
             line = f"{name} {target.split('-')[0]}: {size} bytes, {size / max(bound, 1):.3f} x lower bound {bound}"
-            if size > MOST_OVER_LOWER_BOUND * bound:
-                failures.append(f"{line}: more than {MOST_OVER_LOWER_BOUND} x")
+            most = MOST_WITH_STRIPS.get(name, MOST_OVER_LOWER_BOUND)
+            if size > most * bound:
+                failures.append(f"{line}: more than {most} x")
             if name in MOST_OF_UNFUSED:
                 unfused = greedy_by_size(path)
                 line += f", {size / unfused:.3f} x unfused {unfused}"

@@ -46,33 +46,34 @@ def computed(random, graph: Graph, shape: list[int]) -> str:
     return graph.node("AveragePool", [value], kernel_shape=[3] * spatial, pads=[1] * 2 * spatial)
 
 
+def nonlinear(random, graph: Graph, value: str, channels: int, spatial: int) -> str:
+    """A function of every element, or none."""
+    kind = pick(random, ["", "", "simple", "simple", "clip", "silu", "gelu", "hard-swish", "prelu"])
+    if kind == "simple":
+        return activation(random, graph, value, channels, 2 + spatial)
+    if kind == "clip":
+        return graph.node("Clip", [value, graph.constant(np.float32(-0.4)), graph.constant(np.float32(0.7))])
+    if kind == "silu":
+        return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
+    if kind == "gelu":
+        scaled = graph.node("Erf", [graph.node("Div", [value, graph.constant(np.float32(2**0.5))])])
+        half = graph.node("Mul", [value, graph.node("Add", [scaled, graph.constant(np.float32(1))])])
+        return graph.node("Mul", [half, graph.constant(np.float32(0.5))])
+    if kind == "hard-swish":
+        six = graph.node("Clip", [graph.node("Add", [value, graph.constant(np.float32(3))]), graph.constant(np.float32(0)),
+                                  graph.constant(np.float32(6))])
+        return graph.node("Div", [graph.node("Mul", [value, six]), graph.constant(np.float32(6))])
+    if kind == "prelu":
+        return graph.node("PRelu", [value, graph.constant(numbers_per_channel(random, channels, spatial, 0.05, 0.4))])
+    return value
+
+
 def fused(random, graph: Graph, value: str, shape: list[int], channel_axis: int = 1) -> str:
     """Elementwise ops behind a contraction of the given shape, as networks have them, and the place of the result."""
     channels, rank = shape[channel_axis], len(shape)
     spatial = rank - 1 - channel_axis
-
-    def nonlinear(value):
-        kind = pick(random, ["", "", "simple", "simple", "clip", "silu", "gelu", "hard-swish", "prelu"])
-        if kind == "simple":
-            return activation(random, graph, value, channels, 2 + spatial)
-        if kind == "clip":
-            return graph.node("Clip", [value, graph.constant(np.float32(-0.4)), graph.constant(np.float32(0.7))])
-        if kind == "silu":
-            return graph.node("Mul", [value, graph.node("Sigmoid", [value])])
-        if kind == "gelu":
-            scaled = graph.node("Erf", [graph.node("Div", [value, graph.constant(np.float32(2**0.5))])])
-            half = graph.node("Mul", [value, graph.node("Add", [scaled, graph.constant(np.float32(1))])])
-            return graph.node("Mul", [half, graph.constant(np.float32(0.5))])
-        if kind == "hard-swish":
-            six = graph.node("Clip", [graph.node("Add", [value, graph.constant(np.float32(3))]), graph.constant(np.float32(0)),
-                                      graph.constant(np.float32(6))])
-            return graph.node("Div", [graph.node("Mul", [value, six]), graph.constant(np.float32(6))])
-        if kind == "prelu":
-            return graph.node("PRelu", [value, graph.constant(numbers_per_channel(random, channels, spatial, 0.05, 0.4))])
-        return value
-
     if random.random() < 0.5:
-        value = nonlinear(value)
+        value = nonlinear(random, graph, value, channels, spatial)
     kind = pick(random, ["", "", "", "in place", "in place", "in place", "kept", "input", "gate", "plane"])
     if kind in ("in place", "kept", "input"):
         other = graph.input(numbers(random, shape)) if kind == "input" else computed(random, graph, shape)
@@ -82,7 +83,7 @@ def fused(random, graph: Graph, value: str, shape: list[int], channel_axis: int 
             graph.in_place.append(graph.nodes[-1].name)
         elif kind == "kept":
             graph.output(other)
-        value = nonlinear(value)
+        value = nonlinear(random, graph, value, channels, spatial)
     elif kind == "gate":  # one value per channel, known at run time
         value = graph.node("Mul", [value, graph.input(numbers(random, [1] * channel_axis + [channels] + [1] * spatial, 0.2, 1))])
     elif kind == "plane" and spatial:  # one value per pixel
@@ -198,6 +199,40 @@ def winograd(random, graph: Graph):
         operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
     value = graph.node("Conv", operands, pads=pads)
     graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
+def prologue(random, graph: Graph):
+    """Elementwise ops before a Conv of one tap or a MatMul, of an operand that something behind them reads, too, as in dense blocks and
+    residual ones: as many pixels as strips take, or fewer."""
+    inner, outputs, batch = extent(random, 1, 70), extent(random, 2, 40), pick(random, [1, 1, 1, 2])
+    is_residual, spatial = random.random() < 0.15, pick(random, [0, 1, 2, 2, 2, 2])
+    if is_residual:
+        inner = outputs
+    pixels = {0: [extent(random, 150, 1200)], 1: [extent(random, 150, 1200)], 2: distinct(random, 2, 13, 36)}[spatial]
+    if batch * np.prod(pixels) * inner * outputs > MOST_MACS:
+        raise ValueError("too expensive")
+    graph.sizes = dict(M=batch * int(np.prod(pixels)), N=outputs, K=inner)
+    shape = [batch, inner, *pixels] if spatial else [batch, *pixels, inner]
+    value = main = (source if spatial and random.random() < 0.15 else computed)(random, graph, shape)
+    for op in ("Mul", "Add"):
+        scale = numbers_per_channel(random, inner, spatial, 0.5, 1.5)
+        if random.random() < 0.7:
+            value = graph.node(op, [value, weight(random, graph, scale if spatial else scale.reshape(inner))])
+    value = nonlinear(random, graph, value, inner, spatial) if value != main and spatial else graph.node("Sigmoid", [value])
+    reach = (3 / inner) ** 0.5
+    if spatial:
+        operands = [value, graph.constant(numbers(random, [outputs, inner] + [1] * spatial, -reach, reach))]
+        if random.random() < 0.6:
+            operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+        value = nonlinear(random, graph, graph.node("Conv", operands), outputs, spatial)
+    else:
+        value = graph.node("MatMul", [value, graph.constant(numbers(random, [inner, outputs], -reach, reach))])
+    if is_residual:
+        graph.output(graph.node("Add", [value, main]))
+        return
+    joined = graph.node("Concat", [main, value], axis=1 if spatial else 2)
+    weights = numbers(random, [5, inner + outputs] + [1] * spatial if spatial else [inner + outputs, 5])
+    graph.output(graph.node("Conv" if spatial else "MatMul", [joined, graph.constant(weights)]))
 
 
 def depthwise(random, graph: Graph):
@@ -331,4 +366,4 @@ def gemm(random, graph: Graph):
     graph.output(fused(random, graph, graph.node("Gemm", operands, **attributes), [m, n]))
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd)}
+FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue)}

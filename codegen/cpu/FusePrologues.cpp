@@ -1,0 +1,243 @@
+// Which contractions make their input by themselves, and in strips of how many pixels.
+#include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/Strips.h"
+#include "dialects/nn/KernelForms.h"
+#include "dialects/nn/Origin.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
+#include "passes/check/Stage.h"
+#include "passes/lower/Machine.h"
+#include "passes/lower/ScalarMath.h"
+#include "passes/memory/MemoryLayout.h"
+
+using namespace mlir;
+
+namespace nncc {
+#define GEN_PASS_DEF_FUSEPROLOGUES
+#include "codegen/cpu/CpuPasses.h.inc"
+
+namespace {
+using cpu::StripForm;
+
+// Threads that strips have room for. More would take more memory than the whole that is saved.
+constexpr int64_t kSlots = 4;
+// All inputs of a kernel: their pointers have registers.
+constexpr size_t kMostInputs = 12;
+
+ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+
+/// Adds all that reads the memory of a value, itself or as a part of a concatenation, or as parts that are one.
+void addReaders(Value value, DenseSet<Value> &seen, SmallVectorImpl<Operation *> &readers) {
+  if (!seen.insert(value).second)
+    return;
+  auto isView = [](Operation *op) {
+    auto kernel = dyn_cast_or_null<nn::KernelOp>(op);
+    return isa_and_nonnull<nn::ReshapeOp>(op) || (kernel && soleConcat(kernel));
+  };
+  if (Operation *maker = value.getDefiningOp(); isView(maker))
+    for (Value part : maker->getOperands())
+      addReaders(part, seen, readers);
+  for (Operation *user : value.getUsers())
+    if (isView(user))
+      addReaders(user->getResult(0), seen, readers);
+    else
+      readers.push_back(user);
+}
+
+/// True where something that comes behind a kernel in any order reads the memory of a value, or nobody may write there.
+bool isReadBehind(Value value, nn::KernelOp kernel) {
+  if (isa<BlockArgument>(value))
+    return true;
+  DenseSet<Value> seen;
+  SmallVector<Operation *> readers, left{kernel};
+  addReaders(value, seen, readers);
+  DenseSet<Operation *> behind;
+  while (!left.empty())
+    for (Operation *user : left.pop_back_val()->getUsers())
+      if (behind.insert(user).second)
+        left.push_back(user);
+  return llvm::any_of(readers, [&](Operation *reader) { return behind.contains(reader); });
+}
+
+/// A convolution or product that computes an output pixel from the input's at the same place, with the same weights for
+/// all of them.
+bool isOfSinglePixels(const cpu::Contraction &contraction) {
+  if (contraction.body != cpu::TapBody::Product || contraction.groups != 1 ||
+      contraction.tapsH * contraction.tapsW != 1)
+    return false;
+  if (auto conv = dyn_cast<nn::Conv2DOp>(contraction.root))
+    return shapeOf(conv.getInput()).drop_back() == shapeOf(conv.getOutput()).drop_back() &&
+           llvm::all_of(conv.getStrides(), [](int64_t step) { return step == 1; });
+  auto matmul = dyn_cast<nn::MatMulOp>(contraction.root);
+  return matmul && shapeOf(matmul.getLhs()).drop_back() == shapeOf(matmul.getOutput()).drop_back() &&
+         llvm::all_of(shapeOf(matmul.getRhs()).drop_back(2), [](int64_t size) { return size == 1; });
+}
+
+class Fusion {
+public:
+  Fusion(ModuleOp module, nn::KernelOp kernel) : module(module), kernel(kernel) {}
+
+  /// Finds out whether a contraction has a prologue that is worth it; `reason` says why not.
+  bool match(std::string &reason) {
+    auto refuse = [&](StringRef why) {
+      reason = why.str();
+      return false;
+    };
+    machine = cpu::getMachine(kernel);
+    StringRef device = kernel.getDevice().value_or("cpu0");
+    if (!machine || cpuFor(module, device) != device)
+      return refuse("it is for another device than a CPU");
+    contraction = cpu::Contraction::match(kernel, reason);
+    if (!contraction)
+      return false;
+    if (!isOfSinglePixels(*contraction) || !isa<FloatType>(contraction->element) ||
+        !cpu::getPacking(kernel, *contraction->rhs) || kernel->hasAttr(nn::kFormsAttr) ||
+        kernel->hasAttr(nn::kFormAttr) || kernel->hasAttr("nn.scratch_bytes"))
+      return refuse("no floating-point contraction of single pixels with constant weights");
+    prologue = kernel.getInputs()[contraction->lhs].getDefiningOp<nn::KernelOp>();
+    if (!prologue || prologue.getNumResults() != 1 || !prologue.getResult(0).hasOneUse() ||
+        !kernel.getBody().getArgument(contraction->lhs).hasOneUse() ||
+        prologue.getDeviceAttr() != kernel.getDeviceAttr() || prologue->hasAttr(nn::kFormsAttr) ||
+        prologue->hasAttr("nn.scratch_bytes") || prologue->hasAttr(cpu::kPackingsAttr))
+      return refuse("no kernel on the same device makes its input for it alone");
+    if (!isElementwise(reason))
+      return false;
+    return hasManyPixels() || refuse("too few pixels for strips");
+  }
+
+  void run() {
+    OpBuilder b(kernel);
+    Location location = b.getFusedLoc({prologue.getLoc(), kernel.getLoc()});
+    SmallVector<Value> inputs;
+    SmallVector<Attribute> packings, nodes;
+    auto packed = kernel->getAttrOfType<ArrayAttr>(cpu::kPackingsAttr);
+    for (auto [i, input] : llvm::enumerate(kernel.getInputs()))
+      if (i != contraction->lhs) {
+        inputs.push_back(input);
+        packings.push_back(packed[i]);
+      }
+    inputs.append(prologue.getInputs().begin(), prologue.getInputs().end());
+    packings.append(prologue.getInputs().size(), b.getUnitAttr());
+    for (nn::KernelOp each : {prologue, kernel})
+      if (auto names = each.getNodesAttr())
+        llvm::append_range(nodes, names);
+    auto fused = nn::KernelOp::create(b, location, kernel.getResultTypes(), kernel.getNameAttr(), inputs, ValueRange(),
+                                      Value(), kernel.getDeviceAttr(), b.getArrayAttr(nodes));
+    for (NamedAttribute attr : kernel->getDiscardableAttrs())
+      fused->setAttr(attr.getName(), attr.getValue());
+    Block *body = b.createBlock(&fused.getBody());
+    for (Value input : inputs)
+      body->addArgument(input.getType(), input.getLoc());
+    moveOps(body);
+    int64_t bytes = form.scratchBytes(contraction->depth, memoryType(contraction->element));
+    fused->setAttr(cpu::kPackingsAttr, b.getArrayAttr(packings));
+    fused->setAttr("nn.scratch_bytes", b.getI64IntegerAttr(bytes));
+    fused->setAttr(nn::kFormAttr, form.getAttr(b.getContext(), bytes));
+    remark::passed(location, remark::RemarkOpts::name("FusePrologues").category("nncc-fuse-prologues"))
+        << kernel.getName().str() << " makes what " << prologue.getName().str() << " made, in strips";
+    kernel.replaceAllUsesWith(fused.getResults());
+    kernel.erase();
+    prologue.erase();
+  }
+
+private:
+  ModuleOp module;
+  nn::KernelOp kernel, prologue;
+  nn::MachineAttr machine;
+  std::optional<cpu::Contraction> contraction;
+  StripForm form{0, kSlots};
+
+  /// The kernel before the contraction is elementwise, and all but one of its operands are the same for all pixels: its
+  /// main operand, which is no larger than its result, and stays in memory anyway.
+  bool isElementwise(std::string &reason) {
+    Value result = prologue.getResult(0);
+    std::optional<unsigned> main;
+    for (auto [i, input] : llvm::enumerate(prologue.getInputs())) {
+      if (llvm::all_of(shapeOf(input).drop_back(shapeOf(input).empty() ? 0 : 1),
+                       [](int64_t size) { return size == 1; }))
+        continue;
+      if (main || shapeOf(input) != shapeOf(result)) {
+        reason = "the kernel that makes its input reads several operands that vary by pixel";
+        return false;
+      }
+      main = i;
+    }
+    Block &body = prologue.getBody().front();
+    bool hasTable = llvm::any_of(body, [](Operation &op) { return isa<nn::LookupOp>(op); });
+    if (!main || hasTable || prologue.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs) {
+      reason = "the kernel that makes its input reads too much, or a table";
+      return false;
+    }
+    Value operand = prologue.getInputs()[*main];
+    auto bits = [](Value value) { return memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth(); };
+    if (bits(operand) > bits(result) || !isReadBehind(operand, kernel)) {
+      reason = "its input can lie where the operand of the kernel that makes it lay";
+      return false;
+    }
+    unsigned number = 0;
+    // The yield takes the place of the root.
+    return succeeded(
+        cpu::Epilogue::matchPrologue(prologue, body.getTerminator(), shapeOf(result).size() - 1, number, reason));
+  }
+
+  /// Chooses the strips: eight tiles of pixels, or four, and more where pixels have few channels. They have to be at
+  /// most half of the pixels, since the rest is what is saved.
+  bool hasManyPixels() {
+    int64_t pixels = 1, panel = contraction->panel(machine), lanes = contraction->lanes(machine);
+    for (int64_t size : shapeOf(contraction->root->getResult(0)).drop_back())
+      pixels *= size;
+    int64_t rows = contraction->tileRows(machine, llvm::divideCeil(panel, lanes));
+    int64_t ofPixel = contraction->depth * contraction->element.getIntOrFloatBitWidth() / 8;
+    for (int64_t tiles : {std::max<int64_t>(8, machine.getL1Bytes() / 2 / (rows * ofPixel)), int64_t(8), int64_t(4)}) {
+      form.pixels = tiles * rows;
+      if (2 * kSlots * form.pixels <= pixels)
+        return true;
+    }
+    return false;
+  }
+
+  /// Moves the ops of both kernels into the body of one.
+  void moveOps(Block *body) {
+    auto inside = body->getArguments();
+    unsigned next = 0;
+    Block &first = prologue.getBody().front(), &second = kernel.getBody().front();
+    for (auto [i, argument] : llvm::enumerate(second.getArguments()))
+      if (i != contraction->lhs)
+        argument.replaceAllUsesWith(inside[next++]);
+    for (BlockArgument argument : first.getArguments())
+      argument.replaceAllUsesWith(inside[next++]);
+    second.getArgument(contraction->lhs).replaceAllUsesWith(first.getTerminator()->getOperand(0));
+    first.getTerminator()->erase();
+    body->getOperations().splice(body->end(), first.getOperations());
+    body->getOperations().splice(body->end(), second.getOperations());
+    // Kernels that are erased end like all others.
+    for (auto [each, block] : {std::pair(prologue, &first), std::pair(kernel, &second)}) {
+      OpBuilder end = OpBuilder::atBlockEnd(block);
+      nn::YieldOp::create(end, each.getLoc(), ValueRange());
+    }
+  }
+};
+
+struct FusePrologues : impl::FuseProloguesBase<FusePrologues> {
+  void runOnOperation() override {
+    if (failed(requireStage(*this, getOperation(), {"N2"})))
+      return signalPassFailure();
+    // Contractions alone: elementwise kernels are erased where their readers take them in.
+    SmallVector<nn::KernelOp> kernels;
+    getOperation().walk([&](nn::KernelOp kernel) {
+      if (kernel->hasAttr(cpu::kPackingsAttr))
+        kernels.push_back(kernel);
+    });
+    for (nn::KernelOp kernel : kernels) {
+      Fusion fusion(getOperation(), kernel);
+      std::string reason;
+      if (fusion.match(reason))
+        fusion.run();
+      else
+        remark::missed(kernel.getLoc(), remark::RemarkOpts::name("FusePrologues").category("nncc-fuse-prologues"))
+            << kernel.getName().str() << " has no prologue: " << remark::reason("{0}", reason);
+    }
+  }
+};
+} // namespace
+} // namespace nncc
