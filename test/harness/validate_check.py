@@ -1,6 +1,7 @@
 """nncc validate: every form of data and reference, right and wrong ones, on both targets; 1,000 digit images in 3 s."""
 import argparse
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,12 @@ def two_inputs(path: Path) -> Path:
     return path
 
 
+def processor_seconds() -> float:
+    """Of all that this program has started and seen end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Check:
     def __init__(self, program: str, folder: Path):
         self.program, self.folder = program, folder
@@ -51,9 +58,10 @@ def check_digits(check: Check, targets: list[str]):
     model, folder = models.model_path("digits"), check.folder
     x = np.random.default_rng(1).random((1000, 1, 8, 8), np.float32)
     np.savez_compressed(folder / "set.npz", image=x)
-    begin = time.monotonic()
+    begin, used = time.monotonic(), processor_seconds()
     output, = check.outputs(model, "--data=set.npz")
-    seconds = time.monotonic() - begin
+    # The less of both: the machine may be busy with other work.
+    seconds = min(time.monotonic() - begin, processor_seconds() - used)
     assert output["top1"] == 1 and 0 < output["max_error"] < 1e-5 and output["sqnr_db"] > 100 and output["cosine"] > 0.999999, output
     assert seconds <= SECONDS, f"1,000 images took {seconds:.1f} s"
 
