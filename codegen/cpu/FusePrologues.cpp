@@ -180,15 +180,17 @@ private:
         cpu::Epilogue::matchPrologue(prologue, body.getTerminator(), shapeOf(result).size() - 1, number, reason));
   }
 
-  /// Chooses the strips: eight tiles of pixels, or four, and more where pixels have few channels. They have to be at
-  /// most half of the pixels, since the rest is what is saved.
+  /// Chooses the strips: eight tiles of pixels and more, or four, most where pixels have few channels. They have to be
+  /// at most half of the pixels, since the rest is what is saved.
   bool hasManyPixels() {
     int64_t pixels = 1, panel = contraction->panel(machine), lanes = contraction->lanes(machine);
     for (int64_t size : shapeOf(contraction->root->getResult(0)).drop_back())
       pixels *= size;
     int64_t rows = contraction->tileRows(machine, llvm::divideCeil(panel, lanes));
     int64_t ofPixel = contraction->depth * contraction->element.getIntOrFloatBitWidth() / 8;
-    for (int64_t tiles : {std::max<int64_t>(8, machine.getL1Bytes() / 2 / (rows * ofPixel)), int64_t(8), int64_t(4)}) {
+    // All weights pass by each strip: 64 pixels are worth that.
+    int64_t many = std::max<int64_t>(8, llvm::divideCeil(64, rows));
+    for (int64_t tiles : {std::max(many, machine.getL1Bytes() / 2 / (rows * ofPixel)), many, int64_t(4)}) {
       form.pixels = tiles * rows;
       if (2 * kSlots * form.pixels <= pixels)
         return true;

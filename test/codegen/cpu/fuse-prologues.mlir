@@ -1,7 +1,7 @@
 // RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 262144>}} {
-// Tiles of 6 pixels, strips of 8 tiles for four threads; a pixel of a strip takes 32 elements more than 16 channels.
+// Tiles of 6 pixels, strips of 4 of them (eleven would be too many) for four threads; a pixel takes 32 elements, not 16.
 // CHECK-LABEL: @moves_what_is_before_into_strips
 // CHECK-NOT: "before"
 // CHECK: nn.kernel "conv" ins(%[[W:.*]], %arg0, %[[S:.*]] : tensor<32x1x1x16xf32>, tensor<1x19x21x16xf32>, tensor<1x1x1x16xf32>)
@@ -9,9 +9,9 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK-NEXT: %[[M:.*]] = nn.binary mul %[[X]], %[[S]]
 // CHECK-NEXT: %[[P:.*]] = nn.unary relu %[[M]]
 // CHECK-NEXT: nn.conv2d %[[P]], %[[W]]
-// CHECK: nn.form = {name = "strips", pixels = 48 : i64, scratch_bytes = 24576 : i64, slots = 4 : i64}
+// CHECK: nn.form = {name = "strips", pixels = 24 : i64, scratch_bytes = 12288 : i64, slots = 4 : i64}
 // CHECK-SAME: nn.packings = [#nn.packing<"panels", {{.*}}>, unit, unit]
-// CHECK-SAME: nn.scratch_bytes = 24576
+// CHECK-SAME: nn.scratch_bytes = 12288
 // CHECK-SAME: nodes = ["Mul", "Relu", "Conv"]
 func.func @moves_what_is_before_into_strips(%x: tensor<1x19x21x16xf32>) -> tensor<1x19x21x32xf32> {
   %s = nn.constant dense<2.0> : tensor<1x1x1x16xf32>
