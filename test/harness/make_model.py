@@ -410,6 +410,13 @@ def huge_resize():
 
 
 @case
+def huge_pads_of_edges():
+    """Pad in mode edge to a dim of 2^31 + 3, of which a table of sources would take 16 GB."""
+    return model([node("Pad", ["x", "p"], ["y"], "pad", mode="edge")], [value_info("x", [1, 4])], [value_info("y", ["h", "w"])],
+                 [tensor("p", [4], [3, 1, (1 << 31) - 1, 1], INT64)])
+
+
+@case
 def huge_pads_of_indices():
     """MaxPool with positions, of an image that pads make 2^26 pixels large."""
     return model([node("MaxPool", ["x"], ["v", "y"], "pool", kernel_shape=[2, 2], pads=[1 << 12] * 4)], [value_info("x", [1, 1, 8, 7])],

@@ -151,6 +151,13 @@ Value padWithItself(Node &node, PadMode mode, Value x, ArrayRef<int64_t> low, Ar
   bool wrapsOften = false;
   for (int64_t axis = 0; x && axis < rank; ++axis) {
     padded += low[axis] || high[axis];
+    // Where each element comes from is a row of a table.
+    if (int64_t size = low[axis] + shapeOf(x)[axis] + high[axis]; size != shapeOf(x)[axis] && size > kMaxWindow) {
+      node.error("padding " + Twine(shapeOf(x)[axis]) + " elements to " + Twine(size) + " by mode '" +
+                     stringifyPadMode(mode) + "' is not supported",
+                 "nncc repeats elements in dims of up to " + Twine(kMaxWindow));
+      return {};
+    }
     wrapsOften |= mode == PadMode::wrap && std::max(low[axis], high[axis]) > shapeOf(x)[axis];
   }
   if (padded <= 2 && !wrapsOften)
