@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Imports a small model of the list below and prints the module of stage N1, or the messages.
 
-Usage: n1.py CASE FOLDER [options of nncc compile]. The model is written into FOLDER. Spaces are single, weights elided.
+Usage: n1.py CASE FOLDER [options of nncc compile]. The model is written into FOLDER. Spaces are single, weights elided, locations left out.
 """
 import pathlib
 import re
@@ -206,7 +206,10 @@ def main():
                           text=True, timeout=60)
     if done.returncode == 0:
         print(done.stderr, end="")  # warnings
-        print(re.sub(" +", " ", next((folder / case).glob("*.mlir")).read_text()))
+        text = next((folder / case).glob("*.mlir")).read_text()
+        quoted = r'[^()"]|"[^"]*"'
+        text = re.sub(rf"^#loc.*\n| loc\((?:{quoted}|\((?:{quoted})*\))*\)", "", text, flags=re.MULTILINE)
+        print(re.sub(" +", " ", text))
     elif done.returncode == 1:
         print(done.stderr, end="")
     else:
