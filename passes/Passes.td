@@ -277,8 +277,10 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     Requires N2, guarantees P. Concatenations, slices and reshapes become views where they can, an elementwise kernel
     takes over the memory of an operand that dies in it, results of the model are written straight to the caller. What
     no view can replace becomes a copy kernel. Where a concatenation makes the peak, an elementwise kernel that is its only
-    reader reads the pieces, and a piece that is written there is copied into it later. Kernels run in another order where that makes the arena smaller; their
-    names keep the numbers of the model's order. `@main` gets the arguments arena, weights, inputs and outputs, and the
+    reader reads the pieces, and a piece that is written there is copied into it later. Kernels run in another order where
+    that makes the arena smaller; their names keep the numbers of the model's order. A kernel that offers forms gets the
+    first whose scratch memory has room where nothing lies while it runs, or behind all that does, by which the arena grows
+    by no more than `slack` bytes or `slack-percent` of it. `@main` gets the arguments arena, weights, inputs and outputs, and the
     attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
     index), `nn.peak_tensors` (which they are) and `nn.arena_tensors` (all tensors in the arena and when they live).
 
@@ -289,7 +291,9 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     nn.kernel "k0" ins(%x : memref<4xf32>) outs(%p : memref<4xf32>) {...}
     ```
   }];
-  let options = [Option<"reuse", "reuse", "bool", "true", "let tensors share memory (off: the numeric debugger)">];
+  let options = [Option<"reuse", "reuse", "bool", "true", "let tensors share memory (off: the numeric debugger)">,
+                 Option<"slack", "slack", "int64_t", "0", "bytes that the arena may grow by for forms of kernels">,
+                 Option<"slackPercent", "slack-percent", "int64_t", "0", "the same as a share of the arena">];
 }
 
 //===-- lower: P -> L1 -> L2 --------------------------------------------===//

@@ -225,34 +225,43 @@ void copyAtPeak(func::FuncOp function, Plan &best) {
   }
 }
 
-/// The largest part of the arena in which nothing lies during a step: where it begins, and its bytes.
-std::pair<int64_t, int64_t> largestGap(const Plan &plan, unsigned step) {
+/// Where nothing lies in the arena during a step.
+struct FreeMemory {
+  int64_t gap = 0, gapBytes = 0; ///< the largest part
+  int64_t tail = 0;              ///< from here on there is nothing
+};
+
+FreeMemory freeMemory(const Plan &plan, unsigned step) {
   SmallVector<std::pair<int64_t, int64_t>> taken;
   for (const Buffer &buffer : plan.layout.buffers)
     if (buffer.kind == BufferKind::Arena && buffer.mergedInto < 0 && buffer.first <= step && step <= buffer.last)
       taken.push_back({buffer.offset, buffer.offset + (int64_t)llvm::alignTo(buffer.bytes, kArenaAlignment)});
   llvm::sort(taken);
   taken.push_back({plan.arenaBytes, plan.arenaBytes});
-  std::pair<int64_t, int64_t> gap{0, 0};
-  int64_t free = 0;
+  FreeMemory free;
   for (auto [begin, end] : taken) {
-    if (begin - free > gap.second)
-      gap = {free, begin - free};
-    free = std::max(free, end);
+    if (begin - free.tail > free.gapBytes)
+      free.gap = free.tail, free.gapBytes = begin - free.tail;
+    if (begin < end)
+      free.tail = std::max(free.tail, end);
   }
-  return gap;
+  return free;
 }
 
-/// Gives every kernel the first form that it offers whose scratch memory has room where nothing lies while it runs: the
-/// arena stays as it is. Where every tensor keeps its memory to the end, there is room behind them all.
-LogicalResult takeForms(Plan &plan, bool reuse) {
+/// Gives every kernel the first form that it offers whose scratch memory has room where nothing lies while it runs, or
+/// behind all that does without the arena growing beyond `limit`. Where every tensor keeps its memory to the end, there
+/// is room behind them all.
+LogicalResult takeForms(Plan &plan, bool reuse, int64_t limit) {
   const int64_t tensors = llvm::alignTo(plan.arenaBytes, kArenaAlignment);
   for (auto [index, step] : llvm::enumerate(plan.layout.steps)) {
     ArrayAttr forms = step.kernel ? nn::offeredForms(step.kernel) : ArrayAttr();
     if (!forms || forms.empty())
       continue;
-    auto [offset, room] = reuse ? largestGap(plan, index) : std::pair<int64_t, int64_t>(tensors, INT64_MAX);
-    auto fits = [room = room](Attribute form) { return nn::scratchBytes(cast<DictionaryAttr>(form)) <= room; };
+    FreeMemory free = reuse ? freeMemory(plan, index) : FreeMemory{tensors, INT64_MAX, tensors};
+    auto fits = [&](Attribute form) {
+      int64_t bytes = nn::scratchBytes(cast<DictionaryAttr>(form));
+      return bytes <= free.gapBytes || bytes <= limit - free.tail;
+    };
     const auto *found = llvm::find_if(forms, fits);
     if (found == forms.end())
       return step.kernel.emitOpError() << "offers no form that has room";
@@ -260,6 +269,7 @@ LogicalResult takeForms(Plan &plan, bool reuse) {
     if (int64_t bytes = nn::scratchBytes(form); bytes > 0) {
       step.scratch = plan.layout.buffers.size();
       unsigned now = index;
+      int64_t offset = bytes <= free.gapBytes ? free.gap : free.tail;
       plan.layout.buffers.push_back({BufferKind::Arena, 0, bytes, now, now, offset});
       plan.arenaBytes = std::max(plan.arenaBytes, offset + bytes);
     }
@@ -326,7 +336,7 @@ ArrayAttr describeArena(const MemoryLayout &layout, Builder b) {
   return b.getArrayAttr(entries);
 }
 
-LogicalResult planMemory(func::FuncOp function, bool reuse) {
+LogicalResult planMemory(func::FuncOp function, bool reuse, int64_t slack, int64_t slackPercent) {
   Plan plan = *planInBestOrder(function, reuse);
   if (reuse) {
     splitAtPeak(function, plan);
@@ -335,7 +345,8 @@ LogicalResult planMemory(func::FuncOp function, bool reuse) {
   if (plan.isReordered)
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
         << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
-  if (failed(takeForms(plan, reuse)))
+  int64_t ofArena = llvm::SaturatingMultiply<uint64_t>(plan.arenaBytes, slackPercent) / 100;
+  if (failed(takeForms(plan, reuse, plan.arenaBytes + std::max(slack, ofArena))))
     return failure();
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
@@ -356,7 +367,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.getName() == "main" && failed(planMemory(function, reuse)))
+      if (function.getName() == "main" && failed(planMemory(function, reuse, slack, slackPercent)))
         return signalPassFailure();
   }
 };

@@ -1,4 +1,7 @@
 // RUN: nncc-opt %s --nncc-plan-memory | FileCheck %s
+// RUN: nncc-opt %s --nncc-plan-memory=slack=63 | FileCheck %s
+// RUN: nncc-opt %s --nncc-plan-memory=slack=64 | FileCheck %s --check-prefix=SLACK
+// RUN: nncc-opt %s --nncc-plan-memory=slack-percent=4 | FileCheck %s --check-prefix=SLACK
 
 // The arena is as large as k3 needs it, for two tensors of 1024 bytes. While k1 runs, it holds one of 256 bytes: its
 // first form has no room, its second one has. k3 takes the form that needs none.
@@ -9,6 +12,10 @@
 // CHECK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) {
 // CHECK: } attributes {nn.form = {name = "none"}}
 // CHECK-NOT: nn.forms
+// With 64 bytes more k3 has room behind its tensors, k1 still not for its first form.
+// SLACK: memref<2112xi8> {nn.memory = "arena"}
+// SLACK: nn.kernel "k1" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<768xi8>)
+// SLACK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<64xi8>)
 func.func @main(%x: tensor<1x64xf32> {nn.name = "x"}) -> (tensor<1x64xf32> {nn.name = "y"}) {
   %u = nn.constant dense<0.5> : tensor<256x256xf32>
   %v = nn.constant dense<0.5> : tensor<64x256xf32>
