@@ -162,6 +162,10 @@ void Calls::cutForCache() {
   // Output pixels whose input stays in the cache while panels pass by.
   int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
   int64_t leastTiles = 4;
+  if (contraction.tuning && contraction.tuning->block) {
+    budget = *contraction.tuning->block;
+    blocks = budget && contraction.outputs > operands.panel;
+  }
   if (int64_t shareable = shareableCall(); shareable && (!budget || shareable < budget)) {
     budget = shareable;
     leastTiles = 1;

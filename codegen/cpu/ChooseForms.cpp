@@ -45,8 +45,9 @@ struct Candidate {
   cpu::WinogradLayer layer;
   nn::MachineAttr machine;
   WinogradForm form;
-  double saved = 0;   ///< cycles
-  int64_t growth = 0; ///< bytes of weights
+  double saved = 0;     ///< cycles
+  int64_t growth = 0;   ///< bytes of weights
+  bool isTuned = false; ///< measured to be better, whatever is estimated
 
   double savedPerByte() const { return saved / std::max<int64_t>(growth, 1); }
 };
@@ -146,11 +147,15 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
       auto single = asked.find(kernel.getName());
       bool isSingle = single != asked.end();
       StringRef word = isSingle ? single->second : StringRef(form);
-      if (word == "direct")
+      auto tuning = word == "auto" ? cpu::Tuning::of(kernel) : std::nullopt;
+      if (word == "direct" || (tuning && tuning->form == cpu::Tuning::direct))
         return WalkResult::advance();
       std::string reason;
       bool isAsked = word == WinogradForm::kind;
-      auto candidate = weigh(kernel, isAsked, reason);
+      auto candidate = weigh(kernel, isAsked, tuning, reason);
+      if (tuning && !candidate)
+        emitWarning(getOperation().getLoc())
+            << "kernel " << cpu::describeKernel(kernel) << " is not computed as it is tuned: " << reason;
       if (candidate && isAsked) {
         take(*candidate);
       } else if (candidate) {
@@ -182,8 +187,26 @@ private:
                              });
   }
 
-  /// The best form for a kernel, where it is worth it or asked for.
-  std::optional<Candidate> weigh(nn::KernelOp kernel, bool isAsked, std::string &reason) {
+  /// Every size of tiles that may serve, with strips of a good length, or the one that is tuned.
+  static SmallVector<WinogradForm> formsOf(const cpu::WinogradLayer &layer, const Estimate &estimate,
+                                           const std::optional<cpu::Tuning> &tuning, std::string &reason) {
+    SmallVector<WinogradForm> forms;
+    for (const WinogradTile &tile : layer.tileSizes()) {
+      if (tuning && (tuning->tileH.value_or(tile.h) != tile.h || tuning->tileW.value_or(tile.w) != tile.w))
+        continue;
+      int64_t strip = tuning && tuning->strip ? *tuning->strip : estimate.stripOf(tile);
+      WinogradForm form{tile, strip, 1};
+      if (strip >= 1 && form.fits(layer))
+        forms.push_back(form);
+    }
+    reason = tuning ? "its window has no such tiles, or its strips are not of 1 to all tiles"
+                    : "its planes have more than 2^31 elements";
+    return forms;
+  }
+
+  /// The best form for a kernel, where it is worth it, asked for or tuned.
+  std::optional<Candidate> weigh(nn::KernelOp kernel, bool isAsked, const std::optional<cpu::Tuning> &tuning,
+                                 std::string &reason) {
     // A GPU reads the weights, too, as the direct form has them.
     StringRef device = kernel.getDevice().value_or("cpu0");
     nn::MachineAttr machine = cpu::getMachine(kernel);
@@ -207,21 +230,24 @@ private:
     Estimate estimate(*layer, *contraction, machine);
     Cost direct = estimate.direct();
     std::optional<Candidate> best;
-    reason = "its planes have more than 2^31 elements";
-    for (const WinogradTile &tile : layer->tileSizes()) {
-      WinogradForm form{tile, estimate.stripOf(tile), 1};
-      if (!form.fits(*layer))
-        continue;
-      if (largestSum && !layer->isExact(tile, *largestSum)) {
+    for (const WinogradForm &form : formsOf(*layer, estimate, tuning, reason)) {
+      if (largestSum && !layer->isExact(form.tile, *largestSum)) {
         reason = "its sums may be larger than the form has bits for";
         continue;
       }
       Cost cost = estimate.winograd(form);
       double saved = direct.cycles - cost.cycles;
       if (!best || saved > best->saved)
-        best = Candidate{kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes};
+        best = Candidate{kernel,
+                         *contraction,
+                         *layer,
+                         machine,
+                         form,
+                         saved,
+                         cost.weightBytes - direct.weightBytes,
+                         tuning.has_value()};
     }
-    if (!best || (!isAsked && best->saved < kLeastSaving * direct.cycles))
+    if (!best || (!isAsked && !tuning && best->saved < kLeastSaving * direct.cycles))
       return std::nullopt;
     return best;
   }
@@ -264,11 +290,12 @@ private:
     return form.getAttr(candidate.kernel, candidate.layer, candidate.contraction, candidate.machine);
   }
 
-  /// Offers the form to the kernels that it saves most cycles for a byte of weights.
+  /// Offers the form to the kernels that it saves most cycles for a byte of weights, first to those that are tuned.
   void offerBest(ArrayRef<Candidate> candidates) {
     auto order = llvm::to_vector(llvm::seq<size_t>(0, candidates.size()));
     llvm::sort(order, [&](size_t a, size_t b) {
-      return std::pair(-candidates[a].savedPerByte(), a) < std::pair(-candidates[b].savedPerByte(), b);
+      auto rank = [&](size_t i) { return std::tuple(!candidates[i].isTuned, -candidates[i].savedPerByte(), i); };
+      return rank(a) < rank(b);
     });
     int64_t room = std::max(weightBytes() / 2, kGrowth);
     for (size_t index : order) {

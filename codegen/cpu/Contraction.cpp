@@ -153,7 +153,9 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   if (failed(epilogue))
     return std::nullopt;
   contraction.epilogue = std::move(*epilogue);
-  contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
+  contraction.tuning = Tuning::of(kernel);
+  if (!contraction.tuning || contraction.tuning->form != Tuning::direct)
+    contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
   auto [lines, pixels] = contraction.regions();
   bool isCut = lines.size() > kMostAxisRegions || pixels.size() > kMostAxisRegions;
   if (isCut || (!contraction.sliding && lines.size() * pixels.size() > kMostRegions)) {
@@ -164,6 +166,9 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     reason = "the border has too many kinds of pixels for sums of bytes";
     return std::nullopt;
   }
+  nn::MachineAttr machine = contraction.tuning ? getMachine(kernel) : nullptr;
+  if (machine && failed(checkTuning(*contraction.tuning, contraction, machine, reason)))
+    return std::nullopt;
   return contraction;
 }
 
@@ -199,6 +204,8 @@ int64_t Contraction::lanes(nn::MachineAttr machine) const {
 
 int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
+  if (tuning && tuning->panel)
+    return width * std::min(*tuning->panel, vectors);
   if (body == TapBody::Product)
     return width * productVectors(machine, rows, vectors);
   return width * (sliding ? sliding->chooseVectors(machine, mac(machine, width), vectors)
@@ -219,6 +226,8 @@ int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, in
 }
 
 int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
+  if (tuning && tuning->rows)
+    return *tuning->rows;
   if (body != TapBody::Product)
     return chooseWindowRows(machine, vectors);
   return isOfLanes(machine) ? chooseTileRowsOfLanes(machine, vectors) : chooseTileRows(machine, vectors);

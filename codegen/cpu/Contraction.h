@@ -6,6 +6,7 @@
 #include "codegen/cpu/Packing.h"
 #include "codegen/cpu/Regions.h"
 #include "codegen/cpu/SlidingWindow.h"
+#include "codegen/cpu/Tuning.h"
 
 namespace nncc::cpu {
 
@@ -34,6 +35,9 @@ struct Contraction {
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
+
+  /// What was measured to be better than what follows from the types (nn.tuned).
+  std::optional<Tuning> tuning;
 
   /// Finds out whether a kernel is one; `reason` says why not.
   static std::optional<Contraction> match(nn::KernelOp kernel, std::string &reason);

@@ -3,6 +3,44 @@
 #define NNCC_CODEGEN_CPU_CPUPASSES_TD
 include "mlir/Pass/PassBase.td"
 
+def ApplyTuning : Pass<"nncc-apply-tuning", "::mlir::ModuleOp"> {
+  let summary = "Finds the kernels that a tuning file speaks of";
+  let description = [{
+    Requires N2, guarantees N2, before nncc-pack-weights. `nn.tuning` of the module, which goes, lists what kernels are
+    (codegen/cpu/Tuning.h) and the form, tile and blocks that were measured to be fastest. Kernels that are one of those
+    get `nn.tuned`, which whoever packs weights, chooses forms and writes code follows. What is of no kernel of the
+    module, or does not fit its kernel (a tile that registers do not hold, say), is a warning, and changes nothing.
+
+    ```mlir
+    module attributes {nn.tuning = [{kernel = "matmul(4x8xf32, const 8x32xf32) -> 4x32xf32", form = "direct", panel = 1} ]}
+    nn.kernel "k000_product" ins(...) {...}
+    // becomes
+    nn.kernel "k000_product" ins(...) {...} attributes {nn.tuned = {form = "direct", panel = 1}}
+    ```
+  }];
+  // Epilogues are written once for a trial, to count their instructions.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ChooseSmallTiles : Pass<"nncc-choose-small-tiles", "::mlir::ModuleOp"> {
+  let summary = "Gives matrix products and convolutions tiles that they share";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-apply-tuning and before nncc-pack-weights. Every tile that layers differ in is
+    a micro-kernel of its own. Products without `nn.tuned` get panels of two vectors (three where that is all), and all
+    of them one number of rows, which cuts most of them without a rest.
+
+    ```mlir
+    nn.kernel "k000_product" ins(...) {...}
+    // becomes
+    nn.kernel "k000_product" ins(...) {...} attributes {nn.tuned = {form = "direct", panel = 2, rows = 7}}
+    ```
+  }];
+  // Epilogues are written once for a trial, to count their instructions.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def PackWeights : Pass<"nncc-pack-weights", "::mlir::ModuleOp"> {
   let summary = "Decides how the constant weights of contractions are laid out";
   let description = [{
@@ -31,6 +69,9 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
 
     Transformed weights are up to four times as large; those of bytes, which become words, eight times. They are taken where they save most cycles for a byte, until the
     weights of the model have grown by half, or by 8 MiB where that is more.
+
+    A kernel with `nn.tuned` is offered Winograd's form where that says so, with its tile and strips, whatever is
+    estimated, before all others; else the direct form is all that it has.
 
     `form` = `winograd` takes the form for all kernels that can have it, `direct` for none, and `kernels` decides for
     single ones, as `NAME:winograd` or `NAME:direct`. Scratch memory of what is asked for is a part of the plan, even

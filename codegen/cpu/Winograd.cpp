@@ -116,12 +116,15 @@ std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
   return WinogradForm{{tile[0], tile[1]}, strip.getInt(), slots.getInt(), groups.getInt()};
 }
 
-std::string cpu::describeForm(DictionaryAttr attr) {
+std::string cpu::describeForm(nn::KernelOp kernel) {
+  auto attr = kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr);
   if (auto strips = StripForm::from(attr))
     return llvm::formatv("strips of {0} pixels, {1} at a time", strips->pixels, strips->slots).str();
   auto form = WinogradForm::from(attr);
-  if (!form)
-    return "";
+  if (!form) {
+    auto tuning = Tuning::of(kernel);
+    return tuning && tuning->form == Tuning::direct ? tuning->describe() : "";
+  }
   std::string words =
       llvm::formatv("winograd, tiles of {0}x{1}, strips of {2}, ", form->tile.h, form->tile.w, form->strip);
   return words + (form->groups > 1 ? llvm::formatv("channels in {0} groups", form->groups).str()

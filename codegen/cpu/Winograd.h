@@ -65,9 +65,9 @@ struct WinogradForm {
   static std::optional<WinogradForm> from(mlir::DictionaryAttr form);
 };
 
-/// What users are told of `nn.form`: "winograd, tiles of 4x4, strips of 49" or "strips of 56 pixels"; empty for the
-/// direct form.
-std::string describeForm(mlir::DictionaryAttr form);
+/// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49", "strips of 56 pixels", or
+/// "direct, 6 rows, 2 vectors" where that was tuned; else empty for the direct form.
+std::string describeForm(nn::KernelOp kernel);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.
 ///

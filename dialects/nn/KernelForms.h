@@ -14,6 +14,11 @@ inline constexpr llvm::StringLiteral kFormsAttr = "nn.forms";
 /// without one is run in the way that follows from its types.
 inline constexpr llvm::StringLiteral kFormAttr = "nn.form";
 
+/// On a module: what was measured of kernels, an array of dictionaries that have `kernel`, what a kernel is, and what
+/// runs it best. On a kernel: the one that is meant for it, without `kernel`. What is not in it follows from the types.
+inline constexpr llvm::StringLiteral kTuningAttr = "nn.tuning";
+inline constexpr llvm::StringLiteral kTunedAttr = "nn.tuned";
+
 /// error  what a kernel offers are no dictionaries, or the packings of one are not as many as the inputs
 mlir::LogicalResult verifyForms(KernelOp kernel);
 

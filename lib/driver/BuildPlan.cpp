@@ -144,7 +144,7 @@ private:
       step.device = kernel.getDevice()->str();
     if (auto why = kernel->getAttrOfType<StringAttr>(kPlacedAttr))
       step.placed = why.str();
-    step.form = cpu::describeForm(kernel->getAttrOfType<DictionaryAttr>(kFormAttr));
+    step.form = cpu::describeForm(kernel);
     if (auto nodes = kernel.getNodes())
       for (Attribute node : *nodes)
         step.nodes.push_back(cast<StringAttr>(node).str());

@@ -247,7 +247,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       inner.setDevice(device);
     inner.removeNodesAttr();
     for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
-      if (attr.getName() != "nn.packings" && attr.getName() != nn::kFormAttr) // how its operands are to be read
+      // How its operands are to be read, and by which tiles.
+      if (attr.getName() != "nn.packings" && attr.getName() != nn::kFormAttr && attr.getName() != nn::kTunedAttr)
         inner->removeDiscardableAttr(attr.getName());
     inner.getBody().walk([](Operation *op) {
       op->removeDiscardableAttr(nn::kTensorAttr);
