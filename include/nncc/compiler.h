@@ -78,6 +78,13 @@ typedef struct nncc_compile_options {
   /* "OLD=NEW": other names for inputs and outputs. */
   const char *const *renames;
   size_t num_renames;
+  /* A file that `nncc tune` wrote. */
+  const char *tuning;
+  /* "256kB", "10%": by how much the arena may grow for faster code. Default: not at
+   * all. */
+  const char *arena_slack;
+  /* 1: little code rather than short times, as --optimize=size of `nncc compile`. */
+  uint32_t optimize_for_size;
 } nncc_compile_options;
 
 /* Compiles a model to libNAME.a (libNAME.so, with shared_library), NAME.h and

@@ -67,6 +67,10 @@ cl::OptionCategory &quantizeCategory() {
   static cl::OptionCategory category("Options of quantize");
   return category;
 }
+cl::OptionCategory &tuneCategory() {
+  static cl::OptionCategory category("Options of tune");
+  return category;
+}
 cl::OptionCategory &estimateCategory() {
   static cl::OptionCategory category("Options of estimate");
   return category;
@@ -90,10 +94,10 @@ cl::OptionCategory &completionCategory() {
 
 namespace {
 
-const Command *const commands[] = {&compileCommand,   &runCommand,     &benchCommand,    &debugCommand,
-                                   &validateCommand,  &inspectCommand, &estimateCommand, &reportCommand,
-                                   &quantizeCommand,  &targetsCommand, &opsCommand,      &doctorCommand,
-                                   &completionCommand};
+const Command *const commands[] = {&compileCommand, &runCommand,       &benchCommand,   &tuneCommand,
+                                   &debugCommand,   &validateCommand,  &inspectCommand, &estimateCommand,
+                                   &reportCommand,  &quantizeCommand,  &targetsCommand, &opsCommand,
+                                   &doctorCommand,  &completionCommand};
 
 /// What `--mlir-timing` shows: the passes of all pass managers in one table, printed when the last user is gone.
 struct PassTimes {
@@ -165,6 +169,19 @@ cl::opt<bool> noWinograd("no-winograd",
                          cl::desc("As --form=direct: Winograd's form is faster, but its weights take up to four times "
                                   "the memory, those of bytes eight times"),
                          ofTarget);
+cl::opt<Optimize> optimizeOption("optimize", cl::desc("What the code is made for (default: speed)"),
+                                 namedValues("optimize", {clEnumValN(Optimize::Speed, "speed", "short times (default)"),
+                                                          clEnumValN(Optimize::Size, "size",
+                                                                     "little code: tiles that layers share, the direct "
+                                                                     "form unless --form says otherwise")}),
+                                 cl::init(Optimize::Speed), ofTarget);
+cl::opt<std::string> tuningFile("tuning",
+                                cl::desc("What `nncc tune` measured to be the fastest form of kernels on the CPU"),
+                                cl::value_desc("FILE"), ofTarget);
+cl::opt<std::string> arenaSlack("arena-slack",
+                                cl::desc("By how much the arena may grow for the scratch memory of faster forms: "
+                                         "bytes, 256kB, 2MB or a share of it, 10% (default: 0)"),
+                                cl::value_desc("BYTES|PERCENT"), ofTarget);
 cl::opt<GpuFloat>
     gpuFloat("gpu-float", cl::desc("With --device: how floats between inputs and outputs, and weights, lie in memory"),
              namedValues("gpu-float", {clEnumValN(GpuFloat::F32, "f32", "as in the model (default)"),
@@ -206,8 +223,8 @@ cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why
                               cl::value_desc("PASS"), forDevelopers);
 
 cl::opt<std::string> output("o",
-                            cl::desc("compile, run: the folder to write to; made if it does not exist. quantize: the "
-                                     "model to write. Other commands: the file to write instead "
+                            cl::desc("compile, run: the folder to write to; made if it does not exist. quantize, tune: "
+                                     "the file to write. Other commands: the file to write instead "
                                      "of standard output, `-`"),
                             cl::value_desc("PATH"), everyCommand);
 cl::opt<bool> asJson("json", cl::desc("Print a JSON document; docs/schemas describes it"), forReports);
@@ -245,6 +262,12 @@ Error readForms(CompileOptions &options) {
           "KERNEL=direct; `nncc inspect` lists the kernels");
   }
   return Error::success();
+}
+
+/// Reads --optimize, --tuning and --arena-slack.
+Error readTuningOptions(CompileOptions &options) {
+  options.optimize = optimizeOption;
+  return joinErrors(setArenaSlack(arenaSlack, options), setTuning(tuningFile, options));
 }
 
 /// Splits `NAME=u8,...` in front of the element type. Values of inputs, `NAME=FILE.npy`, are no formats.
@@ -385,7 +408,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
       reportError(std::move(error));
       return std::nullopt;
     }
-  if (Error error = joinErrors(readDevice(options, native == NativeCpu::Detect), readForms(options))) {
+  if (Error error = joinErrors(joinErrors(readDevice(options, native == NativeCpu::Detect), readForms(options)),
+                               readTuningOptions(options))) {
     reportError(std::move(error));
     return std::nullopt;
   }

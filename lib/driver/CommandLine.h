@@ -41,6 +41,7 @@ llvm::cl::OptionCategory &inspectCategory();
 llvm::cl::OptionCategory &validateCategory();
 llvm::cl::OptionCategory &reportCategory();
 llvm::cl::OptionCategory &quantizeCategory();
+llvm::cl::OptionCategory &tuneCategory();
 llvm::cl::OptionCategory &estimateCategory();
 llvm::cl::OptionCategory &targetsCategory();
 llvm::cl::OptionCategory &opsCategory();
@@ -48,7 +49,8 @@ llvm::cl::OptionCategory &doctorCategory();
 llvm::cl::OptionCategory &completionCategory();
 
 extern const Command compileCommand, runCommand, benchCommand, debugCommand, inspectCommand, validateCommand,
-    reportCommand, quantizeCommand, estimateCommand, targetsCommand, opsCommand, doctorCommand, completionCommand;
+    tuneCommand, reportCommand, quantizeCommand, estimateCommand, targetsCommand, opsCommand, doctorCommand,
+    completionCommand;
 
 /// The groups of options in a command's help; an option without one is the command's own.
 llvm::cl::OptionCategory &modelGroup();

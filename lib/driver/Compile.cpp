@@ -15,6 +15,7 @@
 #include "lib/driver/OutputName.h"
 #include "lib/driver/PlaceByEstimate.h"
 #include "lib/driver/Registry.h"
+#include "lib/driver/Table.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "mlir/Pass/PassManager.h"
 #include "onnx/onnx_pb.h"
@@ -121,6 +122,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   ModuleOp module = *result.module;
   // From here on passes know the machine by its numbers alone.
   describeMachine(module, options.target, options.gpu);
+  attachTuning(module, options.tuning, options.target.cpu.name);
   Steps steps(options, module);
   if (reached(Stage::N1))
     return result;
@@ -137,9 +139,13 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         buildGraphPipeline(passes, options.gpuFloat != GpuFloat::F32, /*keepsSmallWeights=*/!options.gpu);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
+        passes.addPass(createApplyTuning());
+        if (options.optimize == Optimize::Size)
+          passes.addPass(createChooseSmallTiles());
         passes.addPass(createPackWeights());
         ChooseFormsOptions forms;
-        forms.form = options.kernelForm;
+        bool isSmall = options.optimize == Optimize::Size && options.kernelForm == "auto";
+        forms.form = isSmall ? "direct" : options.kernelForm;
         forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
         passes.addPass(createChooseForms(forms));
         passes.addPass(createFusePrologues());
@@ -152,6 +158,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   if (failed(steps.run("planning memory", [&](PassManager &passes) {
         PlanMemoryOptions plan;
         plan.reuse = options.reuseArena;
+        plan.slack = options.arenaSlack.bytes;
+        plan.slackPercent = options.arenaSlack.percent;
         passes.addPass(createPlanMemory(plan));
       })))
     return failure();
@@ -228,9 +236,50 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   if (failed(lowered))
     return failure();
   result.llvmModule = std::move(*lowered);
+  if (options.optimize == Optimize::Size)
+    for (llvm::Function &function : *result.llvmModule)
+      if (!function.isDeclaration()) {
+        function.addFnAttr(llvm::Attribute::MinSize);
+        function.addFnAttr(llvm::Attribute::OptimizeForSize);
+      }
   if (options.progress)
     options.progress("generating code");
   return result;
+}
+
+llvm::Error setArenaSlack(llvm::StringRef text, CompileOptions &options) {
+  constexpr int64_t mostPercent = 1000;
+  constexpr uint64_t mostBytes = uint64_t(1) << 40; // as the arena
+  auto problem = [&] {
+    return llvm::createStringError("--arena-slack=" + text +
+                                   " is no number of bytes or percent\nnote: for example 65536, 256kB, 2MB or 10%");
+  };
+  llvm::StringRef number = text;
+  if (number.empty() || number == "0")
+    return llvm::Error::success();
+  if (number.consume_back("%")) {
+    ArenaSlack slack;
+    if (number.getAsInteger(10, slack.percent) || slack.percent < 0 || slack.percent > mostPercent)
+      return problem();
+    options.arenaSlack = slack;
+    return llvm::Error::success();
+  }
+  auto bytes = parseSize(text);
+  if (!bytes || *bytes > mostBytes)
+    return problem();
+  options.arenaSlack.bytes = static_cast<int64_t>(*bytes);
+  return llvm::Error::success();
+}
+
+llvm::Error setTuning(llvm::StringRef path, CompileOptions &options) {
+  if (path.empty())
+    return llvm::Error::success();
+  auto tuning = readTuning(path);
+  if (!tuning)
+    return tuning.takeError();
+  options.tuningFile = path.str();
+  options.tuning = std::move(*tuning);
+  return llvm::Error::success();
 }
 
 CompileOptions asideOf(const CompileOptions &options) {

@@ -7,6 +7,7 @@
 #include "codegen/emit/ModelPlan.h"
 #include "codegen/mali/Gpus.h"
 #include "lib/driver/Placement.h"
+#include "lib/driver/TuningFile.h"
 #include "lib/import/onnx/Import.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -31,8 +32,16 @@ namespace nncc {
 /// The stages of IR, as docs/architecture.md names them.
 enum class Stage { N1, N2, P, L1, L2, LLVM };
 
+/// What code is made for, where both cannot be had.
+enum class Optimize { Speed, Size };
+
 /// How floats lie in the memory of a GPU, and whether products may be added up in f16.
 enum class GpuFloat { F32, F16, F16Arithmetic };
+
+/// By how much the arena may grow for faster forms of kernels: by the larger of the two.
+struct ArenaSlack {
+  int64_t bytes = 0, percent = 0;
+};
 
 struct CompileOptions {
   std::string model; ///< path of the ONNX file
@@ -55,6 +64,10 @@ struct CompileOptions {
   std::optional<uint32_t> vulkanDevice;
   std::string kernelForm = "auto";      ///< `--form` of all kernels: auto, winograd, direct
   std::vector<std::string> kernelForms; ///< of single ones, as nncc-choose-forms takes it: KERNEL:winograd
+  Optimize optimize = Optimize::Speed;  ///< `--optimize`
+  std::string tuningFile;               ///< `--tuning`
+  std::vector<TuningEntry> tuning;      ///< what it says was measured of kernels
+  ArenaSlack arenaSlack;                ///< `--arena-slack`
   bool reuseArena = true;               ///< off: every tensor keeps its memory, for the numeric debugger
   std::optional<int64_t> partWork;      ///< the least work of a part of a kernel; none: the default of nncc-cut-kernels
   /// Sets up every pass manager: printing, timing, filters of the command line.
@@ -64,6 +77,10 @@ struct CompileOptions {
   /// Hears what is being done: "planning memory".
   std::function<void(llvm::StringRef)> progress;
 };
+
+/// Reads `--arena-slack`, `256kB` or `10%`, and `--tuning`, a file; nothing where they are empty.
+llvm::Error setArenaSlack(llvm::StringRef text, CompileOptions &options);
+llvm::Error setTuning(llvm::StringRef path, CompileOptions &options);
 
 /// The options of one more compile of the same model, of which nobody is to hear: without hooks, but for `progress`.
 CompileOptions asideOf(const CompileOptions &options);

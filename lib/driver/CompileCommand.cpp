@@ -229,6 +229,8 @@ int compileModel() {
                        "note: for example --input image=u8,nhwc,mean=127.5,scale=0.0078125\n"
                        "note: the values of inputs go with --self-test");
   std::vector<std::string> filesRead = {options->model};
+  if (!options->tuningFile.empty())
+    filesRead.push_back(options->tuningFile);
   options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
   auto given = readGivenInputs(*options);
   if (!given)

@@ -70,6 +70,10 @@ public:
       if (!compileOptions.renames.insert({old.str(), renamed.str()}).second)
         return fail("rename '" + Twine(options.renames[i]) + "' is the second of its name");
     }
+    compileOptions.optimize = options.optimize_for_size ? nncc::Optimize::Size : nncc::Optimize::Speed;
+    if (Error error = joinErrors(nncc::setArenaSlack(options.arena_slack ? options.arena_slack : "", compileOptions),
+                                 nncc::setTuning(options.tuning ? options.tuning : "", compileOptions)))
+      return fail(toString(std::move(error)));
     compileOptions.externWeights = options.extern_weights != 0;
     compileOptions.form = options.shared_library ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;
     if (Error error = nncc::checkLibraryForm(compileOptions))

@@ -3,6 +3,7 @@
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/EstimateReport.h"
 #include "lib/driver/Remarks.h"
+#include "lib/driver/Table.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -22,23 +23,6 @@ cl::opt<std::string> flash("flash", cl::desc("Say whether code and weights fit: 
                            cl::value_desc("SIZE"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
 cl::opt<std::string> ram("ram", cl::desc("Say whether the arena, the context and the stack fit"),
                          cl::value_desc("SIZE"), cl::cat(estimateCategory()), cl::cat(reportCategory()));
-
-/// Reads `2MB`: thousands with kB, MB, GB, 1024s with KiB, MiB, GiB. error: nothing
-std::optional<uint64_t> parseSize(StringRef text) {
-  static constexpr std::pair<StringLiteral, uint64_t> units[] = {{"KiB", 1 << 10},   {"MiB", 1 << 20}, {"GiB", 1 << 30},
-                                                                 {"kB", 1000},       {"KB", 1000},     {"MB", 1000000},
-                                                                 {"GB", 1000000000}, {"B", 1},         {"", 1}};
-  for (const auto &[unit, bytes] : units) {
-    StringRef digits = text;
-    if (!digits.consume_back(unit))
-      continue;
-    double number = 0;
-    if (digits.getAsDouble(number) || !(number > 0) || number * bytes > 1e18)
-      return std::nullopt;
-    return uint64_t(number * bytes);
-  }
-  return std::nullopt;
-}
 
 /// Reads --flash or --ram. error: printed
 bool readBudget(const cl::opt<std::string> &option, std::optional<uint64_t> &bytes) {

@@ -41,14 +41,14 @@ cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (defa
 cl::opt<unsigned> threadsNumber(ownOptionName("threads"),
                                 cl::desc("How many threads run the kernels, by the pool of nncc/pool.h (default: 1)"),
                                 cl::init(1), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
-                                cl::cat(validateCategory()));
+                                cl::cat(validateCategory()), cl::cat(tuneCategory()));
 cl::opt<unsigned> seedNumber("seed", cl::desc("Seed of the random inputs (default: 1)"), cl::init(1),
                              cl::value_desc("N"), cl::cat(runCategory()), cl::cat(debugCategory()));
 
 cl::opt<uint64_t>
     sampleNumber("sample", cl::desc("Which sample of the data set (--input; report: --data), from 0 on (default: 0)"),
                  cl::init(0), cl::value_desc("N"), cl::cat(runCategory()), cl::cat(benchCategory()),
-                 cl::cat(debugCategory()), cl::cat(reportCategory()));
+                 cl::cat(debugCategory()), cl::cat(reportCategory()), cl::cat(tuneCategory()));
 
 /// What the options said. LLD, which links programs for the emulator, resets all options of LLVM's command line, so
 /// they are read before anything is loaded.

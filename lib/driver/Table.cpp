@@ -70,6 +70,22 @@ std::string timeText(double us) {
   return us < 1000 ? threeDigits(us, "us") : us < 1e6 ? threeDigits(us * 1e-3, "ms") : threeDigits(us * 1e-6, "s");
 }
 
+std::optional<uint64_t> parseSize(StringRef text) {
+  static constexpr std::pair<StringLiteral, uint64_t> units[] = {{"KiB", 1 << 10},   {"MiB", 1 << 20}, {"GiB", 1 << 30},
+                                                                 {"kB", 1000},       {"KB", 1000},     {"MB", 1000000},
+                                                                 {"GB", 1000000000}, {"B", 1},         {"", 1}};
+  for (const auto &[unit, bytes] : units) {
+    StringRef digits = text;
+    if (!digits.consume_back(unit))
+      continue;
+    double number = 0;
+    if (digits.getAsDouble(number) || !(number > 0) || number * bytes > 1e18)
+      return std::nullopt;
+    return uint64_t(number * bytes);
+  }
+  return std::nullopt;
+}
+
 std::string countText(uint64_t count) {
   if (count < 1000)
     return count ? std::to_string(count) : "";

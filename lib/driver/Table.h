@@ -24,6 +24,9 @@ std::string timeText(double us);
 /// `41.5 k`, `1.2 M`; 0 is empty, so that what has none does not fill a column.
 std::string countText(uint64_t count);
 
+/// Reads `2MB`: thousands with kB, MB, GB, 1024s with KiB, MiB, GiB. error: nothing
+std::optional<uint64_t> parseSize(llvm::StringRef text);
+
 /// Columns under their titles, numbers to the right. On a terminal that is too narrow the cells of some columns are cut
 /// in the middle, then some columns are left out, which a last line names; elsewhere nothing is.
 class Table {

@@ -70,7 +70,8 @@ def documents(program: Path, folder: Path):
                           (["compile", digits, "-o", "cpus", "--cpu=cortex-a53,cortex-a76"], "cpus/digits.json"),
                           (["compile", digits, "-o", "gpu", "--device=mali"], "gpu/digits.json"),
                           (["quantize", digits, "--data=x.npy", "-o", "q.onnx", "--report=q.json"], "q.json"),
-                          (["quantize", digits, "--data=x.npy", "--stats-out=s.json"], "s.json")):
+                          (["quantize", digits, "--data=x.npy", "--stats-out=s.json"], "s.json"),
+                          (["tune", digits, "--time=1s", "-o", "t.json"], "t.json")):
         subprocess.run([program, *command], cwd=folder, check=True, capture_output=True)
         yield command, json.loads((folder / file).read_text())
 

@@ -152,6 +152,8 @@ def check_choices(nncc, folder: Path):
     assert nncc.inspect(path, shapes={"x": (4, 3, 2, 2)})["plan"]["kernels"]
     refused(nncc.CompileError, lambda: nncc.compile(path, shapes={"x": (2, 4, 2, 2)}), "[2, 4, 2, 2] is given")
     refused(nncc.CompileError, lambda: nncc.compile(path, dims={"batch": 1}, rename={"z": "y"}), "--rename z=y")
+    refused(nncc.CompileError, lambda: nncc.compile(path, dims={"batch": 1}, tuning=path), "is no tuning file")
+    refused(ValueError, lambda: nncc.compile(path, dims={"batch": 1}, optimize="fast"), "'speed' or 'size'")
     refused(nncc.CompileError, lambda: nncc.inspect(folder / "none.onnx"), "none.onnx")
 
 

@@ -97,6 +97,20 @@ int main(int argc, char **argv) {
     options.num_shapes = options.num_renames = 0;
   }
 
+  {
+    options.name = "small";
+    options.optimize_for_size = 1;
+    options.arena_slack = "10%";
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+    options.arena_slack = "much";
+    options.tuning = "/nowhere";
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "--arena-slack=much") != NULL);
+    messages.errors = 0;
+    options.tuning = options.arena_slack = NULL;
+    options.optimize_for_size = 0;
+  }
+
   options.name = "loaded";
   options.shared_library = 1;
   EXPECT(nncc_host_cpu() != NULL);

@@ -75,4 +75,5 @@ class CompileOptions(c.Structure):
                 ("binds", Strings), ("num_binds", c.c_size_t), ("on_message", Message), ("user", c.c_void_p), ("inputs", Strings),
                 ("num_inputs", c.c_size_t), ("extern_weights", c.c_uint32), ("shared_library", c.c_uint32),
                 ("output_layouts", Strings), ("num_output_layouts", c.c_size_t), ("shapes", Strings), ("num_shapes", c.c_size_t),
-                ("renames", Strings), ("num_renames", c.c_size_t)]
+                ("renames", Strings), ("num_renames", c.c_size_t), ("tuning", c.c_char_p), ("arena_slack", c.c_char_p),
+                ("optimize_for_size", c.c_uint32)]

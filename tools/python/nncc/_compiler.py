@@ -45,6 +45,13 @@ class Recipe(NamedTuple):
     rename: dict[str, str]
 
 
+class Choices(NamedTuple):
+    """What fast and small code are made by."""
+    tuning: Union[str, "os.PathLike[str]", None] = None
+    optimize: str = "speed"
+    arena_slack: Union[str, int, None] = None
+
+
 @functools.lru_cache(maxsize=None)
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(_install.prefix() / "lib" / "libnncc-compiler.so"))
@@ -102,8 +109,10 @@ def _model_file(model: Union[Path, bytes], folder: Path) -> Path:
 
 
 def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Optional[str], cpu: Optional[str], shared: bool,
-                debug_info: bool, extern_weights: bool) -> None:
+                debug_info: bool, extern_weights: bool, choices: Choices) -> None:
     """`nncc compile` into a folder. error: CompileError; warnings are Python's"""
+    if choices.optimize not in ("speed", "size"):
+        raise ValueError(f"optimize is 'speed' or 'size', not {choices.optimize!r}")
     messages: list[tuple[str, str]] = []
 
     def on_message(_user: object, severity: int, text: bytes) -> None:
@@ -117,6 +126,9 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
         options.output_directory = os.fsencode(output)
         for field, text in (("name", name), ("target", target), ("cpu", host_cpu() if cpu == "native" else cpu)):
             setattr(options, field, None if text is None else text.encode())
+        options.tuning = None if choices.tuning is None else os.fsencode(choices.tuning)
+        options.arena_slack = None if choices.arena_slack is None else str(choices.arena_slack).encode()
+        options.optimize_for_size = choices.optimize == "size"
         options.dims, options.num_dims = _strings(f"{key}={size}" for key, size in recipe.dims.items())
         options.binds, options.num_binds = _strings(_bound(key, value, folder, index) for index, (key, value) in enumerate(recipe.bind.items()))
         options.inputs, options.num_inputs = _strings(f"{key}={text}" for key, text in recipe.inputs.items())
@@ -143,7 +155,9 @@ def _recipe(model: OnnxModel, dims: Optional[Mapping[str, int]], bind: Optional[
 
 def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,  # noqa: A001
             inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
-            rename: Optional[Texts] = None, cpu: str = "native", threads: int = 1) -> "_model.Model":
+            rename: Optional[Texts] = None, cpu: str = "native", threads: int = 1,
+            tuning: Union[str, "os.PathLike[str]", None] = None, optimize: str = "speed",
+            arena_slack: Union[str, int, None] = None) -> "_model.Model":
     """Compiles an ONNX model for this machine and loads it.
 
     model           path of the file, its bytes, or an onnx.ModelProto (bytes: no external data)
@@ -155,24 +169,29 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     rename          other names for inputs and outputs: {"input.1": "image"}; all other arguments take the old ones
     cpu             "native", or a name of the list in `nncc compile --help`
     threads         how many run a large kernel, this one included: 1 to 64; the bits of the results do not depend on it
-    error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads
+    tuning          path of a file that `nncc tune` wrote for this CPU
+    optimize        "speed", or "size": little code
+    arena_slack     by how much the arena may grow for faster code: bytes, "256kB", "10%"
+    error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads, a wrong `optimize`
     """
     _model.check_threads(threads)
     recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, rename)
     with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
         # It runs here, whatever target has the CPU.
-        _compile_to(Path(folder), recipe, name=None, target=f"{platform.machine()}-linux-gnu", cpu=cpu, shared=True, debug_info=False, extern_weights=False)
+        _compile_to(Path(folder), recipe, name=None, target=f"{platform.machine()}-linux-gnu", cpu=cpu, shared=True, debug_info=False, extern_weights=False,
+                    choices=Choices(tuning, optimize, arena_slack))
         # What is loaded stays there when its file is gone.
         library, = Path(folder).glob("lib*.so")
         return _model.load(library, threads=threads, _recipe=recipe)
 
 
 def save(recipe: Recipe, folder: Union[str, "os.PathLike[str]"], *, name: Optional[str], target: Optional[str], cpu: Optional[str],
-         shared: bool, debug_info: bool, extern_weights: bool) -> Path:
+         shared: bool, debug_info: bool, extern_weights: bool, choices: Choices) -> Path:
     """See Model.save. Returns the path of the library."""
     output = Path(folder)
     before = _manifests(output)
-    _compile_to(output, recipe, name=name, target=target, cpu=cpu, shared=shared, debug_info=debug_info, extern_weights=extern_weights)
+    _compile_to(output, recipe, name=name, target=target, cpu=cpu, shared=shared, debug_info=debug_info, extern_weights=extern_weights,
+                choices=choices)
     # Without `name` the compiler makes one of the file's: it is that of the manifest that is new.
     manifest, = _manifests(output) - before
     return output / json.loads(manifest.path.read_text())["library"]["file"]

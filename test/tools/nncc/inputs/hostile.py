@@ -111,7 +111,7 @@ def try_files(trial: Trial):
 
 def random_option(command: str, rng: random.Random) -> list[str]:
     """One option of a command with a value that may be anything."""
-    shared = ["--dim", "--dim", "--dim", "--bind", "--target", "--cpu", "--print-after", "--remarks"]
+    shared = ["--dim", "--dim", "--dim", "--bind", "--target", "--cpu", "--print-after", "--remarks", "--arena-slack", "--tuning", "--optimize"]
     own = {"inspect": ["--json"], "compile": ["--input", "--input", "--weights", "--name", "--emit", "--stop-after", "--depfile", "-o"],
            "run": ["--input", "--runs", "--seed", "--rtol", "--atol", "--check", "--output"],
            "bench": ["--input", "--rounds", "--warmup"],
