@@ -163,12 +163,13 @@ Expected<uint64_t> countSamples(const StoredArray &array, const SamplePort &port
   std::string both = array.describe() + ", " + nameOf(kind) + " " + describe(port);
   if (array.type != port.type) {
     std::string name = numpyTypeName(port.type);
-    return createStringError(
-        "the array is " + both + (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
-        (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
-             ? "\nnote: or, in run, bench, debug and validate, let the library convert it: --input " + port.name +
-                   "=u8," + (isOfImages(array, port) ? "nhwc" : "nchw") + "; quantizing takes what the model takes"
-             : ""));
+    return createStringError("the array is " + both +
+                             (name.empty() ? "" : "\nnote: convert it with array.astype(numpy." + name + ")") +
+                             (array.type == "ui8" && port.type == "f32" && kind == SampleKind::Inputs
+                                  ? "\nnote: or let nncc convert it: --input " + port.name + "=u8," +
+                                        (isOfImages(array, port) ? "nhwc" : "nchw") +
+                                        "; samples of --quantize are converted by quantize and validate alone"
+                                  : ""));
   }
   ArrayRef<int64_t> has(array.shape), wanted(port.shape);
   if (has == wanted || (!wanted.empty() && wanted[0] == 1 && has == wanted.drop_front()))

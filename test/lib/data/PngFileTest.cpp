@@ -171,8 +171,8 @@ TEST_F(PngFileTest, IsASampleOfADataSet) {
   auto floats = Samples::open((folder + "/9.png").str(), {port});
   ASSERT_FALSE(bool(floats));
   EXPECT_NE(toString(floats.takeError())
-                .find("note: or, in run, bench, debug and validate, let the library convert it: "
-                      "--input image=u8,nhwc; quantizing takes what the model takes"),
+                .find("note: or let nncc convert it: --input image=u8,nhwc; samples of --quantize are converted by "
+                      "quantize and validate alone"),
             std::string::npos);
 }
 
