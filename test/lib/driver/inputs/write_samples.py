@@ -11,7 +11,8 @@ def main(folder: Path):
     nan, huge = image.copy(), image.copy()
     nan[4, 0, 2, 3], huge[7, 0, 0, 0] = np.nan, 3e38
     sets = {"good": {"image": image}, "few": {"image": image[[0, 0, 0]]}, "name": {"picture": image, "label": image},
-            "shape": {"image": image[:, :, :7]}, "type": {"image": image.astype(np.float64)}, "nan": {"image": nan}, "huge": {"image": huge}}
+            "shape": {"image": image[:, :, :7]}, "type": {"image": image.astype(np.float64)}, "nan": {"image": nan}, "huge": {"image": huge},
+            "large": {"image": image * 100}}
     pixels = np.random.default_rng(1).integers(0, 17, (12, 8, 8, 1)).astype(np.uint8)
     sets |= {"bytes": {"image": pixels}, "floats": {"image": pixels.reshape(12, 1, 8, 8).astype(np.float32) / 16}}
     model = onnx.load(Path(__file__).parents[4] / "tools" / "demo" / "digits.onnx")
