@@ -240,13 +240,15 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N1"})))
       return signalPassFailure();
-    SmallVector<Product> products;
+    SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (auto product = Product::of(op))
-        products.push_back(*product);
+      if (isa<Conv2DOp, MatMulOp>(op))
+        ops.push_back(op);
     });
-    for (const Product &product : products)
-      keep(product);
+    // One after the other: a product may read what took the place of the one before.
+    for (Operation *op : ops)
+      if (auto product = Product::of(op))
+        keep(*product);
   }
 
   void keep(const Product &product) {

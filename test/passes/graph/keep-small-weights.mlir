@@ -98,3 +98,20 @@ func.func @stays_float(%a: tensor<2x9xf32>, %scale: tensor<1x1xf32>) -> (tensor<
   %3 = nn.matmul %a, %2 : tensor<2x9xf32>, tensor<9x8xf32> -> tensor<2x8xf32>
   return %1, %3 : tensor<2x8xf32>, tensor<2x8xf32>
 }
+
+// -----
+
+// A product reads the one before, which has been replaced by then.
+// CHECK-LABEL: @two_in_a_row
+// CHECK: %[[A:.*]] = nn.matmul_widened %arg0, %{{.*}} block 24 bits 16
+// CHECK: %[[Y:.*]] = nn.matmul_widened %[[A]], %{{.*}} block 40 bits 16
+// CHECK: return %[[Y]]
+func.func @two_in_a_row(%x: tensor<9x24xf32>) -> tensor<9x16xf32> {
+  %h = nn.constant dense<1.5> : tensor<24x40xf16>
+  %v = nn.cast %h : tensor<24x40xf16> -> tensor<24x40xf32>
+  %a = nn.matmul %x, %v : tensor<9x24xf32>, tensor<24x40xf32> -> tensor<9x40xf32>
+  %g = nn.constant dense<2.5> : tensor<40x16xf16>
+  %w = nn.cast %g : tensor<40x16xf16> -> tensor<40x16xf32>
+  %y = nn.matmul %a, %w : tensor<9x40xf32>, tensor<40x16xf32> -> tensor<9x16xf32>
+  return %y : tensor<9x16xf32>
+}
