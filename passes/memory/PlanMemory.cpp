@@ -190,6 +190,8 @@ void copyResult(nn::KernelOp kernel) {
 
 /// The kernel that writes a piece of a concatenation where the arena is fullest; its number in the function.
 std::optional<unsigned> pieceAtPeak(func::FuncOp function, const Plan &plan) {
+  if (plan.layout.steps.empty()) // all results are empty
+    return std::nullopt;
   nn::KernelOp kernel = plan.layout.steps[plan.fullest].kernel;
   if (!kernel || kernel.getNumResults() != 1)
     return std::nullopt;

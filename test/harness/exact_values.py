@@ -415,6 +415,15 @@ def blocks_of_images(graph):
     return expected
 
 
+@case(9)
+def nothing_but_empty_results(graph):
+    """The only case of its opset: the whole model has no element to compute, and no kernel."""
+    expected = {}
+    for op, shape in (("Relu", [0, 3]), ("Identity", [1, 0])):
+        expected |= one(graph, graph.node(op, [graph.input(np.zeros(shape, np.float32))]), np.zeros(shape, np.float32))
+    return expected
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_machine_arguments(parser, "both")
