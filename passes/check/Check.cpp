@@ -35,7 +35,7 @@ struct Check : impl::CheckBase<Check> {
       return signalPassFailure();
     }
     markAllAnalysesPreserved();
-    if (!checkModule(*rules, getOperation()))
+    if (!checkModule(*rules, getOperation()) || failed(requireStage(*this, getOperation(), {rules->name})))
       signalPassFailure();
   }
 

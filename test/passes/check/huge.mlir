@@ -1,5 +1,7 @@
 // Sizes that no machine holds are refused before a pass computes with them.
 // RUN: not nncc-opt %s --split-input-file --nncc-fold-scale 2>&1 | FileCheck %s
+// RUN: not nncc-opt %s --split-input-file --nncc-check=N1 2>&1 | FileCheck %s --check-prefix=CONTRACT
+// CONTRACT: may have no value of so many elements at stage N1, which nncc-check requires
 
 // CHECK: error: 'func.func' op may have no value of so many elements at stage N1, which nncc-fold-scale requires
 func.func @main(%x: tensor<3x5xf32>, %y: tensor<4611686018427387904x5xf32>) -> tensor<3x5xf32> {
