@@ -23,6 +23,7 @@
 #include "passes/Pipelines.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
@@ -107,6 +108,8 @@ FailureOr<OwningOpRef<ModuleOp>> importModel(const CompileOptions &options, MLIR
     return emitError(UnknownLoc::get(&context))
            << "IR is read as it is: --dim, --bind, --shape, formats of --input and "
               "--output-layout belong to the command that wrote it";
+  if (std::string weights = dumpWeightsPath(options.model); asked.onFile && llvm::sys::fs::exists(weights))
+    asked.onFile(weights);
   return readDump(options.model, context);
 }
 
