@@ -2,6 +2,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/CompileVariants.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Dump.h"
 #include "lib/driver/Help.h"
 #include "lib/driver/ParseErrors.h"
 #include "lib/driver/Registry.h"
@@ -361,6 +362,8 @@ int checkOptions(const Command &command) {
   }
   if (!model.empty() && !*command.argument)
     return reportError("'" + Twine(command.name) + "' takes no file, and '" + model + "' is given");
+  if (Error error = command.needsOnnx ? requireOnnx(model, "'" + Twine(command.name) + "'") : Error::success())
+    return reportError(std::move(error));
   if (auto files = inputFiles(); !command.takesData && !files.empty())
     return reportError("--input=" + files[0] +
                        " is no format that begins with u8, s8 or f32\n"

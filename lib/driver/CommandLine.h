@@ -24,6 +24,7 @@ struct Command {
   llvm::cl::OptionCategory &(*category)();
   bool takesData = false;              ///< `--input` may name files with the values of inputs
   bool isCompiler = true;              ///< has the options that say what is compiled for which target
+  bool needsOnnx = false;              ///< a model that is IR is refused
   const char *examples = "";           ///< lines of the help
   bool printsReport = false;           ///< has `--json`, and `-o` names a file for what it prints
   const char *argument = "MODEL.onnx"; ///< what comes behind its name; may be empty

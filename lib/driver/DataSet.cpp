@@ -4,6 +4,7 @@
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/Compile.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Dump.h"
 #include "lib/import/onnx/InputFormat.h"
 #include <numeric>
 
@@ -44,6 +45,10 @@ static SamplePort portOf(const OnnxValueInfo &input, unsigned index, const Impor
 
 std::optional<std::vector<SamplePort>> inputPorts(StringRef model, StringRef dataSet, ImportOptions &import,
                                                   ArrayRef<std::string> others) {
+  if (Error error = requireOnnx(model, "the data set '" + dataSet + "'")) {
+    reportError(std::move(error));
+    return std::nullopt;
+  }
   auto context = makeContext();
   DiagnosticPrinter printer(*context, model.str(), terminalSink());
   auto info = readOnnxModelInfo(model, *context);

@@ -338,6 +338,7 @@ const Command inspectCommand = {
                 "status is 0.",
     .run = inspectModel,
     .category = inspectCategory,
+    .needsOnnx = true,
     .examples = "  nncc inspect model.onnx\n"
                 "  nncc inspect model.onnx --shape image=1,3,640,640 --json -o model.json\n",
     .printsReport = true};

@@ -1,6 +1,7 @@
 // See Onnxruntime.h.
 #include "lib/driver/Onnxruntime.h"
 #include "lib/driver/BuildAndLoad.h"
+#include "lib/driver/Dump.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -29,6 +30,8 @@ Expected<std::string> findPython(StringRef asked) {
 }
 
 Expected<std::vector<std::string>> onnxruntimeCommand(StringRef python, StringRef model, const ImportOptions &import) {
+  if (Error error = requireOnnx(model, "onnxruntime"))
+    return std::move(error);
   auto interpreter = findPython(python);
   if (!interpreter)
     return interpreter.takeError();

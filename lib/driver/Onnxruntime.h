@@ -19,7 +19,7 @@ llvm::Expected<std::string> findPython(llvm::StringRef asked);
 
 /// The command that runs a model: interpreter, script, model, bound inputs. What it does is left to be said.
 ///
-/// error  no interpreter
+/// error  no interpreter; the model is IR
 llvm::Expected<std::vector<std::string>> onnxruntimeCommand(llvm::StringRef python, llvm::StringRef model,
                                                             const ImportOptions &import);
 

@@ -219,14 +219,15 @@ const Command quantizeCommand = {
     .run = quantizeModel,
     .category = quantizeCategory,
     .isCompiler = false,
-    .examples =
-        "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
-        "  nncc quantize model.onnx --data=photos/ --input image=u8,nhwc,mean=127.5,std=127.5 -o model-int8.onnx\n"
-        "  nncc quantize model.onnx --data=samples/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
-        "  nncc quantize model.onnx --data=shard0.npz --stats-out=shard0.json\n"
-        "  nncc quantize model.onnx --stats=shard0.json,shard1.json -o model-int8.onnx\n"
-        "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
-        "  nncc quantize transformer.onnx -o transformer-int8.onnx --recipe=int8-dynamic\n"
-        "  nncc quantize model.onnx -o model-w8.onnx --recipe=int8-weights\n"};
+    .needsOnnx = true,
+    .examples = "  nncc quantize model.onnx --data=samples.npz -o model-int8.onnx\n"
+                "  nncc quantize model.onnx --data=photos/ --input image=u8,nhwc,mean=127.5,std=127.5 \\\n"
+                "    -o model-int8.onnx\n"
+                "  nncc quantize model.onnx --data=samples/ -o model-int8.onnx --keep 'head/*=f32' --tensors\n"
+                "  nncc quantize model.onnx --data=shard0.npz --stats-out=shard0.json\n"
+                "  nncc quantize model.onnx --stats=shard0.json,shard1.json -o model-int8.onnx\n"
+                "  nncc quantize model.onnx --data=samples.npz -o model-mixed.onnx --recipe=mixed --min-cosine=0.999\n"
+                "  nncc quantize transformer.onnx -o transformer-int8.onnx --recipe=int8-dynamic\n"
+                "  nncc quantize model.onnx -o model-w8.onnx --recipe=int8-weights\n"};
 
 } // namespace nncc

@@ -3,6 +3,7 @@
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/Dump.h"
 #include "lib/import/onnx/InputFormat.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/quantize/ModelEditor.h"
@@ -367,6 +368,8 @@ int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
                ? 0
                : reportError(stray + " is for --quantize\nnote: for example --quantize=int8 --data=samples.npz");
   }
+  if (Error error = requireOnnx(options.model, "--quantize"))
+    return reportError(std::move(error));
   auto choices = quantizeOptions(quantizeOption);
   if (!choices)
     return 1;

@@ -209,6 +209,7 @@ const Command reportCommand = {
         "--bench and --data, the same model and options give the same bytes on any machine.",
     .run = reportModel,
     .category = reportCategory,
+    .needsOnnx = true,
     .examples = "  nncc report model.onnx -o report.html --target=aarch64-linux-gnu --cpu=cortex-a53\n"
                 "  nncc report model.onnx -o report.html --bench --data=set.npz\n",
     .printsReport = true};

@@ -211,6 +211,7 @@ const Command validateCommand = {
         "the model runs under qemu-aarch64. Exit status 2 when a bound of --require is not kept.",
     .run = validateModel,
     .category = validateCategory,
+    .needsOnnx = true,
     .examples = "  nncc validate model.onnx --data=set.npz\n"
                 "  nncc validate quantized.onnx --data=images --reference=float.onnx --require top1=0.99\n",
     .printsReport = true};
