@@ -85,8 +85,8 @@ void DepthwiseTiles::makeNest() {
 /// input, but no more than leave the fewest unused at the end of a line. At most twice as many as other tiles have
 /// rows, so that there are threads enough.
 int64_t DepthwiseTiles::pixelsOfTile() const {
-  constexpr int64_t kVectors = 12; // of four numbers: 48 registers of 64, the rest are indices
-  int64_t width = nest.extents[OW], most = std::min(2 * tile.rows, kVectors - window.w.kernel - 1);
+  int64_t vectors = tile.registers * 3 / 4 / kGpuLanes; // the rest are indices
+  int64_t width = nest.extents[OW], most = std::min(2 * tile.rows, vectors - window.w.kernel - 1);
   auto unused = [&](int64_t pixels) { return llvm::alignTo(width, pixels) - width; };
   int64_t best = std::min(tile.rows, width);
   for (int64_t pixels = best + 1; pixels <= std::min(most, width); ++pixels)
@@ -224,13 +224,13 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
     for (int64_t kw = 0; kw < w.kernel; ++kw)
       factors.push_back(weight(firstTap, kw));
     for (const auto &[distance, taps] : tapsByColumn(pixels.size())) {
-      auto [number, kw] = taps.front();
       Value input;
       if (areInside || isAlwaysInside(distance, pixels.size())) {
         Cursor at = first;
         at.indices[D] = build.index(distance);
         input = loadInput(at, channel, channels);
       } else {
+        auto [number, kw] = taps.front();
         input = tapOrZero(pixels[number].cursor, line, build.index(kw), channel, channels);
       }
       for (auto [number, kw] : taps)
@@ -250,19 +250,19 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
 
 /// The pixels of a tile and their taps that read a column of the input, by how far it is behind the first.
 std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> DepthwiseTiles::tapsByColumn(int64_t pixels) const {
-  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> columns;
+  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> taps;
   for (int64_t number = 0; number < pixels; ++number)
     for (int64_t kw = 0; kw < window.w.kernel; ++kw)
-      columns[number * window.w.stride + kw * window.w.dilation].push_back({number, kw});
-  return columns;
+      taps[number * window.w.stride + kw * window.w.dilation].push_back({number, kw});
+  return taps;
 }
 
 /// Whether most columns of the input are inside for all tiles, so that looking at the others costs little. Code for
 /// tiles that are inside of the image would be as long again.
 bool DepthwiseTiles::fewMayBeOutside(int64_t pixels) const {
-  auto columns = tapsByColumn(pixels);
-  auto outside = llvm::count_if(columns, [&](const auto &column) { return !isAlwaysInside(column.first, pixels); });
-  return 4 * outside <= static_cast<int64_t>(columns.size());
+  auto inputs = tapsByColumn(pixels);
+  auto outside = llvm::count_if(inputs, [&](const auto &column) { return !isAlwaysInside(column.first, pixels); });
+  return 4 * outside <= static_cast<int64_t>(inputs.size());
 }
 
 /// Whether a column of the input is inside for all tiles, by how far it is behind the first of its tile.

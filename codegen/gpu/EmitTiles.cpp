@@ -149,7 +149,7 @@ struct EmitTiles : impl::EmitTilesBase<EmitTiles> {
         return signalPassFailure();
       }
       nn::KernelOp kernel = kernels.front();
-      TileSize tile{gpu.getTileRows(), gpu.getTileColumns() / kGpuLanes};
+      TileSize tile{gpu.getTileRows(), gpu.getTileColumns() / kGpuLanes, gpu.getRegisters()};
       TileEmitter emitter(function, kernel, gpu.getThread(), tile);
       bool isWritten = emitter.run();
       if (!isWritten && emitter.unpack())

@@ -11,8 +11,9 @@ namespace nncc {
 
 /// How much of its result one thread computes.
 struct TileSize {
-  int64_t rows;    ///< pixels, or rows of a product
-  int64_t vectors; ///< vectors of output channels
+  int64_t rows;      ///< pixels, or rows of a product
+  int64_t vectors;   ///< vectors of output channels
+  int64_t registers; ///< of 32 bits, that a thread has
 };
 
 /// Where the filter or the right operand lies: in panels, or row-major where nothing packed it.

@@ -1,7 +1,8 @@
 // RUN: nncc-opt %s --nncc-emit-tiles --canonicalize --cse | FileCheck %s
 // RUN: nncc-opt %s --nncc-emit-tiles --nncc-check=L1
 
-module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 2, tile_columns = 4>}} {
+module attributes {nn.machines = {gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 2, tile_columns = 4>,
+                                      gpu1 = #nn.gpu<vector_bits = 128, registers = 32, warp = 16, tile_rows = 2, tile_columns = 4>}} {
 
 // Panels of 8 columns, and one of 4 behind them, whose threads are others (here one, so that its loop is gone). A step of four channels is
 // four rows of the panel.
@@ -77,6 +78,21 @@ func.func private @convolution_inside(%x: memref<1x5x1x3xf32>, %w: memref<144xi8
 // CHECK-NOT:       vector.load
 // CHECK:           scf.yield
 func.func private @depthwise(%x: memref<1x6x8x4xf32>, %w: memref<144xi8>, %b: memref<16xi8>, %y: memref<1x4x6x4xf32>) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x6x8x4xf32>, memref<144xi8>, memref<16xi8>) outs(%y : memref<1x4x6x4xf32>) {
+  ^bb0(%0: tensor<1x6x8x4xf32>, %1: tensor<4x3x3x1xf32>, %2: tensor<4xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 4 : tensor<1x6x8x4xf32>, tensor<4x3x3x1xf32>, tensor<4xf32> -> tensor<1x4x6x4xf32>
+    nn.yield %r : tensor<1x4x6x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>, #nn.packing<"pad", [16, 1, 4, 4]>]}
+  return
+}
+
+// A GPU of half as many registers has none for a third.
+// CHECK-LABEL: func.func private @depthwise_of_few_registers
+// CHECK:         scf.for {{.*}} iter_args
+// CHECK-COUNT-7:   vector.load
+// CHECK-NOT:       vector.load
+// CHECK:           scf.yield
+func.func private @depthwise_of_few_registers(%x: memref<1x6x8x4xf32>, %w: memref<144xi8>, %b: memref<16xi8>, %y: memref<1x4x6x4xf32>) attributes {nn.device = "gpu1"} {
   nn.kernel "k" ins(%x, %w, %b : memref<1x6x8x4xf32>, memref<144xi8>, memref<16xi8>) outs(%y : memref<1x4x6x4xf32>) {
   ^bb0(%0: tensor<1x6x8x4xf32>, %1: tensor<4x3x3x1xf32>, %2: tensor<4xf32>):
     %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 4 : tensor<1x6x8x4xf32>, tensor<4x3x3x1xf32>, tensor<4xf32> -> tensor<1x4x6x4xf32>
