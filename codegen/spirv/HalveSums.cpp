@@ -102,18 +102,15 @@ Value addHalf(OpBuilder &builder, Location loc, Value sum, Value half) {
 /// A loop whose only results are sums of products of f16.
 class SumLoop {
 public:
-  /// How often it runs, and how many products that adds to each sum, at most.
-  int64_t trips = 0, products = 0;
-
   static std::optional<SumLoop> of(scf::ForOp loop) {
     SumLoop found(loop);
-    auto low = getConstantIntValue(loop.getLowerBound()), high = getConstantIntValue(loop.getUpperBound()),
-         step = getConstantIntValue(loop.getStep());
-    if (!low || !high || !step || *step <= 0 || *high <= *low || loop.getNumResults() == 0)
+    auto low = getConstantIntValue(loop.getLowerBound()), step = getConstantIntValue(loop.getStep());
+    std::optional<APInt> count = loop.getStaticTripCount();
+    if (!low || !step || !count || loop.getNumResults() == 0)
       return std::nullopt;
     found.low = *low;
     found.step = *step;
-    found.trips = llvm::divideCeilSigned(*high - *low, *step);
+    found.trips = count->getSExtValue();
     for (auto [argument, next] : llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues())) {
       auto first = argument.hasOneUse() ? dyn_cast<vector::FMAOp>(*argument.user_begin()) : vector::FMAOp();
       if (!first || first.getAcc() != argument || first->getBlock() != loop.getBody())
@@ -127,15 +124,14 @@ public:
     return found;
   }
 
-  /// The iterations whose products are added up in f16; 0: none are worth it. All loops of a thread have few
-  /// iterations, so that all lengths can be looked at.
+  /// The iterations whose products are added up in f16; 0: none are worth it. At most 32 lengths are looked at.
   int64_t blockLength() const {
     int64_t most = std::min(trips, kMostProducts / products), length = most;
     while (length > 1 && trips % length != 0)
       --length;
-    // What is left over is a loop of its own.
-    if (length * products < kLeastProducts)
-      length = most;
+    // Short blocks are not worth it: then even ones, and a loop of what is left over.
+    if (most > 0 && 2 * length < most)
+      length = trips / llvm::divideCeil(trips, most);
     return length > 1 && length * products >= kLeastProducts ? length : 0;
   }
 
@@ -161,10 +157,10 @@ public:
       results = llvm::to_vector(ValueRange(outer.getResults()));
     }
     if (trips % length != 0) {
+      Value behind = index(builder, end);
       auto rest = cast<scf::ForOp>(builder.clone(*loop));
-      rest.setLowerBound(index(builder, end));
+      rest.setLowerBound(behind);
       rest.getInitArgsMutable().assign(results);
-      rest->moveBefore(loop);
       results = llvm::to_vector(ValueRange(rest.getResults()));
     }
     loop.replaceAllUsesWith(results);
@@ -214,6 +210,8 @@ private:
 
   scf::ForOp loop;
   int64_t low = 0, step = 1;
+  int64_t trips = 0;
+  int64_t products = 0; ///< that an iteration adds to each sum, at most
   llvm::SetVector<vector::FMAOp> sums;
 };
 

@@ -36,12 +36,12 @@ gpu.module @blocks_of_a_loop {
 
 // -----
 
-// 37 iterations are a block of 32 and a loop of the 5 that are left over, in f32. Rows outside of an image are 0.
+// 37 iterations are two blocks of 18 and a loop of the one that is left over, in f32. Rows outside of an image are 0.
 // CHECK-LABEL: gpu.module @rest_of_a_loop
-// CHECK:       scf.for %{{.*}} = %c0{{.*}} to %c32{{.*}} step %c32{{.*}} -> (vector<4xf32>)
+// CHECK:       scf.for %{{.*}} = %c0{{.*}} to %c36{{.*}} step %c18{{.*}} -> (vector<4xf32>)
 // CHECK:         scf.for {{.*}} -> (vector<4xf16>)
 // CHECK:           arith.select %{{.*}}, %{{.*}}, %{{.*}} : vector<4xf16>
-// CHECK:       scf.for %{{.*}} = %c32{{.*}} to %c37{{.*}} step %c1{{.*}} -> (vector<4xf32>)
+// CHECK:       scf.for %{{.*}} = %c36{{.*}} to %c37{{.*}} step %c1{{.*}} -> (vector<4xf32>)
 // CHECK:         vector.fma {{.*}} : vector<4xf32>
 gpu.module @rest_of_a_loop {
   gpu.func @main(%w: memref<37xvector<4xf16>>, %y: memref<1xvector<4xf32>>)
