@@ -7,6 +7,7 @@
 #include "codegen/cpu/Regions.h"
 #include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/Tuning.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace nncc::cpu {
 
@@ -79,6 +80,10 @@ struct Contraction {
 
 /// The taps that pixels have where these two regions meet.
 std::array<TapRange, 2> tapsOf(const AxisRegion &h, const AxisRegion &w);
+
+/// Elements from row to row of what a kernel writes into scratch memory: a cache line more than the channels, so that
+/// rows do not meet in a set of the cache.
+inline int64_t rowPitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
 
 /// The numbers of the device that a kernel runs on, from `nn.machines` of its module; null when there are none.
 nn::MachineAttr getMachine(nn::KernelOp kernel);

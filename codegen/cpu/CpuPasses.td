@@ -67,8 +67,10 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     tiles or groups of channels, with less room, and the direct one. Whoever
     plans the memory takes the first whose scratch memory has room.
 
-    Transformed weights are up to four times as large; those of bytes, which become words, eight times. They are taken where they save most cycles for a byte, until the
-    weights of the model have grown by half, or by 8 MiB where that is more.
+    Transformed weights are up to four times as large; those of bytes, which
+    become words, eight times. They are taken where they save most cycles for a
+    byte, until the weights of the model have grown by half, or by 8 MiB where
+    that is more.
 
     A kernel with `nn.tuned` is offered Winograd's form where that says so, with its tile and strips, whatever is
     estimated, before all others; else the direct form is all that it has.

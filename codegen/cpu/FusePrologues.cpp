@@ -180,8 +180,8 @@ private:
         cpu::Epilogue::matchPrologue(prologue, body.getTerminator(), shapeOf(result).size() - 1, number, reason));
   }
 
-  /// Chooses the strips: eight tiles of pixels and more, or four, most where pixels have few channels. They have to be
-  /// at most half of the pixels, since the rest is what is saved.
+  /// Chooses the strips: as many tiles of pixels as half of the first cache holds, but at least eight, and 64 pixels;
+  /// else just those, or four tiles. They have to be at most half of the pixels, since the rest is what is saved.
   bool hasManyPixels() {
     int64_t pixels = 1, panel = contraction->panel(machine), lanes = contraction->lanes(machine);
     for (int64_t size : shapeOf(contraction->root->getResult(0)).drop_back())

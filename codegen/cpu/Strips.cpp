@@ -223,7 +223,7 @@ private:
     OpBuilder::InsertionGuard guard(code.b);
     code.b.setInsertionPointToStart(overSlots.getBody());
     Value slot = overSlots.getInductionVar(), first = code.mul(slot, ofSlot);
-    Value memory = code.at(scratch, code.mul(slot, form.pixels * StripForm::pitch(depth)), prologue->storedElement());
+    Value memory = code.at(scratch, code.mul(slot, form.pixels * rowPitch(depth)), prologue->storedElement());
     Value end = arith::MinSIOp::create(code.b, code.add(first, code.constant(ofSlot)), code.constant(strips));
     auto overStrips = scf::ForOp::create(code.b, first, end, one);
     overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(ofSlot * workOfStrip()));
@@ -283,7 +283,7 @@ private:
       if (leaf.variesByPixel)
         steps.push_back(code.constant(axes.back().steps[*movingOf[leaf.input]]));
     }
-    arguments.append({code.constant(count), code.constant(StripForm::pitch(depth))});
+    arguments.append({code.constant(count), code.constant(rowPitch(depth))});
     arguments.append(steps);
     func::CallOp::create(code.b, kernels.getPrologue(*prologue, depth, getMachine(kernel)), arguments);
   }
@@ -328,7 +328,7 @@ private:
       packings.push_back(packing);
     };
     RankedTensorType made = cut(root->getOperand(0), count);
-    add(root->getOperand(0), made, viewOf(memory, made, StripForm::pitch(depth)), code.b.getUnitAttr());
+    add(root->getOperand(0), made, viewOf(memory, made, rowPitch(depth)), code.b.getUnitAttr());
     auto packed = kernel->getAttrOfType<ArrayAttr>(kPackingsAttr);
     for (auto [i, argument] : llvm::enumerate(whole.getArguments())) {
       if (!isRead(argument))

@@ -4,7 +4,6 @@
 #ifndef NNCC_CODEGEN_CPU_STRIPS_H
 #define NNCC_CODEGEN_CPU_STRIPS_H
 #include "codegen/cpu/Contraction.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace nncc::cpu {
 
@@ -15,11 +14,8 @@ struct StripForm {
   int64_t pixels; ///< of a strip, at most
   int64_t slots;  ///< strips that threads may work on at the same time, each in memory of its own
 
-  /// Elements from pixel to pixel of a strip: a cache line more than channels, so that pixels do not meet in a set of
-  /// the cache.
-  static int64_t pitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
   int64_t scratchBytes(int64_t channels, mlir::Type element) const {
-    return slots * pixels * pitch(channels) * (element.getIntOrFloatBitWidth() / 8);
+    return slots * pixels * rowPitch(channels) * (element.getIntOrFloatBitWidth() / 8);
   }
 
   mlir::DictionaryAttr getAttr(mlir::MLIRContext *context, int64_t scratchBytes) const;

@@ -230,7 +230,7 @@ private:
     return success();
   }
 
-  int64_t planeOf(int64_t channels) const { return form.strip * WinogradForm::pitch(channels); }
+  int64_t planeOf(int64_t channels) const { return form.strip * rowPitch(channels); }
   int64_t strips() const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
 
   /// A loop over slots: strips of one slot follow each other in the same memory.
@@ -368,7 +368,7 @@ private:
     f[WinogradEntry::TilesW] = llvm::divideCeil(layer.width, form.tile.w);
     f[WinogradEntry::Strip] = form.strip;
     f[WinogradEntry::Tiles] = layer.tiles(form.tile);
-    f[WinogradEntry::Pitch] = WinogradForm::pitch(inPlanes);
+    f[WinogradEntry::Pitch] = rowPitch(inPlanes);
     f[WinogradEntry::Plane] = planeOf(inPlanes);
     return f;
   }
@@ -399,7 +399,7 @@ private:
       return UnrealizedConversionCastOp::create(b, type, pointer).getResult(0);
     };
     auto memory = [&](Value pointer, int64_t channels, int64_t ofAll) {
-      auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(ofAll), WinogradForm::pitch(ofAll), 1});
+      auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(ofAll), rowPitch(ofAll), 1});
       return cast(pointer, MemRefType::get({planes, form.strip, channels}, element, layout));
     };
     int64_t depth = layer.depthInPlanes();

@@ -46,13 +46,11 @@ struct WinogradForm {
   /// whoever runs the first of some groups makes those for all of them.
   int64_t groups = 1;
 
-  /// Rows of planes are a cache line longer than the channels, so that they do not meet in a set of the cache.
-  static int64_t pitch(int64_t channels) { return static_cast<int64_t>(llvm::alignTo(channels, 16)) + 16; }
   int64_t inputElements(const WinogradLayer &layer) const {
-    return tile.planes() * strip * pitch(layer.depthInPlanes());
+    return tile.planes() * strip * rowPitch(layer.depthInPlanes());
   }
   int64_t slotElements(const WinogradLayer &layer) const {
-    return groups * inputElements(layer) + tile.planes() * strip * pitch(layer.outputs);
+    return groups * inputElements(layer) + tile.planes() * strip * rowPitch(layer.outputs);
   }
   int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
   /// Its tiles are those of the layer, no slot is without a strip, and the planes of one have less than 2^31 elements.
@@ -65,8 +63,8 @@ struct WinogradForm {
   static std::optional<WinogradForm> from(mlir::DictionaryAttr form);
 };
 
-/// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49", "strips of 56 pixels", or
-/// "direct, 6 rows, 2 vectors" where that was tuned; else empty for the direct form.
+/// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49, 2 at a time", "strips of 56
+/// pixels, 4 at a time", or "direct, 6 rows, 2 vectors" where that was tuned; else empty for the direct form.
 std::string describeForm(nn::KernelOp kernel);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.
