@@ -203,7 +203,7 @@ def winograd(random, graph: Graph):
 
 def prologue(random, graph: Graph):
     """Elementwise ops before a Conv of one tap or a MatMul, of an operand that something behind them reads, too, as in dense blocks and
-    residual ones: as many pixels as strips take, or fewer."""
+    residual ones: as many pixels as strips take, or fewer. Some results take the place of another operand."""
     inner, outputs, batch = extent(random, 1, 70), extent(random, 2, 40), pick(random, [1, 1, 1, 2])
     is_residual, spatial = random.random() < 0.15, pick(random, [0, 1, 2, 2, 2, 2])
     if is_residual:
@@ -229,6 +229,13 @@ def prologue(random, graph: Graph):
         value = graph.node("MatMul", [value, graph.constant(numbers(random, [inner, outputs], -reach, reach))])
     if is_residual:
         graph.output(graph.node("Add", [value, main]))
+        return
+    if spatial and random.random() < 0.25:  # in place of another operand, while `main` is still read behind it
+        value = graph.node("Add", [value, computed(random, graph, [batch, outputs, *pixels])])
+        graph.in_place.append(graph.nodes[-1].name)
+        reach = (3 / outputs) ** 0.5
+        back = graph.constant(numbers(random, [inner, outputs] + [1] * spatial, -reach, reach))
+        graph.output(graph.node("Mul", [graph.node("Conv", [value, back]), main]))
         return
     joined = graph.node("Concat", [main, value], axis=1 if spatial else 2)
     weights = numbers(random, [5, inner + outputs] + [1] * spatial if spatial else [inner + outputs, 5])
