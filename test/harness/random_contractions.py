@@ -213,6 +213,8 @@ def prologue(random, graph: Graph):
         raise ValueError("too expensive")
     graph.sizes = dict(M=batch * int(np.prod(pixels)), N=outputs, K=inner)
     shape = [batch, inner, *pixels] if spatial else [batch, *pixels, inner]
+    # Made before the contraction, which the addition becomes a part of.
+    other = computed(random, graph, [batch, outputs, *pixels]) if spatial and not is_residual and random.random() < 0.25 else ""
     value = main = (source if spatial and random.random() < 0.15 else computed)(random, graph, shape)
     for op in ("Mul", "Add"):
         scale = numbers_per_channel(random, inner, spatial, 0.5, 1.5)
@@ -230,8 +232,8 @@ def prologue(random, graph: Graph):
     if is_residual:
         graph.output(graph.node("Add", [value, main]))
         return
-    if spatial and random.random() < 0.25:  # in place of another operand, while `main` is still read behind it
-        value = graph.node("Add", [value, computed(random, graph, [batch, outputs, *pixels])])
+    if other:  # in place of that, while `main` is still read behind it
+        value = graph.node("Add", [value, other])
         graph.in_place.append(graph.nodes[-1].name)
         reach = (3 / outputs) ** 0.5
         back = graph.constant(numbers(random, [inner, outputs] + [1] * spatial, -reach, reach))
