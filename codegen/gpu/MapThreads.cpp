@@ -92,10 +92,12 @@ void flattenBuffers(func::FuncOp function) {
 
 //===-- Threads ---------------------------------------------------------===//
 
-/// How often a loop runs, if that is a constant.
+/// How often a loop runs, if that, where it begins and its step are constants.
 std::optional<int64_t> tripsOf(scf::ForOp loop) {
   std::optional<APInt> trips = loop.getStaticTripCount();
-  return trips ? std::optional(trips->getSExtValue()) : std::nullopt;
+  if (!trips || !getConstantIntValue(loop.getLowerBound()) || !getConstantIntValue(loop.getStep()))
+    return std::nullopt;
+  return trips->getSExtValue();
 }
 
 bool isTeam(Operation &op) { return isa<scf::ForOp>(op) && op.hasAttr(nn::kTeamAttr); }

@@ -35,6 +35,11 @@ constexpr int64_t kMostParts = 256;
 
 int64_t workOf(Block &block);
 
+/// Whether it is known what every iteration of a loop counts.
+bool isKnown(scf::ForOp loop) {
+  return loop.getStaticTripCount() && getConstantIntValue(loop.getLowerBound()) && getConstantIntValue(loop.getStep());
+}
+
 /// How often a loop runs; 8 times is the guess where that is no constant.
 int64_t tripsOf(scf::ForOp loop) {
   std::optional<APInt> trips = loop.getStaticTripCount();
@@ -143,7 +148,7 @@ std::vector<Cut> cutBlock(Block &block, int64_t largestUnit, int64_t times = 1) 
     }
     Cut cut;
     cut.loop = cast<scf::ForOp>(op);
-    if (!cut.loop.getStaticTripCount() || !cut.loop->use_empty())
+    if (!isKnown(cut.loop) || !cut.loop->use_empty())
       return {};
     cut.trips = tripsOf(cut.loop);
     cut.work = std::max<int64_t>(workOf(*cut.loop.getBody()), 1) * times;

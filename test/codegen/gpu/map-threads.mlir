@@ -145,3 +145,24 @@ func.func private @flat_and_not(%x: memref<2x3xf32>, %y: memref<2x3xf32>) {
   memref.store %value, %y[%c0, %c0] : memref<2x3xf32>
   return
 }
+
+// -----
+
+// How often a loop runs does not say where it begins.
+// CHECK-LABEL: func.func private @moving_bounds
+// CHECK-SAME:    nn.refused = "the iterations of a loop are only known at run time"
+func.func private @moving_bounds(%x: memref<2100xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c700 = arith.constant 700 : index
+  %zero = arith.constant 0.0 : f32
+  scf.for %i = %c0 to %c700 step %c1 {
+    %line = arith.muli %i, %c3 : index
+    %end = arith.addi %line, %c3 overflow<nsw> : index
+    scf.for %j = %line to %end step %c1 {
+      memref.store %zero, %x[%j] : memref<2100xf32>
+    } {nn.parallel}
+  } {nn.parallel}
+  return
+}

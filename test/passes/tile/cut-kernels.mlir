@@ -173,3 +173,23 @@ func.func @stands_still(%x: memref<4096xf32>, %y: memref<4096xf32>) {
   } {nn.parallel}
   return
 }
+
+// Where a loop begins is known only in the row around it: it stays whole, however few rows there are.
+// CHECK-LABEL: func.func @moving_bounds
+// CHECK: %[[LINE:.*]] = arith.muli %{{.*}}, %c5
+// CHECK: %[[END:.*]] = arith.addi %[[LINE]], %c5
+// CHECK: scf.for %{{.*}} = %[[LINE]] to %[[END]] step %c1
+func.func @moving_bounds(%x: memref<3x5xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c5 = arith.constant 5 : index
+  scf.for %i = %c0 to %c3 step %c1 {
+    %line = arith.muli %i, %c5 : index
+    %end = arith.addi %line, %c5 overflow<nsw> : index
+    scf.for %j = %line to %end step %c1 {
+      func.call @nncc_micro(%x, %i, %j) {nn.work = 100 : i64} : (memref<3x5xf32>, index, index) -> ()
+    } {nn.parallel}
+  } {nn.parallel}
+  return
+}
