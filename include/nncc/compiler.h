@@ -85,6 +85,12 @@ typedef struct nncc_compile_options {
   const char *arena_slack;
   /* 1: little code rather than short times, as --optimize=size of `nncc compile`. */
   uint32_t optimize_for_size;
+  /* Tensors that the model begins and ends with instead of its own inputs and
+   * outputs, as --begin and --end of `nncc compile`. */
+  const char *const *begin;
+  size_t num_begin;
+  const char *const *end;
+  size_t num_end;
 } nncc_compile_options;
 
 /* Compiles a model to libNAME.a (libNAME.so, with shared_library), NAME.h and

@@ -12,6 +12,8 @@ writes every tensor of the graph, DIR/0.npy, DIR/1.npy ... and DIR/tensors.json,
 runs the model on what standard input brings, the bytes of the arrays of --stream in their order, and again, until it ends. Each run is
 answered on standard output by a line of JSON, [{"name": "y", "dtype": "float32", "shape": [1, 10]}], and the bytes of these outputs.
 
+--part FILE is run instead of the model; external data lies beside the model all the same.
+
 Every model input is given, by --input, --stream or --bind (a number, a list `1,2,3`, or a file `x.npy`). NAME ends at the last `=`.
 Nothing is optimized, so that every tensor of the file exists; tensors inside If and Loop bodies are not written, and neither are
 Constant nodes. Exit status: 0, or 1 with one line on stderr. Needs numpy, onnx and onnxruntime.
@@ -143,6 +145,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("--input", action="append", default=[], metavar="NAME=x.npy")
     parser.add_argument("--bind", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--part", type=Path, metavar="PART.onnx", help="what of the model is run")
     parser.add_argument("--cast", action="store_true", help="inputs of float32 become what the model takes")
     parser.add_argument("--stream", action="append", default=[], metavar="NAME=DTYPE:SHAPE")
     parser.add_argument("--output", type=Path, metavar="DIR")
@@ -151,7 +154,7 @@ def main():
         parser.error("give --stream, or --output")
 
     try:
-        model = onnx.load(options.model, load_external_data=False)
+        model = onnx.load(options.part or options.model, load_external_data=False)
     except Exception as error:  # protobuf and OS errors alike
         fail(f"cannot read {options.model}: {error}")
     values = read_inputs(model.graph, options)

@@ -217,7 +217,17 @@ cl::list<std::string> outputLayouts(
 cl::list<std::string>
     shapes("shape",
            cl::desc("Shape of an input, as it lies in memory, which gives symbolic dims their sizes; may be repeated"),
-           cl::value_desc("NAME=1,3,640,640"), ofModel);
+           cl::value_desc("NAME=1,3,640,640"), ofModel, cl::cat(quantizeCategory()));
+cl::list<std::string> begins("begin",
+                             cl::desc("Let the model begin with these tensors: they become inputs, beside those of its "
+                                      "own that are still read. f32 where the file gives them no type. May be "
+                                      "repeated"),
+                             cl::value_desc("TENSOR,..."), cl::CommaSeparated, ofModel, cl::cat(quantizeCategory()));
+cl::list<std::string> ends("end",
+                           cl::desc("Let the model end with these tensors instead of its outputs: what only others "
+                                    "need, such as the part of a detector that no operator here computes, is left "
+                                    "out. May be repeated"),
+                           cl::value_desc("TENSOR,..."), cl::CommaSeparated, ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> printAfter(ownOptionName("print-after"), cl::desc("Print the IR after a pass; may be repeated"),
                                  cl::value_desc("PASS"), forDevelopers);
 cl::list<std::string> remarks("remarks", cl::desc("Print what a pass did and why not; `all` for every pass"),
@@ -428,6 +438,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
       return std::nullopt;
     }
   }
+  options.import.begin = begins;
+  options.import.end = ends;
   for (const std::string &text : shapes) {
     auto shape = ImportOptions::parseShape(text);
     if (!shape) {

@@ -65,11 +65,12 @@ std::optional<NpyArray> ReferenceTensors::read(const std::string &tensor) const 
 
 Expected<ReferenceTensors> ReferenceTensors::run(const ModelPlan &plan, ArrayRef<std::vector<char>> inputs,
                                                  const CompileOptions &options, StringRef python, StringRef folder) {
-  auto arguments = onnxruntimeCommand(python, options.model, options.import);
-  if (!arguments)
-    return createStringError("--reference=onnxruntime: " + toString(arguments.takeError()) +
+  auto command = onnxruntimeCommand(python, options.model, options.import);
+  if (!command)
+    return createStringError("--reference=onnxruntime: " + toString(command.takeError()) +
                              "\nnote: or give a folder of .npy files: --reference=DIR");
-  arguments->insert(arguments->end(), {"--output", folder.str()});
+  std::vector<std::string> &arguments = command->words;
+  arguments.insert(arguments.end(), {"--output", folder.str()});
   for (auto [index, port] : enumerate(plan.inputs)) {
     SmallString<128> path(folder);
     sys::path::append(path, "input" + std::to_string(index) + ".npy");
@@ -77,9 +78,9 @@ Expected<ReferenceTensors> ReferenceTensors::run(const ModelPlan &plan, ArrayRef
     NpyArray array = modelInput(port, inputs[index], options.import);
     if (!writeNpy(std::string(path), array.type, array.shape, array.data.data(), error))
       return createStringError("cannot write '" + path + "': " + error);
-    arguments->insert(arguments->end(), {"--input", port.name + "=" + std::string(path)});
+    arguments.insert(arguments.end(), {"--input", port.name + "=" + std::string(path)});
   }
-  auto child = startChild(*arguments);
+  auto child = startChild(arguments);
   std::string message = child ? "" : ": " + toString(child.takeError());
   if (child && waitForChild(*child) == 0)
     return open(folder);

@@ -104,9 +104,9 @@ FailureOr<OwningOpRef<ModuleOp>> importModel(const CompileOptions &options, MLIR
     return importOnnx(options.model, options.import, context);
   const ImportOptions &asked = options.import;
   if (!asked.dims.empty() || !asked.binds.empty() || !asked.inputShapes.empty() || !asked.inputFormats.empty() ||
-      !asked.outputLayouts.empty())
+      !asked.outputLayouts.empty() || !asked.begin.empty() || !asked.end.empty())
     return emitError(UnknownLoc::get(&context))
-           << "IR is read as it is: --dim, --bind, --shape, formats of --input and "
+           << "IR is read as it is: --dim, --bind, --shape, --begin, --end, formats of --input and "
               "--output-layout belong to the command that wrote it";
   if (std::string weights = dumpWeightsPath(options.model); asked.onFile && llvm::sys::fs::exists(weights))
     asked.onFile(weights);

@@ -63,6 +63,8 @@ public:
       if (!compileOptions.import.inputShapes.insert(std::move(*shape)).second)
         return fail("shape '" + Twine(options.shapes[i]) + "' is the second of its input");
     }
+    compileOptions.import.begin.assign(options.begin, options.begin + options.num_begin);
+    compileOptions.import.end.assign(options.end, options.end + options.num_end);
     for (size_t i = 0; i < options.num_renames; ++i) {
       auto [old, renamed] = StringRef(options.renames[i]).rsplit('=');
       if (old.empty() || renamed.empty())

@@ -51,7 +51,7 @@ std::optional<std::vector<SamplePort>> inputPorts(StringRef model, StringRef dat
   }
   auto context = makeContext();
   DiagnosticPrinter printer(*context, model.str(), terminalSink());
-  auto info = readOnnxModelInfo(model, *context);
+  auto info = readOnnxModelInfo(model, import, *context);
   if (failed(info)) {
     printer.exitStatus();
     return std::nullopt;

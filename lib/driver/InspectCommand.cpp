@@ -34,6 +34,18 @@ std::vector<PeakTensor> aliveAtPeak(const ModelPlan &plan) {
   return alive;
 }
 
+/// Outputs of which the file does not say what they are: what the compiler found.
+void completeOutputs(OnnxModelInfo &info, const ModelPlan &plan) {
+  for (auto [output, port] : zip(info.outputs, plan.outputs)) {
+    if (output.hasShape || !port.format.empty())
+      continue;
+    output.type = typeName(port.elementType);
+    output.hasShape = true;
+    for (int64_t dim : port.shape)
+      output.dims.push_back({dim, ""});
+  }
+}
+
 void printFile(const OnnxModelInfo &info) {
   outs() << "model   " << modelArgument() << "\n";
   if (!info.producer.empty())
@@ -152,6 +164,10 @@ std::string compileCommandLine(const ImportOptions &import) {
     line += " --dim " + quoted(name + "=" + std::to_string(size));
   for (const auto &[name, value] : import.binds)
     line += " --bind " + quoted(name + "=" + value);
+  if (!import.begin.empty())
+    line += " --begin " + quoted(join(import.begin, ","));
+  if (!import.end.empty())
+    line += " --end " + quoted(join(import.end, ","));
   for (const auto &[name, format] : import.inputFormats)
     line += " --input " + quoted(name + "=" + format);
   for (const auto &[name, layout] : import.outputLayouts)
@@ -284,7 +300,7 @@ int inspectModel() {
                             [&](Severity severity, const std::string &text) { messages.emplace_back(severity, text); });
   if (failed(enableRemarks(*context)))
     return 1;
-  auto info = readOnnxModelInfo(options->model, *context);
+  auto info = readOnnxModelInfo(options->model, options->import, *context);
   // Making code for a GPU says which kernels there is none for.
   options->stopAfter = options->gpu ? Stage::L2 : Stage::P;
   auto compilation = failed(info) ? FailureOr<Compilation>(failure()) : compile(*options, *context);
@@ -293,6 +309,8 @@ int inspectModel() {
     printMessages(messages);
     return status;
   }
+  if (succeeded(compilation))
+    completeOutputs(*info, compilation->plan);
   OpenChoices open = openChoices(*info, options->import);
   std::optional<ImportOptions> choices;
   if (status == 1 && open.any()) {

@@ -2,6 +2,7 @@
 #ifndef NNCC_LIB_DRIVER_ONNXRUNTIME_H
 #define NNCC_LIB_DRIVER_ONNXRUNTIME_H
 #include "codegen/emit/ModelPlan.h"
+#include "lib/analyze/TemporaryFolder.h"
 #include "lib/import/onnx/Import.h"
 #include "lib/support/Npy.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -18,10 +19,15 @@ std::string besideProgram(llvm::StringRef relative);
 llvm::Expected<std::string> findPython(llvm::StringRef asked);
 
 /// The command that runs a model: interpreter, script, model, bound inputs. What it does is left to be said.
-///
+struct OnnxruntimeCommand {
+  std::vector<std::string> words;
+  /// Where the part of a model lies that is run instead of the whole; until the command has ended.
+  std::optional<TemporaryFolder> folder;
+};
+
 /// error  no interpreter; the model is IR
-llvm::Expected<std::vector<std::string>> onnxruntimeCommand(llvm::StringRef python, llvm::StringRef model,
-                                                            const ImportOptions &import);
+llvm::Expected<OnnxruntimeCommand> onnxruntimeCommand(llvm::StringRef python, llvm::StringRef model,
+                                                      const ImportOptions &import);
 
 /// An input as the file of the model takes it: the bytes of the program, or what a format makes of them, as f32.
 NpyArray modelInput(const PortPlan &port, llvm::ArrayRef<char> bytes, const ImportOptions &import);

@@ -1,11 +1,12 @@
 // See QuantizeModel.h.
 #include "lib/driver/QuantizeModel.h"
+#include "dialects/nn/Origin.h"
 #include "lib/driver/BuildAndLoad.h"
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Dump.h"
+#include "lib/import/onnx/CutModel.h"
 #include "lib/import/onnx/InputFormat.h"
-#include "lib/import/onnx/ModelFile.h"
 #include "lib/quantize/ModelEditor.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/IR/LLVMContext.h"
@@ -160,14 +161,32 @@ private:
   int status = 1;
 };
 
+/// Says what inputs and outputs are of which the file does not say it, as those of a part.
+void completePorts(google::protobuf::RepeatedPtrField<onnx::ValueInfoProto> &ports, mlir::TypeRange types,
+                   function_ref<mlir::StringAttr(unsigned)> nameOf) {
+  for (auto [index, type] : enumerate(types))
+    for (onnx::ValueInfoProto &port : ports)
+      if (port.name() == nameOf(index).getValue() && !port.type().tensor_type().has_shape())
+        import::completePort(port, cast<mlir::RankedTensorType>(type));
+}
+
 /// Reports what of the file cannot be compiled, in the importer's words, before the quantizer looks at its nodes.
 ///
 /// returns  the exit status
-int checkModel(CompileOptions options, MessageSink sink) {
+int checkModel(CompileOptions options, MessageSink sink, onnx::GraphProto &graph) {
   options.stopAfter = Stage::N1;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options.model, std::move(sink));
-  return failed(compile(options, *context)) ? printer.exitStatus() : 0;
+  auto compilation = compile(options, *context);
+  if (failed(compilation))
+    return printer.exitStatus();
+  auto main = compilation->module->lookupSymbol<mlir::func::FuncOp>("main");
+  if (options.import.inputFormats.empty())
+    completePorts(*graph.mutable_input(), main.getArgumentTypes(),
+                  [&](unsigned i) { return main.getArgAttrOfType<mlir::StringAttr>(i, nn::kNameAttr); });
+  completePorts(*graph.mutable_output(), main.getResultTypes(),
+                [&](unsigned i) { return main.getResultAttrOfType<mlir::StringAttr>(i, nn::kNameAttr); });
+  return 0;
 }
 
 /// Whether the model has dims that no option gives a size: then it cannot be checked, and stays open where no sample is
@@ -175,7 +194,7 @@ int checkModel(CompileOptions options, MessageSink sink) {
 bool hasOpenDims(const CompileOptions &options) {
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options.model, [](Severity, const std::string &) {});
-  auto info = readOnnxModelInfo(options.model, *context);
+  auto info = readOnnxModelInfo(options.model, options.import, *context);
   return succeeded(info) && any_of(info->inputs, [&](const OnnxValueInfo &input) {
            return !options.import.inputShapes.count(input.name) && any_of(input.dims, [&](const OnnxDim &dim) {
              return !dim.key.empty() && !options.import.dims.count(dim.key);
@@ -324,12 +343,15 @@ std::unique_ptr<onnx::ModelProto> FileQuantizer::read() {
   {
     auto context = makeContext();
     DiagnosticPrinter printer(*context, options.model, terminalSink());
-    model = import::readModelFile(options.model, mlir::FileLineColLoc::get(context.get(), options.model, 0, 0));
+    model =
+        import::readModel(options.model, options.import, mlir::FileLineColLoc::get(context.get(), options.model, 0, 0));
   }
   if (!model || (!data.empty() && !inputPorts(options.model, data, options.import)))
     return nullptr;
   bool staysOpen = data.empty() && hasOpenDims(options);
-  if (int problem = staysOpen ? 0 : checkModel(options, isCompiledNext ? withoutWarnings() : terminalSink())) {
+  if (int problem = staysOpen ? 0
+                              : checkModel(options, isCompiledNext ? withoutWarnings() : terminalSink(),
+                                           *model->mutable_graph())) {
     status = problem;
     return nullptr;
   }

@@ -57,8 +57,10 @@ private:
 
 class OnnxruntimeReference : public Reference {
 public:
-  OnnxruntimeReference(const CompileOptions &options, const ModelPlan &plan, TalkingChild child)
-      : Reference("onnxruntime"), import(options.import), plan(plan), child(std::move(child)) {}
+  OnnxruntimeReference(const CompileOptions &options, const ModelPlan &plan, TalkingChild child,
+                       std::optional<TemporaryFolder> folder)
+      : Reference("onnxruntime"), import(options.import), plan(plan), folder(std::move(folder)),
+        child(std::move(child)) {}
 
   Expected<Outputs> next(ArrayRef<std::vector<char>> inputs) override {
     for (auto [port, bytes] : zip(plan.inputs, inputs)) {
@@ -125,6 +127,7 @@ private:
 
   ImportOptions import;
   const ModelPlan &plan;
+  std::optional<TemporaryFolder> folder; ///< of the model, which the child reads
   TalkingChild child;
 };
 
@@ -207,9 +210,9 @@ Expected<std::unique_ptr<Reference>> makeOnnxruntimeReference(const CompileOptio
     if (!port.format.empty())
       return createStringError("output '" + port.name + "' lies in memory as " + port.format +
                                ", onnxruntime's does not\nnote: leave out --output-layout: it changes no number");
-  auto words = onnxruntimeCommand(python, options.model, options.import);
-  if (!words)
-    return words.takeError();
+  auto command = onnxruntimeCommand(python, options.model, options.import);
+  if (!command)
+    return command.takeError();
   uint64_t bytes = 0;
   for (const PortPlan &port : plan.inputs) {
     NpyArray array = modelInput(port, std::vector<char>(portBytes(port)), options.import);
@@ -219,14 +222,14 @@ Expected<std::unique_ptr<Reference>> makeOnnxruntimeReference(const CompileOptio
       return createStringError("input '" + port.name + "' is of bf16, which NumPy lacks");
     for (int64_t dim : array.shape)
       dims += (dims.empty() ? "" : ",") + std::to_string(dim);
-    words->insert(words->end(), {"--stream", port.name + "=" + name + ":" + dims});
+    command->words.insert(command->words.end(), {"--stream", port.name + "=" + name + ":" + dims});
   }
   if (!bytes)
     return createStringError("the inputs of the model have no elements: there is nothing to compare");
-  auto child = TalkingChild::start(*words);
+  auto child = TalkingChild::start(command->words);
   if (!child)
     return child.takeError();
-  return std::make_unique<OnnxruntimeReference>(options, plan, std::move(*child));
+  return std::make_unique<OnnxruntimeReference>(options, plan, std::move(*child), std::move(command->folder));
 }
 
 Expected<std::unique_ptr<Reference>> makeFileReference(StringRef path, const ModelPlan &plan, uint64_t samples) {

@@ -148,7 +148,7 @@ int reportModel() {
   options->progress = std::ref(progress);
   SeenCode seen;
   options->onStage = std::ref(seen);
-  auto info = readOnnxModelInfo(options->model, *context);
+  auto info = readOnnxModelInfo(options->model, options->import, *context);
   auto compilation = failed(info) ? mlir::FailureOr<Compilation>(mlir::failure()) : compile(*options, *context);
   if (failed(compilation))
     return printer.exitStatus();

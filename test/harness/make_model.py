@@ -187,6 +187,18 @@ def unknown_ops():
 
 
 @case
+def detector():
+    """Two heads on one trunk, and an operator behind them that nncc does not have."""
+    nodes = [node("Relu", ["x"], ["trunk"], "trunk/relu"),
+             node("Split", ["trunk"], ["left", "right"], "split", axis=1),
+             node("Add", ["left", "bias"], ["boxes"], "head/boxes"),
+             node("Sigmoid", ["right"], ["scores"], "head/scores"),
+             node("Constant", [], ["limit"], value_float=0.5),
+             node("NoSuchOp", ["boxes", "scores", "bias", "limit"], ["y"], "suppress")]
+    return model(nodes, [value_info("x", ["batch", 6])], [value_info("y", [7])], [tensor("bias", [3], [1.0, 2.0, 3.0]), tensor("unused", [1], [1.0])])
+
+
+@case
 def many_unknown_ops():
     nodes = [node(f"NoSuchOp{i}", [f"t{i}"], [f"t{i + 1}"], f"bad{i}") for i in range(30)]
     return model(nodes, [value_info("t0", [2, 3])], [value_info("t30", [2, 3])])

@@ -155,6 +155,11 @@ def check_choices(nncc, folder: Path):
     refused(nncc.CompileError, lambda: nncc.compile(path, dims={"batch": 1}, tuning=path), "is no tuning file")
     refused(ValueError, lambda: nncc.compile(path, dims={"batch": 1}, optimize="fast"), "'speed' or 'size'")
     refused(nncc.CompileError, lambda: nncc.inspect(folder / "none.onnx"), "none.onnx")
+    inner = onnx.load(DIGITS).graph.node[-1].input[0]
+    part = nncc.compile(DIGITS, end=[inner])
+    assert [tensor.name for tensor in part.outputs] == [inner] == [port["name"] for port in nncc.inspect(DIGITS, end=[inner])["outputs"]]
+    rest = nncc.compile(DIGITS, begin=[inner], shapes={inner: part.outputs[0].shape})
+    assert np.array_equal(rest(part(image(4))), nncc.compile(DIGITS)(image(4)))
 
 
 def check_files(nncc, folder: Path):

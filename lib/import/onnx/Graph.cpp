@@ -221,6 +221,25 @@ void forEachUse(const onnx::NodeProto &node, llvm::function_ref<void(const std::
   }
 }
 
+std::vector<bool> liveNodes(const onnx::GraphProto &graph, const llvm::StringMap<int> &makers,
+                            llvm::StringSet<> &needed) {
+  std::vector<bool> isLive(graph.node_size(), false);
+  SmallVector<int> pending;
+  auto need = [&](const std::string &name) {
+    needed.insert(name);
+    auto maker = makers.find(name);
+    if (maker != makers.end() && !isLive[maker->second]) {
+      isLive[maker->second] = true;
+      pending.push_back(maker->second);
+    }
+  };
+  for (const auto &output : graph.output())
+    need(output.name());
+  while (!pending.empty())
+    forEachUse(graph.node(pending.pop_back_val()), need);
+  return isLive;
+}
+
 NodeRef GraphImporter::refOf(const onnx::NodeProto &node, unsigned index, const Scope &scope) const {
   bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
   auto opset = scope.opsets.find(isOwn ? "" : node.domain());
@@ -256,23 +275,10 @@ bool GraphImporter::planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan)
   }
 
   // Live is what the outputs need; of everything else only the names had to be right.
-  std::vector<bool> isLive(count, false);
-  SmallVector<int> pending;
-  auto need = [&](const std::string &name) {
-    scope.used.insert(name);
-    auto maker = makers.find(name);
-    if (maker != makers.end() && !isLive[maker->second]) {
-      isLive[maker->second] = true;
-      pending.push_back(maker->second);
-    }
-  };
-  for (const auto &output : graph.output()) {
-    need(output.name());
+  std::vector<bool> isLive = liveNodes(graph, makers, scope.used);
+  for (const auto &output : graph.output())
     if (!makers.contains(output.name()) && !isDefined(scope, output.name()))
       error("output '" + output.name() + "' is made by no node, and is no input or initializer");
-  }
-  while (!pending.empty())
-    forEachUse(graph.node(pending.pop_back_val()), need);
 
   // Kahn's algorithm; of the nodes that are ready the first of the file is next, so that a sorted file keeps its order.
   std::vector<int> waitsFor(count, 0);
@@ -307,8 +313,12 @@ bool GraphImporter::planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan)
       left.push_back(i);
   if (!left.empty())
     reportCycle(graph, scope, plan.refs, left);
+  auto isComputed = [&](StringRef name) {
+    auto maker = makers.find(name);
+    return maker != makers.end() && graph.node(maker->second).op_type() != "Constant";
+  };
   for (int i : plan.order)
-    checkNode(*graph.mutable_node(i), plan.refs[i], scope);
+    checkNode(*graph.mutable_node(i), plan.refs[i], scope, isComputed);
   return errors == errorsBefore;
 }
 
@@ -351,7 +361,19 @@ static std::string plural(unsigned count, StringRef what) {
   return std::to_string(count) + " " + what.str() + (count == 1 ? "" : "s");
 }
 
-bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope) {
+/// How a model ends before a node of its own graph whose operands are computed.
+static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
+                               llvm::function_ref<bool(StringRef)> isComputed) {
+  SmallVector<StringRef> computed;
+  for (const std::string &name : node.input())
+    if (isComputed(name) && !llvm::is_contained(computed, name))
+      computed.push_back(name);
+  if (scope.depth > 0 || computed.empty())
+    return "";
+  return ", or let the model end before it: --end=" + llvm::join(computed, ",");
+}
+
+bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const Scope &scope, IsComputed isComputed) {
   if (int field = unknownFieldOf(node)) {
     error(ref, "unknown field " + Twine(field),
           "the file is of a newer ONNX; export it again with opset_version=" + Twine(kAdvisedOpset));
@@ -363,7 +385,8 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &
   if (!entry) {
     bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
     error(ref, "the operator is not supported",
-          isOwn ? "replace it with supported operators before the export, see docs/diagnostics.md"
+          isOwn ? "replace it with supported operators before the export, see docs/diagnostics.md" +
+                      adviceToCut(node, scope, isComputed)
                 : "operators of the domain '" + node.domain() +
                       "' are known to other tools; export with ONNX's own operators");
     return false;

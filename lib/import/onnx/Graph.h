@@ -91,7 +91,9 @@ public:
 private:
   struct Plan;
   bool planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan);
-  bool checkNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope);
+  /// Whether a node of the graph makes a tensor, and not of nothing.
+  using IsComputed = llvm::function_ref<bool(StringRef name)>;
+  bool checkNode(onnx::NodeProto &node, const NodeRef &ref, const Scope &scope, IsComputed isComputed);
   void importNode(onnx::NodeProto &node, const NodeRef &ref, Scope &scope);
   void importFunction(Node &node, onnx::NodeProto &proto, const onnx::FunctionProto &function);
   void reportCycle(onnx::GraphProto &graph, Scope &scope, ArrayRef<NodeRef> refs, ArrayRef<int> left);
@@ -122,6 +124,11 @@ private:
   int64_t foldedBytes = 0;
   bool isAborted = false;
 };
+
+/// Which nodes the outputs of a graph need, by the node that makes a tensor. `needed` gets the names of all that is
+/// read.
+std::vector<bool> liveNodes(const onnx::GraphProto &graph, const llvm::StringMap<int> &makers,
+                            llvm::StringSet<> &needed);
 
 /// Reads all node inputs of a graph, those of its subgraphs that come from outside included.
 void forEachUse(const onnx::NodeProto &node, llvm::function_ref<void(const std::string &)> use);

@@ -2,6 +2,7 @@
 // the outputs. The walk is Graph.cpp, an operator's meaning is in the file of its family.
 #include "lib/import/onnx/Import.h"
 #include "lib/import/onnx/Bind.h"
+#include "lib/import/onnx/CutModel.h"
 #include "lib/import/onnx/Deciding.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/InputFormat.h"
@@ -292,7 +293,7 @@ private:
   std::optional<SmallVector<int64_t>> shapeOf(const OnnxValueInfo &input) {
     if (!input.hasShape) {
       graph.error("input '" + input.name + "' has no shape in the model",
-                  "give one with --input " + input.name + "=FILE.npy, or fix its value with --bind " + input.name +
+                  "give one with --shape " + input.name + "=N,N,..., or fix its value with --bind " + input.name +
                       "=VALUE");
       return std::nullopt;
     }
@@ -434,15 +435,14 @@ std::optional<std::pair<std::string, std::vector<int64_t>>> ImportOptions::parse
 
 FailureOr<OwningOpRef<ModuleOp>> importOnnx(StringRef path, const ImportOptions &options, MLIRContext &context) {
   context.loadDialect<func::FuncDialect, nn::NNDialect>();
-  auto model = options.model ? std::make_unique<onnx::ModelProto>(*options.model)
-                             : readModelFile(path.str(), FileLineColLoc::get(&context, path, 0, 0));
+  auto model = readModel(path.str(), options, FileLineColLoc::get(&context, path, 0, 0));
   if (!model)
     return failure();
   return Importer(*model, path, options, context).run();
 }
 
-FailureOr<OnnxModelInfo> readOnnxModelInfo(StringRef path, MLIRContext &context) {
-  auto model = readModelFile(path.str(), FileLineColLoc::get(&context, path, 0, 0));
+FailureOr<OnnxModelInfo> readOnnxModelInfo(StringRef path, const ImportOptions &options, MLIRContext &context) {
+  auto model = readModel(path.str(), options, FileLineColLoc::get(&context, path, 0, 0));
   if (!model)
     return failure();
   OnnxModelInfo info;

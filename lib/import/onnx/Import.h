@@ -39,6 +39,9 @@ struct ImportOptions {
   /// Shapes of inputs that are given as files, as they lie in memory; they bind symbolic dims like `dims` does.
   std::map<std::string, std::vector<int64_t>> inputShapes;
 
+  /// Tensors that the model begins and ends with instead of its own inputs and outputs; empty: its own.
+  std::vector<std::string> begin, end;
+
   /// Reads `NAME=1,3,640,640` or `NAME=[1,3,640,640]`; nothing behind the last `=` is a scalar.
   static std::optional<std::pair<std::string, std::vector<int64_t>>> parseShape(llvm::StringRef text);
 
@@ -98,8 +101,10 @@ std::vector<OnnxOperator> onnxOperators();
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importOnnx(llvm::StringRef path, const ImportOptions &options,
                                                               mlir::MLIRContext &context);
 
-/// Describes a model without importing it. Reports like `importOnnx`.
-mlir::FailureOr<OnnxModelInfo> readOnnxModelInfo(llvm::StringRef path, mlir::MLIRContext &context);
+/// Describes a model without importing it, or its part between `options.begin` and `options.end`. Reports like
+/// `importOnnx`.
+mlir::FailureOr<OnnxModelInfo> readOnnxModelInfo(llvm::StringRef path, const ImportOptions &options,
+                                                 mlir::MLIRContext &context);
 
 } // namespace nncc
 #endif

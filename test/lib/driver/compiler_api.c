@@ -111,6 +111,16 @@ int main(int argc, char **argv) {
     options.optimize_for_size = 0;
   }
 
+  {
+    const char *end[] = {"none"};
+    options.end = end;
+    options.num_end = 1;
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "--end=none: no node of the graph") != NULL);
+    messages.errors = 0;
+    options.num_end = 0;
+  }
+
   options.name = "loaded";
   options.shared_library = 1;
   EXPECT(nncc_host_cpu() != NULL);

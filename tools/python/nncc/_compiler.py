@@ -21,6 +21,7 @@ from nncc import _abi, _install, _model
 OnnxModel = Union[str, "os.PathLike[str]", bytes, Any]
 Texts = Mapping[str, str]
 Shapes = Mapping[str, Sequence[int]]
+Names = Union[str, Sequence[str], None]
 
 
 class CompileError(Exception):
@@ -43,6 +44,8 @@ class Recipe(NamedTuple):
     output_layouts: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     rename: dict[str, str]
+    begin: list[str]
+    end: list[str]
 
 
 class Choices(NamedTuple):
@@ -135,6 +138,8 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
         options.output_layouts, options.num_output_layouts = _strings(f"{key}={text}" for key, text in recipe.output_layouts.items())
         options.shapes, options.num_shapes = _strings(_shape(key, shape) for key, shape in recipe.shapes.items())
         options.renames, options.num_renames = _strings(f"{old}={new}" for old, new in recipe.rename.items())
+        options.begin, options.num_begin = _strings(recipe.begin)
+        options.end, options.num_end = _strings(recipe.end)
         status = _library().nncc_compile(options)
     if status != 0:
         raise CompileError(messages)
@@ -143,20 +148,26 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
             warnings.warn(text, stacklevel=4)
 
 
+def _names(given: Names) -> list[str]:
+    """One name, or several."""
+    return [given] if isinstance(given, str) else list(given or [])
+
+
 def _recipe(model: OnnxModel, dims: Optional[Mapping[str, int]], bind: Optional[Mapping[str, Any]], inputs: Optional[Texts],
-            output_layouts: Optional[Texts], shapes: Optional[Shapes], rename: Optional[Texts] = None) -> Recipe:
+            output_layouts: Optional[Texts], shapes: Optional[Shapes], begin: Names, end: Names,
+            rename: Optional[Texts] = None) -> Recipe:
     if hasattr(model, "SerializeToString"):
         model = model.SerializeToString()
     if not isinstance(model, bytes):
         model = Path(model).absolute()
     return Recipe(model, dict(dims or {}), dict(bind or {}), dict(inputs or {}), dict(output_layouts or {}),
-                  {name: tuple(shape) for name, shape in (shapes or {}).items()}, dict(rename or {}))
+                  {name: tuple(shape) for name, shape in (shapes or {}).items()}, dict(rename or {}), _names(begin), _names(end))
 
 
 def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,  # noqa: A001
             inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
-            rename: Optional[Texts] = None, cpu: str = "native", threads: int = 1,
-            tuning: Union[str, "os.PathLike[str]", None] = None, optimize: str = "speed",
+            begin: Names = None, end: Names = None, rename: Optional[Texts] = None,
+            cpu: str = "native", threads: int = 1, tuning: Union[str, "os.PathLike[str]", None] = None, optimize: str = "speed",
             arena_slack: Union[str, int, None] = None) -> "_model.Model":
     """Compiles an ONNX model for this machine and loads it.
 
@@ -166,6 +177,7 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     inputs          how inputs lie in memory: {"image": "u8,nhwc,mean=127.5,scale=0.0078125"}, as --input of `nncc compile`
     output_layouts  {"mask": "nhwc"}, as --output-layout of `nncc compile`
     shapes          shapes of inputs, as they lie in memory: {"image": (1, 3, 640, 640)}; they give symbolic dims their sizes
+    begin, end      names of tensors that the model begins and ends with instead of its own inputs and outputs
     rename          other names for inputs and outputs: {"input.1": "image"}; all other arguments take the old ones
     cpu             "native", or a name of the list in `nncc compile --help`
     threads         how many run a large kernel, this one included: 1 to 64; the bits of the results do not depend on it
@@ -175,7 +187,7 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads, a wrong `optimize`
     """
     _model.check_threads(threads)
-    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, rename)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, begin, end, rename)
     with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
         # It runs here, whatever target has the CPU.
         _compile_to(Path(folder), recipe, name=None, target=f"{platform.machine()}-linux-gnu", cpu=cpu, shared=True, debug_info=False, extern_weights=False,
@@ -210,14 +222,15 @@ def _manifests(folder: Path) -> set[_Manifest]:
 
 def inspect(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None,
             inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
-            target: Optional[str] = None, cpu: Optional[str] = None) -> dict[str, Any]:
+            begin: Names = None, end: Names = None, target: Optional[str] = None,
+            cpu: Optional[str] = None) -> dict[str, Any]:
     """What a model needs, without generating code: the document of `nncc inspect --json`.
 
     returns  "inputs" and "outputs" (name, type, shape: numbers and names of dims), "opsets", "ops", "to_bind" (the dims and inputs that
              `compile` wants to know), and "plan" where nothing is left to bind: kernels, arena_bytes, weights_bytes, ...
     error    CompileError: what is wrong with the model or an option
     """
-    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, begin, end)
     with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
         return _document("inspect", recipe, Path(scratch), {"target": target, "cpu": cpu})
 
@@ -235,6 +248,7 @@ def _document(verb: str, recipe: Recipe, folder: Path, options: Mapping[str, Opt
     command += [f"--input={key}={text}" for key, text in recipe.inputs.items()]
     command += [f"--output-layout={key}={text}" for key, text in recipe.output_layouts.items()]
     command += [f"--shape={_shape(key, shape)}" for key, shape in recipe.shapes.items()]
+    command += [f"--begin={name}" for name in recipe.begin] + [f"--end={name}" for name in recipe.end]
     command += [f"--{key}={text}" for key, text in options.items() if text]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
@@ -255,8 +269,8 @@ def _set_file(data: Any, path: Path) -> str:
 
 def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Optional[int] = None,
              dims: Optional[Mapping[str, int]] = None, bind: Optional[Mapping[str, Any]] = None, inputs: Optional[Texts] = None,
-             output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None, target: Optional[str] = None,
-             cpu: Optional[str] = None) -> dict[str, Any]:
+             output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None, begin: Names = None,
+             end: Names = None, target: Optional[str] = None, cpu: Optional[str] = None) -> dict[str, Any]:
     """Runs a model on a data set and compares its outputs with a reference: the document of `nncc validate --json`.
 
     data       path of a .npz or .npy file or of a folder of them; or a dict of arrays by input, or the array of the only input,
@@ -272,7 +286,7 @@ def validate(model: OnnxModel, data: Any, *, reference: Any = None, samples: Opt
                nothing)
     error      CompileError: what is wrong with the model, the data or an option
     """
-    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes)
+    recipe = _recipe(model, dims, bind, inputs, output_layouts, shapes, begin, end)
     with tempfile.TemporaryDirectory(prefix="nncc-") as scratch:
         folder = Path(scratch)
         if hasattr(reference, "SerializeToString"):
