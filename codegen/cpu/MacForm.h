@@ -17,7 +17,7 @@ struct MacForm {
   /// words that lie side by side in both, or, where it is null, one after the other. B lies as
   /// WinogradPacking::areInterleaved says.
   bool ofWordPairs = false;
-  nn::DotAttr dotOfWords;
+  nn::DotAttr dotOfWords = {};
 
   /// The fastest form of a machine for vectors of `lanes` sums.
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);
