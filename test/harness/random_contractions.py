@@ -38,12 +38,16 @@ def weight(random, graph: Graph, value: np.ndarray) -> str:
 
 
 def computed(random, graph: Graph, shape: list[int]) -> str:
-    """A tensor that a kernel of its own makes, so that it lies in the arena."""
+    """A tensor that a kernel of its own makes before all others, so that it lies in the arena: what is computed of it and of a later
+    result becomes a part of the later kernel."""
     value = graph.input(numbers(random, shape))
     if len(shape) < 3:
-        return graph.node("Softmax", [value], axis=-1)
-    spatial = len(shape) - 2
-    return graph.node("AveragePool", [value], kernel_shape=[3] * spatial, pads=[1] * 2 * spatial)
+        made = graph.node("Softmax", [value], axis=-1)
+    else:
+        spatial = len(shape) - 2
+        made = graph.node("AveragePool", [value], kernel_shape=[3] * spatial, pads=[1] * 2 * spatial)
+    graph.nodes.insert(0, graph.nodes.pop())
+    return made
 
 
 def nonlinear(random, graph: Graph, value: str, channels: int, spatial: int) -> str:
@@ -213,8 +217,6 @@ def prologue(random, graph: Graph):
         raise ValueError("too expensive")
     graph.sizes = dict(M=batch * int(np.prod(pixels)), N=outputs, K=inner)
     shape = [batch, inner, *pixels] if spatial else [batch, *pixels, inner]
-    # Made before the contraction, which the addition becomes a part of.
-    other = computed(random, graph, [batch, outputs, *pixels]) if spatial and not is_residual and random.random() < 0.25 else ""
     value = main = (source if spatial and random.random() < 0.15 else computed)(random, graph, shape)
     for op in ("Mul", "Add"):
         scale = numbers_per_channel(random, inner, spatial, 0.5, 1.5)
@@ -232,8 +234,8 @@ def prologue(random, graph: Graph):
     if is_residual:
         graph.output(graph.node("Add", [value, main]))
         return
-    if other:  # in place of that, while `main` is still read behind it
-        value = graph.node("Add", [value, other])
+    if spatial and random.random() < 0.25:  # in place of another operand, while `main` is still read behind it
+        value = graph.node("Add", [value, computed(random, graph, [batch, outputs, *pixels])])
         graph.in_place.append(graph.nodes[-1].name)
         reach = (3 / outputs) ** 0.5
         back = graph.constant(numbers(random, [inner, outputs] + [1] * spatial, -reach, reach))
