@@ -4,6 +4,7 @@
 #include "lib/driver/Elements.h"
 #include "lib/driver/Onnxruntime.h"
 #include "lib/driver/Table.h"
+#include "lib/support/Json.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -33,7 +34,7 @@ void ReferenceTensors::readNames() {
   auto buffer = MemoryBuffer::getFile(path);
   if (!buffer)
     return;
-  auto parsed = json::parse((*buffer)->getBuffer());
+  auto parsed = parseJson((*buffer)->getBuffer());
   if (!parsed) {
     consumeError(parsed.takeError());
     return;

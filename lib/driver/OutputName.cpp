@@ -1,8 +1,8 @@
 // See OutputName.h.
 #include "lib/driver/OutputName.h"
 #include "codegen/emit/Identifiers.h"
+#include "lib/support/Json.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -51,7 +51,7 @@ static std::optional<Origin> findOrigin(StringRef folder, StringRef fileName) {
   auto file = MemoryBuffer::getFile(path);
   if (!file || sys::fs::status(path, status))
     return std::nullopt;
-  auto origin = json::parse(originText((*file)->getBuffer(), fileName.ends_with(".json")));
+  auto origin = parseJson(originText((*file)->getBuffer(), fileName.ends_with(".json")));
   if (!origin) {
     consumeError(origin.takeError());
     return std::nullopt;

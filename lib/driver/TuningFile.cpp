@@ -1,10 +1,12 @@
 // See TuningFile.h.
 #include "lib/driver/TuningFile.h"
 #include "dialects/nn/KernelForms.h"
+#include "lib/support/Json.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <cmath>
+#include <set>
 
 using namespace llvm;
 
@@ -23,17 +25,22 @@ public:
       return problem("it is no object with the schema nncc-tuning");
     if (top->getInteger("version") != 1)
       return problem("its version is not 1, the one that this nncc reads");
+    for (auto &[key, value] : *top)
+      if (!is_contained({"schema", "version", "measured", "kernels"}, StringRef(key)))
+        return problem("it has '" + StringRef(key) + "', which is nothing of a tuning file");
+    if (const json::Value *measured = top->get("measured"); measured && !isCounts(measured->getAsObject()))
+      return problem("measured is no pair of integers 'kernels' and 'candidates'");
     const json::Array *kernels = top->getArray("kernels");
     if (!kernels)
       return problem("it has no list 'kernels'");
     std::vector<TuningEntry> entries;
+    std::set<std::pair<std::string, std::string>> known;
     for (auto [index, value] : enumerate(*kernels)) {
       auto entry = readEntry(value, index);
       if (!entry)
         return entry.takeError();
-      for (const TuningEntry &other : entries)
-        if (other.cpu == entry->cpu && other.kernel == entry->kernel)
-          return problem("kernels[" + Twine(index) + "] speaks of a kernel that has been there: " + entry->kernel);
+      if (!known.insert({entry->cpu, entry->kernel}).second)
+        return problem("kernels[" + Twine(index) + "] speaks of a kernel that has been there: " + entry->kernel);
       entries.push_back(std::move(*entry));
     }
     return entries;
@@ -46,6 +53,10 @@ public:
 
 private:
   StringRef path;
+
+  static bool isCounts(const json::Object *measured) {
+    return measured && measured->size() == 2 && measured->getInteger("kernels") && measured->getInteger("candidates");
+  }
 
   Expected<TuningEntry> readEntry(const json::Value &value, size_t index) {
     std::string at = ("kernels[" + Twine(index) + "]").str();
@@ -63,8 +74,13 @@ private:
     auto numbers = entry.tuning.numbers();
     for (auto &[key, item] : *object) {
       StringRef name = key;
-      if (name == "cpu" || name == "kernel" || name == "form" || name == "us" || name == "us_default")
+      if (name == "cpu" || name == "kernel" || name == "form")
         continue;
+      if (name == "us" || name == "us_default") {
+        if (!item.getAsNumber())
+          return problem(at + "." + name + " is no number");
+        continue;
+      }
       size_t number = find(cpu::Tuning::numberNames, name) - std::begin(cpu::Tuning::numberNames);
       if (number == numbers.size())
         return problem(at + " has '" + name + "', which is nothing that is tuned");
@@ -87,7 +103,7 @@ Expected<std::vector<TuningEntry>> readTuning(StringRef path) {
   if (!file)
     return createStringError("cannot read '" + path + "': " + file.getError().message());
   Reader reader(path);
-  auto document = json::parse((*file)->getBuffer());
+  auto document = parseJson((*file)->getBuffer());
   if (!document)
     return reader.problem(toString(document.takeError()));
   return reader.read(*document);

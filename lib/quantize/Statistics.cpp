@@ -1,5 +1,6 @@
 // See Statistics.h.
 #include "lib/quantize/Statistics.h"
+#include "lib/support/Json.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SHA256.h"
@@ -33,7 +34,7 @@ Expected<Statistics> readStatistics(StringRef path) {
     return createStringError("'" + path + "' holds no statistics: " + why +
                              "\nnote: nncc quantize MODEL.onnx --data=SET --stats-out=FILE.json writes them");
   };
-  auto document = json::parse((*file)->getBuffer());
+  auto document = parseJson((*file)->getBuffer());
   if (!document)
     return fail(toString(document.takeError()));
   const json::Object *top = document->getAsObject();

@@ -22,7 +22,7 @@ from random_ops import Graph, numbers
 
 NUMBERS = {"direct": ("panel", "rows", "block"), "winograd": ("tile_h", "tile_w", "strip")}
 WRONG = ["", "{", "[]", "null", '{"schema": "nncc-tuning"}', '{"schema": "nncc-tuning", "version": 2, "kernels": []}',
-         '{"schema": "nncc-tuning", "version": 1, "kernels": {}}', '{"schema": "nncc-tuning", "version": 1, "kernels": [7]}', "[" * 5000]
+         '{"schema": "nncc-tuning", "version": 1, "kernels": {}}', '{"schema": "nncc-tuning", "version": 1, "kernels": [7]}', '{"schema": "nncc-tuning", "version": 1, "kernels": [], "note": 1}', "[" * 1000000]
 
 
 def network() -> Graph:
