@@ -1,5 +1,6 @@
 // Options that several commands share, and the way from argv to a command.
 #include "lib/driver/CommandLine.h"
+#include "codegen/emit/OutputFiles.h"
 #include "lib/driver/CompileVariants.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Dump.h"
@@ -16,6 +17,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/PrettyStackTrace.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/TargetSelect.h"
@@ -512,6 +514,19 @@ Error checkOutputFile(StringRef path) {
   if (model.empty() || !sys::fs::equivalent(path, model))
     return Error::success();
   return createStringError("'" + path + "' is the model itself\nnote: give another name; the file would be lost");
+}
+
+Expected<std::unique_ptr<OutputFiles>> openOutputFile(StringRef path, StringRef example) {
+  sys::fs::file_status there;
+  if (path == "-" || sys::path::filename(path).empty() ||
+      (!sys::fs::status(path, there) && !sys::fs::is_regular_file(there)))
+    return createStringError("'" + path + "' is no file to write\nnote: for example -o " + example);
+  if (Error error = checkOutputFile(path))
+    return std::move(error);
+  StringRef folder = sys::path::parent_path(path);
+  if (std::error_code code = sys::fs::access(folder.empty() ? "." : folder, sys::fs::AccessMode::Write))
+    return createStringError("cannot write '" + path + "': " + code.message());
+  return OutputFiles::create(folder);
 }
 
 bool wantsJson() { return asJson; }

@@ -7,6 +7,8 @@
 
 namespace nncc {
 
+class OutputFiles;
+
 /// Runs nncc. Returns the exit status: 0 it worked; 1 the model, the command or the environment is wrong, and a message
 /// says how; 2 numbers differ (`run --check`, `debug`, `validate --require`); 70 an internal error.
 int runCommandLine(int argc, char **argv);
@@ -80,6 +82,10 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
 const std::string &outputArgument();
 /// error: a file to write is the model itself, which would be lost
 llvm::Error checkOutputFile(llvm::StringRef path);
+/// A file that is written when all is known. Its folder is tried at once: an unusable one is said before the work.
+///
+/// example  a name for such a file, which is said where the path is none
+llvm::Expected<std::unique_ptr<OutputFiles>> openOutputFile(llvm::StringRef path, llvm::StringRef example);
 
 /// The `--input NAME=FILE.npy` and `--input SET` of run, bench and debug. Formats, `--input NAME=u8,...`, are among the
 /// shared options.

@@ -112,20 +112,6 @@ json::Value toJson(const QuantizeReport &report) {
                       {"tensors", std::move(tensors)}};
 }
 
-/// A file that is written when all is known. Its folder is tried at once: an unusable one is said before the work.
-Expected<std::unique_ptr<OutputFiles>> openOutput(StringRef path) {
-  sys::fs::file_status there;
-  if (path == "-" || sys::path::filename(path).empty() ||
-      (!sys::fs::status(path, there) && !sys::fs::is_regular_file(there)))
-    return createStringError("'" + path + "' is no file to write\nnote: for example -o quantized.onnx");
-  if (Error error = checkOutputFile(path))
-    return std::move(error);
-  StringRef folder = sys::path::parent_path(path);
-  if (std::error_code code = sys::fs::access(folder.empty() ? "." : folder, sys::fs::AccessMode::Write))
-    return createStringError("cannot write '" + path + "': " + code.message());
-  return OutputFiles::create(folder);
-}
-
 Error write(OutputFiles &files, StringRef path, StringRef contents) {
   return files.write(sys::path::filename(path), [&](raw_ostream &os) {
     os << contents;
@@ -138,7 +124,7 @@ bool openOutputs(std::initializer_list<std::pair<const std::string &, std::uniqu
   for (auto &[path, files] : outputs) {
     if (path.empty())
       continue;
-    auto opened = openOutput(path);
+    auto opened = openOutputFile(path, "quantized.onnx");
     if (!opened)
       return reportError(opened.takeError()), false;
     files = std::move(*opened);

@@ -34,12 +34,7 @@ std::optional<double> parseTime(StringRef text) {
 
 std::atomic<bool> isInterrupted{false};
 
-/// The form as people read it: `direct, 6 rows by 2 vectors, blocks of 784`.
-std::string describe(const std::optional<cpu::Tuning> &tuning) {
-  return tuning ? tuning->describe() : "as without tuning";
-}
-
-void print(const TuneResult &result, StringRef model, StringRef path) {
+void print(const TuneResult &result, StringRef path) {
   Table table({{"kernel", false, true}, {"form"}, {"before", true}, {"after", true}, {"gain", true}});
   size_t tuned = 0;
   for (const TunedKernel &kernel : result.kernels) {
@@ -51,7 +46,7 @@ void print(const TuneResult &result, StringRef model, StringRef path) {
       name += formatv(" and {0} like it", kernel.names.size() - 1);
     std::string gain;
     raw_string_ostream(gain) << format("%.1f %%", 100 * (1 - kernel.us / kernel.usDefault));
-    table.add({name, describe(kernel.tuning), timeText(kernel.usDefault), timeText(kernel.us), gain});
+    table.add({name, kernel.tuning->describe(), timeText(kernel.usDefault), timeText(kernel.us), gain});
   }
   if (tuned)
     table.print(outs(), terminalColumns());
@@ -61,12 +56,12 @@ void print(const TuneResult &result, StringRef model, StringRef path) {
   if (result.usDefault > 0)
     outs() << "all kernels, one by one: " << timeText(result.usDefault) << " before, " << timeText(result.us)
            << format(" after (%.1f %% less)\n", 100 * (1 - result.us / result.usDefault));
-  outs() << "use it: nncc compile " << model << " --cpu=" << result.cpu << " --tuning=" << path << " -o out\n";
+  outs() << "use it: --tuning=" << path << " --cpu=" << result.cpu << ", with the other options as here\n";
 }
 
 /// What cannot be tuned. error: printed, false
 bool checkCommand(const CompileOptions &options, StringRef path) {
-  if (path.empty() || path == "-" || sys::path::filename(path).empty() || sys::fs::is_directory(path))
+  if (path.empty())
     return reportError("no file to write is given\nnote: nncc tune " + modelArgument() + " -o model.tuning.json"),
            false;
   if (!options.target.isHost())
@@ -79,8 +74,6 @@ bool checkCommand(const CompileOptions &options, StringRef path) {
     return reportError("--tuning is what tune writes: it begins with what is chosen without\n"
                        "note: leave it out"),
            false;
-  if (Error error = checkOutputFile(path))
-    return reportError(std::move(error)), false;
   return true;
 }
 
@@ -96,7 +89,7 @@ int tuneModel() {
   auto threads = threadsOption();
   if (!given || !threads || !checkCommand(*options, path))
     return 1;
-  auto files = OutputFiles::create(sys::path::parent_path(path));
+  auto files = openOutputFile(path, "model.tuning.json");
   if (!files)
     return reportError(files.takeError());
   if (int status = quantizeIfAsked(*options))
@@ -132,7 +125,7 @@ int tuneModel() {
     error = (*files)->commit();
   if (error)
     return reportError(std::move(error));
-  print(*result, options->model, path);
+  print(*result, path);
   return 0;
 }
 
