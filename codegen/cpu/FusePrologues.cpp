@@ -183,17 +183,24 @@ private:
   /// Chooses the strips: as many tiles of pixels as half of the first cache holds, but at least eight, and 64 pixels;
   /// else just those, or four tiles. They have to be at most half of the pixels, since the rest is what is saved.
   bool hasManyPixels() {
-    int64_t pixels = 1, panel = contraction->panel(machine), lanes = contraction->lanes(machine);
+    // What is fused does not depend on tuning: a kernel that is measured does the same work, and the arena stays.
+    cpu::Contraction plain = *contraction;
+    plain.tuning.reset();
+    int64_t pixels = 1, lanes = plain.lanes(machine);
     for (int64_t size : shapeOf(contraction->root->getResult(0)).drop_back())
       pixels *= size;
-    int64_t rows = contraction->tileRows(machine, llvm::divideCeil(panel, lanes));
+    int64_t rows = plain.tileRows(machine, llvm::divideCeil(plain.panel(machine), lanes));
     int64_t ofPixel = contraction->depth * contraction->element.getIntOrFloatBitWidth() / 8;
     // All weights pass by each strip: 64 pixels are worth that.
     int64_t many = std::max<int64_t>(8, llvm::divideCeil(64, rows));
     for (int64_t tiles : {std::max(many, machine.getL1Bytes() / 2 / (rows * ofPixel)), many, int64_t(4)}) {
       form.pixels = tiles * rows;
-      if (2 * kSlots * form.pixels <= pixels)
-        return true;
+      if (2 * kSlots * form.pixels > pixels)
+        continue;
+      // Whole tiles of those that it runs in.
+      int64_t own = contraction->tileRows(machine, llvm::divideCeil(contraction->panel(machine), lanes));
+      form.pixels = std::max(own, form.pixels / own * own);
+      return true;
     }
     return false;
   }

@@ -30,6 +30,27 @@ func.func @moves_what_is_before_into_strips(%x: tensor<1x19x21x16xf32>) -> tenso
   return %y : tensor<1x19x21x32xf32>
 }
 
+// Four tiles of 7 pixels for four threads would be too many, but what is tuned is fused as it is without: three of them.
+// CHECK-LABEL: @moves_what_is_before_into_strips_of_tuned_tiles
+// CHECK-NOT: "before"
+// CHECK: nn.form = {name = "strips", pixels = 21 : i64,
+func.func @moves_what_is_before_into_strips_of_tuned_tiles(%x: tensor<1x13x17x16xf32>) -> tensor<1x13x17x32xf32> {
+  %s = nn.constant dense<2.0> : tensor<1x1x1x16xf32>
+  %w = nn.constant dense<1.0> : tensor<32x1x1x16xf32>
+  %a = nn.kernel "before" ins(%x, %s : tensor<1x13x17x16xf32>, tensor<1x1x1x16xf32>) {
+  ^bb0(%0: tensor<1x13x17x16xf32>, %1: tensor<1x1x1x16xf32>):
+    %m = nn.binary mul %0, %1 : tensor<1x13x17x16xf32>, tensor<1x1x1x16xf32> -> tensor<1x13x17x16xf32>
+    %p = nn.unary relu %m : tensor<1x13x17x16xf32> -> tensor<1x13x17x16xf32>
+    nn.yield %p : tensor<1x13x17x16xf32>
+  } -> tensor<1x13x17x16xf32> attributes {nodes = ["Mul", "Relu"]}
+  %y = nn.kernel "conv" ins(%a, %w : tensor<1x13x17x16xf32>, tensor<32x1x1x16xf32>) {
+  ^bb0(%0: tensor<1x13x17x16xf32>, %1: tensor<32x1x1x16xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x13x17x16xf32>, tensor<32x1x1x16xf32> -> tensor<1x13x17x32xf32>
+    nn.yield %r : tensor<1x13x17x32xf32>
+  } -> tensor<1x13x17x32xf32> attributes {nn.tuned = {form = "direct", panel = 1, rows = 7}, nodes = ["Conv"]}
+  return %y : tensor<1x13x17x32xf32>
+}
+
 // Nobody else reads the operand: the elementwise kernel needs no memory as it is.
 // CHECK-LABEL: @keeps_what_may_be_overwritten
 // CHECK: nn.kernel "before"
