@@ -11,6 +11,7 @@
 #include "passes/lower/Machine.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -143,6 +144,7 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
     if (failed(checkWord(form, {"auto", "winograd", "direct"})) || failed(readKernels(asked)))
       return signalPassFailure();
     SmallVector<Candidate, 0> candidates;
+    llvm::StringSet<> said; // kernels that are one are tuned, and warned of, together
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
       auto single = asked.find(kernel.getName());
       bool isSingle = single != asked.end();
@@ -153,7 +155,7 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
       std::string reason;
       bool isAsked = word == WinogradForm::kind;
       auto candidate = weigh(kernel, isAsked, tuning, reason);
-      if (tuning && !candidate)
+      if (tuning && !candidate && said.insert(cpu::describeKernel(kernel)).second)
         emitWarning(getOperation().getLoc())
             << "kernel " << cpu::describeKernel(kernel) << " is not computed as it is tuned: " << reason;
       if (candidate && isAsked) {

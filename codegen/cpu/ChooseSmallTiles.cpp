@@ -42,13 +42,15 @@ private:
     int64_t pixels;   ///< that follow each other, most of which are cut into tiles
   };
 
-  /// A product that is not tuned. Few rows are bound by reading weights, which takes wide panels.
+  /// A product that is not tuned to be one: Winograd's form is not for little code. Few rows are bound by reading
+  /// weights, which takes wide panels.
   std::optional<Product> match(nn::KernelOp kernel) {
     constexpr int64_t fewRows = 3; // as choosePanelVectors()
     std::string reason;
     StringRef device = kernel.getDevice().value_or("cpu0");
     nn::MachineAttr machine = cpu::getMachine(kernel);
-    if (!machine || kernel->hasAttr(nn::kTunedAttr) || cpuFor(getOperation(), device) != device)
+    auto tuning = cpu::Tuning::of(kernel);
+    if (!machine || (tuning && tuning->form == cpu::Tuning::direct) || cpuFor(getOperation(), device) != device)
       return std::nullopt;
     auto contraction = cpu::Contraction::match(kernel, reason);
     if (!contraction || contraction->body != cpu::TapBody::Product || contraction->rows <= fewRows)

@@ -53,7 +53,7 @@ std::string Tuning::describe() const {
   std::string text = form;
   llvm::raw_string_ostream os(text);
   if (rows)
-    os << ", " << *rows << " rows";
+    os << ", " << *rows << (*rows == 1 ? " row" : " rows");
   if (panel)
     os << ", " << *panel << (*panel == 1 ? " vector" : " vectors");
   if (block)

@@ -35,8 +35,6 @@ struct Tuning {
   std::string describe() const;
   /// What `nn.tuned` of a kernel says.
   static std::optional<Tuning> of(nn::KernelOp kernel);
-
-  bool operator==(const Tuning &) const = default;
 };
 
 /// What a kernel is, whatever its name and place: `conv2d(1x8x8x3xf32, const 4x3x3x3xf32) -> 1x8x8x4xf32 {dilations =

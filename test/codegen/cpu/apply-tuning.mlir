@@ -87,4 +87,15 @@ func.func @keeps_what_windows_do_not_have(%x: tensor<1x27x35x64xf32>) -> tensor<
   } -> tensor<1x27x35x32xf32>
   return %y : tensor<1x27x35x32xf32>
 }
+
+// One warning for both.
+func.func @keeps_another_one_of_the_same_kind(%x: tensor<1x27x35x64xf32>) -> tensor<1x27x35x32xf32> {
+  %w = nn.constant dense<2.0> : tensor<32x3x3x64xf32>
+  %y = nn.kernel "k6" ins(%x, %w : tensor<1x27x35x64xf32>, tensor<32x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x27x35x64xf32>, %1: tensor<32x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x27x35x64xf32>, tensor<32x3x3x64xf32> -> tensor<1x27x35x32xf32>
+    nn.yield %r : tensor<1x27x35x32xf32>
+  } -> tensor<1x27x35x32xf32>
+  return %y : tensor<1x27x35x32xf32>
+}
 }

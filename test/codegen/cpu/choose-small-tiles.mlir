@@ -59,4 +59,17 @@ func.func @keeps_what_is_tuned(%x: tensor<10x7xf32>) -> tensor<10x32xf32> {
   } -> tensor<10x32xf32> attributes {nn.tuned = {form = "direct", panel = 4}}
   return %y : tensor<10x32xf32>
 }
+
+// Little code has no Winograd's form.
+// CHECK-LABEL: @makes_tiles_of_what_is_tuned_to_another_form
+// CHECK: nn.tuned = {form = "direct", panel = 2 : i64, rows = 5 : i64}
+func.func @makes_tiles_of_what_is_tuned_to_another_form(%x: tensor<1x5x10x7xf32>) -> tensor<1x5x10x32xf32> {
+  %w = nn.constant dense<1.0> : tensor<32x3x3x7xf32>
+  %y = nn.kernel "k4" ins(%x, %w : tensor<1x5x10x7xf32>, tensor<32x3x3x7xf32>) {
+  ^bb0(%0: tensor<1x5x10x7xf32>, %1: tensor<32x3x3x7xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x10x7xf32>, tensor<32x3x3x7xf32> -> tensor<1x5x10x32xf32>
+    nn.yield %r : tensor<1x5x10x32xf32>
+  } -> tensor<1x5x10x32xf32> attributes {nn.tuned = {form = "winograd", tile_h = 4, tile_w = 4}}
+  return %y : tensor<1x5x10x32xf32>
+}
 }
