@@ -12,6 +12,8 @@ namespace nncc {
 // A kernel that is tuned is at least so much faster than one that is not: less than that is noise, and every kernel of
 // another form is code of its own.
 constexpr double kLeastGain = 0.03;
+// And by so many microseconds, which are several steps of the clock.
+constexpr double kLeastGainUs = 0.05;
 // What somebody who has no patience gets was measured once alone.
 constexpr double kLeastGainAtOnce = 0.08;
 // Models that are measured in turns, beside the one without tuning; their weights are all in memory.
@@ -280,7 +282,8 @@ private:
   /// What was measured so far, where it is far enough from what it is held against.
   Error takeAtOnce() {
     for (auto [kernel, ofKernel] : zip(result.kernels, tried))
-      if (!ofKernel.empty() && ofKernel.front().share < 1 - kLeastGainAtOnce)
+      if (!ofKernel.empty() && ofKernel.front().share < 1 - kLeastGainAtOnce &&
+          kernel.usDefault * (1 - ofKernel.front().share) >= kLeastGainUs)
         take(kernel, ofKernel.front());
     return Error::success();
   }
@@ -330,7 +333,7 @@ private:
       Tried found{{}, 1 - kLeastGain};
       for (auto [choice, measured] : zip(choices, *models)) {
         auto after = choice[index] ? timeOf(kernel, measured, choice[index]) : std::nullopt;
-        if (after && *after / *before < found.share) {
+        if (after && *after / *before < found.share && *before - *after >= kLeastGainUs) {
           found = {*choice[index], *after / *before};
           best[index] = choice[index];
         }
