@@ -168,6 +168,8 @@ private:
       return complain(op, "may have no tensor of unknown rank");
     if (isTensor && !cast<RankedTensorType>(type).hasStaticShape())
       return complain(op, "may have no tensor of unknown shape");
+    if (isTensor && !getElementTypeOrSelf(type).isIntOrFloat())
+      return complain(op, "may have no tensor of elements that are neither integers nor floats");
     if (llvm::any_of(allowed, [&](const StageRules *rules) { return isMemory ? rules->memrefs : rules->tensors; }))
       return success();
     return complain(op, isMemory ? "may have no memref" : "may have no tensor");
