@@ -1,9 +1,7 @@
 // Which contractions make their input by themselves, and in strips of how many pixels.
 #include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/MergeKernels.h"
 #include "codegen/cpu/Strips.h"
-#include "dialects/nn/KernelForms.h"
-#include "dialects/nn/Origin.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
@@ -21,8 +19,6 @@ using cpu::StripForm;
 
 // Threads that strips have room for. More would take more memory than the whole that is saved.
 constexpr int64_t kSlots = 4;
-// All inputs of a kernel: their pointers have registers.
-constexpr size_t kMostInputs = 12;
 
 ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
@@ -91,53 +87,23 @@ public:
     if (!contraction)
       return false;
     if (!isOfSinglePixels(*contraction) || !isa<FloatType>(contraction->element) ||
-        !cpu::getPacking(kernel, *contraction->rhs) || kernel->hasAttr(nn::kFormsAttr) ||
-        kernel->hasAttr(nn::kFormAttr) || kernel->hasAttr("nn.scratch_bytes"))
+        !cpu::getPacking(kernel, *contraction->rhs))
       return refuse("no floating-point contraction of single pixels with constant weights");
-    prologue = kernel.getInputs()[contraction->lhs].getDefiningOp<nn::KernelOp>();
-    if (!prologue || prologue.getNumResults() != 1 || !prologue.getResult(0).hasOneUse() ||
-        !kernel.getBody().getArgument(contraction->lhs).hasOneUse() ||
-        prologue.getDeviceAttr() != kernel.getDeviceAttr() || prologue->hasAttr(nn::kFormsAttr) ||
-        prologue->hasAttr("nn.scratch_bytes") || prologue->hasAttr(cpu::kPackingsAttr))
-      return refuse("no kernel on the same device makes its input for it alone");
+    prologue = cpu::makerOf(kernel, contraction->lhs);
+    if (!prologue || prologue->hasAttr(cpu::kPackingsAttr))
+      return refuse("no elementwise kernel on the same device makes its input for it alone");
     if (!isElementwise(reason))
       return false;
     return hasManyPixels() || refuse("too few pixels for strips");
   }
 
   void run() {
-    OpBuilder b(kernel);
-    Location location = b.getFusedLoc({prologue.getLoc(), kernel.getLoc()});
-    SmallVector<Value> inputs;
-    SmallVector<Attribute> packings, nodes;
-    auto packed = kernel->getAttrOfType<ArrayAttr>(cpu::kPackingsAttr);
-    for (auto [i, input] : llvm::enumerate(kernel.getInputs()))
-      if (i != contraction->lhs) {
-        inputs.push_back(input);
-        packings.push_back(packed[i]);
-      }
-    inputs.append(prologue.getInputs().begin(), prologue.getInputs().end());
-    packings.append(prologue.getInputs().size(), b.getUnitAttr());
-    for (nn::KernelOp each : {prologue, kernel})
-      if (auto names = each.getNodesAttr())
-        llvm::append_range(nodes, names);
-    auto fused = nn::KernelOp::create(b, location, kernel.getResultTypes(), kernel.getNameAttr(), inputs, ValueRange(),
-                                      Value(), kernel.getDeviceAttr(), b.getArrayAttr(nodes));
-    for (NamedAttribute attr : kernel->getDiscardableAttrs())
-      fused->setAttr(attr.getName(), attr.getValue());
-    Block *body = b.createBlock(&fused.getBody());
-    for (Value input : inputs)
-      body->addArgument(input.getType(), input.getLoc());
-    moveOps(body);
     int64_t bytes = form.scratchBytes(contraction->depth, memoryType(contraction->element));
-    fused->setAttr(cpu::kPackingsAttr, b.getArrayAttr(packings));
-    fused->setAttr("nn.scratch_bytes", b.getI64IntegerAttr(bytes));
-    fused->setAttr(nn::kFormAttr, form.getAttr(b.getContext(), bytes));
-    remark::passed(location, remark::RemarkOpts::name("FusePrologues").category("nncc-fuse-prologues"))
-        << kernel.getName().str() << " makes what " << prologue.getName().str() << " made, in strips";
-    kernel.replaceAllUsesWith(fused.getResults());
-    kernel.erase();
-    prologue.erase();
+    std::string name = prologue.getName().str();
+    nn::KernelOp merged = cpu::mergeKernels(prologue, kernel, contraction->lhs);
+    cpu::giveForm(merged, form.getAttr(merged.getContext(), bytes), bytes);
+    remark::passed(merged.getLoc(), remark::RemarkOpts::name("FusePrologues").category("nncc-fuse-prologues"))
+        << merged.getName().str() << " makes what " << name << " made, in strips";
   }
 
 private:
@@ -164,8 +130,8 @@ private:
     }
     Block &body = prologue.getBody().front();
     bool hasTable = llvm::any_of(body, [](Operation &op) { return isa<nn::LookupOp>(op); });
-    if (!main || hasTable || prologue.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs) {
-      reason = "the kernel that makes its input reads too much, or a table";
+    if (!main || hasTable) {
+      reason = "the kernel that makes its input reads a table, or nothing that varies by pixel";
       return false;
     }
     Value operand = prologue.getInputs()[*main];
@@ -203,27 +169,6 @@ private:
       return true;
     }
     return false;
-  }
-
-  /// Moves the ops of both kernels into the body of one.
-  void moveOps(Block *body) {
-    auto inside = body->getArguments();
-    unsigned next = 0;
-    Block &first = prologue.getBody().front(), &second = kernel.getBody().front();
-    for (auto [i, argument] : llvm::enumerate(second.getArguments()))
-      if (i != contraction->lhs)
-        argument.replaceAllUsesWith(inside[next++]);
-    for (BlockArgument argument : first.getArguments())
-      argument.replaceAllUsesWith(inside[next++]);
-    second.getArgument(contraction->lhs).replaceAllUsesWith(first.getTerminator()->getOperand(0));
-    first.getTerminator()->erase();
-    body->getOperations().splice(body->end(), first.getOperations());
-    body->getOperations().splice(body->end(), second.getOperations());
-    // Kernels that are erased end like all others.
-    for (auto [each, block] : {std::pair(prologue, &first), std::pair(kernel, &second)}) {
-      OpBuilder end = OpBuilder::atBlockEnd(block);
-      nn::YieldOp::create(end, each.getLoc(), ValueRange());
-    }
   }
 };
 

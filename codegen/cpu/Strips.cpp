@@ -1,10 +1,10 @@
 // The function of a kernel in strips: a loop over slots, in it one over strips, each with a call of the prologue and a
 // contraction of so many pixels, which is emitted as a kernel of its own.
 #include "codegen/cpu/Strips.h"
+#include "codegen/cpu/KernelPart.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
-#include "mlir/IR/IRMapping.h"
 #include "passes/lower/ScalarMath.h"
 
 using namespace mlir;
@@ -299,71 +299,27 @@ private:
     return type.clone(shape);
   }
 
-  /// Memory at a pointer, of pixels that lie `step` elements apart.
-  Value viewOf(Value pointer, RankedTensorType type, int64_t step) {
-    SmallVector<int64_t> strides(type.getRank(), type.getDimSize(type.getRank() - 2) * step);
-    strides.back() = 1;
-    strides[type.getRank() - 2] = step;
-    auto memory = MemRefType::get(type.getShape(), memoryType(type.getElementType()),
-                                  StridedLayoutAttr::get(code.b.getContext(), 0, strides));
-    return UnrealizedConversionCastOp::create(code.b, memory, pointer).getResult(0);
-  }
-
-  /// The contraction of `count` pixels of a strip: a kernel of its own, which is turned into calls on the spot.
+  /// The contraction of `count` pixels of a strip.
   void multiply(int64_t count, ArrayRef<Value> places, Value memory) {
-    Block &whole = kernel.getBody().front();
     SmallVector<Operation *> ops;
-    for (Operation &op : llvm::make_range(root->getIterator(), whole.end()))
-      ops.push_back(&op);
-    auto isRead = [&](Value value) {
-      return llvm::any_of(value.getUsers(), [&](Operation *user) { return llvm::is_contained(ops, user); });
-    };
-    auto *part = new Block; // the kernel's, which is made when its operands are known
-    IRMapping inside;
-    SmallVector<Value> inputs;
-    SmallVector<Attribute> packings;
-    auto add = [&](Value value, RankedTensorType type, Value operand, Attribute packing) {
-      inside.map(value, part->addArgument(type, kernel.getLoc()));
-      inputs.push_back(operand);
-      packings.push_back(packing);
-    };
-    RankedTensorType made = cut(root->getOperand(0), count);
-    add(root->getOperand(0), made, viewOf(memory, made, rowPitch(depth)), code.b.getUnitAttr());
-    auto packed = kernel->getAttrOfType<ArrayAttr>(kPackingsAttr);
-    for (auto [i, argument] : llvm::enumerate(whole.getArguments())) {
-      if (!isRead(argument))
-        continue;
-      Attribute packing = packed ? packed[i] : Attribute(code.b.getUnitAttr());
-      if (!movingOf[i]) {
-        add(argument, cast<RankedTensorType>(argument.getType()), kernel.getInputs()[i], packing);
-        continue;
+    for (Operation &op : llvm::make_range(root->getIterator(), kernel.getBody().front().getTerminator()->getIterator()))
+      if (!isa<nn::ConstantOp>(op))
+        ops.push_back(&op);
+    auto operandOf = [&](Value value) -> PartOperand {
+      if (value == root->getOperand(0)) {
+        RankedTensorType type = cut(value, count);
+        return {type, viewAt(code, memory, type, 0, rowPitch(depth)), code.b.getUnitAttr()};
       }
+      unsigned i = cast<BlockArgument>(value).getArgNumber();
+      if (!movingOf[i])
+        return wholeInput(kernel, i);
       int64_t step = axes.back().steps[*movingOf[i]];
-      RankedTensorType type = cut(argument, step ? count : 1);
-      add(argument, type, viewOf(places[*movingOf[i]], type, step), packing);
-    }
-    Value result = viewOf(places.back(), cut(kernel.getYielded().front(), count), axes.back().steps.back());
-    auto product = nn::KernelOp::create(code.b, TypeRange(), code.b.getStringAttr("strip"), inputs, ValueRange{result},
-                                        Value(), kernel.getDeviceAttr(), ArrayAttr());
-    product->setAttr(kPackingsAttr, code.b.getArrayAttr(packings));
-    product.getBody().push_back(part);
-    OpBuilder inner = OpBuilder::atBlockEnd(part);
-    for (Operation &op : whole) {
-      bool isConstant = isa<nn::ConstantOp>(op); // of one value, which its shape says nothing of
-      if (isConstant ? !isRead(op.getResult(0)) : !llvm::is_contained(ops, &op))
-        continue;
-      Operation *clone = inner.clone(op, inside);
-      if (!isConstant)
-        for (Value result : clone->getResults())
-          result.setType(cut(result, count));
-    }
-    std::string why;
-    bool isEmitted = succeeded(emitContraction(function, product, kernels, why));
-    NNCC_ASSERT(isEmitted, "the pixels of a strip are no contraction");
-    inputs.push_back(result);
-    for (Value operand : inputs)
-      if (auto view = operand.getDefiningOp<UnrealizedConversionCastOp>())
-        view.erase();
+      RankedTensorType type = cut(value, step ? count : 1);
+      return {type, viewAt(code, places[*movingOf[i]], type, 0, step), code.b.getUnitAttr()};
+    };
+    auto typeOf = [&](Value value) { return cut(value, count); };
+    Value result = viewAt(code, places.back(), cut(kernel.getYielded().front(), count), 0, axes.back().steps.back());
+    KernelPart{function, kernel, ops, operandOf, typeOf, [](Operation *) {}}.emit(code, kernels, result);
   }
 };
 
