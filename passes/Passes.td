@@ -79,7 +79,8 @@ def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
     sums, products and means have forms of their own; limits that saturation sets anyway vanish. Constant weights
     become `i8` without a zero point where they fit. A contraction whose sums could pass 2^31, by its weights, stays
     float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit. Where `nn.machines`
-    multiply bytes of one sign alone, tensors between contractions get that sign.
+    multiply bytes of one sign alone, tensors between contractions get that sign. A requantize of sums says what weights
+    prove of them (`fits`, `small_sums`).
 
     Requires N1 with nn.dequantize of constants unfolded, guarantees N1.
 

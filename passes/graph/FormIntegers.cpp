@@ -147,6 +147,7 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     reportFloats(getOperation());
     chooseSigns(getOperation());
     fillUpChannels(getOperation());
+    stateBounds(getOperation());
   }
 
   void run(function_ref<void(RewritePatternSet &)> add) {

@@ -20,6 +20,10 @@ void chooseSigns(mlir::func::FuncOp function);
 /// group for every instruction that sums products of two or four bytes, and taps of a row are one run.
 void fillUpChannels(mlir::func::FuncOp function);
 
+/// Says of nn.requantize what the weights, biases and multipliers of a contraction in front of it prove: `fits`,
+/// `small_sums`.
+void stateBounds(mlir::func::FuncOp function);
+
 /// A scale and a zero point of a whole tensor, both known.
 struct Grid {
   float scale;
@@ -64,6 +68,13 @@ struct Rounding {
   /// The steps within the limits; saturation has done what no limit is narrower than.
   mlir::Value limited(mlir::PatternRewriter &rewriter, mlir::Value steps) const;
 };
+
+bool isContraction(mlir::Operation *op);
+mlir::Value biasOf(mlir::Operation *contraction); ///< null where it has none
+/// The dim of the right operand that numbers output channels.
+int64_t channelDim(mlir::Operation *contraction);
+/// Of each output channel, along `dim`: the sum of magnitudes of the weights less their zero points (null: 0).
+std::vector<double> magnitudesOf(const nn::ConstantReader &weights, const nn::ConstantReader *zeros, int64_t dim);
 
 /// A constant [1, 1, ...] of a rank.
 mlir::Value oneNumber(mlir::PatternRewriter &rewriter, mlir::Location location, mlir::Type element, int64_t rank,

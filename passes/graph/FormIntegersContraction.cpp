@@ -10,7 +10,6 @@ using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc {
-namespace {
 
 bool isContraction(Operation *op) { return isa_and_nonnull<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
 
@@ -20,20 +19,12 @@ Value biasOf(Operation *op) {
       .Default(Value());
 }
 
-/// The dim of the right operand that numbers output channels.
 int64_t channelDim(Operation *op) {
   auto matmul = dyn_cast<MatMulOp>(op);
   return matmul ? typeOf(matmul.getRhs()).getRank() - (matmul.getTransposeB() ? 2 : 1) : 0;
 }
 
-/// True when a parameter is one number, or one for each index of a dim.
-bool isAlong(Value parameter, int64_t dim) {
-  RankedTensorType type = typeOf(parameter);
-  return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
-}
-
-/// Of each output channel: the sum of magnitudes of the weights less their zero point.
-std::vector<double> magnitudes(const ConstantReader &weights, const ConstantReader &zeros, int64_t dim) {
+std::vector<double> magnitudesOf(const ConstantReader &weights, const ConstantReader *zeros, int64_t dim) {
   ArrayRef<int64_t> shape = weights.getType().getShape();
   int64_t inner = 1, channels = shape[dim];
   for (int64_t size : shape.drop_front(dim + 1))
@@ -41,9 +32,18 @@ std::vector<double> magnitudes(const ConstantReader &weights, const ConstantRead
   std::vector<double> sums(channels, 0);
   for (int64_t i = 0, e = weights.size(); i < e; ++i) {
     int64_t channel = i / inner % channels;
-    sums[channel] += std::fabs((double)(weights.getInteger(i) - zeros.getInteger(zeros.size() == 1 ? 0 : channel)));
+    int64_t zero = zeros ? zeros->getInteger(zeros->size() == 1 ? 0 : channel) : 0;
+    sums[channel] += std::fabs((double)(weights.getInteger(i) - zero));
   }
   return sums;
+}
+
+namespace {
+
+/// True when a parameter is one number, or one for each index of a dim.
+bool isAlong(Value parameter, int64_t dim) {
+  RankedTensorType type = typeOf(parameter);
+  return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
 }
 
 /// A contraction of quantized tensors, and what can be said of its sums.
@@ -73,7 +73,7 @@ struct Product {
       product.scales.push_back(number);
     }
     if (auto weights = ConstantReader::get(right.getInput())) {
-      product.most = magnitudes(*weights, *zero, dim);
+      product.most = magnitudesOf(*weights, &*zero, dim);
     } else {
       int64_t depth = typeOf(op->getOperand(0)).getShape().back();
       if (!isa<MatMulOp>(op) || scale->size() != 1 || zero->size() != 1)
@@ -421,7 +421,8 @@ bool sumsNeighbours(func::FuncOp function) {
   auto machines = module ? module->getAttrOfType<DictionaryAttr>(kMachinesAttr) : DictionaryAttr();
   return machines && llvm::any_of(machines.getValue(), [](NamedAttribute machine) {
            auto cpu = dyn_cast<MachineAttr>(machine.getValue());
-           return cpu && !cpu.getDots().empty();
+           // Words are for taps of more channels.
+           return cpu && llvm::any_of(cpu.getDots(), [](DotAttr dot) { return dot.getGroup() <= 8; });
          });
 }
 } // namespace

@@ -29,8 +29,6 @@ std::optional<std::pair<Type, Type>> signToChange(func::FuncOp function) {
   return takesUnsigned ? std::pair(signedByte, unsignedByte) : std::pair(unsignedByte, signedByte);
 }
 
-bool isContraction(Operation *op) { return isa<Conv2DOp, ConvTranspose2DOp, MatMulOp>(op); }
-
 /// A contraction whose left operand an instruction for bytes reads; windows that compute in floats take either sign.
 bool readsBytes(Operation *op) { return isContraction(op) && getConstantValue(op->getOperand(1)); }
 

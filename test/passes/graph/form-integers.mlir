@@ -7,7 +7,7 @@
 // CHECK-DAG: %[[B:.*]] = nn.constant dense<[8, -16]> : tensor<2xi32>
 // CHECK-DAG: %[[M:.*]] = nn.constant dense<1.000000e+00> : tensor<1x1xf32>
 // CHECK: %[[SUM:.*]] = nn.matmul %arg0, %[[W]] bias %[[B]] zero_points({{.*}}) : tensor<3x2xui8>, tensor<2x2xi8>, tensor<2xi32> zero_points(tensor<1x1xui8>, tensor<1x1xi8>) -> tensor<3x2xi32>
-// CHECK-NEXT: %[[Y:.*]] = nn.requantize %[[SUM]], %[[M]], {{.*}} -> tensor<3x2xui8>
+// CHECK-NEXT: %[[Y:.*]] = nn.requantize %[[SUM]], %[[M]], %{{.*}} {fits, small_sums} : {{.*}} -> tensor<3x2xui8>
 // CHECK-NEXT: return %[[Y]]
 func.func @product(%x: tensor<3x2xui8>) -> tensor<3x2xui8> {
   %sx = nn.constant dense<0.5> : tensor<1x1xf32>
@@ -292,4 +292,39 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, register
     %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x3xui8>, tensor<8x3x3x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x5x6x8xi32>
     return %1 : tensor<1x5x6x8xi32>
   }
+}
+
+// -----
+
+// 131 weights of 127 and bytes of 255 may pass 2^22; a hundredth of that fits 16 bits.
+// CHECK-LABEL: @large_sums
+// CHECK: nn.requantize %{{[^{]*}} {fits} :
+func.func @large_sums(%x: tensor<3x131xui8>) -> tensor<3x1xui8> {
+  %s = nn.constant dense<0.1> : tensor<1x1xf32>
+  %zero = nn.constant dense<0> : tensor<1x1xui8>
+  %w = nn.constant dense<127> : tensor<131x1xi8>
+  %zw = nn.constant dense<0> : tensor<1x1xi8>
+  %sy = nn.constant dense<2.0> : tensor<1x1xf32>
+  %0 = nn.dequantize %x, %s, %zero : tensor<3x131xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x131xf32>
+  %1 = nn.dequantize %w, %s, %zw : tensor<131x1xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<131x1xf32>
+  %2 = nn.matmul %0, %1 : tensor<3x131xf32>, tensor<131x1xf32> -> tensor<3x1xf32>
+  %3 = nn.quantize %2, %sy, %zero : tensor<3x1xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x1xui8>
+  return %3 : tensor<3x1xui8>
+}
+
+// -----
+
+// Of the second channel steps may pass 2^15: 128 * 127 * 2.5.
+// CHECK-LABEL: @large_steps
+// CHECK: nn.requantize %{{[^{]*}} {small_sums} :
+func.func @large_steps(%x: tensor<3x1xi8>) -> tensor<3x2xi8> {
+  %s = nn.constant dense<1.0> : tensor<1x1xf32>
+  %zero = nn.constant dense<0> : tensor<1x1xi8>
+  %w = nn.constant dense<[[2, 127]]> : tensor<1x2xi8>
+  %sy = nn.constant dense<0.4> : tensor<1x1xf32>
+  %0 = nn.dequantize %x, %s, %zero : tensor<3x1xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x1xf32>
+  %1 = nn.dequantize %w, %s, %zero : tensor<1x2xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<1x2xf32>
+  %2 = nn.matmul %0, %1 : tensor<3x1xf32>, tensor<1x2xf32> -> tensor<3x2xf32>
+  %3 = nn.quantize %2, %sy, %zero : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xi8>
+  return %3 : tensor<3x2xi8>
 }
