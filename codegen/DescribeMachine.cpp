@@ -5,7 +5,8 @@
 
 using namespace mlir;
 
-void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu) {
+void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu,
+                           bool computesHalves) {
   const MachineNumbers &numbers = target.cpu.machine;
   Builder builder(module.getContext());
   auto typeOf = [&](DotInstruction::Factor factor) -> Type {
@@ -25,8 +26,9 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std:
                                     typeOf(dot.rhs), dot.adds, dot.rows));
   auto machine =
       nn::MachineAttr::get(module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand,
-                           numbers.hasMaskedStores, numbers.hasMaxNum, static_cast<int64_t>(numbers.l1Bytes),
-                           static_cast<int64_t>(numbers.l2Bytes), /*mostLanes=*/0, dots);
+                           numbers.hasMaskedStores, numbers.hasMaxNum, numbers.hasHalfArithmetic && computesHalves,
+                           static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes),
+                           /*mostLanes=*/0, dots);
   SmallVector<NamedAttribute> machines = {builder.getNamedAttr("cpu0", machine)};
   if (gpu)
     machines.push_back(

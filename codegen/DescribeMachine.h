@@ -8,7 +8,10 @@
 namespace nncc {
 
 /// Sets `nn.machines = {cpu0 = #nn.machine<...>}` on a module, with `gpu0 = #nn.gpu<...>` where there is a GPU.
-void describeMachine(mlir::ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu = {});
+///
+/// computesHalves  the CPU adds up products of f16 in f16, if it has the instructions
+void describeMachine(mlir::ModuleOp module, const TargetSpec &target, const std::optional<GpuSpec> &gpu = {},
+                     bool computesHalves = false);
 
 } // namespace nncc
 #endif

@@ -44,6 +44,7 @@ struct MachineNumbers {
                                        ///< its factor (`fmla v.4s, v.4s, v.s[i]`)
   bool hasMaskedStores;                ///< masks cost nothing: tails may be masked
   bool hasMaxNum;                      ///< the larger of two floats, also where one is NaN, is one instruction
+  bool hasHalfArithmetic;              ///< of f16, twice as many to an instruction as of f32
   uint64_t l1Bytes;                    ///< first-level data cache of one core
   uint64_t l2Bytes;                    ///< second-level cache that one core can count on
   llvm::ArrayRef<DotInstruction> dots; ///< the fastest first

@@ -18,12 +18,21 @@ static constexpr DotInstruction i8mm[] = {
 
 /// NEON: 32 registers of 128 bits (Arm ARM, C1.2.5), multiply-add by lane (C7.2, FMLA by element), no masks, maxima
 /// that a NaN does not win (C7.2, FMAXNM).
-static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB, llvm::ArrayRef<DotInstruction> dots = {}) {
-  return {/*vectorBits=*/128,         /*registers=*/32,
+static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB) {
+  return {/*vectorBits=*/128,          /*registers=*/32,
           /*hasFmaLaneOperand=*/true,
-          /*hasMaskedStores=*/false,  /*hasMaxNum=*/true,
+          /*hasMaskedStores=*/false,   /*hasMaxNum=*/true,
+          /*hasHalfArithmetic=*/false,
           /*l1Bytes=*/l1KiB << 10,
-          /*l2Bytes=*/l2KiB << 10,    dots};
+          /*l2Bytes=*/l2KiB << 10,     {}};
+}
+
+/// The cores of Armv8.2 here all have FP16 beside integer dots (their TRMs).
+static constexpr MachineNumbers neon82(uint64_t l1KiB, uint64_t l2KiB, llvm::ArrayRef<DotInstruction> dots) {
+  MachineNumbers numbers = neon(l1KiB, l2KiB);
+  numbers.hasHalfArithmetic = true;
+  numbers.dots = dots;
+  return numbers;
 }
 
 // Cache sizes are configurable on most cores; these are what common chips have, from the core's technical reference
@@ -40,21 +49,21 @@ static const CpuSpec cpus[] = {
      /*unrollsLoops=*/true, CpuTiming{"cortex-a53", 1, 1200, 2.0, 512}},
     {"cortex-a53", "cortex-a53", "", neon(32, 512),
      /*unrollsLoops=*/false, CpuTiming{"cortex-a53", 1, 1200, 2.0, 512}}, // TRM 2.1: 8-64 KiB, 128 KiB-2 MiB
-    {"cortex-a55", "cortex-a55", "", neon(32, 128, dotprod),
+    {"cortex-a55", "cortex-a55", "", neon82(32, 128, dotprod),
      /*unrollsLoops=*/false, CpuTiming{"cortex-a55", 1, 1800, 4.0, 512}}, // TRM A1.1: 16-64 KiB, 64-256 KiB
     {"cortex-a72", "cortex-a72", "", neon(32, 1024),
      /*unrollsLoops=*/true, CpuTiming{"cortex-a72", 0, 1500, 4.0, 1024}}, // TRM 2.1: 32 KiB, 512 KiB-4 MiB
-    {"cortex-a76", "cortex-a76", "", neon(64, 256, dotprod),
+    {"cortex-a76", "cortex-a76", "", neon82(64, 256, dotprod),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2400, 7.0, 2048}}, // TRM A1.3: 64 KiB, 128-512 KiB
-    {"cortex-a78", "cortex-a78", "", neon(32, 256, dotprod),
+    {"cortex-a78", "cortex-a78", "", neon82(32, 256, dotprod),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2200, 10.0, 4096}}, // TRM A1.3: 32 or 64 KiB, 256-512 KiB
-    {"cortex-a710", "cortex-a710", "-sve", neon(32, 256, i8mm),
+    {"cortex-a710", "cortex-a710", "-sve", neon82(32, 256, i8mm),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-n2", 0, 2500, 15.0, 8192}}, // TRM 2.3: 32 or 64 KiB, 256 or 512 KiB
-    {"cortex-x1", "cortex-x1", "", neon(64, 512, dotprod),
+    {"cortex-x1", "cortex-x1", "", neon82(64, 512, dotprod),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-v1", 0, 2800, 15.0, 8192}}, // TRM A1.3: 64 KiB, 512 KiB-1 MiB
-    {"neoverse-n1", "neoverse-n1", "", neon(64, 1024, dotprod),
+    {"neoverse-n1", "neoverse-n1", "", neon82(64, 1024, dotprod),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-n1", 0, 2500, 15.0, 32768}}, // TRM A1.3: 64 KiB, 256 KiB-1 MiB
-    {"neoverse-v1", "neoverse-v1", "-sve", neon(64, 1024, i8mm),
+    {"neoverse-v1", "neoverse-v1", "-sve", neon82(64, 1024, i8mm),
      /*unrollsLoops=*/true, CpuTiming{"neoverse-v1", 0, 2600, 20.0, 32768}}, // TRM 2.3: 64 KiB, 512 KiB or 1 MiB
 };
 

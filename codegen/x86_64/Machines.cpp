@@ -29,17 +29,27 @@ static constexpr DotInstruction ofPairs[] = {
     {"llvm.x86.sse2.pmadd.wd", 128, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1}};
 
 static constexpr MachineNumbers avx2(llvm::ArrayRef<DotInstruction> dots) {
-  return {/*vectorBits=*/256,          /*registers=*/16,
-          /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/false,
+  return {/*vectorBits=*/256,
+          /*registers=*/16,
+          /*hasFmaLaneOperand=*/false,
+          /*hasMaskedStores=*/false,
           /*hasMaxNum=*/false,
-          /*l1Bytes=*/32 << 10,        /*l2Bytes=*/256 << 10,     dots};
+          /*hasHalfArithmetic=*/false,
+          /*l1Bytes=*/32 << 10,
+          /*l2Bytes=*/256 << 10,
+          dots};
 }
 
 static constexpr MachineNumbers avx512(llvm::ArrayRef<DotInstruction> dots) {
-  return {/*vectorBits=*/512,          /*registers=*/32,
-          /*hasFmaLaneOperand=*/false, /*hasMaskedStores=*/true,
+  return {/*vectorBits=*/512,
+          /*registers=*/32,
+          /*hasFmaLaneOperand=*/false,
+          /*hasMaskedStores=*/true,
           /*hasMaxNum=*/false,
-          /*l1Bytes=*/32 << 10,        /*l2Bytes=*/1 << 20,      dots};
+          /*hasHalfArithmetic=*/false,
+          /*l1Bytes=*/32 << 10,
+          /*l2Bytes=*/1 << 20,
+          dots};
 }
 
 // Each level includes those before it; VNNI is beside them, so code for one is not what all that follow can run.

@@ -16,7 +16,7 @@ def NN_Conv2DOp : NN_InferredOp<"conv2d", [AttrSizedOperandSegments]> {
     | output | N x H' x W' x O         |
 
     H' = (H + top + bottom - dilation * (KH - 1) - 1) / stride + 1, rounded down; `pads` are [top, left, bottom, right].
-    Depthwise convolution is `groups` = C. ONNX Conv, opsets 1 to 22 (1-D has H = 1).
+    Depthwise convolution is `groups` = C. ONNX Conv (1-D has H = 1).
 
     Input and filter of 8 bits, each signed or not, are multiplied less their zero points (0 without `zero_points`: one
     of the input, one or O of the filter) and added up in `i32`, which bias and result are; sums wrap. Padding is the
@@ -65,7 +65,7 @@ def NN_ConvTranspose2DOp : NN_InferredOp<"conv_transpose2d", [AttrSizedOperandSe
     | output | N x H' x W' x O        |
 
     H' = (H - 1) * stride + dilation * (KH - 1) + 1 + output_padding - top - bottom. Output pixel
-    `oh = ih * stride + kh * dilation - top`. Operands of 8 bits as in `nn.conv2d`. ONNX ConvTranspose, opsets 1 to 22.
+    `oh = ih * stride + kh * dilation - top`. Operands of 8 bits as in `nn.conv2d`. ONNX ConvTranspose.
 
     ```mlir
     %y = nn.conv_transpose2d %x, %w strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] output_padding [0, 0] groups 1 : tensor<1x5x3x6xf32>, tensor<4x2x2x6xf32> -> tensor<1x10x6x4xf32>

@@ -26,7 +26,7 @@ def NN_UnaryOp : NN_InferredOp<"unary", [NN_Elementwise, NN_DeclareEvaluated]> {
   let summary = "a function of every element";
   let description = [{
     The functions are the rows of `UnaryKind`; `alpha` and `beta` are the parameters a and b of those that have any.
-    NaN propagates through `relu` and `clip`. Every unary operator of ONNX, opsets 1 to 22.
+    NaN propagates through `relu` and `clip`. Every unary operator of ONNX.
 
     ```mlir
     %y = nn.unary clip %x {alpha = 0.0, beta = 6.0} : tensor<2x3xf32> -> tensor<2x3xf32>
@@ -44,7 +44,7 @@ def NN_BinaryOp : NN_InferredOp<"binary", [NN_Elementwise, NN_DeclareEvaluated]>
   let summary = "a function of the elements of two tensors, broadcast";
   let description = [{
     Operands have one element type and one rank; each dim is equal or 1. Integer arithmetic wraps. Every binary
-    operator of ONNX, opsets 7 to 22.
+    operator of ONNX.
 
     ```mlir
     %y = nn.binary add %a, %b : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
@@ -58,7 +58,7 @@ def NN_BinaryOp : NN_InferredOp<"binary", [NN_Elementwise, NN_DeclareEvaluated]>
 def NN_SelectOp : NN_InferredOp<"select", [NN_Elementwise, NN_DeclareEvaluated]> {
   let summary = "condition ? a : b, elementwise, broadcast";
   let description = [{
-    ONNX Where, opsets 9 to 22.
+    ONNX Where.
 
     ```mlir
     %y = nn.select %c, %a, %b : tensor<2x1xi1>, tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>

@@ -82,7 +82,7 @@ bool isElementwise(Operation *op) { return op->hasTrait<ElementwiseFunction>(); 
 Attribute MachineAttr::parse(AsmParser &parser, Type) {
   int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0, mostLanes = 0;
   SmallVector<DotAttr> dots;
-  bool fmaLane = false, maskedStores = false, maxNum = false;
+  bool fmaLane = false, maskedStores = false, maxNum = false, halfArithmetic = false;
   auto parseField = [&]() -> ParseResult {
     StringRef key;
     auto loc = parser.getCurrentLocation();
@@ -111,6 +111,8 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
       return parseBool(maskedStores);
     if (key == "max_num")
       return parseBool(maxNum);
+    if (key == "half_arithmetic")
+      return parseBool(halfArithmetic);
     if (key == "dots")
       return parser.parseCommaSeparatedList(
           AsmParser::Delimiter::Square, [&] { return parser.parseCustomAttributeWithFallback(dots.emplace_back()); });
@@ -135,8 +137,8 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
     parser.emitError(loc) << "values of at most " << mostLanes << " lanes are no power of two from 4 on";
     return {};
   }
-  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, maxNum, l1, l2, mostLanes,
-                          dots);
+  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, maxNum, halfArithmetic, l1, l2,
+                          mostLanes, dots);
 }
 
 void MachineAttr::print(AsmPrinter &p) const {
@@ -147,6 +149,8 @@ void MachineAttr::print(AsmPrinter &p) const {
     p << ", masked_stores = true";
   if (getMaxNum())
     p << ", max_num = true";
+  if (getHalfArithmetic())
+    p << ", half_arithmetic = true";
   p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes();
   if (getMostLanes())
     p << ", most_lanes = " << getMostLanes();
@@ -188,7 +192,7 @@ LogicalResult GpuAttr::verify(function_ref<InFlightDiagnostic()> emitError, int6
 
 MachineAttr GpuAttr::getThread() const {
   return MachineAttr::get(getContext(), getVectorBits(), getRegisters() / 4, /*fmaLane=*/true, /*maskedStores=*/false,
-                          /*maxNum=*/true, /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32,
+                          /*maxNum=*/true, /*halfArithmetic=*/false, /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32,
                           /*dots=*/{});
 }
 

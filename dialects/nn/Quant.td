@@ -8,7 +8,7 @@ def NN_QuantizeOp : NN_InferredOp<"quantize", [NN_Elementwise, NN_DeclareEvaluat
   let summary = "a real number as the nearest of equal steps";
   let description = [{
     `saturate(roundeven(x / scale) + zero_point)` in the type of the zero point; the division is rounded to f32, ties of
-    the rounding go to the even step. NaN becomes the lowest value. ONNX QuantizeLinear, opsets 10 to 25.
+    the rounding go to the even step. NaN becomes the lowest value. ONNX QuantizeLinear.
 
     ```mlir
     %q = nn.quantize %x, %scale, %zero : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xui8>
@@ -23,7 +23,7 @@ def NN_DequantizeOp : NN_InferredOp<"dequantize", [NN_Elementwise, NN_DeclareEva
   let summary = "the real number that a step stands for";
   let description = [{
     `f32(x - zero_point) * scale`; the difference is computed in i32, where it wraps, and is exact for 8 and 16 bits.
-    ONNX DequantizeLinear, opsets 10 to 25.
+    ONNX DequantizeLinear.
 
     ```mlir
     %x = nn.dequantize %q, %scale, %zero : tensor<2x3xui8>, tensor<2x1xf32>, tensor<2x1xui8> -> tensor<2x3xf32>
