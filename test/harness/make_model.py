@@ -266,6 +266,11 @@ def unnamed_dim():
 
 
 @case
+def placeholder_dims():
+    return relu(value_info("x", ["?", 3, "?"]), value_info("y", ["?", 3, "?"]))
+
+
+@case
 def odd_image():
     return relu(value_info("x", [1, 3, 5, 4]), value_info("y", [1, 3, 5, 4]))
 

@@ -19,6 +19,13 @@ using namespace import;
 
 namespace {
 
+/// Whether a dim has a name of its own. Some exporters write a sign that it is open, the same one for every such dim of
+/// a file: the dims are not of one size.
+bool isNamed(const onnx::TensorShapeProto::Dimension &dim) {
+  StringRef name = dim.dim_param();
+  return !name.empty() && name != "?" && name != "-1" && name != "None";
+}
+
 /// Reads an input's or output's declaration. `type` is empty for what is no tensor.
 OnnxValueInfo describe(const onnx::ValueInfoProto &value) {
   OnnxValueInfo info;
@@ -39,7 +46,7 @@ OnnxValueInfo describe(const onnx::ValueInfoProto &value) {
     if (dim.has_dim_value() && dim.dim_value() != -1) // some exporters write -1 for a dim without a name
       out.size = dim.dim_value();
     else
-      out.key = dim.dim_param().empty() ? info.name + "." + std::to_string(i) : dim.dim_param();
+      out.key = isNamed(dim) ? dim.dim_param() : info.name + "." + std::to_string(i);
   }
   return info;
 }
