@@ -3,6 +3,25 @@
 #define NNCC_CODEGEN_CODEGENPASSES_TD
 include "mlir/Pass/PassBase.td"
 
+def NarrowHalves : Pass<"nncc-narrow-halves", "::mlir::func::FuncOp"> {
+  let summary = "Computes in f16 what f32 is only a detour for";
+  let description = [{
+    On machines with `half_arithmetic`. Where f16 is widened, computed with and rounded, and rounding the operands
+    instead gives the same bits, nothing is widened.
+
+    Requires L2, guarantees L2.
+
+    ```mlir
+    %wide = arith.extf %x : vector<8xf16> to vector<8xf32>
+    %y = arith.maximumf %wide, %zero : vector<8xf32>
+    %r = arith.truncf %y : vector<8xf32> to vector<8xf16>
+    // becomes
+    %r = arith.maximumf %x, %zero_of_f16 : vector<8xf16>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
+
 def LowerVectors : Pass<"nncc-lower-vectors", "::mlir::func::FuncOp"> {
   let summary = "Lowers vectors of any rank to one-dimensional ones";
   let description = [{

@@ -18,6 +18,7 @@ using namespace nncc;
 
 void nncc::buildLowerToLLVM(OpPassManager &passes) {
   OpPassManager &functions = passes.nest<func::FuncOp>();
+  functions.addPass(createNarrowHalves());
   functions.addPass(createExpandMath());
   functions.addPass(createLowerVectors());
   functions.addPass(createSCFToControlFlowPass());

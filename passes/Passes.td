@@ -205,7 +205,7 @@ def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
 def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
   let summary = "Stores f32 tensors between ops, and f32 constants, as f16";
   let description = [{
-    With `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of the function keep
+    With `--float=f16` or `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of the function keep
     their types: casts stand beside them. An op that is none of f16 stays f32, and so does one with a constant out of
     f16's range, or one so small that f16 has fewer digits of it, and so do squares and all that is computed of them,
     up to a root or logarithm, or to what is bounded, as tanh in a GELU: behind a power that has none of them the

@@ -381,6 +381,8 @@ int64_t Calls::blockOfSums() const {
     return 0;
   // The totals of a product are many registers, which are spilled around each block: 5 % with 128 steps of k (AVX2,
   // 64x16384x64), half of that with 256, and only where there are very many.
+  if (contraction.isOfHalves(machine))
+    return contraction.body == TapBody::Product && contraction.depth * taps > kMostHalves ? kMostHalves : 0;
   if (contraction.body == TapBody::Product)
     return contraction.depth * taps > 8192 ? 256 : 0;
   if (contraction.sliding || taps <= kLongestPlainSum)

@@ -3,6 +3,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/Origin.h"
 #include "passes/lower/DotProducts.h"
+#include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
@@ -13,6 +14,8 @@ using namespace nncc::cpu;
 
 // Every region costs a table entry per tile size; signals with huge windows have a region per sample.
 constexpr size_t kMostRegions = 1024;
+// Blocks of sums of f16 end with a tap: shorter ones would spend their time on totals.
+constexpr int64_t kLeastDepthOfHalves = 32;
 // Each set of taps costs four bytes for every output channel where A has a zero point.
 constexpr size_t kMostTapSets = 64;
 
@@ -195,8 +198,7 @@ std::array<SmallVector<AxisRegion>, 2> Contraction::regions() const {
 
 int64_t Contraction::lanes(nn::MachineAttr machine) const {
   // Channels that fill less than half a register get a narrower one: no work on zeros.
-  unsigned bits = computeType(sum).getIntOrFloatBitWidth();
-  int64_t lanes = machine.lanes(bits), least = 128 / bits;
+  int64_t bits = bitsOfSum(machine), lanes = machine.lanes(bits), least = 128 / bits;
   while (lanes > least && lanes / 2 >= outputs)
     lanes /= 2;
   return lanes;
@@ -217,7 +219,7 @@ bool Contraction::isByLane(nn::MachineAttr machine) const {
 }
 
 bool Contraction::isOfLanes(nn::MachineAttr machine) const {
-  return isByLane(machine) && element.isF32(); // TileShape::isOfLanes
+  return isByLane(machine) && (element.isF32() || isOfHalves(machine)); // TileShape::isOfLanes
 }
 
 int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const {
@@ -255,11 +257,25 @@ PanelPacking Contraction::parameters(nn::MachineAttr machine) const {
 MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
   if (ofWordPairs)
     return MacForm::ofWords(machine, sum, lanes);
-  if (body == TapBody::Product)
+  if (body == TapBody::Product && isOfBytes())
     return MacForm::choose(machine, element, rhsElement, sum, lanes);
   if (isOfBytes() && sliding)
     return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes);
-  return MacForm{element, rhsElement, sum, {}};
+  MacForm form{element, rhsElement, sum, {}};
+  form.ofHalves = isOfHalves(machine);
+  return form;
+}
+
+bool Contraction::isOfHalves(nn::MachineAttr machine) const {
+  if (!machine.getHalfArithmetic() || widened || !element.isF16() || !rhsElement.isF16() || !sum.isF16())
+    return false;
+  if (body == TapBody::Product)
+    return depth * tapsH * tapsW <= kMostHalves || depth >= kLeastDepthOfHalves;
+  return body == TapBody::Maximum || (body == TapBody::Channelwise && tapsH * tapsW <= kLongestPlainSum);
+}
+
+int64_t Contraction::bitsOfSum(nn::MachineAttr machine) const {
+  return isOfHalves(machine) ? 16 : computeType(sum).getIntOrFloatBitWidth();
 }
 
 SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {

@@ -52,6 +52,10 @@ struct Contraction {
   /// Such products as floats (TileShape::isOfFloatedBytes): they subtract the zero point themselves.
   bool isOfFloatedBytes() const { return isOfBytes() && body == TapBody::Channelwise && !sliding; }
   MacForm mac(nn::MachineAttr machine, int64_t lanes) const;
+  /// What is multiplied, added up and compared is f16 (MacForm::ofHalves).
+  bool isOfHalves(nn::MachineAttr machine) const;
+  /// Bits of an element while products are added up.
+  int64_t bitsOfSum(nn::MachineAttr machine) const;
   /// Sets of taps that exist in some region of the output, each once: ranges of rows and of columns. All taps where
   /// the window sweeps: it puts the zero point in the place of what is missing.
   llvm::SmallVector<std::array<TapRange, 2>> tapSets() const;
@@ -77,6 +81,10 @@ struct Contraction {
   /// Width of panels where the right operand is not packed (or there is none).
   int64_t panel(nn::MachineAttr machine) const;
 };
+
+/// Products of f16 that are added up in f16 at most; longer sums run in blocks of as many, whose totals are f32. Of
+/// random signs, the error is some 2^-12 times the square root of half their number: a third of a percent.
+inline constexpr int64_t kMostHalves = 256;
 
 /// The taps that pixels have where these two regions meet.
 std::array<TapRange, 2> tapsOf(const AxisRegion &h, const AxisRegion &w);

@@ -18,6 +18,8 @@ struct MacForm {
   /// WinogradPacking::areInterleaved says.
   bool ofWordPairs = false;
   nn::DotAttr dotOfWords = {};
+  /// f16 is multiplied, added up and compared as it lies in memory.
+  bool ofHalves = false;
 
   /// The fastest form of a machine for vectors of `lanes` sums.
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);

@@ -229,18 +229,21 @@ private:
     return fromSteps(sums);
   }
 
-  /// The same sums in blocks: each begins at zero, and is added to a total in f64.
+  /// A sum in the type of totals of blocks.
+  Value asTotal(Value sum) { return shape.mac.ofHalves ? widened(sum) : math.widenSum(sum, shape.mac.sum); }
+
+  /// The same sums in blocks: each begins at zero, and is added to a total in f64, or in f32 where sums are f16.
   SmallVector<Value> accumulateInBlocks(Value a, Value &ahead) {
     SmallVector<Value> totals(shape.rows * shape.vectors);
     for (int64_t j = 0; j < shape.vectors; ++j) {
-      Value first = math.widenSum(initial(j), shape.mac.sum);
+      Value first = asTotal(initial(j));
       for (int64_t i = 0; i < shape.rows; ++i)
         totals[i * shape.vectors + j] = first;
     }
     unsigned count = totals.size();
     auto add = [&](SmallVector<Value> sums, ValueRange before) {
       for (unsigned i = 0; i < count; ++i)
-        sums[i] = arith::AddFOp::create(b, before[i], math.widenSum(sums[i], shape.mac.sum));
+        sums[i] = arith::AddFOp::create(b, before[i], asTotal(sums[i]));
       return sums;
     };
     SmallVector<Value> zeros(count, code.zero(vector));
@@ -501,7 +504,7 @@ private:
     SmallVector<Span> spans = spansOfRow();
     if (stack) {
       for (auto [i, sum] : llvm::enumerate(sums))
-        code.store(sum, code.at(stack, i * shape.lanes, resultType));
+        code.store(widened(sum), code.at(stack, i * shape.lanes, resultType));
       TilePlace first = place;
       code.loop(zero, code.constant(shape.rows), 1, place.list(), [&](Value i, ValueRange row) {
         TilePlace at = TilePlace::from(row);

@@ -73,7 +73,7 @@ struct InputTransform {
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
-  MacForm mac;         ///< the types of A, B and the sums; accumulators have the compute type of these
+  MacForm mac;         ///< the types of A, B and the sums; accumulators have the compute type of these, or are f16
   int64_t lanes = 0;   ///< elements per vector
   int64_t rows = 0;    ///< output pixels per tile
   int64_t vectors = 0; ///< vectors of output channels
@@ -83,7 +83,8 @@ struct TileShape {
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
   int64_t columnTaps = 0, columnStep = 0;
-  /// Long sums run in blocks that are added up in f64: so many lines of taps, or values of k of a product. 0: in one.
+  /// Long sums run in blocks that are added up in f64 (of f16, in f32): so many lines of taps, or values of k of a
+  /// product. 0: in one.
   int64_t block = 0;
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
@@ -108,19 +109,21 @@ struct TileShape {
   /// Bytes of A are widened a vector at a time and read again from the stack: a pair by itself takes four instructions.
   bool isStaged() const { return mac.dot && mac.isWidened() && !byLane; }
   /// Lanes of A are multiplied as they lie in memory.
-  bool isOfLanes() const { return byLane && mac.lhs.isF32(); }
+  bool isOfLanes() const { return byLane && (mac.lhs.isF32() || mac.ofHalves); }
   /// Weights are widened for so few rows that keeping them would be more work than it saves.
   bool multipliesInRegisters() const { return widened && rows <= 3; }
   /// Every row of A is read a vector at a time.
   bool readsLanes() const { return byLane || isStaged(); }
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
-  /// widened are a half vector.
+  /// widened are a half vector, and so are halves.
   int64_t tripSteps() const {
     if (!isUnrolled())
       return 1;
     if (isStaged())
       return 8;
-    return byLane && mac.isOfBytes() ? (mac.dot ? 16 / mac.group() : 8) : 4;
+    if (byLane && mac.isOfBytes())
+      return mac.dot ? 16 / mac.group() : 8;
+    return byLane && mac.ofHalves ? 8 : 4;
   }
   /// Values of k in one trip.
   int64_t tripDepth() const { return tripSteps() * mac.group(); }

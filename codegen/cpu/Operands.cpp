@@ -101,8 +101,8 @@ private:
     // be for these outputs: the last group of Winograd's form has those of the others.
     if (!panels || panels->batches != own.batches || panels->outputs != contraction.outputs ||
         panels->depth != own.depth || panels->lanes < own.lanes ||
-        panels->lanes > machine.lanes(computeType(contraction.sum).getIntOrFloatBitWidth()) ||
-        panels->panel % panels->lanes != 0 || panels->panel > panels->lanes * machine.getVectorRegisters())
+        panels->lanes > machine.lanes(contraction.bitsOfSum(machine)) || panels->panel % panels->lanes != 0 ||
+        panels->panel > panels->lanes * machine.getVectorRegisters())
       return refuse("the weights are packed in another way");
     MLIRContext *context = kernel.getContext();
     Type stored = contraction.widened ? contraction.widened->element : contraction.element;

@@ -203,7 +203,7 @@ SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k, int64_t 
   for (auto [i, row] : llvm::enumerate(rows)) {
     Value values = code.load(code.at(row, k, memory), VectorType::get(count, memory));
     if (!mac.isOfBytes())
-      lanes.push_back(math.fromMemory(values, mac.lhs));
+      lanes.push_back(asFactor(values, mac.lhs));
     else
       lanes.push_back(mac.isWidened() ? widen(values, mac.lhs, b.getI16Type()) : withSign(values));
     if (stage)
@@ -239,7 +239,7 @@ Value ProductCode::factorAt(ArrayRef<Value> rows, int64_t i, Value k, int64_t of
     Value scalar = code.load(place(i), memory);
     if (mac.isOfBytes())
       return code.broadcast(widen(scalar, mac.lhs, b.getI16Type()), VectorType::get(shape.lanes, b.getI16Type()));
-    return code.broadcast(math.fromMemory(scalar, mac.lhs), vector);
+    return code.broadcast(asFactor(scalar, mac.lhs), vector);
   }
   if (mac.rows() == 1)
     return withSign(code.broadcast(wordAt(place(i), count), vector));

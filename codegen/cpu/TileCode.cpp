@@ -9,7 +9,9 @@ using namespace nncc::cpu;
 
 TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
     : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.mac.lhs)),
-      sumType(shape.isOfFloatedBytes() ? b.getF32Type() : computeType(shape.mac.sum)),
+      sumType(shape.isOfFloatedBytes() ? b.getF32Type()
+              : shape.mac.ofHalves     ? b.getF16Type()
+                                       : computeType(shape.mac.sum)),
       resultType(computeType(shape.mac.sum)), vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;
   start.a = arguments[next++];
@@ -59,7 +61,7 @@ SmallVector<Value> TileCode::advance(TilePlace place, Value a, Value c, int64_t 
 Value TileCode::loadChannels(Value address, int64_t j, bool isPadded, Type element) {
   Value place = code.at(address, j * shape.lanes, memoryType(element));
   auto type = VectorType::get(shape.lanes, memoryType(element));
-  return math.fromMemory(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), element);
+  return asFactor(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), element);
 }
 
 Value TileCode::floated(Value bytes, Type element) {
@@ -140,12 +142,17 @@ SmallVector<Span> TileCode::spansOfRow() const {
 Value TileCode::sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
   ArrayRef<Value> row = sums.slice(i * shape.vectors + span.first / shape.lanes, span.lanes / shape.lanes);
   if (row.size() == 1)
-    return row.front();
+    return widened(row.front());
   Value all = code.zero(VectorType::get(span.lanes, resultType));
   for (auto [j, part] : llvm::enumerate(row))
     all = vector::InsertStridedSliceOp::create(b, part, all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes},
                                                ArrayRef<int64_t>{1});
   return all;
+}
+
+Value TileCode::widened(Value sum) {
+  auto type = cast<VectorType>(sum.getType());
+  return type.getElementType().isF16() ? arith::ExtFOp::create(b, type.clone(resultType), sum).getResult() : sum;
 }
 
 Value TileCode::loadLeaf(const Leaf &leaf, Value row, Span span) {

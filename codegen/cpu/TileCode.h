@@ -44,13 +44,18 @@ protected:
     return loadChannels(address, j, isPadded, shape.mac.lhs);
   }
   mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded, mlir::Type element);
+  /// Floats from memory, or vectors of them, as they are multiplied and added up.
+  mlir::Value asFactor(mlir::Value value, mlir::Type element) {
+    return shape.mac.ofHalves ? value : math.fromMemory(value, element);
+  }
   /// Vector `j` of the channels of a pixel, and of the weights of a tap, as windows compute with them.
   mlir::Value loadInput(mlir::Value address, int64_t j);
   mlir::Value loadFactor(mlir::Value address, int64_t j);
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
   /// What the sums of vector `j` of the channels begin with.
   mlir::Value initial(int64_t j);
-  /// Sums of vector `j` that are computed otherwise as what they are, with what they could not begin with.
+  /// Sums of vector `j` that are computed otherwise as what they are, with what they could not begin with. Sums of f16
+  /// are widened by `sumsOf`: those of a tile would be two registers each.
   mlir::Value complete(mlir::Value sum, int64_t j);
   /// Puts one value of the input into a sum (or maximum) of a window.
   void addTap(mlir::Value &sum, mlir::Value x, mlir::Value factor);
@@ -60,6 +65,8 @@ protected:
   llvm::SmallVector<Span> spansOfRow() const;
   /// The sums of row i of a tile in one value.
   mlir::Value sumsOf(llvm::ArrayRef<mlir::Value> sums, int64_t i, Span span);
+  /// Sums of f16, or totals of their blocks, in the type of results.
+  mlir::Value widened(mlir::Value sum);
   mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, Span span);
   /// Applies the epilogue to channels of one pixel and stores them.
   void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);

@@ -137,8 +137,8 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
     parser.emitError(loc) << "values of at most " << mostLanes << " lanes are no power of two from 4 on";
     return {};
   }
-  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, maxNum, halfArithmetic, l1, l2,
-                          mostLanes, dots);
+  return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, maxNum, halfArithmetic, l1,
+                          l2, mostLanes, dots);
 }
 
 void MachineAttr::print(AsmPrinter &p) const {
@@ -192,7 +192,8 @@ LogicalResult GpuAttr::verify(function_ref<InFlightDiagnostic()> emitError, int6
 
 MachineAttr GpuAttr::getThread() const {
   return MachineAttr::get(getContext(), getVectorBits(), getRegisters() / 4, /*fmaLane=*/true, /*maskedStores=*/false,
-                          /*maxNum=*/true, /*halfArithmetic=*/false, /*l1Bytes=*/0, /*l2Bytes=*/0, /*mostLanes=*/getVectorBits() / 32,
+                          /*maxNum=*/true, /*halfArithmetic=*/false, /*l1Bytes=*/0, /*l2Bytes=*/0,
+                          /*mostLanes=*/getVectorBits() / 32,
                           /*dots=*/{});
 }
 

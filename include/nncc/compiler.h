@@ -91,6 +91,9 @@ typedef struct nncc_compile_options {
   size_t num_begin;
   const char *const *end;
   size_t num_end;
+  /* "f32", "f16", "f16-arithmetic": how floats lie in memory, as --float of
+   * `nncc compile`. Default: f32. */
+  const char *float_format;
 } nncc_compile_options;
 
 /* Compiles a model to libNAME.a (libNAME.so, with shared_library), NAME.h and

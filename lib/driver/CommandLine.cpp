@@ -185,14 +185,19 @@ cl::opt<std::string> arenaSlack("arena-slack",
                                 cl::desc("By how much the arena may grow for the scratch memory of faster forms: "
                                          "bytes, 256kB, 2MB or a share of it, 10% (default: 0)"),
                                 cl::value_desc("BYTES|PERCENT"), ofTarget);
-cl::opt<GpuFloat>
-    gpuFloat("gpu-float", cl::desc("With --device: how floats between inputs and outputs, and weights, lie in memory"),
-             namedValues("gpu-float", {clEnumValN(GpuFloat::F32, "f32", "as in the model (default)"),
-                                       clEnumValN(GpuFloat::F16, "f16", "f32 as f16, half the memory; sums are f32"),
-                                       clEnumValN(GpuFloat::F16Arithmetic, "f16-arithmetic",
-                                                  "as f16, and up to 32 products are added up in f16, on GPUs that "
-                                                  "compute with f16")}),
-             cl::init(GpuFloat::F32), ofTarget);
+cl::opt<FloatFormat> floatFormat(
+    "float", cl::desc("How floats between inputs and outputs, and weights, lie in memory"),
+    namedValues("float", {clEnumValN(FloatFormat::F32, "f32", "as in the model (default)"),
+                          clEnumValN(FloatFormat::F16, "f16", "f32 as f16, half the memory; sums are f32"),
+                          clEnumValN(FloatFormat::F16Arithmetic, "f16-arithmetic",
+                                     "as f16, and products are added up in f16, on CPUs and GPUs that compute with "
+                                     "it: up to 256 on a CPU, 32 on a GPU")}),
+    cl::init(FloatFormat::F32), ofTarget);
+cl::opt<FloatFormat> gpuFloat("gpu-float", cl::desc("With --device: the same, but that sums of the CPU stay f32"),
+                              namedValues("gpu-float", {clEnumValN(FloatFormat::F32, "f32", ""),
+                                                        clEnumValN(FloatFormat::F16, "f16", ""),
+                                                        clEnumValN(FloatFormat::F16Arithmetic, "f16-arithmetic", "")}),
+                              cl::init(FloatFormat::F32), ofTarget);
 cl::opt<int64_t> maxDispatchUs(
     "max-dispatch-us",
     cl::desc("With --device: kernels that may keep a slow GPU busy for longer are cut into several dispatches "
@@ -294,15 +299,27 @@ bool splitFormat(StringRef text, std::string &name, std::string &format) {
   return false;
 }
 
-/// Reads --device, --place and --gpu-float.
+/// Reads --float and --gpu-float.
+Error readFloats(CompileOptions &options) {
+  if (!gpuFloat.getNumOccurrences())
+    return setFloats(floatFormat, options);
+  if (deviceName.empty())
+    return createStringError("--gpu-float needs --device\nnote: --float says the same of code for the CPU");
+  if (floatFormat.getNumOccurrences())
+    return createStringError("--float and --gpu-float both say how floats lie in memory\n"
+                             "note: --float is of CPU and GPU, --gpu-float leaves sums of the CPU f32");
+  options.gpuFloat = gpuFloat;
+  options.cpuFloat = gpuFloat == FloatFormat::F32 ? FloatFormat::F32 : FloatFormat::F16;
+  return Error::success();
+}
+
+/// Reads --device and --place.
 ///
 /// runsHere  what is compiled for a GPU runs on the first of this machine, unless another is named
 Error readDevice(CompileOptions &options, bool runsHere) {
   if (maxDispatchUs < 0)
     return createStringError("--max-dispatch-us=" + Twine(int64_t(maxDispatchUs)) +
                              " is no time\nnote: 0 cuts nothing");
-  if (deviceName.empty() && gpuFloat.getNumOccurrences())
-    return createStringError("--gpu-float needs --device\nnote: without a GPU floats are what the model says");
   if (deviceName.empty() && maxDispatchUs.getNumOccurrences())
     return createStringError("--max-dispatch-us needs --device\nnote: without a GPU there are no dispatches");
   if (deviceName.empty())
@@ -337,7 +354,6 @@ Error readDevice(CompileOptions &options, bool runsHere) {
     options.vulkanDevice = 0;
   options.gpu = std::move(*gpu);
   options.placement = std::move(*placement);
-  options.gpuFloat = gpuFloat;
   options.maxDispatchUs = maxDispatchUs;
   return Error::success();
 }
@@ -423,8 +439,8 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
       reportError(std::move(error));
       return std::nullopt;
     }
-  if (Error error = joinErrors(joinErrors(readDevice(options, native == NativeCpu::Detect), readForms(options)),
-                               readTuningOptions(options))) {
+  Error ofDevice = joinErrors(readDevice(options, native == NativeCpu::Detect), readFloats(options));
+  if (Error error = joinErrors(joinErrors(std::move(ofDevice), readForms(options)), readTuningOptions(options))) {
     reportError(std::move(error));
     return std::nullopt;
   }

@@ -124,7 +124,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   result.module = std::move(imported);
   ModuleOp module = *result.module;
   // From here on passes know the machine by its numbers alone.
-  describeMachine(module, options.target, options.gpu);
+  describeMachine(module, options.target, options.gpu, options.cpuFloat == FloatFormat::F16Arithmetic);
   attachTuning(module, options.tuning, options.target.cpu.name);
   Steps steps(options, module);
   if (reached(Stage::N1))
@@ -139,7 +139,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
         // GPUs read weights as floats: not all of them can read bytes.
-        buildGraphPipeline(passes, options.gpuFloat != GpuFloat::F32, /*keepsSmallWeights=*/!options.gpu);
+        buildGraphPipeline(passes, options.cpuFloat != FloatFormat::F32, /*keepsSmallWeights=*/!options.gpu);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createApplyTuning());
@@ -207,7 +207,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
     if (options.progress)
       options.progress("generating code for the GPU");
     GpuNumbers numbers;
-    numbers.addsHalves = options.gpuFloat == GpuFloat::F16Arithmetic;
+    numbers.addsHalves = options.gpuFloat == FloatFormat::F16Arithmetic;
     if (failed(compileDeviceModule(*deviceModule, result.plan, numbers, options.maxDispatchUs, options.configure)))
       return failure();
   }
@@ -283,6 +283,21 @@ llvm::Error setTuning(llvm::StringRef path, CompileOptions &options) {
   options.tuningFile = path.str();
   options.tuning = std::move(*tuning);
   return llvm::Error::success();
+}
+
+llvm::Error setFloats(FloatFormat format, CompileOptions &options) {
+  options.cpuFloat = options.gpuFloat = format;
+  auto computesHalves = [](const CpuSpec &cpu) { return cpu.machine.hasHalfArithmetic; };
+  if (format != FloatFormat::F16Arithmetic || options.gpu || computesHalves(options.target.cpu) ||
+      llvm::any_of(options.cpus, computesHalves))
+    return llvm::Error::success();
+  std::vector<llvm::StringRef> names;
+  for (const CpuSpec &cpu : llvm::make_filter_range(options.target.architecture->cpus, computesHalves))
+    names.push_back(cpu.name);
+  return llvm::createStringError(
+      "--float=f16-arithmetic: " + llvm::Twine(options.target.cpu.name) + " does not compute with f16\nnote: " +
+      (names.empty() ? "no CPU of " + options.target.name + " does" : "these do: " + llvm::join(names, ", ")) +
+      "; --float=f16 stores f16 and adds up in f32");
 }
 
 CompileOptions asideOf(const CompileOptions &options) {

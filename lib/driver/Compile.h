@@ -35,8 +35,8 @@ enum class Stage { N1, N2, P, L1, L2, LLVM };
 /// What code is made for, where both cannot be had.
 enum class Optimize { Speed, Size };
 
-/// How floats lie in the memory of a GPU, and whether products may be added up in f16.
-enum class GpuFloat { F32, F16, F16Arithmetic };
+/// How floats lie in memory, and whether products may be added up in f16.
+enum class FloatFormat { F32, F16, F16Arithmetic };
 
 /// By how much the arena may grow for faster forms of kernels: by the larger of the two.
 struct ArenaSlack {
@@ -57,7 +57,8 @@ struct CompileOptions {
   LibraryForm form = LibraryForm::Archive; ///< `--emit`
   std::optional<GpuSpec> gpu;              ///< `--device`: kernels may run on it
   Placement placement;                     ///< `--place`
-  GpuFloat gpuFloat = GpuFloat::F32;       ///< `--gpu-float`
+  FloatFormat cpuFloat = FloatFormat::F32; ///< `--float`; both store f16, or neither
+  FloatFormat gpuFloat = FloatFormat::F32; ///< `--float`, `--gpu-float`
   static constexpr int64_t kMaxDispatchUs = 2000000;
   int64_t maxDispatchUs = kMaxDispatchUs; ///< `--max-dispatch-us`; 0: dispatches may take any time
   /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.
@@ -81,6 +82,10 @@ struct CompileOptions {
 /// Reads `--arena-slack`, `256kB` or `10%`, and `--tuning`, a file; nothing where they are empty.
 llvm::Error setArenaSlack(llvm::StringRef text, CompileOptions &options);
 llvm::Error setTuning(llvm::StringRef path, CompileOptions &options);
+/// Sets the format of floats on CPU and GPU.
+///
+/// error  f16 arithmetic, where there is no GPU and no CPU of the options has it: lists those of the target that do
+llvm::Error setFloats(FloatFormat format, CompileOptions &options);
 
 /// The options of one more compile of the same model, of which nobody is to hear: without hooks, but for `progress`.
 CompileOptions asideOf(const CompileOptions &options);

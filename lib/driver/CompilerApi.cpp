@@ -5,6 +5,7 @@
 #include "lib/driver/OutputName.h"
 #include "lib/support/InternalError.h"
 #include "nncc/compiler.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/Module.h"
 #include <algorithm>
 #include <cstddef>
@@ -75,6 +76,16 @@ public:
     compileOptions.optimize = options.optimize_for_size ? nncc::Optimize::Size : nncc::Optimize::Speed;
     if (Error error = joinErrors(nncc::setArenaSlack(options.arena_slack ? options.arena_slack : "", compileOptions),
                                  nncc::setTuning(options.tuning ? options.tuning : "", compileOptions)))
+      return fail(toString(std::move(error)));
+    StringRef floats = options.float_format ? options.float_format : "f32";
+    auto format = StringSwitch<std::optional<nncc::FloatFormat>>(floats)
+                      .Case("f32", nncc::FloatFormat::F32)
+                      .Case("f16", nncc::FloatFormat::F16)
+                      .Case("f16-arithmetic", nncc::FloatFormat::F16Arithmetic)
+                      .Default(std::nullopt);
+    if (!format)
+      return fail("float format '" + floats + "' is none of f32, f16, f16-arithmetic");
+    if (Error error = nncc::setFloats(*format, compileOptions))
       return fail(toString(std::move(error)));
     compileOptions.externWeights = options.extern_weights != 0;
     compileOptions.form = options.shared_library ? nncc::LibraryForm::Shared : nncc::LibraryForm::Archive;

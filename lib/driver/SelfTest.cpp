@@ -14,11 +14,11 @@ namespace nncc {
 /// By how much an element may differ: sums run in another order on every machine.
 ///
 /// largest  of the magnitudes of its tensor that are compared
-static double toleranceOf(mlir::Type type, GpuFloat gpuFloat, double largest) {
+static double toleranceOf(mlir::Type type, FloatFormat format, double largest) {
   if (type.isInteger())
     return type.getIntOrFloatBitWidth() == 8 ? 1 : 0; // a sum of floats may fall on the other side of a step
   double relative = type.isBF16() ? 3e-2 : type.isF16() ? 4e-3 : 1e-4;
-  return largest * (gpuFloat != GpuFloat::F32 ? std::max(relative, 2e-2) : relative);
+  return largest * (format != FloatFormat::F32 ? std::max(relative, 2e-2) : relative);
 }
 
 /// The strides of a result in the order of the dims that the same tensor has on the target; nothing where the shapes
@@ -44,12 +44,12 @@ static std::optional<std::vector<int64_t>> stridesInOrderOf(const ResultPlan &ta
 
 /// What is expected of a tensor of the target that has these elements, in its own order.
 static SelfTest::Tensor measure(const ResultPlan &target, uint32_t kernel, ArrayRef<double> elements,
-                                GpuFloat gpuFloat) {
+                                FloatFormat format) {
   double largest = 0;
   for (double element : elements)
     if (std::abs(element) < NNCC_SELF_TEST_BEYOND) // false for NaN
       largest = std::max(largest, std::abs(element));
-  SelfTest::Tensor tensor{&target, kernel, toleranceOf(target.elementType, gpuFloat, largest), 0, {}};
+  SelfTest::Tensor tensor{&target, kernel, toleranceOf(target.elementType, format, largest), 0, {}};
   // Differences of elements are independent, and so are the signs.
   tensor.sumTolerance = tensor.tolerance * std::sqrt(double(elements.size()));
   const int64_t count = elements.size(), step = 1;
@@ -127,7 +127,7 @@ std::optional<SelfTest> makeSelfTest(const ModelPlan &plan, const CompileOptions
             return bytes.takeError();
           test.tensors.push_back(measure(*target, kernel,
                                          elementsOf(result.elementType, target->shape, *strides, bytes->data()),
-                                         options.gpuFloat));
+                                         options.cpuFloat));
         }
         return Error::success();
       });

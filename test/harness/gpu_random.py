@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-import compare
 import families
 import gpu_models
 import nncc
@@ -27,15 +26,11 @@ GROUPS = {"all": FAMILIES, "nodes": [NODES + family for family in families.FAMIL
 class GpuRunner(random_geometry.Runner):
     """Runs cases on lavapipe; counts kernels, and the reasons of those that the GPU has no code for."""
 
-    def __init__(self, program: nncc.Nncc, keep: Path | None, timeout: float, words: list[str], halves: bool):
+    def __init__(self, program: nncc.Nncc, keep: Path | None, timeout: float, words: list[str]):
         super().__init__(program, keep)
-        self.halves = halves  # f32 is stored as f16
         self.timeout, self.words = timeout, words  # of the C program, in front of folders
         self.kernels, self.on_gpu = 0, 0
         self.refusals: collections.Counter[str] = collections.Counter()
-
-    def difference(self, case, got: np.ndarray, reference: np.ndarray) -> str | None:
-        return compare.difference_of_halves(got, reference) if self.halves else super().difference(case, got, reference)
 
     def execute(self, path: Path, folder: Path, values: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
         manifest = self.program.compile(path, folder, "--name=first", "--place=gpu").manifest
@@ -65,7 +60,7 @@ def main():
     parser.add_argument("--cases", type=int, default=10, help="ops of each family")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first op; the others count up")
     parser.add_argument("--device", default="mali", help="what code is made for")
-    parser.add_argument("--gpu-float", choices=["f32", "f16", "f16-arithmetic"], default="f32", help="how floats lie in memory")
+    nncc.add_float_argument(parser, "--gpu-float")
     parser.add_argument("--basic", action="store_true", help="without optional features of the GPU")
     parser.add_argument("--keep", type=Path, help="folder for models that fail")
     parser.add_argument("--least-on-gpu", type=float, default=0, metavar="SHARE", help="of all kernels")
@@ -75,7 +70,7 @@ def main():
     gpu_models.require_driver()
     wrong = total = 0
     runner = GpuRunner(nncc.Nncc(options.nncc, flags=[f"--device={options.device}", f"--gpu-float={options.gpu_float}"]), options.keep, options.timeout,
-                       ["1", "basic"] if options.basic else ["1"], options.gpu_float != "f32")
+                       ["1", "basic"] if options.basic else ["1"])
     for family in [family for name in options.family.split(",") for family in GROUPS.get(name, [name])]:
         kernels, on_gpu = runner.kernels, runner.on_gpu
         cases, per_model = make_cases(family, range(options.seed, options.seed + options.cases))

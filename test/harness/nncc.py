@@ -11,6 +11,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+import compare
 import models
 from inner_words import inner_words
 
@@ -68,6 +69,13 @@ class Nncc:
     target: str = X86_64
     timeout: float = 300
     flags: list[str] = field(default_factory=list)
+
+    @property
+    def error_of_halves(self) -> float | None:
+        """By how much of their range results may be off where what is f32 in a model is stored as f16; None where it is not."""
+        if "--float=f16-arithmetic" in self.flags:
+            return compare.ADDED_AS_HALVES
+        return compare.STORED_AS_HALVES if any(re.fullmatch("--(gpu-)?float=f16.*", flag) for flag in self.flags) else None
 
     def call(self, *arguments, cwd=None) -> subprocess.CompletedProcess:
         """Runs nncc with arguments; raises NnccError where it fails."""
@@ -169,6 +177,11 @@ def add_machine_arguments(parser, target: str = "x86_64"):
     add_arguments(parser)
 
 
+def add_float_argument(parser, option: str = "--float"):
+    """The argument of a test whose comparisons ask Nncc.error_of_halves."""
+    parser.add_argument(option, choices=["f32", "f16", "f16-arithmetic"], default="f32", help="how floats lie in memory")
+
+
 def machines(options) -> list[Nncc]:
     """The program under test, for each machine that the arguments name; ends a test whose code this machine cannot run."""
     avx512 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
@@ -177,4 +190,6 @@ def machines(options) -> list[Nncc]:
         print(f"SKIPPED: this machine lacks {', '.join(sorted(missing))}")
         sys.exit(models.SKIPPED)
     flags = [f"--cpu={options.cpu}"] if options.cpu else []
+    if (floats := getattr(options, "float", "f32")) != "f32":
+        flags.append(f"--float={floats}")
     return [Nncc(options.nncc, target, flags=flags) for target in targets_of(options.target)]

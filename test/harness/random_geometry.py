@@ -71,7 +71,8 @@ class Runner:
 
     def difference(self, case, got: np.ndarray, reference: np.ndarray) -> str | None:
         """What is wrong with an output of a case, or None."""
-        return case[0].difference(got, reference)
+        limit = self.program.error_of_halves
+        return compare.difference_of_halves(got, reference, limit) if limit else case[0].difference(got, reference)
 
     def run(self, cases, name: str) -> list[tuple[tuple, str]]:
         """Runs some cases as one model; returns which fail, each with what is wrong: all of them where the failure names none."""
@@ -173,6 +174,7 @@ def main():
     parser.add_argument("--most-refused", type=int, default=0, metavar="N",
                         help="ops that may end in the error 'not supported' (%(default)s); a wrong result is never allowed")
     nncc.add_machine_arguments(parser)
+    nncc.add_float_argument(parser)
     options = parser.parse_args()
     families = [family for name in options.family.split(",") for family in GROUPS.get(name, [name])]
     runners = [Runner(program, options.keep) for program in nncc.machines(options)]

@@ -1,6 +1,6 @@
 """One real network against onnxruntime: three seeded inputs, one or both targets. Ends with 77 where the model is missing.
 
-    run_model.py --model=mobilefacenet [--target=both]
+    run_model.py --model=mobilefacenet [--target=both] [--cpu=cortex-a76 --float=f16-arithmetic]
 
 The library that `nncc compile` wrote is linked into a C program (test/end-to-end/guarded.c), which runs all inputs, NaN in all memory
 before each, and under qemu where the target is AArch64.
@@ -83,8 +83,12 @@ def check_file(program: nncc.Nncc, path: Path, title: str, entry: dict, seeds) -
                 if any(np.array_equal(reference, other) for other in seen.get(output, [])):
                     wrong = "the reference is the same for other inputs"
             seen.setdefault(output, []).append(reference)
-            wrong = f"invalid test: {wrong}" if wrong else compare.difference(
-                got[output], reference, least_scale=1 if output in saturated else 0)
+            if wrong:
+                wrong = f"invalid test: {wrong}"
+            elif limit := program.error_of_halves:
+                wrong = compare.difference_of_halves(got[output], reference, limit)
+            else:
+                wrong = compare.difference(got[output], reference, least_scale=1 if output in saturated else 0)
             good &= wrong is None
             verdict = f"FAIL {wrong}" if wrong else f"ok   {compare.summary(got[output], reference)}"
             print(f"{title} {program.target} seed {seed} output '{output}' {list(reference.shape)}: {verdict}")
@@ -94,12 +98,12 @@ def check_file(program: nncc.Nncc, path: Path, title: str, entry: dict, seeds) -
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--target", choices=["x86_64", "aarch64", "both"], default="both")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser, target="both")
+    nncc.add_float_argument(parser)
     options = parser.parse_args()
     entry = models.entry_of(options.model)
     try:
-        results = [check(nncc.Nncc(options.nncc, target), options.model, entry) for target in nncc.targets_of(options.target)]
+        results = [check(program, options.model, entry) for program in nncc.machines(options)]
     except models.MissingModel as missing:
         models.skip_or_fail(missing)
     sys.exit(0 if all(results) else 1)

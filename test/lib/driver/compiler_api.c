@@ -109,6 +109,13 @@ int main(int argc, char **argv) {
     messages.errors = 0;
     options.tuning = options.arena_slack = NULL;
     options.optimize_for_size = 0;
+    options.float_format = "f16";
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_OK);
+    options.float_format = "f8";
+    EXPECT(nncc_compile(&options) == NNCC_COMPILE_ERROR);
+    EXPECT(messages.errors == 1 && strstr(messages.first, "'f8' is none of f32, f16, f16-arithmetic") != NULL);
+    messages.errors = 0;
+    options.float_format = NULL;
   }
 
   {

@@ -76,4 +76,5 @@ class CompileOptions(c.Structure):
                 ("num_inputs", c.c_size_t), ("extern_weights", c.c_uint32), ("shared_library", c.c_uint32),
                 ("output_layouts", Strings), ("num_output_layouts", c.c_size_t), ("shapes", Strings), ("num_shapes", c.c_size_t),
                 ("renames", Strings), ("num_renames", c.c_size_t), ("tuning", c.c_char_p), ("arena_slack", c.c_char_p),
-                ("optimize_for_size", c.c_uint32), ("begin", Strings), ("num_begin", c.c_size_t), ("end", Strings), ("num_end", c.c_size_t)]
+                ("optimize_for_size", c.c_uint32), ("begin", Strings), ("num_begin", c.c_size_t), ("end", Strings), ("num_end", c.c_size_t),
+                ("float_format", c.c_char_p)]

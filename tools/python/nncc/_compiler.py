@@ -53,6 +53,7 @@ class Choices(NamedTuple):
     tuning: Union[str, "os.PathLike[str]", None] = None
     optimize: str = "speed"
     arena_slack: Union[str, int, None] = None
+    floats: str = "f32"
 
 
 @functools.lru_cache(maxsize=None)
@@ -132,6 +133,7 @@ def _compile_to(output: Path, recipe: Recipe, *, name: Optional[str], target: Op
         options.tuning = None if choices.tuning is None else os.fsencode(choices.tuning)
         options.arena_slack = None if choices.arena_slack is None else str(choices.arena_slack).encode()
         options.optimize_for_size = choices.optimize == "size"
+        options.float_format = choices.floats.encode()
         options.dims, options.num_dims = _strings(f"{key}={size}" for key, size in recipe.dims.items())
         options.binds, options.num_binds = _strings(_bound(key, value, folder, index) for index, (key, value) in enumerate(recipe.bind.items()))
         options.inputs, options.num_inputs = _strings(f"{key}={text}" for key, text in recipe.inputs.items())
@@ -168,7 +170,7 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
             inputs: Optional[Texts] = None, output_layouts: Optional[Texts] = None, shapes: Optional[Shapes] = None,
             begin: Names = None, end: Names = None, rename: Optional[Texts] = None,
             cpu: str = "native", threads: int = 1, tuning: Union[str, "os.PathLike[str]", None] = None, optimize: str = "speed",
-            arena_slack: Union[str, int, None] = None) -> "_model.Model":
+            arena_slack: Union[str, int, None] = None, floats: str = "f32") -> "_model.Model":
     """Compiles an ONNX model for this machine and loads it.
 
     model           path of the file, its bytes, or an onnx.ModelProto (bytes: no external data)
@@ -184,6 +186,8 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     tuning          path of a file that `nncc tune` wrote for this CPU
     optimize        "speed", or "size": little code
     arena_slack     by how much the arena may grow for faster code: bytes, "256kB", "10%"
+    floats          "f32", or "f16": how floats between inputs and outputs, and weights, lie in memory; "f16-arithmetic": on CPUs that
+                    compute with f16, products are added up in it, too
     error           CompileError: what is wrong with the model or an option; ValueError: a wrong number of threads, a wrong `optimize`
     """
     _model.check_threads(threads)
@@ -191,7 +195,7 @@ def compile(model: OnnxModel, *, dims: Optional[Mapping[str, int]] = None, bind:
     with tempfile.TemporaryDirectory(prefix="nncc-") as folder:
         # It runs here, whatever target has the CPU.
         _compile_to(Path(folder), recipe, name=None, target=f"{platform.machine()}-linux-gnu", cpu=cpu, shared=True, debug_info=False, extern_weights=False,
-                    choices=Choices(tuning, optimize, arena_slack))
+                    choices=Choices(tuning, optimize, arena_slack, floats))
         # What is loaded stays there when its file is gone.
         library, = Path(folder).glob("lib*.so")
         return _model.load(library, threads=threads, _recipe=recipe)

@@ -277,14 +277,15 @@ class Model:
 
     def save(self, folder: "Union[str, os.PathLike[str]]", *, name: Optional[str] = None, target: Optional[str] = None,
              cpu: Optional[str] = None, shared: bool = False, debug_info: bool = False, extern_weights: bool = False,
-             tuning: "Union[str, os.PathLike[str], None]" = None, optimize: str = "speed", arena_slack: Union[str, int, None] = None) -> Path:
+             tuning: "Union[str, os.PathLike[str], None]" = None, optimize: str = "speed",
+             arena_slack: Union[str, int, None] = None, floats: str = "f32") -> Path:
         """Compiles the same model, with the same dims, bindings and formats, to files for a C program, as `nncc compile` does.
 
         folder  gets libNAME.a (with `shared` libNAME.so), NAME.h, NAME.json and, with `extern_weights`, NAME.weights: all or none
         name    what symbols and files begin with; default: the name of the file
         target  "aarch64-linux-gnu", ...; default: this machine's, or Linux on one that has `cpu`
         cpu     "cortex-a53", or "native"; default: the baseline of the target
-        tuning, optimize, arena_slack  as of nncc.compile(), of which nothing is taken over
+        tuning, optimize, arena_slack, floats  as of nncc.compile(), of which nothing is taken over
         returns the path of the library
         error   CompileError; ValueError: the model was loaded from a library
         """
@@ -292,7 +293,7 @@ class Model:
         if self._recipe is None:
             raise ValueError("this model was loaded from a library, not compiled: save what nncc.compile() gives")
         return _compiler.save(self._recipe, folder, name=name, target=target, cpu=cpu, shared=shared, debug_info=debug_info,
-                              extern_weights=extern_weights, choices=_compiler.Choices(tuning, optimize, arena_slack))
+                              extern_weights=extern_weights, choices=_compiler.Choices(tuning, optimize, arena_slack, floats))
 
     @staticmethod
     def _wrong_count(kind: str, count: int, tensors: Sequence[Tensor]) -> str:
