@@ -173,7 +173,8 @@ def run(options) -> dict:
 def merged(files: list[Path]) -> dict:
     """The results of several runs; of a network that several measured, the last."""
     runs = [json.loads(file.read_text()) for file in files]
-    result = runs[-1] | {"runs": len(runs), "missing": {name: why for run in runs for name, why in run["missing"].items()},
+    timed = [run for run in runs if run["networks"]] or runs
+    result = runs[-1] | {"runs": len(runs), "rounds": min(run["rounds"] for run in timed), "missing": {name: why for run in runs for name, why in run["missing"].items()},
                          "versions": {peer: version for run in runs for peer, version in run["versions"].items()}}
     for part in ("networks", "aarch64"):
         result[part] = list({entry["name"]: entry for run in runs for entry in run[part]}.values())
