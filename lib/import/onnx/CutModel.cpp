@@ -50,22 +50,19 @@ private:
       if (!name.empty() && node.name() == name)
         whatToDo = "the node of this name makes " + llvm::join(node.output(), ", ");
     if (whatToDo.empty() && !makers.empty()) {
-      StringRef text = name;
-      auto nearest = llvm::min_element(makers, [&](const auto &a, const auto &b) {
-        return distance(text, a.getKey()) < distance(text, b.getKey());
-      });
-      if (distance(text, nearest->getKey()).first <= std::max<size_t>(2, name.size() / 5))
-        whatToDo = ("did you mean '" + nearest->getKey() + "'?").str();
+      const unsigned most = std::max<size_t>(2, name.size() / 5);
+      // By how many letters names differ; the same order on every run.
+      std::pair<unsigned, StringRef> nearest(most + 1, "");
+      for (const auto &maker : makers)
+        nearest =
+            std::min(nearest, std::pair(StringRef(name).edit_distance(maker.getKey(), true, most), maker.getKey()));
+      if (nearest.first <= most)
+        whatToDo = ("did you mean '" + nearest.second + "'?").str();
     }
     for (const auto &weight : graph.initializer())
       if (weight.name() == name)
         return fail("--" + option + "=" + name + ": it is a weight, which nothing computes");
     return fail("--" + option + "=" + name + ": no node of the graph makes a tensor of this name", whatToDo);
-  }
-
-  /// By how many letters names differ; the same order on every run.
-  static std::pair<size_t, StringRef> distance(StringRef name, StringRef other) {
-    return {name.edit_distance(other), other};
   }
 
   /// Makes inputs of the tensors that the part begins with.
