@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "passes/lower/KernelLoops.h"
 #include "passes/lower/MathFunctions.h"
+#include "passes/lower/Softmax.h"
 #include <limits>
 
 using namespace mlir;
@@ -161,6 +162,46 @@ LogicalResult lowerArgReduce(KernelLoops &loops, nn::ArgReduceOp op) {
   return success();
 }
 
+/// The larger of two numbers. A NaN need not survive here: it comes back with the exponentials.
+static Value softmaxMax(LoopBuilder &build, Type element, Value a, Value b) {
+  auto fast =
+      arith::FastMathFlagsAttr::get(element.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
+  return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
+}
+
+static Value softmaxExponential(LoopBuilder &build, Value shifted) {
+  ImplicitLocOpBuilder b(build.loc, build.builder);
+  return expOfNonPositive({&b, shifted}).value;
+}
+
+void emitSoftmax(LoopBuilder &build, Rows &rows, const SoftmaxRows &of) {
+  ScalarMath &math = build.math;
+  Type element = of.element;
+  rows.forEach([&](const Cursor &row) {
+    Value most = rows.reduce(
+        row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
+        [&](const Cursor &at, ValueRange best) { return Values{softmaxMax(build, element, best[0], of.load(at))}; },
+        [&](ValueRange a, ValueRange b) { return Values{softmaxMax(build, element, a[0], b[0])}; })[0];
+    auto shifted = [&](const Cursor &at) {
+      return math.binary(nn::kind::sub, of.load(at), build.splat(most, at.lanes), element);
+    };
+    Value sum = rows.sum(row, element, [&](const Cursor &at) {
+      Value value = softmaxExponential(build, shifted(at));
+      if (of.keepsExponentials)
+        of.store(at, value);
+      return value;
+    });
+    Value last = math.unary(of.isLog ? nn::kind::log : nn::kind::reciprocal, sum, element);
+    rows.each(row, [&](const Cursor &at) {
+      Value splat = build.splat(last, at.lanes);
+      if (of.isLog)
+        return of.store(at, math.binary(nn::kind::sub, shifted(at), splat, element));
+      Value value = of.keepsExponentials ? of.loadResult(at) : softmaxExponential(build, shifted(at));
+      of.store(at, math.binary(nn::kind::mul, value, splat, element));
+    });
+  });
+}
+
 namespace {
 /// Softmax, or its logarithm, of the rows of a nest: access 0 is read, access 1 written, the axis is the reduced loop.
 class Softmax {
@@ -188,19 +229,11 @@ private:
   Type element;
   bool isLog;
 
-  Value max(Value a, Value b) {
-    // A NaN need not survive here: it comes back with the exponentials.
-    auto fast =
-        arith::FastMathFlagsAttr::get(element.getContext(), arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
-    return arith::MaximumFOp::create(build.builder, build.loc, a, b, fast);
-  }
+  Value max(Value a, Value b) { return softmaxMax(build, element, a, b); }
   Value sub(Value a, Value b) { return math.binary(nn::kind::sub, a, b, element); }
   Value add(Value a, Value b) { return math.binary(nn::kind::add, a, b, element); }
   Value mul(Value a, Value b) { return math.binary(nn::kind::mul, a, b, element); }
-  Value exponential(Value shifted) {
-    ImplicitLocOpBuilder b(build.loc, build.builder);
-    return expOfNonPositive({&b, shifted}).value;
-  }
+  Value exponential(Value shifted) { return softmaxExponential(build, shifted); }
 
   /// Rows lie behind each other in memory.
   static bool isGrouped(const Access &access, int loops) {
@@ -248,27 +281,11 @@ private:
     bool isAcross = llvm::any_of(llvm::seq<int>(0, nest.extents.size()), [&](int loop) {
       return !nest.isReduced[loop] && x.strides[loop] == 1 && nest.extents[loop] >= 4;
     });
-    Rows rows(build, nest, loops.lanes(), isAcross ? std::clamp<int64_t>(64 / loops.lanes(), 2, 8) : 2);
-    rows.forEach([&](const Cursor &row) {
-      Value most = rows.reduce(
-          row, [&](int64_t splat) { return Values{math.constant(element, -kInfinity, splat)}; },
-          [&](const Cursor &at, ValueRange best) { return Values{max(best[0], build.load(x, at))}; },
-          [&](ValueRange a, ValueRange b) { return Values{max(a[0], b[0])}; })[0];
-      auto shifted = [&](const Cursor &at) { return sub(build.load(x, at), build.splat(most, at.lanes)); };
-      Value sum = rows.sum(row, element, [&](const Cursor &at) {
-        Value value = exponential(shifted(at));
-        if (keepsExponentials)
-          build.store(y, at, value);
-        return value;
-      });
-      Value last = math.unary(isLog ? nn::kind::log : nn::kind::reciprocal, sum, element);
-      rows.each(row, [&](const Cursor &at) {
-        Value value =
-            isLog ? sub(shifted(at), build.splat(last, at.lanes))
-                  : mul(keepsExponentials ? build.load(y, at) : exponential(shifted(at)), build.splat(last, at.lanes));
-        build.store(y, at, value);
-      });
-    });
+    Rows rows(build, nest, loops.lanes(), isAcross ? std::clamp<int64_t>(64 / loops.lanes(), 2, 8) : kSoftmaxChains);
+    auto load = [&](const Cursor &at) { return build.load(x, at); };
+    auto loadResult = [&](const Cursor &at) { return build.load(y, at); };
+    auto store = [&](const Cursor &at, Value value) { build.store(y, at, value); };
+    emitSoftmax(build, rows, {element, isLog, keepsExponentials, load, loadResult, store});
   }
 };
 } // namespace
