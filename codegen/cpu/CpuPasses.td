@@ -119,6 +119,29 @@ def FusePrologues : Pass<"nncc-fuse-prologues", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def FuseAttention : Pass<"nncc-fuse-attention", "::mlir::ModuleOp"> {
+  let summary = "Moves scores, their softmax and the values that they weigh into one kernel";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-fuse-prologues. Two products of values of run time, with a softmax along rows
+    between them that nothing else reads, and elementwise ops behind each, become one kernel, which computes a block of
+    rows at a time, in scratch memory that stays in the cache (codegen/cpu/Attention.h): the matrix of all scores never
+    takes memory. Kernels that only transpose an operand or the result go into it, too: queries, values and results are
+    read and written where they lie, keys are packed, a head at a time.
+
+    Only where blocks of two to four threads, the values and the result take less memory than all scores, so that the
+    arena does not grow.
+
+    ```mlir
+    %s = nn.kernel "k004_MatMul" ins(%q, %k, %mask) {matmul, multiply, add}
+    %p = nn.kernel "k005_Softmax" ins(%s) {softmax}
+    %y = nn.kernel "k006_MatMul" ins(%p, %v) {matmul}
+    // becomes
+    %y = nn.kernel "k006_MatMul" ins(%q, %k, %mask, %v) {matmul, multiply, add, softmax, matmul} attributes {
+      nn.scratch_bytes = 279552, nn.form = {name = "attention", rows = 64, slots = 4, scratch_bytes = 279552}}
+    ```
+  }];
+}
+
 def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {
   let summary = "Turns outlined convolutions, matrix products and pooling into calls of micro-kernels";
   let description = [{

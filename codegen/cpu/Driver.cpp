@@ -1,4 +1,5 @@
 // The code of one layer: loops over batches, groups and panels around the calls of micro-kernels that cover its output.
+#include "codegen/cpu/Attention.h"
 #include "codegen/cpu/Calls.h"
 #include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Strips.h"
@@ -203,6 +204,8 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
     return emitWinograd(function, kernel, kernels, *form, reason);
   if (auto form = StripForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
     return emitStrips(function, kernel, kernels, *form, reason);
+  if (auto form = AttentionForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
+    return emitAttention(function, kernel, kernels, *form, reason);
   auto machine = getMachine(kernel);
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)

@@ -1,6 +1,7 @@
 // What Winograd's form of a kernel is, and its function: loops over strips, each with a call of the input's transform,
 // a batch of products by the ordinary micro-kernels, and a call of the output's transform with the epilogue.
 #include "codegen/cpu/Winograd.h"
+#include "codegen/cpu/Attention.h"
 #include "codegen/cpu/Strips.h"
 #include "codegen/cpu/Tiling.h"
 #include "codegen/cpu/WinogradCode.h"
@@ -120,6 +121,8 @@ std::string cpu::describeForm(nn::KernelOp kernel) {
   auto attr = kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr);
   if (auto strips = StripForm::from(attr))
     return llvm::formatv("strips of {0} pixels, {1} at a time", strips->pixels, strips->slots).str();
+  if (auto attention = AttentionForm::from(attr))
+    return llvm::formatv("attention, blocks of {0} rows, {1} at a time", attention->rows, attention->slots).str();
   auto form = WinogradForm::from(attr);
   if (!form) {
     auto tuning = Tuning::of(kernel);

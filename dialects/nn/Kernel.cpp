@@ -12,7 +12,8 @@ OperandRange KernelOp::getYielded() { return getBody().front().getTerminator()->
 Operation *KernelOp::getRoot() {
   Operation *root = nullptr;
   for (Operation &op : getBody().front().without_terminator()) {
-    if (isa<ConstantOp>(op))
+    // What computes comes before what only moves its result.
+    if (isa<ConstantOp>(op) || (isa<TransposeOp>(op) && root && !isElementwise(root)))
       continue;
     // The last op that is not elementwise gives a kernel its nature; without one, the last op does.
     if (!root || isElementwise(root) || !isElementwise(&op))

@@ -152,6 +152,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
         passes.addPass(createChooseForms(forms));
         passes.addPass(createFusePrologues());
+        passes.addPass(createFuseAttention());
       })))
     return failure();
   if (reached(Stage::N2))

@@ -43,6 +43,9 @@ bool mayBeInPlace(nn::KernelOp kernel, unsigned input) {
   // A root that reads what an elementwise op made would read elements that are already overwritten.
   Operation *root = kernel.getRoot();
   Value argument = kernel.getBody().getArgument(input);
+  Operation *last = kernel.getYielded().front().getDefiningOp();
+  if (last && last != root && !nn::isElementwise(last))
+    return false; // elements move behind the root
   auto isBeforeRoot = [&](Operation *user) { return user->isBeforeInBlock(root); };
   if (root && !nn::isElementwise(root) && llvm::any_of(argument.getUsers(), isBeforeRoot))
     return false;

@@ -55,7 +55,9 @@ static bool isSteady(Operation &op) {
     return isSteady(binary);
   if (auto cast = dyn_cast<CastOp>(op))
     return isFloat(cast.getInput()) && isFloat(cast);
-  return isa<ConstantOp, SelectOp>(op) || op.hasTrait<OpTrait::IsTerminator>();
+  if (auto softmax = dyn_cast<SoftmaxOp>(op))
+    return !softmax.getLog(); // e^x next to 1
+  return isa<ConstantOp, SelectOp, TransposeOp>(op) || op.hasTrait<OpTrait::IsTerminator>();
 }
 
 bool mayFlushSubnormals(KernelOp kernel) {

@@ -194,6 +194,11 @@ def attention(m: Model):
     m.add("Attention", [*unpacked(6, 2), m.random.random((2, 6, 3, 5)) < 0.6], softcap=3.0)
     m.add("Attention", [m.floats(2, 3, 8), m.floats(2, 5, 8), m.floats(2, 5, 6)], q_num_heads=2, kv_num_heads=2)
     m.add("Attention", [m.floats(2, 3, 16), m.floats(2, 5, 8), m.floats(2, 5, 6)], q_num_heads=4, kv_num_heads=2, is_causal=1)
+    # Scores of so many queries and keys are computed in blocks.
+    m.add("Attention", unpacked(2, 2, queries=131, keys=151))
+    m.add("Attention", unpacked(2, 2, queries=140, keys=140), is_causal=1)
+    m.add("Attention", [*unpacked(2, 2, queries=133, keys=149), m.floats(133, 149)])
+    m.add("Attention", [m.floats(2, 121, 16), m.floats(2, 143, 16), m.floats(2, 143, 12)], q_num_heads=2, kv_num_heads=2, softcap=2.0)
     past = [m.floats(2, 2, 7, 4), m.floats(2, 2, 7, 6)]
     m.add("Attention", [*unpacked(2, 2, keys=3), None, *past], outputs=3, is_causal=1)
     for mode in (0, 1, 2, 3):

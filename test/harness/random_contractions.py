@@ -377,4 +377,50 @@ def gemm(random, graph: Graph):
     graph.output(fused(random, graph, graph.node("Gemm", operands, **attributes), [m, n]))
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue)}
+def heads_of(random, graph: Graph, batch: int, heads: int, length: int, size: int, swapped: bool) -> str:
+    """An operand of attention, [batch, heads, length, size] or with the last two swapped: as it is, or transposed from where a layer
+    before left it."""
+    perm = [0, 2, 3, 1] if swapped else [0, 2, 1, 3]
+    kind = pick(random, ["flat", "flat", "heads", "as it is", "swapped"])
+    if kind == "flat":
+        shape = graph.constant(np.array([batch, length, heads, size], np.int64))
+        return graph.node("Transpose", [graph.node("Reshape", [graph.input(numbers(random, [batch, length, heads * size])), shape])], perm=perm)
+    if kind == "heads":
+        return graph.node("Transpose", [graph.input(numbers(random, [batch, length, heads, size]))], perm=perm)
+    shape = [batch, heads, size, length] if swapped else [batch, heads, length, size]
+    if kind == "as it is":
+        return graph.input(numbers(random, shape))
+    return graph.node("Transpose", [graph.input(numbers(random, [*shape[:2], shape[3], shape[2]]))], perm=[0, 1, 3, 2])
+
+
+def attention(random, graph: Graph):
+    """Softmax of a product, multiplied by values, as exporters write attention: scaled and masked in some way, of any lengths, one head
+    or several, with what is fused behind."""
+    batch, heads = pick(random, [1, 1, 2]), extent(random, 1, 5)
+    queries, keys = pick(random, [pick(random, [1, extent(random, 2, 60)]), *(extent(random, 70, 260) for _ in range(4))]), extent(random, 2, 260)
+    size, width = (extent(random, 1, pick(random, [12, 12, 40])) for _ in range(2))
+    if batch * heads * queries * keys * (size + width) > MOST_MACS:
+        raise ValueError("too expensive")
+    operands = [heads_of(random, graph, batch, heads, queries, size, False), heads_of(random, graph, batch, heads, keys, size, True)]
+    value = graph.node("MatMul", operands)
+    if random.random() < 0.7:
+        value = graph.node(pick(random, ["Mul", "Div"]), [value, graph.constant(np.float32(size**0.5 / 2))])
+    mask = pick(random, [None, [batch, 1, 1, keys], [1, heads, queries, keys], [queries, keys], [batch, 1, queries, 1]])
+    if mask:
+        value = graph.node("Add", [value, weight(random, graph, numbers(random, mask, -3, 3))])
+    if random.random() < 0.2:
+        hidden = graph.node("Greater", [graph.input(numbers(random, [batch, 1, 1, keys])), graph.constant(np.float32(0.6))])
+        value = graph.node("Where", [hidden, graph.constant(np.float32(-1e4)), value])
+    value = graph.node("Softmax", [value], axis=-1)
+    if random.random() < 0.2:
+        value = graph.node("Mul", [value, graph.input(numbers(random, pick(random, [[1], [batch, 1, queries, 1]]), 0.5, 2))])
+    value = graph.node("MatMul", [value, heads_of(random, graph, batch, heads, keys, width, False)])
+    if random.random() < 0.3:
+        value = graph.node("Add", [value, graph.input(numbers(random, pick(random, [[width], [batch, heads, queries, width]])))])
+    if random.random() < 0.6:
+        value = graph.node("Transpose", [value], perm=[0, 2, 1, 3])
+    graph.output(graph.node("Tanh", [value]) if random.random() < 0.3 else value)
+
+
+FAMILIES = {generator.__name__: generator
+            for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention)}

@@ -31,7 +31,8 @@ GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes"
 # What a family is compiled with: forms of kernels that small models would not get.
 FORMS = {"winograd": ["--form=winograd"], "winograd_of_bytes": ["--form=winograd"]}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
-LEAST_SHARE_IN_STRIPS = 0.2
+# Families that try one form of kernels, and the share of cases that has to get it.
+LEAST_SHARE = {"prologue": ("strips", 0.2), "attention": ("attention", 0.2)}
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.
 TILES = {"M": 14, "N": 32, "K": 4}
@@ -61,7 +62,8 @@ class Runner:
 
     def __init__(self, program: nncc.Nncc, keep: Path | None):
         self.program, self.keep = program, keep
-        self.in_place = self.not_in_place = self.in_strips = 0
+        self.in_place = self.not_in_place = 0
+        self.in_form: dict[str, int] = {}  # kernels by the first word of their form
         self.forms: list[str] = []
 
     def execute(self, path: Path, folder: Path, values: dict[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
@@ -122,8 +124,10 @@ class Runner:
                 np.save(self.keep / f"{name}.{key}.npy", value)
 
     def count_in_place(self, graphs, manifest: dict):
-        """Counts the nodes that should have been computed in place, and the kernels that make their input in strips."""
-        self.in_strips += sum(kernel.get("form", "").startswith("strips") for kernel in manifest["kernels"])
+        """Counts the nodes that should have been computed in place, and the kernels of each form."""
+        for kernel in manifest["kernels"]:
+            form = kernel.get("form", "").partition(" ")[0].rstrip(",")
+            self.in_form[form] = self.in_form.get(form, 0) + 1
         done = {node for kernel in manifest["kernels"] if "in_place_of" in kernel for node in kernel["nodes"]}
         for graph in graphs:
             self.in_place += sum(node in done for node in graph.in_place)
@@ -192,10 +196,11 @@ def main():
     if not_in_place > LARGEST_SHARE_NOT_IN_PLACE * (in_place + not_in_place):
         print(f"FAIL: more than {LARGEST_SHARE_NOT_IN_PLACE:.0%} of the residuals were not updated in place: the cases do not test it")
         failures += 1
-    in_strips = sum(runner.in_strips for runner in runners)
-    if "prologue" in families and in_strips < LEAST_SHARE_IN_STRIPS * options.cases * len(runners):
-        print(f"FAIL: {in_strips} prologues were computed in strips, less than {LEAST_SHARE_IN_STRIPS:.0%}: the cases do not test it")
-        failures += 1
+    for family, (form, least) in LEAST_SHARE.items():
+        found = sum(runner.in_form.get(form, 0) for runner in runners)
+        if family in families and found < least * options.cases * len(runners):
+            print(f"FAIL: {found} kernels of {family} have the form {form}, less than {least:.0%}: the cases do not test it")
+            failures += 1
     if options.all_tails and any(missing_tails(graphs).values()):
         print(f"FAIL: no case has these tails, by the extent of a tile: {missing_tails(graphs)}")
         failures += 1
