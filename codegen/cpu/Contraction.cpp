@@ -88,6 +88,9 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
       return std::nullopt;
     }
     readConvolution(conv, contraction);
+    if (Type stored = typeOf(rhs).getElementType(); typeOf(lhs).getElementType().isF32() && !stored.isF32())
+      contraction.widened = WidenedWeights{stored, (int64_t)stored.getIntOrFloatBitWidth(), /*block=*/0,
+                                           /*hasScale=*/false, /*hasZero=*/false};
   } else if (auto conv = dyn_cast_or_null<nn::ConvTranspose2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
     readConvolution(conv, contraction);
@@ -109,8 +112,9 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     contraction.depth = typeOf(rhs).getDimSize(0);
     contraction.rows = typeOf(lhs).getDimSize(0);
     int64_t block = (int64_t)matmul.getBlock();
-    contraction.widened = WidenedWeights{typeOf(rhs).getElementType(), (int64_t)matmul.getBits(),
-                                         block < contraction.depth ? block : 0, matmul.getZeroPoint() != nullptr};
+    contraction.widened =
+        WidenedWeights{typeOf(rhs).getElementType(), (int64_t)matmul.getBits(), block < contraction.depth ? block : 0,
+                       matmul.getScale() != nullptr, matmul.getZeroPoint() != nullptr};
     contraction.rhsScale = inputOf(matmul.getScale());
     contraction.rhsZero = inputOf(matmul.getZeroPoint());
     pixelDims = 1;
@@ -128,6 +132,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     return std::nullopt;
   }
 
+  if (contraction.widened && contraction.body != TapBody::Product) {
+    reason = "weights of channels that stay apart are not widened";
+    return std::nullopt;
+  }
   contraction.element = typeOf(lhs).getElementType();
   bool isFloat = contraction.element.isF16() || contraction.element.isBF16() || contraction.element.isF32() ||
                  contraction.element.isF64();
@@ -243,7 +251,7 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
       packing.batches *= size;
     packing.outputsInnermost = !matmul.getTransposeB();
   }
-  if (widened)
+  if (isa<nn::MatMulWidenedOp>(root))
     packing.outputsInnermost = true;
   return packing;
 }

@@ -95,8 +95,8 @@ private:
       aheadStep = field(CallEntry::AheadStep);
   }
 
-  /// The same where a part of the panel is widened at a time: all tiles of a line, or as many as have room for their
-  /// sums, pass by each part.
+  /// The same where a part of the panel is widened at a time: all tiles, or as many as have room for their sums, pass
+  /// by each part.
   void runWidened() {
     // 16 KB of sums, beside as much of the panel. Tiles share nothing where weights stay in registers.
     const bool inRegisters = shape.multipliesInRegisters();
@@ -108,12 +108,6 @@ private:
       panel = LLVM::AllocaOp::create(b, code.pointer(), sumType, code.constant(chunk * shape.width()), 64);
     Value waiting = LLVM::AllocaOp::create(b, code.pointer(), sumType, code.constant(together * ofTile), 64);
     PanelWidening widening(code, math, shape, matrix, scalesOfB, zerosOfB);
-    auto forEach = [&](Value count, function_ref<void(Value)> body) {
-      code.loop(zero, count, 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
-        body(i);
-        return {};
-      });
-    };
     auto leastOf = [&](int64_t most, Value all, Value from) {
       return arith::MinSIOp::create(b, arith::SubIOp::create(b, all, from), code.constant(most)).getResult();
     };
@@ -123,44 +117,83 @@ private:
     const int64_t count = shape.rows * shape.vectors;
     SmallVector<Value> zeros(count, code.zero(vector));
     Value tiles = field(CallEntry::Tiles), lineA = field(CallEntry::LineA), lineC = field(CallEntry::LineC);
-    code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange line) {
-      code.loop(zero, tiles, together, line, [&](Value first, ValueRange group) {
-        Value here = leastOf(together, tiles, first), a = TilePlace::from(group).a;
-        forEach(here, [&](Value tile) {
-          for (int64_t i = 0; i < count; ++i)
-            code.store(initial(i % shape.vectors), sumAt(tile, i));
-        });
-        code.loop(zero, depth, chunk, {}, [&](Value k, ValueRange) -> SmallVector<Value> {
-          Value values = leastOf(chunk, depth, k);
-          PanelWidening::Block block;
-          if (inRegisters)
-            block = widening.blockAt(k);
-          else
-            widening.run(k, values, panel);
-          forEach(here, [&](Value tile) {
-            SmallVector<Value> rows =
-                rowsFrom(code.at(a, code.add(code.mul(tile, code.mul(rowA, shape.rows)), k), memory));
-            SmallVector<Value> sums = inRegisters ? productOfBlock(widening, block, rows, k, values, zeros)
-                                                  : product(rows, panel, zero, values, zeros, Value());
-            for (auto [i, sum] : llvm::enumerate(sums)) {
-              Value before = code.load(sumAt(tile, i), vector);
-              Value after = block.factors.empty() ? arith::AddFOp::create(b, before, sum).getResult()
-                                                  : multiplyAdd(sum, block.factors[i % shape.vectors], before);
-              code.store(after, sumAt(tile, i));
-            }
-          });
-          return {};
-        });
-        return code.loop(zero, here, 1, group, [&](Value tile, ValueRange at) {
-          SmallVector<Value> sums;
-          for (int64_t i = 0; i < count; ++i)
-            sums.push_back(code.load(sumAt(tile, i), vector));
-          TilePlace place = TilePlace::from(at);
-          storeTile(sums, place);
-          return advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
+    Value all = code.mul(field(CallEntry::Lines), tiles);
+    Value tileA = code.mul(rowA, shape.rows), tileC = code.mul(rowC, shape.rows);
+    // A walk over tiles: the number of one in its line, where it is, and where its line begins.
+    auto nextOf = [&](Value tile, ArrayRef<Value> nextTile, ValueRange line, ArrayRef<Value> nextLine) {
+      Value next = code.add(tile, code.constant(1));
+      Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, next, tiles);
+      auto choose = [&](Value ofNextLine, Value ofThis) {
+        return arith::SelectOp::create(b, isBehind, ofNextLine, ofThis).getResult();
+      };
+      SmallVector<Value> walk{choose(zero, next)};
+      for (auto [ofNextLine, ofThis] : llvm::zip(nextLine, nextTile))
+        walk.push_back(choose(ofNextLine, ofThis));
+      for (auto [ofNextLine, ofThis] : llvm::zip(nextLine, line))
+        walk.push_back(choose(ofNextLine, ofThis));
+      return walk;
+    };
+    SmallVector<Value> walk{zero}, places = start.list();
+    for (int i = 0; i < 2; ++i)
+      walk.append(places.begin(), places.end());
+    code.loop(zero, all, together, walk, [&](Value first, ValueRange group) {
+      Value here = leastOf(together, all, first), lineOfA = group[1 + places.size()];
+      code.loop(zero, here, 1, {}, [&](Value tile, ValueRange) -> SmallVector<Value> {
+        for (int64_t i = 0; i < count; ++i)
+          code.store(initial(i % shape.vectors), sumAt(tile, i));
+        return {};
+      });
+      forEachPart(chunk, [&](Value inA, Value row, Value values) {
+        PanelWidening::Block block;
+        if (inRegisters)
+          block = widening.blockAt(row);
+        else
+          widening.run(row, values, panel);
+        code.loop(zero, here, 1, {group[0], group[1], lineOfA}, [&](Value tile, ValueRange at) {
+          SmallVector<Value> rows = rowsFrom(code.at(at[1], inA, memory));
+          SmallVector<Value> sums = inRegisters ? productOfBlock(widening, block, rows, row, values, zeros)
+                                                : product(rows, panel, zero, values, zeros, Value());
+          for (auto [i, sum] : llvm::enumerate(sums)) {
+            Value before = code.load(sumAt(tile, i), vector);
+            Value after = block.factors.empty() ? arith::AddFOp::create(b, before, sum).getResult()
+                                                : multiplyAdd(sum, block.factors[i % shape.vectors], before);
+            code.store(after, sumAt(tile, i));
+          }
+          return nextOf(at[0], code.at(at[1], tileA, memory), at.drop_front(2), code.at(at[2], lineA, memory));
         });
       });
-      return advance(TilePlace::from(line), lineA, lineC, 1, 1);
+      return code.loop(zero, here, 1, group, [&](Value tile, ValueRange at) {
+        SmallVector<Value> sums;
+        for (int64_t i = 0; i < count; ++i)
+          sums.push_back(code.load(sumAt(tile, i), vector));
+        TilePlace place = TilePlace::from(at.slice(1, places.size()));
+        ValueRange line = at.drop_front(1 + places.size());
+        storeTile(sums, place);
+        return nextOf(at[0], advance(place, tileA, tileC, shape.rows, 2), line,
+                      advance(TilePlace::from(line), lineA, lineC, 1, 1));
+      });
+    });
+  }
+
+  /// body(where it begins in a row of A, its first row of B, how many values of k) for parts of k of at most `chunk`,
+  /// tap by tap.
+  void forEachPart(int64_t chunk, function_ref<void(Value, Value, Value)> body) {
+    Value rowsOfTap0 = field(CallEntry::Tap0B), rowsOfTap1 = field(CallEntry::Tap1B);
+    auto loop = [&](Value count, int64_t step, function_ref<void(Value)> of) {
+      code.loop(zero, count, step, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+        of(i);
+        return {};
+      });
+    };
+    loop(taps1, 1, [&](Value tap1) {
+      loop(taps0, 1, [&](Value tap0) {
+        Value inA = code.add(code.mul(tap1, tap1A), code.mul(tap0, tap0A));
+        Value row = code.add(code.mul(tap1, rowsOfTap1), code.mul(tap0, rowsOfTap0));
+        loop(depth, chunk, [&](Value k) {
+          Value left = arith::SubIOp::create(b, depth, k);
+          body(code.add(inA, k), code.add(row, k), arith::MinSIOp::create(b, left, code.constant(chunk)));
+        });
+      });
     });
   }
 
@@ -621,7 +654,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  unsigned ofWidened = shape.widened ? shape.widened->hasScale() + shape.widened->hasZero : 0;
+  unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : 0;
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);
   if (shape.winograd)

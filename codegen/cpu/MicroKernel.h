@@ -35,15 +35,15 @@ struct SlidingTile {
   auto operator<=>(const SlidingTile &) const = default;
 };
 
-/// Weights that are stored in fewer bits than they are multiplied in (nn.matmul_widened), packed in panels. The
+/// Weights that are stored in fewer bits than they are multiplied in, packed in panels. The
 /// micro-kernel widens a part of a panel at a time, into memory that stays in the L1 cache while rows of A pass by.
 struct WidenedWeights {
   mlir::Type element; ///< nn element type: i8, ui8, f16, bf16
   int64_t bits;
   int64_t block; ///< values of k that share a scale; 0: all
+  bool hasScale; ///< values are multiplied by it as they are widened
   bool hasZero;  ///< a zero point for each scale, too
 
-  bool hasScale() const { return bits <= 8; }
   /// Elements of a row of a panel of so many vectors: two values of 4 bits lie in a byte, one of a vector in the lower
   /// half and that of the next vector in the upper one.
   int64_t rowElements(int64_t vectors, int64_t lanes) const {

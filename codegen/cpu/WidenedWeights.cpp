@@ -81,7 +81,7 @@ PanelWidening::Vectors PanelWidening::floatsAt(const Block &block, Value k, bool
   const WidenedWeights &widened = *shape.widened;
   Value row = code.at(weights, code.mul(k, widened.rowElements(shape.vectors, shape.lanes)), stored());
   Vectors values;
-  if (!scales) {
+  if (isa<FloatType>(widened.element)) {
     for (int64_t j = 0; j < shape.vectors; ++j)
       values.push_back(
           math.fromMemory(code.load(code.at(row, j * shape.lanes, stored()), vectorOf(stored())), widened.element));

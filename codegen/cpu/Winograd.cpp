@@ -28,6 +28,9 @@ std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Con
   auto conv = dyn_cast_or_null<nn::Conv2DOp>(contraction.root);
   if (!conv || contraction.body != TapBody::Product || contraction.groups != 1)
     return refuse("no dense convolution");
+  // Transformed they would be larger, not smaller.
+  if (contraction.widened)
+    return refuse("its weights stay in the few bits that they are stored in");
   // Contraction::match: of bytes by bytes with a sign, which are summed in i32.
   if (!contraction.element.isF32() && !contraction.isOfBytes())
     return refuse("neither of f32 nor of bytes");

@@ -26,7 +26,10 @@ static LogicalResult checkZeroPoints(std::optional<Location> location, Adaptor &
 }
 
 /// What conv2d and conv_transpose2d share: ranks, groups, list lengths, bias.
-template <typename Adaptor> static LogicalResult checkConvolution(std::optional<Location> location, Adaptor &op) {
+///
+/// mayWiden  floats may be multiplied by a filter that is stored in fewer bits
+template <typename Adaptor>
+static LogicalResult checkConvolution(std::optional<Location> location, Adaptor &op, bool mayWiden) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter());
   if (input.getRank() != 4 || filter.getRank() != 4)
     return emitOptionalError(location, "input and filter must have rank 4, got ", input.getRank(), " and ",
@@ -43,9 +46,11 @@ template <typename Adaptor> static LogicalResult checkConvolution(std::optional<
   if (op.getBias() && typeOf(op.getBias()).getShape() != ArrayRef<int64_t>{outputs})
     return emitOptionalError(location, "bias must have one value per output channel (", outputs, ")");
   // Two tensors of 8 bits may differ in sign.
-  Type element = input.getElementType(), sum = sumType(element);
-  if (filter.getElementType() != element && (sum == element || sumType(filter.getElementType()) != sum ||
-                                             filter.getElementTypeBitWidth() != input.getElementTypeBitWidth()))
+  Type element = input.getElementType(), sum = sumType(element), stored = filter.getElementType();
+  bool isWidened = mayWiden && element.isF32() && (stored.isInteger(8) || stored.isF16() || stored.isBF16());
+  if (stored != element && !isWidened &&
+      (sum == element || sumType(filter.getElementType()) != sum ||
+       filter.getElementTypeBitWidth() != input.getElementTypeBitWidth()))
     return emitOptionalError(location, "filter is ", filter.getElementType(), ", the input is ", element);
   if (op.getBias() && typeOf(op.getBias()).getElementType() != sum)
     return emitOptionalError(location, "bias is ", typeOf(op.getBias()).getElementType(), ", the sum is ", sum);
@@ -59,7 +64,7 @@ bool Conv2DOp::isDepthwise() {
 
 LogicalResult Conv2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
                                          SmallVectorImpl<Type> &types) {
-  if (failed(checkConvolution(location, op)))
+  if (failed(checkConvolution(location, op, /*mayWiden=*/true)))
     return failure();
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter());
   auto pads = op.getPads();
@@ -80,7 +85,7 @@ LogicalResult Conv2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
 
 LogicalResult ConvTranspose2DOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor op,
                                                   SmallVectorImpl<Type> &types) {
-  if (failed(checkConvolution(location, op)))
+  if (failed(checkConvolution(location, op, /*mayWiden=*/false)))
     return failure();
   if (op.getOutputPadding().size() != 2)
     return emitOptionalError(location, "needs 2 output paddings");

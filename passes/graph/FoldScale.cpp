@@ -165,7 +165,9 @@ struct FoldScale : impl::FoldScaleBase<FoldScale> {
     if (contraction.bias && !bias)
       return;
     auto weights = ConstantReader::get(contraction.weights);
-    bool mayScale = weights && (int64_t)weights->getBytes().size() <= kMaxScaledBytes;
+    // Weights in fewer bits than they are multiplied in stay as they are stored.
+    bool mayScale =
+        weights && weights->getElementType() == type && (int64_t)weights->getBytes().size() <= kMaxScaledBytes;
     int64_t channels = output.getShape().back();
     if (channels > kMaxScaledBytes / (int64_t)sizeof(double)) // a bias has a number for each
       return;

@@ -19,6 +19,8 @@ namespace {
 
 /// Fewer columns than this fill panels with zeros, shorter blocks have more bytes of scales than weights save.
 constexpr int64_t kLeast = 8;
+/// Taps of fewer channels than this are less work than to bring their weights, and the sums so far, into registers.
+constexpr int64_t kLeastChannels = 16;
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
@@ -43,12 +45,13 @@ private:
   int64_t toRow, toColumn;
 };
 
-/// A matrix product, or a convolution that is one: of all pixels with the filters of 1 x 1.
+/// A product of a left side with weights, which make K x N of them.
 struct Product {
   Operation *op;
   Value lhs, rhs, bias; ///< the bias may be null
   bool isTransposed;    ///< the right side lies as N x K
   int64_t depth, columns;
+  bool isMatrices; ///< the result is that of two matrices: of all pixels with the filters, where these are of 1 x 1
 
   static std::optional<Product> of(Operation *op) {
     if (auto conv = dyn_cast<Conv2DOp>(op))
@@ -64,7 +67,8 @@ struct Product {
                    product.getBias(),
                    isTransposed,
                    shape[shape.size() - (isTransposed ? 1 : 2)],
-                   shape[shape.size() - (isTransposed ? 2 : 1)]};
+                   shape[shape.size() - (isTransposed ? 2 : 1)],
+                   /*isMatrices=*/true};
   }
 
 private:
@@ -73,11 +77,132 @@ private:
     auto areAll = [](ArrayRef<int64_t> numbers, int64_t value) {
       return llvm::all_of(numbers, [&](int64_t number) { return number == value; });
     };
-    if (op.getGroups() != 1 || filter[1] != 1 || filter[2] != 1 || !areAll(op.getStrides(), 1) ||
-        !areAll(op.getPads(), 0))
+    bool isMatrices = op.getGroups() == 1 && filter[1] == 1 && filter[2] == 1 && areAll(op.getStrides(), 1) &&
+                      areAll(op.getPads(), 0);
+    if (!isMatrices && (filter[3] < kLeastChannels || filter[0] / (int64_t)op.getGroups() < kLeast))
       return std::nullopt;
-    return Product{op, op.getInput(), op.getFilter(), op.getBias(), /*isTransposed=*/true, filter[3], filter[0]};
+    return Product{op,
+                   op.getInput(),
+                   op.getFilter(),
+                   op.getBias(),
+                   /*isTransposed=*/true,
+                   filter[1] * filter[2] * filter[3],
+                   filter[0],
+                   isMatrices};
   }
+};
+
+/// Where the elements of a tensor lie in a parameter that was broadcast and moved. Every dim is made of digits, the
+/// last one the fastest: reshapes split and join these, and none of them is ever written out.
+class Layout {
+public:
+  /// A parameter as a tensor of `shape` has it, which it is broadcast to.
+  Layout(ArrayRef<int64_t> shape, ArrayRef<int64_t> parameter) {
+    for (auto [size, stride] : llvm::zip(shape, broadcastStrides(parameter)))
+      dims.push_back(size == 1 ? Digits() : Digits{{size, stride}});
+  }
+
+  /// Moves the elements as an op does; false where digits would have to be cut otherwise than into equal parts.
+  bool move(Operation *op) {
+    if (auto transpose = dyn_cast<TransposeOp>(op)) {
+      SmallVector<Digits> before = dims;
+      for (auto [dim, from] : llvm::zip(dims, transpose.getPerm()))
+        dim = before[from];
+      return true;
+    }
+    if (auto slice = dyn_cast<SliceOp>(op))
+      return cut(slice);
+    return reshape(typeOf(op->getResult(0)).getShape());
+  }
+
+  /// The same elements as a tensor of another shape; false as above.
+  bool reshape(ArrayRef<int64_t> shape) {
+    Digits left; // the next one last
+    for (const Digits &digits : llvm::reverse(dims))
+      left.append(digits.rbegin(), digits.rend());
+    dims.clear();
+    for (int64_t size : shape) {
+      dims.emplace_back();
+      while (size > 1) {
+        Digit digit = left.pop_back_val();
+        int64_t taken = std::gcd(size, digit.size);
+        if (taken != size && taken != digit.size)
+          return false;
+        if (taken != digit.size)
+          left.push_back({digit.size / taken, digit.stride});
+        dims.back().push_back({taken, digit.stride * (digit.size / taken)});
+        size /= taken;
+      }
+    }
+    return true;
+  }
+
+  /// The offset of every index of a dim; those of all dims add up.
+  SmallVector<int64_t> offsets(size_t dim) const {
+    SmallVector<int64_t> result{dim == 0 ? start : 0};
+    for (auto [size, stride] : dims[dim]) {
+      SmallVector<int64_t> outer = std::move(result);
+      result.clear();
+      for (int64_t offset : outer)
+        for (int64_t i = 0; i < size; ++i)
+          result.push_back(offset + i * stride);
+    }
+    return result;
+  }
+
+private:
+  struct Digit {
+    int64_t size, stride;
+  };
+  using Digits = SmallVector<Digit, 2>;
+  SmallVector<Digits> dims;
+  int64_t start = 0;
+
+  bool cut(SliceOp op) {
+    ArrayRef<int64_t> before = typeOf(op.getInput()).getShape(), after = op.getType().getShape();
+    for (auto [i, dim] : llvm::enumerate(dims)) {
+      int64_t first = op.getStarts()[i], step = op.getSteps()[i];
+      if (before[i] == after[i] && step == 1)
+        continue;
+      if (dim.size() != 1)
+        return false;
+      start += first * dim[0].stride;
+      dim[0] = {after[i], step * dim[0].stride};
+    }
+    return true;
+  }
+};
+
+/// What every weight of a matrix K x N is scaled by, or its zero point.
+class Parameter {
+public:
+  Parameter(ConstantReader reader, SmallVector<int64_t> rows, SmallVector<int64_t> columns)
+      : reader(std::move(reader)), rows(std::move(rows)), columns(std::move(columns)) {}
+
+  const ConstantReader *operator->() const { return &reader; }
+  const char *at(int64_t k, int64_t n) const { return reader.at(rows[k] + columns[n]); }
+  /// Whether row k holds what the one before it does.
+  bool isAsBefore(int64_t k) const {
+    int64_t bytes = constantElementBytes(reader.getElementType());
+    return rows[k] == rows[k - 1] || llvm::all_of(llvm::seq<int64_t>(columns.size()), [&](int64_t n) {
+             return std::memcmp(at(k, n), at(k - 1, n), bytes) == 0;
+           });
+  }
+  int64_t depth() const { return rows.size(); }
+
+  /// Every `step`-th row, as a tensor of `shape`.
+  ElementsAttr rowsAt(int64_t step, ArrayRef<int64_t> shape, StringRef name) const {
+    int64_t bytes = constantElementBytes(reader.getElementType()), next = 0;
+    ConstantBuilder result(RankedTensorType::get(shape, reader.getElementType()));
+    for (int64_t k = 0; k < depth(); k += step)
+      for (int64_t n = 0; n < (int64_t)columns.size(); ++n)
+        std::memcpy(result.at(next++), at(k, n), bytes);
+    return result.finish(name);
+  }
+
+private:
+  ConstantReader reader;
+  SmallVector<int64_t> rows, columns;
 };
 
 /// The right side of a product: what is stored, and how it is moved to where it is read.
@@ -111,23 +236,21 @@ public:
   bool isQuantized() const { return isa<DequantizeOp>(widening); }
   int64_t depth = 0, columns = 0;
 
-  std::optional<Matrix> values() const { return moved(stored->getAttr()); }
+  std::optional<Matrix> values() const { return Matrix::of(moved(stored->getAttr()), depth, columns, isTransposed); }
+
   /// An operand of the dequantize as every weight has it.
-  std::optional<Matrix> parameter(unsigned operand) const {
-    auto reader = ConstantReader::get(widening->getOperand(operand));
+  std::optional<Parameter> parameter(unsigned operand) const {
+    Value value = widening->getOperand(operand);
+    auto reader = ConstantReader::get(value);
     if (!reader)
       return std::nullopt;
-    ConstantBuilder all(stored->getType().clone(reader->getElementType()), reader->isUniform());
-    if (all.getStoredCount() == 1) {
-      std::memcpy(all.at(0), reader->at(0), all.getBytes().size());
-      return moved(all.finish("parameter"));
-    }
-    ArrayRef<int64_t> shape = stored->getType().getShape();
-    SmallVector<int64_t> from = broadcastStrides(typeOf(widening->getOperand(operand)).getShape());
-    int64_t bytes = constantElementBytes(reader->getElementType()), next = 0;
-    forEach<1>(shape, {from},
-               [&](std::array<int64_t, 1> at) { std::memcpy(all.at(next++), reader->at(at[0]), bytes); });
-    return moved(all.finish("parameter"));
+    Layout layout(stored->getType().getShape(), typeOf(value).getShape());
+    for (Operation *move : llvm::reverse(moves))
+      if (!layout.move(move))
+        return std::nullopt;
+    if (!layout.reshape(isTransposed ? ArrayRef{columns, depth} : ArrayRef{depth, columns}))
+      return std::nullopt;
+    return Parameter(*reader, layout.offsets(isTransposed), layout.offsets(!isTransposed));
   }
 
 private:
@@ -136,7 +259,7 @@ private:
   std::optional<ConstantReader> stored;
   bool isTransposed = false;
 
-  std::optional<Matrix> moved(ElementsAttr value) const {
+  ElementsAttr moved(ElementsAttr value) const {
     OpBuilder builder(widening);
     SmallVector<Operation *> made;
     for (Operation *move : llvm::reverse(moves)) {
@@ -152,51 +275,48 @@ private:
     }
     for (Operation *op : llvm::reverse(made))
       op->erase();
-    return Matrix::of(value, depth, columns, isTransposed);
+    return value;
   }
 };
 
-/// Values of a right side, with what goes with them, as `nn.matmul_widened` takes them.
+/// Values of a right side, K x N or as the filter lies, with what goes with them.
 struct Stored {
-  ElementsAttr values, scale, zero; ///< the last two may be null
+  ElementsAttr values, scale, zero; ///< blocks x N; the last two may be null
   int64_t block, bits;
 };
 
-/// The longest blocks of K, of a length that divides `block`, in which all rows of a matrix are equal; 0 divides by all
-/// numbers, and is the length where there are no others.
-int64_t blockOf(const Matrix &matrix, int64_t depth, int64_t columns, int64_t block) {
-  if (matrix->isSplat())
-    return block;
-  int64_t bytes = constantElementBytes(matrix->getElementType());
-  for (int64_t k = 1; k < depth && block != 1; ++k) {
-    if (block && k % block == 0)
-      continue;
-    for (int64_t n = 0; n < columns; ++n)
-      if (std::memcmp(matrix->at(matrix.at(k, n)), matrix->at(matrix.at(k - 1, n)), bytes) != 0) {
-        block = std::gcd(block, k);
-        break;
-      }
-  }
+/// The longest blocks of K, of a length that divides `block`, in which all rows of a parameter are equal; 0 divides by
+/// all numbers, and is the length where there are no others.
+int64_t blockOf(const Parameter &parameter, int64_t block) {
+  for (int64_t k = 1; k < parameter.depth() && block != 1; ++k)
+    if ((!block || k % block) && !parameter.isAsBefore(k))
+      block = std::gcd(block, k);
   return block;
 }
 
-/// Every `step`-th row of a matrix.
-ElementsAttr rowsOf(const Matrix &matrix, int64_t depth, int64_t columns, int64_t step, StringRef name) {
-  int64_t rows = llvm::divideCeil(depth, step), bytes = constantElementBytes(matrix->getElementType());
-  ConstantBuilder result(RankedTensorType::get({rows, columns}, matrix->getElementType()));
-  for (int64_t row = 0; row < rows; ++row)
+/// The weights of a product, each made by `write(to, which, from)` of the one that is stored: K x N, or as the filter
+/// lies.
+template <typename Write>
+ElementsAttr storeValues(const Product &product, const Matrix &values, Type element, StringRef name, Write write) {
+  int64_t depth = product.depth, columns = product.columns;
+  SmallVector<int64_t> shape{depth, columns};
+  if (!product.isMatrices)
+    shape.assign(typeOf(product.rhs).getShape());
+  ConstantBuilder result(RankedTensorType::get(shape, element));
+  for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < columns; ++n)
-      std::memcpy(result.at(row * columns + n), matrix->at(matrix.at(row * step, n)), bytes);
+      write(result, product.isMatrices ? k * columns + n : n * depth + k, values.at(k, n));
   return result.finish(name);
 }
 
 /// Integers of 8 bits and their zero points, less the latter where there is one for all and the result fits.
-std::optional<Stored> storeIntegers(const Weights &weights, const std::string &name) {
-  auto values = weights.values(), scale = weights.parameter(1), zero = weights.parameter(2);
+std::optional<Stored> storeIntegers(const Product &product, const Weights &weights, const std::string &name) {
+  auto values = weights.values();
+  auto scale = weights.parameter(1), zero = weights.parameter(2);
   if (!values || !scale || !zero)
     return std::nullopt;
-  int64_t depth = weights.depth, columns = weights.columns;
-  int64_t block = blockOf(*zero, depth, columns, blockOf(*scale, depth, columns, 0));
+  int64_t depth = product.depth, columns = product.columns;
+  int64_t block = blockOf(*zero, blockOf(*scale, 0));
   if (block == 0)
     block = depth;
   if (block < std::min(kLeast, depth))
@@ -218,22 +338,31 @@ std::optional<Stored> storeIntegers(const Weights &weights, const std::string &n
     hasZeros = true;
     less = 0;
   }
+  // A filter has one scale for each channel, and nothing is taken from what is multiplied.
+  if (!product.isMatrices && (block < depth || hasZeros))
+    return std::nullopt;
   bool isUnsigned = element.isUnsignedInteger();
-  bool fits = isUnsigned ? high - less <= 15 : low - less >= -8 && high - less <= 7;
-  ConstantBuilder integers(RankedTensorType::get({depth, columns}, element));
-  for (int64_t k = 0; k < depth; ++k)
-    for (int64_t n = 0; n < columns; ++n)
-      integers.setInteger(k * columns + n, (*values)->getInteger(values->at(k, n)) - less);
-  return Stored{integers.finish(name), rowsOf(*scale, depth, columns, block, name + ".scale"),
-                hasZeros ? rowsOf(*zero, depth, columns, block, name + ".zero_point") : ElementsAttr(), block,
+  bool fits = product.isMatrices && (isUnsigned ? high - less <= 15 : low - less >= -8 && high - less <= 7);
+  auto integers = storeValues(product, *values, element, name, [&](ConstantBuilder &to, int64_t at, int64_t from) {
+    to.setInteger(at, (*values)->getInteger(from) - less);
+  });
+  SmallVector<int64_t> blocks{(int64_t)llvm::divideCeil(depth, block), columns};
+  auto rows = [&](const Parameter &parameter, const char *suffix) {
+    return parameter.rowsAt(block, product.isMatrices ? ArrayRef(blocks) : ArrayRef(columns), name + suffix);
+  };
+  return Stored{integers, rows(*scale, ".scale"), hasZeros ? rows(*zero, ".zero_point") : ElementsAttr(), block,
                 fits ? 4 : 8};
 }
 
-std::optional<Stored> storeHalves(const Weights &weights, const std::string &name) {
+std::optional<Stored> storeHalves(const Product &product, const Weights &weights, const std::string &name) {
   auto values = weights.values();
   if (!values)
     return std::nullopt;
-  return Stored{rowsOf(*values, weights.depth, weights.columns, 1, name), {}, {}, weights.depth, 16};
+  int64_t bytes = constantElementBytes((*values)->getElementType());
+  auto halves = storeValues(
+      product, *values, (*values)->getElementType(), name,
+      [&](ConstantBuilder &to, int64_t at, int64_t from) { std::memcpy(to.at(at), (*values)->at(from), bytes); });
+  return Stored{halves, {}, {}, product.depth, 16};
 }
 
 struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
@@ -251,6 +380,49 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
         keep(*product);
   }
 
+  /// Null for no value.
+  static Value constantOf(OpBuilder &builder, const Product &product, ElementsAttr value) {
+    return value ? Value(ConstantOp::create(builder, product.op->getLoc(), value)) : Value();
+  }
+
+  static Value multiplyMatrices(OpBuilder &builder, const Product &product, const Stored &stored) {
+    Location location = product.op->getLoc();
+    int64_t columns = product.columns, rows = typeOf(product.op->getResult(0)).getNumElements() / columns;
+    Type f32 = builder.getF32Type();
+    Value lhs = product.lhs;
+    auto flat = RankedTensorType::get({rows, product.depth}, f32);
+    if (lhs.getType() != flat)
+      lhs = ReshapeOp::create(builder, location, flat, lhs);
+    Value values = constantOf(builder, product, stored.values), scale = constantOf(builder, product, stored.scale);
+    return MatMulWidenedOp::create(builder, location, RankedTensorType::get({rows, columns}, f32), lhs, values, scale,
+                                   constantOf(builder, product, stored.zero), stored.block, stored.bits);
+  }
+
+  /// The sums of the stored values are scaled: a factor for each channel is part of what is done with them.
+  static Value convolve(OpBuilder &builder, const Product &product, const Stored &stored) {
+    auto conv = cast<Conv2DOp>(product.op);
+    Value values = constantOf(builder, product, stored.values), scale = constantOf(builder, product, stored.scale);
+    Value sums = Conv2DOp::create(builder, conv.getLoc(), conv.getType(), product.lhs, values, /*bias=*/Value(),
+                                  conv.getStrides(), conv.getPads(), conv.getDilations(), conv.getGroups());
+    return scale ? BinaryOp::create(builder, conv.getLoc(), kind::mul, sums, perChannel(builder, product, scale, sums))
+                 : sums;
+  }
+
+  static Value addBias(OpBuilder &builder, const Product &product, Value result) {
+    if (!product.bias)
+      return result;
+    return BinaryOp::create(builder, product.op->getLoc(), kind::add, result,
+                            perChannel(builder, product, product.bias, result));
+  }
+
+  /// Numbers of the columns, as an elementwise op with `result` takes them.
+  static Value perChannel(OpBuilder &builder, const Product &product, Value numbers, Value result) {
+    SmallVector<int64_t> shape(typeOf(result).getRank(), 1);
+    shape.back() = product.columns;
+    auto type = RankedTensorType::get(shape, builder.getF32Type());
+    return numbers.getType() == type ? numbers : ReshapeOp::create(builder, product.op->getLoc(), type, numbers);
+  }
+
   void keep(const Product &product) {
     Operation *op = product.op;
     RankedTensorType type = typeOf(op->getResult(0));
@@ -260,31 +432,18 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
     if (!weights || weights->columns < kLeast || weights->depth < 1)
       return;
     std::string name = constantName(op->getResult(0)) + ".weights";
-    auto stored = weights->isQuantized() ? storeIntegers(*weights, name) : storeHalves(*weights, name);
+    auto stored =
+        weights->isQuantized() ? storeIntegers(product, *weights, name) : storeHalves(product, *weights, name);
     if (!stored) {
       remark::missed(op->getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))
           << remark::reason("{0}", "scales that are no constants of blocks of K");
       return;
     }
     OpBuilder builder(op);
-    auto constant = [&](ElementsAttr value) {
-      return value ? Value(ConstantOp::create(builder, op->getLoc(), value)) : Value();
-    };
-    int64_t columns = weights->columns, rows = type.getNumElements() / columns;
-    Type f32 = builder.getF32Type();
-    Value lhs = product.lhs;
-    auto flat = RankedTensorType::get({rows, weights->depth}, f32),
-         wanted = RankedTensorType::get({rows, columns}, f32);
-    if (lhs.getType() != flat)
-      lhs = ReshapeOp::create(builder, op->getLoc(), flat, lhs);
     Value result =
-        MatMulWidenedOp::create(builder, op->getLoc(), wanted, lhs, constant(stored->values), constant(stored->scale),
-                                constant(stored->zero), stored->block, stored->bits);
-    if (product.bias) {
-      Value bias = ReshapeOp::create(builder, op->getLoc(), RankedTensorType::get({1, columns}, f32), product.bias);
-      result = BinaryOp::create(builder, op->getLoc(), kind::add, result, bias);
-    }
-    if (type != wanted)
+        product.isMatrices ? multiplyMatrices(builder, product, *stored) : convolve(builder, product, *stored);
+    result = addBias(builder, product, result);
+    if (type != result.getType())
       result = ReshapeOp::create(builder, op->getLoc(), type, result);
     carryOrigin(op->getResult(0), result);
     remark::passed(op->getLoc(), remark::RemarkOpts::name("KeepSmallWeights").category("nncc-keep-small-weights"))

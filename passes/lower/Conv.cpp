@@ -60,7 +60,7 @@ static LogicalResult convolve(KernelLoops &loops, ConvOp op, const WindowDim &h,
     perChannel(bias);
   auto zeroPoint = [&](Value zero) { return zero ? std::optional(perChannel(zero)) : std::nullopt; };
   Factor pixels(build, nest, 0, zeroPoint(op.getInputZeroPoint()));
-  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()));
+  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()), element);
   // The result and what the epilogue reads: the last dim is two loops.
   size_t firstResult = nest.accesses.size();
   loops.addResult(nest, {N, OH, OW, O});
@@ -160,7 +160,7 @@ static bool dotProducts(KernelLoops &loops, nn::Conv2DOp op) {
     return nest.accesses.size() - 1;
   };
   Factor pixels(build, nest, 0, zeroPoint(op.getInputZeroPoint()));
-  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()));
+  Factor weights(build, nest, 1, zeroPoint(op.getFilterZeroPoint()), element);
   loops.addResult(nest, {0, 1, 2, -1});
   nest.simplify();
   DotProducts dots(build, nest, {pixels, weights}, element, loops.lanes());

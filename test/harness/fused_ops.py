@@ -164,6 +164,19 @@ def small_weights(m: Model):
     scales = m.operand(scales, True)
     product = m.inner("MatMul", [m.operand(m.floats(3, 130), False), m.inner("DequantizeLinear", [values, scales, zeros], axis=1)])
     m.add("Mul", [product, scales])
+    # Filters: steps, pads, dilations, groups; the last has so many kinds of borders that loops run it.
+    for element, zero, outputs, channels, window, x, attributes in (
+            (TensorProto.INT8, 0, 40, 48, (3, 3), (9, 7), dict(pads=[1, 1, 1, 1])), (TensorProto.UINT8, 128, 9, 16, (1, 1), (9, 7), dict(strides=[2, 2])),
+            (TensorProto.INT8, 0, 32, 32, (3, 2), (9, 7), dict(group=2, pads=[2, 2, 1, 0], dilations=[2, 1], strides=[1, 2])),
+            (None, 0, 70, 64, (3, 3), (9, 7), dict(pads=[0, 1, 1, 0], strides=[2, 1])), (TensorProto.INT8, 0, 8, 16, (33, 33), (20, 19), dict(pads=[32] * 4))):
+        shape = outputs, channels // attributes.get("group", 1), *window
+        if element:
+            values = helper.make_tensor("", element, shape, m.random.integers(zero - 128, zero + 128, shape).flatten())
+            constants = values, (abs(m.floats(outputs)) * 0.1 + 0.01).astype(np.float32), helper.make_tensor("", element, [outputs], [zero] * outputs)
+            filters = m.inner("DequantizeLinear", constants, axis=0)
+        else:
+            filters = m.inner("Cast", [m.floats(*shape, dtype=np.float16)], to=TensorProto.FLOAT)
+        m.add("Conv", [m.floats(2, channels, *x), filters, m.floats(outputs)], {2}, **attributes)
     halves = m.floats(150, 120, dtype=np.float16)  # fewer are folded
     m.add("Gemm", [m.floats(5, 150), m.inner("Cast", [halves], to=TensorProto.FLOAT), m.floats(120)])
 

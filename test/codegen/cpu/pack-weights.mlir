@@ -58,6 +58,19 @@ func.func @nibbles(%x: tensor<6x10xf32>) -> tensor<6x37xf32> {
   return %y : tensor<6x37xf32>
 }
 
+// Filters of bytes that floats are multiplied by, of two groups: as they are stored.
+// CHECK-LABEL: @widened_filter
+// CHECK: nn.packings = [unit, #nn.packing<"panels", [1920, 2, 12, 60, 16, 8, 0]>]
+func.func @widened_filter(%x: tensor<1x7x9x20xf32>) -> tensor<1x6x7x24xf32> {
+  %w = nn.constant dense<1> : tensor<24x2x3x10xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x20xf32>, tensor<24x2x3x10xi8>) {
+  ^bb0(%0: tensor<1x7x9x20xf32>, %1: tensor<24x2x3x10xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 2 : tensor<1x7x9x20xf32>, tensor<24x2x3x10xi8> -> tensor<1x6x7x24xf32>
+    nn.yield %r : tensor<1x6x7x24xf32>
+  } -> tensor<1x6x7x24xf32>
+  return %y : tensor<1x6x7x24xf32>
+}
+
 // A filter that is not constant is packed by its kernel, into as much memory; the constant bias is packed now.
 // CHECK-LABEL: @scratch_for_a_filter
 // CHECK: nn.packings = [unit, unit, #nn.packing<"pad", [160, 1, 37, 8]>]

@@ -64,11 +64,59 @@ func.func @pointwise_convolution(%x: tensor<1x2x5x3xf32>, %b: tensor<8xf32>) -> 
 
 // -----
 
-// Windows of several taps, steps, pads and groups are no product of the pixels as they lie.
-// CHECK-LABEL: @other_convolutions
-// CHECK-COUNT-4: nn.conv2d
-// CHECK-NOT: nn.matmul_widened
-func.func @other_convolutions(%x: tensor<1x3x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<1x2x3x8xf32>, tensor<1x4x5x8xf32>, tensor<1x3x5x8xf32>) {
+// Windows of several taps, steps, pads and groups are no product of the pixels as they lie: the filter stays as it is
+// stored, less a zero point for all, and the sums are scaled.
+// CHECK-LABEL: @window
+// CHECK: %[[Q:.*]] = nn.constant {{.*}}dense<-3> : tensor<16x1x2x16xi8>
+// CHECK: %[[S:.*]] = nn.constant {{.*}}dense<5.000000e-01> : tensor<16xf32>
+// CHECK: %[[C:.*]] = nn.conv2d %arg0, %[[Q]] strides [1, 2] pads [0, 0, 1, 0] dilations [1, 1] groups 2 : tensor<1x3x5x32xf32>, tensor<16x1x2x16xi8> -> tensor<1x4x2x16xf32>
+// CHECK: %[[F:.*]] = nn.reshape %[[S]] : tensor<16xf32> -> tensor<1x1x1x16xf32>
+// CHECK: %[[M:.*]] = nn.binary mul %[[C]], %[[F]]
+// CHECK: nn.binary add %[[M]], %{{.*}} : tensor<1x4x2x16xf32>, tensor<1x1x1x16xf32>
+func.func @window(%x: tensor<1x3x5x32xf32>, %b: tensor<16xf32>) -> tensor<1x4x2x16xf32> {
+  %q = nn.constant dense<125> : tensor<16x1x2x16xui8>
+  %s = nn.constant dense<0.5> : tensor<16x1x1x1xf32>
+  %z = nn.constant dense<128> : tensor<16x1x1x1xui8>
+  %w = nn.dequantize %q, %s, %z : tensor<16x1x2x16xui8>, tensor<16x1x1x1xf32>, tensor<16x1x1x1xui8> -> tensor<16x1x2x16xf32>
+  %y = nn.conv2d %x, %w bias %b strides [1, 2] pads [0, 0, 1, 0] dilations [1, 1] groups 2 : tensor<1x3x5x32xf32>, tensor<16x1x2x16xf32>, tensor<16xf32> -> tensor<1x4x2x16xf32>
+  return %y : tensor<1x4x2x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @window_of_halves
+// CHECK: nn.conv2d %arg0, %{{.*}} groups 1 : tensor<1x3x5x16xf32>, tensor<8x2x1x16xf16> -> tensor<1x2x5x8xf32>
+func.func @window_of_halves(%x: tensor<1x3x5x16xf32>) -> tensor<1x2x5x8xf32> {
+  %h = nn.constant dense<0.5> : tensor<8x2x1x16xf16>
+  %w = nn.cast %h : tensor<8x2x1x16xf16> -> tensor<8x2x1x16xf32>
+  %y = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x16xf32>, tensor<8x2x1x16xf32> -> tensor<1x2x5x8xf32>
+  return %y : tensor<1x2x5x8xf32>
+}
+
+// -----
+
+// A scale or zero point for each row of taps belongs to no sum.
+// CHECK-LABEL: @parameters_of_taps
+// CHECK-COUNT-2: nn.conv2d %arg0, %{{.*}} : tensor<1x3x5x16xf32>, tensor<8x2x1x16xf32> -> tensor<1x2x5x8xf32>
+func.func @parameters_of_taps(%x: tensor<1x3x5x16xf32>) -> (tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>) {
+  %q = nn.constant dense<125> : tensor<8x2x1x16xi8>
+  %s = nn.constant dense<[[[[0.5]], [[0.25]]]]> : tensor<1x2x1x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1x1x1xi8>
+  %w = nn.dequantize %q, %s, %z : tensor<8x2x1x16xi8>, tensor<1x2x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<8x2x1x16xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x16xf32>, tensor<8x2x1x16xf32> -> tensor<1x2x5x8xf32>
+  %t = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %u = nn.constant dense<[[[[-3]]], [[[2]]], [[[0]]], [[[0]]], [[[0]]], [[[0]]], [[[0]]], [[[0]]]]> : tensor<8x1x1x1xi8>
+  %v = nn.dequantize %q, %t, %u : tensor<8x2x1x16xi8>, tensor<1x1x1x1xf32>, tensor<8x1x1x1xi8> -> tensor<8x2x1x16xf32>
+  %1 = nn.conv2d %x, %v strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x16xf32>, tensor<8x2x1x16xf32> -> tensor<1x2x5x8xf32>
+  return %0, %1 : tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>
+}
+
+// -----
+
+// Few channels.
+// CHECK-LABEL: @small_convolutions
+// CHECK-COUNT-4: nn.conv2d %{{.*}}xf32>, tensor<{{.*}}xf32> ->
+func.func @small_convolutions(%x: tensor<1x3x5x8xf32>) -> (tensor<1x2x5x8xf32>, tensor<1x2x3x8xf32>, tensor<1x4x5x8xf32>, tensor<1x3x5x8xf32>) {
   %h = nn.constant dense<0.5> : tensor<8x2x1x8xf16>
   %w = nn.cast %h : tensor<8x2x1x8xf16> -> tensor<8x2x1x8xf32>
   %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x5x8xf32>, tensor<8x2x1x8xf32> -> tensor<1x2x5x8xf32>
