@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty|booleans|quantized] [--graph NAME] [--target both]
+    small_graphs.py [--group empty|booleans|tabular|quantized] [--graph NAME] [--target both]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -19,7 +19,7 @@ import oracle
 import random_graphs
 from random_ops import Graph, numbers
 
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -139,6 +139,70 @@ def computed(random, g):
         g.output(g.node(op, [x, y]), np.bool_)
     g.output(g.node("Not", [x]), np.bool_)
     g.output(g.node("Cast", [x], to=TensorProto.INT32), np.int32)
+
+
+# ---- Of ai.onnx.ml: what scikit-learn's exporter writes around networks -----------------------------------------------------------
+
+
+def ml(g, op, operands, results=1, **attributes):
+    return g.node(op, operands, results, domain="ai.onnx.ml", **attributes)
+
+
+@graph("tabular")
+def perceptron_behind_a_scaler(random, g):
+    """A pipeline of StandardScaler and MLPClassifier: the label is looked up by the place of the largest score."""
+    x = ml(g, "Scaler", [g.input(numbers(random, [7, 4]))], offset=[0.5, -0.25, 0.125, 1.0], scale=[2.0, 0.5, 1.5, 0.75])
+    hidden = g.node("Relu", [linear(random, g, x, 4, 9)])
+    scores = g.node("Softmax", [linear(random, g, hidden, 9, 3)], axis=-1)
+    best = g.node("Cast", [g.node("ArgMax", [scores], axis=1, keepdims=0)], to=TensorProto.INT64)
+    g.output(ml(g, "ArrayFeatureExtractor", [g.constant(integers(20, 10, 30)), best]), np.int64)
+    g.output(scores)
+
+
+@graph("tabular")
+def imputed_and_binarized(random, g):
+    """NaN in the columns, one number for all of them, and whole numbers that are scaled."""
+    values = numbers(random, [5, 3])
+    values[1, 0] = values[4, 2] = np.nan
+    x = g.input(values)
+    g.output(ml(g, "Imputer", [x], imputed_value_floats=[0.5, -1.5, 2.5], replaced_value_float=float("nan")))
+    whole = ml(g, "Imputer", [x], imputed_value_floats=[0.25], replaced_value_float=float("nan"))
+    g.output(ml(g, "Binarizer", [whole], threshold=0.125))
+    g.output(ml(g, "Scaler", [g.input(random.integers(-9, 9, [2, 3]))], offset=[1.0], scale=[0.5]))
+
+
+@graph("tabular")
+def normalized_rows(random, g):
+    """Each of the norms, with a row of zeros."""
+    values = numbers(random, [4, 5])
+    values[2] = 0
+    x = g.input(values)
+    for norm in ("MAX", "L1", "L2"):
+        g.output(ml(g, "Normalizer", [x], norm=norm))
+
+
+@graph("tabular")
+def chosen_columns(random, g):
+    """Columns in another order, one of them twice; of a vector."""
+    columns = g.constant(integers(2, 0, 2))
+    g.output(ml(g, "ArrayFeatureExtractor", [g.input(numbers(random, [3, 4])), columns]))
+    g.output(ml(g, "ArrayFeatureExtractor", [g.input(numbers(random, [5])), columns]))
+
+
+@graph("tabular")
+def linear_models(random, g):
+    """Two targets; three classes with their labels; scores of two classes, each its own logistic."""
+    x = g.input(numbers(random, [6, 4]))
+    weights = [[float(value) for value in numbers(random, [count])] for count in (8, 12, 8)]
+    g.output(ml(g, "LinearRegressor", [x], coefficients=weights[0], intercepts=[0.5, -0.5], targets=2))
+    label, scores = ml(g, "LinearClassifier", [x], 2, coefficients=weights[1], intercepts=[0.25, 0.0, -0.25], classlabels_ints=[5, 3, 9],
+                       multi_class=1, post_transform="SOFTMAX")
+    g.output(label, np.int64)
+    g.output(scores)
+    label, scores = ml(g, "LinearClassifier", [x], 2, coefficients=weights[2], intercepts=[0.25, -0.25], classlabels_ints=[0, 1],
+                       multi_class=0, post_transform="LOGISTIC")
+    g.output(label, np.int64)
+    g.output(scores)
 
 
 # ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------

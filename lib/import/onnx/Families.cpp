@@ -22,7 +22,7 @@ static const Family families[] = {{"Conv", convOps},           {"Pool", poolOps}
                                   {"Index", indexOps},         {"Quant", quantOps},
                                   {"Resample", resampleOps},   {"Recurrent", recurrentOps},
                                   {"Control", controlOps},     {"Signal", signalOps},
-                                  {"Sequence", sequenceOps}};
+                                  {"Sequence", sequenceOps},   {"Tabular", tabularOps}};
 
 const OpEntry *findOp(StringRef domain, StringRef name) {
   static const llvm::StringMap<const OpEntry *> all = [] {

@@ -32,6 +32,7 @@ ArrayRef<OpEntry> recurrentOps();
 ArrayRef<OpEntry> controlOps();
 ArrayRef<OpEntry> sequenceOps();
 ArrayRef<OpEntry> signalOps();
+ArrayRef<OpEntry> tabularOps();
 
 /// The entry of an operator, or null.
 const OpEntry *findOp(StringRef domain, StringRef name);

@@ -373,6 +373,15 @@ static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
   return ", or let the model end before it: --end=" + llvm::join(computed, ",");
 }
 
+/// What to do instead of an operator that is not in the tables.
+static std::string adviceInstead(StringRef domain) {
+  if (domain.empty() || domain == "ai.onnx")
+    return "replace it with supported operators before the export, see docs/diagnostics.md";
+  if (domain == "ai.onnx.ml")
+    return "of ai.onnx.ml nncc reads linear models and what stands around networks, see docs/operators.md";
+  return "operators of the domain '" + domain.str() + "' are known to other tools; export with ONNX's own operators";
+}
+
 bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const Scope &scope, IsComputed isComputed) {
   if (int field = unknownFieldOf(node)) {
     error(ref, "unknown field " + Twine(field),
@@ -383,12 +392,7 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const S
   if (!entry && functions.count({node.domain(), node.op_type()}))
     return true;
   if (!entry) {
-    bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
-    error(ref, "the operator is not supported",
-          isOwn ? "replace it with supported operators before the export, see docs/diagnostics.md" +
-                      adviceToCut(node, scope, isComputed)
-                : "operators of the domain '" + node.domain() +
-                      "' are known to other tools; export with ONNX's own operators");
+    error(ref, "the operator is not supported", adviceInstead(node.domain()) + adviceToCut(node, scope, isComputed));
     return false;
   }
   unsigned inputs = node.input_size();
