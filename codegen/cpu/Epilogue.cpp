@@ -145,6 +145,10 @@ LogicalResult Epilogue::readOps(ArrayRef<Operation *> list, unsigned pixelDims, 
     key << " -> " << elementOf(op->getResult(0)) << ';';
   }
   key << "yield %" << numbers.lookup(yielded);
+  areSumsSmall = !ops.empty() && yielded != start && llvm::all_of(ops, [&](Operation *op) {
+    auto requantize = dyn_cast<nn::RequantizeOp>(op);
+    return !llvm::is_contained(op->getOperands(), start) || (requantize && requantize.getSmallSums());
+  });
   return ops.empty() ? success() : readCode(reason);
 }
 
@@ -223,7 +227,7 @@ LogicalResult Epilogue::readCode(std::string &reason) {
   OwningOpRef<ModuleOp> scratch = ModuleOp::create(start.getLoc());
   OpBuilder builder(scratch->getBodyRegion());
   auto lanes = [](Type element) -> Type { return VectorType::get(4, element); };
-  SmallVector<Type> types{lanes(computeType(startElement()))};
+  SmallVector<Type> types{lanes(takesFloats() ? builder.getF32Type() : computeType(startElement()))};
   for (const Leaf &leaf : leafList)
     types.push_back(lanes(leaf.memoryElement()));
   auto function = func::FuncOp::create(builder, start.getLoc(), "epilogue", builder.getFunctionType(types, {}));

@@ -45,6 +45,10 @@ public:
   /// need more of them, which are not worth a tile on the stack.
   bool isHeavy() const { return cost > (isa<mlir::IntegerType>(storedElement()) ? 32 : 6); }
 
+  /// True when all that reads the sums rounds them to f32, which changes none of them (`small_sums`): they may be
+  /// handed over as f32.
+  bool takesFloats() const { return areSumsSmall; }
+
   /// The type of what it begins with, and of what is stored as it lies in memory.
   mlir::Type startElement() const;
   mlir::Type storedElement() const;
@@ -66,8 +70,8 @@ public:
   /// A part of a function name: `_add_relu`; not unique.
   const std::string &name() const { return nameText; }
 
-  /// Applies the ops to a vector of the root's compute type and returns what is to be stored; null when a function has
-  /// no meaning on its type.
+  /// Applies the ops to a vector of the root's compute type, or of f32 (takesFloats), and returns what is to be stored;
+  /// null when a function has no meaning on its type.
   ///
   /// leafValues  what the leaves' memory holds there, broadcast to vectors
   /// scalars     the values of scalars()
@@ -85,6 +89,7 @@ private:
   llvm::SmallVector<Leaf> leafList;
   mlir::Value yielded;
   unsigned cost = 0;
+  bool areSumsSmall = false;
   std::string keyText, structureText, nameText;
   llvm::SmallVector<EpilogueConstant> constantList;
   llvm::BitVector areScalars;

@@ -7,12 +7,22 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
+/// 1.5 * 2^23, to which integers of magnitudes below 2^22 add up in the last bits (IEEE 754, binary32).
+static constexpr float kFloatOfBits = 3 << 22;
+
+/// Winograd's form has its sums from other kernels; heavy epilogues read them from memory of the result's type.
+static bool startsAsFloatBits(const TileShape &shape, const Epilogue &epilogue) {
+  return shape.mac.isOfBytes() && !shape.isOfFloatedBytes() && !shape.winograd && epilogue.takesFloats() &&
+         !epilogue.isHeavy();
+}
+
 TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
     : code(code), b(code.b), shape(shape), epilogue(epilogue), math(b, b.getLoc()), memory(memoryType(shape.mac.lhs)),
       sumType(shape.isOfFloatedBytes() ? b.getF32Type()
               : shape.mac.ofHalves     ? b.getF16Type()
                                        : computeType(shape.mac.sum)),
-      resultType(computeType(shape.mac.sum)), vector(VectorType::get(shape.lanes, sumType)) {
+      resultType(startsAsFloatBits(shape, epilogue) ? b.getF32Type() : computeType(shape.mac.sum)),
+      vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;
   start.a = arguments[next++];
   if (shape.hasB())
@@ -82,6 +92,11 @@ Value TileCode::loadFactor(Value address, int64_t j) {
 }
 
 Value TileCode::complete(Value sum, int64_t j) {
+  if (areFloatBits()) {
+    auto floats = VectorType::get(shape.lanes, resultType);
+    Value base = arith::ConstantOp::create(b, DenseElementsAttr::get(floats, kFloatOfBits));
+    return arith::SubFOp::create(b, arith::BitcastOp::create(b, floats, sum), base);
+  }
   if (!shape.isOfFloatedBytes())
     return sum;
   sum = arith::FPToSIOp::create(b, VectorType::get(shape.lanes, resultType), sum);
@@ -95,10 +110,14 @@ Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
 }
 
 Value TileCode::initial(int64_t j) {
-  if (shape.hasBias && !shape.isOfFloatedBytes())
-    return loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum);
-  if (shape.body != TapBody::Maximum)
-    return code.zero(vector);
+  bool addsBias = shape.hasBias && !shape.isOfFloatedBytes();
+  Value first = addsBias ? loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum) : code.zero(vector);
+  if (areFloatBits()) {
+    auto bits = DenseElementsAttr::get(vector, llvm::bit_cast<int32_t>(kFloatOfBits));
+    return code.add(first, arith::ConstantOp::create(b, bits));
+  }
+  if (addsBias || shape.body != TapBody::Maximum)
+    return first;
   Attribute lowest;
   if (auto real = dyn_cast<FloatType>(sumType))
     lowest = b.getFloatAttr(real, APFloat::getInf(real.getFloatSemantics(), /*Negative=*/true));

@@ -52,6 +52,9 @@ protected:
   mlir::Value loadInput(mlir::Value address, int64_t j);
   mlir::Value loadFactor(mlir::Value address, int64_t j);
   mlir::Value multiplyAdd(mlir::Value x, mlir::Value y, mlir::Value sum);
+  /// Sums of integers begin as the bits of a float whose last place is 1, and are floats but for that one when they are
+  /// complete: a subtraction takes the place of a conversion, which NEON has in one of two pipes.
+  bool areFloatBits() const { return resultType.isF32() && sumType.isInteger(32); }
   /// What the sums of vector `j` of the channels begin with.
   mlir::Value initial(int64_t j);
   /// Sums of vector `j` that are computed otherwise as what they are, with what they could not begin with. Sums of f16

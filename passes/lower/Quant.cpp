@@ -159,8 +159,9 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
         return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);
       })
       .Case([&](nn::RequantizeOp requantize) {
-        return narrow(arith::MulFOp::create(builder, loc, cast(in[0], i32, f32), in[1]), in[2],
-                      elementOf(requantize.getZeroPoint()));
+        // Sums may come as the floats that they would be rounded to.
+        Value sums = isa<FloatType>(elementOf(in[0])) ? in[0] : cast(in[0], i32, f32);
+        return narrow(arith::MulFOp::create(builder, loc, sums, in[1]), in[2], elementOf(requantize.getZeroPoint()));
       })
       .Case([&](nn::RequantizeSumOp sum) {
         Value steps = math::FmaOp::create(builder, loc, real(in[2], sum.getB()), in[3], in[4]);
