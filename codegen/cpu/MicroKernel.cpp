@@ -226,6 +226,12 @@ private:
         carried[i * shape.vectors + j] = first;
     }
     carried = toSteps(carried);
+    if (shape.isOneRun) {
+      SmallVector<Value> sums = product(rowsFrom(a), matrix, zero, depth, carried, ahead);
+      if (ahead)
+        ahead = sums.pop_back_val();
+      return fromSteps(sums);
+    }
     unsigned count = carried.size();
     carried.push_back(a);
     if (matrix)
@@ -393,13 +399,14 @@ private:
       step(values, code.at(matrixRow, code.mul(here, rowB), memory),
            [&](int64_t i) { return factorAt(rows, i, here, 0, count); });
     };
-    sums = code.loop(done, wholeGroups, group, sums, [&](Value k, ValueRange carried) {
-      SmallVector<Value> values = llvm::to_vector(carried);
-      stepAt(values, k, group);
-      if (!shape.isUnrolled())
-        prefetchNext(values, ahead);
-      return values;
-    });
+    if (trip > group || !shape.isUnrolled())
+      sums = code.loop(done, wholeGroups, group, sums, [&](Value k, ValueRange carried) {
+        SmallVector<Value> values = llvm::to_vector(carried);
+        stepAt(values, k, group);
+        if (!shape.isUnrolled())
+          prefetchNext(values, ahead);
+        return values;
+      });
     if (shape.rest)
       stepAt(sums, wholeGroups, shape.rest);
     return sums;
