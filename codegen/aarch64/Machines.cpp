@@ -8,6 +8,10 @@ using namespace nncc;
 
 // Integer dots (Arm ARM, C7.2): SDOT and UDOT come with +dotprod, SMMLA, UMMLA, USMMLA and USDOT with +i8mm.
 using Factor = DotInstruction::Factor;
+// What all have multiplies bytes to words of 16 bits, adds products to them, and sums neighbours (SMULL, SMLAL,
+// SADALP).
+static constexpr DotInstruction inWords[] = {
+    {"llvm.aarch64.neon.saddlp", 128, 16, Factor::S8, Factor::S8, /*adds=*/false, /*rows=*/1}};
 static constexpr DotInstruction dotprod[] = {
     {"llvm.aarch64.neon.sdot", 128, 4, Factor::S8, Factor::S8, /*adds=*/true, /*rows=*/1}};
 static constexpr DotInstruction i8mm[] = {
@@ -24,7 +28,7 @@ static constexpr MachineNumbers neon(uint64_t l1KiB, uint64_t l2KiB) {
           /*hasMaskedStores=*/false,   /*hasMaxNum=*/true,
           /*hasHalfArithmetic=*/false,
           /*l1Bytes=*/l1KiB << 10,
-          /*l2Bytes=*/l2KiB << 10,     {}};
+          /*l2Bytes=*/l2KiB << 10,     inWords};
 }
 
 /// The cores of Armv8.2 here all have FP16 beside integer dots (their TRMs).

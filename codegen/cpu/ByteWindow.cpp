@@ -2,6 +2,7 @@
 #include "codegen/cpu/ByteWindow.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
+#include <utility>
 
 using namespace mlir;
 using namespace nncc;
@@ -59,6 +60,10 @@ ByteWindow::Vectors ByteWindow::grouped(function_ref<Value(int64_t, int64_t)> pi
     for (int64_t row = 0; row < groups.group; ++row)
       rows.push_back(pieceOf(row, first));
     Value all = merge(rows);
+    if (shape.mac.isInWords) {
+      vectors.push_back(all);
+      continue;
+    }
     // Single words are widened together: half vectors as well as whole ones.
     bool isWidened = !shape.mac.dot || shape.mac.isWidened();
     if (!shape.mac.dot)
@@ -88,6 +93,8 @@ ByteWindow::Vectors ByteWindow::tapsOf(int64_t column, int64_t row, int64_t step
 }
 
 VectorType ByteWindow::vectorOfTaps() {
+  if (shape.mac.isInWords)
+    return VectorType::get(pieceLanes(), memory);
   bool isOfWords = !shape.mac.dot || shape.mac.isWidened();
   return VectorType::get(shape.lanes * groups.group, isOfWords ? b.getI16Type() : memory);
 }
@@ -155,6 +162,8 @@ ByteWindow::Vectors ByteWindow::inputAt(int64_t firstRow, function_ref<Value(int
 
 void ByteWindow::addColumn(MutableArrayRef<Column> byAge, int64_t e, int64_t youngest, int64_t oldest,
                            function_ref<Value(int64_t)> rowAt) {
+  if (shape.mac.isInWords)
+    return addColumnInWords(byAge, e, youngest, oldest, rowAt);
   const SlidingTile &tile = *shape.sliding;
   llvm::SmallDenseMap<int64_t, Vectors> inputs; ///< by the first row of a group
   for (int64_t i = 0; i < tile.rows; ++i) {
@@ -171,5 +180,46 @@ void ByteWindow::addColumn(MutableArrayRef<Column> byAge, int64_t e, int64_t you
           sum = multiplyStep(input, tap(tapIndex(age * tile.strideW + e, row, step, j)), sum);
         }
     }
+  }
+}
+
+/// The same where two products fit a word: those of two rows of the window, and the last one by itself.
+void ByteWindow::addColumnInWords(MutableArrayRef<Column> byAge, int64_t e, int64_t youngest, int64_t oldest,
+                                  function_ref<Value(int64_t)> rowAt) {
+  const SlidingTile &tile = *shape.sliding;
+  SmallVector<Vectors> inputs; // by input row
+  for (int64_t row = 0; row < (tile.rows - 1) * tile.strideH + tile.tapsH; ++row)
+    inputs.push_back(inputAt(row, rowAt));
+  auto toWords = [&](Value bytes, Type element) { return widen(bytes, element, b.getI16Type()); };
+  for (int64_t i = 0; i < tile.rows; ++i)
+    for (int64_t age = youngest; age <= oldest && age * tile.strideW + e < tile.tapsW; ++age)
+      for (int64_t piece = 0; piece < shape.width() / pieceLanes(); ++piece) {
+        Value words;
+        bool isFull = false;
+        for (int64_t h = 0; h < tile.tapsH; ++h) {
+          const Vectors &input = inputs[i * tile.strideH + h];
+          if (input.empty())
+            continue;
+          Value product =
+              arith::MulIOp::create(b, toWords(input[piece], b.getI8Type()),
+                                    toWords(tap(tapIndex(age * tile.strideW + e, 0, h, piece)), shape.mac.rhs));
+          words = words ? code.add(words, product) : product;
+          if (isFull)
+            addWords(byAge[age], i, piece, std::exchange(words, Value()));
+          isFull = words && !isFull;
+        }
+        if (words)
+          addWords(byAge[age], i, piece, words);
+      }
+}
+
+/// Adds words, one for each channel of a piece, to the sums of an output row.
+void ByteWindow::addWords(Column &sums, int64_t row, int64_t piece, Value words) {
+  int64_t vectors = pieceLanes() / shape.lanes;
+  for (int64_t j = 0; j < vectors; ++j) {
+    Value part = vector::ExtractStridedSliceOp::create(b, words, ArrayRef<int64_t>{j * shape.lanes},
+                                                       ArrayRef<int64_t>{shape.lanes}, ArrayRef<int64_t>{1});
+    Value &sum = sums[row * shape.vectors + piece * vectors + j];
+    sum = code.add(sum, arith::ExtSIOp::create(b, vector, part));
   }
 }

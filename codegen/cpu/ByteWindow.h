@@ -55,6 +55,9 @@ private:
   bool hasTaps(int64_t row, int64_t step) const;
 
   mlir::VectorType vectorOfTaps();
+  void addColumnInWords(llvm::MutableArrayRef<Column> byAge, int64_t e, int64_t youngest, int64_t oldest,
+                        llvm::function_ref<mlir::Value(int64_t row)> rowAt);
+  void addWords(Column &sums, int64_t row, int64_t piece, mlir::Value words);
   mlir::Value zip(mlir::Value first, mlir::Value second);
   mlir::Value merge(llvm::ArrayRef<mlir::Value> rows);
   Vectors grouped(llvm::function_ref<mlir::Value(int64_t row, int64_t first)> pieceOf, mlir::Type element);

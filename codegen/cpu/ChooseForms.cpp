@@ -121,10 +121,10 @@ private:
   }
   /// Cycles of a value of k of bytes for a vector of sums. Instructions that sum bytes start twice in a cycle; bytes
   /// that are widened take 0.4 cycles on AVX2 (a multiplication and an addition for two of them, and their share of
-  /// what widens), and no less where nothing sums.
+  /// what widens), and no less where nothing sums; in words two thirds of that.
   double stepOfBytes() const {
     cpu::MacForm mac = contraction.mac(machine, lanes);
-    return !mac.dot ? 0.55 : mac.isWidened() ? 0.4 : 0.5 / mac.group();
+    return !mac.dot ? 0.55 : mac.isInWords ? 0.37 : mac.isWidened() ? 0.4 : 0.5 / mac.group();
   }
   /// Cycles of a pair of words: a multiplication that sums both and an addition, which share three pipes, or two
   /// multiply-adds.

@@ -1,6 +1,7 @@
 // Reads the root ops that the emitter knows.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/Tiling.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
 #include "passes/lower/DotProducts.h"
 #include "passes/lower/LoopBuilder.h"
@@ -69,6 +70,16 @@ static bool readBytes(Operation *root, Contraction &contraction, std::string &re
   if ((zero && !contraction.zero) || (rhsZero && !contraction.rhsZero) || (zero && typeOf(zero).getNumElements() != 1))
     return refuse("zero points that are computed in the kernel, or differ from row to row");
   return true;
+}
+
+/// True where a filter of bytes may be multiplied in words of 16 bits, and is worth it: 128 * 128 twice would be too
+/// much for one, and below 16 values most of a group would be zeros. What packs weights has said so.
+static bool mayUseWords(nn::KernelOp kernel, const Contraction &contraction) {
+  if (contraction.root->hasAttr(kFitsWordsAttr))
+    return true;
+  bool isWorth = contraction.body == TapBody::Channelwise || contraction.depth >= kWordGroup;
+  auto weights = isWorth ? nn::ConstantReader::get(kernel.getInputs()[*contraction.rhs]) : std::nullopt;
+  return weights && !llvm::is_contained(weights->getBytes(), '\x80');
 }
 
 std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &reason) {
@@ -159,6 +170,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     return std::nullopt;
   contraction.lhs = *inputOf(lhs);
   contraction.rhs = inputOf(rhs);
+  contraction.mayUseWords = contraction.isOfBytes() && ::mayUseWords(kernel, contraction);
   contraction.bias = inputOf(bias);
   auto epilogue = Epilogue::match(kernel, root, pixelDims, reason);
   if (failed(epilogue))
@@ -216,6 +228,8 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
   int64_t width = lanes(machine), vectors = llvm::divideCeil(outputs, width);
   if (tuning && tuning->panel)
     return width * std::min(*tuning->panel, vectors);
+  if (isInWords(machine, width))
+    return width * choosePanelVectorsInWords(machine, rows, vectors);
   if (body == TapBody::Product)
     return width * productVectors(machine, rows, vectors);
   return width * (sliding ? sliding->chooseVectors(machine, mac(machine, width), vectors)
@@ -224,6 +238,10 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
 
 bool Contraction::isByLane(nn::MachineAttr machine) const {
   return machine.getFmaLane() && computeType(sum).getIntOrFloatBitWidth() == 32 && body == TapBody::Product;
+}
+
+bool Contraction::isInWords(nn::MachineAttr machine, int64_t lanes) const {
+  return body == TapBody::Product && mac(machine, lanes).isInWords;
 }
 
 bool Contraction::isOfLanes(nn::MachineAttr machine) const {
@@ -240,6 +258,8 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
     return *tuning->rows;
   if (body != TapBody::Product)
     return chooseWindowRows(machine, vectors);
+  if (isInWords(machine, lanes(machine)))
+    return chooseTileRowsInWords(vectors);
   return isOfLanes(machine) ? chooseTileRowsOfLanes(machine, vectors) : chooseTileRows(machine, vectors);
 }
 
@@ -266,9 +286,9 @@ MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
   if (ofWordPairs)
     return MacForm::ofWords(machine, sum, lanes);
   if (body == TapBody::Product && isOfBytes())
-    return MacForm::choose(machine, element, rhsElement, sum, lanes);
+    return MacForm::choose(machine, element, rhsElement, sum, lanes, mayUseWords);
   if (isOfBytes() && sliding)
-    return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes);
+    return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes, mayUseWords);
   MacForm form{element, rhsElement, sum, {}};
   form.ofHalves = isOfHalves(machine);
   return form;

@@ -33,6 +33,7 @@ struct Contraction {
   std::optional<WidenedWeights> widened;
   std::optional<unsigned> rhsScale;
   bool ofWordPairs = false; ///< kWordPairsAttr
+  bool mayUseWords = false; ///< sums of two products of bytes fit 16 bits, and taps fill groups of words well
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
@@ -72,6 +73,8 @@ struct Contraction {
   int64_t lanes(nn::MachineAttr machine) const;
   /// Steps multiply by lanes of A.
   bool isByLane(nn::MachineAttr machine) const;
+  /// Products of bytes are summed in words, for vectors of so many sums.
+  bool isInWords(nn::MachineAttr machine, int64_t lanes) const;
   /// Nothing but accumulators and operands takes registers: lanes are multiplied as they lie in memory.
   bool isOfLanes(nn::MachineAttr machine) const;
   /// Vectors of a panel of a product of so many rows with `vectors` of output channels.
@@ -85,6 +88,9 @@ struct Contraction {
 /// Products of f16 that are added up in f16 at most; longer sums run in blocks of as many, whose totals are f32. Of
 /// random signs, the error is some 2^-12 times the square root of half their number: a third of a percent.
 inline constexpr int64_t kMostHalves = 256;
+
+/// The unit attribute of a root whose packed weights are multiplied in words: they have no -128.
+inline constexpr llvm::StringLiteral kFitsWordsAttr = "nn.fits_words";
 
 /// The taps that pixels have where these two regions meet.
 std::array<TapRange, 2> tapsOf(const AxisRegion &h, const AxisRegion &w);

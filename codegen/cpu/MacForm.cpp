@@ -5,36 +5,39 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-/// The first instruction of the machine of at most `mostRows` rows that fits.
-static MacForm chooseDot(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, int64_t mostRows) {
-  MacForm form{lhs, rhs, sum, {}};
-  if (!lhs.isInteger(8) || !sum.isInteger(32))
+static bool sumsWords(nn::DotAttr dot) { return dot.getGroup() == kWordGroup; }
+
+/// The first instruction of the machine that `fits`; one of the other sign before none.
+static MacForm chooseDot(nn::MachineAttr machine, MacForm form, llvm::function_ref<bool(nn::DotAttr)> fits) {
+  if (!form.lhs.isInteger(8) || !form.sum.isInteger(32))
     return form;
-  auto fits = [&](nn::DotAttr dot) {
-    return dot.getRows() <= mostRows && dot.getBits() == lanes * 32 &&
-           (dot.getRhs() == rhs || dot.getRhs().isInteger(16));
-  };
-  for (nn::DotAttr dot : machine.getDots())
-    if (fits(dot) && (dot.getLhs() == lhs || dot.getLhs().isInteger(16))) {
-      form.dot = dot;
-      return form;
-    }
-  // One of the other sign, before none.
-  for (nn::DotAttr dot : machine.getDots())
-    if (fits(dot)) {
-      form.dot = dot;
-      form.flipsSign = true;
-      return form;
-    }
+  for (bool flipsSign : {false, true})
+    for (nn::DotAttr dot : machine.getDots())
+      if (fits(dot) && (flipsSign || dot.getLhs() == form.lhs || dot.getLhs().isInteger(16))) {
+        form.dot = dot;
+        form.flipsSign = flipsSign;
+        form.isInWords = sumsWords(dot);
+        return form;
+      }
   return form;
 }
 
-MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
-  return chooseDot(machine, lhs, rhs, sum, lanes, /*mostRows=*/2);
+MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, bool mayUseWords) {
+  return chooseDot(machine, {lhs, rhs, sum, {}}, [&](nn::DotAttr dot) {
+    return dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
+           (mayUseWords || !sumsWords(dot));
+  });
 }
 
-MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes) {
-  return chooseDot(machine, lhs, rhs, sum, lanes, /*mostRows=*/1);
+MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes,
+                                 bool mayUseWords) {
+  MacForm form = chooseDot(machine, {lhs, rhs, sum, {}}, [&](nn::DotAttr dot) {
+    return dot.getRows() == 1 && dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
+           (mayUseWords || !sumsWords(dot));
+  });
+  if (form.isInWords) // of one channel nothing lies side by side
+    form.dot = {};
+  return form;
 }
 
 MacForm MacForm::ofWords(nn::MachineAttr machine, Type sum, int64_t lanes) {

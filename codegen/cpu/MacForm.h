@@ -5,6 +5,9 @@
 
 namespace nncc::cpu {
 
+/// Values of k that are multiplied in words together: a vector of bytes.
+inline constexpr int64_t kWordGroup = 16;
+
 /// What is fixed in a step of k for one lane of sums.
 struct MacForm {
   mlir::Type lhs, rhs; ///< nn element types of A and B
@@ -13,6 +16,9 @@ struct MacForm {
   /// The instruction reads bytes of A with the other sign: they are multiplied as a - 128 where they are unsigned, as
   /// a + 128 where they are not.
   bool flipsSign = false;
+  /// Two products of bytes are summed in a word of 16 bits before they are added to a sum of 32 bits: by `dot`, in
+  /// steps of kWordGroup values of k, or, where channels stay apart, for each of them.
+  bool isInWords = false;
   /// Elements of A and B are two words of 16 bits each, whose products are summed: by this instruction of pairs of
   /// words that lie side by side in both, or, where it is null, one after the other. B lies as
   /// WinogradPacking::areInterleaved says.
@@ -22,10 +28,13 @@ struct MacForm {
   bool ofHalves = false;
 
   /// The fastest form of a machine for vectors of `lanes` sums.
-  static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes);
+  ///
+  /// mayUseWords  sums of two products of bytes fit 16 bits
+  static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
+                        bool mayUseWords);
   /// The fastest one that multiplies every lane by its own values: for channels that stay apart.
-  static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum,
-                                 int64_t lanes);
+  static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
+                                 bool mayUseWords);
 
   /// Products of pairs of words, of i32 by i32 as elements are counted.
   static MacForm ofWords(nn::MachineAttr machine, mlir::Type sum, int64_t lanes);

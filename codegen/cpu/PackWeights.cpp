@@ -65,9 +65,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         panels = cast<nn::PackingAttr>(packings[*contraction->rhs]);
       }
       bool isPacked = isConstant(contraction->rhs) && !isReadTwice(contraction->rhs);
-      if (isPacked)
+      if (isPacked) {
         packings[*contraction->rhs] = panels;
-      else if (contraction->isOfBytes() || !contraction->needsPacking())
+        if (contraction->mac(machine, contraction->lanes(machine)).isInWords)
+          contraction->root->setAttr(cpu::kFitsWordsAttr, builder.getUnitAttr());
+      } else if (contraction->isOfBytes() || !contraction->needsPacking())
         return WalkResult::advance();
       else
         kernel->setAttr("nn.scratch_bytes", builder.getI64IntegerAttr(cpu::packedBytes(panels)));

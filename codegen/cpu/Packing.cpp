@@ -1,5 +1,6 @@
 // Executes packing recipes on the raw bytes of constants.
 #include "codegen/cpu/Packing.h"
+#include "codegen/cpu/MacForm.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/support/InternalError.h"
@@ -33,6 +34,15 @@ std::optional<PanelPacking> PanelPacking::from(nn::PackingAttr packing) {
   if (packing.getKind() != kind || n.size() != 7 || llvm::any_of(n.drop_back(), [](int64_t x) { return x < 1; }))
     return std::nullopt;
   return PanelPacking{n[1], n[2], n[3], n[4], n[5], n[6] != 0};
+}
+
+int64_t BytePacking::placeInGroup(int64_t o, int64_t k, int64_t width) const {
+  if (group != kWordGroup)
+    return o * group + k;
+  constexpr int64_t pairs = kWordGroup / 2, lanes = pairs / 2;
+  int64_t lane = o % lanes, turns = (k / 2 + pairs - lane) % pairs, step = turns % lanes, half = turns / lanes;
+  int64_t vector = step * (width / lanes) + o / lanes;
+  return vector * kWordGroup + half * pairs + lane * 2 + k % 2;
 }
 
 int64_t BytePacking::columnSize() const {
@@ -170,10 +180,11 @@ static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &reci
             }
           llvm::support::endian::write32le(block.data() + (set * width + o) * 4, sum);
         }
-        char *column = block.data() + recipe.sumBytes() * width + o * group;
+        char *groups = block.data() + recipe.sumBytes() * width;
         for (int64_t tap = 0; tap < depth / run; ++tap)
           for (int64_t k = 0; k < run; ++k)
-            column[(tap * runGroups + k / group) * width * group + k % group] = byte(o, tap * run + k);
+            groups[(tap * runGroups + k / group) * width * group + recipe.placeInGroup(o, k % group, width)] =
+                byte(o, tap * run + k);
       }
       os.write(block.data(), block.size());
     }

@@ -40,8 +40,9 @@ struct TapRange {
 /// `#nn.packing<"bytes", [bytes, batches, outputs, depth, panel, lanes, outputsInnermost, group, run, tapsW, (start,
 /// step, count of rows of taps, the same of columns)...]>`: panels as above for instructions that sum `group` products
 /// of bytes. `group` values of k lie side by side; runs of `run` values (the channels of a tap) are filled up with
-/// zeros to whole groups. A panel begins with a row of i32 for each pair of ranges of taps: the sums of the bytes of
-/// these taps, for each output channel.
+/// zeros to whole groups. In groups of 16, which are multiplied in words, four channels of a panel have the eight pairs
+/// of their values in four steps (`placeInGroup`). A panel begins with a row of i32 for each pair of ranges of taps:
+/// the sums of the bytes of these taps, for each output channel.
 ///
 /// packed  [batches][outputs / panel]( [sets][panel] i32, [runs of groups][panel][group] i8 )
 struct BytePacking {
@@ -50,6 +51,11 @@ struct BytePacking {
   int64_t group = 1, run = 1, tapsW = 1;
   llvm::SmallVector<std::array<TapRange, 2>> sums;
 
+  /// Where value k of a group of column `o` lies in the group's row of a panel of so many columns. In groups of words
+  /// (MacForm::isInWords) step s of four has, for lane i of a vector of channels, pair i + s in the lower half of 16
+  /// bytes and pair i + s + 4 in the upper one, modulo 8: what lies in lane i of a vector of A that was turned s times
+  /// by a pair.
+  int64_t placeInGroup(int64_t o, int64_t k, int64_t width) const;
   /// Bytes of the sums above a column of a panel.
   int64_t sumBytes() const { return 4 * sums.size(); }
   /// Bytes of a column of a panel.

@@ -129,6 +129,8 @@ SmallVector<Value> ProductCode::columns(Value rowOfB) {
 }
 
 void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
+  if (shape.mac.isInWords)
+    return stepInWords(sums, rowOfB, factorOf);
   SmallVector<Value> all = columns(rowOfB), factors;
   auto multiply = [&](int64_t i, int64_t j, Value factor) {
     Value &sum = sums[i * all.size() + j];
@@ -149,6 +151,55 @@ void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<
   for (int64_t j = 0; j < count; ++j)
     for (int64_t i = 0; i < rows; ++i)
       multiply(i, j, factors[i]);
+}
+
+/// A vector of values of k of every row, turned by a pair of them from step to step, meets the pairs of four channels
+/// in the same order (BytePacking::placeInGroup). In a row, the four steps are more than LLVM schedules without spills
+/// (Cortex-A53), and four times the code.
+void ProductCode::stepInWords(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
+  constexpr int64_t steps = 4;
+  const int64_t count = shape.rows * shape.vectors;
+  SmallVector<Value> carried(sums.begin(), sums.begin() + count);
+  for (int64_t i = 0; i < shape.rows; ++i)
+    carried.push_back(factorOf(i));
+  carried.push_back(rowOfB);
+  SmallVector<int64_t> turned(kWordGroup);
+  for (int64_t i = 0; i < kWordGroup; ++i)
+    turned[i] = (i + 2) % kWordGroup;
+  carried = code.loop(zero, code.constant(steps), 1, carried, [&](Value, ValueRange before) {
+    SmallVector<Value> values = llvm::to_vector(before);
+    MutableArrayRef<Value> factors = MutableArrayRef(values).slice(count, shape.rows);
+    for (int64_t j = 0; j < shape.vectors; ++j) {
+      Value column = code.load(code.at(values.back(), j * kWordGroup, memory), bytes(kWordGroup));
+      for (int64_t i = 0; i < shape.rows; ++i) {
+        Value &sum = values[i * shape.vectors + j];
+        sum = sumInWords(factors[i], column, sum);
+      }
+    }
+    for (Value &factor : factors)
+      factor = vector::ShuffleOp::create(b, factor, factor, turned);
+    values.back() = code.at(values.back(), shape.vectors * kWordGroup, memory);
+    return values;
+  });
+  llvm::copy(ArrayRef(carried).take_front(count), sums.begin());
+}
+
+/// Products of the lower and the upper halves, summed in words, and neighbours of these.
+Value ProductCode::sumInWords(Value factor, Value column, Value sum) {
+  Value words;
+  for (int64_t which : {0, 1}) {
+    SmallVector<int64_t> half(kWordGroup / 2);
+    std::iota(half.begin(), half.end(), which * kWordGroup / 2);
+    auto wide = [&](Value value, Type element) {
+      return widen(vector::ShuffleOp::create(b, value, value, half), element, b.getI16Type());
+    };
+    // What is flipped has the sign of the instruction.
+    Value product = arith::MulIOp::create(b, wide(factor, b.getI8Type()), wide(column, shape.mac.rhs));
+    words = words ? code.add(words, product) : product;
+  }
+  Value pairs =
+      LLVM::CallIntrinsicOp::create(b, vector, b.getStringAttr(shape.mac.dot.getInstruction()), words).getResult(0);
+  return code.add(sum, pairs);
 }
 
 Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
@@ -226,6 +277,8 @@ Value ProductCode::factorOfLane(ArrayRef<Value> lanes, int64_t i, int64_t step) 
                              /*alignment=*/2),
         vector);
   Value all = lanes[i];
+  if (mac.isInWords)
+    return all;
   if (mac.dot)
     all = bitcast(all, VectorType::get(shape.tripSteps(), sumType));
   Value lane = vector::ExtractOp::create(b, all, ArrayRef<int64_t>{step});
@@ -241,6 +294,8 @@ Value ProductCode::factorAt(ArrayRef<Value> rows, int64_t i, Value k, int64_t of
       return code.broadcast(widen(scalar, mac.lhs, b.getI16Type()), VectorType::get(shape.lanes, b.getI16Type()));
     return code.broadcast(asFactor(scalar, mac.lhs), vector);
   }
+  if (mac.isInWords)
+    return withSign(code.loadPart(place(i), bytes(kWordGroup), count));
   if (mac.rows() == 1)
     return withSign(code.broadcast(wordAt(place(i), count), vector));
   auto wordType = b.getIntegerType(mac.group() * 8);

@@ -49,6 +49,9 @@ private:
   mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
   mlir::Value sumOfDot(nn::DotAttr dot, llvm::SmallVector<mlir::Value> factors, mlir::Value sum);
   mlir::Value multiplyWords(mlir::Value factor, mlir::Value column, mlir::Value sum);
+  void stepInWords(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
+                   llvm::function_ref<mlir::Value(int64_t)> factorOf);
+  mlir::Value sumInWords(mlir::Value factor, mlir::Value column, mlir::Value sum);
   mlir::Value bitcast(mlir::Value value, mlir::Type type);
   mlir::Value half(mlir::Value first, mlir::Value second, int64_t which);
   mlir::Value wordAt(mlir::Value address, int64_t count);

@@ -35,6 +35,20 @@ int64_t cpu::chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors) {
   return rowsByLane(machine.getVectorRegisters() - 1, vectors);
 }
 
+int64_t cpu::chooseTileRowsInWords(int64_t vectors) {
+  // Every row takes four turned vectors and its words besides the accumulators: with one row more LLVM spills for a
+  // core in order (Cortex-A53, A510). 8 x 1, 6 x 2, 4 x 3, 4 x 4 vectors.
+  return vectors == 1 ? 8 : vectors == 2 ? 6 : 4;
+}
+
+int64_t cpu::choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
+  if (rows <= 3)
+    return choosePanelVectors(machine, rows, vectors);
+  // A row is loaded and turned once for each panel: as few of them as can be, all of one width.
+  constexpr int64_t most = 4;
+  return llvm::divideCeil(vectors, llvm::divideCeil(vectors, most));
+}
+
 int64_t cpu::chooseWindowVectors(nn::MachineAttr machine, int64_t vectors) {
   // Half a cache line per pixel and panel: more registers for pixels, which share the columns of the input.
   return std::min(vectors, std::max<int64_t>(1, 256 / machine.getVectorBits()));

@@ -17,11 +17,16 @@ int64_t choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vector
 /// instructions for each multiply-add, of whole panels and of what is left.
 int64_t choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors);
 
+/// The same for bytes that are multiplied in words (MacForm::isInWords).
+int64_t choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t vectors);
+
 /// The most rows of a register tile that is `vectors` wide: accumulators, one column of B and what A needs fit the
 /// registers of the machine (two are left free where there are 32).
 int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors);
 /// The same for floats that are multiplied by lanes of A, as they lie in memory.
 int64_t chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors);
+/// The same for bytes that are multiplied in words.
+int64_t chooseTileRowsInWords(int64_t vectors);
 
 /// The same two for windows whose channels stay apart (depthwise convolution, pooling).
 int64_t chooseWindowVectors(nn::MachineAttr machine, int64_t vectors);

@@ -169,8 +169,8 @@ LogicalResult DotAttr::verify(function_ref<InFlightDiagnostic()> emitError, Stri
   auto isSmall = [](Type type) { return type.isInteger(8) || type.isInteger(16); };
   if (instruction.empty() || !isSmall(lhs) || !isSmall(rhs))
     return emitError() << "a dot names an instruction, and multiplies integers of 8 or 16 bits";
-  if (rows < 1 || rows > 2 || (group != 2 && group != 4 && group != 8))
-    return emitError() << "a dot takes 2, 4 or 8 products, of 1 or 2 rows";
+  if (rows < 1 || rows > 2 || (group != 2 && group != 4 && group != 8 && (group != 16 || rows != 1 || bits != 128)))
+    return emitError() << "a dot takes 2, 4 or 8 products, of 1 or 2 rows, or 16 in vectors of 128 bits";
   if (bits < 128 || bits > 2048 || !llvm::isPowerOf2_64(bits) || (rows == 2 && bits != 128))
     return emitError() << "no dot has vectors of " << bits << " bits";
   return success();

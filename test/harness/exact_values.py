@@ -67,6 +67,29 @@ def dynamic_quantization(graph):
 
 
 @case()
+def bytes_at_their_ends(graph):
+    """16 bits hold the sum of two products of bytes, unless all four are -128."""
+    expected = {}
+    random = np.random.default_rng(0)
+    zero = graph.constant(np.uint8(128))
+    for lowest in (-127, -128):
+        rows = random.choice(np.uint8([0, 255]), (5, 41))
+        rows[0] = 0
+        columns = random.choice(np.int8([lowest, 127]), (41, 19))
+        columns[:, 0] = lowest
+        product = graph.node("MatMulInteger", [graph.input(rows), graph.constant(columns), zero])
+        expected |= one(graph, product, (rows.astype(np.int32) - 128) @ columns.astype(np.int32))
+        image = random.choice(np.uint8([0, 255]), (1, 9, 5, 6))
+        image[0, 0] = 0
+        window = random.choice(np.int8([lowest, 127]), (9, 1, 3, 3))
+        window[0] = lowest
+        swept = graph.node("ConvInteger", [graph.input(image), graph.constant(window), zero], group=9)
+        views = np.lib.stride_tricks.sliding_window_view(image.astype(np.int32) - 128, (3, 3), (2, 3))
+        expected |= one(graph, swept, np.einsum("nchwij,cij->nchw", views, window[:, 0].astype(np.int32)).astype(np.int32))
+    return expected
+
+
+@case()
 def largest_integer_as_a_fill(graph):
     fill = graph.node("ConstantOfShape", [graph.constant(np.array([2]))], value=numpy_helper.from_array(np.array([2**63 - 1])))
     chosen = graph.node("Where", [graph.input(np.array([True, False])), graph.input(np.array([5, 6])), fill])

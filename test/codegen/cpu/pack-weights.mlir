@@ -212,3 +212,51 @@ func.func @groups_without_outputs(%x: tensor<1x5x7x12xf32>, %w: tensor<0x1x1x4xf
 }
 
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "llvm.aarch64.neon.saddlp", bits = 128, group = 16, lhs = i8, rhs = i8, adds = false, rows = 1>]>}} {
+
+// Products of bytes that are summed in words: 17 values of k fill two groups of 16, 24 columns are two panels of three
+// vectors.
+// CHECK-LABEL: @in_words
+// CHECK: nn.matmul {{.*}} {nn.fits_words}
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [768, 1, 24, 17, 12, 4, 1, 16, 17, 1]>]
+func.func @in_words(%x: tensor<5x17xi8>) -> tensor<5x24xi32> {
+  %w = nn.constant dense<-127> : tensor<17x24xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<5x17xi8>, tensor<17x24xi8>) {
+  ^bb0(%0: tensor<5x17xi8>, %1: tensor<17x24xi8>):
+    %r = nn.matmul %0, %1 : tensor<5x17xi8>, tensor<17x24xi8> -> tensor<5x24xi32>
+    nn.yield %r : tensor<5x24xi32>
+  } -> tensor<5x24xi32>
+  return %y : tensor<5x24xi32>
+}
+
+// Two products of -128 do not fit a word.
+// CHECK-LABEL: @too_large
+// CHECK-NOT: nn.fits_words
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [408, 1, 24, 17, 8, 4, 1, 1, 17, 1]>]
+func.func @too_large(%x: tensor<5x17xi8>) -> tensor<5x24xi32> {
+  %w = nn.constant dense<-128> : tensor<17x24xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<5x17xi8>, tensor<17x24xi8>) {
+  ^bb0(%0: tensor<5x17xi8>, %1: tensor<17x24xi8>):
+    %r = nn.matmul %0, %1 : tensor<5x17xi8>, tensor<17x24xi8> -> tensor<5x24xi32>
+    nn.yield %r : tensor<5x24xi32>
+  } -> tensor<5x24xi32>
+  return %y : tensor<5x24xi32>
+}
+
+// Of 15 values of k one group would be zeros for a part, and the instructions as many.
+// CHECK-LABEL: @too_short
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [360, 1, 24, 15, 8, 4, 1, 1, 15, 1]>]
+func.func @too_short(%x: tensor<5x15xi8>) -> tensor<5x24xi32> {
+  %w = nn.constant dense<1> : tensor<15x24xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<5x15xi8>, tensor<15x24xi8>) {
+  ^bb0(%0: tensor<5x15xi8>, %1: tensor<15x24xi8>):
+    %r = nn.matmul %0, %1 : tensor<5x15xi8>, tensor<15x24xi8> -> tensor<5x24xi32>
+    nn.yield %r : tensor<5x24xi32>
+  } -> tensor<5x24xi32>
+  return %y : tensor<5x24xi32>
+}
+
+}
