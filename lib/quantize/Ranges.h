@@ -15,8 +15,6 @@ enum class RangeMethod {
 inline constexpr RangeMethod kRangeMethods[] = {RangeMethod::MinMax, RangeMethod::Wide, RangeMethod::Percentile,
                                                 RangeMethod::Error};
 const char *nameOf(RangeMethod method);
-/// Whether values that were seen may lie outside.
-inline bool cutsOff(RangeMethod method) { return method == RangeMethod::Percentile || method == RangeMethod::Error; }
 
 /// A grid of 256 steps: real = (step - zeroPoint) * scale, step in [0, 255].
 struct ActivationGrid {
