@@ -407,7 +407,7 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
                    llvm::all_of(regions, [](const Region &region) { return region.taps0 == 1 && region.taps1 == 1; });
   shape.byLane = contraction.isByLane(machine);
   // Sums of widened weights run in parts of k anyway.
-  shape.block = contraction.widened ? 0 : blockOfSums();
+  shape.block = contraction.widened && contraction.body == TapBody::Product ? 0 : blockOfSums();
   shape.widened = contraction.widened;
   shape.hasBias = contraction.bias.has_value();
   shape.hasSums = operands.bytes && !operands.bytes->sums.empty();

@@ -143,10 +143,6 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     return std::nullopt;
   }
 
-  if (contraction.widened && contraction.body != TapBody::Product) {
-    reason = "weights of channels that stay apart are not widened";
-    return std::nullopt;
-  }
   contraction.element = typeOf(lhs).getElementType();
   bool isFloat = contraction.element.isF16() || contraction.element.isBF16() || contraction.element.isF32() ||
                  contraction.element.isF64();

@@ -47,7 +47,7 @@ public:
       Value count = code.constant(shape.rows * shape.vectors);
       stack = LLVM::AllocaOp::create(b, code.pointer(), VectorType::get(shape.lanes, resultType), count, 64);
     }
-    if (shape.widened)
+    if (shape.widened && shape.body == TapBody::Product)
       return runWidened();
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
     // What is prefetched goes on from tile to tile.
@@ -243,7 +243,7 @@ private:
       SmallVector<Value> values(inner.begin(), inner.begin() + count);
       values.push_back(code.at(outer[count], stepA, memory));
       if (matrix)
-        values.push_back(code.at(outer[count + 1], stepB, memory));
+        values.push_back(code.at(outer[count + 1], stepB, memoryOfB));
       if (ahead)
         values.push_back(inner.back());
       return values;
@@ -299,8 +299,8 @@ private:
     if (shape.body == TapBody::Product)
       totals = code.loop(zero, taps1, 1, totals, [&](Value line, ValueRange carried) {
         return code.loop(zero, taps0, 1, carried, [&](Value tap, ValueRange carried) {
-          SmallVector<Value> rows = rowsFrom(tapOf(a, line, tap1A, tap, tap0A));
-          Value weights = tapOf(matrix, line, tap1B, tap, tap0B);
+          SmallVector<Value> rows = rowsFrom(tapOf(a, memory, line, tap1A, tap, tap0A));
+          Value weights = tapOf(matrix, memoryOfB, line, tap1B, tap, tap0B);
           return overBlocks(depth, shape.block, carried, [&](Value first, Value end, ValueRange carried) {
             return add(product(rows, weights, first, end, zeros, ahead ? carried.back() : ahead), carried);
           });
@@ -325,18 +325,20 @@ private:
   }
 
   /// Where a tap begins in an operand; null for one that does not exist.
-  Value tapOf(Value start, Value line, Value stepOfLine, Value tap, Value stepOfTap) {
+  Value tapOf(Value start, Type element, Value line, Value stepOfLine, Value tap, Value stepOfTap) {
     if (!start)
       return {};
-    return code.at(start, code.add(code.mul(line, stepOfLine), code.mul(tap, stepOfTap)), memory);
+    return code.at(start, code.add(code.mul(line, stepOfLine), code.mul(tap, stepOfTap)), element);
   }
 
   /// Taps [firstTap, endTap) of a line of a window whose channels stay apart; all of them where columns are shared.
   SmallVector<Value> partOfLine(Value a, Value line, Value firstTap, Value endTap, ValueRange before) {
     if (shape.columnTaps)
-      return columns(tapOf(a, line, tap1A, zero, tap0A), tapOf(matrix, line, tap1B, zero, tap0B), before);
+      return columns(tapOf(a, memory, line, tap1A, zero, tap0A), tapOf(matrix, memoryOfB, line, tap1B, zero, tap0B),
+                     before);
     return code.loop(firstTap, endTap, 1, before, [&](Value tap, ValueRange sums) {
-      return window(rowsFrom(tapOf(a, line, tap1A, tap, tap0A)), tapOf(matrix, line, tap1B, tap, tap0B), sums);
+      return window(rowsFrom(tapOf(a, memory, line, tap1A, tap, tap0A)),
+                    tapOf(matrix, memoryOfB, line, tap1B, tap, tap0B), sums);
     });
   }
 
@@ -503,7 +505,7 @@ private:
     for (int64_t tap = 0; weights && tap < shape.columnTaps; ++tap) {
       for (int64_t j = 0; j < shape.vectors; ++j)
         factors.push_back(loadFactor(weights, j));
-      weights = code.at(weights, tap0B, memory);
+      weights = code.at(weights, tap0B, memoryOfB);
     }
     for (int64_t at = 0; at < (shape.rows - 1) * shape.columnStep + shape.columnTaps; ++at) {
       for (int64_t j = 0; j < shape.vectors; ++j) {

@@ -229,7 +229,7 @@ private:
   }
 
   Value loadWeights(Value from, int64_t tap, int64_t j) {
-    return loadFactor(code.at(from, tap * shape.width(), memory), j);
+    return loadFactor(code.at(from, tap * shape.width(), memoryOfB), j);
   }
 
   SmallVector<Value> waysToRows(Value stride, int64_t count) {

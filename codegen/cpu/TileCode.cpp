@@ -21,6 +21,7 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
       sumType(shape.isOfFloatedBytes() ? b.getF32Type()
               : shape.mac.ofHalves     ? b.getF16Type()
                                        : computeType(shape.mac.sum)),
+      memoryOfB(shape.widened ? memoryType(shape.widened->element) : memory),
       resultType(startsAsFloatBits(shape, epilogue) ? b.getF32Type() : computeType(shape.mac.sum)),
       vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;
@@ -87,6 +88,10 @@ Value TileCode::loadInput(Value address, int64_t j) {
 }
 
 Value TileCode::loadFactor(Value address, int64_t j) {
+  if (shape.widened) {
+    Type stored = shape.widened->element;
+    return math.cast(loadChannels(address, j, shape.isPadded, stored), stored, sumType);
+  }
   Value value = loadChannels(address, j, shape.isPadded, shape.mac.rhs);
   return shape.isOfFloatedBytes() ? floated(value, shape.mac.rhs) : value;
 }

@@ -79,7 +79,8 @@ private:
     };
     bool isMatrices = op.getGroups() == 1 && filter[1] == 1 && filter[2] == 1 && areAll(op.getStrides(), 1) &&
                       areAll(op.getPads(), 0);
-    if (!isMatrices && (filter[3] < kLeastChannels || filter[0] / (int64_t)op.getGroups() < kLeast))
+    bool hasMany = filter[3] >= kLeastChannels && filter[0] / (int64_t)op.getGroups() >= kLeast;
+    if (!isMatrices && !hasMany && !op.isDepthwise())
       return std::nullopt;
     return Product{op,
                    op.getInput(),

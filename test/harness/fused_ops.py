@@ -168,7 +168,9 @@ def small_weights(m: Model):
     for element, zero, outputs, channels, window, x, attributes in (
             (TensorProto.INT8, 0, 40, 48, (3, 3), (9, 7), dict(pads=[1, 1, 1, 1])), (TensorProto.UINT8, 128, 9, 16, (1, 1), (9, 7), dict(strides=[2, 2])),
             (TensorProto.INT8, 0, 32, 32, (3, 2), (9, 7), dict(group=2, pads=[2, 2, 1, 0], dilations=[2, 1], strides=[1, 2])),
-            (None, 0, 70, 64, (3, 3), (9, 7), dict(pads=[0, 1, 1, 0], strides=[2, 1])), (TensorProto.INT8, 0, 8, 16, (33, 33), (20, 19), dict(pads=[32] * 4))):
+            (None, 0, 70, 64, (3, 3), (9, 7), dict(pads=[0, 1, 1, 0], strides=[2, 1])), (TensorProto.INT8, 0, 37, 37, (3, 3), (9, 7), dict(group=37, pads=[1, 1, 1, 1])),
+            (TensorProto.UINT8, 128, 24, 24, (1, 5), (9, 7), dict(group=24, dilations=[1, 2], pads=[0, 2, 0, 1])), (None, 0, 160, 160, (11, 10), (13, 12), dict(group=160)),
+            (TensorProto.INT8, 0, 16, 16, (5, 5), (9, 8), dict(group=16, strides=[3, 2])), (TensorProto.INT8, 0, 8, 16, (33, 33), (20, 19), dict(pads=[32] * 4))):
         shape = outputs, channels // attributes.get("group", 1), *window
         if element:
             values = helper.make_tensor("", element, shape, m.random.integers(zero - 128, zero + 128, shape).flatten())
