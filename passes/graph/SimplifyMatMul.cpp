@@ -88,6 +88,32 @@ struct TransposeDynamicRight : OpRewritePattern<MatMulOp> {
   }
 };
 
+/// a x p^T -> (p x a^T)^T where p is a softmax and larger than what is transposed instead: attention that is written
+/// with channels ahead. Other products keep their rows, which fill vectors better than few columns do.
+struct TransposeValues : OpRewritePattern<MatMulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(MatMulOp op, PatternRewriter &rewriter) const override {
+    int64_t rank = typeOf(op.getLhs()).getRank();
+    auto perm = rewriter.getDenseI64ArrayAttr(swapLastTwo(rank));
+    auto transpose = op.getRhs().getDefiningOp<TransposeOp>();
+    if (op->getNumOperands() != 2 || op.getTransposeB() || !transpose || transpose.getPermAttr() != perm ||
+        !transpose.getInput().getDefiningOp<SoftmaxOp>())
+      return rewriter.notifyMatchFailure(op, "no softmax is transposed, or more operands");
+    if (typeOf(op.getLhs()).getDimSize(rank - 2) <= kFewRows)
+      return rewriter.notifyMatchFailure(op, "few rows");
+    int64_t here = typeOf(transpose).getNumElements();
+    if (here <= typeOf(op.getLhs()).getNumElements() + op.getType().getNumElements())
+      return rewriter.notifyMatchFailure(op, "the other side and the result are as large");
+    Value left = TransposeOp::create(rewriter, op.getLoc(), op.getLhs(), perm);
+    SmallVector<int64_t> shape(op.getType().getShape());
+    std::swap(shape[rank - 1], shape[rank - 2]);
+    Value product = MatMulOp::create(rewriter, op.getLoc(), op.getType().clone(shape), transpose.getInput(), left,
+                                     Value(), Value(), Value(), /*transposeB=*/false);
+    replaceKeepingOrigin(rewriter, op, TransposeOp::create(rewriter, op.getLoc(), product, perm));
+    return success();
+  }
+};
+
 /// A right side that was transposed for a few rows -> transpose_b.
 struct KeepTransposedRight : OpRewritePattern<MatMulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -110,7 +136,7 @@ struct KeepTransposedRight : OpRewritePattern<MatMulOp> {
 } // namespace
 
 void addMatMulSimplifications(RewritePatternSet &patterns) {
-  patterns.add<CollapseBatch, TransposeDynamicRight, KeepTransposedRight>(patterns.getContext());
+  patterns.add<CollapseBatch, TransposeDynamicRight, TransposeValues, KeepTransposedRight>(patterns.getContext());
 }
 
 } // namespace nncc

@@ -414,7 +414,12 @@ def attention(random, graph: Graph):
     value = graph.node("Softmax", [value], axis=-1)
     if random.random() < 0.2:
         value = graph.node("Mul", [value, graph.input(numbers(random, pick(random, [[1], [batch, 1, queries, 1]]), 0.5, 2))])
-    value = graph.node("MatMul", [value, heads_of(random, graph, batch, heads, keys, width, False)])
+    if random.random() < 0.15:  # channels ahead
+        values = heads_of(random, graph, batch, heads, keys, width, True)
+        value = graph.node("MatMul", [values, graph.node("Transpose", [value], perm=[0, 1, 3, 2])])
+        value = graph.node("Transpose", [value], perm=[0, 1, 3, 2])
+    else:
+        value = graph.node("MatMul", [value, heads_of(random, graph, batch, heads, keys, width, False)])
     if random.random() < 0.3:
         value = graph.node("Add", [value, graph.input(numbers(random, pick(random, [[width], [batch, heads, queries, width]])))])
     if random.random() < 0.6:

@@ -389,6 +389,30 @@ func.func @transposed_right_side(%x: tensor<5x3xf32>, %y: tensor<7x3xf32>) -> te
 
 // -----
 
+// Attention that is written with channels ahead: what is smaller than the softmax is transposed in its place.
+// CHECK-LABEL: @transposed_softmax
+// CHECK: %[[P:.*]] = nn.softmax %arg1
+// CHECK: %[[X:.*]] = nn.transpose %arg0 [0, 2, 1] : tensor<2x5x13xf32> -> tensor<2x13x5xf32>
+// CHECK: %[[R:.*]] = nn.matmul %[[P]], %[[X]] : tensor<2x17x13xf32>, tensor<2x13x5xf32> -> tensor<2x17x5xf32>
+// CHECK: %[[T:.*]] = nn.transpose %[[R]] [0, 2, 1] : tensor<2x17x5xf32> -> tensor<2x5x17xf32>
+// CHECK: return %[[T]]
+func.func @transposed_softmax(%x: tensor<2x5x13xf32>, %s: tensor<2x17x13xf32>) -> tensor<2x5x17xf32> {
+  %p = nn.softmax %s axis 2 : tensor<2x17x13xf32> -> tensor<2x17x13xf32>
+  %t = nn.transpose %p [0, 2, 1] : tensor<2x17x13xf32> -> tensor<2x13x17xf32>
+  %0 = nn.matmul %x, %t : tensor<2x5x13xf32>, tensor<2x13x17xf32> -> tensor<2x5x17xf32>
+  return %0 : tensor<2x5x17xf32>
+}
+
+// CHECK-LABEL: @transposed_softmax_as_small
+// CHECK: %[[T:.*]] = nn.transpose %
+// CHECK: nn.matmul %arg0, %[[T]]
+func.func @transposed_softmax_as_small(%x: tensor<2x11x13xf32>, %s: tensor<2x17x13xf32>) -> tensor<2x11x17xf32> {
+  %p = nn.softmax %s axis 2 : tensor<2x17x13xf32> -> tensor<2x17x13xf32>
+  %t = nn.transpose %p [0, 2, 1] : tensor<2x17x13xf32> -> tensor<2x13x17xf32>
+  %0 = nn.matmul %x, %t : tensor<2x11x13xf32>, tensor<2x13x17xf32> -> tensor<2x11x17xf32>
+  return %0 : tensor<2x11x17xf32>
+}
+
 // Few rows are multiplied with the right side as it lies, by dot products.
 // CHECK-LABEL: @transposed_right_side_of_few_rows
 // CHECK-NOT: nn.transpose
