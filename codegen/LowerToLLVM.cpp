@@ -3,6 +3,7 @@
 #include "codegen/ByteTables.h"
 #include "codegen/CodegenPasses.h"
 #include "codegen/ObjectCode.h"
+#include "codegen/Rounding.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -83,6 +84,7 @@ FailureOr<std::unique_ptr<llvm::Module>> nncc::lowerToLLVM(ModuleOp module, cons
   code->setSourceFileName("nncc");
   prepareModule(*code, target);
   expandByteTables(*code, target);
+  roundInOneStep(*code, target);
   if (auto *flushSubnormals = target.architecture->flushSubnormals)
     for (const std::string &name : flushing)
       flushSubnormals(*code->getFunction(name));

@@ -18,8 +18,8 @@ namespace nncc {
 
 static Type elementOf(Value value) { return getElementTypeOrSelf(value.getType()); }
 
-// Numbers of less than 2^22 added to it are rounded to the nearest integer, ties to even, in its lowest bits: its last
-// place is 1 (IEEE 754, binary32). One addition does what a rounding and a conversion to integers do.
+// Numbers of less than 2^22 added to it are rounded to the nearest integer, ties to even: its last place is 1 (IEEE
+// 754, binary32).
 constexpr double kRounder = 3 << 22;
 
 /// The integers of a type of 8 or 16 bits.
@@ -35,24 +35,34 @@ Value ScalarMath::clamp(Value value, Value low, Value high) {
 }
 
 Value ScalarMath::roundToSteps(Value steps, Value zero, Type to) {
-  Value rounded = arith::AddFOp::create(builder, loc, steps, like(steps, kRounder));
   auto shaped = [&](Type element) -> Type {
     auto vector = dyn_cast<VectorType>(steps.getType());
     return vector ? Type(vector.clone(element)) : element;
   };
-  Value wide = arith::BitcastOp::create(builder, loc, shaped(builder.getI32Type()), rounded);
-  Value result = arith::TruncIOp::create(builder, loc, shaped(computeType(to)), wide);
-  return zero ? arith::AddIOp::create(builder, loc, result, zero) : result;
+  // The type tells the target how large they are: bytes fit words, a zero point more or less.
+  Type wide = to.getIntOrFloatBitWidth() == 8 ? builder.getI16Type() : builder.getI32Type();
+  Value rounded = math::RoundEvenOp::create(builder, loc, steps);
+  Value result = arith::FPToSIOp::create(builder, loc, shaped(wide), rounded);
+  if (zero)
+    result = arith::AddIOp::create(builder, loc, result, cast(zero, to, wide));
+  auto [low, high] = rangeOf(to);
+  result = arith::MaxSIOp::create(builder, loc, result, like(result, low));
+  result = arith::MinSIOp::create(builder, loc, result, like(result, high));
+  return arith::TruncIOp::create(builder, loc, shaped(computeType(to)), result);
 }
 
-Value ScalarMath::narrow(Value steps, Value zero, Type to) {
+Value ScalarMath::clampSteps(Value steps, Value zero, Type to) {
   // Bounds are integers, so that it does not matter that they come before the rounding.
   auto bound = [&](int64_t number) -> Value {
     Value value = like(steps, number);
     return zero ? arith::SubFOp::create(builder, loc, value, cast(zero, to, builder.getF32Type())) : value;
   };
   auto [low, high] = rangeOf(to);
-  return roundToSteps(clamp(steps, bound(low), bound(high)), zero, to);
+  return clamp(steps, bound(low), bound(high));
+}
+
+Value ScalarMath::narrow(Value steps, Value zero, Type to) {
+  return roundToSteps(clampSteps(steps, zero, to), zero, to);
 }
 
 namespace {
@@ -97,17 +107,44 @@ static std::optional<double> numberOf(Value operand) {
   return isFloat ? reader->getFloat(0) : static_cast<double>(reader->getInteger(0));
 }
 
-/// What narrow() has rounded, kRounder more, if it did so in front of a dequantize from the same zero point; null
-/// elsewhere. Bytes that nothing else reads are then not made.
-static Value stepsBeforeNarrowing(nn::DequantizeOp op, Value narrowed) {
-  auto requantize = op.getInput().getDefiningOp<nn::RequantizeOp>();
-  auto point = numberOf(op.getZeroPoint());
-  if (!requantize || !point || numberOf(requantize.getZeroPoint()) != point)
+/// What roundToSteps() has rounded; null where it was another that made the integers.
+static Value stepsBehind(Value integers) {
+  Operation *maker = integers.getDefiningOp();
+  while (isa_and_nonnull<arith::TruncIOp, arith::MinSIOp, arith::MaxSIOp, arith::AddIOp, arith::FPToSIOp>(maker))
+    maker = maker->getOperand(0).getDefiningOp();
+  auto rounding = dyn_cast_or_null<math::RoundEvenOp>(maker);
+  return rounding ? rounding.getOperand() : Value();
+}
+
+/// Bytes that nothing else reads are not made, nor widened again.
+Value ScalarMath::requantizedAsFloats(Value operand, Value integers, double zeroPoint) {
+  auto requantize = operand.getDefiningOp<nn::RequantizeOp>();
+  auto point = requantize ? numberOf(requantize.getZeroPoint()) : std::nullopt;
+  Value steps = point ? stepsBehind(integers) : Value();
+  if (!steps)
     return {};
-  auto sum = narrowed.getDefiningOp<arith::AddIOp>();
-  auto trunc = sum ? sum.getLhs().getDefiningOp<arith::TruncIOp>() : arith::TruncIOp();
-  auto bits = trunc ? trunc.getIn().getDefiningOp<arith::BitcastOp>() : arith::BitcastOp();
-  return bits && isa<FloatType>(elementOf(bits.getIn())) ? bits.getIn() : Value();
+  if (requantize.getFits()) {
+    auto [low, high] = rangeOf(elementOf(operand));
+    steps = clamp(steps, like(steps, low - *point), like(steps, high - *point));
+  }
+  // Sums of integers that floats hold: they give no -0.
+  Value rounded = arith::AddFOp::create(builder, loc, steps, like(steps, kRounder));
+  return arith::SubFOp::create(builder, loc, rounded, like(steps, kRounder - *point + zeroPoint));
+}
+
+/// True when constants prove that the sum of two quantized values has room in words, with a zero point.
+static bool fitsWords(nn::RequantizeSumOp op) {
+  double most = 0;
+  for (auto [value, multiplier] :
+       {std::pair(op.getA(), op.getAMultiplier()), std::pair(op.getB(), op.getBMultiplier())}) {
+    auto [low, high] = rangeOf(elementOf(value));
+    auto factor = numberOf(multiplier);
+    if (!factor)
+      return false;
+    most += std::fabs(*factor) * std::max(std::abs(low), std::abs(high));
+  }
+  auto offset = numberOf(op.getOffset());
+  return offset && elementOf(op.getOutput()).getIntOrFloatBitWidth() == 8 && most + std::fabs(*offset) < 0x1p15 - 512;
 }
 
 /// A division takes as long as the rest of the op: where the scale is known, products give the same integers.
@@ -142,7 +179,10 @@ static Value lookUp(OpBuilder &builder, Location loc, Value table, Value bytes) 
 
 Value ScalarMath::quantized(Operation *op, ValueRange in) {
   Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
-  auto real = [&](Value value, Value operand) { return cast(value, elementOf(operand), f32); };
+  auto real = [&](Value value, Value operand) {
+    Value steps = requantizedAsFloats(operand, value, /*zeroPoint=*/0);
+    return steps ? steps : cast(value, elementOf(operand), f32);
+  };
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](nn::QuantizeOp quantize) -> Value {
         if (Value result = quantizedByProducts(quantize, in[0], in[2]))
@@ -151,9 +191,9 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
       })
       .Case([&](nn::DequantizeOp dequantize) -> Value {
         Type element = elementOf(dequantize.getInput());
-        if (Value steps = stepsBeforeNarrowing(dequantize, in[0]))
-          return arith::MulFOp::create(builder, loc, arith::SubFOp::create(builder, loc, steps, like(steps, kRounder)),
-                                       in[1]);
+        auto point = numberOf(dequantize.getZeroPoint());
+        if (Value steps = point ? requantizedAsFloats(dequantize.getInput(), in[0], *point) : Value())
+          return arith::MulFOp::create(builder, loc, steps, in[1]);
         Value difference =
             binary(nn::kind::sub, cast(in[0], element, i32), cast(in[2], element, i32), i32, /*fuses=*/false);
         return arith::MulFOp::create(builder, loc, cast(difference, i32, f32), in[1]);
@@ -161,12 +201,15 @@ Value ScalarMath::quantized(Operation *op, ValueRange in) {
       .Case([&](nn::RequantizeOp requantize) {
         // Sums may come as the floats that they would be rounded to.
         Value sums = isa<FloatType>(elementOf(in[0])) ? in[0] : cast(in[0], i32, f32);
-        return narrow(arith::MulFOp::create(builder, loc, sums, in[1]), in[2], elementOf(requantize.getZeroPoint()));
+        Value steps = arith::MulFOp::create(builder, loc, sums, in[1]);
+        Type to = elementOf(requantize.getZeroPoint());
+        return requantize.getFits() ? roundToSteps(steps, in[2], to) : narrow(steps, in[2], to);
       })
       .Case([&](nn::RequantizeSumOp sum) {
         Value steps = math::FmaOp::create(builder, loc, real(in[2], sum.getB()), in[3], in[4]);
         steps = math::FmaOp::create(builder, loc, real(in[0], sum.getA()), in[1], steps);
-        return narrow(steps, {}, elementOf(sum.getOutput()));
+        Type to = elementOf(sum.getOutput());
+        return fitsWords(sum) ? roundToSteps(steps, {}, to) : narrow(steps, {}, to);
       })
       .Case([&](nn::LookupOp lookup) {
         return lookUp(builder, loc, makeConstantTable(outside, lookup.getTable()), in[0]);

@@ -61,8 +61,13 @@ private:
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool signOfDivisor);
   mlir::Value like(mlir::Value value, double number);
   mlir::Value clamp(mlir::Value value, mlir::Value low, mlir::Value high);
-  /// The nearest integer of numbers in the range of the type, and what the zero point (or null) adds.
+  /// Limits steps from a zero point (or null: 0) to what the type holds.
+  mlir::Value clampSteps(mlir::Value steps, mlir::Value zero, mlir::Type to);
+  /// The nearest integers and what the zero point (or null) adds, saturated. Steps of 8 bits are less than
+  /// 2^15 - 512, those of 16 bits are in the range of their type.
   mlir::Value roundToSteps(mlir::Value steps, mlir::Value zero, mlir::Type to);
+  /// What integers of a requantize are more than a zero point; null of others.
+  mlir::Value requantizedAsFloats(mlir::Value operand, mlir::Value integers, double zeroPoint);
   /// Null unless scale and zero point are numbers for which it is exact.
   mlir::Value quantizedByProducts(nn::QuantizeOp op, mlir::Value x, mlir::Value zero);
 

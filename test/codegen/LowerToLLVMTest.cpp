@@ -119,6 +119,32 @@ TEST(LowerToLLVM, TablesOfBytesAreLookedUpInRegisters) {
   }
 }
 
+// Words are made of two registers in one instruction; bytes that are less than two of them are LLVM's to saturate.
+TEST(LowerToLLVM, RoundsToIntegersInOneStep) {
+  const char *text = R"mlir(
+    func.func private @k(%x: memref<24xf32>, %y: memref<24xi16>) {
+      %zero = arith.constant 0 : index
+      %rest = arith.constant 16 : index
+      %two = vector.load %x[%zero] : memref<24xf32>, vector<16xf32>
+      %twoRounded = math.roundeven %two : vector<16xf32>
+      %twoWords = arith.fptosi %twoRounded : vector<16xf32> to vector<16xi16>
+      vector.store %twoWords, %y[%zero] : memref<24xi16>, vector<16xi16>
+      %one = vector.load %x[%rest] : memref<24xf32>, vector<8xf32>
+      %oneRounded = math.roundeven %one : vector<8xf32>
+      %oneWords = arith.fptosi %oneRounded : vector<8xf32> to vector<8xi16>
+      vector.store %oneWords, %y[%rest] : memref<24xi16>, vector<8xi16>
+      return
+    })mlir";
+  auto count = [](llvm::StringRef ir, llvm::StringRef call) { return ir.count(call); };
+  Compiled arm = compile(text, "aarch64-linux-gnu"), intel = compile(text);
+  for (const Compiled &compiled : {arm, intel})
+    EXPECT_EQ(count(compiled.ir, "fptosi"), 0u);
+  EXPECT_EQ(count(arm.ir, "fadd <16 x float>"), 1u);
+  EXPECT_EQ(count(arm.ir, "fadd <8 x float>"), 1u);
+  EXPECT_EQ(count(intel.ir, "call <16 x i16> @llvm.x86.avx2.packssdw"), 1u);
+  EXPECT_EQ(count(intel.ir, "call <8 x i32> @llvm.smax.v8i32"), 1u);
+}
+
 TEST(LowerToLLVM, ArgumentsAreBarePointers) {
   Compiled compiled = compile(R"mlir(
     func.func private @k(%x: memref<4x8xf32, strided<[16, 1]>> {llvm.noalias}, %y: memref<4x8xf32> {llvm.noalias}) {

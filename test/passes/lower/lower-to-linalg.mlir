@@ -104,17 +104,19 @@ func.func @quantize(%x: memref<3xf32>, %s: memref<1xf32>, %y: memref<3xi8>, %z: 
   return
 }
 
-// What is read from the same zero point was rounded, but never a byte; another one reads the byte.
+// What is read as floats again was rounded, but never a byte, whatever zero point it is less.
 // CHECK-LABEL: @rounded
+// CHECK: arith.sitofp
+// CHECK-NOT: arith.sitofp
 // CHECK: %[[ROUNDED:.*]] = arith.addf
 // CHECK: %[[STEPS:.*]] = arith.subf %[[ROUNDED]], %{{.*}} : f32
 // CHECK: arith.mulf %[[STEPS]], %{{.*}} : f32
-// CHECK-NOT: arith.sitofp
 // CHECK-LABEL: @another_zero_point
-// CHECK: arith.trunci
-// CHECK: arith.extui
 // CHECK: arith.sitofp
-// CHECK: arith.mulf
+// CHECK-NOT: arith.sitofp
+// CHECK: %[[ROUNDED:.*]] = arith.addf
+// CHECK: %[[STEPS:.*]] = arith.subf %[[ROUNDED]], %{{.*}} : f32
+// CHECK: arith.mulf %[[STEPS]], %{{.*}} : f32
 func.func @rounded(%x: memref<3xi32>, %y: memref<3xf32>) {
   nn.kernel "same" ins(%x : memref<3xi32>) outs(%y : memref<3xf32>) {
   ^bb0(%0: tensor<3xi32>):
@@ -135,6 +137,55 @@ func.func @another_zero_point(%x: memref<3xi32>, %y: memref<3xf32>) {
     %4 = nn.requantize %0, %1, %2 : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
     %5 = nn.dequantize %4, %1, %3 : tensor<3xui8>, tensor<1xf32>, tensor<1xui8> -> tensor<3xf32>
     nn.yield %5 : tensor<3xf32>
+  }
+  return
+}
+
+// Steps that fit words are not limited before they are rounded, but where they are read as floats.
+// CHECK-LABEL: @fits
+// CHECK: arith.mulf
+// CHECK-NOT: arith.maxnumf
+// CHECK: %[[ROUNDED:.*]] = math.roundeven
+// CHECK: arith.fptosi %[[ROUNDED]] : f32 to i16
+// CHECK: arith.maxsi
+// CHECK: arith.minsi
+// CHECK: arith.trunci %{{.*}} : i16 to i8
+// CHECK-LABEL: @fits_nothing
+// CHECK: arith.maxnumf
+// CHECK: arith.minnumf
+// CHECK: math.roundeven
+// CHECK-LABEL: @fits_and_is_read
+// CHECK: arith.maxnumf
+// CHECK: arith.minnumf
+// CHECK: arith.addf
+func.func @fits(%x: memref<3xi32>, %y: memref<3xi8>) {
+  nn.kernel "k" ins(%x : memref<3xi32>) outs(%y : memref<3xi8>) {
+  ^bb0(%0: tensor<3xi32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.requantize %0, %1, %2 {fits} : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    nn.yield %3 : tensor<3xui8>
+  }
+  return
+}
+func.func @fits_nothing(%x: memref<3xi32>, %y: memref<3xi8>) {
+  nn.kernel "k" ins(%x : memref<3xi32>) outs(%y : memref<3xi8>) {
+  ^bb0(%0: tensor<3xi32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.requantize %0, %1, %2 : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    nn.yield %3 : tensor<3xui8>
+  }
+  return
+}
+func.func @fits_and_is_read(%x: memref<3xi32>, %y: memref<3xf32>) {
+  nn.kernel "k" ins(%x : memref<3xi32>) outs(%y : memref<3xf32>) {
+  ^bb0(%0: tensor<3xi32>):
+    %1 = nn.constant dense<0.1> : tensor<1xf32>
+    %2 = nn.constant dense<7> : tensor<1xui8>
+    %3 = nn.requantize %0, %1, %2 {fits} : tensor<3xi32>, tensor<1xf32>, tensor<1xui8> -> tensor<3xui8>
+    %4 = nn.dequantize %3, %1, %2 : tensor<3xui8>, tensor<1xf32>, tensor<1xui8> -> tensor<3xf32>
+    nn.yield %4 : tensor<3xf32>
   }
   return
 }
