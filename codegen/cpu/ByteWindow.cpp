@@ -166,21 +166,22 @@ void ByteWindow::addColumn(MutableArrayRef<Column> byAge, int64_t e, int64_t you
     return addColumnInWords(byAge, e, youngest, oldest, rowAt);
   const SlidingTile &tile = *shape.sliding;
   llvm::SmallDenseMap<int64_t, Vectors> inputs; ///< by the first row of a group
-  for (int64_t i = 0; i < tile.rows; ++i) {
-    int64_t row = i % groups.unit, firstRow = (i - row) * tile.strideH;
+  // Every tap once for all units of rows.
+  for (int64_t row = 0; row < rowsOfUnit(); ++row)
     for (int64_t step = 0; step < groups.steps; ++step) {
       if (!hasTaps(row, step))
         continue;
-      auto [place, isNew] = inputs.try_emplace(firstRow + step * groups.group);
-      if (isNew)
-        place->second = inputAt(place->first, rowAt);
       for (int64_t age = youngest; age <= oldest && age * tile.strideW + e < tile.tapsW; ++age)
-        for (auto [j, input] : llvm::enumerate(place->second)) {
-          Value &sum = byAge[age][i * shape.vectors + j];
-          sum = multiplyStep(input, tap(tapIndex(age * tile.strideW + e, row, step, j)), sum);
+        for (int64_t i = row; i < tile.rows; i += groups.unit) {
+          auto [place, isNew] = inputs.try_emplace((i - row) * tile.strideH + step * groups.group);
+          if (isNew)
+            place->second = inputAt(place->first, rowAt);
+          for (auto [j, input] : llvm::enumerate(place->second)) {
+            Value &sum = byAge[age][i * shape.vectors + j];
+            sum = multiplyStep(input, tap(tapIndex(age * tile.strideW + e, row, step, j)), sum);
+          }
         }
     }
-  }
 }
 
 /// The same where two products fit a word: those of two rows of the window, and the last one by itself.

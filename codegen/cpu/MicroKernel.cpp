@@ -590,10 +590,11 @@ private:
           readRow(i + 1);
         if (i)
           c = code.at(c, rowC, epilogue.storedElement());
-        storeOne(sumsOf(sums, i, span), here, c, span);
+        storeRow(sumsOf(sums, i, span), here, c, span);
         if (!readsAhead && hasNext)
           readRow(i + 1);
       }
+      storeWaiting();
     }
   }
 

@@ -358,9 +358,10 @@ private:
         if (epilogue.isHeavy())
           code.storePart(sum, code.at(row, span.first, resultType), span.exists);
         else
-          storeOne(sum, leafValues(i, span, state), row, span);
+          storeRow(sum, leafValues(i, span, state), row, span);
       }
     }
+    storeWaiting();
   }
 
   SmallVector<Value> leafValues(int64_t i, Span span, const State &state) {

@@ -2,6 +2,8 @@
 #include "codegen/cpu/TileCode.h"
 #include "dialects/nn/BinaryKind.h"
 #include "lib/support/Assert.h"
+#include <numeric>
+#include <utility>
 
 using namespace mlir;
 using namespace nncc;
@@ -152,11 +154,14 @@ void TileCode::addTap(Value &sum, Value x, Value factor) {
   }
 }
 
+bool TileCode::isNarrowed() const {
+  return shape.mac.isOfBytes() && epilogue.storedElement().getIntOrFloatBitWidth() < 32;
+}
+
 SmallVector<Span> TileCode::spansOfRow() const {
-  bool isNarrowed = shape.mac.isOfBytes() && epilogue.storedElement().getIntOrFloatBitWidth() < 32;
   SmallVector<Span> spans;
   for (int64_t j = 0; j < shape.vectors;) {
-    int64_t count = isNarrowed ? llvm::bit_floor(static_cast<uint64_t>(shape.vectors - j)) : 1;
+    int64_t count = isNarrowed() ? llvm::bit_floor(static_cast<uint64_t>(shape.vectors - j)) : 1;
     spans.push_back({j * shape.lanes, count * shape.lanes, (count - 1) * shape.lanes + extent(j + count - 1)});
     j += count;
   }
@@ -191,4 +196,35 @@ void TileCode::storeOne(Value sum, ArrayRef<Value> leafValues, Value row, Span s
   Value result = epilogue.emit(code, sum, leafValues, scalars);
   NNCC_ASSERT(result, "the epilogue was matched, but cannot be emitted");
   code.storePart(result, code.at(row, span.first, epilogue.storedElement()), span.exists);
+}
+
+void TileCode::storeRow(Value sum, ArrayRef<Value> leafValues, Value row, Span span) {
+  // Of 128 bits, one register holds the words of two rows as well as two do: nothing is gained.
+  if (!isNarrowed() || span.lanes != shape.lanes || shape.lanes < 8)
+    return storeOne(sum, leafValues, row, span);
+  if (!waiting) {
+    waiting = {sum, llvm::to_vector(leafValues), row, span};
+    return;
+  }
+  Row first = *std::exchange(waiting, std::nullopt);
+  SmallVector<int64_t> lanes(2 * span.lanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  auto join = [&](Value x, Value y) -> Value { return vector::ShuffleOp::create(b, x, y, lanes); };
+  SmallVector<Value> leavesOfBoth;
+  for (auto [x, y] : llvm::zip(first.leafValues, leafValues))
+    leavesOfBoth.push_back(join(x, y));
+  Value both = epilogue.emit(code, join(first.sum, sum), leavesOfBoth, scalars);
+  NNCC_ASSERT(both, "the epilogue was matched, but cannot be emitted");
+  Value places[] = {first.place, row};
+  for (auto [i, place] : llvm::enumerate(places)) {
+    Value result =
+        vector::ExtractStridedSliceOp::create(b, both, ArrayRef<int64_t>{static_cast<int64_t>(i) * span.lanes},
+                                              ArrayRef<int64_t>{span.lanes}, ArrayRef<int64_t>{1});
+    code.storePart(result, code.at(place, span.first, epilogue.storedElement()), span.exists);
+  }
+}
+
+void TileCode::storeWaiting() {
+  if (auto last = std::exchange(waiting, std::nullopt))
+    storeOne(last->sum, last->leafValues, last->place, last->span);
 }

@@ -73,6 +73,10 @@ protected:
   mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, Span span);
   /// Applies the epilogue to channels of one pixel and stores them.
   void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
+  /// The same for the rows of a tile in turn: narrow results of one vector wait for those of the next row, which are
+  /// computed and narrowed in one. After the last row, storeWaiting().
+  void storeRow(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
+  void storeWaiting();
 
   Code &code;
   mlir::ImplicitLocOpBuilder &b;
@@ -90,7 +94,19 @@ protected:
   llvm::SmallVector<mlir::Value> scalars; ///< of the epilogue
 
 private:
+  /// Channels of a pixel before the epilogue.
+  struct Row {
+    mlir::Value sum;
+    llvm::SmallVector<mlir::Value> leafValues;
+    mlir::Value place;
+    Span span;
+  };
+
   mlir::Value floated(mlir::Value bytes, mlir::Type element);
+  /// Sums of bytes that are stored in less than 32 bits.
+  bool isNarrowed() const;
+
+  std::optional<Row> waiting;
 
   mlir::Value zeroOfWindow; ///< the zero point as windows subtract it
 };
