@@ -262,7 +262,7 @@ def Place : Pass<"nncc-place", "::mlir::ModuleOp"> {
     Requires N2, guarantees N2.
 
     ```mlir
-    nn.kernel "k000" ... {device = "cpu0"}   // becomes {device = "gpu0", nn.placed = "as asked for"}
+    nn.kernel "k000" ... {device = "cpu0"}   // becomes {device = "gpu0", nn.placed = "as asked for", ..}
     ```
   }];
   let options = [Option<"where", "where", "std::string", /*default=*/"\"auto\"", "auto, gpu or cpu">,

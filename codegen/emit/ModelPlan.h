@@ -56,6 +56,7 @@ struct KernelPlan {
   std::string device = "cpu0";
   std::string form;                    ///< how it is computed, where there was a choice; else empty
   std::string placed;                  ///< why it runs there; empty: there is one device alone
+  std::string placedAs;                ///< which kernel it is, or is a part of, where kernels are placed; or empty
   std::string deviceFunction;          ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
   std::optional<GpuDispatch> dispatch; ///< of `deviceFunction`, for estimates
   uint64_t macs = 0;                   ///< multiply-accumulates

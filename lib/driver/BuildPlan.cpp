@@ -144,6 +144,8 @@ private:
       step.device = kernel.getDevice()->str();
     if (auto why = kernel->getAttrOfType<StringAttr>(kPlacedAttr))
       step.placed = why.str();
+    if (auto placed = kernel->getAttrOfType<StringAttr>(kPlacedAsAttr))
+      step.placedAs = placed.str();
     step.form = cpu::describeForm(kernel);
     if (auto nodes = kernel.getNodes())
       for (Attribute node : *nodes)

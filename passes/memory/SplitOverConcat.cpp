@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/memory/MemoryLayout.h"
+#include "passes/place/Placed.h"
 
 using namespace mlir;
 
@@ -157,6 +158,8 @@ void splitOverConcat(KernelOp reader) {
                                  (reader.getName() + "_" + Twine(results.size())).str(), inputs, ValueRange(), Value(),
                                  StringAttr(), reader.getNodesAttr());
     placeLike(part, reader);
+    if (Attribute placed = reader->getAttr(kPlacedAsAttr))
+      part->setAttr(kPlacedAsAttr, placed);
     Block &partBody = part.getBody().emplaceBlock();
     IRMapping mapping;
     for (auto [argument, input] : llvm::zip(body.getArguments(), inputs))

@@ -42,6 +42,7 @@ struct Place : impl::PlaceBase<Place> {
       StringRef device = choice.onGpu ? gpu.getValue() : cpuFor(getOperation(), gpu);
       kernel.setDevice(device);
       kernel->setDiscardableAttr(kPlacedAttr, StringAttr::get(&getContext(), choice.why));
+      kernel->setDiscardableAttr(kPlacedAsAttr, kernel.getNameAttr());
       remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Place").category("nncc-place"))
           << kernel.getName().str() << " runs on " << device.str() << ": " << choice.why.str();
     });

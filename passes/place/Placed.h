@@ -8,5 +8,9 @@ namespace nncc {
 /// On a kernel, a string: why it runs on its device.
 inline constexpr llvm::StringLiteral kPlacedAttr = "nn.placed";
 
+/// On a kernel, a string: the name of the kernel that was placed, which it is or is a part of. What the memory plan
+/// adds has none: it runs where its neighbours do.
+inline constexpr llvm::StringLiteral kPlacedAsAttr = "nn.placed_as";
+
 } // namespace nncc
 #endif

@@ -9,11 +9,11 @@
 
 // CHECK-LABEL: @places_all_kernels_or_single_ones
 // CHECK: nn.kernel "k000"
-// AUTO: attributes {device = "gpu0", nn.placed = "the GPU takes what it has code for"}
-// SINGLE: attributes {device = "gpu0", nn.placed = "as asked for"}
+// AUTO: attributes {device = "gpu0", nn.placed = "the GPU takes what it has code for", nn.placed_as = "k000"}
+// SINGLE: attributes {device = "gpu0", nn.placed = "as asked for", nn.placed_as = "k000"}
 // CHECK: nn.kernel "k001"
-// AUTO: attributes {device = "gpu0", nn.placed = "the GPU takes what it has code for"}
-// SINGLE: attributes {device = "cpu0", nn.placed = "as asked for"}
+// AUTO: attributes {device = "gpu0", nn.placed = "the GPU takes what it has code for", nn.placed_as = "k001"}
+// SINGLE: attributes {device = "cpu0", nn.placed = "as asked for", nn.placed_as = "k001"}
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 0, l2_bytes = 0>, gpu0 = #nn.gpu<vector_bits = 128, registers = 64, warp = 16, tile_rows = 4, tile_columns = 4>}} {
   func.func @places_all_kernels_or_single_ones(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
     %0 = nn.kernel "k000" ins(%x : tensor<2x3xf32>) {
