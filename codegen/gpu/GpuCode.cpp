@@ -82,12 +82,9 @@ public:
     for (auto kernels : llvm::make_early_inc_range(halves->getOps<gpu::GPUModuleOp>()))
       if (llvm::none_of(kernelOf(kernels).getArgumentTypes(), isHalf))
         kernels.erase();
-    if (numbers.addsHalves) {
-      OwningOpRef<ModuleOp> computed = halves->clone();
-      if (failed(writeVariants(*computed, NNCC_GPU_STORAGE16 | NNCC_GPU_FLOAT16)))
-        return failure();
-    }
-    if (failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) || failed(writeVariants(module, 0)))
+    if (failed(widenHalves(*halves, /*storage16=*/true)) || (numbers.addsHalves && failed(addHalves(*halves))) ||
+        failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) || failed(widenHalves(module, /*storage16=*/false)) ||
+        failed(writeVariants(module, 0)))
       return failure();
     return std::move(code);
   }
@@ -102,15 +99,32 @@ private:
   }
   LogicalResult runPasses(function_ref<void(PassManager &)> add) { return runPasses(add, module); }
 
+  LogicalResult widenHalves(ModuleOp kernels, bool storage16) {
+    WidenHalvesOptions options;
+    options.inWords = !storage16;
+    return runPasses([&](PassManager &passes) { passes.addPass(createWidenHalves(options)); }, kernels);
+  }
+
+  /// Adds a variant that adds up f16 to each function where that is other code.
+  LogicalResult addHalves(ModuleOp kernels) {
+    OwningOpRef<ModuleOp> computed = kernels.clone();
+    if (failed(runPasses([](PassManager &passes) { passes.addPass(createHalveSums()); }, *computed)))
+      return failure();
+    for (auto function : llvm::make_early_inc_range(computed->getOps<gpu::GPUModuleOp>())) {
+      WalkResult found = function.walk(
+          [](vector::FMAOp op) { return isHalf(op.getType()) ? WalkResult::interrupt() : WalkResult::advance(); });
+      if (!found.wasInterrupted())
+        function.erase();
+    }
+    return writeVariants(*computed, NNCC_GPU_STORAGE16 | NNCC_GPU_FLOAT16);
+  }
+
   /// Adds a variant to each function that is in a module.
   LogicalResult writeVariants(ModuleOp kernels, uint64_t features) {
-    bool float16 = features & NNCC_GPU_FLOAT16;
-    auto addPasses = [&](PassManager &passes) { buildSpirvPipeline(passes, features & NNCC_GPU_STORAGE16, float16); };
+    auto addPasses = [&](PassManager &passes) { buildSpirvPipeline(passes, features & NNCC_GPU_STORAGE16); };
     if (failed(runPasses(addPasses, kernels)))
       return failure();
     for (auto compiled : kernels.getOps<spirv::ModuleOp>()) {
-      if (float16 && !computesHalves(compiled))
-        continue; // the same as without
       FailureOr<std::vector<uint32_t>> words = serializeSpirv(compiled);
       if (failed(words))
         return failure();

@@ -6,12 +6,7 @@
 
 using namespace mlir;
 
-void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16, bool float16) {
-  WidenHalvesOptions halves;
-  halves.inWords = !storage16;
-  manager.addPass(createWidenHalves(halves));
-  if (float16)
-    manager.addPass(createHalveSums());
+void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16) {
   ConvertToSpirvOptions conversion;
   conversion.storage16 = storage16;
   manager.addPass(createConvertToSpirv(conversion));
@@ -25,7 +20,8 @@ void nncc::buildSpirvPipeline(OpPassManager &manager, bool storage16, bool float
   modules.addPass(spirv::createSPIRVUpdateVCEPass());
 }
 
-bool nncc::computesHalves(spirv::ModuleOp module) {
+/// Whether a module does more with f16 than to load, convert and store them, for which GPUs need not compute with f16.
+static bool computesHalves(spirv::ModuleOp module) {
   auto isHalf = [](Type type) { return getElementTypeOrSelf(type).isF16(); };
   return module
       .walk([&](Operation *op) {
@@ -47,8 +43,7 @@ static void dropImpliedCapabilities(spirv::ModuleOp module) {
       return other != capability && llvm::is_contained(spirv::getRecursiveImpliedCapabilities(other), capability);
     });
   };
-  bool onlyStores =
-      llvm::is_contained(all, spirv::Capability::StorageBuffer16BitAccess) && !nncc::computesHalves(module);
+  bool onlyStores = llvm::is_contained(all, spirv::Capability::StorageBuffer16BitAccess) && !computesHalves(module);
   llvm::copy_if(all, std::back_inserter(needed),
                 [&](spirv::Capability c) { return !isImplied(c) && !(onlyStores && c == spirv::Capability::Float16); });
   module.setVceTripleAttr(spirv::VerCapExtAttr::get(triple.getVersion(), needed,

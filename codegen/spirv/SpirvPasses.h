@@ -16,14 +16,10 @@ namespace nncc {
 /// On a spirv.module: the bindings whose memory several arguments may touch.
 inline constexpr llvm::StringLiteral kAliasedAttr = "nn.aliased";
 
-/// Adds the passes from G to complete spirv.module ops. Anchored on the module.
+/// Adds the passes from G, as nncc-widen-halves leaves it, to complete spirv.module ops. Anchored on the module.
 ///
 /// storage16  for GPUs whose buffers may have elements of 16 bits
-/// float16    with storage16: for those that compute with f16, too
-void buildSpirvPipeline(mlir::OpPassManager &manager, bool storage16 = false, bool float16 = false);
-
-/// Whether a module does more with f16 than to load, convert and store them, for which GPUs need not compute with f16.
-bool computesHalves(mlir::spirv::ModuleOp module);
+void buildSpirvPipeline(mlir::OpPassManager &manager, bool storage16 = false);
 
 /// Whether an op of G that works on f16 is one that nncc-widen-halves knows.
 bool mayWiden(mlir::Operation *op);
