@@ -46,12 +46,15 @@ def NarrowVectors : Pass<"nncc-narrow-vectors", "::mlir::func::FuncOp"> {
 }
 
 def ShareReductions : Pass<"nncc-share-reductions", "::mlir::func::FuncOp"> {
-  let summary = "Lets the threads of a workgroup share long rows that few threads would run";
+  let summary = "Lets the threads of a workgroup share rows that few threads would run";
   let description = [{
     A loop that only joins what its iterations find (sums, products, maxima) is run by a team: each thread takes every
     `team`th iteration, and halves of the team join each other's partial results until one is left, which all read. Of
     a row that is reduced so, loops that say of each element what follows (`nn.independent`) are shared, too. Loops of a
-    team are marked `nn.team`; partial results lie in memory of the workgroup (memref.alloca).
+    team are marked `nn.team`; partial results lie in memory of the workgroup (memref.alloca). A row of fewer iterations
+    than a workgroup has threads gets a smaller team, if teams of rows fill workgroups.
+
+    A row whose elements lie side by side is shared sooner, since the threads of a team read a cache line together.
 
     Requires L2, guarantees L2, and code of the same meaning: the team's loop may run one thread after the other.
 
@@ -68,7 +71,11 @@ def ShareReductions : Pass<"nncc-share-reductions", "::mlir::func::FuncOp"> {
                  Option<"leastIterations", "least-iterations", "int64_t", /*default=*/"512",
                         "The least iterations of a thread's loops, with those in them, that are worth sharing">,
                  Option<"mostThreads", "most-threads", "int64_t", /*default=*/"512",
-                        "The most threads that would run the loops">];
+                        "The most threads that would run the loops">,
+                 Option<"leastOfRow", "least-of-row", "int64_t", /*default=*/"32",
+                        "The least iterations that are worth sharing where they go along a row in memory">,
+                 Option<"mostRows", "most-rows", "int64_t", /*default=*/"2048",
+                        "The most threads that would run such loops">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
@@ -101,8 +108,8 @@ def MapThreads : Pass<"nncc-map-threads", "::mlir::ModuleOp"> {
     and then the tables that it reads (`nn.table`), flat. `nn.grid`, `nn.block` and `nn.iterations` (those of all loops
     of the longest thread) say how it is to be dispatched.
 
-    A nest with loops of a team (`nn.team`) has a workgroup for each iteration: such a loop is a thread's iteration and a
-    barrier, and what else has effects is left to the first thread.
+    A nest with loops of a team (`nn.team`) has so many threads for each iteration, a workgroup or a part of one: such a
+    loop is a thread's iteration and a barrier, and what else has effects is left to the team's first thread.
 
     A function that threads cannot run stays, with the reason in `nn.refused`.
 

@@ -138,10 +138,13 @@ struct ThreadNest {
   SmallVector<scf::ForOp> loops;   ///< outermost first
   SmallVector<Operation *> before; ///< what the loops' blocks compute for it
   SmallVector<Operation *> body;
-  int64_t threads = 1; ///< workgroups of a team
+  int64_t threads = 1; ///< or teams
 
-  bool isOfTeams() const {
-    return llvm::any_of(body, [](Operation *op) { return isTeam(*op); });
+  bool isOfTeams() const { return team() > 1; }
+  /// The threads of its teams; 1: a thread works alone.
+  int64_t team() const {
+    auto loop = llvm::find_if(body, [](Operation *op) { return isTeam(*op); });
+    return loop == body.end() ? 1 : *tripsOf(cast<scf::ForOp>(*loop));
   }
 };
 
@@ -233,7 +236,10 @@ public:
       if (nest.isOfTeams() && llvm::any_of(nest.body, [](Operation *op) {
             return !isTeam(*op) && !isa<memref::AllocaOp>(op) && op->getNumResults() > 0 && writes(op);
           }))
-        return "what only one thread of a workgroup finds, others need";
+        return "what only one thread of a team finds, others need";
+      // All threads of a workgroup come to the same barriers.
+      if (int64_t team = nest.team(); nest.isOfTeams() && (blockThreads % team || nest.threads % (blockThreads / team)))
+        return "its teams do not fill workgroups";
       longest = std::max(longest, *iterations);
       // A workgroup has threads of one nest where there are teams.
       if (hasTeams)
@@ -306,13 +312,13 @@ private:
     gpu::ReturnOp::create(builder, loc);
   }
 
-  int64_t threadsOf(const ThreadNest &nest) const { return nest.threads * (nest.isOfTeams() ? blockThreads : 1); }
+  int64_t threadsOf(const ThreadNest &nest) const { return nest.threads * nest.team(); }
 
   /// The body of a nest for thread `number` of it.
   void emit(const ThreadNest &nest, Value number, gpu::GPUFuncOp kernel) {
     bool isOfTeams = nest.isOfTeams();
     if (isOfTeams)
-      number = fold<arith::DivUIOp>(number, blockThreads);
+      number = fold<arith::DivUIOp>(number, nest.team());
     IRMapping mapping;
     mapping.map(function.getArguments(), kernel.getArguments());
     int64_t stride = 1;
@@ -330,27 +336,30 @@ private:
     }
     for (Operation *op : llvm::concat<Operation *const>(nest.before, nest.body))
       if (isOfTeams)
-        emitForTeam(op, mapping);
+        emitForTeam(op, nest.team(), mapping);
       else
         clone(op, mapping);
+    if (isOfTeams)
+      useOwnPart(nest.body, nest.team(), mapping);
   }
 
   void clone(Operation *op, IRMapping &mapping) {
     builder.clone(*op, mapping)->walk([](scf::ForOp loop) { loop->removeAttr(nn::kParallelAttr); });
   }
 
-  void emitForTeam(Operation *op, IRMapping &mapping) {
+  /// Code of one team of a workgroup. Memory that its threads share has a part for each team.
+  void emitForTeam(Operation *op, int64_t team, IRMapping &mapping) {
     if (auto memory = dyn_cast<memref::AllocaOp>(op)) {
       auto type = memory.getType();
-      auto shared = MemRefType::get(type.getShape(), type.getElementType(), MemRefLayoutAttrInterface(),
-                                    builder.getI64IntegerAttr(nn::kWorkgroupSpace));
+      auto shared = MemRefType::get(type.getNumElements() * (blockThreads / team), type.getElementType(),
+                                    MemRefLayoutAttrInterface(), builder.getI64IntegerAttr(nn::kWorkgroupSpace));
       mapping.map(memory.getResult(), memref::AllocOp::create(builder, loc, shared).getResult());
       return;
     }
-    Value thread = gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x);
+    Value thread = fold<arith::RemUIOp>(gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x), team);
     if (isTeam(*op)) {
       auto loop = cast<scf::ForOp>(op);
-      NNCC_ASSERT(tripsOf(loop) == blockThreads, "a team is a workgroup");
+      NNCC_ASSERT(tripsOf(loop) == team, "all loops of a team have as many threads");
       mapping.map(loop.getInductionVar(), thread);
       for (Operation &inner : loop.getBody()->without_terminator())
         clone(&inner, mapping);
@@ -364,6 +373,25 @@ private:
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(branch.thenBlock());
     clone(op, mapping);
+  }
+
+  /// Moves what a team reads and writes of shared memory to its own part.
+  void useOwnPart(ArrayRef<Operation *> body, int64_t team, IRMapping &mapping) {
+    if (team == blockThreads)
+      return; // it has all of it
+    for (Operation *op : body) {
+      auto memory = dyn_cast<memref::AllocaOp>(op);
+      if (!memory)
+        continue;
+      for (Operation *user : mapping.lookup(memory.getResult()).getUsers()) {
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPoint(user);
+        Value number = fold<arith::DivUIOp>(gpu::ThreadIdOp::create(builder, loc, gpu::Dimension::x), team);
+        OpOperand &index = user->getOpOperands().back();
+        index.set(arith::AddIOp::create(builder, loc, fold<arith::MulIOp>(number, memory.getType().getNumElements()),
+                                        index.get()));
+      }
+    }
   }
 
   func::FuncOp function;

@@ -1,6 +1,7 @@
 // Long rows of few threads, shared by the threads of a workgroup; see GpuPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/Parts.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/check/Stage.h"
 #include "llvm/ADT/MapVector.h"
@@ -31,6 +32,40 @@ int64_t iterationsOf(scf::ForOp loop) {
       return WalkResult::skip();
     });
   return isConstant ? tripsOf(loop) * inside : 0;
+}
+
+/// By how much an index grows with an iteration of a loop; nothing where that is not the same for all.
+std::optional<int64_t> strideOf(Value index, scf::ForOp loop) {
+  if (index == loop.getInductionVar())
+    return getConstantIntValue(loop.getStep());
+  if (loop.isDefinedOutsideOfLoop(index) || getConstantIntValue(index))
+    return 0;
+  Operation *op = index.getDefiningOp();
+  if (!isa_and_nonnull<arith::AddIOp, arith::MulIOp>(op))
+    return std::nullopt;
+  std::optional<int64_t> a = strideOf(op->getOperand(0), loop);
+  if (auto factor = getConstantIntValue(op->getOperand(1)); factor && isa<arith::MulIOp>(op))
+    return a ? std::optional(*a * *factor) : std::nullopt;
+  std::optional<int64_t> b = strideOf(op->getOperand(1), loop);
+  return a && b && isa<arith::AddIOp>(op) ? std::optional(*a + *b) : std::nullopt;
+}
+
+/// True where iterations read elements beside those of the one before: of a cache line for each thread alone, or of one
+/// for a whole team.
+bool goesAlongRow(scf::ForOp loop) {
+  constexpr int64_t kElementsOfLine = 16; // 64 bytes of f32
+  auto isNear = [&](Value index) {
+    std::optional<int64_t> stride = strideOf(index, loop);
+    return stride && *stride <= kElementsOfLine;
+  };
+  return !loop.walk([&](Operation *op) {
+                auto load = dyn_cast<memref::LoadOp>(op);
+                auto vector = dyn_cast<vector::LoadOp>(op);
+                bool isFar = (load && !llvm::all_of(load.getIndices(), isNear)) ||
+                             (vector && !llvm::all_of(vector.getIndices(), isNear));
+                return isFar || (isa<scf::ForOp>(op) && op != loop) ? WalkResult::interrupt() : WalkResult::advance();
+              })
+              .wasInterrupted();
 }
 
 /// How an op joins two values; nothing for one that is not known to be associative.
@@ -239,8 +274,7 @@ struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
     getOperation().walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {
       if (loop->hasAttr(nn::kParallelAttr))
         return WalkResult::advance();
-      std::optional<int64_t> threads = threadsAround(loop);
-      if (threads && *threads <= mostThreads && iterationsOf(loop) > 0 && canBeShared(loop))
+      if (threadsAround(loop) && iterationsOf(loop) > 0 && canBeShared(loop))
         bodies[loop->getBlock()].push_back(loop);
       return WalkResult::skip();
     });
@@ -248,10 +282,25 @@ struct ShareReductions : impl::ShareReductionsBase<ShareReductions> {
       int64_t iterations = 0;
       for (scf::ForOp loop : loops)
         iterations += iterationsOf(loop);
-      if (iterations >= leastIterations && llvm::any_of(loops, joins))
+      int64_t threads = teamOf(loops), rows = *threadsAround(loops.front());
+      bool isLong = iterations >= leastIterations && rows <= mostThreads,
+           isRow = iterations >= leastOfRow && rows <= mostRows && llvm::all_of(loops, goesAlongRow);
+      if ((isLong || isRow) && llvm::any_of(loops, joins))
         for (scf::ForOp loop : loops)
-          Sharer(loop, team).run();
+          Sharer(loop, threads).run();
     }
+  }
+
+  /// The threads of a team that shares some loops: as many as the longest has iterations, if it has fewer than there
+  /// are threads in a workgroup. Then several teams are one, which they have to fill.
+  int64_t teamOf(ArrayRef<scf::ForOp> loops) const {
+    int64_t longest = 1;
+    for (scf::ForOp loop : loops)
+      longest = std::max(longest, tripsOf(loop));
+    int64_t threads = std::min<int64_t>(llvm::bit_ceil(uint64_t(longest)), team);
+    while (*threadsAround(loops.front()) % (team / threads) != 0)
+      threads *= 2;
+    return threads;
   }
 
   /// How many threads would run the loop, by the parallel loops around it; nothing where it is in something else.
