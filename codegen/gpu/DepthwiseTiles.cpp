@@ -28,17 +28,35 @@ public:
   void write();
 
 private:
-  // D: how far behind, in columns of the input or in taps. It comes last, so that it is a constant beside one index.
-  enum { N, OH, OW, O, IH, IW, W, K, D, Loops };
+  // X: elements from the beginning of a line of the input. D: how far behind, in columns of the input or in taps. It
+  // comes last, so that it is a constant beside one index.
+  enum { N, OH, OW, O, IH, IW, W, K, X, D, Loops };
+
+  /// Taps of one pixel of a tile that are left or right of the image for the same tiles. They are added up by
+  /// themselves, from whatever is read, and count where they are inside: so no column is looked at line by line.
+  struct Edge {
+    int64_t pixel, kw;           ///< the tap of all of them that is found first
+    std::vector<bool> isOutside; ///< by tile
+  };
+  void findEdges(int64_t pixels);
+  int64_t sumOf(int64_t pixel, int64_t kw, int64_t pixels) const;
+  std::vector<bool> tilesOutside(int64_t pixel, int64_t kw, int64_t pixels) const;
+  bool hasWrittenTaps() const;
+  /// Where the columns of the input that a tile reads begin in a line.
+  struct ColumnPlaces {
+    Value first;                      ///< of the tile, even where it is outside
+    std::map<int64_t, Value> clamped; ///< of those that may be outside, by how far they are behind the first
+  };
+  ColumnPlaces placeColumns(ArrayRef<TileRow> pixels);
 
   int64_t pixelsOfTile() const;
   void makeNest();
   SmallVector<TileRow> pixelsOf(const Cursor &line, Value tile, int64_t rows);
   void writeTile(ArrayRef<TileRow> pixels, Value channel, const Channels &channels);
-  Values addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
-                 const Channels &channels, const Values &sums);
-  Values addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, const Access &right, Value channel, Value start,
-                 const Channels &channels, const Values &sums);
+  Values addLine(ArrayRef<TileRow> pixels, const ColumnPlaces &places, Value kh, const Access &right, Value channel,
+                 Value start, const Channels &channels, const Values &sums);
+  Values addTaps(ArrayRef<TileRow> pixels, const ColumnPlaces &places, Value line, Value kh, const Access &right,
+                 Value channel, Value start, const Channels &channels, const Values &sums);
   Value loadInput(Cursor at, Value channel, const Channels &channels);
   Value tapOrZero(const Cursor &pixel, Value line, Value kw, Value channel, const Channels &channels);
   std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> tapsByColumn(int64_t pixels) const;
@@ -57,7 +75,8 @@ private:
   Type element;
   Nest nest; ///< accesses: input, filter, perhaps the bias, then what KernelLoops adds
   bool hasBias = false;
-  int64_t columns = 0; ///< of the result, with those behind its lines that tiles go on to
+  int64_t columns = 0;                    ///< of the result, with those behind its lines that tiles go on to
+  std::optional<SmallVector<Edge>> edges; ///< nothing: too many for the registers, columns are looked at
 };
 
 void DepthwiseTiles::makeNest() {
@@ -67,6 +86,7 @@ void DepthwiseTiles::makeNest() {
   nest.isReduced.assign(Loops, false);
   nest.accesses.push_back(loops.input(op->getOperand(0), {N, IH, IW, O}, Loops));
   nest.accesses.back().strides[D] = nest.accesses.back().strides[IW];
+  nest.accesses.back().strides[X] = 1;
   Access right = build.flatten(weights, element);
   right.strides.assign(Loops, 0);
   right.strides[W] = 1;
@@ -103,6 +123,7 @@ void DepthwiseTiles::write() {
   int64_t channels = nest.extents[O], width = nest.extents[OW], rows = pixelsOfTile();
   int64_t tiles = llvm::divideCeilSigned(width, rows);
   columns = tiles * rows;
+  findEdges(rows);
   int64_t whole = channels / panels.panel * panels.panel;
   Cursor start;
   start.indices.resize(Loops);
@@ -121,6 +142,57 @@ void DepthwiseTiles::write() {
       range(whole, channels, cpu::panelWidth(channels, panels.panel, panels.lanes, channels / panels.panel));
     });
   });
+}
+
+bool DepthwiseTiles::hasWrittenTaps() const {
+  constexpr int64_t kLongestWritten = 7;
+  return window.w.kernel <= kLongestWritten && !window.w.isTransposed;
+}
+
+/// The tiles for which a tap of a pixel that exists is outside of the image.
+std::vector<bool> DepthwiseTiles::tilesOutside(int64_t pixel, int64_t kw, int64_t pixels) const {
+  std::vector<bool> outside;
+  for (int64_t column = pixel; column < columns; column += pixels) {
+    int64_t position = column * window.w.stride + kw * window.w.dilation - window.w.pad;
+    outside.push_back(column < nest.extents[OW] && (position < 0 || position >= window.w.input));
+  }
+  return outside;
+}
+
+void DepthwiseTiles::findEdges(int64_t pixels) {
+  if (!hasWrittenTaps())
+    return;
+  SmallVector<Edge> found;
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    for (int64_t kw = 0; kw < window.w.kernel; ++kw) {
+      std::vector<bool> outside = tilesOutside(pixel, kw, pixels);
+      if (llvm::is_contained(outside, true) &&
+          llvm::none_of(found, [&](const Edge &edge) { return edge.pixel == pixel && edge.isOutside == outside; }))
+        found.push_back({pixel, kw, outside});
+    }
+  // With them, sums and what a line needs at once fill the registers.
+  int64_t vectors = pixels + found.size() + window.w.kernel + 1;
+  if (vectors * kGpuLanes <= tile.registers)
+    edges = std::move(found);
+}
+
+DepthwiseTiles::ColumnPlaces DepthwiseTiles::placeColumns(ArrayRef<TileRow> pixels) {
+  ColumnPlaces places;
+  if (!edges)
+    return places;
+  int64_t pitch = nest.accesses[0].strides[IW];
+  Value left = tapPosition(build, window.w, pixels.front().cursor.indices[OW], build.index(0)).first;
+  places.first = build.mul(left, pitch);
+  for (const auto &[distance, taps] : tapsByColumn(pixels.size())) {
+    if (isAlwaysInside(distance, pixels.size()))
+      continue;
+    Value position = build.add(left, build.index(distance));
+    Value isInside =
+        arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, position, build.index(window.w.input));
+    places.clamped[distance] =
+        build.mul(arith::SelectOp::create(b, build.loc, isInside, position, build.index(0)), pitch);
+  }
+  return places;
 }
 
 /// Pixels beside each other; those behind the end of the line do not exist.
@@ -144,10 +216,18 @@ void DepthwiseTiles::writeTile(ArrayRef<TileRow> pixels, Value channel, const Ch
                 b.createOrFold<arith::RemUIOp>(build.loc, channel, panel));
   Access right = nest.accesses[1];
   right.strides[K] = right.strides[D] = channels.pitch;
-  Values sums(pixels.size(), build.math.constant(element, 0.0, channels.lanes));
+  ColumnPlaces places = placeColumns(pixels);
+  Values sums(pixels.size() + (edges ? edges->size() : 0), build.math.constant(element, 0.0, channels.lanes));
   sums = build.loop(build.index(0), build.index(window.h.kernel), 1, sums, [&](Value kh, ValueRange carried) {
-    return addLine(pixels, kh, right, channel, start, channels, llvm::to_vector(carried));
+    return addLine(pixels, places, kh, right, channel, start, channels, llvm::to_vector(carried));
   });
+  if (edges)
+    for (auto [edge, sum] : llvm::zip(*edges, ArrayRef(sums).drop_front(pixels.size()))) {
+      Value isInside = tapPosition(build, window.w, pixels[edge.pixel].cursor.indices[OW], build.index(edge.kw)).second;
+      Value counted = arith::SelectOp::create(b, build.loc, build.splat(isInside, channels.lanes), sum,
+                                              build.math.constant(element, 0.0, channels.lanes));
+      sums[edge.pixel] = build.math.binary(nn::BinaryKind::add, sums[edge.pixel], counted, element);
+    }
   for (auto [pixel, sum] : llvm::zip(pixels, sums))
     guarded(build, pixel.exists, [&, &pixel = pixel, &sum = sum] { store(pixel.cursor, channel, channels, sum); });
 }
@@ -183,18 +263,18 @@ Value DepthwiseTiles::tapOrZero(const Cursor &pixel, Value line, Value kw, Value
 }
 
 /// Adds the taps of one line of the window. Where there is no such line in the image, that is nothing.
-Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, Value kh, const Access &right, Value channel, Value start,
-                               const Channels &channels, const Values &sums) {
+Values DepthwiseTiles::addLine(ArrayRef<TileRow> pixels, const ColumnPlaces &places, Value kh, const Access &right,
+                               Value channel, Value start, const Channels &channels, const Values &sums) {
   TapPosition line = tapAt(build, window.h, window.outputH, pixels.front().cursor.indices[OH], kh);
-  auto add = [&] { return addTaps(pixels, line.position, kh, right, channel, start, channels, sums); };
+  auto add = [&] { return addTaps(pixels, places, line.position, kh, right, channel, start, channels, sums); };
   return line.isInside ? eitherWay(build, line.isInside, window.shareOfLines(), add, [&] { return sums; }) : add();
 }
 
 /// They are written out, column after column of the input: each is loaded once for all pixels that it belongs to, and
 /// is not needed any more then. Long lines are a loop.
-Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, const Access &right, Value channel,
-                               Value start, const Channels &channels, const Values &sums) {
-  constexpr int64_t kLongestWritten = 7;
+Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, const ColumnPlaces &places, Value line, Value kh,
+                               const Access &right, Value channel, Value start, const Channels &channels,
+                               const Values &sums) {
   const WindowDim &w = window.w;
   Value firstTap = build.mul(kh, w.kernel);
   auto weight = [&](Value tap, int64_t behind) {
@@ -206,7 +286,7 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
     at.lanes = channels.lanes;
     return build.load(right, at);
   };
-  if (w.kernel > kLongestWritten || w.isTransposed)
+  if (!hasWrittenTaps())
     return build.loop(build.index(0), build.index(w.kernel), 1, sums, [&](Value kw, ValueRange carried) {
       Values next;
       Value factor = weight(build.add(firstTap, kw), 0);
@@ -217,6 +297,23 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
     });
   Cursor first = pixels.front().cursor;
   first.indices[IH] = line;
+  if (edges) {
+    Values next = sums, factors;
+    for (int64_t kw = 0; kw < w.kernel; ++kw)
+      factors.push_back(weight(firstTap, kw));
+    for (const auto &[distance, taps] : tapsByColumn(pixels.size())) {
+      Cursor at = first;
+      auto clamped = places.clamped.find(distance);
+      at.indices[X] = clamped == places.clamped.end() ? places.first : clamped->second;
+      at.indices[D] = build.index(clamped == places.clamped.end() ? distance : 0);
+      Value input = loadInput(at, channel, channels);
+      for (auto [number, kw] : taps) {
+        Value &sum = next[sumOf(number, kw, pixels.size())];
+        sum = vector::FMAOp::create(b, build.loc, input, factors[kw], sum);
+      }
+    }
+    return next;
+  }
   first.indices[IW] = tapPosition(build, w, first.indices[OW], build.index(0)).first;
   // Where not all columns of a tile are inside, only those are looked at that may be outside of some tile.
   auto addWritten = [&](bool areInside) {
@@ -246,6 +343,14 @@ Values DepthwiseTiles::addTaps(ArrayRef<TileRow> pixels, Value line, Value kh, c
   if (!areInside || share < kLeastShareInside || fewMayBeOutside(pixels.size()))
     return addWritten(!areInside);
   return eitherWay(build, areInside, share, [&] { return addWritten(true); }, [&] { return addWritten(false); });
+}
+
+/// The number of the sum that a tap of a pixel is added to: the pixel's own, or behind those that of its edge.
+int64_t DepthwiseTiles::sumOf(int64_t pixel, int64_t kw, int64_t pixels) const {
+  std::vector<bool> outside = tilesOutside(pixel, kw, pixels);
+  const auto *edge =
+      llvm::find_if(*edges, [&](const Edge &edge) { return edge.pixel == pixel && edge.isOutside == outside; });
+  return edge == edges->end() ? pixel : pixels + (edge - edges->begin());
 }
 
 /// The pixels of a tile and their taps that read a column of the input, by how far it is behind the first.

@@ -40,7 +40,11 @@ private:
   // Loops over rows come first: the batch and the lines and pixels of an image, or the batches and rows of a matrix.
   // Then those that every contraction has, which Nest::simplify keeps.
 
-  enum Kept { G, O, IH, IW, W, K, C, I, NumKept };
+  // R is the number of a tile's first row, and D how far behind it another one is: where all that is read and written
+  // row by row lies so, as most results do, they stand for the row loops. D comes last, to be a constant beside one
+  // index.
+
+  enum Kept { G, O, IH, IW, W, K, C, I, R, D, NumKept };
   int at(Kept loop) const { return nest.extents.size() - NumKept + loop; }
 
   /// strides  of the row loops, then those of the kept loops that move the access
@@ -61,6 +65,19 @@ private:
     return strides;
   }
 
+  /// The memory of an image, and its strides along lines, pixels and channels: where the kernel has it channel by
+  /// channel, too, that.
+  std::pair<Value, SmallVector<int64_t>> imageOf(Value input) {
+    auto planes = loops.kernel->getAttrOfType<IntegerAttr>(nn::kPlanesAttr);
+    if (!planes) {
+      Value memory = loops.memory(input);
+      return {memory, stridesOf(memory)};
+    }
+    Value memory = loops.kernel.getInputs()[planes.getInt()];
+    SmallVector<int64_t> strides = stridesOf(memory);
+    return {memory, {strides[0], strides[2], strides[3], strides[1]}};
+  }
+
   void makeNest(ArrayRef<int64_t> rowExtents, int64_t groups, int64_t columns) {
     rowLoops = rowExtents.size();
     nest.extents.assign(rowExtents.begin(), rowExtents.end());
@@ -78,6 +95,7 @@ private:
   //===-- Tiles ---------------------------------------------------------===//
 
   SmallVector<ColumnRange> columnRanges() const;
+  void countRows();
   void write();
   void writeTile(ArrayRef<TileRow> rows, Value column, const Columns &columns);
   Value columnStart(Value column);
@@ -95,18 +113,28 @@ private:
       return all;
     }
   };
+  /// A line of an image, or one for each of its channels.
+  struct LineOfImage {
+    int64_t planes; ///< that lie apart
+    int64_t pixel;  ///< numbers from one pixel to the next
+    int64_t taps;   ///< numbers side by side that the taps of one pixel read
+  };
+  LineOfImage lineOfImage() const;
+  bool arePlanes() const;
   bool joinsTaps() const;
   bool readsLines(int64_t rows) const;
   Values walkLines(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
                    Values sums);
   Values addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value> starts, const Access &right, Value firstK,
                  const Columns &columns, Values sums);
-  Value loadPiece(const TileRow &row, Value line, int64_t offset, int64_t rows);
+  Value loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows);
   Taps tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw);
   Values walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
                   Values sums);
   Values walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kh, ArrayRef<Value> starts,
                   const Access &right, const Columns &columns, Values sums, double shareInside);
+  bool masksSums(int64_t rows, const Columns &columns) const;
+  Values keepOutside(ArrayRef<Value> inside, const Columns &columns, const Values &before, Values after);
   Values loadPanel(const Cursor &row, ArrayRef<Value> starts, const Access &right, Value firstK, Value channel,
                    int64_t behind, const Columns &columns);
   void addProducts(Value factor, ArrayRef<Value> panel, const Columns &columns, MutableArrayRef<Value> sums);
@@ -186,8 +214,7 @@ LogicalResult ProductTiles::convolution(Operation *op, int64_t groups, const Til
   columns = shape[3] / groups;
   makeNest(shape.drop_back(), groups, columns);
 
-  Value memory = loops.memory(input);
-  SmallVector<int64_t> xs = stridesOf(memory);
+  auto [memory, xs] = imageOf(input);
   // A window of one pixel that never leaves the input is a product: its rows may be joined.
   bool isPixel = taps.h.kernel * taps.w.kernel == 1 && !taps.leavesInput();
   SmallVector<int64_t> rowStrides{xs[0]};
@@ -229,6 +256,24 @@ SmallVector<ColumnRange> ProductTiles::columnRanges() const {
   return ranges;
 }
 
+/// Makes what is stored, and what is read for it, move with the number of a row instead of with the loops that rows are
+/// found in: those indices are not needed any more then, once the products are added up.
+void ProductTiles::countRows() {
+  auto stored = MutableArrayRef<Access>(nest.accesses).drop_front(2);
+  auto isCounted = [&](const Access &access) {
+    return llvm::all_of(llvm::seq<size_t>(1, tileLoops.size()), [&](size_t i) {
+      return access.strides[tileLoops[i - 1]] == access.strides[tileLoops[i]] * nest.extents[tileLoops[i]];
+    });
+  };
+  if (tileLoops.empty() || !llvm::all_of(stored, isCounted))
+    return;
+  for (Access &access : stored) {
+    access.strides[at(R)] = access.strides[at(D)] = access.strides[tileLoops.back()];
+    for (int loop : tileLoops)
+      access.strides[loop] = 0;
+  }
+}
+
 void ProductTiles::write() {
   // Groups, and batches with weights of their own, are loops around tiles.
   SmallVector<int> outer;
@@ -243,6 +288,7 @@ void ProductTiles::write() {
   }
   if (nest.extents[at(G)] > 1)
     outer.push_back(at(G));
+  countRows();
   int64_t rows = std::min(tile.rows, all);
   Cursor start;
   start.indices.resize(nest.extents.size());
@@ -250,7 +296,12 @@ void ProductTiles::write() {
     build.parallelLoop(0, llvm::divideCeilSigned(all, rows), 1, [&](Value rowTile) {
       auto tiles = [&](int64_t begin, int64_t end, const Columns &columns) {
         build.parallelLoop(begin, end, columns.vectors * columns.stored, [&](Value column) {
-          writeTile(findRows(build, nest, tileLoops, around, rowTile, rows), column, columns);
+          SmallVector<TileRow> found = findRows(build, nest, tileLoops, around, rowTile, rows);
+          for (auto [number, row] : llvm::enumerate(found)) {
+            row.cursor.indices[at(R)] = build.mul(rowTile, rows);
+            row.cursor.indices[at(D)] = build.index(number);
+          }
+          writeTile(found, column, columns);
         });
       };
       for (const ColumnRange &range : columnRanges()) {
@@ -340,16 +391,29 @@ bool ProductTiles::joinsTaps() const {
          left.strides[at(C)] == 1 && left.strides[at(IW)] == depth;
 }
 
+/// How numbers of an image lie along a line.
+ProductTiles::LineOfImage ProductTiles::lineOfImage() const {
+  return arePlanes() ? LineOfImage{depth, 1, window->w.kernel} : LineOfImage{1, depth, window->w.kernel * depth};
+}
+
+/// True when the channels of an image are planes, in which pixels lie side by side.
+bool ProductTiles::arePlanes() const {
+  const Access &left = nest.accesses[0];
+  return depth > 1 && left.strides[at(IW)] == 1 && window->w.dilation == 1 && !window->w.isTransposed &&
+         left.strides[at(C)] % kGpuLanes == 0;
+}
+
 /// True when what a tile reads of a line of the image is a few pieces of four numbers, of which each is inside of the
-/// image or outside as a whole: taps are joined, tiles are side by side, and lines and tiles begin at multiples of
-/// four.
+/// image or outside as a whole: taps are joined or channels are planes, tiles are side by side, and lines and tiles
+/// begin at multiples of four.
 bool ProductTiles::readsLines(int64_t rows) const {
   constexpr int64_t kMostNumbers = 40, kMostSteps = 32;
   const WindowDim &w = window->w;
-  int64_t steps = w.kernel * depth, numbers = (rows - 1) * w.stride * depth + steps;
-  return joinsTaps() && steps <= kMostSteps && numbers <= kMostNumbers && window->outputW % rows == 0 &&
-         nest.accesses[0].strides[at(IH)] == w.input * depth && w.input * depth % kGpuLanes == 0 &&
-         rows * w.stride * depth % kGpuLanes == 0;
+  LineOfImage line = lineOfImage();
+  int64_t numbers = (rows - 1) * w.stride * line.pixel + line.taps;
+  return (joinsTaps() || arePlanes()) && line.planes * line.taps <= kMostSteps && numbers <= kMostNumbers &&
+         window->outputW % rows == 0 && nest.accesses[0].strides[at(IH)] == w.input * line.pixel &&
+         w.input * line.pixel % kGpuLanes == 0 && rows * w.stride * line.pixel % kGpuLanes == 0;
 }
 
 /// Adds the products of all taps, a line at a time. Lines that are outside of the image have none.
@@ -371,17 +435,21 @@ Values ProductTiles::walkLines(ArrayRef<TileRow> rows, ArrayRef<Value> starts, c
 Values ProductTiles::addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value> starts, const Access &right,
                              Value firstK, const Columns &columns, Values sums) {
   const WindowDim &w = window->w;
-  int64_t first = -w.pad * depth, begin = first - llvm::mod(first, kGpuLanes);
-  std::map<int64_t, Value> pieces;
-  for (int64_t step = 0; step < w.kernel * depth; ++step) {
-    Values panel = loadPanel(rows.front().cursor, starts, right, firstK, build.index(0), step, columns);
-    for (size_t number = 0; number < rows.size(); ++number) {
-      int64_t behind = first - begin + number * w.stride * depth + step;
-      Value &piece = pieces[behind / kGpuLanes];
-      if (!piece)
-        piece = loadPiece(rows.front(), line, begin + behind / kGpuLanes * kGpuLanes, rows.size());
-      addProducts(build.lanes(piece, behind % kGpuLanes, 1), panel, columns,
-                  MutableArrayRef<Value>(sums).slice(number * panel.size(), panel.size()));
+  LineOfImage image = lineOfImage();
+  int64_t first = -w.pad * image.pixel, begin = first - llvm::mod(first, kGpuLanes);
+  for (int64_t plane = 0; plane < image.planes; ++plane) {
+    std::map<int64_t, Value> pieces;
+    for (int64_t step = 0; step < image.taps; ++step) {
+      Values panel =
+          loadPanel(rows.front().cursor, starts, right, firstK, build.index(0), step * image.planes + plane, columns);
+      for (size_t number = 0; number < rows.size(); ++number) {
+        int64_t behind = first - begin + number * w.stride * image.pixel + step;
+        Value &piece = pieces[behind / kGpuLanes];
+        if (!piece)
+          piece = loadPiece(rows.front(), line, plane, begin + behind / kGpuLanes * kGpuLanes, rows.size());
+        addProducts(build.lanes(piece, behind % kGpuLanes, 1), panel, columns,
+                    MutableArrayRef<Value>(sums).slice(number * panel.size(), panel.size()));
+      }
     }
   }
   return sums;
@@ -389,9 +457,10 @@ Values ProductTiles::addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value>
 
 /// Four numbers of a line, so far behind those of the first tap of a tile if nothing were padded. Outside of the image
 /// they are 0.
-Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t offset, int64_t rows) {
+Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows) {
   const WindowDim &w = window->w;
-  int64_t pitch = w.stride * depth, last = (window->outputW - rows) * pitch + offset, length = w.input * depth;
+  int64_t pixel = lineOfImage().pixel, pitch = w.stride * pixel, last = (window->outputW - rows) * pitch + offset,
+          length = w.input * pixel;
   Value start = build.add(build.mul(row.cursor.indices[2], pitch), build.index(offset)), isInside;
   if (offset < 0 || last >= length) {
     isInside = arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, start, build.index(length));
@@ -399,9 +468,9 @@ Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t offset, in
   }
   Cursor at = row.cursor;
   at.indices[this->at(IH)] = line;
-  at.indices[this->at(IW)] = build.index(0);
-  at.indices[this->at(C)] = start;
-  at.vectorLoop = this->at(C);
+  at.indices[this->at(IW)] = arePlanes() ? start : build.index(0);
+  at.indices[this->at(C)] = arePlanes() ? build.index(plane) : start;
+  at.vectorLoop = this->at(arePlanes() ? IW : C);
   at.lanes = kGpuLanes;
   Value piece = build.load(nest.accesses[0], at);
   if (!isInside)
@@ -410,11 +479,23 @@ Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t offset, in
                                  build.math.constant(element, 0.0, kGpuLanes));
 }
 
-/// Where a tap of each row lies.
+/// Where a tap of each row lies. Rows of one line lie behind the first of them.
 ProductTiles::Taps ProductTiles::tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw) {
+  const WindowDim &w = window->w;
   Taps taps;
+  TapPosition first;
   for (auto [row, line] : llvm::zip(rows, lines)) {
-    TapPosition pixel = clampedTap(build, window->w, window->outputW, row.cursor.indices[2], kw);
+    TapPosition pixel;
+    if (row.behind == 0 || w.isTransposed) {
+      pixel = first = tapAt(build, w, window->outputW, row.cursor.indices[2], kw);
+    } else {
+      pixel.position = build.add(first.position, build.index(row.behind * w.stride));
+      if (first.isInside)
+        pixel.isInside =
+            arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, pixel.position, build.index(w.input));
+    }
+    if (pixel.isInside)
+      pixel.position = arith::SelectOp::create(b, build.loc, pixel.isInside, pixel.position, build.index(0));
     Cursor cursor = row.cursor;
     cursor.indices[at(IH)] = line.position;
     cursor.indices[at(IW)] = pixel.position;
@@ -424,8 +505,7 @@ ProductTiles::Taps ProductTiles::tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosi
   return taps;
 }
 
-/// Adds the products of a line of taps, tap by tap. Where a row has no pixel for a tap, it reads the first and
-/// multiplies by 0. Most tiles are inside of the image at most taps: there channels go by without a look at each row.
+/// Adds the products of a line of taps, tap by tap. Where a row has no pixel for a tap, it reads the first.
 ///
 /// shareInside  how often all rows have a pixel for a tap; few times are not worth code of their own
 Values ProductTiles::walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kh, ArrayRef<Value> starts,
@@ -438,10 +518,36 @@ Values ProductTiles::walkLine(ArrayRef<TileRow> rows, ArrayRef<TapPosition> line
       return addDepth(taps.pixels, inside, starts, right, firstK, depth, columns, llvm::to_vector(carried));
     };
     Value areInside = taps.areInside(build);
-    if (!areInside || shareInside < kLeastShareInside)
+    if (!areInside)
+      return add({});
+    if (masksSums(rows.size(), columns))
+      return keepOutside(taps.inside, columns, llvm::to_vector(carried), add({}));
+    if (shareInside < kLeastShareInside)
       return add(taps.inside);
     return eitherWay(build, areInside, shareInside, [&] { return add({}); }, [&] { return add(taps.inside); });
   });
+}
+
+/// Whether the sums of rows without a pixel for a tap are put back behind it. Until then channels go by without a look
+/// at each row, inside of the image and outside, and threads beside each other run the same loop; but the sums from
+/// before the tap take registers, and few channels are looked at with less. Otherwise what such a row reads becomes 0,
+/// and tiles that are inside have code of their own, which most are.
+bool ProductTiles::masksSums(int64_t rows, const Columns &columns) const {
+  // Pixels for four steps of k, a vector of weights, and indices, as CountWork counts them: rows in several lines have
+  // a line, a pixel and an address each.
+  constexpr int64_t kIndices = 12, kIndicesOfRow = 3;
+  int64_t sums = rows * columns.vectors * columns.lanes;
+  int64_t indices = kIndices + (window->outputW % rows == 0 ? 0 : kIndicesOfRow * rows);
+  return depth > columns.vectors * columns.lanes &&
+         2 * sums + rows * kGpuLanes + columns.lanes + indices <= tile.registers;
+}
+
+/// The sums from behind a tap, but those from before it for rows that have no pixel there.
+Values ProductTiles::keepOutside(ArrayRef<Value> inside, const Columns &columns, const Values &before, Values after) {
+  for (auto [number, sum] : llvm::enumerate(after))
+    if (Value isInside = inside[number / columns.vectors])
+      sum = arith::SelectOp::create(b, build.loc, build.splat(isInside, columns.splat()), sum, before[number]);
+  return after;
 }
 
 /// The weights of all vectors of a tile, so far behind a channel.

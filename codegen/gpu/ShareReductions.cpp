@@ -1,4 +1,4 @@
-// Long rows of few threads, shared by the threads of a workgroup; see GpuPasses.td.
+// Rows that few threads would run, shared by threads of a workgroup; see GpuPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/Parts.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"

@@ -99,6 +99,7 @@ SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, ArrayRef<int
   for (auto [number, row] : llvm::enumerate(found)) {
     if (number > 0 && isInLine) {
       row = found.front();
+      row.behind = number;
       row.cursor.indices[loops.back()] = build.add(row.cursor.indices[loops.back()], build.index(number));
       continue;
     }

@@ -55,6 +55,7 @@ void writeDepthwise(KernelLoops &loops, mlir::Operation *op, const TileWindow &w
 struct TileRow {
   Cursor cursor;
   mlir::Value exists; ///< null: always. A row that does not exist stands at the last one
+  int64_t behind = 0; ///< how far behind the tile's first row in the innermost loop, where lines are whole tiles
 };
 llvm::SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, llvm::ArrayRef<int> loops,
                                     const Cursor &around, mlir::Value tile, int64_t rows);

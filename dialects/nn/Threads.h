@@ -5,6 +5,9 @@
 
 namespace nncc::nn {
 
+/// On a kernel, an integer: the number of the input that has the image of its root, a convolution, as N x C x H x W.
+inline constexpr llvm::StringLiteral kPlanesAttr = "nn.planes";
+
 /// On a func.func: why threads of a GPU cannot run it.
 inline constexpr llvm::StringLiteral kRefusedAttr = "nn.refused";
 

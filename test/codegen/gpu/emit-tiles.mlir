@@ -102,23 +102,21 @@ func.func private @depthwise_of_few_registers(%x: memref<1x6x8x4xf32>, %w: memre
 }
 
 // Lines of eleven in tiles of four, which are no more unused than tiles of two would be, padded by one: the last pixel
-// stands behind the line. Seven of nine lines of taps are in the image; one of three tiles is inside, and of six columns
-// three are for all tiles.
+// stands behind the line. Three of six columns are not inside for all tiles; where they begin is known before the loop
+// over lines, of which seven of nine are in the image. One tap of the first and of the third pixel may be outside: what
+// they add up counts behind the loop, if they are inside.
 // CHECK-LABEL: func.func private @depthwise_with_border
 // CHECK:         %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %c11 : index
+// CHECK-COUNT-3: arith.select {{.*}} : index
 // CHECK:         scf.for {{.*}} iter_args
 // CHECK-NOT:       arith.select
-// CHECK:           scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK:           scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
 // CHECK-NOT:         arith.select
-// CHECK:             scf.if %{{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
-// CHECK-NOT:           arith.select
-// CHECK-COUNT-9:       vector.load
-// CHECK-NOT:           vector.load
-// CHECK:             } else {
-// CHECK-COUNT-3:       arith.select {{.*}} : vector<4xi1>, vector<4xf32>
-// CHECK-NOT:           arith.select {{.*}} : vector<4xi1>, vector<4xf32>
-// CHECK:             } {nn.share = 0.333
+// CHECK-COUNT-9:     vector.load
+// CHECK-NOT:         vector.load
 // CHECK:           } {nn.share = 0.777
+// CHECK-COUNT-2: arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK-NOT:     arith.select
 // CHECK:         scf.if %[[EXISTS]]
 func.func private @depthwise_with_border(%x: memref<1x3x11x4xf32>, %w: memref<144xi8>, %y: memref<1x3x11x4xf32>) {
   nn.kernel "k" ins(%x, %w : memref<1x3x11x4xf32>, memref<144xi8>) outs(%y : memref<1x3x11x4xf32>) {
@@ -129,13 +127,15 @@ func.func private @depthwise_with_border(%x: memref<1x3x11x4xf32>, %w: memref<14
   return
 }
 
-// Where one column of four may be outside, looking at it is worth no code of its own for all others.
+// Where one tap may be outside, it is looked at behind the loop.
 // CHECK-LABEL: func.func private @depthwise_padded_left
 // CHECK:         scf.for {{.*}} iter_args
 // CHECK-NOT:       scf.if
-// CHECK:           arith.select {{.*}} : vector<4xi1>, vector<4xf32>
-// CHECK-NOT:       arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK-NOT:       arith.select
 // CHECK:           scf.yield
+// CHECK:         arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK-NOT:     arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK:         } {nn.parallel}
 func.func private @depthwise_padded_left(%x: memref<1x3x11x4xf32>, %w: memref<144xi8>, %y: memref<1x1x10x4xf32>) {
   nn.kernel "k" ins(%x, %w : memref<1x3x11x4xf32>, memref<144xi8>) outs(%y : memref<1x1x10x4xf32>) {
   ^bb0(%0: tensor<1x3x11x4xf32>, %1: tensor<4x3x3x1xf32>):
@@ -185,6 +185,45 @@ func.func private @whole_lines(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %y: 
     %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x4x4x4xf32>
     nn.yield %r : tensor<1x4x4x4xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
+  return
+}
+
+// Channels that lie apart: of each plane two pixels read two pieces, of which the first may be left of the image. The
+// transposed image is not touched.
+// CHECK-LABEL: func.func private @planes
+// CHECK-SAME:    %[[IMAGE:[a-z0-9]+]]: memref<1x8x8x3xf32>, %[[W:[a-z0-9]+]]: memref<108xf32>, %[[PLANES:[a-z0-9]+]]: memref<1x3x8x8xf32>
+// CHECK-NOT:     %[[IMAGE]]
+// CHECK:         %[[FLAT:.*]] = memref.reinterpret_cast %[[PLANES]] to offset: [0], sizes: [192], strides: [1]
+// CHECK:         scf.for %{{.*}} = %c0 to %c3
+// CHECK:           scf.if
+// CHECK-COUNT-6:     vector.load %[[FLAT]]{{.*}} : memref<192xf32>, vector<4xf32>
+// CHECK-NOT:         vector.load %[[FLAT]]
+// CHECK:           } {nn.share = 0.916
+func.func private @planes(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %p: memref<1x3x8x8xf32>, %y: memref<1x4x4x4xf32>) {
+  nn.kernel "k" ins(%x, %w, %p : memref<1x8x8x3xf32>, memref<432xi8>, memref<1x3x8x8xf32>) outs(%y : memref<1x4x4x4xf32>) {
+  ^bb0(%0: tensor<1x8x8x3xf32>, %1: tensor<4x3x3x3xf32>, %2: tensor<1x3x8x8xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x4x4x4xf32>
+    nn.yield %r : tensor<1x4x4x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>, unit], nn.planes = 2 : i64}
+  return
+}
+
+// Where there are channels enough, those of all rows go by without a look at them; what a row outside of the image has
+// added up is taken back behind each tap.
+// CHECK-LABEL: func.func private @many_channels
+// CHECK-NOT:     scf.if
+// CHECK:         scf.for %{{.*}} = %c0 to %c3 step %c1 iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+// CHECK:           %[[SUMS:.*]]:2 = scf.for
+// CHECK-NOT:         arith.select
+// CHECK:             vector.fma
+// CHECK:           arith.select %{{.*}}, %[[SUMS]]#0, %[[A]] : vector<4xi1>, vector<4xf32>
+// CHECK:           arith.select %{{.*}}, %[[SUMS]]#1, %[[B]] : vector<4xi1>, vector<4xf32>
+func.func private @many_channels(%x: memref<1x5x1x8xf32>, %w: memref<384xi8>, %y: memref<1x5x1x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x5x1x8xf32>, memref<384xi8>) outs(%y : memref<1x5x1x4xf32>) {
+  ^bb0(%0: tensor<1x5x1x8xf32>, %1: tensor<4x3x1x8xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 0, 1, 0] dilations [1, 1] groups 1 : tensor<1x5x1x8xf32>, tensor<4x3x1x8xf32> -> tensor<1x5x1x4xf32>
+    nn.yield %r : tensor<1x5x1x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [384, 1, 4, 24, 4, 4, 0]>]}
   return
 }
 
