@@ -158,6 +158,7 @@ public:
         addDispatch(kernel);
     }
     program.firstDispatch.push_back(program.dispatches.size());
+    markUnread();
     addSegments();
     return std::move(program);
   }
@@ -233,6 +234,48 @@ private:
         return distance / constant.unitBytes;
       }
     llvm_unreachable("a push constant is of something that is bound");
+  }
+
+  /// Whether a kernel's code touches an operand: that of a GPU need not touch all.
+  bool touches(const KernelPlan &kernel, size_t operand) const {
+    return !isOnDevice(kernel) ||
+           llvm::any_of(functions.lookup(kernel.deviceFunction).first->bindings,
+                        [&](const GpuBinding &binding) { return llvm::is_contained(binding.operands, operand); });
+  }
+
+  MutableArrayRef<nncc_device_dispatch> dispatchesOf(size_t kernel) {
+    return MutableArrayRef(program.dispatches)
+        .slice(program.firstDispatch[kernel], program.firstDispatch[kernel + 1] - program.firstDispatch[kernel]);
+  }
+
+  /// Marks the dispatches of kernels whose results are read by code for the CPU alone, of kernels that the GPU runs.
+  void markUnread() {
+    for (auto [number, kernel] : llvm::enumerate(plan.kernels))
+      if (isOnDevice(kernel) && llvm::all_of(kernel.operands, [&, number = number](const OperandPlan &operand) {
+            return !operand.isOutput || isUnread(operand, number + 1);
+          }))
+        for (nncc_device_dispatch &dispatch : dispatchesOf(number))
+          dispatch.flags |= NNCC_DISPATCH_UNREAD;
+  }
+
+  /// Whether kernels from number `next` on are given a result, but none touches it.
+  bool isUnread(const OperandPlan &result, size_t next) const {
+    if (result.memory != Memory::Arena)
+      return false;
+    Bytes bytes;
+    bytes.add(result);
+    bool isGiven = false;
+    for (const KernelPlan &kernel : ArrayRef(plan.kernels).drop_front(next))
+      for (auto [number, operand] : llvm::enumerate(kernel.operands)) {
+        if (!bytes.meets(operand))
+          continue;
+        if (operand.isOutput)
+          return isGiven; // its bytes are those of another tensor from here on
+        if (touches(kernel, number))
+          return false;
+        isGiven = true;
+      }
+    return isGiven;
   }
 
   /// Segments, and what is handed over for each.
@@ -313,15 +356,22 @@ private:
   void addBarriers(size_t first, size_t last) {
     Bytes read, written; // since the last barrier
     for (size_t number = first; number < last; ++number) {
+      MutableArrayRef<nncc_device_dispatch> dispatches = dispatchesOf(number);
+      if (dispatches.front().flags & NNCC_DISPATCH_UNREAD)
+        continue;
       const KernelPlan &kernel = plan.kernels[number];
-      bool waits = llvm::any_of(kernel.operands, [&](const OperandPlan &operand) {
+      SmallVector<OperandPlan> touched;
+      for (auto [place, operand] : llvm::enumerate(kernel.operands))
+        if (touches(kernel, place))
+          touched.push_back(operand);
+      bool waits = llvm::any_of(touched, [&](const OperandPlan &operand) {
         return written.meets(operand) || (operand.isOutput && read.meets(operand));
       });
       if (waits) {
-        program.dispatches[program.firstDispatch[number]].flags |= NNCC_DISPATCH_BARRIER;
+        dispatches.front().flags |= NNCC_DISPATCH_BARRIER;
         read = written = Bytes();
       }
-      for (const OperandPlan &operand : kernel.operands)
+      for (const OperandPlan &operand : touched)
         (operand.isOutput ? written : read).add(operand);
     }
   }

@@ -200,7 +200,9 @@ void writeProgram(json::OStream &json, const DeviceProgram &program) {
   json.attribute("spirv_bytes", program.words.size() * sizeof(uint32_t));
   json.attribute("constants_bytes", program.constantsBytes);
   json.attribute("segments", program.segments.size());
-  json.attribute("dispatches", program.dispatches.size());
+  json.attribute("dispatches", llvm::count_if(program.dispatches, [](const nncc_device_dispatch &dispatch) {
+                   return !(dispatch.flags & NNCC_DISPATCH_UNREAD);
+                 }));
   json.attribute("barriers", llvm::count_if(program.dispatches, [](const nncc_device_dispatch &dispatch) {
                    return dispatch.flags & NNCC_DISPATCH_BARRIER;
                  }));

@@ -1,18 +1,40 @@
-// The passes that make kernels code of a GPU: in the order in which compileForGpu runs them, with passes of passes/lower
-// and passes/tile between them. They are handed numbers and know no GPU.
+// The passes that make kernels code of a GPU: one on the graph of kernels, then in the order in which compileForGpu runs
+// them, with passes of passes/lower and passes/tile between them. They are handed numbers and know no GPU.
 #ifndef NNCC_CODEGEN_GPU_GPUPASSES_TD
 #define NNCC_CODEGEN_GPU_GPUPASSES_TD
 include "mlir/Pass/PassBase.td"
+
+def ReadPlanes : Pass<"nncc-read-planes", "::mlir::ModuleOp"> {
+  let summary = "Lets convolutions of a GPU read an input of the model that lies channel by channel";
+  let description = [{
+    Images are given N x C x H x W, and a kernel puts their channels innermost. A dense convolution of at most four
+    channels on a GPU takes the image as it is given as one more operand, and says so: `nn.planes` is the operand's
+    number. It does so where tiles read four pixels of a plane at once. Its code for the CPU reads the transposed image; that for the GPU need not, and where no kernel does, the
+    transposition is left out of what a run submits (NNCC_DISPATCH_UNREAD).
+
+    Requires N2 with a device for each kernel, before weights are packed; guarantees N2.
+
+    ```mlir
+    %t = nn.kernel "k000" ins(%x : tensor<1x3x8x8xf32>) {transpose [0, 2, 3, 1]}
+    %y = nn.kernel "k001_conv1" ins(%t, %w) {conv2d}
+    // becomes
+    %y = nn.kernel "k001_conv1" ins(%t, %w, %x) {conv2d} attributes {nn.planes = 2}
+    ```
+  }];
+  let dependentDialects = ["::nncc::nn::NNDialect"];
+}
 
 def EmitTiles : Pass<"nncc-emit-tiles", "::mlir::ModuleOp"> {
   let summary = "Writes convolutions and matrix products as one register tile for each thread";
   let description = [{
     A thread computes `tile_rows` pixels of `tile_columns` output channels, with the epilogue, and reads the weights
     from the panels that are packed for the CPU: rows of the panels are rows of vectors of four. Depthwise convolutions
-    have a tile of pixels of a line, up to twice `tile_rows`, of four channels. Where all pixels of a tile are inside of
-    the image at a tap, no pixel is looked at (`nn.share` says how often). Of an image of few channels a tile reads
-    whole pieces of lines. Kernels that no tile takes are left to `nncc-lower-to-loops`, but those whose weights are
-    packed: they are refused (`nn.refused`).
+    have a tile of pixels of a line, up to twice `tile_rows`, of four channels. At the border of an image pixels without
+    a tap read another one, and what they add up does not count: sums of before the tap are put back, or taps that may be
+    outside have sums of their own. Where registers do not suffice for that, what is read becomes 0, and tiles inside of
+    the image have code of their own (`nn.share` says how often). Of an image of few channels a tile reads whole pieces
+    of lines, or of its planes (`nn.planes`). Kernels that no tile takes are left to `nncc-lower-to-loops`, but those
+    whose weights are packed: they are refused (`nn.refused`).
 
     Requires L1, guarantees L1. Needs the numbers of the GPU: `nn.machines`.
 

@@ -157,8 +157,10 @@ private:
       step.inPlaceOf = tensor.getValue().empty() ? "input" : tensor.str();
     for (Value input : kernel.getInputs()) {
       OperandPlan read = operand(input, false);
+      // What the GPU's code reads in the place of another input is not read beside it.
+      bool isRead = !kernel.getBody().getArgument(step.operands.size()).use_empty();
       uint64_t touched =
-          std::min(bytesGathered(kernel, step.operands.size()).value_or(read.bytes), uint64_t(read.bytes));
+          std::min(bytesGathered(kernel, step.operands.size()).value_or(read.bytes), isRead ? uint64_t(read.bytes) : 0);
       (read.memory == Memory::Weights ? step.weightsRead : step.bytesRead) += touched;
       if (read.memory == Memory::Weights)
         step.weightBytes += read.bytes;

@@ -7,6 +7,7 @@
 #include "codegen/ObjectCode.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/Packing.h"
+#include "codegen/gpu/GpuPasses.h"
 #include "dialects/nn/NN.h"
 #include "lib/driver/BuildPlan.h"
 #include "lib/driver/CompileVariants.h"
@@ -145,6 +146,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         passes.addPass(createApplyTuning());
         if (options.optimize == Optimize::Size)
           passes.addPass(createChooseSmallTiles());
+        if (options.gpu)
+          passes.addPass(createReadPlanes());
         passes.addPass(createPackWeights());
         ChooseFormsOptions forms;
         bool isSmall = options.optimize == Optimize::Size && options.kernelForm == "auto";

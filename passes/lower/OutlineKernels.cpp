@@ -2,6 +2,7 @@
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/Threads.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/IRMapping.h"
@@ -248,7 +249,9 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     inner.removeNodesAttr();
     for (NamedAttribute attr : llvm::to_vector(inner->getDiscardableAttrs()))
       // How its operands are to be read, and by which tiles.
-      if (attr.getName() != "nn.packings" && attr.getName() != nn::kFormAttr && attr.getName() != nn::kTunedAttr)
+      if (!llvm::is_contained({StringRef("nn.packings"), StringRef(nn::kFormAttr), StringRef(nn::kTunedAttr),
+                               StringRef(nn::kPlanesAttr)},
+                              attr.getName()))
         inner->removeDiscardableAttr(attr.getName());
     inner.getBody().walk([](Operation *op) {
       op->removeDiscardableAttr(nn::kTensorAttr);

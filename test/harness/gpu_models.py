@@ -109,7 +109,7 @@ def compare_counts(name: str, counts: dict[str, int], update: bool) -> bool:
 MOST_MEMORY, MEMORY_BESIDE = 1.02, 1e6
 
 # As in nncc/abi.h. Nothing writes constants.
-BARRIER = 1
+BARRIER, UNREAD = 1, 8
 SEGMENT = 1 << 30  # of test/end-to-end/vulkan.c
 MEMORIES = {0: "arena", 2: "input", 3: "output"}
 
@@ -143,6 +143,8 @@ def only_bound_together(described: list[str], kernels: list[dict]) -> tuple[list
     seen: list[Dispatch] = []  # since the last barrier that the layer is given
     for number, line in enumerate(described):
         dispatch = Dispatch(line, kernels)
+        if dispatch.flags & UNREAD and not dispatch.flags & SEGMENT:
+            continue  # it is left out of what the program submits
         if dispatch.flags & (BARRIER | SEGMENT):
             unordered, seen = [], []
         errors += [f"{dispatch.name} does not wait for {other.name}" for other in unordered
@@ -151,8 +153,9 @@ def only_bound_together(described: list[str], kernels: list[dict]) -> tuple[list
                and (other.kernel == dispatch.kernel or not conflict(dispatch.touched, other.touched)) for other in seen):
             waits.append(number)
             seen = []
-        unordered.append(dispatch)
-        seen.append(dispatch)
+        if not dispatch.flags & UNREAD:
+            unordered.append(dispatch)
+            seen.append(dispatch)
     return waits, errors
 
 

@@ -109,6 +109,26 @@ TEST(DeviceProgram, WaitsWithinASegmentAlone) {
   EXPECT_EQ(program.segments[1].first_kernel, 2u);
 }
 
+// The second kernel has code for the CPU that reads the first one's result; that for the GPU reads the input instead.
+TEST(DeviceProgram, LeavesOutWhatCodeForTheCpuAloneReads) {
+  Model model;
+  GpuFunction other = model.code.functions[0];
+  other.name = "g";
+  other.bindings = {{{2}, {}, false}, {{1}, {}, true}};
+  model.code.functions.push_back(other);
+  model.add(Model::input(), Model::arena(0, true));
+  model.add(Model::arena(0), Model::arena(256, true));
+  model.plan.kernels[1].operands.push_back(Model::input());
+  model.plan.kernels[1].deviceFunction = "g";
+  model.add(Model::arena(256), Model::arena(0, true)); // other bytes of the same place
+  model.add(Model::arena(0), Model::output());
+  DeviceProgram program = model.make();
+  EXPECT_EQ(program.dispatches[0].flags, NNCC_DISPATCH_UNREAD);
+  EXPECT_EQ(Model::barriers(program), "--BB");
+  model.plan.kernels[1].deviceFunction = "";
+  EXPECT_EQ(model.make().dispatches[0].flags, 0u);
+}
+
 TEST(DeviceProgram, HandsOverWhatTheOtherSideTouches) {
   Model model;
   model.add(Model::input(), Model::arena(0, true));
