@@ -395,6 +395,8 @@ private:
     if (shape.isStaged()) {
       std::tie(done, sums) = restOfTrip(rows, matrixRow, first, done, end, wholeGroups, sums);
       std::tie(done, sums) = shortTrips(rows, matrixRow, done, wholeGroups, sums);
+    } else if (shape.byLane && shape.mac.dot && shape.tripSteps() > 2) {
+      std::tie(done, sums) = shortTrips(rows, matrixRow, done, wholeGroups, sums);
     }
     auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, int64_t count) {
       Value here = arith::SubIOp::create(b, k, origin);

@@ -280,7 +280,7 @@ Value ProductCode::factorOfLane(ArrayRef<Value> lanes, int64_t i, int64_t step) 
   if (mac.isInWords)
     return all;
   if (mac.dot)
-    all = bitcast(all, VectorType::get(shape.tripSteps(), sumType));
+    all = bitcast(all, VectorType::get(cast<VectorType>(all.getType()).getNumElements() / mac.group(), sumType));
   Value lane = vector::ExtractOp::create(b, all, ArrayRef<int64_t>{step});
   return code.broadcast(lane, VectorType::get(shape.lanes, lane.getType()));
 }
