@@ -282,7 +282,7 @@ MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
   if (ofWordPairs)
     return MacForm::ofWords(machine, sum, lanes);
   if (body == TapBody::Product && isOfBytes())
-    return MacForm::choose(machine, element, rhsElement, sum, lanes, mayUseWords);
+    return MacForm::choose(machine, element, rhsElement, sum, lanes, depth, mayUseWords);
   if (isOfBytes() && sliding)
     return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes, mayUseWords);
   MacForm form{element, rhsElement, sum, {}};

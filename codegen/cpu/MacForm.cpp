@@ -22,9 +22,13 @@ static MacForm chooseDot(nn::MachineAttr machine, MacForm form, llvm::function_r
   return form;
 }
 
-MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, bool mayUseWords) {
+MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, int64_t depth,
+                        bool mayUseWords) {
   return chooseDot(machine, {lhs, rhs, sum, {}}, [&](nn::DotAttr dot) {
-    return dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
+    // Where half of a group of a product of matrices were zeros, an instruction of half the length does as much, and
+    // its taps are one run.
+    bool isWorth = dot.getRows() == 1 || depth > dot.getGroup() / 2;
+    return isWorth && dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
            (mayUseWords || !sumsWords(dot));
   });
 }

@@ -29,9 +29,10 @@ struct MacForm {
 
   /// The fastest form of a machine for vectors of `lanes` sums.
   ///
+  /// depth        values of k of a tap, which fill whole groups
   /// mayUseWords  sums of two products of bytes fit 16 bits
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
-                        bool mayUseWords);
+                        int64_t depth, bool mayUseWords);
   /// The fastest one that multiplies every lane by its own values: for channels that stay apart.
   static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
                                  bool mayUseWords);

@@ -260,3 +260,22 @@ func.func @too_short(%x: tensor<5x15xi8>) -> tensor<5x24xi32> {
 }
 
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "llvm.aarch64.neon.smmla", bits = 128, group = 8, lhs = i8, rhs = i8, adds = true, rows = 2>, <instruction = "llvm.aarch64.neon.sdot", bits = 128, group = 4, lhs = i8, rhs = i8, adds = true, rows = 1>]>}} {
+
+// Four channels would be half a group of eight of a product of matrices.
+// CHECK-LABEL: @half_groups
+// CHECK: nn.packings = [unit, #nn.packing<"bytes", [192, 1, 8, 24, 8, 4, 0, 4, 4, 3]>]
+func.func @half_groups(%x: tensor<1x7x9x4xi8>) -> tensor<1x6x7x8xi32> {
+  %w = nn.constant dense<1> : tensor<8x2x3x4xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x4xi8>, tensor<8x2x3x4xi8>) {
+  ^bb0(%0: tensor<1x7x9x4xi8>, %1: tensor<8x2x3x4xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x4xi8>, tensor<8x2x3x4xi8> -> tensor<1x6x7x8xi32>
+    nn.yield %r : tensor<1x6x7x8xi32>
+  } -> tensor<1x6x7x8xi32>
+  return %y : tensor<1x6x7x8xi32>
+}
+
+}
