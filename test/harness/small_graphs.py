@@ -205,6 +205,59 @@ def linear_models(random, g):
     g.output(scores)
 
 
+def trees(random, features, mode="BRANCH_LEQ", **more):
+    """Two trees of different depths, whose nodes are numbered in no order: attributes, and the leaves (tree, node)."""
+    children = {0: {7: (2, 5), 2: (9, 1), 5: None, 9: None, 1: None}, 3: {0: (1, 2), 1: None, 2: (4, 3), 3: None, 4: (6, 5), 5: None, 6: None}}
+    nodes = [(tree, number, below) for tree, of in children.items() for number, below in of.items()]
+    attributes = dict(nodes_treeids=[tree for tree, _, _ in nodes], nodes_nodeids=[number for _, number, _ in nodes],
+                      nodes_featureids=[int(random.integers(0, features)) for _ in nodes],
+                      nodes_values=[float(value) for value in numbers(random, [len(nodes)], -0.5, 0.5)],
+                      nodes_modes=[mode if below else "LEAF" for _, _, below in nodes],
+                      nodes_truenodeids=[below[0] if below else 0 for _, _, below in nodes],
+                      nodes_falsenodeids=[below[1] if below else 0 for _, _, below in nodes], **more)
+    return attributes, [(tree, number) for tree, number, below in nodes if not below]
+
+
+def said(random, leaves, targets, prefix, low=-1.0):
+    """What each leaf says of each target."""
+    pairs = [(tree, number, target) for tree, number in leaves for target in targets]
+    return {f"{prefix}_treeids": [tree for tree, _, _ in pairs], f"{prefix}_nodeids": [number for _, number, _ in pairs],
+            f"{prefix}_ids": [target for _, _, target in pairs],
+            f"{prefix}_weights": [float(value) for value in numbers(random, [len(pairs)], low)]}
+
+
+@graph("tabular")
+def regression_trees(random, g):
+    """Each comparison; two targets, sums and means; NaN that goes where comparisons are true, and where they are false."""
+    x = g.input(numbers(random, [9, 4]))
+    for mode in ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ"):
+        attributes, leaves = trees(random, 4, mode)
+        g.output(ml(g, "TreeEnsembleRegressor", [x], **attributes, **said(random, leaves, [0], "target"), n_targets=1))
+    holes = numbers(random, [9, 4])
+    holes[random.random(holes.shape) < 0.3] = np.nan
+    holes = g.input(holes)
+    for tracks in ({}, {"nodes_missing_value_tracks_true": [int(value) for value in random.integers(0, 2, 12)]}):
+        attributes, leaves = trees(random, 4, **tracks)
+        g.output(ml(g, "TreeEnsembleRegressor", [holes], **attributes, **said(random, leaves, [0, 1], "target"), n_targets=2,
+                    aggregate_function="AVERAGE" if tracks else "SUM", base_values=[0.5, -0.25]))
+
+
+@graph("tabular")
+def classes_of_trees(random, g):
+    """Three classes; two that share one sum, which is a probability or not; two with sums of their own, whose top class is no question to
+    onnxruntime: it takes the second wherever its sum is above 0."""
+    x = g.input(numbers(random, [9, 4]))
+    for labels, targets, low, more in (([4, 2, 8], [0, 1, 2], -1.0, dict(post_transform="SOFTMAX", base_values=[0.1, 0.2, 0.3])),
+                                       ([3, 5], [0], -1.0, dict(post_transform="LOGISTIC", base_values=[0.125])),
+                                       ([3, 5], [0], -1.0, {}), ([0, 1], [0], 0.0, {}), ([0, 1], [0, 1], 0.0, {})):
+        attributes, leaves = trees(random, 4)
+        label, scores = ml(g, "TreeEnsembleClassifier", [x], 2, **attributes, **said(random, leaves, targets, "class", low),
+                           classlabels_int64s=labels, **more)
+        if len(targets) != 2:
+            g.output(label, np.int64)
+        g.output(scores)
+
+
 # ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,8 @@ static const Family families[] = {{"Conv", convOps},           {"Pool", poolOps}
                                   {"Index", indexOps},         {"Quant", quantOps},
                                   {"Resample", resampleOps},   {"Recurrent", recurrentOps},
                                   {"Control", controlOps},     {"Signal", signalOps},
-                                  {"Sequence", sequenceOps},   {"Tabular", tabularOps}};
+                                  {"Sequence", sequenceOps},   {"Tabular", tabularOps},
+                                  {"Trees", treeOps}};
 
 const OpEntry *findOp(StringRef domain, StringRef name) {
   static const llvm::StringMap<const OpEntry *> all = [] {

@@ -33,6 +33,7 @@ ArrayRef<OpEntry> controlOps();
 ArrayRef<OpEntry> sequenceOps();
 ArrayRef<OpEntry> signalOps();
 ArrayRef<OpEntry> tabularOps();
+ArrayRef<OpEntry> treeOps();
 
 /// The entry of an operator, or null.
 const OpEntry *findOp(StringRef domain, StringRef name);

@@ -1,8 +1,8 @@
 // What scikit-learn's exporter writes around a network, and linear models: operators of ai.onnx.ml, by ONNX's text of
 // that domain. All compute in f32, as their results are, whatever numbers come in.
+#include "lib/import/onnx/Tabular.h"
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/UnaryKind.h"
-#include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
@@ -11,15 +11,49 @@ using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc::import {
-namespace {
 
-/// A constant of f32.
 Value floats(Node &node, ArrayRef<double> values, ArrayRef<int64_t> shape) {
   Elements elements;
   elements.type = RankedTensorType::get(shape, node.builder.getF32Type());
   elements.floats.assign(values.begin(), values.end());
   return node.constant(makeElements(elements));
 }
+
+Value asFloats(Node &node) {
+  return node.requireNumber(0) ? node.cast(node.input(0), node.builder.getF32Type()) : Value();
+}
+
+std::optional<Classes> readClasses(Node &node, StringRef integers) {
+  SmallVector<int64_t> labels = node.integers(integers);
+  int64_t strings = node.texts("classlabels_strings").size();
+  if (node.wants(0) && strings > 0) {
+    node.error("classes that are strings are not supported",
+               "train with classes that are integers, or let the model end with the scores by --end");
+    return std::nullopt;
+  }
+  int64_t count = strings > 0 ? strings : labels.size();
+  return Classes{std::move(labels), count};
+}
+
+void setClass(Node &node, Value places, const Classes &classes) {
+  if (!node.wants(0) || !places)
+    return;
+  Value flat = node.reshape(node.cast(places, node.builder.getI64Type()), {shapeOf(places)[0]});
+  node.set(0, node.make<GatherOp>(node.vector(classes.labels), flat, 0));
+}
+
+Value postTransform(Node &node, Value scores) {
+  std::string kind = node.text("post_transform", "NONE");
+  if (kind == "SOFTMAX")
+    return node.make<SoftmaxOp>(scores, 1, /*log=*/false);
+  if (kind == "LOGISTIC")
+    return node.unary(UnaryKind::sigmoid, scores);
+  if (kind != "NONE")
+    node.error("post_transform '" + kind + "' is not supported", "nncc supports NONE, SOFTMAX and LOGISTIC");
+  return scores;
+}
+
+namespace {
 
 /// A number, or one for each column, of an attribute that may be absent: then null.
 /// error   another count of numbers
@@ -32,10 +66,6 @@ Value perColumn(Node &node, StringRef name, ArrayRef<double> values) {
     return {};
   }
   return floats(node, values, {count});
-}
-
-Value asFloats(Node &node) {
-  return node.requireNumber(0) ? node.cast(node.input(0), node.builder.getF32Type()) : Value();
 }
 
 /// (x - offset) * scale
@@ -68,7 +98,7 @@ void importImputer(Node &node) {
 /// 1 above the threshold, else 0.
 void importBinarizer(Node &node) {
   double threshold = node.number("threshold", 0);
-  if (!node.requireNumber(0))
+  if (!node.requireFloat(0))
     return;
   Value x = node.input(0);
   node.set(0, node.cast(node.binary(BinaryKind::greater, x, node.scalar(threshold, x)), elementOf(x)));
@@ -100,6 +130,8 @@ void importArrayFeatureExtractor(Node &node) {
     return;
   Value x = node.input(0), columns = node.input(1);
   int64_t count = shapeOf(x).back();
+  if (count == 0)
+    return node.error("input 0 has no columns");
   if (auto known = readElements(getConstantValue(columns)))
     for (int64_t column : known->ints)
       if (column < 0 || column >= count)
@@ -130,17 +162,6 @@ Value linear(Node &node) {
   return node.make<MatMulOp>(x, floats(node, coefficients, {targets, columns}), bias, /*transpose=*/true);
 }
 
-Value postTransform(Node &node, Value scores) {
-  std::string kind = node.text("post_transform", "NONE");
-  if (kind == "SOFTMAX")
-    return node.make<SoftmaxOp>(scores, 1, /*log=*/false);
-  if (kind == "LOGISTIC")
-    return node.unary(UnaryKind::sigmoid, scores);
-  if (kind != "NONE")
-    node.error("post_transform '" + kind + "' is not supported", "nncc supports NONE, SOFTMAX and LOGISTIC");
-  return scores;
-}
-
 void importLinearRegressor(Node &node) {
   node.ignore({"targets"}); // how many there are, coefficients say
   node.set(0, postTransform(node, linear(node)));
@@ -149,23 +170,14 @@ void importLinearRegressor(Node &node) {
 /// The class of the largest score, and the scores.
 void importLinearClassifier(Node &node) {
   node.ignore({"multi_class"}); // says how coefficients were found
-  SmallVector<int64_t> labels = node.integers("classlabels_ints");
-  if (node.wants(0) && labels.empty())
-    return node.error("classes that are strings are not supported",
-                      "train with classes that are integers, or let the model end with the scores by --end");
-  node.ignore({"classlabels_strings"});
-  Value scores = linear(node);
+  auto classes = readClasses(node, "classlabels_ints");
+  Value scores = classes ? linear(node) : Value();
   if (!scores)
     return;
-  int64_t classes = shapeOf(scores)[1];
-  if (!labels.empty() && (int64_t)labels.size() != classes)
-    return node.error(Twine(classes) + " scores for " + Twine(labels.size()) + " classes are not supported",
+  if (classes->count != shapeOf(scores)[1])
+    return node.error(Twine(shapeOf(scores)[1]) + " scores for " + Twine(classes->count) + " classes are not supported",
                       "skl2onnx writes a score for each class");
-  if (node.wants(0)) {
-    Value best = node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false);
-    Value table = node.vector(labels);
-    node.set(0, node.make<GatherOp>(table, node.reshape(best, {shapeOf(scores)[0]}), 0));
-  }
+  setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false), *classes);
   node.set(1, postTransform(node, scores));
 }
 
