@@ -1,0 +1,31 @@
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "llvm.aarch64.neon.saddlp", bits = 128, group = 16, lhs = i8, rhs = i8, adds = false, rows = 1>]>}} {
+
+func.func @in_words(%x: memref<4x19xi8>, %w: memref<512xi8>, %m: memref<1x16xf32>, %z: memref<1x1xi8>, %y: memref<4x16xi8>) {
+  nn.kernel "k" ins(%x, %w, %m, %z : memref<4x19xi8>, memref<512xi8>, memref<1x16xf32>, memref<1x1xi8>) outs(%y : memref<4x16xi8>) {
+  ^bb0(%0: tensor<4x19xi8>, %1: tensor<19x16xi8>, %2: tensor<1x16xf32>, %3: tensor<1x1xi8>):
+    %s = nn.matmul %0, %1 {nn.fits_words} : tensor<4x19xi8>, tensor<19x16xi8> -> tensor<4x16xi32>
+    %r = nn.requantize %s, %2, %3 {fits, small_sums} : tensor<4x16xi32>, tensor<1x16xf32>, tensor<1x1xi8> -> tensor<4x16xi8>
+    nn.yield %r : tensor<4x16xi8>
+  } attributes {nn.packings = [unit, #nn.packing<"bytes", [512, 1, 16, 19, 16, 4, 1, 16, 19, 1]>, unit, unit]}
+  return
+}
+
+// Four rows by four vectors of sums, which begin as the bits of 1.5 * 2^23. A trip is a vector of A for each row, and four
+// steps between which these are turned; there is no loop around one run. Behind the trips three values of k are left.
+// CHECK-LABEL: func.func private @nncc_gemm_i8_4x16_requantize(
+// CHECK: arith.constant dense<1262485504> : vector<4xi32>
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.load %{{.*}} -> vector<16xi8>
+// CHECK: scf.for
+// CHECK-COUNT-16: llvm.call_intrinsic "llvm.aarch64.neon.saddlp"
+// CHECK-COUNT-4: vector.shuffle {{.*}}[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1]
+// CHECK: scf.yield
+// CHECK: scf.for
+// CHECK-COUNT-16: llvm.call_intrinsic "llvm.aarch64.neon.saddlp"
+// CHECK-NOT: saddlp
+// CHECK-COUNT-16: arith.subf
+// CHECK-NOT: {{sitofp|maxnumf}}
+// CHECK: return
+}
