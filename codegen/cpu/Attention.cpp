@@ -386,8 +386,9 @@ private:
       return view(value, step ? rows : 1, places[operand], step);
     };
     auto typeOf = [&](Value value) { return ofRows(value, count); };
+    auto keep = [](Operation *) {};
     auto emit = [&](ArrayRef<Operation *> ops, Value made, Value pointer, int64_t step) {
-      KernelPart part{function, kernel, ops, read, typeOf, [](Operation *) {}};
+      KernelPart part{function, kernel, ops, read, typeOf, keep};
       part.emit(code, kernels, view(made, count, pointer, step).memory);
     };
     emit(scoreOps, softmax.getInput(), memory, pitch);

@@ -22,6 +22,8 @@ def NN_Conv2DOp : NN_InferredOp<"conv2d", [AttrSizedOperandSegments]> {
     of the input, one or O of the filter) and added up in `i32`, which bias and result are; sums wrap. Padding is the
     zero point of the input: it adds nothing. ONNX ConvInteger, the sums of QLinearConv.
 
+    An input of f32 takes a filter of 8-bit integers, f16 or bf16 as well: its values are widened as they are multiplied.
+
     ```mlir
     %y = nn.conv2d %x, %w bias %b strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32>, tensor<4xf32> -> tensor<1x6x6x4xf32>
     %q = nn.conv2d %u, %v zero_points (%zu, %zv) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x8x8x3xui8>, tensor<4x3x3x3xi8> zero_points (tensor<1xui8>, tensor<4xi8>) -> tensor<1x6x6x4xi32>
