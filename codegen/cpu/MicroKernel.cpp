@@ -637,8 +637,15 @@ void MicroKernels::learn(const Epilogue &epilogue) {
 }
 
 void MicroKernels::makeScalars(Epilogue &epilogue) const {
-  if (auto known = learned.find(epilogue.structure()); known != learned.end())
-    epilogue.makeScalars(known->second.differ, hasMaxNum);
+  auto known = learned.find(epilogue.structure());
+  if (known == learned.end())
+    return;
+  // One that was not learned may differ in a constant that all others share.
+  const auto &[constants, differ] = known->second;
+  for (auto [i, constant] : llvm::enumerate(epilogue.constants()))
+    if (!differ[i] && constants[i] != constant)
+      return;
+  epilogue.makeScalars(differ, hasMaxNum);
 }
 
 func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue) {
