@@ -285,7 +285,8 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     reader reads the pieces, and a piece that is written there is copied into it later. Kernels run in another order where
     that makes the arena smaller; their names keep the numbers of the model's order. A kernel that offers forms gets the
     first whose scratch memory has room where nothing lies while it runs, or behind all that does, by which the arena grows
-    by no more than `slack` bytes or `slack-percent` of it. `@main` gets the arguments arena, weights, inputs and outputs, and the
+    by no more than `slack` bytes or `slack-percent` of it, or a tenth where kernels that were merged (`nn.whole_bytes`)
+    saved more. `@main` gets the arguments arena, weights, inputs and outputs, and the
     attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
     index), `nn.peak_tensors` (which they are) and `nn.arena_tensors` (all tensors in the arena and when they live).
 

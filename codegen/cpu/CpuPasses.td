@@ -142,6 +142,32 @@ def FuseAttention : Pass<"nncc-fuse-attention", "::mlir::ModuleOp"> {
   }];
 }
 
+def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
+  let summary = "Moves convolutions into the convolutions or pooling that read them";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-fuse-prologues. A window (a convolution with constant weights, or a maximum)
+    computes what a sole convolution before it makes by itself, a strip of rows at a time, in scratch memory that stays
+    in the cache (codegen/cpu/Chains.h): the whole of it never takes memory.
+
+    Only where that is larger than the L2 cache, so that it would go to memory and come back, and takes more memory than
+    all strips and the input of the one or the result of the other: the arena cannot grow. Rows that the windows of
+    two strips share are kept from one to the next; only where the part of another thread begins they are made twice,
+    which has to be little.
+
+    ```mlir
+    %a = nn.kernel "k003_Conv" ins(%x, %v) {conv2d, relu} attributes {nn.packings = [unit, #nn.packing<..>]}
+    %y = nn.kernel "k004_Conv" ins(%a, %w) {conv2d} attributes {nn.packings = [unit, #nn.packing<..>]}
+    // becomes
+    %y = nn.kernel "k004_Conv" ins(%w, %x, %v) {conv2d, relu, conv2d} attributes {
+      nn.packings = [#nn.packing<..>, unit, #nn.packing<..>], nn.scratch_bytes = 655360,
+      nn.form = {name = "rows", rows = 2, slots = 4, scratch_bytes = 655360}}
+    ```
+  }];
+  // Epilogues are written once for a trial, to see that they have vector code.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def EmitContractions : Pass<"nncc-emit-contractions", "::mlir::ModuleOp"> {
   let summary = "Turns outlined convolutions, matrix products and pooling into calls of micro-kernels";
   let description = [{

@@ -1,6 +1,7 @@
 // The code of one layer: loops over batches, groups and panels around the calls of micro-kernels that cover its output.
 #include "codegen/cpu/Attention.h"
 #include "codegen/cpu/Calls.h"
+#include "codegen/cpu/Chains.h"
 #include "codegen/cpu/PackAtRunTime.h"
 #include "codegen/cpu/Strips.h"
 #include "codegen/cpu/Winograd.h"
@@ -206,6 +207,8 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
     return emitStrips(function, kernel, kernels, *form, reason);
   if (auto form = AttentionForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
     return emitAttention(function, kernel, kernels, *form, reason);
+  if (auto form = RowsForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
+    return emitChain(function, kernel, kernels, *form, reason);
   auto machine = getMachine(kernel);
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)

@@ -2,6 +2,7 @@
 // a batch of products by the ordinary micro-kernels, and a call of the output's transform with the epilogue.
 #include "codegen/cpu/Winograd.h"
 #include "codegen/cpu/Attention.h"
+#include "codegen/cpu/Chains.h"
 #include "codegen/cpu/Strips.h"
 #include "codegen/cpu/Tiling.h"
 #include "codegen/cpu/WinogradCode.h"
@@ -126,6 +127,8 @@ std::string cpu::describeForm(nn::KernelOp kernel) {
     return llvm::formatv("strips of {0} pixels, {1} at a time", strips->pixels, strips->slots).str();
   if (auto attention = AttentionForm::from(attr))
     return llvm::formatv("attention, blocks of {0} rows, {1} at a time", attention->rows, attention->slots).str();
+  if (auto chain = RowsForm::from(attr))
+    return llvm::formatv("chain, strips of {0} rows, {1} at a time", chain->rows, chain->slots).str();
   auto form = WinogradForm::from(attr);
   if (!form) {
     auto tuning = Tuning::of(kernel);

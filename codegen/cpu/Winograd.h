@@ -64,7 +64,8 @@ struct WinogradForm {
 };
 
 /// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49, 2 at a time", "strips of 56
-/// pixels, 4 at a time", or "direct, 6 rows, 2 vectors" where that was tuned; else empty for the direct form.
+/// pixels, 4 at a time", "chain, strips of 8 rows, 4 at a time", or "direct, 6 rows, 2 vectors" where that was tuned;
+/// else empty for the direct form.
 std::string describeForm(nn::KernelOp kernel);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.

@@ -19,6 +19,10 @@ inline constexpr llvm::StringLiteral kFormAttr = "nn.form";
 inline constexpr llvm::StringLiteral kTuningAttr = "nn.tuning";
 inline constexpr llvm::StringLiteral kTunedAttr = "nn.tuned";
 
+/// On a kernel that was made of two: bytes of the arena that these took at least, without what makes it one. A part of
+/// what is saved may go to the scratch memory of other kernels.
+inline constexpr llvm::StringLiteral kWholeBytesAttr = "nn.whole_bytes";
+
 /// error  what a kernel offers are no dictionaries, or the packings of one are not as many as the inputs
 mlir::LogicalResult verifyForms(KernelOp kernel);
 

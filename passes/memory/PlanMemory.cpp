@@ -338,6 +338,16 @@ ArrayAttr describeArena(const MemoryLayout &layout, Builder b) {
   return b.getArrayAttr(entries);
 }
 
+/// What the arena may grow to for forms of kernels whatever the options say: by a tenth, where it was larger than that
+/// before two kernels became one (nn.whole_bytes).
+int64_t roomOfMerged(func::FuncOp function, int64_t arenaBytes) {
+  int64_t whole = 0;
+  for (auto kernel : function.getOps<nn::KernelOp>())
+    if (auto bytes = kernel->getAttrOfType<IntegerAttr>(nn::kWholeBytesAttr))
+      whole = std::max(whole, bytes.getInt());
+  return std::min(arenaBytes + arenaBytes / 10, whole);
+}
+
 LogicalResult planMemory(func::FuncOp function, bool reuse, int64_t slack, int64_t slackPercent) {
   Plan plan = *planInBestOrder(function, reuse);
   if (reuse) {
@@ -348,7 +358,8 @@ LogicalResult planMemory(func::FuncOp function, bool reuse, int64_t slack, int64
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
         << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
   int64_t ofArena = llvm::SaturatingMultiply<uint64_t>(plan.arenaBytes, slackPercent) / 100;
-  if (failed(takeForms(plan, reuse, plan.arenaBytes + std::max(slack, ofArena))))
+  int64_t limit = std::max(plan.arenaBytes + std::max(slack, ofArena), roomOfMerged(function, plan.arenaBytes));
+  if (failed(takeForms(plan, reuse, limit)))
     return failure();
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);

@@ -246,6 +246,42 @@ def prologue(random, graph: Graph):
     graph.output(graph.node("Conv" if spatial else "MatMul", [joined, graph.constant(weights)]))
 
 
+def chain(random, graph: Graph):
+    """A Conv, and a Conv or MaxPool that alone reads it: dense, depthwise, single pixels, with what is fused behind each. What is between
+    them is larger than most L2 caches."""
+    batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, 24), 0
+    extents = [extent(random, 100, 320), extent(random, 12, 64)]
+    value = (source if random.random() < 0.7 else computed)(random, graph, [batch, channels, *extents])
+    for is_second, kinds in enumerate((["pointwise", "pointwise", "depthwise", "dense"], ["depthwise", "depthwise", "dense", "pointwise", "pool"])):
+        kind = pick(random, kinds)
+        kernel = [1, 1] if kind == "pointwise" else [pick(random, [1, 2, 3, 3, 3, 5]), pick(random, [1, 2, 3, 3, 3, 5])]
+        dilations = [extent(random, 1, 3) for _ in kernel] if random.random() < 0.15 else [1, 1]
+        attributes = window_attributes(random, 2, kernel, dilations)
+        if not is_second and random.random() < 0.7:
+            attributes["strides"] = [1, 1]
+        extents = output_extents(attributes, kernel, extents)
+        if min(extents) < 1:
+            raise ValueError("empty")
+        groups = channels if kind == "depthwise" else 1
+        outputs = extent(random, 2, 30) if is_second else int(np.clip(random.uniform(1e5, 6e5) / (batch * np.prod(extents)), 2, 96))
+        if kind in ("depthwise", "pool"):
+            outputs = channels * pick(random, [1, 1, 1, 2] if is_second else [1, 2, 3, 4]) if groups > 1 else channels
+        macs += batch * np.prod(extents) * outputs * channels // groups * np.prod(kernel)
+        if macs > 20 * MOST_MACS:
+            raise ValueError("too expensive")
+        if kind == "pool":
+            value = graph.node("MaxPool", [value], kernel_shape=kernel, **attributes)
+            break
+        scale = (3 / (channels // groups * np.prod(kernel))) ** 0.5
+        operands = [value, graph.constant(numbers(random, [outputs, channels // groups, *kernel], -scale, scale))]
+        if random.random() < 0.6:
+            operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+        value, channels = graph.node("Conv", operands, group=groups, **attributes), outputs
+        if not is_second:
+            value = nonlinear(random, graph, value, channels, 2)
+    graph.output(fused(random, graph, value, [batch, channels, *extents]))
+
+
 def depthwise(random, graph: Graph):
     """Conv with as many groups as channels, some with two outputs for each."""
     convolution(random, graph, extent(random, 2, 70), 1, pick(random, [1, 1, 1, 2]), pick(random, [1, 2, 2, 2, 2]), random.random() < 0.1)
@@ -428,4 +464,4 @@ def attention(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator
-            for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention)}
+            for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}

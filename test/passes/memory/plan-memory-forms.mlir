@@ -2,6 +2,8 @@
 // RUN: nncc-opt %s --nncc-plan-memory=slack=63 | FileCheck %s
 // RUN: nncc-opt %s --nncc-plan-memory=slack=64 | FileCheck %s --check-prefix=SLACK
 // RUN: nncc-opt %s --nncc-plan-memory=slack-percent=4 | FileCheck %s --check-prefix=SLACK
+// RUN: sed 's/whole_bytes = 0/whole_bytes = 2111/' %s | nncc-opt --nncc-plan-memory | FileCheck %s
+// RUN: sed 's/whole_bytes = 0/whole_bytes = 2112/' %s | nncc-opt --nncc-plan-memory | FileCheck %s --check-prefix=SLACK
 
 // The arena is as large as k3 needs it, for two tensors of 1024 bytes. While k1 runs, it holds one of 256 bytes: its
 // first form has no room, its second one has. k3 takes the form that needs none.
@@ -12,7 +14,7 @@
 // CHECK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) {
 // CHECK: } attributes {nn.form = {name = "none"}}
 // CHECK-NOT: nn.forms
-// With 64 bytes more k3 has room behind its tensors, k1 still not for its first form.
+// With 64 bytes more, asked for or a part of what k2 saves, k3 has room behind its tensors, k1 still not for its first form.
 // SLACK: memref<2112xi8> {nn.memory = "arena"}
 // SLACK: nn.kernel "k1" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<768xi8>)
 // SLACK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<64xi8>)
@@ -34,7 +36,7 @@ func.func @main(%x: tensor<1x64xf32> {nn.name = "x"}) -> (tensor<1x64xf32> {nn.n
   ^bb0(%p: tensor<1x64xf32>, %q: tensor<64x256xf32>):
     %0 = nn.matmul %p, %q : tensor<1x64xf32>, tensor<64x256xf32> -> tensor<1x256xf32>
     nn.yield %0 : tensor<1x256xf32>
-  } -> tensor<1x256xf32>
+  } -> tensor<1x256xf32> attributes {nn.whole_bytes = 0}
   %d = nn.kernel "k3" ins(%c, %u : tensor<1x256xf32>, tensor<256x256xf32>) {
   ^bb0(%p: tensor<1x256xf32>, %q: tensor<256x256xf32>):
     %0 = nn.matmul %p, %q : tensor<1x256xf32>, tensor<256x256xf32> -> tensor<1x256xf32>

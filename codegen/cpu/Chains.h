@@ -1,0 +1,81 @@
+// Two window ops in one kernel, a strip of rows at a time: the first, a convolution, makes the rows that the second
+// reads, in scratch memory that stays in the cache. What is between them is never in memory as a whole.
+#ifndef NNCC_CODEGEN_CPU_CHAINS_H
+#define NNCC_CODEGEN_CPU_CHAINS_H
+#include "codegen/cpu/Contraction.h"
+
+namespace nncc::cpu {
+
+/// Rows of an image.
+struct RowRange {
+  int64_t first, end;
+  int64_t count() const { return end - first; }
+  RowRange from(int64_t row) const { return {first - row, end - row}; }
+  bool operator==(const RowRange &) const = default;
+};
+
+/// What a convolution or pooling reads for some rows of its output: rows of its input, and rows of padding beside it.
+struct RowsRead {
+  RowRange rows;
+  int64_t before, after;
+
+  static RowsRead of(mlir::Operation *window, const RowRange &output);
+  bool operator==(const RowsRead &) const = default;
+};
+
+/// Rows of the input under one row of the output, and from there to those under the next.
+std::pair<int64_t, int64_t> rowsOfWindow(mlir::Operation *window);
+
+/// `{name = "rows", rows = 4, slots = 4, scratch_bytes = ..}` of `nn.form`: how a kernel runs whose root, a convolution
+/// or pooling, reads what a convolution of its body makes.
+struct RowsForm {
+  static constexpr llvm::StringLiteral kind = "rows";
+  int64_t rows;  ///< of the output that are computed at once, at most
+  int64_t slots; ///< strips that threads may work on at the same time, each in memory of its own
+
+  mlir::DictionaryAttr getAttr(mlir::MLIRContext *context, int64_t scratchBytes) const;
+  /// Nothing for the attribute of another form.
+  static std::optional<RowsForm> from(mlir::DictionaryAttr form);
+};
+
+/// The strips of a chain. Those of a slot follow each other in its memory: rows that the strip before has made, and
+/// windows of this one read as well, are kept.
+struct RowStrips {
+  /// How the rows between the ops get there. Rows count from where the strip would begin without borders.
+  struct Fill {
+    int64_t keptFrom, kept; ///< rows of the slot that become its first ones
+    RowRange made;          ///< of the image between the ops, behind the rows that are kept; perhaps none
+    RowsRead read;          ///< by the first op for these
+    bool operator==(const Fill &) const = default;
+  };
+  /// How rows of the output are made.
+  struct Sweep {
+    int64_t made;                ///< rows of the output
+    int64_t read, before, after; ///< rows of the slot, and of padding
+    bool operator==(const Sweep &) const = default;
+  };
+  struct Strip {
+    unsigned fill, sweep; ///< which of these
+  };
+  llvm::SmallVector<Fill, 0> fills;
+  llvm::SmallVector<Sweep, 0> sweeps;
+  llvm::SmallVector<Strip, 0> strips; ///< image by image
+  int64_t ofImage = 0, ofSlot = 0;    ///< how many
+  int64_t madeStep = 0, readStep = 0; ///< rows from strip to strip between the ops, and of the input
+  int64_t rowsMade = 0;               ///< between the ops, in all strips
+  int64_t slotElements = 0;
+
+  /// Cuts the output of `second`, which reads what `first` or elementwise ops behind it make.
+  ///
+  /// returns  nothing where a strip has no row to read, or there are very many strips
+  static std::optional<RowStrips> cut(mlir::Operation *first, mlir::Operation *second, const RowsForm &form);
+};
+
+/// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips of rows.
+///
+/// error  a layout of the operands that it does not read: `reason` says why, nothing changed
+mlir::LogicalResult emitChain(mlir::func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                              const RowsForm &form, std::string &reason);
+
+} // namespace nncc::cpu
+#endif

@@ -1,0 +1,36 @@
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+
+// Seven rows are strips of 2, 2, 2 and 1, two of which are a slot's. The first strip has padding above and makes three
+// rows, the next one keeps two of these and makes two. The first of the other slot makes all four that it reads, the
+// last one, with padding below, keeps both and makes none.
+// CHECK: llvm.mlir.global internal constant @nncc_calls_0(dense<[0, 0, 1, 1, 2, 1, 3, 2]> : tensor<8xi32>)
+// CHECK-LABEL: func.func @strips_of_rows
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xf32>
+// CHECK-SAME: %[[Y:[a-z0-9]*]]: memref<1x7x5x8xf32>
+// CHECK-NOT: nn.kernel
+// CHECK: scf.for
+// CHECK:   scf.for
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm
+// CHECK:     "llvm.intr.memmove"
+// CHECK:     call @nncc_gemm
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm
+// CHECK:     "llvm.intr.memmove"
+// CHECK-NOT: call @nncc_gemm
+// CHECK:     call @nncc_depthwise
+// CHECK: } {nn.parallel}
+func.func @strips_of_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x8xf32> {llvm.noalias}, %s: memref<1536xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %x, %v : memref<288xi8>, memref<1x7x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<1536xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %1: tensor<1x7x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %a = nn.conv2d %1, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %a : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %p, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    nn.yield %r : tensor<1x7x5x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 1536, slots = 2},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+}

@@ -1,0 +1,120 @@
+// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains | FileCheck %s
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 8192>}} {
+// Six rows between the convolutions for each of four threads are a quarter of all, and fit a quarter of the L2 cache: two
+// of the output read five.
+// CHECK-LABEL: @moves_a_convolution_into_a_depthwise_one
+// CHECK-NOT: "first"
+// CHECK: nn.kernel "second" ins(%[[W:.*]], %arg0, %[[V:.*]] : tensor<8x3x3x1xf32>, tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>)
+// CHECK-NEXT: ^bb0(%[[W:.*]]: tensor<8x3x3x1xf32>, %[[X:.*]]: tensor<1x101x9x3xf32>, %[[V:.*]]: tensor<8x1x1x3xf32>)
+// CHECK-NEXT: %[[A:.*]] = nn.conv2d %[[X]], %[[V]]
+// CHECK-NEXT: %[[P:.*]] = nn.unary relu %[[A]]
+// CHECK-NEXT: nn.conv2d %[[P]], %[[W]]
+// CHECK: nn.form = {name = "rows", rows = 2 : i64, scratch_bytes = 6144 : i64, slots = 4 : i64}
+// CHECK-SAME: nn.packings = [#nn.packing<"panels", {{[^>]*}}>, unit, #nn.packing<"panels", {{[^>]*}}>]
+// CHECK-SAME: nn.scratch_bytes = 6144
+// CHECK-SAME: nodes = ["Conv_0", "Relu", "Conv_1"]
+func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    %p = nn.unary relu %r : tensor<1x101x9x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %p : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0", "Relu"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
+// Of three in a row the larger tensor goes: the last two are one kernel.
+// CHECK-LABEL: @moves_where_most_is_saved
+// CHECK: nn.kernel "first"
+// CHECK-NOT: "second"
+// CHECK: nn.kernel "third"
+// CHECK: nn.form = {name = "rows"
+func.func @moves_where_most_is_saved(%x: tensor<1x101x9x3xf32>) -> tensor<1x50x4x16xf32> {
+  %u = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %v = nn.constant dense<1.0> : tensor<16x1x1x8xf32>
+  %a = nn.kernel "first" ins(%x, %u : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %b = nn.kernel "second" ins(%a, %v : tensor<1x101x9x8xf32>, tensor<16x1x1x8xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<16x1x1x8xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x8xf32>, tensor<16x1x1x8xf32> -> tensor<1x101x9x16xf32>
+    nn.yield %r : tensor<1x101x9x16xf32>
+  } -> tensor<1x101x9x16xf32>
+  %y = nn.kernel "third" ins(%b : tensor<1x101x9x16xf32>) {
+  ^bb0(%0: tensor<1x101x9x16xf32>):
+    %r = nn.pool2d max %0 kernel [2, 2] strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x101x9x16xf32> -> tensor<1x50x4x16xf32>
+    nn.yield %r : tensor<1x50x4x16xf32>
+  } -> tensor<1x50x4x16xf32>
+  return %y : tensor<1x50x4x16xf32>
+}
+
+// Each of four threads would begin with two rows that others make, too: 6 of 101.
+// CHECK-LABEL: @keeps_windows_that_overlap_much
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_windows_that_overlap_much(%x: tensor<1x101x9x3xf32>) -> tensor<1x99x7x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x99x7x8xf32>
+    nn.yield %r : tensor<1x99x7x8xf32>
+  } -> tensor<1x99x7x8xf32>
+  return %y : tensor<1x99x7x8xf32>
+}
+
+// Strips would lie in the arena beside an input and a result that are as large as what is between them.
+// CHECK-LABEL: @keeps_what_would_make_the_arena_larger
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_what_would_make_the_arena_larger(%x: tensor<1x101x9x8xf32>) -> tensor<1x101x9x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x8xf32>
+  %w = nn.constant dense<2.0> : tensor<8x1x1x8xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x8xf32>, tensor<8x1x1x8xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x1x1x8xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x8xf32>, tensor<8x1x1x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x1x1x8xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x1x1x8xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x8xf32>, tensor<8x1x1x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  return %y : tensor<1x101x9x8xf32>
+}
+
+// The caller reads what is between, too.
+// CHECK-LABEL: @keeps_a_result_with_two_readers
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_a_result_with_two_readers(%x: tensor<1x101x9x3xf32>) -> (tensor<1x51x5x8xf32>, tensor<1x101x9x8xf32>) {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32>
+  return %y, %a : tensor<1x51x5x8xf32>, tensor<1x101x9x8xf32>
+}
+}
