@@ -194,9 +194,10 @@ cl::opt<FloatFormat> floatFormat(
                                      "it: up to 256 on a CPU, 32 on a GPU")}),
     cl::init(FloatFormat::F32), ofTarget);
 cl::opt<FloatFormat> gpuFloat("gpu-float", cl::desc("With --device: the same, but that sums of the CPU stay f32"),
-                              namedValues("gpu-float", {clEnumValN(FloatFormat::F32, "f32", ""),
-                                                        clEnumValN(FloatFormat::F16, "f16", ""),
-                                                        clEnumValN(FloatFormat::F16Arithmetic, "f16-arithmetic", "")}),
+                              namedValues("gpu-float", {clEnumValN(FloatFormat::F32, "f32", "as --float=f32"),
+                                                        clEnumValN(FloatFormat::F16, "f16", "as --float=f16"),
+                                                        clEnumValN(FloatFormat::F16Arithmetic, "f16-arithmetic",
+                                                                   "as --float=f16-arithmetic on the GPU")}),
                               cl::init(FloatFormat::F32), ofTarget);
 cl::opt<int64_t> maxDispatchUs(
     "max-dispatch-us",
@@ -439,8 +440,10 @@ std::optional<CompileOptions> sharedOptions(NativeCpu native, bool isNativeDefau
       reportError(std::move(error));
       return std::nullopt;
     }
-  Error ofDevice = joinErrors(readDevice(options, native == NativeCpu::Detect), readFloats(options));
-  if (Error error = joinErrors(joinErrors(std::move(ofDevice), readForms(options)), readTuningOptions(options))) {
+  Error ofDevice = readDevice(options, native == NativeCpu::Detect);
+  Error ofFloats = readFloats(options); // asks whether there is a GPU
+  Error ofCode = joinErrors(readForms(options), readTuningOptions(options));
+  if (Error error = joinErrors(joinErrors(std::move(ofDevice), std::move(ofFloats)), std::move(ofCode))) {
     reportError(std::move(error));
     return std::nullopt;
   }

@@ -42,6 +42,18 @@ bool isSquare(Operation *op) {
   return reduce && reduce.getKind() == nn::ReduceKind::sum_square;
 }
 
+/// Sums of weights that are integers (nncc-keep-small-weights): they have the range of other tensors when the scale of
+/// their channel has been multiplied in.
+bool isUnscaled(Operation *op) {
+  auto conv = dyn_cast<nn::Conv2DOp>(op);
+  return conv && isWide(conv.getType()) && isa<IntegerType>(getElementTypeOrSelf(conv.getFilter()));
+}
+
+bool isScaling(Operation *op) {
+  auto binary = dyn_cast<nn::BinaryOp>(op);
+  return binary && binary.getKind() == nn::kind::mul;
+}
+
 /// Whether results of an op on squares have the range of other tensors again.
 bool takesRoot(Operation *op) {
   auto unary = dyn_cast<nn::UnaryOp>(op);
@@ -144,6 +156,11 @@ private:
       if (!endsSquares(op))
         squares.insert_range(op->getResults());
     }
+    if (isUnscaled(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return unscaled.contains(operand); })) {
+      stays = true;
+      if (!isScaling(op))
+        unscaled.insert_range(op->getResults());
+    }
     if (!stays && succeeded(tryHalf(op)))
       return;
     for (OpOperand &operand : op->getOpOperands())
@@ -204,6 +221,7 @@ private:
 
   OpBuilder builder;
   DenseSet<Value> squares;       ///< and what is made of them, up to an op that ends it
+  DenseSet<Value> unscaled;      ///< sums of integers, up to their scale
   DenseSet<Value> halved;        ///< results that were f32
   DenseMap<Value, Value> halves; ///< of f32 tensors
   DenseMap<Value, Value> wideOf; ///< of those in `halved`

@@ -104,3 +104,18 @@ func.func @other_range(%x: tensor<4xf32>) -> tensor<4xf32> {
   %3 = nn.unary neg %2 : tensor<4xf32> -> tensor<4xf32>
   return %3 : tensor<4xf32>
 }
+
+// Sums of weights that are integers may be beyond f16's range before their scale is multiplied in.
+// CHECK-LABEL: @unscaled
+// CHECK:       nn.conv2d {{.*}}, tensor<2x1x1x3xi8> -> tensor<1x4x5x2xf32>
+// CHECK:       %[[SCALED:.*]] = nn.binary{{ +}}mul {{.*}} -> tensor<1x4x5x2xf32>
+// CHECK:       %[[HALF:.*]] = nn.cast %[[SCALED]] : tensor<1x4x5x2xf32> -> tensor<1x4x5x2xf16>
+// CHECK:       nn.unary{{ +}}relu %[[HALF]] : tensor<1x4x5x2xf16> -> tensor<1x4x5x2xf16>
+func.func @unscaled(%x: tensor<1x4x5x3xf32>) -> tensor<1x4x5x2xf32> {
+  %w = nn.constant dense<100> : tensor<2x1x1x3xi8>
+  %scale = nn.constant dense<0.01> : tensor<1x1x1x2xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x4x5x3xf32>, tensor<2x1x1x3xi8> -> tensor<1x4x5x2xf32>
+  %1 = nn.binary mul %0, %scale : tensor<1x4x5x2xf32>, tensor<1x1x1x2xf32> -> tensor<1x4x5x2xf32>
+  %2 = nn.unary relu %1 : tensor<1x4x5x2xf32> -> tensor<1x4x5x2xf32>
+  return %2 : tensor<1x4x5x2xf32>
+}
