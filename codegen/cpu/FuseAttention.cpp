@@ -22,8 +22,6 @@ using cpu::AttentionForm;
 constexpr int64_t kMostRows = 64, kLeastRows = 16;
 // Threads that blocks have room for, and the fewest that must find some.
 constexpr int64_t kMostSlots = 4, kLeastSlots = 2;
-// All inputs of both products: their pointers have registers.
-constexpr size_t kMostInputs = 12;
 
 ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
@@ -67,7 +65,7 @@ public:
     if (productOf(mix).getLhs().getType() != productOf(scores).getOutput().getType() ||
         shape.drop_back(2) != shapeOf(productOf(mix).getOutput()).drop_back(2))
       return refuse("its products have other batches or elements");
-    if (mix.getInputs().size() + scores.getInputs().size() > kMostInputs)
+    if (mix.getInputs().size() + scores.getInputs().size() - 1 > cpu::kMostInputs)
       return refuse("its operands are too many");
     findTransposes();
     return chooseForm(reason);
@@ -124,10 +122,7 @@ private:
     return value;
   }
 
-  static bool isPlain(nn::KernelOp kernel) {
-    return !kernel->hasAttr(nn::kFormsAttr) && !kernel->hasAttr(nn::kFormAttr) &&
-           !kernel->hasAttr("nn.scratch_bytes") && !kernel->hasAttr(cpu::kPackingsAttr);
-  }
+  static bool isPlain(nn::KernelOp kernel) { return !cpu::hasForm(kernel) && !kernel->hasAttr(cpu::kPackingsAttr); }
 
   /// A product of floats that micro-kernels run, whose operands are made at run time.
   bool isPlainProduct(nn::KernelOp kernel, std::string &reason) {

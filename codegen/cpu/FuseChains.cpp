@@ -50,14 +50,13 @@ public:
     second = contraction->root;
     auto pool = dyn_cast<nn::Pool2DOp>(second);
     bool isWindow = pool ? pool.getKind() == nn::PoolKind::max : isPackedConvolution(kernel, *contraction);
-    if (!isWindow || !contraction->element.isF32())
-      return refuse("no convolution of f32 with constant weights, and no maximum of windows");
+    if (!isWindow || !isa<FloatType>(contraction->element))
+      return refuse("no convolution of floats with constant weights, and no maximum of windows");
     input = contraction->lhs;
     maker = cpu::makerOf(kernel, input);
     auto before = maker ? cpu::Contraction::match(maker, reason) : std::nullopt;
-    if (!before || !isPackedConvolution(maker, *before) || !before->element.isF32() ||
-        !getElementTypeOrSelf(second->getOperand(0)).isF32())
-      return refuse("no convolution of f32 makes its input for it alone");
+    if (!before || !isPackedConvolution(maker, *before) || !isa<FloatType>(before->element))
+      return refuse("no convolution of floats makes its input for it alone");
     first = before->root;
     // What an epilogue reads may be what its kernel is written over.
     if (!maker.getBody().getArgument(before->lhs).hasOneUse() ||

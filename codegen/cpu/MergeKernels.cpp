@@ -6,17 +6,15 @@
 using namespace mlir;
 using namespace nncc;
 
-// All inputs of a kernel: their pointers have registers.
-static constexpr size_t kMostInputs = 12;
+bool cpu::hasForm(nn::KernelOp kernel) {
+  return kernel->hasAttr(nn::kFormsAttr) || kernel->hasAttr(nn::kFormAttr) || kernel->hasAttr("nn.scratch_bytes");
+}
 
 nn::KernelOp cpu::makerOf(nn::KernelOp kernel, unsigned input) {
-  auto isPlain = [](nn::KernelOp each) {
-    return !each->hasAttr(nn::kFormsAttr) && !each->hasAttr(nn::kFormAttr) && !each->hasAttr("nn.scratch_bytes");
-  };
   auto maker = kernel.getInputs()[input].getDefiningOp<nn::KernelOp>();
   if (!maker || maker.getNumResults() != 1 || !maker.getResult(0).hasOneUse() ||
       !kernel.getBody().getArgument(input).hasOneUse() || maker.getDeviceAttr() != kernel.getDeviceAttr() ||
-      !isPlain(maker) || !isPlain(kernel) || maker.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs)
+      hasForm(maker) || hasForm(kernel) || maker.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs)
     return {};
   return maker;
 }

@@ -5,6 +5,12 @@
 
 namespace nncc::cpu {
 
+/// Inputs of a merged kernel at most: their pointers have registers.
+inline constexpr size_t kMostInputs = 12;
+
+/// True where a kernel has a form, or scratch memory for one, or for packing.
+bool hasForm(nn::KernelOp kernel);
+
 /// The kernel that makes an input of another for it alone, on the same device; null where there is none, where one of
 /// both has a form or scratch memory already, or where both together read too much.
 nn::KernelOp makerOf(nn::KernelOp kernel, unsigned input);
