@@ -357,8 +357,7 @@ private:
     Bytes read, written; // since the last barrier
     for (size_t number = first; number < last; ++number) {
       MutableArrayRef<nncc_device_dispatch> dispatches = dispatchesOf(number);
-      if (dispatches.front().flags & NNCC_DISPATCH_UNREAD)
-        continue;
+      bool isLeftOut = dispatches.front().flags & NNCC_DISPATCH_UNREAD;
       const KernelPlan &kernel = plan.kernels[number];
       SmallVector<OperandPlan> touched;
       for (auto [place, operand] : llvm::enumerate(kernel.operands))
@@ -369,7 +368,8 @@ private:
       });
       if (waits) {
         dispatches.front().flags |= NNCC_DISPATCH_BARRIER;
-        read = written = Bytes();
+        if (!isLeftOut) // else its barrier is left out with it
+          read = written = Bytes();
       }
       for (const OperandPlan &operand : touched)
         (operand.isOutput ? written : read).add(operand);

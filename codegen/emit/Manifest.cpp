@@ -204,7 +204,7 @@ void writeProgram(json::OStream &json, const DeviceProgram &program) {
                    return !(dispatch.flags & NNCC_DISPATCH_UNREAD);
                  }));
   json.attribute("barriers", llvm::count_if(program.dispatches, [](const nncc_device_dispatch &dispatch) {
-                   return dispatch.flags & NNCC_DISPATCH_BARRIER;
+                   return dispatch.flags & NNCC_DISPATCH_BARRIER && !(dispatch.flags & NNCC_DISPATCH_UNREAD);
                  }));
 }
 

@@ -326,7 +326,7 @@ typedef struct nncc_device_dispatch {
 #define NNCC_DISPATCH_PART_X 2u
 #define NNCC_DISPATCH_PART_Y 4u
 /* No dispatch and no kernel of the CPU reads what it writes: who looks in between
- * may. It is left out where nobody can, in a segment that is submitted as one. */
+ * may. It is left out where several kernels are submitted as one. */
 #define NNCC_DISPATCH_UNREAD 8u
 
 /* Consecutive kernels of the device, no CPU kernel between them: submitted as

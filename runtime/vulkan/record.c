@@ -101,7 +101,7 @@ static void wait_for_writes(const vk_state *vulkan, VkCommandBuffer commands, Vk
 }
 
 VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuffer commands, uint32_t first,
-                                 uint32_t count, int is_segment) {
+                                 uint32_t count) {
   const vk_functions *vk = &vulkan->vk;
   const nncc_device_program *program = model->model.program;
   uint32_t bound = UINT32_MAX;
@@ -116,8 +116,8 @@ VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuf
   for (uint32_t i = program->first_dispatch[first]; i < program->first_dispatch[first + count]; ++i) {
     const nncc_device_dispatch *dispatch = &program->dispatches[i];
     uint32_t num_push_constants = program->functions[dispatch->function].num_push_constants;
-    if (is_segment && dispatch->flags & NNCC_DISPATCH_UNREAD)
-      continue;
+    if (count > 1 && dispatch->flags & NNCC_DISPATCH_UNREAD)
+      continue; /* several kernels at once: nobody looks in between */
     if (dispatch->flags & NNCC_DISPATCH_BARRIER)
       wait_for_writes(vulkan, commands, 0, 0);
     if (dispatch->function != bound)
@@ -158,7 +158,7 @@ VkResult nncc_vulkan_record(vk_state *vulkan, vk_model *model, const void *const
     bind(vulkan, model, i);
   for (uint32_t i = 0; i < program->num_segments && result == VK_SUCCESS; ++i)
     result = nncc_vulkan_record_part(vulkan, model, model->commands[i], program->segments[i].first_kernel,
-                                     program->segments[i].num_kernels, program->segments[i].num_kernels > 1);
+                                     program->segments[i].num_kernels);
   model->is_recorded = result == VK_SUCCESS;
   model->generation = generation;
   return result;

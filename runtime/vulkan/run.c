@@ -160,7 +160,7 @@ static VkResult run(vk_state *vulkan, vk_model *model, const void *const *ports,
   VkCommandBuffer commands = model->commands[number];
   if (!is_first || !is_last) {
     commands = model->part;
-    result = nncc_vulkan_record_part(vulkan, model, commands, first, count, 0);
+    result = nncc_vulkan_record_part(vulkan, model, commands, first, count);
   }
   nncc_vulkan_times times = {.first_kernel = first, .num_kernels = count};
   uint64_t start = now(vulkan);

@@ -215,9 +215,9 @@ HIDDEN void nncc_vulkan_close_model(vk_state *vulkan, vk_model *model);
 
 /* record.c: binds ports and records the segments, where anything has moved. */
 HIDDEN VkResult nncc_vulkan_record(vk_state *vulkan, vk_model *model, const void *const *ports);
-/* Kernels [first, first + count). is_segment: all of one, of several kernels, which nobody looks into. */
+/* Kernels [first, first + count). Nobody looks in between several of them. */
 HIDDEN VkResult nncc_vulkan_record_part(vk_state *vulkan, vk_model *model, VkCommandBuffer commands, uint32_t first,
-                                        uint32_t count, int is_segment);
+                                        uint32_t count);
 /* The port of a range, or NULL for the arena's and the constants'. */
 HIDDEN vk_port *nncc_vulkan_port(vk_model *model, const nncc_device_range *range);
 

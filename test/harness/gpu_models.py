@@ -114,20 +114,23 @@ SEGMENT = 1 << 30  # of test/end-to-end/vulkan.c
 MEMORIES = {0: "arena", 2: "input", 3: "output"}
 
 
+def holds(place, operand) -> bool:
+    """Whether a place has all bytes of an operand."""
+    return place[:2] == operand[:2] and place[2] <= operand[2] and operand[3] <= place[3]
+
+
 class Dispatch:
     """What one dispatch touches and what it is bound to, as lists of (memory, index, begin, end, is written)."""
 
     def __init__(self, line: str, kernels: list[dict]):
         self.kernel, self.flags, *numbers = map(int, line.split())
         self.name = kernels[self.kernel]["name"]
-        self.touched = [(operand["memory"], operand.get("index", 0), operand["offset"], operand["offset"] + operand["bytes"],
-                         operand["output"]) for operand in kernels[self.kernel]["operands"] if operand["memory"] in MEMORIES.values()]
-        self.bound = []
-        for kind, index, begin, size in zip(*[iter(numbers)] * 4):
-            if kind in MEMORIES:
-                place = (MEMORIES[kind], index, begin, begin + size)
-                self.bound.append((*place, any(written and place[:2] == (memory, number) and begin <= first and last <= begin + size
-                                               for memory, number, first, last, written in self.touched)))
+        places = [(MEMORIES[kind], index, begin, begin + size) for kind, index, begin, size in zip(*[iter(numbers)] * 4) if kind in MEMORIES]
+        operands = [(operand["memory"], operand.get("index", 0), operand["offset"], operand["offset"] + operand["bytes"],
+                     operand["output"]) for operand in kernels[self.kernel]["operands"]]
+        # The code for the CPU may read others.
+        self.touched = [operand for operand in operands if any(holds(place, operand) for place in places)]
+        self.bound = [(*place, any(operand[4] and holds(place, operand) for operand in operands)) for place in places]
 
 
 def conflict(places, others) -> bool:
@@ -141,21 +144,24 @@ def only_bound_together(described: list[str], kernels: list[dict]) -> tuple[list
     waits, errors = [], []
     unordered: list[Dispatch] = []  # since the last barrier of the program
     seen: list[Dispatch] = []  # since the last barrier that the layer is given
+    have_waited: set[int] = set()  # kernels
     for number, line in enumerate(described):
         dispatch = Dispatch(line, kernels)
-        if dispatch.flags & UNREAD and not dispatch.flags & SEGMENT:
-            continue  # it is left out of what the program submits
-        if dispatch.flags & (BARRIER | SEGMENT):
+        is_left_out = dispatch.flags & UNREAD  # of what the program submits, with its barrier
+        if dispatch.flags & SEGMENT or dispatch.flags & BARRIER and not is_left_out:
             unordered, seen = [], []
+        if dispatch.flags & BARRIER:
+            have_waited.add(dispatch.kernel)
         errors += [f"{dispatch.name} does not wait for {other.name}" for other in unordered
-                   if other.kernel != dispatch.kernel and conflict(dispatch.touched, other.touched)]
+                   if dispatch.kernel not in have_waited | {other.kernel} and conflict(dispatch.touched, other.touched)]
+        unordered.append(dispatch)
+        if is_left_out:
+            continue
         if any(conflict(dispatch.bound, other.bound)
                and (other.kernel == dispatch.kernel or not conflict(dispatch.touched, other.touched)) for other in seen):
             waits.append(number)
             seen = []
-        if not dispatch.flags & UNREAD:
-            unordered.append(dispatch)
-            seen.append(dispatch)
+        seen.append(dispatch)
     return waits, errors
 
 

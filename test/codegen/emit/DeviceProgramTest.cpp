@@ -42,6 +42,17 @@ struct Model {
     plan.kernels.push_back(kernel);
   }
 
+  /// A kernel whose code for the GPU reads another operand than that for the CPU.
+  void addReadingInstead(OperandPlan from, OperandPlan to, OperandPlan instead) {
+    GpuFunction other = code.functions[0];
+    other.name = "g";
+    other.bindings = {{{2}, {}, false}, {{1}, {}, true}};
+    code.functions.push_back(other);
+    add(from, to);
+    plan.kernels.back().operands.push_back(instead);
+    plan.kernels.back().deviceFunction = other.name;
+  }
+
   DeviceProgram make() { return makeDeviceProgram(plan, code); }
 
   /// Which dispatches come behind a barrier: "-B-".
@@ -112,14 +123,8 @@ TEST(DeviceProgram, WaitsWithinASegmentAlone) {
 // The second kernel has code for the CPU that reads the first one's result; that for the GPU reads the input instead.
 TEST(DeviceProgram, LeavesOutWhatCodeForTheCpuAloneReads) {
   Model model;
-  GpuFunction other = model.code.functions[0];
-  other.name = "g";
-  other.bindings = {{{2}, {}, false}, {{1}, {}, true}};
-  model.code.functions.push_back(other);
   model.add(Model::input(), Model::arena(0, true));
-  model.add(Model::arena(0), Model::arena(256, true));
-  model.plan.kernels[1].operands.push_back(Model::input());
-  model.plan.kernels[1].deviceFunction = "g";
+  model.addReadingInstead(Model::arena(0), Model::arena(256, true), Model::input());
   model.add(Model::arena(256), Model::arena(0, true)); // other bytes of the same place
   model.add(Model::arena(0), Model::output());
   DeviceProgram program = model.make();
@@ -127,6 +132,25 @@ TEST(DeviceProgram, LeavesOutWhatCodeForTheCpuAloneReads) {
   EXPECT_EQ(Model::barriers(program), "--BB");
   model.plan.kernels[1].deviceFunction = "";
   EXPECT_EQ(model.make().dispatches[0].flags, 0u);
+}
+
+// A runtime that leaves out nothing has them beside others. One that does has no barrier of theirs.
+TEST(DeviceProgram, OrdersWhatMayBeLeftOut) {
+  Model model;
+  model.add(Model::input(), Model::arena(0, true));
+  model.addReadingInstead(Model::arena(0), Model::arena(256, true), Model::input());
+  model.add(Model::input(), Model::arena(0, true)); // over what may be left out
+  DeviceProgram program = model.make();
+  EXPECT_EQ(program.dispatches[0].flags, NNCC_DISPATCH_UNREAD);
+  EXPECT_EQ(Model::barriers(program), "--B");
+
+  Model chain;
+  chain.add(Model::input(), Model::arena(0, true));
+  chain.add(Model::arena(0), Model::arena(256, true));
+  chain.addReadingInstead(Model::arena(256), Model::arena(512, true), Model::arena(0));
+  program = chain.make();
+  EXPECT_EQ(program.dispatches[1].flags, NNCC_DISPATCH_UNREAD | NNCC_DISPATCH_BARRIER);
+  EXPECT_EQ(Model::barriers(program), "-BB");
 }
 
 TEST(DeviceProgram, HandsOverWhatTheOtherSideTouches) {
