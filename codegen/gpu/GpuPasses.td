@@ -9,8 +9,9 @@ def ReadPlanes : Pass<"nncc-read-planes", "::mlir::ModuleOp"> {
   let description = [{
     Images are given N x C x H x W, and a kernel puts their channels innermost. A dense convolution of at most four
     channels on a GPU takes the image as it is given as one more operand, and says so: `nn.planes` is the operand's
-    number. It does so where tiles read four pixels of a plane at once. Its code for the CPU reads the transposed image; that for the GPU need not, and where no kernel does, the
-    transposition is left out of what a run submits (NNCC_DISPATCH_UNREAD).
+    number. It does so where tiles read a few pieces of four pixels of a plane. Its code for the CPU reads the
+    transposed image; that for the GPU need not, and where no kernel does, the transposition is left out of what a run
+    submits (NNCC_DISPATCH_UNREAD).
 
     Requires N2 with a device for each kernel, before weights are packed; guarantees N2.
 

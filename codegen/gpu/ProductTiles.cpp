@@ -407,13 +407,12 @@ bool ProductTiles::arePlanes() const {
 /// image or outside as a whole: taps are joined or channels are planes, tiles are side by side, and lines and tiles
 /// begin at multiples of four.
 bool ProductTiles::readsLines(int64_t rows) const {
-  constexpr int64_t kMostNumbers = 40, kMostSteps = 32;
   const WindowDim &w = window->w;
   LineOfImage line = lineOfImage();
   int64_t numbers = (rows - 1) * w.stride * line.pixel + line.taps;
-  return (joinsTaps() || arePlanes()) && line.planes * line.taps <= kMostSteps && numbers <= kMostNumbers &&
-         window->outputW % rows == 0 && nest.accesses[0].strides[at(IH)] == w.input * line.pixel &&
-         w.input * line.pixel % kGpuLanes == 0 && rows * w.stride * line.pixel % kGpuLanes == 0;
+  return (joinsTaps() || arePlanes()) && isFewPieces(line.planes * line.taps, numbers) && window->outputW % rows == 0 &&
+         nest.accesses[0].strides[at(IH)] == w.input * line.pixel && w.input * line.pixel % kGpuLanes == 0 &&
+         rows * w.stride * line.pixel % kGpuLanes == 0;
 }
 
 /// Adds the products of all taps, a line at a time. Lines that are outside of the image have none.

@@ -54,15 +54,14 @@ std::optional<int64_t> strideOf(Value index, scf::ForOp loop) {
 /// for a whole team.
 bool goesAlongRow(scf::ForOp loop) {
   constexpr int64_t kElementsOfLine = 16; // 64 bytes of f32
-  auto isNear = [&](Value index) {
-    std::optional<int64_t> stride = strideOf(index, loop);
-    return stride && *stride <= kElementsOfLine;
+  auto isNear = [&](OperandRange indices) {
+    std::optional<int64_t> stride = indices.size() == 1 ? strideOf(indices[0], loop) : std::nullopt;
+    return stride && std::abs(*stride) <= kElementsOfLine;
   };
   return !loop.walk([&](Operation *op) {
                 auto load = dyn_cast<memref::LoadOp>(op);
                 auto vector = dyn_cast<vector::LoadOp>(op);
-                bool isFar = (load && !llvm::all_of(load.getIndices(), isNear)) ||
-                             (vector && !llvm::all_of(vector.getIndices(), isNear));
+                bool isFar = (load && !isNear(load.getIndices())) || (vector && !isNear(vector.getIndices()));
                 return isFar || (isa<scf::ForOp>(op) && op != loop) ? WalkResult::interrupt() : WalkResult::advance();
               })
               .wasInterrupted();

@@ -71,6 +71,9 @@ TapPosition clampedTap(LoopBuilder &build, const WindowDim &dim, int64_t outputs
 /// The same, but for the position of what is outside.
 TapPosition tapAt(LoopBuilder &build, const WindowDim &dim, int64_t outputs, mlir::Value output, mlir::Value tap);
 
+/// Whether what a tile reads of a line, and the steps of k that it takes with it, are few enough to be written out.
+inline bool isFewPieces(int64_t steps, int64_t numbers) { return steps <= 32 && numbers <= 40; }
+
 /// What is inside of the image has code of its own where that is taken as often, at least: it has to be worth its size.
 inline constexpr double kLeastShareInside = 0.25;
 
