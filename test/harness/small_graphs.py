@@ -228,7 +228,8 @@ def said(random, leaves, targets, prefix, low=-1.0):
 
 @graph("tabular")
 def regression_trees(random, g):
-    """Each comparison; two targets, sums and means; NaN that goes where comparisons are true, and where they are false."""
+    """Each comparison; two targets, sums and means; NaN that goes where comparisons are true, which
+    1 alone says, and where they are false."""
     x = g.input(numbers(random, [9, 4]))
     for mode in ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ"):
         attributes, leaves = trees(random, 4, mode)
@@ -236,7 +237,7 @@ def regression_trees(random, g):
     holes = numbers(random, [9, 4])
     holes[random.random(holes.shape) < 0.3] = np.nan
     holes = g.input(holes)
-    for tracks in ({}, {"nodes_missing_value_tracks_true": [int(value) for value in random.integers(0, 2, 12)]}):
+    for tracks in ({}, {"nodes_missing_value_tracks_true": [int(value) for value in random.integers(0, 3, 12)]}):
         attributes, leaves = trees(random, 4, **tracks)
         g.output(ml(g, "TreeEnsembleRegressor", [holes], **attributes, **said(random, leaves, [0, 1], "target"), n_targets=2,
                     aggregate_function="AVERAGE" if tracks else "SUM", base_values=[0.5, -0.25]))
@@ -249,6 +250,7 @@ def classes_of_trees(random, g):
     x = g.input(numbers(random, [9, 4]))
     for labels, targets, low, more in (([4, 2, 8], [0, 1, 2], -1.0, dict(post_transform="SOFTMAX", base_values=[0.1, 0.2, 0.3])),
                                        ([3, 5], [0], -1.0, dict(post_transform="LOGISTIC", base_values=[0.125])),
+                                       ([3, 5], [0], 0.0, dict(post_transform="LOGISTIC")),
                                        ([3, 5], [0], -1.0, {}), ([0, 1], [0], 0.0, {}), ([0, 1], [0, 1], 0.0, {})):
         attributes, leaves = trees(random, 4)
         label, scores = ml(g, "TreeEnsembleClassifier", [x], 2, **attributes, **said(random, leaves, targets, "class", low),

@@ -40,9 +40,8 @@ std::optional<BinaryKind> comparisonOf(StringRef mode) {
 }
 
 /// Sets what nodes are and where they lead. Returns the place of each node's parent, -1 for roots.
-/// error   lists of different lengths, a mode that is not known or another one than before, children that are missing
-/// or
-///         have two parents
+/// error   no nodes, lists of different lengths, a mode that is not known or another one than before, children that are
+///         missing or have two parents
 std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_t columns) {
   SmallVector<int64_t> trees = node.integers("nodes_treeids"), numbers = node.integers("nodes_nodeids"),
                        whenTrue = node.integers("nodes_truenodeids"), whenFalse = node.integers("nodes_falsenodeids");
@@ -56,10 +55,14 @@ std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_
     return std::nullopt;
   };
   size_t count = trees.size();
+  if (count == 0)
+    return fail("there are no nodes");
   for (size_t length : {numbers.size(), whenTrue.size(), whenFalse.size(), modes.size(), forest.features.size(),
                         forest.thresholds.size()})
-    if (length != count || count == 0)
+    if (length != count)
       return fail("the attributes that describe nodes have " + Twine(count) + " and " + Twine(length) + " elements");
+  for (int64_t &takes : forest.takesMissing)
+    takes = takes == 1; // the only number that says yes to onnxruntime
   if (llvm::all_of(forest.takesMissing, [](int64_t takes) { return takes == 0; }))
     forest.takesMissing.clear();
   else if (forest.takesMissing.size() != count)
@@ -160,8 +163,14 @@ struct Leaves {
 Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x) {
   int64_t nodes = forest.features.size(), rows = shapeOf(x)[0];
   if (leaves.trees.size() != leaves.weights.size() || leaves.nodes.size() != leaves.weights.size() ||
-      leaves.targets.size() != leaves.weights.size() || targets < 1 || targets > kMostLeafNumbers / nodes) {
-    node.error("the attributes that describe leaves do not fit each other, or are of too many targets");
+      leaves.targets.size() != leaves.weights.size()) {
+    node.error("the attributes that describe leaves have " + Twine(leaves.trees.size()) + ", " +
+               Twine(leaves.nodes.size()) + ", " + Twine(leaves.targets.size()) + " and " +
+               Twine(leaves.weights.size()) + " elements");
+    return {};
+  }
+  if (targets < 1 || targets > kMostLeafNumbers / nodes) {
+    node.error(Twine(targets) + " targets of " + Twine(nodes) + " nodes are not supported");
     return {};
   }
   std::vector<double> table(nodes * targets);
@@ -209,21 +218,24 @@ void importTreeEnsembleRegressor(Node &node) {
   Value sums = x ? sumsOf(node, forest, leaves, targets, x) : Value();
   if (sums && aggregate == "AVERAGE")
     sums = node.binary(BinaryKind::div, sums, node.scalar(forest.roots.size(), sums));
+  // As ONNX says; onnxruntime ignores LOGISTIC and SOFTMAX of one target, which common converters do not write.
   if (Value scores = addBase(node, sums))
     node.set(0, postTransform(node, scores));
 }
 
-/// Two classes that share one sum: onnxruntime takes it for a probability where no leaf says less than 0.
+/// Two classes that share one sum: onnxruntime takes it for a probability where no leaf says less than 0. LOGISTIC
+/// alters the scores in either case, and never where the class changes.
 void setTwoClasses(Node &node, Value sum, const Classes &classes, bool isProbability) {
   std::string transform = node.text("post_transform", "NONE");
   if (transform != "NONE" && transform != "LOGISTIC")
     return node.error("post_transform '" + transform + "' of two classes with one sum is not supported",
                       "nncc supports NONE and LOGISTIC");
   setClass(node, node.binary(BinaryKind::greater, sum, node.scalar(isProbability ? 0.5 : 0, sum)), classes);
-  Value other =
-      isProbability ? node.binary(BinaryKind::sub, node.scalar(1, sum), sum) : node.unary(UnaryKind::neg, sum);
+  bool isLogistic = transform == "LOGISTIC";
+  Value other = isProbability && !isLogistic ? node.binary(BinaryKind::sub, node.scalar(1, sum), sum)
+                                             : node.unary(UnaryKind::neg, sum);
   Value scores = node.concat({other, sum}, 1);
-  node.set(1, transform == "LOGISTIC" && !isProbability ? node.unary(UnaryKind::sigmoid, scores) : scores);
+  node.set(1, isLogistic ? node.unary(UnaryKind::sigmoid, scores) : scores);
 }
 
 void importTreeEnsembleClassifier(Node &node) {
@@ -241,9 +253,8 @@ void importTreeEnsembleClassifier(Node &node) {
     return;
   if (sharesSum)
     return setTwoClasses(node, scores, *classes,
-                         llvm::all_of(leaves.weights, [](double weight) { return weight >= 0; }));
-  // ONNX asks for the top class. Of two with sums of their own onnxruntime takes the second wherever its sum is above
-  // 0.
+                         llvm::none_of(leaves.weights, [](double weight) { return weight < 0; }));
+  // ONNX asks for the top class. Of two with sums of their own onnxruntime takes the second where its sum is above 0.
   setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false), *classes);
   node.set(1, postTransform(node, scores));
 }
