@@ -73,6 +73,8 @@ bool isContraction(mlir::Operation *op);
 mlir::Value biasOf(mlir::Operation *contraction); ///< null where it has none
 /// The dim of the right operand that numbers output channels.
 int64_t channelDim(mlir::Operation *contraction);
+/// True when a parameter is one number, or one for each index of a dim.
+bool isAlong(mlir::Value parameter, int64_t dim);
 /// Of each output channel, along `dim`: the sum of magnitudes of the weights less their zero points (null: 0).
 std::vector<double> magnitudesOf(const nn::ConstantReader &weights, const nn::ConstantReader *zeros, int64_t dim);
 

@@ -34,8 +34,7 @@ std::optional<std::vector<double>> boundsOf(Operation *op) {
   auto weights = ConstantReader::get(op->getOperand(1));
   auto zeros = zeroOfWeights ? ConstantReader::get(zeroOfWeights) : std::nullopt;
   int64_t dim = channelDim(op);
-  if (!element.isInteger(8) || !weights || zeroOfWeights != nullptr && !zeros ||
-      (zeros && zeros->size() != 1 && zeros->size() != weights->getType().getDimSize(dim)))
+  if (!element.isInteger(8) || !weights || (zeroOfWeights && (!zeros || !isAlong(zeroOfWeights, dim))))
     return std::nullopt;
   std::vector<double> most = magnitudesOf(*weights, zeros ? &*zeros : nullptr, dim);
   double reach = reachOf(element, zeroOfInput);
@@ -49,6 +48,9 @@ std::optional<std::vector<double>> boundsOf(Operation *op) {
 }
 
 void stateBounds(RequantizeOp op) {
+  // Only what is proved here counts.
+  op.setFits(false);
+  op.setSmallSums(false);
   Operation *contraction = op.getInput().getDefiningOp();
   auto multipliers = ConstantReader::get(op.getMultiplier());
   if (!isContraction(contraction) || !multipliers)

@@ -24,6 +24,11 @@ int64_t channelDim(Operation *op) {
   return matmul ? typeOf(matmul.getRhs()).getRank() - (matmul.getTransposeB() ? 2 : 1) : 0;
 }
 
+bool isAlong(Value parameter, int64_t dim) {
+  RankedTensorType type = typeOf(parameter);
+  return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
+}
+
 std::vector<double> magnitudesOf(const ConstantReader &weights, const ConstantReader *zeros, int64_t dim) {
   ArrayRef<int64_t> shape = weights.getType().getShape();
   int64_t inner = 1, channels = shape[dim];
@@ -39,12 +44,6 @@ std::vector<double> magnitudesOf(const ConstantReader &weights, const ConstantRe
 }
 
 namespace {
-
-/// True when a parameter is one number, or one for each index of a dim.
-bool isAlong(Value parameter, int64_t dim) {
-  RankedTensorType type = typeOf(parameter);
-  return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
-}
 
 /// A contraction of quantized tensors, and what can be said of its sums.
 struct Product {
@@ -347,8 +346,8 @@ template <typename ContractionOp> struct SignWeights : OpRewritePattern<Contract
     auto weights = ConstantReader::get(right.get()), zeros = ConstantReader::get(rightZero[0].get());
     int64_t dim = channelDim(op);
     // The zero points of a matrix have its rank, those of a filter are a list.
-    if (!weights || !zeros || (zeros->size() != 1 && zeros->size() != weights->getType().getDimSize(dim)))
-      return rewriter.notifyMatchFailure(op, "not constant");
+    if (!weights || !zeros || !isAlong(rightZero[0].get(), dim))
+      return rewriter.notifyMatchFailure(op, "not constant, or not one for each channel");
     Value fitting = centered(rewriter, *weights, *zeros, dim, right.get());
     if (!fitting)
       return rewriter.notifyMatchFailure(op, "more than 8 bits");

@@ -90,6 +90,23 @@ def bytes_at_their_ends(graph):
 
 
 @case()
+def zero_points_for_each_matrix(graph):
+    """As many matrices as columns: a zero point for each of either. Less the wrong ones, all weights would be 0."""
+    rows = np.full([3, 2, 130], 255, np.uint8)
+    zeros = np.array([100, -100, 0], np.int8)
+    columns = np.broadcast_to(zeros, [3, 130, 3]).copy()
+    weights, of_matrices = graph.constant(columns), graph.constant(zeros.reshape(3, 1, 1))
+    sums = rows.astype(np.int32) @ (columns.astype(np.int32) - zeros.reshape(3, 1, 1))
+    a, none = graph.input(rows), graph.constant(np.uint8(0))
+    product = graph.node("MatMulInteger", [a, weights, none, of_matrices])
+    one_scale = graph.constant(np.float32(1))
+    scale, zero = graph.constant(np.float32(2**-6)), graph.constant(np.uint8(20))
+    steps = graph.node("QLinearMatMul", [a, scale, none, weights, one_scale, of_matrices, one_scale, zero])
+    wanted = np.clip(np.rint(sums * 2.0**-6) + 20, 0, 255).astype(np.uint8)
+    return {**one(graph, product, sums), **one(graph, steps, wanted)}
+
+
+@case()
 def largest_integer_as_a_fill(graph):
     fill = graph.node("ConstantOfShape", [graph.constant(np.array([2]))], value=numpy_helper.from_array(np.array([2**63 - 1])))
     chosen = graph.node("Where", [graph.input(np.array([True, False])), graph.input(np.array([5, 6])), fill])

@@ -328,3 +328,23 @@ func.func @large_steps(%x: tensor<3x1xi8>) -> tensor<3x2xi8> {
   %3 = nn.quantize %2, %sy, %zero : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<3x2xi8>
   return %3 : tensor<3x2xi8>
 }
+
+// -----
+
+// As many matrices as columns: zero points of the former are none of channels, so weights keep them, and nothing is
+// known of the sums. What a requantize had said before is not believed.
+// CHECK-LABEL: @zero_points_of_matrices
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<7> : tensor<3x4x3xi8>
+// CHECK-DAG: %[[Z:.*]] = nn.constant dense<{{\[\[}}[7]], {{\[\[}}-7]], {{\[\[}}0]]]> : tensor<3x1x1xi8>
+// CHECK: %[[SUM:.*]] = nn.matmul %arg0, %[[W]] zero_points(%{{.*}}, %[[Z]])
+// CHECK-NEXT: nn.requantize %[[SUM]], %{{[^{]*}} : tensor<3x2x3xi32>
+func.func @zero_points_of_matrices(%x: tensor<3x2x4xui8>) -> tensor<3x2x3xui8> {
+  %zx = nn.constant dense<5> : tensor<1x1x1xui8>
+  %w = nn.constant dense<7> : tensor<3x4x3xi8>
+  %zw = nn.constant dense<[[[7]], [[-7]], [[0]]]> : tensor<3x1x1xi8>
+  %m = nn.constant dense<0.5> : tensor<1x1x1xf32>
+  %zy = nn.constant dense<20> : tensor<1x1x1xui8>
+  %0 = nn.matmul %x, %w zero_points(%zx, %zw) : tensor<3x2x4xui8>, tensor<3x4x3xi8> zero_points(tensor<1x1x1xui8>, tensor<3x1x1xi8>) -> tensor<3x2x3xi32>
+  %1 = nn.requantize %0, %m, %zy {fits, small_sums} : tensor<3x2x3xi32>, tensor<1x1x1xf32>, tensor<1x1x1xui8> -> tensor<3x2x3xui8>
+  return %1 : tensor<3x2x3xui8>
+}
