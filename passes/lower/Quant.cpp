@@ -51,18 +51,14 @@ Value ScalarMath::roundToSteps(Value steps, Value zero, Type to) {
   return arith::TruncIOp::create(builder, loc, shaped(computeType(to)), result);
 }
 
-Value ScalarMath::clampSteps(Value steps, Value zero, Type to) {
+Value ScalarMath::narrow(Value steps, Value zero, Type to) {
   // Bounds are integers, so that it does not matter that they come before the rounding.
   auto bound = [&](int64_t number) -> Value {
     Value value = like(steps, number);
     return zero ? arith::SubFOp::create(builder, loc, value, cast(zero, to, builder.getF32Type())) : value;
   };
   auto [low, high] = rangeOf(to);
-  return clamp(steps, bound(low), bound(high));
-}
-
-Value ScalarMath::narrow(Value steps, Value zero, Type to) {
-  return roundToSteps(clampSteps(steps, zero, to), zero, to);
+  return roundToSteps(clamp(steps, bound(low), bound(high)), zero, to);
 }
 
 namespace {

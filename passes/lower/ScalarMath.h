@@ -61,8 +61,6 @@ private:
   mlir::Value remainder(mlir::Value x, mlir::Value y, bool signOfDivisor);
   mlir::Value like(mlir::Value value, double number);
   mlir::Value clamp(mlir::Value value, mlir::Value low, mlir::Value high);
-  /// Limits steps from a zero point (or null: 0) to what the type holds.
-  mlir::Value clampSteps(mlir::Value steps, mlir::Value zero, mlir::Type to);
   /// The nearest integers and what the zero point (or null) adds, saturated. Steps of 8 bits are less than
   /// 2^15 - 512, those of 16 bits are in the range of their type.
   mlir::Value roundToSteps(mlir::Value steps, mlir::Value zero, mlir::Type to);
