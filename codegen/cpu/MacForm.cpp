@@ -7,8 +7,14 @@ using namespace nncc::cpu;
 
 static bool sumsWords(nn::DotAttr dot) { return dot.getGroup() == kWordGroup; }
 
-/// The first instruction of the machine that `fits`; one of the other sign before none.
-static MacForm chooseDot(nn::MachineAttr machine, MacForm form, llvm::function_ref<bool(nn::DotAttr)> fits) {
+/// The first instruction of the machine for vectors of `lanes` sums that `isWorth` it; one of the other sign before
+/// none.
+static MacForm chooseDot(nn::MachineAttr machine, MacForm form, int64_t lanes, bool mayUseWords,
+                         llvm::function_ref<bool(nn::DotAttr)> isWorth) {
+  auto fits = [&](nn::DotAttr dot) {
+    return dot.getBits() == lanes * 32 && (dot.getRhs() == form.rhs || dot.getRhs().isInteger(16)) &&
+           (mayUseWords || !sumsWords(dot)) && isWorth(dot);
+  };
   if (!form.lhs.isInteger(8) || !form.sum.isInteger(32))
     return form;
   for (bool flipsSign : {false, true})
@@ -24,21 +30,17 @@ static MacForm chooseDot(nn::MachineAttr machine, MacForm form, llvm::function_r
 
 MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, int64_t depth,
                         bool mayUseWords) {
-  return chooseDot(machine, {lhs, rhs, sum, {}}, [&](nn::DotAttr dot) {
+  return chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, [&](nn::DotAttr dot) {
     // Where half of a group of a product of matrices were zeros, an instruction of half the length does as much, and
     // its taps are one run.
-    bool isWorth = dot.getRows() == 1 || depth > dot.getGroup() / 2;
-    return isWorth && dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
-           (mayUseWords || !sumsWords(dot));
+    return dot.getRows() == 1 || depth > dot.getGroup() / 2;
   });
 }
 
 MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes,
                                  bool mayUseWords) {
-  MacForm form = chooseDot(machine, {lhs, rhs, sum, {}}, [&](nn::DotAttr dot) {
-    return dot.getRows() == 1 && dot.getBits() == lanes * 32 && (dot.getRhs() == rhs || dot.getRhs().isInteger(16)) &&
-           (mayUseWords || !sumsWords(dot));
-  });
+  MacForm form =
+      chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, [](nn::DotAttr dot) { return dot.getRows() == 1; });
   if (form.isInWords) // of one channel nothing lies side by side
     form.dot = {};
   return form;
