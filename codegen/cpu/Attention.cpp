@@ -2,6 +2,7 @@
 // over blocks of queries. Both products of a block are emitted as kernels of their own.
 #include "codegen/cpu/Attention.h"
 #include "codegen/cpu/KernelPart.h"
+#include "codegen/cpu/MergeKernels.h"
 #include "codegen/cpu/PackAtRunTime.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
@@ -29,20 +30,12 @@ int64_t AttentionForm::slotBytes(nn::MatMulOp scores, const std::optional<PanelP
 }
 
 DictionaryAttr AttentionForm::getAttr(MLIRContext *context, int64_t scratchBytes) const {
-  Builder b(context);
-  return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(kind)),
-                              b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
-                              b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
-                              b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes))});
+  return slotForm(context, kind, "rows", rows, slots, scratchBytes);
 }
 
 std::optional<AttentionForm> AttentionForm::from(DictionaryAttr form) {
-  auto name = form ? form.getAs<StringAttr>("name") : StringAttr();
-  auto rows = form ? form.getAs<IntegerAttr>("rows") : IntegerAttr();
-  auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
-  if (!name || name.getValue() != kind || !rows || !slots || rows.getInt() < 1 || slots.getInt() < 1)
-    return std::nullopt;
-  return AttentionForm{rows.getInt(), slots.getInt()};
+  auto found = readSlotForm(form, kind, "rows");
+  return found ? std::optional(AttentionForm{found->first, found->second}) : std::nullopt;
 }
 
 PanelPacking cpu::packKeys(nn::MatMulOp scores, int64_t rows, nn::MachineAttr machine) {

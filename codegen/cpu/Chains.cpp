@@ -3,6 +3,7 @@
 // padding, so that every element is computed as it would be without strips.
 #include "codegen/cpu/Chains.h"
 #include "codegen/cpu/KernelPart.h"
+#include "codegen/cpu/MergeKernels.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
 #include "passes/lower/KernelCost.h"
@@ -49,20 +50,12 @@ std::pair<int64_t, int64_t> cpu::rowsOfWindow(Operation *window) {
 }
 
 DictionaryAttr RowsForm::getAttr(MLIRContext *context, int64_t scratchBytes) const {
-  Builder b(context);
-  return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(kind)),
-                              b.getNamedAttr("rows", b.getI64IntegerAttr(rows)),
-                              b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
-                              b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes))});
+  return slotForm(context, kind, "rows", rows, slots, scratchBytes);
 }
 
 std::optional<RowsForm> RowsForm::from(DictionaryAttr form) {
-  auto name = form ? form.getAs<StringAttr>("name") : StringAttr();
-  auto rows = form ? form.getAs<IntegerAttr>("rows") : IntegerAttr();
-  auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
-  if (!name || name.getValue() != kind || !rows || !slots || rows.getInt() < 1 || slots.getInt() < 1)
-    return std::nullopt;
-  return RowsForm{rows.getInt(), slots.getInt()};
+  auto found = readSlotForm(form, kind, "rows");
+  return found ? std::optional(RowsForm{found->first, found->second}) : std::nullopt;
 }
 
 /// The number of an element in a list, which gets it where it is new.

@@ -67,3 +67,21 @@ void cpu::giveForm(nn::KernelOp kernel, DictionaryAttr form, int64_t scratchByte
   kernel->setAttr("nn.scratch_bytes", Builder(kernel).getI64IntegerAttr(scratchBytes));
   kernel->setAttr(nn::kFormAttr, form);
 }
+
+DictionaryAttr cpu::slotForm(MLIRContext *context, StringRef name, StringRef unit, int64_t count, int64_t slots,
+                             int64_t scratchBytes) {
+  Builder b(context);
+  return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)),
+                              b.getNamedAttr(unit, b.getI64IntegerAttr(count)),
+                              b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
+                              b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes))});
+}
+
+std::optional<std::pair<int64_t, int64_t>> cpu::readSlotForm(DictionaryAttr form, StringRef name, StringRef unit) {
+  auto its = form ? form.getAs<StringAttr>("name") : StringAttr();
+  auto count = form ? form.getAs<IntegerAttr>(unit) : IntegerAttr();
+  auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
+  if (!its || its.getValue() != name || !count || !slots || count.getInt() < 1 || slots.getInt() < 1)
+    return std::nullopt;
+  return std::pair(count.getInt(), slots.getInt());
+}

@@ -19,6 +19,14 @@ nn::KernelOp makerOf(nn::KernelOp kernel, unsigned input);
 /// second.
 nn::KernelOp mergeKernels(nn::KernelOp first, nn::KernelOp second, unsigned input);
 
+/// A form of `slots` places in scratch memory, one for each thread that may work at the same time, in which at most
+/// `count` of a unit ("rows") are made at once: `{name = "rows", rows = 4, slots = 4, scratch_bytes = ..}`.
+mlir::DictionaryAttr slotForm(mlir::MLIRContext *context, llvm::StringRef name, llvm::StringRef unit, int64_t count,
+                              int64_t slots, int64_t scratchBytes);
+/// Its count and its slots, both at least 1; nothing for the attribute of another form.
+std::optional<std::pair<int64_t, int64_t>> readSlotForm(mlir::DictionaryAttr form, llvm::StringRef name,
+                                                        llvm::StringRef unit);
+
 /// Gives a kernel the form that it runs in, which needs so much scratch memory.
 void giveForm(nn::KernelOp kernel, mlir::DictionaryAttr form, int64_t scratchBytes);
 

@@ -2,6 +2,7 @@
 // contraction of so many pixels, which is emitted as a kernel of its own.
 #include "codegen/cpu/Strips.h"
 #include "codegen/cpu/KernelPart.h"
+#include "codegen/cpu/MergeKernels.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
 #include "lib/support/Assert.h"
@@ -12,20 +13,12 @@ using namespace nncc;
 using namespace nncc::cpu;
 
 DictionaryAttr StripForm::getAttr(MLIRContext *context, int64_t scratchBytes) const {
-  Builder b(context);
-  return b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(kind)),
-                              b.getNamedAttr("pixels", b.getI64IntegerAttr(pixels)),
-                              b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
-                              b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes))});
+  return slotForm(context, kind, "pixels", pixels, slots, scratchBytes);
 }
 
 std::optional<StripForm> StripForm::from(DictionaryAttr form) {
-  auto name = form ? form.getAs<StringAttr>("name") : StringAttr();
-  auto pixels = form ? form.getAs<IntegerAttr>("pixels") : IntegerAttr();
-  auto slots = form ? form.getAs<IntegerAttr>("slots") : IntegerAttr();
-  if (!name || name.getValue() != kind || !pixels || !slots || pixels.getInt() < 1 || slots.getInt() < 1)
-    return std::nullopt;
-  return StripForm{pixels.getInt(), slots.getInt()};
+  auto found = readSlotForm(form, kind, "pixels");
+  return found ? std::optional(StripForm{found->first, found->second}) : std::nullopt;
 }
 
 //===-- its prologue ------------------------------------------------------===//
