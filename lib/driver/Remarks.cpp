@@ -43,7 +43,8 @@ constexpr llvm::StringLiteral kRemarking[] = {
     "nncc-fuse-attention",     "nncc-fuse-chains",        "nncc-fuse-prologues",
     "nncc-hoist-transposes",   "nncc-keep-small-weights", "nncc-lower-vectors",
     "nncc-narrow-halves",      "nncc-outline-kernels",    "nncc-place",
-    "nncc-plan-memory",        "nncc-simplify",           "nncc-sink-transposes"};
+    "nncc-plan-memory",        "nncc-read-planes",        "nncc-simplify",
+    "nncc-sink-transposes"};
 
 } // namespace
 
