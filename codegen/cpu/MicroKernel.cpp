@@ -64,7 +64,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
     llvm::raw_string_ostream(name) << "_k" << shape.sliding->tapsH << 'x' << shape.sliding->tapsW << 's'
                                    << shape.sliding->strideH << 'x' << shape.sliding->strideW;
   if (shape.winograd)
-    name = nameOfTransform("output", *shape.winograd, shape.lanes, shape.tail);
+    name = nameOfTransform("output", *shape.winograd, shape.lanes, shape.tail, shape.isDilated);
   name += (shape.hasBias ? "_bias" : "") + epilogue.name();
   // Kernels of one name are few.
   std::vector<Made> &namesakes = made[name];
@@ -108,7 +108,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
 }
 
 func::FuncOp MicroKernels::getInputTransform(const InputTransform &transform) {
-  std::string name = nameOfTransform("input", transform.tile, transform.lanes, transform.tail);
+  std::string name = nameOfTransform("input", transform.tile, transform.lanes, transform.tail, transform.isDilated);
   if (transform.isOfBytes())
     llvm::raw_string_ostream(name) << '_' << transform.element << (transform.hasZero ? "_zero" : "");
   func::FuncOp &function = inputTransforms[name];

@@ -66,6 +66,7 @@ struct InputTransform {
   int64_t lanes;      ///< elements per vector
   int64_t tail;       ///< channels behind whole vectors; 0 where there are none
   bool hasZero;       ///< the bytes have a zero point
+  bool isDilated;     ///< lines or pixels of a tile do not lie side by side
 
   bool isOfBytes() const { return mlir::isa<mlir::IntegerType>(element); }
 };
@@ -90,6 +91,7 @@ struct TileShape {
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
   std::optional<WinogradTile> winograd;
+  bool isDilated = false;                ///< lines or pixels of these do not lie side by side
   std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this
   bool hasBias = false;
   bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it

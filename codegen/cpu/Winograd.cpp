@@ -35,9 +35,8 @@ std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Con
   // Contraction::match: of bytes by bytes with a sign, which are summed in i32.
   if (!contraction.element.isF32() && !contraction.isOfBytes())
     return refuse("neither of f32 nor of bytes");
-  auto isOne = [](int64_t x) { return x == 1; };
-  if (!llvm::all_of(conv.getStrides(), isOne) || !llvm::all_of(conv.getDilations(), isOne))
-    return refuse("its steps are not all 1");
+  if (llvm::any_of(conv.getStrides(), [](int64_t stride) { return stride != 1; }))
+    return refuse("its strides are not all 1");
   auto isSide = [](int64_t taps) { return taps == 1 || taps == 3; };
   if (!isSide(contraction.tapsH) || !isSide(contraction.tapsW) || contraction.tapsH * contraction.tapsW == 1)
     return refuse("its window is not 3x3, 1x3 or 3x1");
@@ -47,12 +46,11 @@ std::optional<WinogradLayer> WinogradLayer::match(nn::KernelOp kernel, const Con
       !packing || (!PanelPacking::from(packing) && !BytePacking::from(packing) && !WinogradPacking::from(packing)))
     return refuse("its weights are not packed");
   ArrayRef<int64_t> output = typeOf(conv.getOutput()).getShape();
-  return WinogradLayer{output[0],           output[1],         output[2],         contraction.depth,
-                       contraction.outputs, contraction.tapsH, contraction.tapsW, contraction.isOfBytes()};
-}
-
-int64_t WinogradLayer::tiles(const WinogradTile &tile) const {
-  return images * llvm::divideCeil(height, tile.h) * llvm::divideCeil(width, tile.w);
+  WinogradLayer layer{output[0],           output[1],         output[2],         contraction.depth,
+                      contraction.outputs, contraction.tapsH, contraction.tapsW, contraction.isOfBytes()};
+  layer.dilationH = layer.tapsH == 1 ? 1 : conv.getDilations()[0];
+  layer.dilationW = layer.tapsW == 1 ? 1 : conv.getDilations()[1];
+  return layer;
 }
 
 bool WinogradLayer::isExact(const WinogradTile &tile, int64_t largestSum) const {
@@ -321,7 +319,7 @@ private:
   void transformInput(Value strip, Value planes) {
     int64_t lanes = lanesOfInput();
     auto transform = kernels.getInputTransform(
-        {form.tile, contraction.element, lanes, layer.depth % lanes, /*hasZero=*/zeroPoint != nullptr});
+        {form.tile, contraction.element, lanes, layer.depth % lanes, zeroPoint != nullptr, layer.isDilated()});
     SmallVector<Value> arguments{code.pointerTo(input), planes};
     if (zeroPoint)
       arguments.push_back(code.pointerTo(zeroPoint));
@@ -357,6 +355,7 @@ private:
     shape.rows = shape.vectors = 1;
     shape.tail = channels % packing.lanes ? channels % packing.lanes : packing.lanes;
     shape.winograd = form.tile;
+    shape.isDilated = layer.isDilated();
     shape.hasBias = contraction.bias.has_value();
     shape.isBiasPadded = contraction.bias && getPacking(kernel, *contraction.bias);
     for (Value leaf : leaves)
@@ -373,8 +372,10 @@ private:
     f[WinogradEntry::ImageStep] = steps[0];
     f[WinogradEntry::LineStep] = steps[1];
     f[WinogradEntry::PixelStep] = steps[2];
-    f[WinogradEntry::TilesH] = llvm::divideCeil(layer.height, form.tile.h);
-    f[WinogradEntry::TilesW] = llvm::divideCeil(layer.width, form.tile.w);
+    f[WinogradEntry::DilationH] = layer.dilationH;
+    f[WinogradEntry::DilationW] = layer.dilationW;
+    f[WinogradEntry::TilesH] = layer.tilesH(form.tile);
+    f[WinogradEntry::TilesW] = layer.tilesW(form.tile);
     f[WinogradEntry::Strip] = form.strip;
     f[WinogradEntry::Tiles] = layer.tiles(form.tile);
     f[WinogradEntry::Pitch] = rowPitch(inPlanes);

@@ -14,12 +14,19 @@ namespace nncc::cpu {
 struct WinogradLayer {
   int64_t images, height, width, depth, outputs, tapsH, tapsW; ///< height and width are the output's
   bool ofBytes;
+  /// Lines and pixels from tap to tap. Those of the image that lie so far apart are an image of their own: a tile is of
+  /// one of these.
+  int64_t dilationH = 1, dilationW = 1;
 
-  /// returns  nothing but for dense convolutions of f32 or bytes with steps of 1, three taps along one axis or both and
-  ///          several output channels, whose weights are packed as constants; `reason` says what is missing
+  /// returns  nothing but for dense convolutions of f32 or bytes with strides of 1, three taps along one axis or both
+  ///          and several output channels, whose weights are packed as constants; `reason` says what is missing
   static std::optional<WinogradLayer> match(nn::KernelOp kernel, const Contraction &contraction, std::string &reason);
 
-  int64_t tiles(const WinogradTile &tile) const;
+  int64_t tiles(const WinogradTile &tile) const { return images * tilesH(tile) * tilesW(tile); }
+  /// Tiles of an image along each axis.
+  int64_t tilesH(const WinogradTile &tile) const { return tilesAlong(height, dilationH, tile.h); }
+  int64_t tilesW(const WinogradTile &tile) const { return tilesAlong(width, dilationW, tile.w); }
+  bool isDilated() const { return dilationH > 1 || dilationW > 1; }
   /// The sizes of tiles that fit the taps.
   llvm::SmallVector<WinogradTile> tileSizes() const;
   /// Elements of 32 bits that the channels of a pixel fill in a plane: words of 16 bits are what bytes become there.
@@ -32,6 +39,11 @@ struct WinogradLayer {
   /// The largest absolute value that a sum can have, before the bias: any bytes less any zero point times these
   /// weights.
   int64_t largestSumOfBytes(const nn::ConstantReader &filter) const;
+
+private:
+  static int64_t tilesAlong(int64_t extent, int64_t dilation, int64_t ofTile) {
+    return dilation * static_cast<int64_t>(llvm::divideCeil(llvm::divideCeil(extent, dilation), ofTile));
+  }
 };
 
 /// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, groups = 1, scratch_bytes = .., packings =

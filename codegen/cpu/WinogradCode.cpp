@@ -7,10 +7,11 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-std::string cpu::nameOfTransform(StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail) {
+std::string cpu::nameOfTransform(StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail,
+                                 bool isDilated) {
   std::string name;
   llvm::raw_string_ostream(name) << "nncc_winograd_" << what << '_' << tile.h << 'x' << tile.w << '_' << lanes << 't'
-                                 << tail;
+                                 << tail << (isDilated ? "_dilated" : "");
   return name;
 }
 
@@ -145,6 +146,40 @@ struct TilePosition {
   }
 };
 
+/// Where the lines (or pixels) of a tile lie along an axis of an image.
+class TileAxis {
+public:
+  /// dilation  null: they lie side by side
+  TileAxis(Code &code, int64_t outputs, Value dilation) : code(&code), outputs(outputs), dilation(dilation) {}
+
+  /// The first one of tile `index`. Tiles of the images that lie between each other follow each other in turns.
+  Value first(Value index) const {
+    if (!dilation)
+      return code->mul(index, outputs);
+    Value inImage = arith::DivUIOp::create(code->b, index, dilation);
+    Value image = arith::RemUIOp::create(code->b, index, dilation);
+    return code->add(code->mul(code->mul(inImage, outputs), dilation), image);
+  }
+
+  /// So many of its lines, or the way from one to the next, in lines of the image.
+  Value over(Value lines) const { return dilation ? code->mul(lines, dilation) : lines; }
+
+  /// How many of its lines lie in so many of the image, at most `most`.
+  Value within(Value lines, int64_t most) const {
+    if (dilation) {
+      Value before = code->add(dilation, code->constant(-1));
+      Value some = arith::MaxSIOp::create(code->b, lines, code->constant(0));
+      lines = arith::DivUIOp::create(code->b, code->add(some, before), dilation);
+    }
+    return arith::MinSIOp::create(code->b, lines, code->constant(most));
+  }
+
+private:
+  Code *code;
+  int64_t outputs;
+  Value dilation;
+};
+
 /// The first tile of a strip whose rows of planes are all tiles.
 Value firstOfPlanes(Code &code, Value first, Value tiles, Value strip) {
   return arith::MinSIOp::create(code.b, first, arith::SubIOp::create(code.b, tiles, strip));
@@ -170,6 +205,10 @@ public:
     pixelStep = field(WinogradEntry::PixelStep);
     plane = field(WinogradEntry::Plane);
     vectors = field(WinogradEntry::Vectors);
+    if (shape.isDilated) {
+      dilationH = field(WinogradEntry::DilationH);
+      dilationW = field(WinogradEntry::DilationW);
+    }
     stack = reserve(code, vector, alongH.points() * alongW.points());
     Value strip = field(WinogradEntry::Strip), pitch = field(WinogradEntry::Pitch);
     Value first = firstOfPlanes(code, code.mul(number, strip), field(WinogradEntry::Tiles), strip);
@@ -190,8 +229,9 @@ private:
   Type word;            ///< what strides of planes count
   VectorType vector;
   Value zero, zeroPoint, pixelStep, plane, vectors, stack;
+  Value dilationH, dilationW;      ///< null where they are 1
   SmallVector<Value> lines, masks; ///< of the tile: where they begin, and all bits set where they exist
-  Value begin, end;                ///< the columns of the tile that exist
+  Value begin, end, columnStep;    ///< the columns of the tile that exist, and the way from one to the next
 
   Value field(unsigned index) {
     return arith::ExtSIOp::create(b, b.getI64Type(), code.load(code.at(entry, index, b.getI32Type()), b.getI32Type()));
@@ -203,18 +243,22 @@ private:
   void transformTile(Value index, Value target) {
     TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
     Value height = field(WinogradEntry::Height), width = field(WinogradEntry::Width), one = code.constant(1);
-    Value top = arith::SubIOp::create(b, code.mul(at.line, alongH.outputs()), field(WinogradEntry::PadTop));
-    Value left = arith::SubIOp::create(b, code.mul(at.column, alongW.outputs()), field(WinogradEntry::PadLeft));
+    TileAxis axisH(code, alongH.outputs(), dilationH), axisW(code, alongW.outputs(), dilationW);
+    Value top = arith::SubIOp::create(b, axisH.first(at.line), field(WinogradEntry::PadTop));
+    Value left = arith::SubIOp::create(b, axisW.first(at.column), field(WinogradEntry::PadLeft));
     Value source = code.at(image, code.mul(at.image, field(WinogradEntry::ImageStep)), memory);
     source = code.at(source, code.mul(left, pixelStep), memory);
     // Columns that do not exist stay zeros on the stack; of lines, another one is read, and masked.
     Value columns = code.constant(alongW.points());
-    begin = clamp(arith::SubIOp::create(b, zero, left), zero, columns);
-    end = clamp(arith::SubIOp::create(b, width, left), zero, columns);
+    auto within = [&](Value pixels) -> Value {
+      return arith::MaxSIOp::create(b, axisW.within(pixels, alongW.points()), zero);
+    };
+    begin = within(arith::SubIOp::create(b, zero, left));
+    end = within(arith::SubIOp::create(b, width, left));
     lines.clear();
     masks.clear();
     for (int64_t i = 0; i < alongH.points(); ++i) {
-      Value line = code.add(top, code.constant(i));
+      Value line = code.add(top, axisH.over(code.constant(i)));
       Value inside = clamp(line, zero, arith::SubIOp::create(b, height, one));
       Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, line, inside);
       lines.push_back(code.at(source, code.mul(inside, field(WinogradEntry::LineStep)), memory));
@@ -223,6 +267,7 @@ private:
     }
     clearColumns(zero, begin);
     clearColumns(end, columns);
+    columnStep = axisW.over(pixelStep);
     code.loop(zero, vectors, 1, target, [&](Value i, ValueRange to) -> SmallVector<Value> {
       transform(code.mul(i, lanes), to.front(), lanes);
       return {code.at(to.front(), lanes, element)};
@@ -248,7 +293,7 @@ private:
   void transform(Value channel, Value target, int64_t count) {
     Transformer transformer(code, vector);
     code.loop(begin, end, 1, {}, [&](Value column, ValueRange) -> SmallVector<Value> {
-      Value offset = code.add(code.mul(column, pixelStep), channel);
+      Value offset = code.add(code.mul(column, columnStep), channel);
       SmallVector<Value> values;
       for (auto [line, mask] : llvm::zip(lines, masks))
         values.push_back(masked(loadPart(code.at(line, offset, memory), count), mask));
@@ -296,16 +341,21 @@ class OutputEmitter : TileCode {
 public:
   OutputEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
       : TileCode(code, shape, epilogue, arguments), isOfIntegers(isa<IntegerType>(sumType)),
-        alongH(shape.winograd->h, isOfIntegers), alongW(shape.winograd->w, isOfIntegers), number(arguments.back()) {}
+        alongH(shape.winograd->h, isOfIntegers), alongW(shape.winograd->w, isOfIntegers),
+        axisH(code, alongH.outputs(), Value()), axisW(code, alongW.outputs(), Value()), number(arguments.back()) {}
 
   void run() {
     plane = field(WinogradEntry::Plane);
-    pixelStep = field(WinogradEntry::PixelStep);
-    lineStep = field(WinogradEntry::LineStep);
     vectors = field(WinogradEntry::Vectors);
+    if (shape.isDilated) {
+      axisH = TileAxis(code, alongH.outputs(), field(WinogradEntry::DilationH));
+      axisW = TileAxis(code, alongW.outputs(), field(WinogradEntry::DilationW));
+    }
+    pixelStep = axisW.over(field(WinogradEntry::PixelStep));
+    lineStep = axisH.over(field(WinogradEntry::LineStep));
     for (unsigned k = 0; k < epilogue.leaves().size(); ++k) {
-      leafLines.push_back(leafStep(k, 1));
-      leafPixels.push_back(leafStep(k, 2));
+      leafLines.push_back(axisH.over(leafStep(k, 1)));
+      leafPixels.push_back(axisW.over(leafStep(k, 2)));
     }
     stack = reserve(code, vector, alongH.outputs() * alongW.points());
     // LLVM would keep it in registers, and copy these from line to line.
@@ -324,7 +374,9 @@ public:
 private:
   bool isOfIntegers;
   WinogradTransform alongH, alongW;
-  Value number, plane, pixelStep, lineStep, vectors, stack, line;
+  TileAxis axisH, axisW;
+  Value number, plane, vectors, stack, line;
+  Value lineStep, pixelStep; ///< from one of a tile to the next
   SmallVector<Value> leafLines, leafPixels;
   Value rows, columns; ///< of the tile, in the image
 
@@ -336,22 +388,22 @@ private:
 
   void finishTile(Value index, Value source) {
     TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
-    Value top = code.mul(at.line, alongH.outputs()), left = code.mul(at.column, alongW.outputs());
-    auto inside = [&](Value extent, Value from, int64_t most) -> Value {
-      return arith::MinSIOp::create(b, arith::SubIOp::create(b, extent, from), code.constant(most));
-    };
-    rows = inside(field(WinogradEntry::Height), top, alongH.outputs());
-    columns = inside(field(WinogradEntry::Width), left, alongW.outputs());
+    Value top = axisH.first(at.line), left = axisW.first(at.column);
+    Value below = arith::SubIOp::create(b, field(WinogradEntry::Height), top);
+    Value behind = arith::SubIOp::create(b, field(WinogradEntry::Width), left);
+    rows = axisH.within(below, alongH.outputs());
+    columns = axisW.within(behind, alongW.outputs());
     auto offsetOf = [&](Value image, Value line, Value pixel) {
       return code.add(code.add(code.mul(at.image, image), code.mul(top, line)), code.mul(left, pixel));
     };
     // The places in the planes, of the output and the bias, and of the leaves: all move along the channels.
-    SmallVector<Value> places{source,
-                              outputAt(start.c, offsetOf(field(WinogradEntry::ImageStep), lineStep, pixelStep))};
+    SmallVector<Value> places{
+        source, outputAt(start.c, offsetOf(field(WinogradEntry::ImageStep), field(WinogradEntry::LineStep),
+                                           field(WinogradEntry::PixelStep)))};
     if (bias)
       places.push_back(bias);
     for (auto [k, leaf] : llvm::enumerate(start.leaves))
-      places.push_back(leafAt(k, leaf, offsetOf(leafStep(k, 0), leafLines[k], leafPixels[k])));
+      places.push_back(leafAt(k, leaf, offsetOf(leafStep(k, 0), leafStep(k, 1), leafStep(k, 2))));
     SmallVector<Value> rest = code.loop(zero, vectors, 1, places, [&](Value, ValueRange at) {
       finishVector(at, {0, shape.lanes, shape.lanes});
       return nextVector(at);

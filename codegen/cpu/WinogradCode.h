@@ -17,6 +17,8 @@ struct WinogradEntry {
     ImageStep,
     LineStep,
     PixelStep, // the way to the next one
+    DilationH,
+    DilationW, // lines and pixels from one of a tile to the next; read where the transform is of such tiles
     TilesH,
     TilesW, // tiles of an image
     Strip,
@@ -32,7 +34,8 @@ struct WinogradEntry {
 };
 
 /// A part of a name that no other transform has, but for its bias and epilogue.
-std::string nameOfTransform(llvm::StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail);
+std::string nameOfTransform(llvm::StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail,
+                            bool isDilated);
 
 /// Writes the body of MicroKernels::getInputTransform. Pixels outside of the image are zeros, or the zero point, which
 /// bytes are made less by. All strips have whole rows of planes: the last one begins so early that it ends with the

@@ -6,7 +6,7 @@ tested by ContractionsTest. Generators as in random_ops.py.
 """
 import numpy as np
 
-from random_contractions import MOST_MACS, extent, output_extents, window, window_attributes
+from random_contractions import MOST_MACS, extent, output_extents, window, window_attributes, winograd_dilations
 from random_ops import Graph, distinct, pick
 
 
@@ -70,18 +70,20 @@ def conv_of_bytes(random, graph: Graph):
 
 
 def winograd_of_bytes(random, graph: Graph):
-    """The same with three taps along one axis or both and steps of one, for --form=winograd: images of less than a tile up to several
-    strips of tiles, pads of any size."""
+    """The same with three taps along one axis or both and strides of one, for --form=winograd: images of less than a tile up to several
+    strips of tiles, pads of any size, some dilated."""
     kernel, batch = pick(random, [[3, 3], [3, 3], [1, 3], [3, 1]]), pick(random, [1, 1, 1, 2])
     most = pick(random, [12, 12, 12, 60])
-    pads = [extent(random, 0, 4 if random.random() < 0.2 else k - 1) for k in kernel * 2]
-    extents = [e + k - 1 for e, k in zip(distinct(random, 2, 1, most), kernel)]
-    pixels = output_extents(dict(strides=[1, 1], dilations=[1, 1], pads=pads), kernel, extents)
+    attributes = dict(strides=[1, 1], dilations=winograd_dilations(random))
+    spans = [(k - 1) * d for k, d in zip(kernel, attributes["dilations"])]
+    attributes["pads"] = [extent(random, 0, 4 if random.random() < 0.2 else span) for span in spans * 2]
+    extents = [e + span for e, span in zip(distinct(random, 2, 1, most), spans)]
+    pixels = output_extents(attributes, kernel, extents)
     inner, outputs = (extent(random, 1, 40), extent(random, 2, 70)) if most < 60 else (extent(random, 1, 9), extent(random, 2, 12))
     if batch * np.prod(pixels) * outputs * inner * np.prod(kernel) > MOST_MACS:
         raise ValueError("too expensive")
     graph.sizes = dict(M=pixels[-1], N=outputs, K=inner)
-    output_of_bytes(random, graph, [batch, inner, *extents], [outputs, inner, *kernel], dict(pads=pads))
+    output_of_bytes(random, graph, [batch, inner, *extents], [outputs, inner, *kernel], attributes)
 
 
 def output_of_bytes(random, graph: Graph, shape: list[int], filter_shape: list[int], attributes: dict):

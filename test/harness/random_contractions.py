@@ -183,14 +183,21 @@ def conv(random, graph: Graph):
     convolution(random, graph, groups, per_group, outputs, pick(random, [1, 2, 2, 2, 2]), kind == "pointwise")
 
 
+def winograd_dilations(random) -> list[int]:
+    """Those of both axes, most of them 1: taps far apart leave few lines for each of the images between each other."""
+    return [extent(random, 1, 6) for _ in range(2)] if random.random() < 0.3 else [1, 1]
+
+
 def winograd(random, graph: Graph):
-    """Conv with three taps along one axis or both and steps of one, for --form=winograd: images of less than a tile up to several strips
-    of tiles, pads of any size, with what is fused behind it."""
+    """Conv with three taps along one axis or both and strides of one, for --form=winograd: images of less than a tile up to several
+    strips of tiles, pads of any size, some dilated, with what is fused behind it."""
     kernel, batch = pick(random, [[3, 3], [3, 3], [1, 3], [3, 1]]), pick(random, [1, 1, 1, 2])
     most = pick(random, [12, 12, 12, 60])
-    pads = [extent(random, 0, 4 if random.random() < 0.2 else k - 1) for k in kernel * 2]
-    extents = [e + k - 1 for e, k in zip(distinct(random, 2, 1, most), kernel)]
-    pixels = [size + pads[i] + pads[i + 2] - k + 1 for i, (size, k) in enumerate(zip(extents, kernel))]
+    dilations = winograd_dilations(random)
+    spans = [(k - 1) * d for k, d in zip(kernel, dilations)]
+    pads = [extent(random, 0, 4 if random.random() < 0.2 else span) for span in spans * 2]
+    extents = [e + span for e, span in zip(distinct(random, 2, 1, most), spans)]
+    pixels = [size + pads[i] + pads[i + 2] - span for i, (size, span) in enumerate(zip(extents, spans))]
     inner, outputs = (extent(random, 1, 40), extent(random, 2, 70)) if most < 60 else (extent(random, 1, 9), extent(random, 2, 12))
     if most < 60 and random.random() < 0.3:
         outputs = pick(random, [32, 64])  # whole panels, which threads may share out
@@ -201,7 +208,7 @@ def winograd(random, graph: Graph):
                 graph.constant(numbers(random, [outputs, inner, *kernel], -scale, scale))]
     if random.random() < 0.6:
         operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
-    value = graph.node("Conv", operands, pads=pads)
+    value = graph.node("Conv", operands, pads=pads, dilations=dilations)
     graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
 
 

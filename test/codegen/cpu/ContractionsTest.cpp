@@ -59,7 +59,8 @@ public:
     return c;
   }
 
-  /// A convolution in Winograd's form: of images with many tiles or less than one, with pads wider than the window.
+  /// A convolution in Winograd's form: of images with many tiles or less than one, with pads wider than the window,
+  /// some dilated.
   KernelCase nextOfWinograd(bool ofBytes) {
     KernelCase c;
     if (ofBytes)
@@ -70,14 +71,17 @@ public:
     c.seed = ++seed;
     int64_t shape = pick(0, 3), kh = shape == 0 ? 1 : 3, kw = shape == 1 ? 1 : 3, n = chance(20) ? 2 : 1;
     bool isLarge = chance(15);
+    int64_t dh = chance(70) ? 1 : pick(2, 6), dw = chance(70) ? 1 : pick(2, 6);
+    int64_t spanH = (kh - 1) * dh + 1, spanW = (kw - 1) * dw + 1;
     int64_t pt = pick(0, kh), pl = pick(0, 7), pb = pick(0, kh), pr = pick(0, kw), most = isLarge ? 70 : 14;
-    int64_t h = std::max<int64_t>(pick(1, most), kh - pt - pb), w = std::max<int64_t>(pick(1, most), kw - pl - pr);
+    int64_t h = std::max<int64_t>(pick(1, most), spanH - pt - pb);
+    int64_t w = std::max<int64_t>(pick(1, most), spanW - pl - pr);
     int64_t channels = pick(1, isLarge ? 9 : 40), filters = pick(2, isLarge ? 9 : 70);
     if (!isLarge && chance(30)) // whole panels, which threads may share out
       filters = 32 * pick(1, 2);
     window(c, "nn.conv2d", {n, h, w, channels}, {filters, kh, kw, channels},
-           {n, h + pt + pb - kh + 1, w + pl + pr - kw + 1, filters},
-           " strides [1, 1] pads " + list({pt, pl, pb, pr}) + " dilations [1, 1] groups 1");
+           {n, h + pt + pb - spanH + 1, w + pl + pr - spanW + 1, filters},
+           " strides [1, 1] pads " + list({pt, pl, pb, pr}) + " dilations " + list({dh, dw}) + " groups 1");
     c.constants[1] = true;
     return c;
   }

@@ -7,7 +7,7 @@
 
 // UNKNOWN: error: a form is asked for kernel 'k7', but there is none
 // UNKNOWN: note: the kernels are wide, few_pixels, narrow
-// UNFIT: error: kernel 'stride' cannot run in Winograd's form: its steps are not all 1
+// UNFIT: error: kernel 'stride' cannot run in Winograd's form: its strides are not all 1
 // WORD: error: 'fft' is no form of a kernel: auto, winograd, direct
 // DIRECT-NOT: nn.form
 
@@ -74,6 +74,20 @@ func.func @keeps_narrow_layers_direct(%x: tensor<1x27x35x3xf32>) -> tensor<1x27x
 // -----
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Pixels three lines and two columns apart are images of their own, of 5 x 10 pixels: 3 * 3 tiles of lines, 2 * 3 of
+// columns, in three strips.
+// CHECK-LABEL: @offers_dilated_layers
+// CHECK: nn.forms = [{groups = 4 : i64, name = "winograd", {{.*}}strip = 18 : i64, tile = array<i64: 2, 4>}
+func.func @offers_dilated_layers(%x: tensor<1x15x20x64xf32>) -> tensor<1x15x20x64xf32> {
+  %w = nn.constant dense<1.0> : tensor<64x3x3x64xf32>
+  %y = nn.kernel "dilated" ins(%x, %w : tensor<1x15x20x64xf32>, tensor<64x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x15x20x64xf32>, %1: tensor<64x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [3, 2, 3, 2] dilations [3, 2] groups 1 : tensor<1x15x20x64xf32>, tensor<64x3x3x64xf32> -> tensor<1x15x20x64xf32>
+    nn.yield %r : tensor<1x15x20x64xf32>
+  } -> tensor<1x15x20x64xf32>
+  return %y : tensor<1x15x20x64xf32>
+}
+
 // CHECK-LABEL: @keeps_strides_direct
 // CHECK-NOT: nn.form
 // ASKED-LABEL: @keeps_strides_direct

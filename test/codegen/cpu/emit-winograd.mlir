@@ -117,3 +117,24 @@ func.func @bytes(%x: memref<1x10x15x5xi8> {llvm.noalias}, %w: memref<4608xi8> {l
   return
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Two images of lines and three of columns lie between each other, of one tile and two: 12 tiles in three strips. Where
+// a tile begins, and how many of its lines and columns are there, is divided by the dilations.
+// CHECK-LABEL: func.func @dilated
+// CHECK: call @nncc_winograd_input_4x4_8t5_dilated(
+// CHECK: call @nncc_winograd_output_4x4_8t8_dilated_bias(
+// CHECK: func.func private @nncc_winograd_input_4x4_8t5_dilated
+// CHECK-COUNT-4: arith.remui %{{.*}}, %{{.*}} : i64
+func.func @dilated(%x: memref<1x7x13x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x7x13x16xf32> {llvm.noalias}, %s: memref<36864xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x7x13x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x7x13x16xf32>) scratch(%s : memref<36864xi8>) {
+  ^bb0(%0: tensor<1x7x13x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [2, 3, 2, 3] dilations [2, 3] groups 1 : tensor<1x7x13x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x7x13x16xf32>
+    nn.yield %r : tensor<1x7x13x16xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 36864, slots = 1, groups = 1, strip = 4, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+}
