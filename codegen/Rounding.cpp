@@ -29,9 +29,11 @@ void nncc::roundInOneStep(Module &code, const TargetSpec &target) {
   for (FPToSIInst *conversion : conversions) {
     IRBuilder<> builder(conversion);
     Value *steps = roundedIn(*conversion);
-    Value *integers = target.triple.isAArch64()
-                          ? roundOnAArch64(builder, steps, conversion->getType())
-                          : roundOnX8664(builder, steps, conversion->getType(), target.cpu.machine.vectorBits);
+    const unsigned vectorBits = target.cpu.machine.vectorBits;
+    if (!target.triple.isAArch64() && narrowOnX8664(builder, steps, *conversion, vectorBits))
+      continue;
+    Value *integers = target.triple.isAArch64() ? roundOnAArch64(builder, steps, conversion->getType())
+                                                : roundOnX8664(builder, steps, conversion->getType(), vectorBits);
     if (!integers)
       continue;
     conversion->replaceAllUsesWith(integers);

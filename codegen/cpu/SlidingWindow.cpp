@@ -351,17 +351,16 @@ private:
     }
     for (auto [i, sum] : llvm::enumerate(sums))
       sum = complete(sum, i % shape.vectors);
-    for (int64_t i = 0; i < tile.rows; ++i) {
-      Value row = addressOf(state.output, outputs[i]);
-      for (Span span : spansOfRow()) {
-        Value sum = sumsOf(sums, i, span);
+    for (Span span : spansOfRow()) {
+      for (int64_t i = 0; i < tile.rows; ++i) {
+        Value row = addressOf(state.output, outputs[i]), sum = sumsOf(sums, i, span);
         if (epilogue.isHeavy())
           code.storePart(sum, code.at(row, span.first, resultType), span.exists);
         else
           storeRow(sum, leafValues(i, span, state), row, span);
       }
+      storeWaiting();
     }
-    storeWaiting();
   }
 
   SmallVector<Value> leafValues(int64_t i, Span span, const State &state) {

@@ -200,31 +200,49 @@ void TileCode::storeOne(Value sum, ArrayRef<Value> leafValues, Value row, Span s
 
 void TileCode::storeRow(Value sum, ArrayRef<Value> leafValues, Value row, Span span) {
   // Of 128 bits, one register holds the words of two rows as well as two do: nothing is gained.
-  if (!isNarrowed() || span.lanes != shape.lanes || shape.lanes < 8)
+  int64_t bits = epilogue.storedElement().getIntOrFloatBitWidth();
+  int64_t together = isNarrowed() && shape.lanes >= 8 ? shape.lanes * 32 / bits / span.lanes : 1;
+  if (together <= 1)
     return storeOne(sum, leafValues, row, span);
-  if (!waiting) {
-    waiting = {sum, llvm::to_vector(leafValues), row, span};
-    return;
+  waiting.push_back({sum, llvm::to_vector(leafValues), row, span});
+  if (static_cast<int64_t>(waiting.size()) == together)
+    storeWaiting();
+}
+
+/// The values of rows side by side, the last ones once more where they are no power of two: LLVM takes vectors of other
+/// sizes apart.
+static Value joined(ImplicitLocOpBuilder &b, SmallVector<Value> values) {
+  while (values.size() > 1) {
+    SmallVector<Value> pairs;
+    for (size_t i = 0; i < values.size(); i += 2) {
+      Value first = values[i], second = values[std::min(i + 1, values.size() - 1)];
+      SmallVector<int64_t> lanes(2 * cast<VectorType>(first.getType()).getNumElements());
+      std::iota(lanes.begin(), lanes.end(), 0);
+      pairs.push_back(vector::ShuffleOp::create(b, first, second, lanes));
+    }
+    values = pairs;
   }
-  Row first = *std::exchange(waiting, std::nullopt);
-  SmallVector<int64_t> lanes(2 * span.lanes);
-  std::iota(lanes.begin(), lanes.end(), 0);
-  auto join = [&](Value x, Value y) -> Value { return vector::ShuffleOp::create(b, x, y, lanes); };
-  SmallVector<Value> leavesOfBoth;
-  for (auto [x, y] : llvm::zip(first.leafValues, leafValues))
-    leavesOfBoth.push_back(join(x, y));
-  Value both = epilogue.emit(code, join(first.sum, sum), leavesOfBoth, scalars);
-  NNCC_ASSERT(both, "the epilogue was matched, but cannot be emitted");
-  Value places[] = {first.place, row};
-  for (auto [i, place] : llvm::enumerate(places)) {
+  return values.front();
+}
+
+void TileCode::storeTogether(ArrayRef<Row> rows) {
+  auto join = [&](llvm::function_ref<Value(const Row &)> valueOf) {
+    return joined(b, llvm::to_vector(llvm::map_range(rows, valueOf)));
+  };
+  SmallVector<Value> leafValues;
+  for (unsigned k = 0; k < epilogue.leaves().size(); ++k)
+    leafValues.push_back(join([&](const Row &row) { return row.leafValues[k]; }));
+  Value all = epilogue.emit(code, join([](const Row &row) { return row.sum; }), leafValues, scalars);
+  NNCC_ASSERT(all, "the epilogue was matched, but cannot be emitted");
+  for (auto [i, row] : llvm::enumerate(rows)) {
     Value result =
-        vector::ExtractStridedSliceOp::create(b, both, ArrayRef<int64_t>{static_cast<int64_t>(i) * span.lanes},
-                                              ArrayRef<int64_t>{span.lanes}, ArrayRef<int64_t>{1});
-    code.storePart(result, code.at(place, span.first, epilogue.storedElement()), span.exists);
+        vector::ExtractStridedSliceOp::create(b, all, ArrayRef<int64_t>{static_cast<int64_t>(i) * row.span.lanes},
+                                              ArrayRef<int64_t>{row.span.lanes}, ArrayRef<int64_t>{1});
+    code.storePart(result, code.at(row.place, row.span.first, epilogue.storedElement()), row.span.exists);
   }
 }
 
 void TileCode::storeWaiting() {
-  if (auto last = std::exchange(waiting, std::nullopt))
-    storeOne(last->sum, last->leafValues, last->place, last->span);
+  if (!waiting.empty())
+    storeTogether(std::exchange(waiting, {}));
 }

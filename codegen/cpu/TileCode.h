@@ -73,8 +73,8 @@ protected:
   mlir::Value loadLeaf(const Leaf &leaf, mlir::Value row, Span span);
   /// Applies the epilogue to channels of one pixel and stores them.
   void storeOne(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
-  /// The same for the rows of a tile in turn: narrow results of one vector wait for those of the next row, which are
-  /// computed and narrowed in one. After the last row, storeWaiting().
+  /// The same for the rows of a tile in turn: narrow results wait for those of the next rows, with which they fill a
+  /// register. After the last row, storeWaiting().
   void storeRow(mlir::Value sum, llvm::ArrayRef<mlir::Value> leafValues, mlir::Value row, Span span);
   void storeWaiting();
 
@@ -106,7 +106,9 @@ private:
   /// Sums of bytes that are stored in less than 32 bits.
   bool isNarrowed() const;
 
-  std::optional<Row> waiting;
+  void storeTogether(llvm::ArrayRef<Row> rows);
+
+  llvm::SmallVector<Row> waiting; ///< of one span
 
   mlir::Value zeroOfWindow; ///< the zero point as windows subtract it
 };

@@ -145,6 +145,45 @@ TEST(LowerToLLVM, RoundsToIntegersInOneStep) {
   EXPECT_EQ(count(intel.ir, "call <8 x i32> @llvm.smax.v8i32"), 1u);
 }
 
+// Bytes are made of four registers by three instructions, whose saturation stands for limits of the type alone.
+TEST(LowerToLLVM, NarrowsWholeRegistersToBytes) {
+  std::string text = R"mlir(
+    func.func private @k(%x: memref<32xf32>, %offset: i16, %y: memref<32xi8>) {
+      %zero = arith.constant 0 : index
+      %low = arith.constant dense<LOW> : vector<32xi16>
+      %high = arith.constant dense<HIGH> : vector<32xi16>
+      %offsets = vector.broadcast %offset : i16 to vector<32xi16>
+      %steps = vector.load %x[%zero] : memref<32xf32>, vector<32xf32>
+      %rounded = math.roundeven %steps : vector<32xf32>
+      %words = arith.fptosi %rounded : vector<32xf32> to vector<32xi16>
+      %moved = arith.addi %words, %offsets : vector<32xi16>
+      %most = arith.maxsi %moved, %low : vector<32xi16>
+      %least = arith.minsi %most, %high : vector<32xi16>
+      %bytes = arith.trunci %least : vector<32xi16> to vector<32xi8>
+      vector.store %bytes, %y[%zero] : memref<32xi8>, vector<32xi8>
+      return
+    })mlir";
+  auto compileWith = [&](llvm::StringRef low, llvm::StringRef high) {
+    std::string limited = text;
+    limited.replace(limited.find("LOW"), 3, low);
+    limited.replace(limited.find("HIGH"), 4, high);
+    return compile(limited.c_str()).ir;
+  };
+  auto count = [](llvm::StringRef ir, llvm::StringRef call) { return ir.count(call); };
+  std::string ofUnsigned = compileWith("0", "255"), ofSigned = compileWith("-128", "127"),
+              ofFew = compileWith("3", "9");
+  for (const std::string &ir : {ofUnsigned, ofSigned, ofFew}) {
+    EXPECT_EQ(count(ir, "call <16 x i16> @llvm.x86.avx2.packssdw"), 2u);
+    EXPECT_EQ(count(ir, "add <16 x i16>"), 2u);
+    EXPECT_EQ(count(ir, "trunc"), 0u);
+  }
+  EXPECT_EQ(count(ofUnsigned, "call <32 x i8> @llvm.x86.avx2.packuswb"), 1u);
+  EXPECT_EQ(count(ofSigned, "call <32 x i8> @llvm.x86.avx2.packsswb"), 1u);
+  EXPECT_EQ(count(ofFew, "call <32 x i8> @llvm.x86.avx2.packuswb"), 1u);
+  EXPECT_EQ(count(ofUnsigned + ofSigned, "call <16 x i16> @llvm.smax"), 0u);
+  EXPECT_EQ(count(ofFew, "call <16 x i16> @llvm.smax"), 2u);
+}
+
 TEST(LowerToLLVM, ArgumentsAreBarePointers) {
   Compiled compiled = compile(R"mlir(
     func.func private @k(%x: memref<4x8xf32, strided<[16, 1]>> {llvm.noalias}, %y: memref<4x8xf32> {llvm.noalias}) {
