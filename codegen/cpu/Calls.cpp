@@ -86,6 +86,17 @@ void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads)
   region.taps1 = h.taps;
   region.tap1A = h.inPerTap * operands[A].h;
   region.tap1B = h.tapStep * tapRow;
+  // Of each plane and line of taps, the values of a line follow each other.
+  if (contraction.readsPlanes) {
+    region.offsets[B] = h.tapStart * contraction.tapsW + w.tapStart;
+    region.depth = w.taps;
+    region.taps0 = h.taps;
+    region.tap0A = region.tap1A;
+    region.tap0B = h.tapStep * contraction.tapsW;
+    region.taps1 = contraction.depth;
+    region.tap1A = operands[A].plane;
+    region.tap1B = contraction.tapsH * contraction.tapsW;
+  }
   region.divisor = countsPads ? (h.taps + h.inPads) * (w.taps + w.inPads) : h.taps * w.taps;
   if (h.taps == 0 || w.taps == 0)
     region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;

@@ -131,12 +131,19 @@ private:
   Code code;
 
   Operation *second = nullptr, *first = nullptr;
+  Value image;                                  ///< the input that the first one reads, as pixels or as planes
+  bool isOfPlanes = false;                      ///< `image`: [N, C, H, W]
   SmallVector<Operation *> firstOps, secondOps; ///< both, with what is elementwise behind each
   Type element;                                 ///< between them, in memory
   int64_t width = 0, channels = 0;
   RowStrips cut;
-  /// How far memory that moves lies from image to image, from row to row and from pixel to pixel.
-  DenseMap<Value, std::array<int64_t, 3>> steps;
+  /// How far memory that moves lies from image to image and from row to row, and in a view of rows in the two dims
+  /// before the innermost one.
+  struct Steps {
+    int64_t image, row;
+    std::array<int64_t, 2> ofView;
+  };
+  DenseMap<Value, Steps> steps;
 
   LogicalResult refuse(const Twine &why) {
     reason = why.str();
@@ -179,7 +186,7 @@ private:
       if (isa<nn::ConstantOp>(op))
         continue;
       (makers.contains(&op) ? firstOps : secondOps).push_back(&op);
-      if (makers.contains(&op) && !nn::isElementwise(&op)) {
+      if (makers.contains(&op) && !nn::isElementwise(&op) && !isa<nn::TransposeOp>(op)) {
         if (first || !isa<nn::Conv2DOp>(op))
           return refuse("there is more than a convolution before its root");
         first = &op;
@@ -187,15 +194,19 @@ private:
     }
     if (!first)
       return refuse("its root does not read what a convolution makes");
-    auto input = dyn_cast<BlockArgument>(first->getOperand(0));
+    image = first->getOperand(0);
+    if (auto transpose = image.getDefiningOp<nn::TransposeOp>()) {
+      image = transpose.getInput();
+      isOfPlanes = true;
+    }
+    auto input = dyn_cast<BlockArgument>(image);
     return input && input.hasOneUse() ? success() : refuse("its input is computed in the kernel, or read twice");
   }
 
   /// What the first op and elementwise ops read lies along pixels; weights and biases are whole.
   bool moves(unsigned i) {
-    return llvm::any_of(kernel.getBody().getArgument(i).getUses(), [&](OpOperand &use) {
-      return nn::isElementwise(use.getOwner()) || (use.getOwner() == first && use.getOperandNumber() == 0);
-    });
+    return llvm::any_of(kernel.getBody().getArgument(i).getUses(),
+                        [&](OpOperand &use) { return use.get() == image || nn::isElementwise(use.getOwner()); });
   }
 
   LogicalResult findSteps(Value memory) {
@@ -207,9 +218,11 @@ private:
       return refuse("an operand is no image with a static layout at offset 0");
     if (strides.back() != 1 && type.getShape().back() != 1)
       return refuse("channels of an operand are not contiguous");
-    auto &ways = steps[memory];
     for (unsigned dim : {0, 1, 2})
-      ways[dim] = type.getDimSize(dim) == 1 ? 0 : strides[dim];
+      if (type.getDimSize(dim) == 1)
+        strides[dim] = 0;
+    bool isPlanes = isOfPlanes && memory == kernel.getInputs()[cast<BlockArgument>(image).getArgNumber()];
+    steps[memory] = {strides[0], strides[isPlanes ? 2 : 1], {strides[1], strides[2]}};
     return success();
   }
 
@@ -292,10 +305,12 @@ private:
     Value madeRow = rowAt(place, cut.madeStep, fill.made.first),
           sourceRow = rowAt(place, cut.readStep, fill.read.rows.first);
     auto operandOf = [&](Value value) {
-      return value == first->getOperand(0) ? inputAt(value, place, sourceRow, fill.read.rows.count())
-                                           : inputAt(value, place, madeRow, fill.made.count());
+      return value == image ? inputAt(value, place, sourceRow, fill.read.rows.count())
+                            : inputAt(value, place, madeRow, fill.made.count());
     };
-    auto typeOf = [&](Value value) { return cutRows(value, fill.made.count()); };
+    auto typeOf = [&](Value value) {
+      return cutRows(value, value == first->getOperand(0) ? fill.read.rows.count() : fill.made.count());
+    };
     auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
     RankedTensorType made = cutRows(second->getOperand(0), fill.made.count());
     Value result = viewAt(code, code.at(memory, fill.kept * row, element), made, row, channels);
@@ -329,13 +344,14 @@ private:
   }
 
   /// The type of so many rows of one image.
-  static RankedTensorType cutRows(Value value, int64_t rows) {
+  RankedTensorType cutRows(Value value, int64_t rows) {
     auto type = cast<RankedTensorType>(value.getType());
     if (type.getRank() != 4)
       return type;
     SmallVector<int64_t> shape(type.getShape());
+    int64_t &height = shape[isOfPlanes && value == image ? 2 : 1];
     shape[0] = 1;
-    shape[1] = shape[1] == 1 ? 1 : rows;
+    height = height == 1 ? 1 : rows;
     return type.clone(shape);
   }
 
@@ -349,14 +365,14 @@ private:
   }
 
   Value rowsAt(Value memory, RankedTensorType type, const Place &place, Value row) {
-    auto [imageStep, rowStep, pixelStep] = steps.find(memory)->second;
+    const Steps &way = steps.find(memory)->second;
     Type stored = cast<MemRefType>(memory.getType()).getElementType();
     Value at = code.pointerTo(memory);
-    if (imageStep)
-      at = code.at(at, code.mul(place.image, imageStep), stored);
-    if (rowStep)
-      at = code.at(at, code.mul(row, rowStep), stored);
-    return viewAt(code, at, type, rowStep, pixelStep);
+    if (way.image)
+      at = code.at(at, code.mul(place.image, way.image), stored);
+    if (way.row)
+      at = code.at(at, code.mul(row, way.row), stored);
+    return viewAt(code, at, type, way.ofView[0], way.ofView[1]);
   }
 };
 

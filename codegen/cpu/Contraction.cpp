@@ -28,6 +28,18 @@ static std::optional<unsigned> inputOf(Value value) {
   return argument ? std::optional<unsigned>(argument.getArgNumber()) : std::nullopt;
 }
 
+/// The image of floats whose planes a dense convolution with packed weights reads as channels of pixels: the kernel
+/// itself transposes it. Null for any other one. Of a line of a plane, windows read pixels that follow each other.
+static Value planesOf(nn::KernelOp kernel, nn::Conv2DOp conv) {
+  auto transpose = conv.getInput().getDefiningOp<nn::TransposeOp>();
+  std::optional<unsigned> filter = inputOf(conv.getFilter());
+  Type element = typeOf(conv.getInput()).getElementType();
+  bool isRead = transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1} && transpose->hasOneUse() &&
+                conv.getGroups() == 1 && conv.getDilations()[1] == 1 && filter && getPacking(kernel, *filter) &&
+                isa<FloatType>(element) && typeOf(conv.getFilter()).getElementType() == element;
+  return isRead ? transpose.getInput() : Value();
+}
+
 template <typename Conv> static void readConvolution(Conv op, Contraction &contraction) {
   auto input = typeOf(op.getInput()), filter = typeOf(op.getFilter()), output = typeOf(op.getOutput());
   contraction.groups = op.getGroups();
@@ -99,6 +111,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
       return std::nullopt;
     }
     readConvolution(conv, contraction);
+    if (Value planes = planesOf(kernel, conv)) {
+      lhs = planes;
+      contraction.readsPlanes = true;
+    }
     if (Type stored = typeOf(rhs).getElementType(); typeOf(lhs).getElementType().isF32() && !stored.isF32())
       contraction.widened = WidenedWeights{stored, (int64_t)stored.getIntOrFloatBitWidth(), /*block=*/0,
                                            /*hasScale=*/false, /*hasZero=*/false};
@@ -269,6 +285,8 @@ PanelPacking Contraction::panels(nn::MachineAttr machine) const {
   }
   if (isa<nn::MatMulWidenedOp>(root))
     packing.outputsInnermost = true;
+  if (readsPlanes)
+    packing.planes = depth;
   return packing;
 }
 

@@ -32,6 +32,7 @@ struct Contraction {
   /// are multiplied as.
   std::optional<WidenedWeights> widened;
   std::optional<unsigned> rhsScale;
+  bool readsPlanes = false; ///< the input's channels lie in planes: the kernel transposes it, without moving anything
   bool ofWordPairs = false; ///< kWordPairsAttr
   bool mayUseWords = false; ///< sums of two products of bytes fit 16 bits, and taps fill groups of words well
   std::optional<Epilogue> epilogue;

@@ -142,12 +142,36 @@ def FuseAttention : Pass<"nncc-fuse-attention", "::mlir::ModuleOp"> {
   }];
 }
 
+def FusePlanes : Pass<"nncc-fuse-planes", "::mlir::ModuleOp"> {
+  let summary = "Moves transpositions of images into the convolutions that read them";
+  let description = [{
+    Requires N2, guarantees N2, after nncc-choose-forms. A dense convolution of few channels reads its image channel by
+    channel, as ONNX lays it out, where a kernel before it does nothing but put channels innermost, for it alone: first
+    layers of most networks. The taps of a line of a plane are values of k that follow each other, so the weights are
+    packed plane by plane.
+
+    Only on machines that multiply by single numbers of the left side (`fmaLane` of `#nn.machine` is not set): where
+    they are lanes of vectors, three that follow each other are less than one.
+
+    ```mlir
+    %t = nn.kernel "k000_Conv" ins(%x) {transpose}
+    %y = nn.kernel "k001_Conv" ins(%t, %w) {conv2d} attributes {nn.packings = [unit, #nn.packing<"panels", [..]>]}
+    // becomes
+    %y = nn.kernel "k001_Conv" ins(%w, %x) {transpose, conv2d} attributes {
+      nn.packings = [#nn.packing<"panels", [.., 3]>, unit]}
+    ```
+  }];
+  // Epilogues are written once for a trial, to see that they have vector code.
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
   let summary = "Moves convolutions into the convolutions or pooling that read them";
   let description = [{
-    Requires N2, guarantees N2, after nncc-fuse-prologues. A window (a convolution with constant weights, or a maximum)
-    computes what a sole convolution before it makes by itself, a strip of rows at a time, in scratch memory that stays
-    in the cache (codegen/cpu/Chains.h): the whole of it never takes memory.
+    Requires N2, guarantees N2, after nncc-fuse-prologues and nncc-fuse-planes. A window (a convolution with constant
+    weights, or a maximum) computes what a sole convolution before it makes by itself, a strip of rows at a time, in
+    scratch memory that stays in the cache (codegen/cpu/Chains.h): the whole of it never takes memory.
 
     Only where that is larger than the L2 cache, so that it would go to memory and come back, and takes more memory than
     all strips and the input of the one or the result of the other: the arena cannot grow. Rows that the windows of

@@ -48,7 +48,9 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsign
   }
   SmallVector<Operation *> list;
   for (Operation &op : kernel.getBody().front().without_terminator()) {
-    if (&op == root || isa<nn::ConstantOp>(op))
+    // The root reads what is transposed as it lies.
+    bool isOfRoot = isa<nn::TransposeOp>(op) && llvm::is_contained(root->getOperands(), op.getResult(0));
+    if (&op == root || isa<nn::ConstantOp>(op) || isOfRoot)
       continue;
     if (!nn::isElementwise(&op)) {
       reason = ("has '" + op.getName().getStringRef() + "' behind the root").str();

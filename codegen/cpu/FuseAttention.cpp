@@ -30,13 +30,6 @@ int64_t bytesOf(Value value) {
   return type.getNumElements() * (memoryType(type.getElementType()).getIntOrFloatBitWidth() / 8);
 }
 
-/// The only op of a kernel, on its inputs, where it is a T.
-template <typename T> T soleOp(nn::KernelOp kernel) {
-  Block &body = kernel.getBody().front();
-  auto op = llvm::hasSingleElement(body.without_terminator()) ? dyn_cast<T>(&body.front()) : T();
-  return op && kernel.getYielded().size() == 1 && kernel.getYielded().front() == op->getResult(0) ? op : T();
-}
-
 class Fusion {
 public:
   Fusion(ModuleOp module, nn::KernelOp mix) : module(module), mix(mix) {}
@@ -55,7 +48,7 @@ public:
     if (!isPlainProduct(mix, reason))
       return false;
     softmax = makerOf(mix, productOf(mix).getLhs());
-    auto op = softmax ? soleOp<nn::SoftmaxOp>(softmax) : nn::SoftmaxOp();
+    auto op = softmax ? cpu::soleOp<nn::SoftmaxOp>(softmax) : nn::SoftmaxOp();
     if (!op || op.getLog() || (int64_t)op.getAxis() != (int64_t)shapeOf(op).size() - 1)
       return refuse("its left side is no softmax of rows, made for it alone");
     scores = makerOf(softmax, op.getInput());
@@ -138,7 +131,7 @@ private:
 
   /// A kernel that does nothing but transpose, and moves the innermost dim to `place`, counted from the end.
   static bool isTranspose(nn::KernelOp kernel, unsigned place) {
-    auto transpose = soleOp<nn::TransposeOp>(kernel);
+    auto transpose = cpu::soleOp<nn::TransposeOp>(kernel);
     ArrayRef<int64_t> perm = transpose ? transpose.getPerm() : ArrayRef<int64_t>();
     return perm.size() >= place && perm[perm.size() - place] == (int64_t)perm.size() - 1;
   }
@@ -185,7 +178,7 @@ private:
 
   /// Puts a softmax of the product's own matrices in the place of one of reshaped ones.
   void takeReshapesOut() {
-    auto op = soleOp<nn::SoftmaxOp>(softmax);
+    auto op = cpu::soleOp<nn::SoftmaxOp>(softmax);
     Value made = scores.getResult(0), read = softmax.getInputs().front();
     auto type = cast<RankedTensorType>(made.getType());
     if (read == made && op.getType() == type && readsDirectly())

@@ -57,8 +57,8 @@ void KernelPart::emit(Code &code, MicroKernels &kernels, Value result) {
     inner.clone(*constant, inside);
   for (Operation *op : ops) {
     Operation *clone = inner.clone(*op, inside);
-    for (Value made : clone->getResults())
-      made.setType(typeOf(made));
+    for (auto [made, whole] : llvm::zip(clone->getResults(), op->getResults()))
+      made.setType(typeOf(whole));
     adjust(clone);
   }
   nn::YieldOp::create(inner, kernel.getLoc(), inside.lookup(ops.back()->getResult(0)));

@@ -100,7 +100,7 @@ private:
     // A panel is whole vectors, and no wider than the registers that add it up. Vectors may be wider than they would
     // be for these outputs: the last group of Winograd's form has those of the others.
     if (!panels || panels->batches != own.batches || panels->outputs != contraction.outputs ||
-        panels->depth != own.depth || panels->lanes < own.lanes ||
+        panels->depth != own.depth || panels->planes != own.planes || panels->lanes < own.lanes ||
         panels->lanes > machine.lanes(contraction.bitsOfSum(machine)) || panels->panel % panels->lanes != 0 ||
         panels->panel > panels->lanes * machine.getVectorRegisters())
       return refuse("the weights are packed in another way");
@@ -235,9 +235,22 @@ private:
     return success();
   }
 
+  /// Places an image whose channels lie in planes.
+  LogicalResult placePlanes(Value memory) {
+    SmallVector<int64_t> strides;
+    if (failed(stridesOf(memory, strides)))
+      return failure();
+    Operand &image = found[A];
+    image.memory = memory;
+    image.outer.assign(1, strides[0]);
+    image.plane = strides[1], image.h = strides[2], image.w = strides[3];
+    return success();
+  }
+
   LogicalResult placePixels() {
     int64_t outputs = contraction.outputs, panel = found.panel;
-    if (failed(placeAlongPixels(A, kernel.getInputs()[contraction.lhs], false)) ||
+    Value input = kernel.getInputs()[contraction.lhs];
+    if (failed(contraction.readsPlanes ? placePlanes(input) : placeAlongPixels(A, input, false)) ||
         failed(placeAlongPixels(C, kernel.getOutputs().front(), false)))
       return failure();
     if (contraction.isOfMatrices())

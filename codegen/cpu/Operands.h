@@ -14,6 +14,7 @@ struct Operand {
   mlir::Type element;
   mlir::SmallVector<int64_t> outer; ///< per batch dim
   int64_t h = 0, w = 0;             ///< to the next pixel
+  int64_t plane = 0;                ///< to the next channel, where those lie in planes
   int64_t group = 0, panel = 0;
 };
 

@@ -24,16 +24,30 @@ static int64_t sizeOfBatch(const PanelPacking &panels, int64_t columnSize) {
 int64_t PanelPacking::batchSize() const { return sizeOfBatch(*this, depth); }
 
 nn::PackingAttr PanelPacking::getAttr(MLIRContext *context, Type element) const {
-  return nn::PackingAttr::get(context, kind,
-                              {batches * batchSize() * nn::constantElementBytes(element), batches, outputs, depth,
-                               panel, lanes, outputsInnermost});
+  SmallVector<int64_t> numbers{batches * batchSize() * nn::constantElementBytes(element),
+                               batches,
+                               outputs,
+                               depth,
+                               panel,
+                               lanes,
+                               outputsInnermost};
+  if (planes != 1)
+    numbers.push_back(planes);
+  return nn::PackingAttr::get(context, kind, numbers);
 }
 
 std::optional<PanelPacking> PanelPacking::from(nn::PackingAttr packing) {
   ArrayRef<int64_t> n = packing.getNumbers();
-  if (packing.getKind() != kind || n.size() != 7 || llvm::any_of(n.drop_back(), [](int64_t x) { return x < 1; }))
+  if (packing.getKind() != kind || (n.size() != 7 && n.size() != 8) ||
+      llvm::any_of(n.take_front(6), [](int64_t x) { return x < 1; }))
     return std::nullopt;
-  return PanelPacking{n[1], n[2], n[3], n[4], n[5], n[6] != 0};
+  PanelPacking panels{n[1], n[2], n[3], n[4], n[5], n[6] != 0};
+  if (n.size() == 8) {
+    panels.planes = n[7];
+    if (panels.planes < 1 || panels.depth % panels.planes != 0 || panels.outputsInnermost)
+      return std::nullopt;
+  }
+  return panels;
 }
 
 int64_t BytePacking::placeInGroup(int64_t o, int64_t k, int64_t width) const {
@@ -324,7 +338,7 @@ llvm::Error cpu::writePacked(ElementsAttr value, nn::PackingAttr packing, raw_os
           continue;
         }
         for (int64_t o = 0; o < exists; ++o)
-          std::memcpy(row + o * bytes, source(first + (output + o) * depth + k), bytes);
+          std::memcpy(row + o * bytes, source(first + (output + o) * depth + panels->sourceOf(k)), bytes);
       }
       os.write(block.data(), block.size());
     }

@@ -18,12 +18,16 @@ namespace nncc::cpu {
 /// packed  [batches][outputs / panel][depth][panel]
 ///
 /// Filters of convolutions [O][KH][KW][C/g] have batches = groups and depth = KH * KW * C / groups; depthwise ones
-/// batches = 1 and depth = KH * KW.
+/// batches = 1 and depth = KH * KW. With `planes` as one more number, the innermost dim of the source has as many
+/// channels, and they come first in the packed depth: [planes][depth / planes], for images that lie channel by channel.
 struct PanelPacking {
   static constexpr llvm::StringLiteral kind = "panels";
   int64_t batches = 1, outputs, depth, panel, lanes;
   bool outputsInnermost = false;
+  int64_t planes = 1;
 
+  /// Where value k of a packed column comes from in the source's depth.
+  int64_t sourceOf(int64_t k) const { return k % (depth / planes) * planes + k / (depth / planes); }
   /// Values of one packed batch.
   int64_t batchSize() const;
   nn::PackingAttr getAttr(mlir::MLIRContext *context, mlir::Type element) const;

@@ -13,13 +13,11 @@ using namespace llvm;
 namespace nncc {
 
 bool mayBeLeftOut(StringRef passFlag) {
-  static constexpr StringLiteral flags[] = {"nncc-drop-unused-ops", "nncc-fold-constants",
-                                            "nncc-form-integers",   "nncc-simplify",
-                                            "nncc-sink-transposes", "nncc-hoist-transposes",
-                                            "nncc-fold-scale",      "nncc-choose-forms",
-                                            "nncc-fuse-prologues",  "nncc-fuse-attention",
-                                            "nncc-fuse-chains",     "nncc-cut-kernels",
-                                            "canonicalize",         "cse"};
+  static constexpr StringLiteral flags[] = {"nncc-drop-unused-ops", "nncc-fold-constants",  "nncc-form-integers",
+                                            "nncc-simplify",        "nncc-sink-transposes", "nncc-hoist-transposes",
+                                            "nncc-fold-scale",      "nncc-choose-forms",    "nncc-fuse-prologues",
+                                            "nncc-fuse-attention",  "nncc-fuse-chains",     "nncc-fuse-planes",
+                                            "nncc-cut-kernels",     "canonicalize",         "cse"};
   return is_contained(flags, passFlag);
 }
 

@@ -156,6 +156,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         passes.addPass(createChooseForms(forms));
         passes.addPass(createFusePrologues());
         passes.addPass(createFuseAttention());
+        passes.addPass(createFusePlanes());
         passes.addPass(createFuseChains());
       })))
     return failure();

@@ -35,16 +35,19 @@ struct Streamer : remark::detail::MLIRRemarkStreamerBase {
 };
 
 /// The passes that say what they did.
-constexpr llvm::StringLiteral kRemarking[] = {
-    "nncc-apply-tuning",       "nncc-choose-forms",       "nncc-cut-kernels",
-    "nncc-drop-empty-tensors", "nncc-drop-unused-ops",    "nncc-emit-contractions",
-    "nncc-expand-math",        "nncc-expand-views",       "nncc-fold-constants",
-    "nncc-fold-scale",         "nncc-form-integers",      "nncc-form-kernels",
-    "nncc-fuse-attention",     "nncc-fuse-chains",        "nncc-fuse-prologues",
-    "nncc-hoist-transposes",   "nncc-keep-small-weights", "nncc-lower-vectors",
-    "nncc-narrow-halves",      "nncc-outline-kernels",    "nncc-place",
-    "nncc-plan-memory",        "nncc-read-planes",        "nncc-simplify",
-    "nncc-sink-transposes"};
+constexpr llvm::StringLiteral kRemarking[] = {"nncc-apply-tuning",     "nncc-choose-forms",
+                                              "nncc-cut-kernels",      "nncc-drop-empty-tensors",
+                                              "nncc-drop-unused-ops",  "nncc-emit-contractions",
+                                              "nncc-expand-math",      "nncc-expand-views",
+                                              "nncc-fold-constants",   "nncc-fold-scale",
+                                              "nncc-form-integers",    "nncc-form-kernels",
+                                              "nncc-fuse-attention",   "nncc-fuse-chains",
+                                              "nncc-fuse-planes",      "nncc-fuse-prologues",
+                                              "nncc-hoist-transposes", "nncc-keep-small-weights",
+                                              "nncc-lower-vectors",    "nncc-narrow-halves",
+                                              "nncc-outline-kernels",  "nncc-place",
+                                              "nncc-plan-memory",      "nncc-read-planes",
+                                              "nncc-simplify",         "nncc-sink-transposes"};
 
 } // namespace
 

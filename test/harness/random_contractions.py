@@ -255,8 +255,8 @@ def prologue(random, graph: Graph):
 
 def chain(random, graph: Graph):
     """A Conv, and a Conv or MaxPool that alone reads it: dense, depthwise, single pixels, with what is fused behind each. What is between
-    them is larger than most L2 caches."""
-    batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, 24), 0
+    them is larger than most L2 caches. Some begin with an image of few channels."""
+    batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 24, 24])), 0
     extents = [extent(random, 100, 320), extent(random, 12, 64)]
     value = (source if random.random() < 0.7 else computed)(random, graph, [batch, channels, *extents])
     for is_second, kinds in enumerate((["pointwise", "pointwise", "depthwise", "dense"], ["depthwise", "depthwise", "dense", "pointwise", "pool"])):
