@@ -244,6 +244,22 @@ def regression_trees(random, g):
 
 
 @graph("tabular")
+def trees_of_mixed_modes(random, g):
+    """Nodes of different comparisons, as boosting writes with categories beside numbers: values that often equal thresholds, and NaN."""
+    values = random.integers(-1, 2, [23, 4]).astype(np.float32)
+    values[random.random(values.shape) < 0.2] = np.nan
+    x = g.input(values)
+    for modes in (("BRANCH_LEQ", "BRANCH_EQ"), ("BRANCH_NEQ",), ("BRANCH_LT", "BRANCH_NEQ", "BRANCH_EQ", "BRANCH_GTE", "BRANCH_GT")):
+        for tracks in ({}, {"nodes_missing_value_tracks_true": [int(value) for value in random.integers(0, 2, 12)]}):
+            attributes, leaves = trees(random, 4, **tracks)
+            inner = [i for i, mode in enumerate(attributes["nodes_modes"]) if mode != "LEAF"]
+            for i, at in enumerate(inner):
+                attributes["nodes_modes"][at] = modes[i % len(modes)]
+            attributes["nodes_values"] = [float(value) for value in random.integers(-1, 2, 12)]
+            g.output(ml(g, "TreeEnsembleRegressor", [x], **attributes, **said(random, leaves, [0], "target"), n_targets=1))
+
+
+@graph("tabular")
 def classes_of_trees(random, g):
     """Three classes; two that share one sum, which is a probability or not; two with sums of their own, whose top class is no question to
     onnxruntime: it takes the second wherever its sum is above 0."""

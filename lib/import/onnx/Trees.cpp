@@ -24,24 +24,26 @@ struct Forest {
   SmallVector<double> thresholds;          ///< [nodes]
   SmallVector<int64_t> takesMissing;       ///< [nodes], or empty: NaN goes where comparisons are true
   SmallVector<int64_t> roots;
-  std::optional<BinaryKind> comparison;
+  /// The comparisons that nodes make, each with what it takes of a node: 1 or 0 [nodes]. Leaves take none.
+  llvm::MapVector<BinaryKind, SmallVector<int64_t>> comparisons;
   int64_t levels = 0;
   std::map<std::pair<int64_t, int64_t>, int64_t> places; ///< of (tree, node)
 };
 
+/// The comparison of a node of this mode. That of BRANCH_NEQ is its opposite, and its children change places.
 std::optional<BinaryKind> comparisonOf(StringRef mode) {
   return llvm::StringSwitch<std::optional<BinaryKind>>(mode)
       .Case("BRANCH_LEQ", BinaryKind::less_equal)
       .Case("BRANCH_LT", BinaryKind::less)
       .Case("BRANCH_GTE", BinaryKind::greater_equal)
       .Case("BRANCH_GT", BinaryKind::greater)
-      .Case("BRANCH_EQ", BinaryKind::equal)
+      .Cases({"BRANCH_EQ", "BRANCH_NEQ"}, BinaryKind::equal)
       .Default(std::nullopt);
 }
 
 /// Sets what nodes are and where they lead. Returns the place of each node's parent, -1 for roots.
-/// error   no nodes, lists of different lengths, a mode that is not known or another one than before, children that are
-///         missing or have two parents
+/// error   no nodes, lists of different lengths, a mode that is not known, children that are missing or have two
+/// parents
 std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_t columns) {
   SmallVector<int64_t> trees = node.integers("nodes_treeids"), numbers = node.integers("nodes_nodeids"),
                        whenTrue = node.integers("nodes_truenodeids"), whenFalse = node.integers("nodes_falsenodeids");
@@ -78,10 +80,17 @@ std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_
       continue;
     }
     auto comparison = comparisonOf(modes[i]);
-    if (!comparison || comparison != forest.comparison.value_or(*comparison))
-      return fail("node mode '" + modes[i] + "' is not supported here",
-                  "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT and BRANCH_EQ, one for all nodes");
-    forest.comparison = comparison;
+    if (!comparison)
+      return fail("node mode '" + modes[i] + "' is not supported",
+                  "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT, BRANCH_EQ and BRANCH_NEQ");
+    SmallVector<int64_t> &takes = forest.comparisons[*comparison];
+    takes.resize(count);
+    takes[i] = 1;
+    if (modes[i] == "BRANCH_NEQ") {
+      std::swap(whenTrue[i], whenFalse[i]);
+      if (!forest.takesMissing.empty())
+        forest.takesMissing[i] = 0; // NaN equals nothing, and goes where it did
+    }
     if (forest.features[i] < 0 || forest.features[i] >= columns)
       return fail("feature " + Twine(forest.features[i]) + " is out of range for " + Twine(columns) + " columns");
     for (int64_t child : {whenFalse[i], whenTrue[i]}) {
@@ -126,6 +135,18 @@ bool readForest(Node &node, Forest &forest, int64_t columns) {
   return !node.failed();
 }
 
+/// 1 where the nodes `at` send a value to their true child by comparison with their thresholds, 0 elsewhere.
+Value comparesTrue(Node &node, const Forest &forest, Value value, Value thresholds, Value at) {
+  Value threshold = node.make<GatherOp>(thresholds, at, 0), goes;
+  for (const auto &[comparison, takes] : forest.comparisons) {
+    Value holds = node.cast(node.binary(comparison, value, threshold), elementOf(at));
+    if (forest.comparisons.size() > 1)
+      holds = node.binary(BinaryKind::mul, holds, node.make<GatherOp>(node.vector(takes), at, 0));
+    goes = goes ? node.binary(BinaryKind::add, goes, holds) : holds; // one comparison takes each node
+  }
+  return goes;
+}
+
 /// The leaves that rows [N, columns] come to: [N, trees], places of nodes.
 Value leavesOf(Node &node, const Forest &forest, Value x) {
   int64_t rows = shapeOf(x)[0], trees = forest.roots.size();
@@ -134,14 +155,12 @@ Value leavesOf(Node &node, const Forest &forest, Value x) {
   Value thresholds = floats(node, forest.thresholds, {(int64_t)forest.thresholds.size()});
   for (int64_t level = 0; level < forest.levels; ++level) {
     Value value = node.make<GatherElementsOp>(x, node.make<GatherOp>(features, at, 0), 1);
-    Value goes = node.binary(*forest.comparison, value, node.make<GatherOp>(thresholds, at, 0));
+    Value goes = comparesTrue(node, forest, value, thresholds, at);
     if (!forest.takesMissing.empty()) {
       Value takes = node.make<GatherOp>(node.vector(forest.takesMissing), at, 0);
       Value isMissing = node.cast(node.unary(UnaryKind::is_nan, value), elementOf(takes));
       Value follows = node.binary(BinaryKind::mul, takes, isMissing);
-      goes = node.binary(BinaryKind::max, node.cast(goes, elementOf(takes)), follows);
-    } else {
-      goes = node.cast(goes, elementOf(at));
+      goes = node.binary(BinaryKind::max, goes, follows);
     }
     Value pair = node.binary(BinaryKind::mul, at, node.scalar(2, at));
     at = node.make<GatherOp>(children, node.binary(BinaryKind::add, pair, goes), 0);
