@@ -49,6 +49,8 @@ struct Centered {
   llvm::SmallVector<int64_t> axes;
 
   static std::optional<Centered> of(mlir::Value value);
+  /// True where layer normalization may be of it.
+  bool isOverLastDims() const;
   bool operator==(const Centered &other) const { return x == other.x && axes == other.axes; }
 };
 

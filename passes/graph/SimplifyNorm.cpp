@@ -42,12 +42,12 @@ struct NameLayerNorm : OpRewritePattern<BinaryOp> {
         continue;
       SmallVector<Location> locations{x.getLoc()};
       auto epsilon = deviationOf(root.getInput(), *centered, locations);
-      int64_t rank = typeOf(x).getRank(), first = rank - (int64_t)centered->axes.size();
-      if (!epsilon || !llvm::equal(centered->axes, llvm::seq<int64_t>(first, rank)))
+      if (!epsilon || !centered->isOverLastDims())
         continue; // other dims than the last ones stay written out
       llvm::append_range(locations, std::initializer_list<Location>{root.getLoc(), op.getLoc()});
-      auto made = LayerNormOp::create(rewriter, rewriter.getFusedLoc(locations), op.getType(), centered->x, Value(),
-                                      Value(), rewriter.getI64IntegerAttr(first), rewriter.getF64FloatAttr(*epsilon));
+      auto made =
+          LayerNormOp::create(rewriter, rewriter.getFusedLoc(locations), op.getType(), centered->x, Value(), Value(),
+                              rewriter.getI64IntegerAttr(centered->axes.front()), rewriter.getF64FloatAttr(*epsilon));
       replaceKeepingOrigin(rewriter, op, made);
       return success();
     }
@@ -104,8 +104,7 @@ struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
       if (!mean || mean.getKind() != ReduceKind::mean || mean.getInput() != x || x.getType() != op.getType())
         continue;
       Centered centered{x, SmallVector<int64_t>(mean.getAxes())};
-      int64_t first = typeOf(x).getRank() - (int64_t)centered.axes.size();
-      if (!llvm::equal(centered.axes, llvm::seq<int64_t>(first, typeOf(x).getRank())))
+      if (!centered.isOverLastDims())
         continue;
       // s is the reciprocal root, maybe times a scale.
       UnaryOp root = unaryOf(s, kind::rsqrt);
@@ -120,8 +119,9 @@ struct NameScaledLayerNorm : OpRewritePattern<BinaryOp> {
         continue;
       llvm::append_range(locations, std::initializer_list<Location>{root.getLoc(), product.getLoc(), op.getLoc()});
       Location location = rewriter.getFusedLoc(locations);
-      Value made = LayerNormOp::create(rewriter, location, op.getType(), x, Value(), Value(),
-                                       rewriter.getI64IntegerAttr(first), rewriter.getF64FloatAttr(*epsilon));
+      Value made =
+          LayerNormOp::create(rewriter, location, op.getType(), x, Value(), Value(),
+                              rewriter.getI64IntegerAttr(centered.axes.front()), rewriter.getF64FloatAttr(*epsilon));
       if (scale)
         made = BinaryOp::create(rewriter, location, op.getType(), kind::mul, made, scale);
       made = BinaryOp::create(rewriter, location, op.getType(), kind::add, made, shift.getLhs());
@@ -140,6 +140,11 @@ std::optional<Centered> Centered::of(Value value) {
       sub.getType() != sub.getLhs().getType())
     return std::nullopt;
   return Centered{sub.getLhs(), SmallVector<int64_t>(mean.getAxes())};
+}
+
+bool Centered::isOverLastDims() const {
+  int64_t rank = typeOf(x).getRank();
+  return !axes.empty() && llvm::equal(axes, llvm::seq<int64_t>(rank - (int64_t)axes.size(), rank));
 }
 
 void addNormSimplifications(RewritePatternSet &patterns) {

@@ -54,8 +54,8 @@ struct SumOfSquares : OpRewritePattern<ReduceOp> {
     if ((!isMean && op.getKind() != ReduceKind::sum) || !square || square.getLhs() != square.getRhs() ||
         !square->hasOneUse() || !type || (isMean && type.getWidth() < 32))
       return rewriter.notifyMatchFailure(op, "no sum of squares");
-    // A variance: layer normalization takes it as it is.
-    if (Centered::of(square.getLhs()))
+    // A variance over the last dims: layer normalization takes it as it is.
+    if (auto centered = Centered::of(square.getLhs()); centered && centered->isOverLastDims())
       return rewriter.notifyMatchFailure(op, "of centered values");
     Location location = rewriter.getFusedLoc({square.getLoc(), op.getLoc()});
     Value sum = makeReduce(rewriter, location, ReduceKind::sum_square, square.getLhs(), op);

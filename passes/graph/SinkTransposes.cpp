@@ -7,6 +7,7 @@
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/graph/NormOfChannels.h"
 #include "passes/graph/Permute.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -33,6 +34,9 @@ public:
       return mergeReshape(reshape);
     if (auto matmul = dyn_cast<MatMulOp>(op))
       return absorbFlatten(matmul);
+    if (auto norm = dyn_cast<LayerNormOp>(op))
+      if (auto ofChannels = NormOfChannels::of(norm))
+        return sinkBelowNorm(norm, *ofChannels);
     // A reshape may sink at the price of another one only the first time: two values could trade places for ever.
     bool mayTrade = true;
     for (unsigned left = op->getNumOperands() + 1; op && left > 0; --left, mayTrade = false) {
@@ -201,6 +205,15 @@ private:
       return permuted;
     }
     return nullptr;
+  }
+
+  /// layer_norm(transpose(x)) over the positions of an image -> transpose(the same of x, written out).
+  void sinkBelowNorm(LayerNormOp op, NormOfChannels ofChannels) {
+    report(op, "goes above a transposition");
+    b.setInsertionPoint(op);
+    Value normalized = ofChannels.build(b, op);
+    Value below = TransposeOp::create(b, op.getLoc(), normalized, ofChannels.transpose.getPermAttr());
+    replace(op, {viewAs(below, op.getType().getShape())});
   }
 
   /// True when `permuteFree` gives the permuted value without moving bytes at run time.

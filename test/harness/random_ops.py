@@ -293,17 +293,26 @@ def pieces(random, graph: Graph):
 
 
 def norm(random, graph: Graph):
-    """LayerNormalization, InstanceNormalization, BatchNormalization, LRN, LpNormalization, also with a free-standing BatchNormalization."""
+    """LayerNormalization, InstanceNormalization and groups, which may stand behind a convolution, LRN, LpNormalization, also with a
+    free-standing BatchNormalization."""
     channels = pick(random, CHANNELS[1:])
     shape = [pick(random, [1, 2]), channels, *distinct(random, int(random.integers(1, 3)), 3, 11)]
     value = graph.input(numbers(random, shape))
-    kind = pick(random, ["LayerNormalization", "InstanceNormalization", "BatchNormalization", "LRN", "LpNormalization"])
+    kind = pick(random, ["LayerNormalization", "InstanceNormalization", "groups", "BatchNormalization", "LRN", "LpNormalization"])
+    if kind in ("InstanceNormalization", "groups") and random.random() < 0.6:  # channels last inside
+        value = graph.node("Conv", [value, graph.constant(numbers(random, [channels, channels] + [1] * (len(shape) - 2)))])
     if kind == "LayerNormalization":
         axis = int(random.integers(1, len(shape)))
         graph.output(graph.node(kind, [value, graph.constant(numbers(random, shape[axis:], 0.5, 1.5)),
                                        graph.constant(numbers(random, shape[axis:]))], axis=axis, epsilon=1e-4))
     elif kind == "InstanceNormalization":
         graph.output(graph.node(kind, [value, graph.constant(numbers(random, [channels])), graph.constant(numbers(random, [channels]))]))
+    elif kind == "groups":  # as PyTorch writes them
+        groups = pick(random, [count for count in range(1, channels + 1) if channels % count == 0])
+        flat = graph.node("Reshape", [value, graph.constant(np.array([0, groups, -1]))])
+        flat = graph.node("InstanceNormalization", [flat, graph.constant(np.ones(groups, np.float32)), graph.constant(np.zeros(groups, np.float32))])
+        whole = graph.node("Reshape", [flat, graph.constant(np.array(shape))])
+        graph.output(graph.node("Mul", [whole, graph.constant(numbers(random, [channels] + [1] * (len(shape) - 2)))]))
     elif kind == "BatchNormalization":
         value = graph.node(kind, [value] + [graph.constant(numbers(random, [channels], *r))
                                             for r in ((0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2))])

@@ -153,6 +153,29 @@ func.func @roots(%x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
 
 // -----
 
+// A variance over other dims than the last ones is no layer normalization.
+// CHECK-LABEL: @variance_of_rows
+// CHECK: nn.reduce sum_square %{{.*}} axes [0]
+// CHECK-LABEL: @variance_of_columns
+// CHECK: nn.reduce mean %{{.*}} axes [1]
+// CHECK: nn.reduce mean %{{.*}} axes [1]
+func.func @variance_of_rows(%x: tensor<2x3xf32>) -> tensor<1x3xf32> {
+  %0 = nn.reduce mean %x axes [0] : tensor<2x3xf32> -> tensor<1x3xf32>
+  %1 = nn.binary sub %x, %0 : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
+  %2 = nn.binary mul %1, %1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %3 = nn.reduce mean %2 axes [0] : tensor<2x3xf32> -> tensor<1x3xf32>
+  return %3 : tensor<1x3xf32>
+}
+func.func @variance_of_columns(%x: tensor<2x3xf32>) -> tensor<2x1xf32> {
+  %0 = nn.reduce mean %x axes [1] : tensor<2x3xf32> -> tensor<2x1xf32>
+  %1 = nn.binary sub %x, %0 : tensor<2x3xf32>, tensor<2x1xf32> -> tensor<2x3xf32>
+  %2 = nn.binary mul %1, %1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %3 = nn.reduce mean %2 axes [1] : tensor<2x3xf32> -> tensor<2x1xf32>
+  return %3 : tensor<2x1xf32>
+}
+
+// -----
+
 // A sum of squares may be infinite in half where their mean is not.
 // CHECK-LABEL: @means_of_squares
 // CHECK: %[[S:.*]] = nn.reduce sum_square %arg0

@@ -210,3 +210,59 @@ func.func @reshapes_of_one_element(%b: tensor<1x1x1xi1>, %x: tensor<1xf32>) -> t
   %2 = nn.select %0, %c, %1 : tensor<1x1xi1>, tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
   return %2 : tensor<1x1xf32>
 }
+
+// -----
+
+// Instances: means of channels are vectors, and nothing of the image's size is moved.
+// CHECK-LABEL: @normalizes_channels_last
+// CHECK-SAME: (%[[X:.*]]: tensor<2x5x7x3xf32>)
+// CHECK-NEXT: %[[S:.*]] = nn.reduce mean %[[X]] axes [1, 2] : tensor<2x5x7x3xf32> -> tensor<2x1x1x3xf32>
+// CHECK-NEXT: %[[G:.*]] = nn.reshape %[[S]] : tensor<2x1x1x3xf32> -> tensor<2x3x1xf32>
+// CHECK-NEXT: %[[M:.*]] = nn.reshape %[[G]] : tensor<2x3x1xf32> -> tensor<2x1x1x3xf32>
+// CHECK-NEXT: %[[C:.*]] = nn.binary sub %[[X]], %[[M]]
+// CHECK-NEXT: %[[Q:.*]] = nn.binary mul %[[C]], %[[C]]
+// CHECK-NEXT: nn.reduce mean %[[Q]] axes [1, 2]
+// CHECK-NOT: nn.transpose
+// CHECK: return %{{.*}} : tensor<2x5x7x3xf32>
+func.func @normalizes_channels_last(%x: tensor<2x5x7x3xf32>) -> tensor<2x5x7x3xf32> {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<2x5x7x3xf32> -> tensor<2x3x5x7xf32>
+  %1 = nn.layer_norm %0 axis 2 epsilon 1.0e-05 : tensor<2x3x5x7xf32> -> tensor<2x3x5x7xf32>
+  %2 = nn.transpose %1 [0, 2, 3, 1] : tensor<2x3x5x7xf32> -> tensor<2x5x7x3xf32>
+  return %2 : tensor<2x5x7x3xf32>
+}
+
+// -----
+
+// Groups, as exporters flatten them: two of three channels.
+// CHECK-LABEL: @normalizes_groups
+// CHECK: nn.reduce mean %{{.*}} axes [1, 2] : tensor<2x5x7x6xf32> -> tensor<2x1x1x6xf32>
+// CHECK-NEXT: nn.reshape %{{.*}} : tensor<2x1x1x6xf32> -> tensor<2x2x3xf32>
+// CHECK-NEXT: nn.reduce mean %{{.*}} axes [2] : tensor<2x2x3xf32> -> tensor<2x2x1xf32>
+// CHECK-NEXT: nn.expand %{{.*}} : tensor<2x2x1xf32> -> tensor<2x2x3xf32>
+// CHECK-NOT: nn.transpose
+// CHECK: return %{{.*}} : tensor<2x5x7x6xf32>
+func.func @normalizes_groups(%x: tensor<2x5x7x6xf32>) -> tensor<2x5x7x6xf32> {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<2x5x7x6xf32> -> tensor<2x6x5x7xf32>
+  %1 = nn.reshape %0 : tensor<2x6x5x7xf32> -> tensor<2x2x105xf32>
+  %2 = nn.layer_norm %1 axis 2 epsilon 1.0e-05 : tensor<2x2x105xf32> -> tensor<2x2x105xf32>
+  %3 = nn.reshape %2 : tensor<2x2x105xf32> -> tensor<2x6x5x7xf32>
+  %4 = nn.transpose %3 [0, 2, 3, 1] : tensor<2x6x5x7xf32> -> tensor<2x5x7x6xf32>
+  return %4 : tensor<2x5x7x6xf32>
+}
+
+// -----
+
+// Columns alone, a group that ends within a channel, or halves, whose sums stay inside of the op.
+// CHECK-LABEL: @leaves_other_norms
+// CHECK: nn.layer_norm %{{.*}} axis 3
+// CHECK: nn.layer_norm %{{.*}} axis 1 {{.*}} tensor<20x21xf32>
+// CHECK: nn.layer_norm %{{.*}} axis 2 {{.*}} tensor<2x6x5x7xf16>
+func.func @leaves_other_norms(%x: tensor<2x5x7x6xf32>, %h: tensor<2x5x7x6xf16>) -> (tensor<2x6x5x7xf32>, tensor<20x21xf32>, tensor<2x6x5x7xf16>) {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<2x5x7x6xf32> -> tensor<2x6x5x7xf32>
+  %1 = nn.layer_norm %0 axis 3 epsilon 1.0e-05 : tensor<2x6x5x7xf32> -> tensor<2x6x5x7xf32>
+  %2 = nn.reshape %0 : tensor<2x6x5x7xf32> -> tensor<20x21xf32>
+  %3 = nn.layer_norm %2 axis 1 epsilon 1.0e-05 : tensor<20x21xf32> -> tensor<20x21xf32>
+  %4 = nn.transpose %h [0, 3, 1, 2] : tensor<2x5x7x6xf16> -> tensor<2x6x5x7xf16>
+  %5 = nn.layer_norm %4 axis 2 epsilon 1.0e-05 : tensor<2x6x5x7xf16> -> tensor<2x6x5x7xf16>
+  return %1, %3, %5 : tensor<2x6x5x7xf32>, tensor<20x21xf32>, tensor<2x6x5x7xf16>
+}
