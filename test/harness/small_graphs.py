@@ -205,9 +205,14 @@ def linear_models(random, g):
     g.output(scores)
 
 
-def trees(random, features, mode="BRANCH_LEQ", **more):
-    """Two trees of different depths, whose nodes are numbered in no order: attributes, and the leaves (tree, node)."""
-    children = {0: {7: (2, 5), 2: (9, 1), 5: None, 9: None, 1: None}, 3: {0: (1, 2), 1: None, 2: (4, 3), 3: None, 4: (6, 5), 5: None, 6: None}}
+# Children where comparisons are true and false, of two trees of different depths whose nodes are numbered in no order.
+TWO_TREES = {0: {7: (2, 5), 2: (9, 1), 5: None, 9: None, 1: None}, 3: {0: (1, 2), 1: None, 2: (4, 3), 3: None, 4: (6, 5), 5: None, 6: None}}
+# Sets of categories: nodes that share a child, which is on different levels by each way.
+SHARED_CHILDREN = {0: {0: (4, 1), 1: (4, 2), 2: (4, 3), 3: None, 4: (5, 6), 5: None, 6: None}, 1: {9: (7, 8), 8: (7, 6), 7: None, 6: (5, 4), 5: None, 4: None}}
+
+
+def trees(random, features, mode="BRANCH_LEQ", children=TWO_TREES, **more):
+    """Attributes of these trees, and the leaves (tree, node)."""
     nodes = [(tree, number, below) for tree, of in children.items() for number, below in of.items()]
     attributes = dict(nodes_treeids=[tree for tree, _, _ in nodes], nodes_nodeids=[number for _, number, _ in nodes],
                       nodes_featureids=[int(random.integers(0, features)) for _ in nodes],
@@ -257,6 +262,9 @@ def trees_of_mixed_modes(random, g):
                 attributes["nodes_modes"][at] = modes[i % len(modes)]
             attributes["nodes_values"] = [float(value) for value in random.integers(-1, 2, 12)]
             g.output(ml(g, "TreeEnsembleRegressor", [x], **attributes, **said(random, leaves, [0], "target"), n_targets=1))
+    attributes, leaves = trees(random, 4, "BRANCH_EQ", SHARED_CHILDREN)
+    attributes["nodes_values"] = [float(value) for value in random.integers(-1, 2, 13)]
+    g.output(ml(g, "TreeEnsembleRegressor", [x], **attributes, **said(random, leaves, [0], "target"), n_targets=1))
 
 
 @graph("tabular")

@@ -13,8 +13,9 @@ using namespace nncc::nn;
 namespace nncc::import {
 namespace {
 
-/// Deeper trees are refused: each level is a few kernels. Trained ones have 3 to 30 levels.
-constexpr int64_t kMostLevels = 64;
+/// Deeper trees are refused: each level is a few kernels. Trained ones have 3 to 30 levels, and one for each category
+/// of a set.
+constexpr int64_t kMostLevels = 512;
 /// Numbers in the table of leaves, nodes times targets: 256 MB.
 constexpr int64_t kMostLeafNumbers = 1 << 26;
 
@@ -37,14 +38,14 @@ std::optional<BinaryKind> comparisonOf(StringRef mode) {
       .Case("BRANCH_LT", BinaryKind::less)
       .Case("BRANCH_GTE", BinaryKind::greater_equal)
       .Case("BRANCH_GT", BinaryKind::greater)
-      .Cases({"BRANCH_EQ", "BRANCH_NEQ"}, BinaryKind::equal)
+      .Case("BRANCH_EQ", BinaryKind::equal)
+      .Case("BRANCH_NEQ", BinaryKind::equal)
       .Default(std::nullopt);
 }
 
-/// Sets what nodes are and where they lead. Returns the place of each node's parent, -1 for roots.
-/// error   no nodes, lists of different lengths, a mode that is not known, children that are missing or have two
-/// parents
-std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_t columns) {
+/// Sets what nodes are and where they lead.
+/// error   no nodes, lists of different lengths, a mode that is not known, children that are missing
+bool readNodes(Node &node, Forest &forest, int64_t columns) {
   SmallVector<int64_t> trees = node.integers("nodes_treeids"), numbers = node.integers("nodes_nodeids"),
                        whenTrue = node.integers("nodes_truenodeids"), whenFalse = node.integers("nodes_falsenodeids");
   SmallVector<std::string> modes = node.texts("nodes_modes");
@@ -54,7 +55,7 @@ std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_
   node.ignore({"nodes_hitrates"});
   auto fail = [&](const Twine &reason, const Twine &whatToDo = "") {
     node.error(reason, whatToDo);
-    return std::nullopt;
+    return false;
   };
   size_t count = trees.size();
   if (count == 0)
@@ -72,7 +73,6 @@ std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_
   for (size_t i = 0; i < count; ++i)
     if (!forest.places.try_emplace({trees[i], numbers[i]}, i).second)
       return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " is described twice");
-  SmallVector<int64_t> parents(count, -1);
   for (size_t i = 0; i < count; ++i) {
     if (modes[i] == "LEAF") {
       forest.features[i] = 0;
@@ -95,39 +95,43 @@ std::optional<SmallVector<int64_t>> readNodes(Node &node, Forest &forest, int64_
       return fail("feature " + Twine(forest.features[i]) + " is out of range for " + Twine(columns) + " columns");
     for (int64_t child : {whenFalse[i], whenTrue[i]}) {
       auto place = forest.places.find({trees[i], child});
-      if (place == forest.places.end() || parents[place->second] != -1)
-        return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " has no child " + Twine(child) +
-                    " of its own");
-      parents[place->second] = i;
+      if (place == forest.places.end())
+        return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " has no child " + Twine(child));
       forest.children.push_back(place->second);
     }
   }
-  return parents;
+  return true;
 }
 
-/// error   what readNodes() says, nodes that no root leads to, a tree that is too deep
+/// Sets roots and levels. A set of categories is a chain of nodes that share a child, so the longest way counts.
+/// error   what readNodes() says, nodes that lead to each other, a tree that is too deep
 bool readForest(Node &node, Forest &forest, int64_t columns) {
-  auto parents = readNodes(node, forest, columns);
-  if (!parents)
+  if (!readNodes(node, forest, columns))
     return false;
-  SmallVector<int64_t> level;
-  for (auto [i, parent] : llvm::enumerate(*parents))
-    if (parent == -1)
-      forest.roots.push_back(i);
-  level = forest.roots;
-  size_t seen = level.size();
-  // Each node has one parent, so no node is met twice.
-  for (;; ++forest.levels) {
-    SmallVector<int64_t> next;
-    for (int64_t at : level)
-      if (forest.children[2 * at] != at)
-        next.append({forest.children[2 * at], forest.children[2 * at + 1]});
-    if (next.empty())
-      break;
-    seen += next.size();
-    level = std::move(next);
+  int64_t count = forest.features.size();
+  auto isLeaf = [&](int64_t at) { return forest.children[2 * at] == at; };
+  SmallVector<int64_t> waysTo(count), depths(count);
+  for (int64_t at = 0; at < count; ++at)
+    if (!isLeaf(at))
+      for (int64_t child : {forest.children[2 * at], forest.children[2 * at + 1]})
+        ++waysTo[child];
+  for (int64_t at = 0; at < count; ++at)
+    if (waysTo[at] == 0)
+      forest.roots.push_back(at);
+  // Every node comes after all that lead to it.
+  SmallVector<int64_t> order = forest.roots;
+  for (size_t next = 0; next < order.size(); ++next) {
+    int64_t at = order[next];
+    forest.levels = std::max(forest.levels, depths[at]);
+    if (isLeaf(at))
+      continue;
+    for (int64_t child : {forest.children[2 * at], forest.children[2 * at + 1]}) {
+      depths[child] = std::max(depths[child], depths[at] + 1);
+      if (--waysTo[child] == 0)
+        order.push_back(child);
+    }
   }
-  if (seen != parents->size())
+  if ((int64_t)order.size() != count)
     node.error("nodes lead to each other in a circle");
   else if (forest.levels > kMostLevels)
     node.error("a tree has " + Twine(forest.levels) + " levels",
