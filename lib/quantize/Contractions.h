@@ -19,6 +19,7 @@ struct Contraction {
   bool takesBias = false;                 ///< has an input for a bias of one number per output channel
   std::optional<std::vector<float>> bias; ///< per output channel; Gemm: times beta
   std::vector<float> correction;          ///< of the bias, where weights are quantized; empty: none
+  std::vector<int8_t> steps;              ///< of the weights; empty: each is the nearest
 
   /// The bias behind quantized weights.
   std::optional<std::vector<float>> correctedBias() const;

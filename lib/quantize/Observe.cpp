@@ -42,6 +42,15 @@ const Port *findPort(ArrayRef<Port> ports, const std::string &name) {
   return found == ports.end() ? nullptr : found;
 }
 
+/// What a tensor holds: it is an output of the model that was built, or an input.
+std::pair<const Port *, ArrayRef<char>> findTensor(const std::string &tensor, const BuiltModel &built,
+                                                   ArrayRef<std::vector<char>> sample, const OutputBuffers &outputs) {
+  if (const Port *port = findPort(built.outputs, tensor))
+    return {port, outputs.bytes[port - built.outputs.data()]};
+  const Port *port = findPort(built.inputs, tensor);
+  return {port, sample[port - built.inputs.data()]};
+}
+
 /// Counts what a tensor holds in one sample. returns false where that is NaN or infinite
 bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> values, ArrayRef<int64_t> shape,
                int64_t axis) {
@@ -167,7 +176,7 @@ private:
       return false;
     }
     for (auto &[tensor, axis] : tensors) {
-      auto [port, bytes] = find(tensor, sample);
+      auto [port, bytes] = findTensor(tensor, built, sample, outputs);
       if (!addSample(result.tensors[tensor], number % kFolds, asFloats(bytes), port->sample.shape, axis)) {
         host.error(where + "tensor '" + tensor + "' becomes NaN or infinite\nnote: leave that sample out");
         return false;
@@ -178,14 +187,6 @@ private:
       return false;
     }
     return true;
-  }
-
-  /// A tensor is an output of the model that was built, or an input.
-  std::pair<const Port *, ArrayRef<char>> find(const std::string &tensor, ArrayRef<std::vector<char>> sample) {
-    if (const Port *port = findPort(built.outputs, tensor))
-      return {port, outputs.bytes[port - built.outputs.data()]};
-    const Port *port = findPort(built.inputs, tensor);
-    return {port, sample[port - built.inputs.data()]};
   }
 
   void keep(ArrayRef<std::vector<char>> sample, unsigned fold) {
@@ -204,7 +205,15 @@ private:
 
 } // namespace
 
-std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, Host &host) {
+/// The float model with what its contractions read as outputs.
+struct ObservedModel {
+  BuiltModel built;
+  std::vector<std::pair<std::string, int64_t>> tensors; ///< that it reads, and the dims of their channels
+  size_t hidden = 0;                                    ///< how many of its last outputs the model itself has not
+};
+
+static std::optional<ObservedModel> buildObserved(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
+                                                  Host &host) {
   auto tensors = observedTensors(contractions);
   ModelEditor editor(model);
   std::vector<std::string> inputs = editor.callerInputs(), hidden;
@@ -215,13 +224,21 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
   auto built = host.build(writeObserved(model, hidden));
   if (!built)
     return std::nullopt;
-  Observations result;
-  result.inputs = built->inputs;
-  result.outputs.assign(built->outputs.begin(), built->outputs.end() - hidden.size());
   // An input that --bind made a constant is nothing that samples show.
   erase_if(tensors, [&](const auto &entry) {
     return !findPort(built->outputs, entry.first) && !findPort(built->inputs, entry.first);
   });
+  return ObservedModel{std::move(*built), std::move(tensors), hidden.size()};
+}
+
+std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, Host &host) {
+  auto observed = buildObserved(model, contractions, host);
+  if (!observed)
+    return std::nullopt;
+  BuiltModel &built = observed->built;
+  Observations result;
+  result.inputs = built.inputs;
+  result.outputs.assign(built.outputs.begin(), built.outputs.end() - observed->hidden);
   std::vector<SamplePort> ports;
   for (const Port &port : result.inputs)
     ports.push_back(port.sample);
@@ -229,9 +246,29 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
   if (!samples)
     return std::nullopt;
   result.samples = samples->count();
-  if (!Observer(*built, result, tensors, host).run(*samples))
+  if (!Observer(built, result, observed->tensors, host).run(*samples))
     return std::nullopt;
   return result;
+}
+
+bool replay(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, const Observations &observations,
+            Host &host, function_ref<void(const std::string &, ArrayRef<float>, ArrayRef<int64_t>)> visit) {
+  auto observed = buildObserved(model, contractions, host);
+  if (!observed)
+    return false;
+  OutputBuffers outputs(observed->built.outputs);
+  for (const auto &sample : observations.sampleInputs) {
+    std::vector<ArrayRef<char>> inputs(sample.begin(), sample.end());
+    if (auto times = observed->built.runnable->run(inputs, outputs.views); !times) {
+      host.error(toString(times.takeError()));
+      return false;
+    }
+    for (auto &[tensor, axis] : observed->tensors) {
+      auto [port, bytes] = findTensor(tensor, observed->built, sample, outputs);
+      visit(tensor, asFloats(bytes), port->sample.shape);
+    }
+  }
+  return true;
 }
 
 //===-- Comparing ---------------------------------------------------------===//

@@ -41,6 +41,15 @@ struct Observations {
 std::optional<Observations> observe(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
                                     Host &host);
 
+/// Runs the float model on the samples that are kept, and calls back with what its contractions read in each.
+///
+/// observations  those of the same model
+/// error         reported, and false
+bool replay(
+    const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions, const Observations &observations,
+    Host &host,
+    llvm::function_ref<void(const std::string &tensor, llvm::ArrayRef<float>, llvm::ArrayRef<int64_t> shape)> visit);
+
 /// How far one output is from that of the float model, over all samples that are compared.
 struct OutputError {
   std::string name;

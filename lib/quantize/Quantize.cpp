@@ -2,6 +2,8 @@
 #include "lib/quantize/Quantize.h"
 #include "lib/quantize/Improve.h"
 #include "lib/quantize/RaiseOpset.h"
+#include "lib/quantize/Rounding.h"
+#include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/GlobPattern.h"
@@ -29,6 +31,8 @@ constexpr double kPercentile = 0.8;
 constexpr double kFactors = 0.9;
 /// Ranges that err so many times more than the best are not improved any further.
 constexpr double kHopeless = 3;
+/// Only those that err at most so many times more than the best have their weights rounded together.
+constexpr double kNear = 1.15;
 /// What each tensor does alone is found on fewer: it is an order, no result.
 constexpr size_t kAloneSamples = 4;
 
@@ -40,6 +44,8 @@ struct Source {
   onnx::ModelProto model;
   std::vector<Contraction> contractions;
   Observations observations;
+  /// Of weights that are rounded together, by their contraction's node; nothing: not tried yet.
+  std::optional<std::map<int, std::vector<int8_t>>> stepsTogether;
 };
 
 /// How one would be quantized. Candidates of one source share it.
@@ -52,6 +58,7 @@ struct Candidate {
   std::optional<RangeMethod> ofInputs;      ///< by which those of what a caller gives were, where otherwise
   bool hasFactors = false;                  ///< a Mul makes channels alike
   bool isCorrected = false;                 ///< biases are
+  bool areWeightsRoundedTogether = false;   ///< to the steps of the source
   double error = 0;                         ///< of the outputs
 
   Grids gridsOf(RangeMethod by) const {
@@ -156,6 +163,7 @@ private:
       return finish(best);
     if (!best.decision.needsGrids() ? !measureWeights(best) : !chooseRanges(best))
       return std::nullopt;
+    applySteps(best);
     if (best.isCorrected)
       correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
     if (options.recipe == Recipe::Mixed && !raise(best))
@@ -373,7 +381,7 @@ private:
     return errorOf(*outputs);
   }
 
-  /// The error with rounded weights, and with corrected biases where that is less. error: reported, and false
+  /// The error with rounded weights, and what makes it less. error: reported, and false
   bool measureWeights(Candidate &candidate) {
     auto switchable = buildSwitchable(candidate);
     auto error = switchable ? errorWith(*switchable, candidate, {}, {}, kAllSamples) : std::nullopt;
@@ -381,7 +389,7 @@ private:
       return false;
     candidate.error = *error;
     note("rounded weights", *error);
-    return tryCorrected(candidate);
+    return tryCorrected(candidate) && tryRoundedTogether(candidate);
   }
 
   //===-- Ranges ----------------------------------------------------------===//
@@ -409,6 +417,10 @@ private:
     double least = rankOf(finalists.at(bestOf(finalists)));
     for (auto &[method, finalist] : finalists)
       if (rankOf(finalist) < kHopeless * least && !tryCorrected(finalist))
+        return false;
+    least = rankOf(finalists.at(bestOf(finalists)));
+    for (auto &[method, finalist] : finalists)
+      if (rankOf(finalist) < kNear * least && !tryRoundedTogether(finalist))
         return false;
     best = std::move(finalists.at(bestOf(finalists)));
     report.method = nameOf(best.method);
@@ -558,18 +570,77 @@ private:
   ///
   /// error  reported, and false
   bool tryCorrected(Candidate &candidate) {
-    std::vector<Contraction> &contractions = candidate.source->contractions;
-    correctBiases(contractions, candidate.decision, candidate.source->observations.tensors);
-    auto switchable = buildSwitchable(candidate);
-    // Others share the source: whoever is taken in the end is corrected again.
-    for (Contraction &contraction : contractions)
-      contraction.correction.clear();
-    auto error = switchable ? errorWith(*switchable, candidate, candidate.judged, {}, kAllSamples) : std::nullopt;
+    auto error = errorOfCorrected(candidate);
     if (!error)
       return false;
     note("biases corrected" + (candidate.decision.needsGrids() ? ", " + wayOf(candidate) : ""), *error);
     candidate.isCorrected = *error < candidate.error;
     candidate.error = std::min(candidate.error, *error);
+    return true;
+  }
+
+  /// Its error with corrected biases. error: reported, and nothing is returned
+  std::optional<double> errorOfCorrected(Candidate &candidate) {
+    applySteps(candidate);
+    correctBiases(candidate.source->contractions, candidate.decision, candidate.source->observations.tensors);
+    auto switchable = buildSwitchable(candidate);
+    // Others share the source: whoever is taken in the end is rounded and corrected again.
+    for (Contraction &contraction : candidate.source->contractions) {
+      contraction.correction.clear();
+      contraction.steps.clear();
+    }
+    return switchable ? errorWith(*switchable, candidate, candidate.judged, {}, kAllSamples) : std::nullopt;
+  }
+
+  /// Gives contractions the steps that their weights have together, if the candidate takes those.
+  static void applySteps(Candidate &candidate) {
+    if (!candidate.areWeightsRoundedTogether)
+      return;
+    for (Contraction &contraction : candidate.source->contractions)
+      if (auto steps = candidate.source->stepsTogether->find(contraction.node);
+          steps != candidate.source->stepsTogether->end())
+        contraction.steps = steps->second;
+  }
+
+  /// Rounds weights together, and takes what that adds on average out of the biases, where the candidate errs less so.
+  ///
+  /// error  reported, and false
+  bool tryRoundedTogether(Candidate &candidate) {
+    if (!candidate.source->stepsTogether && !findStepsTogether(candidate))
+      return false;
+    if (candidate.source->stepsTogether->empty())
+      return true;
+    Candidate rounded = candidate;
+    rounded.areWeightsRoundedTogether = true;
+    auto error = errorOfCorrected(rounded);
+    if (!error)
+      return false;
+    note("weights rounded together, biases corrected" +
+             (candidate.decision.needsGrids() ? ", " + wayOf(candidate) : ""),
+         *error);
+    rounded.isCorrected = true;
+    rounded.error = *error;
+    if (rounded.error < candidate.error)
+      candidate = std::move(rounded);
+    return true;
+  }
+
+  /// The steps of all weights whose terms are known, for every candidate of the source: scales are those of the weights
+  /// alone. error: reported, and false
+  bool findStepsTogether(const Candidate &candidate) {
+    Source &source = *candidate.source;
+    auto moments = findMoments(
+        source.model, source.contractions, source.observations,
+        [&](const Contraction &contraction) { return candidate.decision.quantizes(contraction); }, host);
+    if (!moments)
+      return false;
+    host.progress("rounding weights together");
+    source.stepsTogether.emplace();
+    for (const Contraction &contraction : source.contractions)
+      if (auto seen = moments->find(contraction.node); seen != moments->end())
+        (*source.stepsTogether)[contraction.node] =
+            roundTogether(contraction, *Terms::of(source.model.graph().node(contraction.node), contraction),
+                          quantizeWeights(contraction, std::nullopt).scales, seen->second);
     return true;
   }
 

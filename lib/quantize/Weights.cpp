@@ -56,8 +56,12 @@ QuantizedWeights quantizeWeights(const Contraction &contraction, std::optional<f
   if (bias)
     result.raised = fitBiases(result.scales, *bias, *inputScale);
   ChannelIndex channel(contraction.weight.shape, contraction.weightAxis);
-  for (auto [i, value] : enumerate(contraction.weight.values))
-    result.steps.push_back((int8_t)std::clamp(std::nearbyint(value / result.scales[channel.of(i)]), -127.0f, 127.0f));
+  // Steps that were chosen are of the scales of the weights alone.
+  if (result.raised.empty())
+    result.steps = contraction.steps;
+  if (result.steps.empty())
+    for (auto [i, value] : enumerate(contraction.weight.values))
+      result.steps.push_back((int8_t)std::clamp(std::nearbyint(value / result.scales[channel.of(i)]), -127.0f, 127.0f));
   if (!bias)
     return result;
   for (auto [i, value] : enumerate(*bias)) {

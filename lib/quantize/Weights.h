@@ -20,7 +20,7 @@ struct QuantizedWeights {
 /// Whether steps can stand for all values: none is infinite or NaN.
 bool canHaveSteps(llvm::ArrayRef<float> values);
 
-/// Quantizes the weights of a contraction.
+/// Quantizes the weights of a contraction: to the steps that it names, or to the nearest.
 ///
 /// inputScale  of what it reads; nothing: that stays float, and so does the bias
 /// A bias is held below 2^30 steps, so that no sum with it reaches 2^31: where the scale of its channel is too small

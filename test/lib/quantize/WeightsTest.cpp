@@ -29,6 +29,14 @@ TEST(Weights, LargeBiasesRaiseTheScale) {
   EXPECT_NEAR(weights.biasValues()[1], 1e6f, 1);
 }
 
+TEST(Weights, StepsThatWereChosenHoldForTheScalesOfTheWeights) {
+  Contraction contraction = threeChannels({127, 3.6f, 1, 1, 1, 1}, {0, 0, 0});
+  contraction.steps = {127, 3, 127, 127, 127, 127};
+  EXPECT_EQ(quantizeWeights(contraction, 0.5f).steps, contraction.steps);
+  contraction.bias = {1e12f, 0, 0}; // raises the scale of the first channel
+  EXPECT_EQ(quantizeWeights(contraction, 0.5f).steps[1], 0);
+}
+
 TEST(Weights, OfNothingAreZero) {
   QuantizedWeights weights = quantizeWeights(threeChannels({1, 1, 1e-30f, 1e-38f, 1, 1}, {0, 1e-25f, 0}), 0.01f);
   EXPECT_EQ(weights.steps[2], 0);
