@@ -114,6 +114,14 @@ struct Product {
     return steps;
   }
 
+  /// True for a channel whose results all are the zero point, though its bias is large: a quantizer gives channels that
+  /// hardly differ from 0 such small scales that their bias fills 32 bits.
+  bool isStill(int64_t channel, double bias, double multiplier) const {
+    constexpr double small = 0x1p22, step = 0.49; // a half, less what a rounding of the product may add
+    double sum = most[channel] + std::fabs(bias);
+    return sum >= small && sum * std::fabs(multiplier) < step;
+  }
+
   /// The sums in i32, with a bias; null where one of them could pass 2^31.
   Value sums(PatternRewriter &rewriter, Location loc, ArrayRef<double> bias) const {
     ConstantBuilder numbers(RankedTensorType::get({channels()}, rewriter.getI32Type()));
@@ -279,6 +287,8 @@ struct ContractSteps : OpRewritePattern<QuantizeOp> {
       (*bias)[c] += chain->shift[c] / scale / product->scaleOf(c);
       multipliers.push_back(scale == 1 ? product->scaleOf(c) / rounding->grid.scale
                                        : (float)(product->scaleOf(c) * scale / rounding->grid.scale));
+      if (product->isStill(c, (*bias)[c], multipliers.back()))
+        (*bias)[c] = multipliers.back() = 0;
     }
     chain->locations.push_back(op.getLoc());
     Location loc = rewriter.getFusedLoc(chain->locations);

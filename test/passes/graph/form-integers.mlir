@@ -314,6 +314,28 @@ func.func @large_sums(%x: tensor<3x131xui8>) -> tensor<3x1xui8> {
 
 // -----
 
+// The steps of the second channel stay below a half, whatever x is, though its bias fills 31 bits: it gives the zero
+// point, and nothing of it is large.
+// CHECK-LABEL: @still_channel
+// CHECK-DAG: nn.constant dense<[1, 0]> : tensor<2xi32>
+// CHECK-DAG: nn.constant dense<{{\[\[}}1.000000e+00, 0.000000e+00]]> : tensor<1x2xf32>
+// CHECK: nn.requantize %{{[^{]*}} {fits, small_sums} :
+func.func @still_channel(%x: tensor<3x1xui8>) -> tensor<3x2xui8> {
+  %s = nn.constant dense<1.0> : tensor<1x1xf32>
+  %zero = nn.constant dense<3> : tensor<1x1xui8>
+  %w = nn.constant dense<[[2, 76]]> : tensor<1x2xi8>
+  %sw = nn.constant dense<[[1.0, 1.0e-10]]> : tensor<1x2xf32>
+  %zw = nn.constant dense<0> : tensor<1x1xi8>
+  %bias = nn.constant dense<[1.0, -0.2147]> : tensor<2xf32>
+  %0 = nn.dequantize %x, %s, %zero : tensor<3x1xui8>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x1xf32>
+  %1 = nn.dequantize %w, %sw, %zw : tensor<1x2xi8>, tensor<1x2xf32>, tensor<1x1xi8> -> tensor<1x2xf32>
+  %2 = nn.matmul %0, %1 bias %bias : tensor<3x1xf32>, tensor<1x2xf32>, tensor<2xf32> -> tensor<3x2xf32>
+  %3 = nn.quantize %2, %s, %zero : tensor<3x2xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<3x2xui8>
+  return %3 : tensor<3x2xui8>
+}
+
+// -----
+
 // Of the second channel steps may pass 2^15: 128 * 127 * 2.5.
 // CHECK-LABEL: @large_steps
 // CHECK: nn.requantize %{{[^{]*}} {small_sums} :
