@@ -236,7 +236,8 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
     A contraction, pooling, reduction, layer normalization, resize or transposition takes the elementwise ops after it
     that have its output's shape, as long as one result stays alive; of two that are added, the later one takes the
     addition. What is left of elementwise ops becomes
-    DAGs with one result; every other op is a kernel by itself. Nothing is computed twice. Constants whose elements
+    DAGs with one result; every other op is a kernel by itself. Nothing is computed twice but casts of bytes to wider
+    integers, which every kernel that reads them, a reduction too, does by itself. Constants whose elements
     are all equal move into the body, other constants are operands; reshapes stay outside.
 
     Requires N1, guarantees N2.

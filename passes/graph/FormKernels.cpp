@@ -41,6 +41,14 @@ bool isUniformConstant(Value value) {
   return reader && (reader->isSplat() || (reader->getBytes().size() <= 65536 && reader->isUniform()));
 }
 
+/// A cast of bytes to wider integers: less work than to read what it would have stored, for each of its readers.
+bool isWidening(Operation *op) {
+  auto cast = dyn_cast<CastOp>(op);
+  auto from = cast ? dyn_cast<IntegerType>(typeOf(cast.getInput()).getElementType()) : IntegerType();
+  auto to = from ? dyn_cast<IntegerType>(cast.getType().getElementType()) : IntegerType();
+  return to && from.getWidth() == 8 && to.getWidth() > 8;
+}
+
 /// What the kernel would read from outside, uniform constants of elementwise ops not counted.
 llvm::SetVector<Value> inputsOf(ArrayRef<Operation *> ops) {
   llvm::SetVector<Value> inputs;
@@ -57,7 +65,7 @@ llvm::SetVector<Value> inputsOf(ArrayRef<Operation *> ops) {
 using Group = SmallVector<Operation *>;
 
 /// Decides the groups of a block. A cost model would replace `growEpilogue` and `absorbs`; what makes a group legal
-/// stays: one live result, elementwise ops of the root's output shape, nothing computed twice.
+/// stays: one live result, elementwise ops of the root's output shape, nothing but casts of bytes computed twice.
 class KernelPlan {
 public:
   explicit KernelPlan(Block &block, bool onlyContractions) : onlyContractions(onlyContractions) {
@@ -126,6 +134,8 @@ private:
 
   /// Puts an elementwise op into the group of its users when they are all in one, else into a new one.
   void joinOrStart(Operation *op) {
+    if (isWidening(op) && joinEach(op))
+      return;
     std::optional<size_t> target;
     bool oneTarget = !op->use_empty();
     for (Operation *user : op->getUsers()) {
@@ -140,6 +150,36 @@ private:
       return take({op});
     groups[*target].push_back(op);
     groupOf[op] = *target;
+  }
+
+  /// Puts a copy of a cast into every group that reads it. error   one that cannot take it: false, and nothing is done
+  bool joinEach(Operation *op) {
+    SmallVector<size_t> targets;
+    for (Operation *user : op->getUsers()) {
+      auto found = groupOf.find(user);
+      if (found == groupOf.end() || !(absorbs(groups[found->second], op) || widens(groups[found->second], op)))
+        return false;
+      if (!llvm::is_contained(targets, found->second))
+        targets.push_back(found->second);
+    }
+    for (auto [i, target] : llvm::enumerate(targets)) {
+      Operation *own = op;
+      if (i + 1 < targets.size()) {
+        own = OpBuilder(op).clone(*op);
+        position[own] = position[op];
+        op->replaceUsesWithIf(own, [&](OpOperand &use) { return llvm::is_contained(groups[target], use.getOwner()); });
+      }
+      groups[target].push_back(own);
+      groupOf[own] = target;
+    }
+    return !targets.empty();
+  }
+
+  /// Whether a reduction reads a cast, and nothing else of its kernel does: it widens what it loads.
+  static bool widens(const Group &group, Operation *op) {
+    return isa<ReduceOp>(group.front()) && llvm::all_of(group, [&](Operation *member) {
+             return llvm::is_contained(member->getOperands(), op->getResult(0)) == (member == group.front());
+           });
   }
 
   /// Whether an elementwise group gains from computing `op` itself: no element may be computed twice, so the op has

@@ -26,10 +26,14 @@ Access KernelLoops::output(unsigned number, ArrayRef<int> loopOfDim, size_t loop
   return build.access(kernel.getOutputs()[number], elementOf(kernel.getYielded()[number]), loopOfDim, loops);
 }
 
+bool KernelLoops::isEpilogue(Operation *op) {
+  return nn::isElementwise(op) && (nn::isElementwise(root) || root->isBeforeInBlock(op));
+}
+
 void KernelLoops::addResult(Nest &nest, ArrayRef<int> loopOfDim) {
   epilogueAccess.clear(); // of a nest that was tried before
   for (Operation &op : kernel.getBody().front()) {
-    if (!nn::isElementwise(&op))
+    if (!isEpilogue(&op))
       continue;
     for (Value operand : op.getOperands()) {
       bool isUniform = !isa<BlockArgument>(operand) &&
@@ -58,7 +62,7 @@ void KernelLoops::finish(const Nest &nest, const Cursor &cursor, Value value) {
     return known = build.math.constant(elementOf(operand), uniform.getSplatValue<Attribute>(), cursor.splat());
   };
   for (Operation &op : kernel.getBody().front()) {
-    if (!nn::isElementwise(&op))
+    if (!isEpilogue(&op))
       continue;
     SmallVector<Value> operands;
     for (Value operand : op.getOperands())

@@ -27,6 +27,8 @@ public:
   /// The same for result `number` of the kernel.
   Access output(unsigned number, llvm::ArrayRef<int> loopOfDim, size_t loops);
 
+  /// True for an elementwise op behind the root; a root that widens what it reads has one in front of it.
+  bool isEpilogue(mlir::Operation *op);
   /// Adds to the nest the kernel's result, and what the epilogue reads; loopOfDim belongs to the root's result.
   void addResult(Nest &nest, llvm::ArrayRef<int> loopOfDim);
   /// Stores the root's value at the cursor, after the elementwise ops that follow the root.

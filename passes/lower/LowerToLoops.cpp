@@ -44,9 +44,12 @@ LogicalResult lowerRoot(KernelLoops &loops) {
       .Default(failure());
 }
 
-/// The way to a root's operands must be free: whatever a kernel computes before its root, no loops here know.
+/// The way to a root's operands must be free: of what a kernel computes before its root, loops here know nothing but
+/// the cast of what a reduction reads.
 bool readsInputs(Operation *root) {
-  return root && llvm::all_of(root->getOperands(), [](Value operand) {
+  return root && llvm::all_of(root->getOperands(), [&](Value operand) {
+           if (auto cast = operand.getDefiningOp<nn::CastOp>(); cast && isa<nn::ReduceOp>(root))
+             operand = cast.getInput();
            return isa<BlockArgument>(operand) || nn::getConstantValue(operand);
          });
 }

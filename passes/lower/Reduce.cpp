@@ -43,7 +43,8 @@ LogicalResult lowerReduce(KernelLoops &loops, nn::ReduceOp op) {
 
   Nest nest = makeNest(shape, op.getAxes());
   SmallVector<int> same = sameLoops(shape.size());
-  nest.accesses.push_back(loops.input(op.getInput(), same, shape.size()));
+  auto widening = op.getInput().getDefiningOp<nn::CastOp>();
+  nest.accesses.push_back(loops.input(widening ? widening.getInput() : op.getInput(), same, shape.size()));
   loops.addResult(nest, same);
   nest.simplify();
   const Access &x = nest.accesses[0];
@@ -51,7 +52,10 @@ LogicalResult lowerReduce(KernelLoops &loops, nn::ReduceOp op) {
   bool isSupported = true;
   Rows rows(build, nest, loops.lanes());
   rows.forEach([&](const Cursor &row) {
-    auto load = [&](const Cursor &at) { return build.load(x, at); };
+    auto load = [&](const Cursor &at) {
+      Value value = build.load(x, at);
+      return widening ? math.elementwise(widening, {value}) : value;
+    };
     auto sum = [&](function_ref<Value(const Cursor &)> value) { return rows.sum(row, element, value); };
     // Results are scalars, or vectors of the row's lanes.
     auto number = [&](Value like, double value) {

@@ -188,3 +188,37 @@ func.func @epilogues_of_other_roots(%x: tensor<1x4x6x3xf32>, %y: tensor<1x2x3x3x
   %5 = nn.unary tanh %4 : tensor<1x3x2x3xf32> -> tensor<1x3x2x3xf32>
   return %3, %5 : tensor<1x1x1x3xf32>, tensor<1x3x2x3xf32>
 }
+
+// -----
+
+// Bytes that a sum and a product read are stored as bytes: each widens its own.
+// CHECK-LABEL: @widens_bytes_in_every_reader
+// CHECK: nn.kernel "k000_reduce" ins(%[[X:.*]] : tensor<1x4x3x5xui8>)
+// CHECK: nn.cast
+// CHECK-NEXT: nn.reduce
+// CHECK-NEXT: nn.yield
+// CHECK: nn.kernel "k001_binary" ins(%[[X]], 
+// CHECK: nn.cast
+// CHECK-NEXT: nn.binary mul
+// CHECK-NEXT: nn.yield
+func.func @widens_bytes_in_every_reader(%x: tensor<1x4x3x5xui8>) -> tensor<1x4x3x5xi32> {
+  %0 = nn.cast %x : tensor<1x4x3x5xui8> -> tensor<1x4x3x5xi32>
+  %1 = nn.reduce sum %0 axes [1, 2] : tensor<1x4x3x5xi32> -> tensor<1x1x1x5xi32>
+  %2 = nn.binary mul %0, %1 : tensor<1x4x3x5xi32>, tensor<1x1x1x5xi32> -> tensor<1x4x3x5xi32>
+  return %2 : tensor<1x4x3x5xi32>
+}
+
+// -----
+
+// A gather reads them from memory.
+// CHECK-LABEL: @stores_what_others_read
+// CHECK: nn.kernel "k000_cast"
+// CHECK: nn.kernel "k001_gather"
+// CHECK: nn.kernel "k002_reduce"
+// CHECK-NOT: nn.cast
+func.func @stores_what_others_read(%x: tensor<4x3xui8>, %at: tensor<2xi64>) -> (tensor<2x3xi32>, tensor<1x3xi32>) {
+  %0 = nn.cast %x : tensor<4x3xui8> -> tensor<4x3xi32>
+  %1 = nn.gather %0, %at axis 0 : tensor<4x3xi32>, tensor<2xi64> -> tensor<2x3xi32>
+  %2 = nn.reduce sum %0 axes [0] : tensor<4x3xi32> -> tensor<1x3xi32>
+  return %1, %2 : tensor<2x3xi32>, tensor<1x3xi32>
+}

@@ -40,6 +40,25 @@ func.func @across_rows(%x: memref<3x8xf32>, %y: memref<1x8xf32>) {
   return
 }
 
+// Bytes are widened as they are loaded.
+// CHECK-LABEL: @sum_of_bytes
+// CHECK: vector.load {{.*}} vector<8xi8>
+// CHECK: arith.extui {{.*}} vector<8xi8> to vector<8xi32>
+// CHECK: arith.addi {{.*}} vector<8xi32>
+// CHECK: arith.muli {{.*}} vector<8xi32>
+// CHECK: vector.store
+func.func @sum_of_bytes(%x: memref<3x8xi8>, %y: memref<1x8xi32>) {
+  nn.kernel "k" ins(%x : memref<3x8xi8>) outs(%y : memref<1x8xi32>) {
+  ^bb0(%0: tensor<3x8xui8>):
+    %1 = nn.cast %0 : tensor<3x8xui8> -> tensor<3x8xi32>
+    %2 = nn.reduce sum %1 axes [0] : tensor<3x8xi32> -> tensor<1x8xi32>
+    %3 = nn.constant dense<3> : tensor<1x1xi32>
+    %4 = nn.binary mul %2, %3 : tensor<1x8xi32>, tensor<1x1xi32> -> tensor<1x8xi32>
+    nn.yield %4 : tensor<1x8xi32>
+  }
+  return
+}
+
 // A long sum runs in blocks of at most 32 steps, here of 30, which leave no rest; blocks are added up in f64.
 // CHECK-LABEL: @long_sum
 // CHECK: scf.for {{.*}} step %{{c30[_0-9]*}} iter_args(%[[TOTAL:.*]] = %{{.*}}) -> (vector<8xf64>)
