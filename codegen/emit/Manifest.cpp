@@ -255,6 +255,8 @@ void nncc::writeManifest(const ModelPlan &plan, const LibraryFacts &facts, raw_o
     if (!plan.variants.empty())
       json.attributeArray("variants", [&] { writeVariants(json, plan, facts); });
     json.attribute("model_sha256", text(plan.sourceHash));
+    if (!plan.fileHash.empty())
+      json.attribute("file_sha256", text(plan.fileHash));
     json.attributeObject("sizes", [&] { writeSizes(json, plan, facts); });
     writePorts(json, "inputs", plan.inputs);
     writePorts(json, "outputs", plan.outputs);

@@ -111,7 +111,8 @@ struct VariantPlan {
 
 struct ModelPlan {
   std::string name;        ///< C identifier, prefix of every symbol
-  std::string sourceHash;  ///< SHA-256 of the model file, hex
+  std::string sourceHash;  ///< SHA-256 of the model, hex
+  std::string fileHash;    ///< of the file that it was quantized from; empty where that is the model
   std::string namedAfter;  ///< file name of the model, without folder and ending, that `name` was made of; may be empty
   std::string target, cpu; ///< several CPUs are parted by commas
   std::string gpu;         ///< `--device`; empty: none

@@ -78,14 +78,15 @@ void printMeasurement(const ModelPlan &plan, const Measurement &measured, const 
   unsigned threads = measured.settings.threads;
   std::string howMany = threads == 1 ? "one thread" : std::to_string(threads) + " threads";
   outs() << plan.name << " on " << plan.cpu << ", " << howMany << ", " << measured.settings.rounds << " runs\n"
-         << format("  time   %.3f ms (middle half %.3f to %.3f)\n", median, low, high);
+         << "  time   " << runTimeText(1e3 * median) << " (middle half " << runTimeText(1e3 * low) << " to "
+         << runTimeText(1e3 * high) << ")\n";
   if (!measured.gpu.empty()) {
     size_t onGpu = count_if(plan.kernels, [](const KernelPlan &kernel) { return !kernel.deviceFunction.empty(); });
     outs() << "  gpu    " << measured.gpu << ": " << onGpu << " of " << plan.kernels.size() << " kernels\n";
   }
   if (measured.busy.median < 0.9 * median)
-    outs() << format("  busy   %.3f ms of processor time: other work had the core for the rest\n",
-                     measured.busy.median);
+    outs() << "  busy   " << runTimeText(1e3 * measured.busy.median)
+           << " of processor time: other work had the core for the rest\n";
   if (measured.macs > 0 && !measured.gpu.empty())
     outs() << format("  speed  %.1f GFLOP/s\n", measured.gflops());
   else if (measured.macs > 0)
@@ -152,6 +153,8 @@ std::optional<MeasureSettings> measureSettings(const CompileOptions &options) {
   }
   return MeasureSettings{rounds, warmup, 1, options.target.cpu.machine.vectorBits};
 }
+
+bool isMeasuringAsked() { return rounds.getNumOccurrences() + warmup.getNumOccurrences() > 0; }
 
 const Command benchCommand = {
     .name = "bench",

@@ -106,8 +106,9 @@ std::optional<GivenInputs> readGivenInputs(CompileOptions &options) {
     given[name] = std::move(*array);
   }
   if (sets.empty() && sampleOption() > 0) {
-    reportError("--sample=" + Twine(sampleOption()) +
-                " counts the samples of a data set, and none is given\nnote: for example --input set.npz");
+    reportError("--sample=" + Twine(sampleOption()) + " counts the samples of a data set, and none is given\nnote: " +
+                (dataArgument().empty() ? "for example --input set.npz"
+                                        : "--data is for --quantize, what a run reads is --input " + dataArgument()));
     return std::nullopt;
   }
   for (const std::string &set : sets)

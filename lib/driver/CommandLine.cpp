@@ -265,6 +265,11 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
 
 /// Reads --form and --no-winograd.
 Error readForms(CompileOptions &options) {
+  bool asksForWinograd = any_of(forms, [](StringRef text) { return text.ends_with("winograd"); });
+  if (noWinograd && asksForWinograd)
+    return createStringError(
+        "--no-winograd and --form=" + *find_if(forms, [](StringRef text) { return text.ends_with("winograd"); }) +
+        " contradict each other\nnote: leave out one of them");
   if (noWinograd)
     options.kernelForm = "direct";
   for (StringRef text : forms) {
@@ -656,13 +661,7 @@ static int runIntoFile(const Command &command, std::string path) {
   return code ? reportError("cannot write '" + path + "': " + code.message()) : status;
 }
 
-int runCommandLine(int argc, char **argv) {
-  setBugReportMsg(
-      "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
-      "command and these lines\n");
-  handleCrashesOfReports();
-  InitLLVM init(argc, argv);
-  handleCrashes();
+static int runArguments(int argc, char **argv) {
   StringRef first = argc > 1 ? StringRef(argv[1]) : "--help", second = argc > 2 ? StringRef(argv[2]) : "";
   if (first == "--version") {
     outs() << "nncc " NNCC_VERSION " (LLVM " LLVM_VERSION_STRING ")\n";
@@ -702,6 +701,20 @@ int runCommandLine(int argc, char **argv) {
   if (onlyPrints && !output.empty() && output != "-")
     return runIntoFile(*command, output);
   return command->run();
+}
+
+int runCommandLine(int argc, char **argv) {
+  setBugReportMsg(
+      "nncc: internal error: this is a bug in nncc, not in your model; please report it with the model, the "
+      "command and these lines\n");
+  handleCrashesOfReports();
+  InitLLVM init(argc, argv);
+  handleCrashes();
+  int status = runArguments(argc, argv);
+  outs().flush();
+  std::error_code code = outs().error();
+  outs().clear_error();
+  return code ? reportError("cannot write to standard output: " + code.message()) : status;
 }
 
 } // namespace nncc

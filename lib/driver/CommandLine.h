@@ -92,12 +92,14 @@ llvm::Expected<std::unique_ptr<OutputFiles>> openOutputFile(llvm::StringRef path
 std::vector<std::string> inputFiles();
 /// Which sample of a data set `--input` takes: `--sample`.
 uint64_t sampleOption();
-/// What run and debug share: `--seed`, `--rtol`.
+/// What run and debug share: `--seed`, `--rtol`, whose default is what the floats of the code allow.
 uint64_t seedOption();
 /// error: a number that the pool cannot have: printed, nothing is returned
 std::optional<unsigned> threadsOption();
 /// error: no number of at least 0: printed, nothing is returned
-std::optional<double> relativeTolerance();
+std::optional<double> relativeTolerance(const CompileOptions &options);
+/// True where `--rtol` is given.
+bool isToleranceGiven();
 /// `--json` of every command that prints a report.
 bool wantsJson();
 /// What debug, validate and report share: `--reference`, empty where it is not given, and `--python`.

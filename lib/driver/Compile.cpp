@@ -328,6 +328,10 @@ llvm::Expected<std::string> hashOfModel(const CompileOptions &options) {
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
 }
 
+llvm::Expected<std::string> hashOfQuantizedFile(const CompileOptions &options) {
+  return options.import.model ? hashOfFile(options.model) : std::string();
+}
+
 llvm::Error packWeight(const WeightPlan &weight, llvm::raw_ostream &os) {
   return cpu::writePacked(weight.value, cast<nn::PackingAttr>(weight.packing), os);
 }

@@ -115,6 +115,9 @@ llvm::Expected<std::string> hashOfFile(llvm::StringRef path);
 /// That of the model which is compiled: of its file, or of the one that a model in memory would be.
 llvm::Expected<std::string> hashOfModel(const CompileOptions &options);
 
+/// That of the file whose model was quantized before it is compiled; empty where none was.
+llvm::Expected<std::string> hashOfQuantizedFile(const CompileOptions &options);
+
 /// Carries out the packing recipe of a weight.
 llvm::Error packWeight(const WeightPlan &weight, llvm::raw_ostream &os);
 

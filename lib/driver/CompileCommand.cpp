@@ -311,10 +311,11 @@ int compileModel() {
             return Error::success();
           }))
         return reportError(std::move(error));
-  auto hash = hashOfModel(*options);
-  if (!hash)
-    return reportError(hash.takeError());
+  auto hash = hashOfModel(*options), ofFile = hashOfQuantizedFile(*options);
+  if (Error error = joinErrors(hash.takeError(), ofFile.takeError()))
+    return reportError(std::move(error));
   compilation->plan.sourceHash = std::move(*hash);
+  compilation->plan.fileHash = std::move(*ofFile);
   // LLD, which links shared libraries, resets all options of LLVM's command line.
   EmitOptions emitting = emitOptions(*options);
   const std::string rulePath = depfile;

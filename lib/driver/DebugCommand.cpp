@@ -162,6 +162,8 @@ int bisectModel(const CompileOptions &options, const GivenInputs &given) {
 int checkKernelOptions() {
   if (kernelOption.getNumOccurrences() && kernelOption < 0)
     return reportError("--kernel=" + Twine(kernelOption) + ": kernels count from 0");
+  if (dumpOption.getNumOccurrences() && !kernelOption.getNumOccurrences() && !bisectOption)
+    return reportError("--dump is the folder of --kernel\nnote: for example --kernel=0 --dump=" + dumpOption);
   if (bisectOption && (kernelOption.getNumOccurrences() || dumpOption.getNumOccurrences()))
     return reportError("--bisect compares whole models: --kernel and --dump say nothing to it\n"
                        "note: leave them out, or --bisect");
@@ -173,8 +175,8 @@ int debugModel() {
     return status;
   auto options = sharedOptions(NativeCpu::Detect);
   auto order = rowOrder(sortKeys);
-  auto rtol = relativeTolerance();
-  if (!options || !order || !rtol)
+  auto rtol = options ? relativeTolerance(*options) : std::nullopt;
+  if (!order || !rtol)
     return 1;
   auto given = readGivenInputs(*options);
   if (!given)

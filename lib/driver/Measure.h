@@ -30,6 +30,8 @@ struct MeasureSettings {
 
 /// Reads `--rounds` and `--warmup`. error: printed, nothing is returned
 std::optional<MeasureSettings> measureSettings(const CompileOptions &options);
+/// True where `--rounds` or `--warmup` is given.
+bool isMeasuringAsked();
 
 struct Measurement {
   MeasureSettings settings;

@@ -18,7 +18,7 @@ namespace {
 /// What the files of a folder were made from, as one of them says.
 struct Origin {
   std::string namedAfter; ///< the file name that gave them their name
-  std::string modelHash;  ///< of that file
+  std::string fileHash;   ///< of that file
   sys::TimePoint<> written;
 };
 } // namespace
@@ -26,10 +26,12 @@ struct Origin {
 static std::string fileNameOf(const CompileOptions &options) { return json::fixUTF8(sys::path::stem(options.model)); }
 
 Expected<std::string> originLine(const CompileOptions &options, StringRef comment) {
-  auto hash = hashOfModel(options);
-  if (!hash)
-    return hash.takeError();
+  auto hash = hashOfModel(options), ofFile = hashOfQuantizedFile(options);
+  if (Error error = joinErrors(hash.takeError(), ofFile.takeError()))
+    return error;
   json::Object origin{{"named_after", fileNameOf(options)}, {"model_sha256", *hash}};
+  if (!ofFile->empty())
+    origin["file_sha256"] = *ofFile;
   std::string line;
   raw_string_ostream(line) << comment << " nncc " << json::Value(std::move(origin)) << "\n";
   return line;
@@ -58,18 +60,17 @@ static std::optional<Origin> findOrigin(StringRef folder, StringRef fileName) {
   }
   const json::Object *top = origin->getAsObject();
   auto namedAfter = top ? top->getString("named_after") : std::nullopt,
-       modelHash = top ? top->getString("model_sha256") : std::nullopt;
-  if (!namedAfter || !modelHash)
+       hash = top ? top->getString("model_sha256") : std::nullopt,
+       ofFile = top ? top->getString("file_sha256") : std::nullopt;
+  if (!namedAfter || !hash)
     return std::nullopt;
-  return Origin{namedAfter->str(), modelHash->str(), status.getLastModificationTime()};
+  return Origin{namedAfter->str(), ofFile.value_or(*hash).str(), status.getLastModificationTime()};
 }
 
 /// True when a library, or other output, cannot come from a model of its name: that has been there for longer, and is
 /// not what the output was made from. One that is younger is taken for the next version of it.
 static bool isOfAnotherFile(const Origin &origin, const CompileOptions &options) {
   sys::fs::file_status status;
-  if (options.import.model) // a model in memory has no age: the output may be of the same file, made in another way
-    return false;
   if (sys::fs::status(options.model, status) || status.getLastModificationTime() >= origin.written)
     return false;
   auto hash = hashOfFile(options.model);
@@ -77,7 +78,7 @@ static bool isOfAnotherFile(const Origin &origin, const CompileOptions &options)
     consumeError(hash.takeError()); // the importer says it
     return false;
   }
-  return *hash != origin.modelHash;
+  return *hash != origin.fileHash;
 }
 
 Error checkLibraryName(const CompileOptions &options, StringRef folder, StringRef fileName) {

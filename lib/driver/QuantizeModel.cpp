@@ -32,7 +32,7 @@ cl::ValuesClass recipeValues(StringRef option) {
                   "the same, but for tensors that hurt the outputs most: until --min-cosine and --min-sqnr hold"),
        clEnumValN(Recipe::Int8Weights, "int8-weights",
                   "weights alone, and tables of words: a quarter of the file; in the library weights of products, of "
-                  "convolutions of 1 x 1 and tables stay small. --data only measures"),
+                  "most convolutions and tables stay small. --data only measures"),
        clEnumValN(Recipe::Int4Weights, "int4-weights",
                   "the same, but products in 4 bits, by blocks (--block): for language models"),
        clEnumValN(Recipe::F16, "f16", "weights alone, and tables of words, as floats of 16 bits"),

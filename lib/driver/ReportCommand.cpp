@@ -114,12 +114,16 @@ int reportModel() {
   auto device = options ? estimateSettings() : std::nullopt;
   auto measure = device ? measureSettings(*options) : std::nullopt;
   auto samples = samplesArgument();
-  auto rtol = relativeTolerance();
+  auto rtol = options ? relativeTolerance(*options) : std::nullopt;
   if (!measure || !samples || !rtol)
     return 1;
   if (dataArgument().empty() && (!referenceArgument().empty() || *samples != UINT64_MAX || sampleOption() > 0))
     return reportError("--reference, --samples and --sample say how samples are compared, and none are given\n"
                        "note: add --data=set.npz");
+  if (dataArgument().empty() && isToleranceGiven())
+    return reportError("--rtol says how samples are compared, and none are given\nnote: add --data=set.npz");
+  if (!benchOption && isMeasuringAsked())
+    return reportError("--rounds and --warmup say how times are measured, and they are estimated\nnote: add --bench");
   measure->perKernel = true;
   ReportSettings settings{benchOption ? measure : std::nullopt,
                           dataArgument(),

@@ -34,7 +34,9 @@ cl::opt<unsigned>
 cl::opt<std::string>
     checkOption("check", cl::desc("Compare with the 0.npy, 1.npy, ... of a folder; exit status 2 when they differ"),
                 cl::value_desc("DIR"), cl::cat(runCategory()));
-cl::opt<double> rtolOption("rtol", cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4)"),
+cl::opt<double> rtolOption("rtol",
+                           cl::desc("Tolerance as a share of the largest value of a tensor (default: 1e-4; with f16 "
+                                    "8e-3, with its arithmetic 2e-2)"),
                            cl::init(1e-4), cl::cat(runCategory()), cl::cat(debugCategory()), cl::cat(reportCategory()));
 cl::opt<double> atolOption("atol", cl::desc("Absolute tolerance of --check (default: 0)"), cl::init(0),
                            cl::cat(runCategory()));
@@ -65,7 +67,13 @@ struct RunSettings {
 uint64_t sampleOption() { return sampleNumber; }
 uint64_t seedOption() { return seedNumber; }
 
-std::optional<double> relativeTolerance() {
+bool isToleranceGiven() { return rtolOption.getNumOccurrences() > 0; }
+
+std::optional<double> relativeTolerance(const CompileOptions &options) {
+  if (!rtolOption.getNumOccurrences()) {
+    auto isOf = [&](FloatFormat format) { return options.cpuFloat == format || options.gpuFloat == format; };
+    return isOf(FloatFormat::F16Arithmetic) ? 2e-2 : isOf(FloatFormat::F16) ? 8e-3 : rtolOption.getDefault().getValue();
+  }
   if (rtolOption >= 0) // not NaN either
     return rtolOption;
   reportError("--rtol must be a number of at least 0");
@@ -138,11 +146,12 @@ json::Value tensorJson(const PortPlan &port, ArrayRef<char> bytes) {
 
 void printTime(raw_ostream &os, std::vector<uint64_t> times, unsigned threads) {
   sort(times);
-  os << format("  time %.3f ms", times[times.size() / 2] * 1e-6);
+  auto timeOf = [&](size_t run) { return runTimeText(times[run] * 1e-3); };
+  os << "  time " << timeOf(times.size() / 2);
   if (threads > 1)
     os << " on " << threads << " threads";
   if (times.size() > 1)
-    os << format(" (median of %zu runs, %.3f to %.3f)", times.size(), times.front() * 1e-6, times.back() * 1e-6);
+    os << " (median of " << times.size() << " runs, " << timeOf(0) << " to " << timeOf(times.size() - 1) << ")";
   os << "\n";
 }
 
@@ -268,11 +277,13 @@ json::Object runJson(const LoadedModel &loaded, ArrayRef<std::vector<char>> inpu
 
 int runModel() {
   auto options = sharedOptions(NativeCpu::Detect, /*isNativeDefault=*/true);
-  auto rtol = relativeTolerance();
-  if (!options || !rtol)
+  auto rtol = options ? relativeTolerance(*options) : std::nullopt;
+  if (!rtol)
     return 1;
   if (!(atolOption >= 0))
     return reportError("--atol must be a number of at least 0");
+  if (checkOption.empty() && (isToleranceGiven() || atolOption.getNumOccurrences()))
+    return reportError("--rtol and --atol say how outputs are compared, and nothing is\nnote: add --check=DIR");
   settings = {outputOption.empty() ? outputArgument() : outputOption,
               checkOption,
               runsOption,

@@ -70,6 +70,12 @@ std::string timeText(double us) {
   return us < 1000 ? threeDigits(us, "us") : us < 1e6 ? threeDigits(us * 1e-3, "ms") : threeDigits(us * 1e-6, "s");
 }
 
+std::string runTimeText(double us) {
+  std::string text;
+  raw_string_ostream(text) << (us < 1000 ? format("%.2f us", us) : format("%.3f ms", us * 1e-3));
+  return text;
+}
+
 std::optional<uint64_t> parseSize(StringRef text) {
   static constexpr std::pair<StringLiteral, uint64_t> units[] = {{"KiB", 1 << 10},   {"MiB", 1 << 20}, {"GiB", 1 << 30},
                                                                  {"kB", 1000},       {"KB", 1000},     {"MB", 1000000},

@@ -21,6 +21,8 @@ std::string numberText(double value, const char *format = "%.3g");
 std::string bytesText(uint64_t bytes);
 /// Microseconds: `12.3 us`, from a thousand on `1.23 ms`.
 std::string timeText(double us);
+/// That of a run, with the digits by which builds are compared: `1.76 us`, `43.199 ms`.
+std::string runTimeText(double us);
 /// `41.5 k`, `1.2 M`; 0 is empty, so that what has none does not fill a column.
 std::string countText(uint64_t count);
 

@@ -37,15 +37,16 @@ cl::list<std::string>
 struct Measure {
   StringRef name;
   bool isLeast;                                      ///< larger is better
+  bool isShare;                                      ///< at most 1
   std::optional<double> (*read)(const Accuracy &of); ///< nothing: the output has none
 };
 const Measure measures[] = {
-    {"max_error", false, [](const Accuracy &of) { return std::optional(of.maxError()); }},
-    {"mean_error", false, [](const Accuracy &of) { return std::optional(of.meanError()); }},
-    {"cosine", true, [](const Accuracy &of) { return std::optional(of.cosine()); }},
-    {"sqnr", true, [](const Accuracy &of) { return std::optional(of.sqnr()); }},
-    {"top1", true, [](const Accuracy &of) { return of.top1(); }},
-    {"top5", true, [](const Accuracy &of) { return of.top5(); }},
+    {"max_error", false, false, [](const Accuracy &of) { return std::optional(of.maxError()); }},
+    {"mean_error", false, false, [](const Accuracy &of) { return std::optional(of.meanError()); }},
+    {"cosine", true, true, [](const Accuracy &of) { return std::optional(of.cosine()); }},
+    {"sqnr", true, false, [](const Accuracy &of) { return std::optional(of.sqnr()); }},
+    {"top1", true, true, [](const Accuracy &of) { return of.top1(); }},
+    {"top5", true, true, [](const Accuracy &of) { return of.top5(); }},
 };
 
 struct Bound {
@@ -72,6 +73,11 @@ std::optional<std::vector<Bound>> readBounds() {
     if (measure == std::end(measures) || number.getAsDouble(value) || !std::isfinite(value)) {
       reportError("--require=" + text + " is no bound\nnote: for example --require top1=0.99, --require sqnr=30; the " +
                   "names are max_error, mean_error, cosine, sqnr, top1, top5");
+      return std::nullopt;
+    }
+    if (measure->isShare && value > 1) {
+      reportError("--require=" + text + ": shares are between 0 and 1\nnote: for example --require " + name.str() +
+                  "=0.99");
       return std::nullopt;
     }
     bounds.push_back({measure, value, text});

@@ -132,7 +132,7 @@ int main(void) {
   }
   print_line("longest step: ", profile.longest, " cycles\n");
   print_line("stack: ", used_stack(), "");
-  print_line(" bytes used, the library's bound is ", DIGITS_STACK_BYTES, "\n");
+  print_line(" bytes used, of them at most ", DIGITS_STACK_BYTES, " by the library\n");
   print(nncc_status_string(status));
   print("\n");
   return status != NNCC_OK;
