@@ -227,7 +227,22 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     auto converted = SymbolTable(getOperation()).lookup<spirv::ModuleOp>(("__spv__" + name));
     converted.setName(name);
     converted->setAttr(kAliasedAttr, Builder(context).getDenseI64ArrayAttr(aliased));
+    dropUnreadVariables(converted);
     return success();
+  }
+
+  /// Upstream's pattern leaves all results of a loop in variables, even those that nothing reads: carried indices.
+  static void dropUnreadVariables(spirv::ModuleOp module) {
+    SmallVector<spirv::VariableOp> variables;
+    module.walk([&](spirv::VariableOp variable) { variables.push_back(variable); });
+    auto isNoRead = [](Operation *user) { return isa<spirv::StoreOp, spirv::LoadOp>(user) && user->use_empty(); };
+    for (spirv::VariableOp variable : variables) {
+      if (!llvm::all_of(variable->getUsers(), isNoRead))
+        continue;
+      for (Operation *user : llvm::make_early_inc_range(variable->getUsers()))
+        user->erase();
+      variable.erase();
+    }
   }
 };
 } // namespace

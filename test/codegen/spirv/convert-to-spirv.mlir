@@ -60,3 +60,29 @@ module {
     }
   }
 }
+
+// -----
+
+// A loop leaves its results in variables, but not what nothing reads behind it.
+// CHECK-LABEL: spirv.module @unread
+// CHECK:         spirv.Variable : !spirv.ptr<f32, Function>
+// CHECK-NOT:     spirv.Variable
+// CHECK:         spirv.mlir.loop
+module {
+  gpu.module @unread {
+    gpu.func @main(%x: memref<8xf32>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c4 = arith.constant 4 : index
+      %zero = arith.constant 0.0 : f32
+      %sum, %at = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %zero, %p = %c1) -> (f32, index) {
+        %v = memref.load %x[%p] : memref<8xf32>
+        %next = arith.addf %s, %v : f32
+        %behind = arith.addi %p, %c1 : index
+        scf.yield %next, %behind : f32, index
+      }
+      memref.store %sum, %x[%c0] : memref<8xf32>
+      gpu.return
+    }
+  }
+}
