@@ -71,20 +71,22 @@ public:
         refuse(kernels, reason);
     if (failed(runPasses([](PassManager &passes) { addShaping(passes); })))
       return failure();
-    for (auto kernels : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>())) {
+    for (auto kernels : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>()))
       if (std::string reason = refusalOf(kernelOf(kernels)); !reason.empty())
         refuse(kernels, reason);
-      else
-        describe(kernelOf(kernels), code.functions[numberOf.at(kernels.getName())]);
-    }
     // What has f16 in memory is shorter and quicker on GPUs with 16-bit storage.
     OwningOpRef<ModuleOp> halves = module.clone();
     for (auto kernels : llvm::make_early_inc_range(halves->getOps<gpu::GPUModuleOp>()))
       if (llvm::none_of(kernelOf(kernels).getArgumentTypes(), isHalf))
         kernels.erase();
+    if (failed(runPasses(addCarrying)))
+      return failure();
+    for (auto kernels : module.getOps<gpu::GPUModuleOp>())
+      describe(kernelOf(kernels), code.functions[numberOf.at(kernels.getName())]);
+    // Indices are carried through the loops that sums of f16 become.
     if (failed(widenHalves(*halves, /*storage16=*/true)) || (numbers.addsHalves && failed(addHalves(*halves))) ||
-        failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) || failed(widenHalves(module, /*storage16=*/false)) ||
-        failed(writeVariants(module, 0)))
+        failed(runPasses(addCarrying, *halves)) || failed(writeVariants(*halves, NNCC_GPU_STORAGE16)) ||
+        failed(widenHalves(module, /*storage16=*/false)) || failed(writeVariants(module, 0)))
       return failure();
     return std::move(code);
   }
@@ -108,7 +110,11 @@ private:
   /// Adds a variant that adds up f16 to each function where that is other code.
   LogicalResult addHalves(ModuleOp kernels) {
     OwningOpRef<ModuleOp> computed = kernels.clone();
-    if (failed(runPasses([](PassManager &passes) { passes.addPass(createHalveSums()); }, *computed)))
+    auto addPasses = [](PassManager &passes) {
+      passes.addPass(createHalveSums());
+      addCarrying(passes);
+    };
+    if (failed(runPasses(addPasses, *computed)))
       return failure();
     for (auto function : llvm::make_early_inc_range(computed->getOps<gpu::GPUModuleOp>())) {
       WalkResult found = function.walk(
@@ -169,6 +175,10 @@ private:
     passes.addPass(createPairIntegers());
     passes.addPass(createShapeBuffers());
     addMoving(passes);
+  }
+  static void addCarrying(PassManager &passes) {
+    passes.addPass(createCarryIndices());
+    addCleaning(passes.nest<gpu::GPUModuleOp>());
   }
 
   static gpu::GPUFuncOp kernelOf(gpu::GPUModuleOp kernels) { return *kernels.getOps<gpu::GPUFuncOp>().begin(); }

@@ -193,4 +193,21 @@ def ShapeBuffers : Pass<"nncc-shape-buffers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::vector::VectorDialect"];
 }
+
+def CarryIndices : Pass<"nncc-carry-indices", "::mlir::ModuleOp"> {
+  let summary = "Makes running sums of the indices of inner loops";
+  let description = [{
+    In a loop without loops inside, the sum of what does not change and a multiple of the counter is carried from step
+    to step, if nothing else needs the multiple: an addition instead of a product and an addition, in no more registers.
+
+    Requires G, guarantees G.
+
+    ```mlir
+    scf.for %i = %c0 to %c8 step %c1 { %0 = arith.muli %i, %c16; %1 = arith.addi %start, %0; memref.load %w[%1] }
+    // becomes
+    scf.for %i = %c0 to %c8 step %c1 iter_args(%1 = %start) { memref.load %w[%1]; scf.yield (%1 + 16) }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
 #endif
