@@ -96,6 +96,7 @@ private:
 
   SmallVector<ColumnRange> columnRanges() const;
   void countRows();
+  Value numberOf(const Cursor &row);
   void write();
   void writeTile(ArrayRef<TileRow> rows, Value column, const Columns &columns);
   Value columnStart(Value column);
@@ -290,15 +291,20 @@ void ProductTiles::write() {
     outer.push_back(at(G));
   countRows();
   int64_t rows = std::min(tile.rows, all);
+  // Tiles that share what they read of a line stay within it.
+  bool endsWithLines = window && readsLines(rows);
+  int64_t numTiles = endsWithLines ? all / window->outputW * llvm::divideCeilSigned(window->outputW, rows)
+                                   : llvm::divideCeilSigned(all, rows);
   Cursor start;
   start.indices.resize(nest.extents.size());
   build.loops(nest, outer, start, [&](const Cursor &around) {
-    build.parallelLoop(0, llvm::divideCeilSigned(all, rows), 1, [&](Value rowTile) {
+    build.parallelLoop(0, numTiles, 1, [&](Value rowTile) {
       auto tiles = [&](int64_t begin, int64_t end, const Columns &columns) {
         build.parallelLoop(begin, end, columns.vectors * columns.stored, [&](Value column) {
-          SmallVector<TileRow> found = findRows(build, nest, tileLoops, around, rowTile, rows);
+          SmallVector<TileRow> found = findRows(build, nest, tileLoops, around, rowTile, rows, endsWithLines);
+          Value first = endsWithLines ? numberOf(found.front().cursor) : build.mul(rowTile, rows);
           for (auto [number, row] : llvm::enumerate(found)) {
-            row.cursor.indices[at(R)] = build.mul(rowTile, rows);
+            row.cursor.indices[at(R)] = first;
             row.cursor.indices[at(D)] = build.index(number);
           }
           writeTile(found, column, columns);
@@ -317,6 +323,14 @@ void ProductTiles::write() {
       }
     });
   });
+}
+
+/// The number of a row among all that tiles go along.
+Value ProductTiles::numberOf(const Cursor &row) {
+  Value number = build.index(0);
+  for (int loop : tileLoops)
+    number = build.add(build.mul(number, nest.extents[loop]), row.indices[loop]);
+  return number;
 }
 
 /// Where the column begins in the weights of its group: in the row of its panel for k = 0.
@@ -404,13 +418,12 @@ bool ProductTiles::arePlanes() const {
 }
 
 /// True when what a tile reads of a line of the image is a few pieces of four numbers, of which each is inside of the
-/// image or outside as a whole: taps are joined or channels are planes, tiles are side by side, and lines and tiles
-/// begin at multiples of four.
+/// image or outside as a whole: taps are joined or channels are planes, and lines and tiles begin at multiples of four.
 bool ProductTiles::readsLines(int64_t rows) const {
   const WindowDim &w = window->w;
   LineOfImage line = lineOfImage();
   int64_t numbers = (rows - 1) * w.stride * line.pixel + line.taps;
-  return (joinsTaps() || arePlanes()) && isFewPieces(line.planes * line.taps, numbers) && window->outputW % rows == 0 &&
+  return (joinsTaps() || arePlanes()) && isFewPieces(line.planes * line.taps, numbers) &&
          nest.accesses[0].strides[at(IH)] == w.input * line.pixel && w.input * line.pixel % kGpuLanes == 0 &&
          rows * w.stride * line.pixel % kGpuLanes == 0;
 }
@@ -458,8 +471,8 @@ Values ProductTiles::addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value>
 /// they are 0.
 Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows) {
   const WindowDim &w = window->w;
-  int64_t pixel = lineOfImage().pixel, pitch = w.stride * pixel, last = (window->outputW - rows) * pitch + offset,
-          length = w.input * pixel;
+  int64_t pixel = lineOfImage().pixel, pitch = w.stride * pixel, length = w.input * pixel,
+          last = (llvm::alignTo(window->outputW, rows) - rows) * pitch + offset;
   Value start = build.add(build.mul(row.cursor.indices[2], pitch), build.index(offset)), isInside;
   if (offset < 0 || last >= length) {
     isInside = arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, start, build.index(length));

@@ -28,15 +28,13 @@ Value planesOf(nn::KernelOp kernel) {
 }
 
 /// True where tiles of so many pixels read a few pieces of four from lines of a plane: windows are more than a pixel,
-/// lines are whole tiles, and both begin at multiples of four. Single numbers would cost more than the transposition.
+/// and lines and tiles begin at multiples of four. Single numbers would cost more than the transposition.
 bool readsPieces(nn::Conv2DOp conv, int64_t tileRows) {
-  int64_t inputs = cast<RankedTensorType>(conv.getInput().getType()).getDimSize(2),
-          outputs = cast<RankedTensorType>(conv.getOutput().getType()).getDimSize(2);
+  int64_t inputs = cast<RankedTensorType>(conv.getInput().getType()).getDimSize(2);
   ArrayRef<int64_t> filter = cast<RankedTensorType>(conv.getFilter().getType()).getShape();
   int64_t stride = conv.getStrides()[1];
   return filter[1] * filter[2] > 1 && isFewPieces(filter[3] * filter[2], (tileRows - 1) * stride + filter[2]) &&
-         conv.getDilations()[1] == 1 && outputs % tileRows == 0 && inputs % kGpuLanes == 0 &&
-         tileRows * stride % kGpuLanes == 0;
+         conv.getDilations()[1] == 1 && inputs % kGpuLanes == 0 && tileRows * stride % kGpuLanes == 0;
 }
 
 struct ReadPlanes : impl::ReadPlanesBase<ReadPlanes> {

@@ -76,31 +76,43 @@ double TileWindow::shareOfColumns(int64_t rows) const {
 }
 
 SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, ArrayRef<int> loops, const Cursor &around,
-                              Value tile, int64_t rows) {
+                              Value tile, int64_t rows, bool endsWithLines) {
   OpBuilder &b = build.builder;
-  int64_t all = 1;
-  for (int loop : loops)
-    all *= nest.extents[loop];
-  Value first = build.mul(tile, rows);
-  // The indices of row number `row` in the loops, by division with what they count.
-  auto place = [&](Value row, Cursor &cursor) {
-    for (int loop : llvm::reverse(loops)) {
-      int64_t extent = nest.extents[loop];
-      Value count = build.index(extent);
-      cursor.indices[loop] = loop == loops.front() ? row : b.createOrFold<arith::RemUIOp>(build.loc, row, count);
-      row = b.createOrFold<arith::DivUIOp>(build.loc, row, count);
-    }
-  };
   SmallVector<TileRow> found(rows, {around, nullptr});
   if (loops.empty())
     return found;
+  SmallVector<int64_t> extents = llvm::map_to_vector(loops, [&](int loop) { return nest.extents[loop]; });
+  int64_t line = extents.back();
+  if (endsWithLines)
+    extents.back() = llvm::alignTo(line, rows);
+  int64_t all = llvm::product_of(extents);
+  Value first = build.mul(tile, rows);
+  // The indices of row number `row` in the loops, by division with what they count.
+  auto place = [&](Value row, Cursor &cursor) {
+    int64_t outer = all;
+    for (auto [loop, extent] : llvm::reverse(llvm::zip_equal(loops, extents))) {
+      Value count = build.index(extent);
+      outer /= extent;
+      if (extent == 1) {
+        cursor.indices[loop] = build.index(0);
+      } else if (outer == 1) {
+        cursor.indices[loop] = row;
+      } else {
+        cursor.indices[loop] = b.createOrFold<arith::RemUIOp>(build.loc, row, count);
+        row = b.createOrFold<arith::DivUIOp>(build.loc, row, count);
+      }
+    }
+  };
   // Where lines are whole tiles, the rows of one stand side by side.
-  bool isInLine = nest.extents[loops.back()] % rows == 0;
+  bool isInLine = extents.back() % rows == 0;
   for (auto [number, row] : llvm::enumerate(found)) {
     if (number > 0 && isInLine) {
       row = found.front();
       row.behind = number;
-      row.cursor.indices[loops.back()] = build.add(row.cursor.indices[loops.back()], build.index(number));
+      Value &index = row.cursor.indices[loops.back()];
+      index = build.add(index, build.index(number));
+      if (line % rows != 0)
+        row.exists = arith::CmpIOp::create(b, build.loc, arith::CmpIPredicate::ult, index, build.index(line));
       continue;
     }
     Value index = build.add(first, build.index(number));

@@ -51,14 +51,17 @@ mlir::LogicalResult writeConvolution(KernelLoops &loops, mlir::Operation *op, in
 void writeDepthwise(KernelLoops &loops, mlir::Operation *op, const TileWindow &window, const cpu::PanelPacking &panels,
                     mlir::Value weights, TileSize tile);
 
-/// Rows of a tile, found from their number in some loops, the innermost fastest.
+/// A row of a tile.
 struct TileRow {
   Cursor cursor;
-  mlir::Value exists; ///< null: always. A row that does not exist stands at the last one
+  mlir::Value exists; ///< null: always. A row that does not exist stands at the last one, or behind its line
   int64_t behind = 0; ///< how far behind the tile's first row in the innermost loop, where lines are whole tiles
 };
+/// Finds the rows of a tile from their number in some loops, the innermost fastest.
+///
+/// endsWithLines  a tile does not go on in the next line: its rows behind the end do not exist
 llvm::SmallVector<TileRow> findRows(LoopBuilder &build, const Nest &nest, llvm::ArrayRef<int> loops,
-                                    const Cursor &around, mlir::Value tile, int64_t rows);
+                                    const Cursor &around, mlir::Value tile, int64_t rows, bool endsWithLines);
 
 /// body() inside of a branch on `condition`, or without one where it is null.
 void guarded(LoopBuilder &build, mlir::Value condition, llvm::function_ref<void()> body);

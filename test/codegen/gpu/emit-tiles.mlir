@@ -188,6 +188,24 @@ func.func private @whole_lines(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %y: 
   return
 }
 
+// A line of three pixels is two tiles, of which the second has one: the other one behind the line is not stored. The
+// piece that it alone would read may be behind the line.
+// CHECK-LABEL: func.func private @lines_with_a_rest
+// CHECK:         scf.for %{{.*}} = %c0 to %c6
+// CHECK:           %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %c3
+// CHECK-COUNT-4:     vector.load %{{.*}} : memref<192xf32>, vector<4xf32>
+// CHECK:             arith.select
+// CHECK:           scf.if %[[EXISTS]]
+// CHECK:             vector.store
+func.func private @lines_with_a_rest(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %y: memref<1x3x3x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x8x8x3xf32>, memref<432xi8>) outs(%y : memref<1x3x3x4xf32>) {
+  ^bb0(%0: tensor<1x8x8x3xf32>, %1: tensor<4x3x3x3xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x8x8x3xf32>, tensor<4x3x3x3xf32> -> tensor<1x3x3x4xf32>
+    nn.yield %r : tensor<1x3x3x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [432, 1, 4, 27, 4, 4, 0]>]}
+  return
+}
+
 // Channels that lie apart: of each plane two pixels read two pieces, of which the first may be left of the image. The
 // transposed image is not touched.
 // CHECK-LABEL: func.func private @planes
