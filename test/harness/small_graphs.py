@@ -205,6 +205,34 @@ def linear_models(random, g):
     g.output(scores)
 
 
+@graph("tabular")
+def categories(random, g):
+    """Places of categories, integers and floats, which are cut to integers, and what is none of them; values of keys, of
+    which NaN is none."""
+    x = random.uniform(-2, 5, [5, 3]).astype(np.float32)
+    g.output(ml(g, "OneHotEncoder", [g.input(x)], cats_int64s=[3, 0, -1, 7], zeros=1))
+    g.output(ml(g, "OneHotEncoder", [g.input(random.integers(0, 5, [7]))], cats_int64s=[4, 2, 1]))
+    x = np.round(x)
+    x[random.random(x.shape) < 0.2] = np.nan
+    whole = g.input(random.integers(-2, 5, [2, 1, 4]))
+    g.output(ml(g, "LabelEncoder", [g.input(x)], keys_floats=[0.0, 1.0, float("nan"), 3.0], values_floats=[0.5, -1.5, 2.25, 4.0]))
+    g.output(ml(g, "LabelEncoder", [whole], keys_int64s=[-1, 3, 2], values_floats=[1.5, float("-inf"), 2.0], default_float=-7.5))
+    g.output(ml(g, "LabelEncoder", [whole], keys_int64s=[4, 0], values_int64s=[1 << 40, 9]), np.int64)
+    g.output(ml(g, "LabelEncoder", [g.input(np.round(x))], keys_floats=[1.0, -2.0], values_int64s=[5, 6], default_int64=8), np.int64)
+
+
+@graph("tabular")
+def support_vectors(random, g):
+    """Every kernel, a linear model, one class."""
+    x = g.input(numbers(random, [5, 3]))
+    for kind in ("LINEAR", "POLY", "RBF", "SIGMOID"):
+        vectors = dict(coefficients=numbers(random, [7]).tolist(), support_vectors=numbers(random, [21]).tolist(), n_supports=7, rho=[0.25],
+                       kernel_type=kind, kernel_params=[0.5, 0.125, 3.0])
+        g.output(ml(g, "SVMRegressor", [x], **vectors))
+    g.output(ml(g, "SVMRegressor", [x], **vectors, one_class=1))
+    g.output(ml(g, "SVMRegressor", [x], coefficients=[0.5, -1.0, 2.0], rho=[0.5], kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0]))
+
+
 # Children where comparisons are true and false, of two trees of different depths whose nodes are numbered in no order.
 TWO_TREES = {0: {7: (2, 5), 2: (9, 1), 5: None, 9: None, 1: None}, 3: {0: (1, 2), 1: None, 2: (4, 3), 3: None, 4: (6, 5), 5: None, 6: None}}
 # Sets of categories: nodes that share a child, which is on different levels by each way.

@@ -141,6 +141,71 @@ void importArrayFeatureExtractor(Node &node) {
   node.set(0, node.toRank(result, std::max<int64_t>(2, rankOf(x))));
 }
 
+/// In a last dim of their own, 1 where an element of `x` is that one of the keys [count], else 0. NaN equals nothing,
+/// until opset 4 makes it a key.
+Value matches(Node &node, Value x, Value keys, Type result) {
+  SmallVector<int64_t> shape(shapeOf(x));
+  shape.push_back(1);
+  x = node.reshape(node.cast(x, elementOf(keys)), shape);
+  Value isKey = node.binary(BinaryKind::equal, x, keys);
+  if (node.opset() >= 4 && isa<FloatType>(elementOf(keys))) {
+    Value isNaN = node.unary(UnaryKind::is_nan, x);
+    isKey = node.binary(BinaryKind::logical_or, isKey,
+                        node.binary(BinaryKind::logical_and, isNaN, node.unary(UnaryKind::is_nan, keys)));
+  }
+  return node.cast(isKey, result);
+}
+
+/// A dim of categories: 1 at the one that an element is, cast to an integer. What is none of them is undefined where
+/// `zeros` is 0, and all 0 here too.
+void importOneHotEncoder(Node &node) {
+  SmallVector<int64_t> categories = node.integers("cats_int64s");
+  node.ignore({"zeros"});
+  if (node.has("cats_strings"))
+    return node.error("categories that are strings are not supported", "train with categories that are integers");
+  if (categories.empty())
+    return node.error("there are no categories");
+  if (node.requireNumber(0) && node.requireRank(0, 0, 8))
+    node.set(0, matches(node, node.input(0), node.vector(categories), node.builder.getF32Type()));
+}
+
+/// The attribute PREFIX_int64s, or else PREFIX_floats, as a tensor [count + first], which begins with `first` if there
+/// is one; null with an error when there is neither.
+Value listOf(Node &node, StringRef prefix, std::optional<std::pair<int64_t, double>> first = std::nullopt) {
+  SmallVector<int64_t> integers = node.integers((prefix + "_int64s").str());
+  SmallVector<double> numbers = node.numbers((prefix + "_floats").str());
+  if (integers.empty() == numbers.empty()) {
+    node.error("there are no " + prefix + " that are integers or floats",
+               "nncc maps numbers: let the model begin behind those that are strings by --begin");
+    return {};
+  }
+  if (first && integers.empty())
+    numbers.insert(numbers.begin(), first->second);
+  else if (first)
+    integers.insert(integers.begin(), first->first);
+  return integers.empty() ? floats(node, numbers, {(int64_t)numbers.size()}) : node.vector(integers);
+}
+
+/// The value of the key that an element is, the last of equal ones, or a value of its own.
+void importLabelEncoder(Node &node) {
+  int64_t integer = node.integer("default_int64", -1);
+  double number = node.number("default_float", -0.0);
+  node.ignore({"default_string"});
+  Value keys = listOf(node, "keys"), values = listOf(node, "values", {{integer, number}});
+  if (node.failed() || !node.requireRank(0, 0, 8))
+    return;
+  int64_t count = shapeOf(keys)[0];
+  if (shapeOf(values)[0] != count + 1)
+    return node.error(Twine(shapeOf(values)[0] - 1) + " values do not fit " + Twine(count) + " keys");
+  if (isa<FloatType>(elementOf(keys)) ? !node.requireFloat(0) : !node.requireInteger(0))
+    return;
+  Type i64 = node.builder.getI64Type();
+  Value numbers = node.vector(llvm::to_vector(llvm::seq<int64_t>(1, count + 1)));
+  Value found = node.binary(BinaryKind::mul, matches(node, node.input(0), keys, i64), numbers);
+  Value place = node.reshape(node.reduce(ReduceKind::max, found, {node.rank(0)}), node.shape(0));
+  node.set(0, node.make<GatherOp>(values, place, 0));
+}
+
 /// x [N, columns] times the coefficients [targets, columns] and the intercepts; null with an error when they do not
 /// fit.
 Value linear(Node &node) {
@@ -181,6 +246,67 @@ void importLinearClassifier(Node &node) {
   node.set(1, postTransform(node, scores));
 }
 
+/// What a kernel makes of rows [N, columns] and support vectors [count, columns]: [N, count]; null with an error when
+/// it is not known.
+Value kernelOf(Node &node, Value x, Value vectors) {
+  std::string kind = node.text("kernel_type", "LINEAR");
+  SmallVector<double> parameters = node.numbers("kernel_params", {0, 0, 0});
+  if (parameters.size() != 3) {
+    node.error("attribute 'kernel_params' has " + Twine(parameters.size()) + " numbers, must be 3");
+    return {};
+  }
+  double gamma = parameters[0], offset = parameters[1], degree = parameters[2];
+  if (kind == "RBF") {
+    int64_t rows = shapeOf(x)[0], columns = shapeOf(x)[1];
+    Value apart = node.binary(BinaryKind::sub, node.reshape(x, {rows, 1, columns}), vectors);
+    Value distance = node.reshape(node.reduce(ReduceKind::sum_square, apart, {2}), {rows, shapeOf(vectors)[0]});
+    return node.unary(UnaryKind::exp, node.binary(BinaryKind::mul, distance, node.scalar(-gamma, distance)));
+  }
+  Value product = node.make<MatMulOp>(x, vectors, Value(), /*transpose=*/true);
+  if (kind == "LINEAR")
+    return product;
+  product = node.binary(BinaryKind::mul, product, node.scalar(gamma, product));
+  product = node.binary(BinaryKind::add, product, node.scalar(offset, product));
+  if (kind == "POLY")
+    return node.binary(BinaryKind::pow, product, node.scalar(degree, product));
+  if (kind == "SIGMOID")
+    return node.unary(UnaryKind::tanh, product);
+  node.error("kernel_type '" + kind + "' is not known", "it is LINEAR, POLY, RBF or SIGMOID");
+  return {};
+}
+
+/// The kernel of each support vector times its coefficient, or where there are none, a linear model; of one class, 1
+/// for what belongs to it, else -1.
+void importSVMRegressor(Node &node) {
+  SmallVector<double> coefficients = node.numbers("coefficients"), supports = node.numbers("support_vectors"),
+                      rho = node.numbers("rho");
+  int64_t count = node.integer("n_supports", 0);
+  bool isOneClass = node.flag("one_class", false);
+  node.ignore({"kernel_type", "kernel_params"}); // of no use to a linear model
+  std::string transform = node.text("post_transform", "NONE");
+  Value x = asFloats(node);
+  if (!x || !node.requireRank(0, 2, 2))
+    return;
+  if (transform != "NONE")
+    return node.error("post_transform '" + transform + "' is not supported", "nncc supports NONE");
+  int64_t columns = shapeOf(x)[1], factors = count > 0 ? count : columns;
+  if ((int64_t)coefficients.size() != factors || (count > 0 && (int64_t)supports.size() != count * columns) ||
+      rho.empty())
+    return node.error(Twine(coefficients.size()) + " coefficients, " + Twine(supports.size()) +
+                      " numbers of support vectors and " + Twine(rho.size()) + " in rho do not fit " + Twine(count) +
+                      " support vectors of " + Twine(columns) + " columns");
+  Value seen = count > 0 ? kernelOf(node, x, floats(node, supports, {count, columns})) : x;
+  if (!seen)
+    return;
+  Value weights = floats(node, coefficients, {1, factors}), bias = floats(node, {rho.front()}, {1});
+  Value score = node.make<MatMulOp>(seen, weights, bias, /*transpose=*/true);
+  if (isOneClass) {
+    Value isInside = node.binary(BinaryKind::greater, score, node.scalar(0, score));
+    score = node.select(isInside, node.scalar(1, score), node.scalar(-1, score));
+  }
+  node.set(0, score);
+}
+
 const char *const kDomain = "ai.onnx.ml";
 
 const OpEntry kOps[] = {
@@ -189,6 +315,9 @@ const OpEntry kOps[] = {
     {"Binarizer", 1, 1, importBinarizer, kDomain},
     {"Normalizer", 1, 1, importNormalizer, kDomain},
     {"ArrayFeatureExtractor", 2, 2, importArrayFeatureExtractor, kDomain},
+    {"OneHotEncoder", 1, 1, importOneHotEncoder, kDomain},
+    {"LabelEncoder", 1, 1, importLabelEncoder, kDomain},
+    {"SVMRegressor", 1, 1, importSVMRegressor, kDomain},
     {"LinearRegressor", 1, 1, importLinearRegressor, kDomain},
     {"LinearClassifier", 1, 1, importLinearClassifier, kDomain},
 };
