@@ -80,7 +80,8 @@ def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
     become `i8` without a zero point where they fit. A contraction whose sums could pass 2^31, by its weights, stays
     float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit. Where `nn.machines`
     multiply bytes of one sign alone, tensors between contractions get that sign. A requantize of sums says what weights
-    prove of them (`fits`, `small_sums`).
+    prove of them (`fits`, `small_sums`). The zero point of what a product or a convolution of single pixels reads becomes
+    part of its bias.
 
     Requires N1 with nn.dequantize of constants unfolded, guarantees N1.
 

@@ -148,6 +148,7 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     chooseSigns(getOperation());
     fillUpChannels(getOperation());
     stateBounds(getOperation());
+    foldZeroPoints(getOperation());
   }
 
   void run(function_ref<void(RewritePatternSet &)> add) {

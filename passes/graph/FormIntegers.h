@@ -13,6 +13,10 @@ void addIntegerContractions(mlir::RewritePatternSet &patterns); ///< contraction
 /// What is left when those match nothing more: contractions whose results stay floats, signs of weights.
 void addIntegerRemains(mlir::RewritePatternSet &patterns);
 
+/// The bytes that no machine's instruction takes as left operand, and those of the other sign, which are taken; nothing
+/// when both are, or none.
+std::optional<std::pair<mlir::Type, mlir::Type>> signToChange(mlir::func::FuncOp function);
+
 /// Gives what contractions of bytes read the sign that the machine's instructions take, by `nn.machines`.
 void chooseSigns(mlir::func::FuncOp function);
 
@@ -23,6 +27,10 @@ void fillUpChannels(mlir::func::FuncOp function);
 /// Says of nn.requantize what the weights, biases and multipliers of a contraction in front of it prove: `fits`,
 /// `small_sums`.
 void stateBounds(mlir::func::FuncOp function);
+
+/// Takes zero points of what products, and convolutions of single pixels, read into their biases: those are wider than
+/// the sums that `stateBounds` speaks of.
+void foldZeroPoints(mlir::func::FuncOp function);
 
 /// A scale and a zero point of a whole tensor, both known.
 struct Grid {

@@ -9,9 +9,7 @@ using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc {
-namespace {
 
-/// The sign that no machine's instruction takes as left operand, while another is taken; nothing when all are.
 std::optional<std::pair<Type, Type>> signToChange(func::FuncOp function) {
   auto module = function->getParentOfType<ModuleOp>();
   auto machines = module ? module->getAttrOfType<DictionaryAttr>(kMachinesAttr) : DictionaryAttr();
@@ -28,6 +26,8 @@ std::optional<std::pair<Type, Type>> signToChange(func::FuncOp function) {
     return std::nullopt;
   return takesUnsigned ? std::pair(signedByte, unsignedByte) : std::pair(unsignedByte, signedByte);
 }
+
+namespace {
 
 /// A contraction whose left operand an instruction for bytes reads; windows that compute in floats take either sign.
 bool readsBytes(Operation *op) { return isContraction(op) && getConstantValue(op->getOperand(1)); }

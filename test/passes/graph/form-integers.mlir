@@ -1,12 +1,13 @@
 // RUN: nncc-opt %s --nncc-form-integers --nncc-check=N1 --split-input-file | FileCheck %s
 
 // Sums of bytes, the multiplier (0.5 * 0.25) / 0.125 = 1, the bias in steps of 0.5 * 0.25. Unsigned weights around 128
-// become signed; the relu is what saturation at the zero point does.
+// become signed; the relu is what saturation at the zero point does. The zero point of x, 7, is in the bias: [8, -16] less
+// 7 times the sums of weights.
 // CHECK-LABEL: @product
 // CHECK-DAG: %[[W:.*]] = nn.constant dense<{{\[\[}}-3, 2], [0, 127]]> : tensor<2x2xi8>
-// CHECK-DAG: %[[B:.*]] = nn.constant dense<[8, -16]> : tensor<2xi32>
+// CHECK-DAG: %[[B:.*]] = nn.constant dense<[29, -919]> : tensor<2xi32>
 // CHECK-DAG: %[[M:.*]] = nn.constant dense<1.000000e+00> : tensor<1x1xf32>
-// CHECK: %[[SUM:.*]] = nn.matmul %arg0, %[[W]] bias %[[B]] zero_points({{.*}}) : tensor<3x2xui8>, tensor<2x2xi8>, tensor<2xi32> zero_points(tensor<1x1xui8>, tensor<1x1xi8>) -> tensor<3x2xi32>
+// CHECK: %[[SUM:.*]] = nn.matmul %arg0, %[[W]] bias %[[B]] : tensor<3x2xui8>, tensor<2x2xi8>, tensor<2xi32> -> tensor<3x2xi32>
 // CHECK-NEXT: %[[Y:.*]] = nn.requantize %[[SUM]], %[[M]], %{{.*}} {fits, small_sums} : {{.*}} -> tensor<3x2xui8>
 // CHECK-NEXT: return %[[Y]]
 func.func @product(%x: tensor<3x2xui8>) -> tensor<3x2xui8> {
@@ -184,12 +185,12 @@ func.func @embedding(%at: tensor<2xi64>) -> tensor<2x5xf32> {
 
 // -----
 
-// Where bytes are multiplied as unsigned ones, those between contractions are: 128 more, and so is their zero point.
-// What is read elsewhere has the old sign.
+// Where bytes are multiplied as unsigned ones, those between contractions are: 128 more, and so is their zero point,
+// which is taken out of the bias. What is read elsewhere has the old sign.
 // CHECK-LABEL: @sign_of_the_machine
 // CHECK: %[[T:.*]] = nn.requantize {{.*}} -> tensor<3x2xui8>
-// CHECK-NEXT: %[[Z:.*]] = nn.constant dense<131> : tensor<1x1xui8>
-// CHECK-NEXT: nn.matmul %[[T]], {{.*}} zero_points(%[[Z]], {{.*}}) : tensor<3x2xui8>
+// CHECK: %[[B:.*]] = nn.constant dense<[-524, -786]> : tensor<2xi32>
+// CHECK: nn.matmul %[[T]], {{.*}} bias %[[B]] : tensor<3x2xui8>
 // CHECK: nn.cast %[[T]]
 // CHECK: %[[OLD:.*]] = nn.cast {{.*}} -> tensor<3x2xi8>
 // CHECK: return {{.*}}, %[[OLD]]
@@ -211,11 +212,11 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
 
 // -----
 
-// A product without zero points gets them.
+// A product without zero points gets one, which its bias takes.
 // CHECK-LABEL: @sign_without_zero_points
 // CHECK: %[[T:.*]] = nn.quantize {{.*}} -> tensor<3x2xui8>
-// CHECK: %[[Z:.*]] = nn.constant dense<128> : tensor<1x1xui8>
-// CHECK: nn.matmul {{.*}} zero_points(%[[Z]], {{.*}}) : tensor<3x2xui8>
+// CHECK: %[[B:.*]] = nn.constant dense<[-512, -768]> : tensor<2xi32>
+// CHECK: nn.matmul {{.*}} bias %[[B]] : tensor<3x2xui8>
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>}} {
   func.func @sign_without_zero_points(%x: tensor<3x2xf32>) -> tensor<3x2xi32> {
     %s = nn.constant dense<0.5> : tensor<1x1xf32>
@@ -369,4 +370,36 @@ func.func @zero_points_of_matrices(%x: tensor<3x2x4xui8>) -> tensor<3x2x3xui8> {
   %0 = nn.matmul %x, %w zero_points(%zx, %zw) : tensor<3x2x4xui8>, tensor<3x4x3xi8> zero_points(tensor<1x1x1xui8>, tensor<3x1x1xi8>) -> tensor<3x2x3xi32>
   %1 = nn.requantize %0, %m, %zy {fits, small_sums} : tensor<3x2x3xi32>, tensor<1x1x1xf32>, tensor<1x1x1xui8> -> tensor<3x2x3xui8>
   return %1 : tensor<3x2x3xui8>
+}
+
+// -----
+
+// A zero point becomes part of the bias where no tap is outside of the input: 5 less 3 times the sums of weights.
+// CHECK-LABEL: @zero_points_of_pixels
+// CHECK: %[[B:.*]] = nn.constant dense<[-4, 11]> : tensor<2xi32>
+// CHECK: nn.conv2d %arg0, {{.*}} bias %[[B]] strides [1, 2] pads [0, 0, 0, 0] {{.*}} -> tensor<1x4x3x2xi32>
+// CHECK: nn.conv2d %arg0, {{.*}} zero_points({{.*}}) strides [1, 1] pads [0, 0, 0, 1]
+func.func @zero_points_of_pixels(%x: tensor<1x4x5x3xui8>) -> (tensor<1x4x3x2xi32>, tensor<1x4x6x2xi32>) {
+  %w = nn.constant dense<[[[[1, -2, 4]]], [[[-3, 1, 0]]]]> : tensor<2x1x1x3xi8>
+  %b = nn.constant dense<5> : tensor<2xi32>
+  %z = nn.constant dense<3> : tensor<1xui8>
+  %o = nn.constant dense<0> : tensor<2xi8>
+  %0 = nn.conv2d %x, %w bias %b zero_points(%z, %o) strides [1, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x4x5x3xui8>, tensor<2x1x1x3xi8>, tensor<2xi32> zero_points(tensor<1xui8>, tensor<2xi8>) -> tensor<1x4x3x2xi32>
+  %1 = nn.conv2d %x, %w bias %b zero_points(%z, %o) strides [1, 1] pads [0, 0, 0, 1] dilations [1, 1] groups 1 : tensor<1x4x5x3xui8>, tensor<2x1x1x3xi8>, tensor<2xi32> zero_points(tensor<1xui8>, tensor<2xi8>) -> tensor<1x4x6x2xi32>
+  return %0, %1 : tensor<1x4x3x2xi32>, tensor<1x4x6x2xi32>
+}
+
+// -----
+
+// 128 vanishes in bytes that the machine reads in the other sign: nothing is left for the bias.
+// CHECK-LABEL: @zero_point_that_vanishes
+// CHECK: nn.matmul %arg0, {{.*}} zero_points(
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, l1_bytes = 32768, l2_bytes = 1048576, dots = [<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>]>}} {
+  func.func @zero_point_that_vanishes(%x: tensor<3x2xi8>) -> tensor<3x2xi32> {
+    %w = nn.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+    %z = nn.constant dense<-128> : tensor<1x1xi8>
+    %o = nn.constant dense<0> : tensor<1x1xi8>
+    %0 = nn.matmul %x, %w zero_points(%z, %o) : tensor<3x2xi8>, tensor<2x2xi8> zero_points(tensor<1x1xi8>, tensor<1x1xi8>) -> tensor<3x2xi32>
+    return %0 : tensor<3x2xi32>
+  }
 }
