@@ -265,11 +265,10 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
 
 /// Reads --form and --no-winograd.
 Error readForms(CompileOptions &options) {
-  bool asksForWinograd = any_of(forms, [](StringRef text) { return text.ends_with("winograd"); });
-  if (noWinograd && asksForWinograd)
-    return createStringError(
-        "--no-winograd and --form=" + *find_if(forms, [](StringRef text) { return text.ends_with("winograd"); }) +
-        " contradict each other\nnote: leave out one of them");
+  auto contrary = find_if(forms, [](StringRef text) { return text == "auto" || text.ends_with("winograd"); });
+  if (noWinograd && contrary != forms.end())
+    return createStringError("--no-winograd and --form=" + *contrary +
+                             " contradict each other\nnote: leave out one of them");
   if (noWinograd)
     options.kernelForm = "direct";
   for (StringRef text : forms) {

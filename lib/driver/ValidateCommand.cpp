@@ -37,7 +37,7 @@ cl::list<std::string>
 struct Measure {
   StringRef name;
   bool isLeast;                                      ///< larger is better
-  bool isShare;                                      ///< at most 1
+  bool isAtMostOne;                                  ///< as shares and cosines are
   std::optional<double> (*read)(const Accuracy &of); ///< nothing: the output has none
 };
 const Measure measures[] = {
@@ -75,8 +75,8 @@ std::optional<std::vector<Bound>> readBounds() {
                   "names are max_error, mean_error, cosine, sqnr, top1, top5");
       return std::nullopt;
     }
-    if (measure->isShare && value > 1) {
-      reportError("--require=" + text + ": shares are between 0 and 1\nnote: for example --require " + name.str() +
+    if (measure->isAtMostOne && value > 1) {
+      reportError("--require=" + text + ": " + name + " is at most 1\nnote: for example --require " + name.str() +
                   "=0.99");
       return std::nullopt;
     }

@@ -48,8 +48,8 @@ LowerTriangle Moments::shrunk() const {
   return result;
 }
 
-bool Moments::areFinite() const {
-  return all_of(sum.values, [](float value) { return std::isfinite(value); });
+bool Moments::areKnown() const {
+  return samples > 0 && all_of(sum.values, [](float value) { return std::isfinite(value); });
 }
 
 namespace {
@@ -107,8 +107,10 @@ std::optional<std::map<int, GroupMoments>> findMoments(const onnx::ModelProto &m
       continue;
     GroupMoments &moments = result[contraction.node];
     moments.assign(terms->groups(), Moments(terms->count()));
+    // Channels are those of the first reader: another one may have others, and no bias takes what their means add.
+    bool isCentered = contraction.takesBias && (int64_t)seen->second.sums.size() == terms->channels();
     readers[contraction.input].push_back(
-        {std::move(*terms), contraction.takesBias ? meansOf(seen->second) : std::vector<float>(), &moments});
+        {std::move(*terms), isCentered ? meansOf(seen->second) : std::vector<float>(), &moments});
   }
   bool isRun = replay(model, contractions, observations, host,
                       [&](const std::string &tensor, ArrayRef<float> values, ArrayRef<int64_t> shape) {
@@ -118,8 +120,8 @@ std::optional<std::map<int, GroupMoments>> findMoments(const onnx::ModelProto &m
   if (!isRun)
     return std::nullopt;
   for (auto found = result.begin(); found != result.end();)
-    found = all_of(found->second, [](const Moments &moments) { return moments.areFinite(); }) ? std::next(found)
-                                                                                              : result.erase(found);
+    found = all_of(found->second, [](const Moments &moments) { return moments.areKnown(); }) ? std::next(found)
+                                                                                             : result.erase(found);
   return result;
 }
 

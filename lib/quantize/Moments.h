@@ -29,8 +29,8 @@ public:
   ///
   /// source  Schaefer and Strimmer 2005, "A shrinkage approach to large-scale covariance matrix estimation", target D
   LowerTriangle shrunk() const;
-  /// False where squares of what was seen are no f32 any more.
-  bool areFinite() const;
+  /// False where nothing was seen, or squares of it are no f32 any more.
+  bool areKnown() const;
 
 private:
   LowerTriangle sum;

@@ -22,6 +22,9 @@ public:
   /// The channel of what is read that a term is of.
   int64_t channel(int64_t group, int64_t term) const { return (group * termCount + term) / taps; }
 
+  /// Channels of what is read, of all groups.
+  int64_t channels() const { return channel(groupCount, 0); }
+
   /// At how many places sums are taken in a tensor of this shape.
   int64_t places(llvm::ArrayRef<int64_t> shape) const;
   /// Writes the terms of one place; what lies outside of the tensor is 0.

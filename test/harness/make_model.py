@@ -49,7 +49,9 @@ def tensor(name, dims, data=None, dtype=FLOAT, external=None):
 
 
 def attribute(name, value):
-    kind, number = {int: (2, 3), float: (1, 2), str: (3, 4)}.get(type(value), (7, 8))
+    kind, number = {int: (2, 3), float: (1, 2), str: (3, 4)}.get(type(value), (0, 0))
+    if isinstance(value, list):
+        kind, number = {float: (6, 7), str: (8, 9)}.get(type(value[0]), (7, 8))
     payload = b"".join(field(number, v) for v in value) if isinstance(value, list) else field(number, value)
     return field(1, name) + payload + field(20, kind)
 
@@ -466,6 +468,31 @@ def missing_attribute():
 @case
 def axis_out_of_range():
     return model([node("Concat", ["x", "x"], ["y"], "concat", axis=5)], [X], [value_info("y", [4, 3])])
+
+
+def tree(when_true, when_false):
+    """A tree of two branches, 0 and 1, and two leaves, 2 and 3."""
+    nodes = len(when_true)
+    ids = dict(nodes_treeids=[0] * nodes, nodes_nodeids=list(range(nodes)), nodes_truenodeids=when_true, nodes_falsenodeids=when_false)
+    tests = dict(nodes_featureids=[0] * nodes, nodes_values=[0.5] * nodes, nodes_modes=["BRANCH_LEQ"] * 2 + ["LEAF"] * 2)
+    leaves = dict(target_treeids=[0, 0], target_nodeids=[2, 3], target_ids=[0, 0], target_weights=[1.0, 2.0], n_targets=1)
+    return model([node("TreeEnsembleRegressor", ["x"], ["y"], "trees", domain="ai.onnx.ml", **ids, **tests, **leaves)], [X],
+                 [value_info("y", [2, 1])], domains=["ai.onnx.ml"])
+
+
+@case
+def branch_to_itself():
+    return tree([1, 3, 0, 0], [2, 1, 0, 0])
+
+
+@case
+def branches_in_a_circle():
+    return tree([1, 3, 0, 0], [2, 0, 0, 0])
+
+
+@case
+def branch_without_child():
+    return tree([1, 3, 0, 0], [2, 7, 0, 0])
 
 
 @case

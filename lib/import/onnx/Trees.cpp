@@ -97,6 +97,8 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
       auto place = forest.places.find({trees[i], child});
       if (place == forest.places.end())
         return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " has no child " + Twine(child));
+      if (place->second == static_cast<int64_t>(i)) // it would look like a leaf
+        return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " leads to itself");
       forest.children.push_back(place->second);
     }
   }

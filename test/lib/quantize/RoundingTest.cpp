@@ -53,6 +53,7 @@ TEST(Rounding, TermsOfAConvolutionAreThoseOfItsWindow) {
   EXPECT_EQ(termsAt(*terms, values, {1, 2, 2, 3}, 1, 2), (std::vector<float>{0, 0, 9, 0}));
   EXPECT_EQ(terms->weight(/*group=*/1, /*output=*/0, /*term=*/3), 7);
   EXPECT_EQ(terms->channel(1, 3), 1);
+  EXPECT_EQ(terms->channels(), 2);
 }
 
 TEST(Rounding, AutomaticPadsFollowTheTensor) {
@@ -93,5 +94,7 @@ TEST(Rounding, WhatOneSampleAloneShowsIsNotBelieved) {
 TEST(Rounding, ValuesWhoseSquaresAreInfiniteAreNoMoments) {
   Moments moments(2);
   moments.add({1e30f, 1}, 1);
-  EXPECT_FALSE(moments.areFinite());
+  EXPECT_FALSE(moments.areKnown());
 }
+
+TEST(Rounding, NothingSeenIsNoMoments) { EXPECT_FALSE(Moments(2).areKnown()); }
