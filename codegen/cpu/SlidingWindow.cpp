@@ -157,9 +157,11 @@ public:
     rest = field(CallEntry::RestSteps);
     for (unsigned k = 0; k < epilogue.leaves().size(); ++k)
       pixelLeaf.push_back(epilogue.leaves()[k].variesByPixel ? field(CallEntry::leafField(k, 2)) : Value());
-    if (isOfBytes())
+    if (isOfBytes()) {
       readTaps();
-    else if (matrix && tile.keepsWeights)
+      for (int64_t j = 0; j < shape.vectors; ++j)
+        begins.push_back(initial(j));
+    } else if (matrix && tile.keepsWeights)
       for (int64_t tap = 0; tap < tile.tapsH * tile.tapsW; ++tap)
         for (int64_t j = 0; j < shape.vectors; ++j)
           factors.push_back(loadWeights(matrix, tap, j));
@@ -176,6 +178,7 @@ private:
   const int64_t live;
   Value pixelA, pixelC, inputRow, outputRow, trips, rest;
   SmallVector<Value> pixelLeaf, factors;
+  SmallVector<Value> begins;              ///< what sums of bytes begin with, by vector: corrected once for all steps
   SmallVector<Value> inputs, outputs;     ///< the way from the first row of the block to each
   SmallVector<SmallVector<Value>> leaves; ///< the same per leaf that varies by pixel
   TilePlace block;                        ///< where the block begins
@@ -288,7 +291,7 @@ private:
     if (starts)
       for (int64_t i = 0; i < tile.rows; ++i)
         for (int64_t j = 0; j < shape.vectors; ++j)
-          byAge[0].push_back(initial(j));
+          byAge[0].push_back(isOfBytes() ? begins[j] : initial(j));
     for (int64_t age = 1; age < live; ++age)
       byAge[age] = state.columns[state.columns.size() - age];
 
