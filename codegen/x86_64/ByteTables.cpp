@@ -31,13 +31,16 @@ static Value *lookUpHalf(IRBuilderBase &builder, ArrayRef<uint8_t> half, Value *
     SmallVector<uint8_t> differences;
     for (unsigned i = 0; i < count; ++i)
       differences.push_back(half[part + i % 16] ^ (part ? half[part - 16 + i % 16] : 0));
+    // Like the part before: what saturates, or the negative side of a function that is 0 there.
+    if (llvm::all_of(differences, [](uint8_t difference) { return difference == 0; }))
+      continue;
     Value *within =
         part ? builder.CreateBinaryIntrinsic(Intrinsic::ssub_sat, positions, ConstantInt::get(type, part)) : positions;
     Value *found =
         builder.CreateIntrinsic(shuffleOf(count), {ConstantDataVector::get(builder.getContext(), differences), within});
     result = result ? builder.CreateXor(result, found) : found;
   }
-  return result;
+  return result ? result : Constant::getNullValue(type);
 }
 
 Value *nncc::lookUpOnX8664(IRBuilderBase &builder, ArrayRef<uint8_t> table, Value *bytes) {
