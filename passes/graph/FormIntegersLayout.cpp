@@ -122,6 +122,32 @@ struct QuantizeBeforeMoving : OpRewritePattern<QuantizeOp> {
   }
 };
 
+/// lookup(resize(x)) -> resize(lookup(x)) where x has fewer elements, also with transposes between: what a
+/// concatenation of several scales reads has tables behind resizes.
+struct LookUpFewer : OpRewritePattern<LookupOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(LookupOp op, PatternRewriter &rewriter) const override {
+    SmallVector<Operation *> moves; // from the lookup up
+    Value source = op.getInput();
+    for (Operation *move = source.getDefiningOp();
+         isa_and_nonnull<TransposeOp, ResizeOp>(move) && movesElements(move) && move->hasOneUse();
+         move = source.getDefiningOp()) {
+      moves.push_back(move);
+      source = move->getOperand(0);
+    }
+    while (!moves.empty() && !isa<ResizeOp>(moves.back()))
+      source = moves.pop_back_val()->getResult(0);
+    if (moves.empty() || typeOf(source).getNumElements() >= op.getType().getNumElements())
+      return rewriter.notifyMatchFailure(op, "nothing that gives elements several times");
+    auto type = typeOf(source).clone(op.getType().getElementType());
+    Value found = LookupOp::create(rewriter, op.getLoc(), type, source, op.getTable());
+    for (Operation *move : llvm::reverse(moves))
+      found = rebuilt(rewriter, move, found);
+    replaceKeepingOrigin(rewriter, op, found);
+    return success();
+  }
+};
+
 /// Constants that are quantized: the weights of networks that were trained so.
 struct QuantizeConstants : OpRewritePattern<QuantizeOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -139,7 +165,7 @@ struct QuantizeConstants : OpRewritePattern<QuantizeOp> {
 } // namespace
 
 void addIntegerLayout(RewritePatternSet &patterns) {
-  patterns.add<MoveSteps, PadSteps, QuantizeBeforeMoving, QuantizeConstants>(patterns.getContext());
+  patterns.add<MoveSteps, PadSteps, QuantizeBeforeMoving, LookUpFewer, QuantizeConstants>(patterns.getContext());
 }
 
 } // namespace nncc

@@ -337,6 +337,25 @@ func.func @still_channel(%x: tensor<3x1xui8>) -> tensor<3x2xui8> {
 
 // -----
 
+// A table is read for each element that there is, not for each time that it is there.
+// CHECK-LABEL: @table_before_a_resize
+// CHECK: %[[T:.*]] = nn.lookup %arg0 {{.*}} tensor<1x2x3x5xui8> -> tensor<1x2x3x5xui8>
+// CHECK-NEXT: %[[R:.*]] = nn.resize nearest %[[T]]
+// CHECK-NEXT: %[[Y:.*]] = nn.transpose %[[R]]
+// CHECK-NEXT: return %[[Y]]
+func.func @table_before_a_resize(%x: tensor<1x2x3x5xui8>) -> tensor<1x5x4x6xui8> {
+  %s = nn.constant dense<1.0> : tensor<1x1x1x1xf32>
+  %sy = nn.constant dense<2.0> : tensor<1x1x1x1xf32>
+  %zero = nn.constant dense<3> : tensor<1x1x1x1xui8>
+  %0 = nn.dequantize %x, %s, %zero : tensor<1x2x3x5xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x5xf32>
+  %1 = nn.resize nearest %0 axes [1, 2] scales [2.0, 2.0] {coordinate = "asymmetric", nearest = "floor"} : tensor<1x2x3x5xf32> -> tensor<1x4x6x5xf32>
+  %2 = nn.transpose %1 [0, 3, 1, 2] : tensor<1x4x6x5xf32> -> tensor<1x5x4x6xf32>
+  %3 = nn.quantize %2, %sy, %zero : tensor<1x5x4x6xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x5x4x6xui8>
+  return %3 : tensor<1x5x4x6xui8>
+}
+
+// -----
+
 // Of the second channel steps may pass 2^15: 128 * 127 * 2.5.
 // CHECK-LABEL: @large_steps
 // CHECK: nn.requantize %{{[^{]*}} {small_sums} :
