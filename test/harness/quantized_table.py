@@ -35,6 +35,7 @@ COMPARED = {"mobilefacenet": ("face", 112, 112), "ultraface": ("people", 240, 32
             "ppocr-det": ("signs", 320, 320), "ppocr-rec": ("line", 48, 320), "densenet121": ("face", 224, 224)}
 WEIGHED = {"mobilenet_v2": ("photo", 224, 224), "resnet50": ("photo", 224, 224)}
 NETWORKS = {**COMPARED, **WEIGHED}
+MEMORY = "memory"  # of quantizing, and whether statistics in parts are those of the whole
 MORE_RAISED = {"ppocr-rec": 0.27}  # above a tenth: what it was, and may not get worse
 TORCH = "torch-u8s8-channel"
 MOST_OF_PEERS, MOST_OF_PEERS_MEAN, LEAST_MIXED, MOST_RAISED = 1.0, 0.25, 0.99, 0.1
@@ -303,7 +304,7 @@ def write_page(text: str):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}; all without")
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"of {', '.join(NETWORKS)}, or {MEMORY}; all without")
     parser.add_argument("--nncf", type=Path, metavar="PYTHON", help="an interpreter with NNCF")
     parser.add_argument("--cpu", default="x86-64-v4-vnni", help="what sizes are of")
     parser.add_argument("--results", type=Path, metavar="FILE.json", help="keep what is measured there, and add to what it has: networks one after another")
@@ -313,13 +314,12 @@ def main():
     onnxruntime.set_default_logger_severity(3)  # it warns of weights that its own quantizer leaves unused
     results = json.loads(options.results.read_text()) if options.results and options.results.exists() else {"networks": {}}
     try:
-        for name in options.networks or NETWORKS:
-            results["networks"][name] = measure(options, name)
-            print(name, json.dumps(results["networks"][name]), flush=True)
-            if options.results:
-                options.results.write_text(json.dumps(results))
-        if not options.networks:
-            results["shards"] = measure_shards(options)
+        for name in options.networks or [*NETWORKS, MEMORY]:
+            if name == MEMORY:
+                results["shards"] = measured = measure_shards(options)
+            else:
+                results["networks"][name] = measured = measure(options, name)
+            print(name, json.dumps(measured), flush=True)
             if options.results:
                 options.results.write_text(json.dumps(results))
     except models.MissingModel as missing:
