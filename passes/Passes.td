@@ -148,10 +148,11 @@ def SinkTransposes : Pass<"nncc-sink-transposes", "::mlir::func::FuncOp"> {
   let description = [{
     The importer puts transpositions around every image op; after this pass activations are NHWC inside, and the
     transpositions that stay are at the edges of the graph. Instance and group normalization are written out, with
-    channels last. Elementwise ops, concat, slice, pad, reductions, softmax, resize and others are permuted on the way;
-    constants are transposed (`nncc-fold-constants` evaluates that). Reshapes sink below elementwise ops. Where a transposition ends in a flattening before a product with constant
-    weights, their rows are permuted instead. Each rewrite of an op leaves it fewer operands that are transposed or
-    reshaped at run time, so an op is rewritten at most once for each operand.
+    channels last, but for that of one group. Elementwise ops, concat, slice, pad, reductions, softmax, resize and
+    others are permuted on the way; constants are transposed (`nncc-fold-constants` evaluates that). Reshapes sink below
+    elementwise ops. Where a transposition ends in a flattening before a product with constant weights, their rows are
+    permuted instead. Each rewrite of an op leaves it fewer operands that are transposed or reshaped at run time, so an
+    op is rewritten at most once for each operand.
 
     Requires N1, guarantees N1.
 

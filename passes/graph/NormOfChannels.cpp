@@ -75,8 +75,11 @@ std::optional<NormOfChannels> NormOfChannels::of(LayerNormOp norm) {
 }
 
 Value NormOfChannels::build(OpBuilder &b, LayerNormOp norm) {
-  Writer write{b, norm.getLoc(), groups};
   Value x = transpose.getInput();
+  if (groups == 1) // of all elements of an image, in whatever order
+    return LayerNormOp::create(b, norm.getLoc(), typeOf(x), x, Value(), Value(), b.getI64IntegerAttr(1),
+                               norm.getEpsilonAttr());
+  Writer write{b, norm.getLoc(), groups};
   Value centered = write.binary(kind::sub, x, write.forChannels(write.meanOfGroups(x), x));
   // The variance of centered values: the difference of two large sums would cancel.
   Value variance = write.meanOfGroups(write.binary(kind::mul, centered, centered));

@@ -14,7 +14,8 @@ struct NormOfChannels {
   /// dims.
   static std::optional<NormOfChannels> of(nn::LayerNormOp norm);
 
-  /// Builds what `norm` computes, written out, on the operand of the transposition: [N, positions..., C].
+  /// Builds what `norm` computes on the operand of the transposition: [N, positions..., C]. Written out, but where all
+  /// channels share a mean.
   mlir::Value build(mlir::OpBuilder &b, nn::LayerNormOp norm);
 };
 

@@ -252,6 +252,21 @@ func.func @normalizes_groups(%x: tensor<2x5x7x6xf32>) -> tensor<2x5x7x6xf32> {
 
 // -----
 
+// One group of all channels: their order does not matter.
+// CHECK-LABEL: @normalizes_all
+// CHECK-NEXT: %[[Y:.*]] = nn.layer_norm %arg0 axis 1 epsilon {{.*}} : tensor<2x5x7x6xf32> -> tensor<2x5x7x6xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @normalizes_all(%x: tensor<2x5x7x6xf32>) -> tensor<2x5x7x6xf32> {
+  %0 = nn.transpose %x [0, 3, 1, 2] : tensor<2x5x7x6xf32> -> tensor<2x6x5x7xf32>
+  %1 = nn.reshape %0 : tensor<2x6x5x7xf32> -> tensor<2x1x210xf32>
+  %2 = nn.layer_norm %1 axis 2 epsilon 1.0e-05 : tensor<2x1x210xf32> -> tensor<2x1x210xf32>
+  %3 = nn.reshape %2 : tensor<2x1x210xf32> -> tensor<2x6x5x7xf32>
+  %4 = nn.transpose %3 [0, 2, 3, 1] : tensor<2x6x5x7xf32> -> tensor<2x5x7x6xf32>
+  return %4 : tensor<2x5x7x6xf32>
+}
+
+// -----
+
 // Columns alone, a group that ends within a channel, or halves, whose sums stay inside of the op.
 // CHECK-LABEL: @leaves_other_norms
 // CHECK: nn.layer_norm %{{.*}} axis 3
