@@ -28,6 +28,12 @@ struct DeviceProgram {
   std::vector<nncc_device_segment> segments;
   std::vector<nncc_device_range> ranges;
   std::vector<uint32_t> firstDispatch;
+
+  /// Whether a run leaves out a kernel, unless somebody looks at what it makes.
+  bool leavesOut(size_t kernel) const {
+    return firstDispatch[kernel] < firstDispatch[kernel + 1] &&
+           dispatches[firstDispatch[kernel]].flags & NNCC_DISPATCH_UNREAD;
+  }
 };
 
 /// Makes the tables for the kernels of a plan that have a `deviceFunction`.

@@ -59,6 +59,7 @@ struct KernelPlan {
   std::string placedAs;                ///< which kernel it is, or is a part of, where kernels are placed; or empty
   std::string deviceFunction;          ///< of ModelPlan::device, runs it on a GPU; empty: it is the CPU's
   std::optional<GpuDispatch> dispatch; ///< of `deviceFunction`, for estimates
+  bool isLeftOut = false;              ///< of a run on the GPU: no code for it reads the results
   uint64_t macs = 0;                   ///< multiply-accumulates
   uint64_t work =
       0; ///< the function takes the range of its work, [0, work), to run as two more arguments; 0: it does not

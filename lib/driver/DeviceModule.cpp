@@ -86,6 +86,8 @@ LogicalResult compileDeviceModule(ModuleOp module, ModelPlan &plan, const GpuNum
   }
   if (isUsed) {
     plan.device = std::make_shared<const DeviceProgram>(makeDeviceProgram(plan, *code, mostDispatchUs));
+    for (auto [number, kernel] : llvm::enumerate(plan.kernels))
+      kernel.isLeftOut = plan.device->leavesOut(number);
     plan.arenaAlign = NNCC_DEVICE_OFFSET_ALIGN;
   }
   return success();

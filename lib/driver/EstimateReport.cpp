@@ -126,7 +126,8 @@ void printGpu(const EstimateReport &report, const RowOrder &order) {
                  numberText(time->specialCycles, "%.0f"), numberText(time->loadStoreCycles, "%.0f"),
                  std::to_string(linesOf(plan)), join(limitsOf(*time), ", ")});
     else
-      table.add({std::to_string(number), plan.name, "-", "", "", "", "", "", "", "", "", plan.placed});
+      table.add({std::to_string(number), plan.name, "-", "", "", "", "", "", "", "", "",
+                 plan.isLeftOut ? "left out: no kernel on the GPU reads it" : plan.placed});
   }
   table.print(outs(), terminalColumns());
 }
@@ -181,6 +182,8 @@ json::Value kernelJson(const EstimateReport &report, size_t number) {
                       {"time", timeJson(kernel.onCpu)}};
   if (kernel.onGpu)
     object["gpu"] = gpuTimeJson(plan, *kernel.onGpu);
+  if (plan.isLeftOut)
+    object["left_out"] = true;
   return object;
 }
 
@@ -199,7 +202,7 @@ EstimateReport makeEstimate(const ModelPlan &plan, const EstimatedCode &estimate
   EstimateReport report{plan, options.target, mhz, ramGBs, settings.mhz <= 0, {}, flash, ram, options.gpu};
   for (auto [kernel, cost] : zip(plan.kernels, estimated.costs)) {
     KernelEstimate &estimate = report.kernels.emplace_back(KernelEstimate{cost, timeOf(cost, mhz, ramGBs), {}});
-    if (kernel.dispatch)
+    if (kernel.dispatch && !kernel.isLeftOut)
       estimate.onGpu = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu);
   }
   return report;

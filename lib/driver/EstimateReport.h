@@ -31,7 +31,7 @@ struct Budget {
 struct KernelEstimate {
   KernelCost cost;
   TimeBand onCpu;
-  std::optional<GpuTime> onGpu; ///< none: it has no code for the GPU
+  std::optional<GpuTime> onGpu; ///< none: the GPU has no code for it, or leaves it out
 };
 
 /// Everything that is printed.

@@ -27,7 +27,7 @@ static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOpt
     PlaceCost &place = result.emplace_back();
     place.cpuUs = timeOf(cost, timing.mhz, timing.ramGBs).us;
     if (kernel.dispatch)
-      place.gpuUs = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
+      place.gpuUs = kernel.isLeftOut ? 0 : timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
     for (const auto &[name, where] : placement.kernels)
       if (name == kernel.placedAs)
         place.onGpu = where == "gpu" && place.gpuUs;

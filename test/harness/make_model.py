@@ -373,6 +373,13 @@ def wrong_output_shape():
 
 
 @case
+def image():
+    """A convolution of an image whose lines begin at multiples of four numbers."""
+    return model([node("Conv", ["x", "w"], ["y"], "conv", pads=[1, 1, 1, 1])], [value_info("x", [1, 3, 6, 8])], [value_info("y", [1, 5, 6, 8])],
+                 [tensor("w", [5, 3, 3, 3], [0.5] * 135)])
+
+
+@case
 def bad_dilations():
     weight = tensor("w", [4, 3, 3, 3], [0.5] * 108)
     return model([node("Conv", ["x", "w"], ["y"], "backbone/conv1", kernel_shape=[3, 3], strides=[1, 0])],
