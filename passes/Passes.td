@@ -211,13 +211,15 @@ def FoldScale : Pass<"nncc-fold-scale", "::mlir::func::FuncOp"> {
 def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
   let summary = "Stores f32 tensors between ops, and f32 constants, as f16";
   let description = [{
-    With `--float=f16` or `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of the function keep
-    their types: casts stand beside them. An op that is none of f16 stays f32, and so does one with a constant out of
+    With `--float=f16` or `--gpu-float=f16`. Kernels compute in f32 and round what they store. Arguments and results of
+    the function keep their types: casts stand beside them, behind a transposition of an argument, whose kernel takes
+    them. An op that is none of f16 stays f32, and so does one with a constant out of
     f16's range, or one so small that f16 has fewer digits of it, and so do squares and all that is computed of them,
     up to a root or logarithm, or to what is bounded, as tanh in a GELU: behind a power that has none of them the
     network stays f32. Where such a root is of single elements, as in a spectrum, products and convolutions whose sums
     are squared stay f32, too, with their operands: a quiet band is less than what rounding takes from the loud ones
-    that it is the difference of.
+    that it is the difference of. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
+    of.
 
     Requires N1, guarantees N1.
 
@@ -229,6 +231,8 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     %0 = nn.matmul %1, %2 : tensor<2x3xf16>, tensor<3x5xf16> -> tensor<2x5xf16>
     ```
   }];
+  let options = [ListOption<"keep", "keep", "std::string",
+                            "Patterns with * and ? of nodes and of tensors, whose ops stay f32">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 

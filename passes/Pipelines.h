@@ -2,6 +2,7 @@
 #ifndef NNCC_PASSES_PIPELINES_H
 #define NNCC_PASSES_PIPELINES_H
 #include "mlir/Pass/PassManager.h"
+#include <string>
 
 namespace nncc {
 
@@ -9,7 +10,9 @@ namespace nncc {
 ///
 /// halvesFloats       what is f32 between inputs and outputs is stored as f16
 /// keepsSmallWeights  weights of products stay in the bits that the model stores them in
-void buildGraphPipeline(mlir::OpPassManager &manager, bool halvesFloats = false, bool keepsSmallWeights = true);
+/// keepsWide          what stays f32 then, as nncc-halve-floats takes it
+void buildGraphPipeline(mlir::OpPassManager &manager, bool halvesFloats = false, bool keepsSmallWeights = true,
+                        llvm::ArrayRef<std::string> keepsWide = {});
 
 /// P -> L1: outlines kernels and writes perfect nests as linalg. Anchored on the module.
 void buildLowerPipeline(mlir::OpPassManager &manager);

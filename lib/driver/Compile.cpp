@@ -140,7 +140,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
   // is chosen, for the CPU, whose code every kernel has.
   if (failed(steps.run("fusing", [&](PassManager &passes) {
         // GPUs read weights as floats: not all of them can read bytes.
-        buildGraphPipeline(passes, options.cpuFloat != FloatFormat::F32, /*keepsSmallWeights=*/!options.gpu);
+        buildGraphPipeline(passes, options.cpuFloat != FloatFormat::F32, /*keepsSmallWeights=*/!options.gpu,
+                           options.keepsWide);
         if (options.gpu)
           passes.addPass(createPlace(placeOptions(options.placement, estimated)));
         passes.addPass(createApplyTuning());

@@ -59,6 +59,7 @@ struct CompileOptions {
   Placement placement;                     ///< `--place`
   FloatFormat cpuFloat = FloatFormat::F32; ///< `--float`; both store f16, or neither
   FloatFormat gpuFloat = FloatFormat::F32; ///< `--float`, `--gpu-float`
+  std::vector<std::string> keepsWide;      ///< `--keep`: patterns of what stays f32 where others are f16
   static constexpr int64_t kMaxDispatchUs = 2000000;
   int64_t maxDispatchUs = kMaxDispatchUs; ///< `--max-dispatch-us`; 0: dispatches may take any time
   /// `--device=vulkan:N`: where what is run runs, as nncc_vulkan_options.device_number says; none: on the CPU.

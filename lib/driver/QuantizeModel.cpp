@@ -67,7 +67,8 @@ cl::opt<int64_t> blockOption("block", cl::desc("Values of K that share a scale, 
 cl::list<std::string>
     keepOption("keep",
                cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
-                        "weights, with * and ?; may be repeated"),
+                        "weights, with * and ?; with --float=f16 any nodes, by their name, or that of what they make; "
+                        "may be repeated"),
                cl::value_desc("PATTERN=f32"), OfQuantizing());
 cl::opt<double> minCosineOption("min-cosine",
                                 cl::desc("mixed: least cosine of every output to float (default: 0.99, where no "
@@ -240,14 +241,29 @@ std::string findContradiction(const QuantizeOptions &options) {
   return "";
 }
 
+/// The patterns of --keep.
+Expected<std::vector<std::string>> keptPatterns() {
+  std::vector<std::string> patterns;
+  for (const std::string &text : keepOption) {
+    StringRef pattern = text;
+    if (!pattern.consume_back("=f32") || pattern.empty())
+      return createStringError("--keep " + text +
+                               " is not PATTERN=f32\nnote: for example --keep 'features/conv1*=f32'");
+    patterns.push_back(pattern.str());
+  }
+  return patterns;
+}
+
 /// The first option that says how to quantize; empty: there is none.
-std::string findStrayOption(bool hasOwnData) {
-  for (auto [option, isGiven] :
-       {std::pair("--ranges", rangesOption.getNumOccurrences()), std::pair("--keep", keepOption.getNumOccurrences()),
-        std::pair("--block", blockOption.getNumOccurrences()),
-        std::pair("--min-cosine", minCosineOption.getNumOccurrences()),
-        std::pair("--min-sqnr", minSqnrOption.getNumOccurrences()),
-        std::pair("--stats", statsOption.getNumOccurrences())})
+///
+/// storesHalves  --keep is of floats of 16 bits then
+std::string findStrayOption(bool hasOwnData, bool storesHalves) {
+  for (auto [option, isGiven] : {std::pair("--ranges", rangesOption.getNumOccurrences()),
+                                 std::pair("--keep", storesHalves ? 0 : keepOption.getNumOccurrences()),
+                                 std::pair("--block", blockOption.getNumOccurrences()),
+                                 std::pair("--min-cosine", minCosineOption.getNumOccurrences()),
+                                 std::pair("--min-sqnr", minSqnrOption.getNumOccurrences()),
+                                 std::pair("--stats", statsOption.getNumOccurrences())})
     if (isGiven)
       return option;
   return hasOwnData || dataArgument().empty() ? "" : "--data";
@@ -300,14 +316,12 @@ std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
   }
   options.minCosine = minCosineOption.getNumOccurrences() || minSqnrOption.getNumOccurrences() ? minCosineOption : 0.99;
   options.minDecibels = minSqnrOption;
-  for (const std::string &text : keepOption) {
-    StringRef pattern = text;
-    if (!pattern.consume_back("=f32") || pattern.empty()) {
-      reportError("--keep " + text + " is not PATTERN=f32\nnote: for example --keep 'features/conv1*=f32'");
-      return std::nullopt;
-    }
-    options.keepFloat.push_back(pattern.str());
+  auto kept = keptPatterns();
+  if (!kept) {
+    reportError(kept.takeError());
+    return std::nullopt;
   }
+  options.keepFloat = std::move(*kept);
   return options;
 }
 
@@ -384,8 +398,15 @@ std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
 }
 
 int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
+  bool storesHalves = options.cpuFloat != FloatFormat::F32;
+  if (storesHalves) {
+    auto kept = keptPatterns();
+    if (!kept)
+      return reportError(kept.takeError());
+    options.keepsWide = std::move(*kept);
+  }
   if (!quantizeOption.getNumOccurrences()) {
-    std::string stray = findStrayOption(hasOwnData);
+    std::string stray = findStrayOption(hasOwnData, storesHalves);
     return stray.empty()
                ? 0
                : reportError(stray + " is for --quantize\nnote: for example --quantize=int8 --data=samples.npz");

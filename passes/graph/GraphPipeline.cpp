@@ -7,7 +7,8 @@ using namespace mlir;
 
 namespace nncc {
 
-void buildGraphPipeline(OpPassManager &manager, bool halvesFloats, bool keepsSmallWeights) {
+void buildGraphPipeline(OpPassManager &manager, bool halvesFloats, bool keepsSmallWeights,
+                        llvm::ArrayRef<std::string> keepsWide) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   // No pass behind this one meets an op that reads or makes a tensor without elements.
   function.addPass(createDropEmptyTensors());
@@ -33,7 +34,9 @@ void buildGraphPipeline(OpPassManager &manager, bool halvesFloats, bool keepsSma
   function.addPass(createCSEPass());
   function.addPass(createDropUnusedOps());
   if (halvesFloats) {
-    function.addPass(createHalveFloats());
+    HalveFloatsOptions halves;
+    halves.keep.assign(keepsWide.begin(), keepsWide.end());
+    function.addPass(createHalveFloats(halves));
     function.addPass(createFoldConstants());
     function.addPass(createDropUnusedOps());
   }

@@ -2,12 +2,14 @@
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
+#include "dialects/nn/Origin.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/GlobPattern.h"
 #include <cmath>
 
 using namespace mlir;
@@ -135,22 +137,55 @@ private:
   DenseSet<Operation *> ops;
 };
 
+/// Ops that stay f32 by the names of their nodes, or of the tensors that they make.
+class KeptOps {
+public:
+  LogicalResult read(func::FuncOp function, ArrayRef<std::string> patterns) {
+    for (const std::string &text : patterns) {
+      auto pattern = llvm::GlobPattern::create(text);
+      if (!pattern)
+        return function.emitError() << "'" << text << "' is no pattern: " << llvm::toString(pattern.takeError());
+      bool isUsed = false;
+      for (Operation &op : function.getBody().front())
+        if (!isa<nn::ConstantOp>(op) && names(*pattern, &op)) {
+          ops.insert(&op);
+          isUsed = true;
+        }
+      if (!isUsed)
+        function.emitWarning() << "no node, and no tensor between nodes, is named '" << text
+                               << "': nothing stays f32 by it";
+    }
+    return success();
+  }
+
+  bool contains(Operation *op) const { return ops.contains(op); }
+
+private:
+  static bool names(const llvm::GlobPattern &pattern, Operation *op) {
+    auto matches = [&](const std::string &name) { return !name.empty() && pattern.match(name); };
+    return llvm::any_of(nn::getNodeNames(op->getLoc()), matches) ||
+           llvm::any_of(op->getResults(), [&](Value result) { return matches(nn::getOrigin(result).tensor); });
+  }
+
+  DenseSet<Operation *> ops;
+};
+
 /// The tensors of a function in both types.
 class Halver {
 public:
   explicit Halver(MLIRContext *context) : builder(context) {}
 
-  void run(func::FuncOp function) {
+  void run(func::FuncOp function, const KeptOps &kept) {
     Spectra spectra(function);
     for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
       if (!isa<nn::ConstantOp>(op))
-        convert(&op, spectra.contains(&op));
+        convert(&op, spectra.contains(&op) || kept.contains(&op));
   }
 
 private:
   void convert(Operation *op, bool stays) {
     stays |= op->hasTrait<OpTrait::IsTerminator>() || op->getNumRegions() > 0 || !computesFloats(op) ||
-             llvm::any_of(op->getOperands(), hasOtherRange);
+             ordersInput(op) || llvm::any_of(op->getOperands(), hasOtherRange);
     if (isSquare(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return squares.contains(operand); })) {
       stays = true;
       if (!endsSquares(op))
@@ -174,6 +209,10 @@ private:
     return llvm::any_of(op->getOperandTypes(), isWide) || llvm::any_of(op->getResultTypes(), isWide) ||
            llvm::any_of(op->getOperandTypes(), [](Type type) { return getElementTypeOrSelf(type).isF16(); });
   }
+
+  /// Whether an op puts the elements of an input in another order. It does so before they are rounded: a kernel that
+  /// transposes takes what is done with each element after it, not before.
+  static bool ordersInput(Operation *op) { return isa<nn::TransposeOp>(op) && isa<BlockArgument>(op->getOperand(0)); }
 
   static bool hasOtherRange(Value value) {
     std::optional<nn::ConstantReader> reader = nn::ConstantReader::get(value);
@@ -228,11 +267,17 @@ private:
 };
 
 struct HalveFloats : impl::HalveFloatsBase<HalveFloats> {
+  using HalveFloatsBase::HalveFloatsBase;
+
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N1"})))
       return signalPassFailure();
-    if (getOperation().getBody().hasOneBlock())
-      Halver(&getContext()).run(getOperation());
+    if (!getOperation().getBody().hasOneBlock())
+      return;
+    KeptOps kept;
+    if (failed(kept.read(getOperation(), keep)))
+      return signalPassFailure();
+    Halver(&getContext()).run(getOperation(), kept);
   }
 };
 } // namespace

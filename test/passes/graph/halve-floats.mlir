@@ -119,3 +119,16 @@ func.func @unscaled(%x: tensor<1x4x5x3xf32>) -> tensor<1x4x5x2xf32> {
   %2 = nn.unary relu %1 : tensor<1x4x5x2xf32> -> tensor<1x4x5x2xf32>
   return %2 : tensor<1x4x5x2xf32>
 }
+
+// An input is put in another order before it is rounded: one kernel does both.
+// CHECK-LABEL: @orders_an_input
+// CHECK:       %[[T:.*]] = nn.transpose %arg0 [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+// CHECK:       %[[HALF:.*]] = nn.cast %[[T]] : tensor<3x2xf32> -> tensor<3x2xf16>
+// CHECK:       %[[R:.*]] = nn.unary{{ +}}relu %[[HALF]] : tensor<3x2xf16> -> tensor<3x2xf16>
+// CHECK:       nn.transpose %[[R]] [1, 0] : tensor<3x2xf16> -> tensor<2x3xf16>
+func.func @orders_an_input(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = nn.transpose %x [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+  %1 = nn.unary relu %0 : tensor<3x2xf32> -> tensor<3x2xf32>
+  %2 = nn.transpose %1 [1, 0] : tensor<3x2xf32> -> tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
