@@ -186,7 +186,8 @@ private:
       if (isa<nn::ConstantOp>(op))
         continue;
       (makers.contains(&op) ? firstOps : secondOps).push_back(&op);
-      if (makers.contains(&op) && !nn::isElementwise(&op) && !isa<nn::TransposeOp>(op)) {
+      bool isOfImage = isa<nn::TransposeOp>(op) && !first;
+      if (makers.contains(&op) && !nn::isElementwise(&op) && !isOfImage) {
         if (first || !isa<nn::Conv2DOp>(op))
           return refuse("there is more than a convolution before its root");
         first = &op;
@@ -195,7 +196,8 @@ private:
     if (!first)
       return refuse("its root does not read what a convolution makes");
     image = first->getOperand(0);
-    if (auto transpose = image.getDefiningOp<nn::TransposeOp>()) {
+    if (auto transpose = image.getDefiningOp<nn::TransposeOp>();
+        transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1}) {
       image = transpose.getInput();
       isOfPlanes = true;
     }

@@ -8,6 +8,7 @@
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
+#include "passes/memory/MemoryLayout.h"
 
 using namespace mlir;
 
@@ -48,7 +49,7 @@ public:
     if (!isPlainProduct(mix, reason))
       return false;
     softmax = makerOf(mix, productOf(mix).getLhs());
-    auto op = softmax ? cpu::soleOp<nn::SoftmaxOp>(softmax) : nn::SoftmaxOp();
+    auto op = softmax ? soleOp<nn::SoftmaxOp>(softmax) : nn::SoftmaxOp();
     if (!op || op.getLog() || (int64_t)op.getAxis() != (int64_t)shapeOf(op).size() - 1)
       return refuse("its left side is no softmax of rows, made for it alone");
     scores = makerOf(softmax, op.getInput());
@@ -131,7 +132,7 @@ private:
 
   /// A kernel that does nothing but transpose, and moves the innermost dim to `place`, counted from the end.
   static bool isTranspose(nn::KernelOp kernel, unsigned place) {
-    auto transpose = cpu::soleOp<nn::TransposeOp>(kernel);
+    auto transpose = soleOp<nn::TransposeOp>(kernel);
     ArrayRef<int64_t> perm = transpose ? transpose.getPerm() : ArrayRef<int64_t>();
     return perm.size() >= place && perm[perm.size() - place] == (int64_t)perm.size() - 1;
   }
@@ -178,7 +179,7 @@ private:
 
   /// Puts a softmax of the product's own matrices in the place of one of reshaped ones.
   void takeReshapesOut() {
-    auto op = cpu::soleOp<nn::SoftmaxOp>(softmax);
+    auto op = soleOp<nn::SoftmaxOp>(softmax);
     Value made = scores.getResult(0), read = softmax.getInputs().front();
     auto type = cast<RankedTensorType>(made.getType());
     if (read == made && op.getType() == type && readsDirectly())

@@ -52,6 +52,8 @@ public:
     bool isWindow = pool ? pool.getKind() == nn::PoolKind::max : isPackedConvolution(kernel, *contraction);
     if (!isWindow || !isa<FloatType>(contraction->element))
       return refuse("no convolution of floats with constant weights, and no maximum of windows");
+    if (contraction->readsPlanes)
+      return refuse("a transposition lies between it and what makes its input");
     input = contraction->lhs;
     maker = cpu::makerOf(kernel, input);
     auto before = maker ? cpu::Contraction::match(maker, reason) : std::nullopt;

@@ -2,9 +2,11 @@
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/MergeKernels.h"
+#include "lib/support/Assert.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
+#include "passes/memory/MemoryLayout.h"
 
 using namespace mlir;
 
@@ -51,14 +53,14 @@ struct FusePlanes : impl::FusePlanesBase<FusePlanes> {
     auto conv = cast<nn::Conv2DOp>(contraction->root);
     auto packing = contraction->rhs ? cpu::getPacking(kernel, *contraction->rhs) : nn::PackingAttr();
     if (contraction->body != cpu::TapBody::Product || contraction->groups != 1 || contraction->widened || !packing ||
-        !cpu::PanelPacking::from(packing))
+        !isa<FloatType>(contraction->element) || !cpu::PanelPacking::from(packing))
       return refuse("no dense convolution of floats with constant weights");
     if (contraction->depth > kMostPlanes || contraction->tapsW == 1 || conv.getDilations()[1] != 1)
       return refuse("its taps are many channels, or no pixels that follow each other in a line");
     if (contraction->isByLane(machine))
       return refuse("this machine multiplies by lanes: vectors of channels that lie side by side");
     nn::KernelOp maker = cpu::makerOf(kernel, contraction->lhs);
-    auto transpose = maker ? cpu::soleOp<nn::TransposeOp>(maker) : nn::TransposeOp();
+    auto transpose = maker ? soleOp<nn::TransposeOp>(maker) : nn::TransposeOp();
     if (!transpose || transpose.getPerm() != ArrayRef<int64_t>{0, 2, 3, 1})
       return refuse("no kernel puts its channels innermost for it alone");
     return contraction->lhs;
@@ -75,6 +77,9 @@ struct FusePlanes : impl::FusePlanesBase<FusePlanes> {
     panels->planes = type.getShape().back();
     packings[filter] = panels->getAttr(&getContext(), type.getElementType());
     merged->setAttr(cpu::kPackingsAttr, ArrayAttr::get(&getContext(), packings));
+    std::string reason;
+    auto contraction = cpu::Contraction::match(merged, reason);
+    NNCC_ASSERT(contraction && contraction->readsPlanes, "what was fused is not read as planes");
     remark::passed(merged.getLoc(), remark::RemarkOpts::name("FusePlanes").category("nncc-fuse-planes"))
         << merged.getName().str() << " reads what " << name << " transposed";
   }

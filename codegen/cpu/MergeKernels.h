@@ -15,13 +15,6 @@ bool hasForm(nn::KernelOp kernel);
 /// both has a form or scratch memory already, or where both together read too much.
 nn::KernelOp makerOf(nn::KernelOp kernel, unsigned input);
 
-/// The only op of a kernel, on its inputs, where it is a T.
-template <typename T> T soleOp(nn::KernelOp kernel) {
-  mlir::Block &body = kernel.getBody().front();
-  auto op = llvm::hasSingleElement(body.without_terminator()) ? mlir::dyn_cast<T>(&body.front()) : T();
-  return op && kernel.getYielded().size() == 1 && kernel.getYielded().front() == op->getResult(0) ? op : T();
-}
-
 /// Puts a kernel with the ops of both, the inputs of the second ahead, in the place of both. It is called as the
 /// second.
 nn::KernelOp mergeKernels(nn::KernelOp first, nn::KernelOp second, unsigned input);

@@ -60,17 +60,6 @@ void placeLike(KernelOp kernel, KernelOp other) {
 
 namespace {
 
-/// The only op in a kernel's body besides the yield, when it is a T on the kernel's inputs that is yielded.
-template <typename T> T soleOp(KernelOp kernel) {
-  Block &body = kernel.getBody().front();
-  if (!llvm::hasSingleElement(body.without_terminator()))
-    return {};
-  auto op = dyn_cast<T>(&body.front());
-  if (!op || kernel.getYielded().size() != 1 || kernel.getYielded()[0].getDefiningOp() != op.getOperation())
-    return {};
-  return llvm::all_of(op->getOperands(), llvm::IsaPred<BlockArgument>) ? op : T();
-}
-
 /// The kernel input that feeds an operand of the body.
 Value outerValue(KernelOp kernel, Value inner) { return kernel.getInputs()[cast<BlockArgument>(inner).getArgNumber()]; }
 

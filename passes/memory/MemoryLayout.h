@@ -119,6 +119,15 @@ int64_t byteSize(mlir::RankedTensorType type);
 int64_t elementBytes(mlir::RankedTensorType type);
 llvm::SmallVector<int64_t> contiguousStrides(llvm::ArrayRef<int64_t> shape);
 
+/// The only op in a kernel's body besides the yield, when it is a T on the kernel's inputs that is yielded.
+template <typename T> T soleOp(nn::KernelOp kernel) {
+  mlir::Block &body = kernel.getBody().front();
+  auto op = llvm::hasSingleElement(body.without_terminator()) ? mlir::dyn_cast<T>(&body.front()) : T();
+  if (!op || kernel.getYielded().size() != 1 || kernel.getYielded().front().getDefiningOp() != op.getOperation())
+    return {};
+  return llvm::all_of(op->getOperands(), llvm::IsaPred<mlir::BlockArgument>) ? op : T();
+}
+
 /// The concatenation when a kernel is nothing else.
 nn::ConcatOp soleConcat(nn::KernelOp kernel);
 

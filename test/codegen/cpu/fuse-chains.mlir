@@ -1,4 +1,4 @@
-// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains | FileCheck %s
+// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 8192>}} {
 // Six rows between the convolutions for each of four threads are a quarter of all, and fit a quarter of the L2 cache: two
@@ -116,5 +116,31 @@ func.func @keeps_a_result_with_two_readers(%x: tensor<1x101x9x3xf32>) -> (tensor
     nn.yield %r : tensor<1x51x5x8xf32>
   } -> tensor<1x51x5x8xf32>
   return %y, %a : tensor<1x51x5x8xf32>, tensor<1x101x9x8xf32>
+}
+
+// What makes an image is a transposition away from the convolution that reads its planes.
+// CHECK-LABEL: @keeps_planes_that_a_convolution_makes
+// CHECK: nn.kernel "first"
+// CHECK: nn.kernel "second"
+// CHECK-NOT: nn.form
+func.func @keeps_planes_that_a_convolution_makes(%x: tensor<64x4x4x16xf32>) -> tensor<64x4x512x2xf32> {
+  %v = nn.constant dense<1.0> : tensor<512x1x1x16xf32>
+  %w = nn.constant dense<2.0> : tensor<2x3x3x4xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<64x4x4x16xf32>, tensor<512x1x1x16xf32>) {
+  ^bb0(%0: tensor<64x4x4x16xf32>, %1: tensor<512x1x1x16xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<64x4x4x16xf32>, tensor<512x1x1x16xf32> -> tensor<64x4x4x512xf32>
+    nn.yield %r : tensor<64x4x4x512xf32>
+  } -> tensor<64x4x4x512xf32>
+  %t = nn.kernel "transposed" ins(%a : tensor<64x4x4x512xf32>) {
+  ^bb0(%0: tensor<64x4x4x512xf32>):
+    %r = nn.transpose %0 [0, 2, 3, 1] : tensor<64x4x4x512xf32> -> tensor<64x4x512x4xf32>
+    nn.yield %r : tensor<64x4x512x4xf32>
+  } -> tensor<64x4x512x4xf32>
+  %y = nn.kernel "second" ins(%t, %w : tensor<64x4x512x4xf32>, tensor<2x3x3x4xf32>) {
+  ^bb0(%0: tensor<64x4x512x4xf32>, %1: tensor<2x3x3x4xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<64x4x512x4xf32>, tensor<2x3x3x4xf32> -> tensor<64x4x512x2xf32>
+    nn.yield %r : tensor<64x4x512x2xf32>
+  } -> tensor<64x4x512x2xf32>
+  return %y : tensor<64x4x512x2xf32>
 }
 }
