@@ -8,6 +8,7 @@
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
 
 using namespace mlir;
 using namespace nncc;
@@ -272,7 +273,12 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
     return chooseWindowRows(machine, vectors);
   if (isInWords(machine, lanes(machine)))
     return chooseTileRowsInWords(vectors);
-  return isOfLanes(machine) ? chooseTileRowsOfLanes(machine, vectors) : chooseTileRows(machine, vectors);
+  if (isOfLanes(machine))
+    return chooseTileRowsOfLanes(machine, vectors);
+  // A multiply-add of floats for each load of a row leaves no time to compute its address: up to eight rows have a
+  // register for it (TileShape::isUnrolled), and hide the latency.
+  int64_t most = vectors == 1 && !isOfBytes() ? 8 : std::numeric_limits<int64_t>::max();
+  return std::min(chooseTileRows(machine, vectors), most);
 }
 
 PanelPacking Contraction::panels(nn::MachineAttr machine) const {
