@@ -150,17 +150,28 @@ int64_t Calls::bytesRead() const {
   return elements * (contraction.element.getIntOrFloatBitWidth() / 8);
 }
 
+int64_t Calls::bytesOfPanel() const {
+  return operands.panel * contraction.depth * contraction.tapsH * contraction.tapsW *
+         (contraction.element.getIntOrFloatBitWidth() / 8);
+}
+
+int64_t Calls::bytesOfResults() const {
+  int64_t bits = contraction.epilogue->storedElement().getIntOrFloatBitWidth();
+  for (const Leaf &leaf : contraction.epilogue->leaves())
+    bits += leaf.variesByPixel ? leaf.memoryElement().getIntOrFloatBitWidth() : 0;
+  return operands.panel * bits / 8;
+}
+
 /// Where neither the input nor the weights fit the L2 cache, either passes by again and again: the input for every
 /// panel, or the weights for every block. True where the weights, in blocks of `most` bytes of input, are less.
 bool Calls::prefersBlocks(int64_t bytes, int64_t most) const {
   int64_t panels = llvm::divideCeil(contraction.outputs, operands.panel), blocks = llvm::divideCeil(bytes, most);
-  int64_t weights = contraction.outputs * contraction.depth * contraction.tapsH * contraction.tapsW *
-                    (contraction.element.getIntOrFloatBitWidth() / 8);
+  int64_t weights = contraction.outputs * bytesOfPanel() / operands.panel;
   return weights <= most || (blocks - 1) * weights < (panels - 1) * bytes;
 }
 
-/// Cuts the regions into calls, and those into blocks where the input of one image does not fit half the L2 cache,
-/// but for very large weights.
+/// Cuts the regions into calls, and those into blocks where the input of one image does not fit the L2 cache beside
+/// what else passes by with a panel, but for very large weights. A block takes half of it.
 void Calls::cutForCache() {
   int64_t pixels = 0, images = 1;
   for (const Region &region : regions)
@@ -169,7 +180,11 @@ void Calls::cutForCache() {
     images *= axis.count;
   int64_t bytes = bytesRead() / contraction.groups / std::max<int64_t>(images, 1);
   int64_t half = machine.getL2Bytes() / 2;
-  blocks = contraction.outputs > operands.panel && bytes > half && prefersBlocks(bytes, half);
+  // Pixels that a stride steps over leave sets of the cache empty.
+  bool isWhole = bytes * contraction.groups * images >=
+                 operands.typeOf(A).getNumElements() * (contraction.element.getIntOrFloatBitWidth() / 8);
+  bool fits = bytes <= half || (isWhole && bytes + bytesOfPanel() + pixels * bytesOfResults() <= machine.getL2Bytes());
+  blocks = contraction.outputs > operands.panel && !fits && prefersBlocks(bytes, half);
   // Output pixels whose input stays in the cache while panels pass by.
   int64_t budget = blocks ? std::max<int64_t>(half / std::max<int64_t>(bytes / pixels, 1), 1) : 0;
   int64_t leastTiles = 4;

@@ -64,6 +64,9 @@ private:
   void addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads);
   void collapseOuter();
   int64_t bytesRead() const;
+  /// Bytes of the weights of a panel, and of what is read and written for its part of an output pixel.
+  int64_t bytesOfPanel() const;
+  int64_t bytesOfResults() const;
   bool prefersBlocks(int64_t bytes, int64_t most) const;
   void cutForCache();
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles);

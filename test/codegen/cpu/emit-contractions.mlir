@@ -2,8 +2,11 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
+// One call of 20 tiles.
+// CHECK: llvm.mlir.global internal constant @[[$WHOLE:nncc_calls_[0-9]+]](dense<[1, 0, 0, 20, 288, {{.*}}]>
+
 // An entry for calls that differ in where they begin alone, behind it how far into A and C that is, for each of them.
-// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 10, 288, {{.*}}, 0, 0, 17280, 15360]>
+// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 17, 288, {{.*}}, 0, 0, 29376, 71808]>
 
 // Scalars of the epilogues of @three_times and @twice: the bits of 3.0 and of 2.0.
 // CHECK: llvm.mlir.global internal constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128]>
@@ -105,11 +108,23 @@ func.func @of_rows(%x: memref<6x16xf32> {llvm.noalias}, %w: memref<1024xi8> {llv
   return
 }
 
-// 20 tiles, of which half the L2 cache holds the input of 18: two calls of ten each, since parts are cut as if the calls
+// 34 tiles, of which half the L2 cache holds the input of 18: two calls of 17 each, since parts are cut as if the calls
 // of a table were equally long.
 // CHECK-LABEL: func.func @calls_are_even
 // CHECK: llvm.mlir.addressof @[[$EVEN]]
-func.func @calls_are_even(%x: memref<120x288xf32> {llvm.noalias}, %w: memref<294912xi8> {llvm.noalias}, %y: memref<120x256xf32> {llvm.noalias}) {
+func.func @calls_are_even(%x: memref<204x288xf32> {llvm.noalias}, %w: memref<811008xi8> {llvm.noalias}, %y: memref<204x704xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<204x288xf32>, memref<811008xi8>) outs(%y : memref<204x704xf32>) {
+  ^bb0(%0: tensor<204x288xf32>, %1: tensor<288x704xf32>):
+    %r = nn.matmul %0, %1 : tensor<204x288xf32>, tensor<288x704xf32> -> tensor<204x704xf32>
+    nn.yield %r : tensor<204x704xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [811008, 1, 704, 288, 16, 8, 1]>]}
+  return
+}
+
+// The input of 20 tiles is more than half the L2 cache, but fits it beside a panel: all pass by each panel at once.
+// CHECK-LABEL: func.func @fits_beside_a_panel
+// CHECK: llvm.mlir.addressof @[[$WHOLE]]
+func.func @fits_beside_a_panel(%x: memref<120x288xf32> {llvm.noalias}, %w: memref<294912xi8> {llvm.noalias}, %y: memref<120x256xf32> {llvm.noalias}) {
   nn.kernel "k" ins(%x, %w : memref<120x288xf32>, memref<294912xi8>) outs(%y : memref<120x256xf32>) {
   ^bb0(%0: tensor<120x288xf32>, %1: tensor<288x256xf32>):
     %r = nn.matmul %0, %1 : tensor<120x288xf32>, tensor<288x256xf32> -> tensor<120x256xf32>
