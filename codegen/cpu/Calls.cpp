@@ -428,13 +428,15 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   shape.sliding = variant.sliding;
   shape.vectors = operands.vectorsOf(channels);
   shape.tail = channels - (shape.vectors - 1) * operands.lanes;
-  // Tiles of bytes are so short that loops around one run take a tenth of their instructions; others share their code.
-  shape.isOneRun = contraction.body == TapBody::Product && contraction.isOfBytes() &&
-                   llvm::all_of(regions, [](const Region &region) { return region.taps0 == 1 && region.taps1 == 1; });
   shape.byLane = contraction.isByLane(machine);
   // Sums of widened weights run in parts of k anyway.
   shape.block = contraction.widened && contraction.body == TapBody::Product ? 0 : blockOfSums();
   shape.widened = contraction.widened;
+  // Loops around one run take a tenth of the instructions of short runs. On other CPUs, whose tiles take as long,
+  // layers share their code.
+  shape.isOneRun = contraction.body == TapBody::Product && !shape.widened && !shape.block &&
+                   (contraction.isOfBytes() || shape.byLane) &&
+                   llvm::all_of(regions, [](const Region &region) { return region.taps0 == 1 && region.taps1 == 1; });
   shape.hasBias = contraction.bias.has_value();
   shape.hasSums = operands.bytes && !operands.bytes->sums.empty();
   shape.hasZero = operands.hasZero();
