@@ -142,6 +142,9 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, c
 
 namespace {
 
+// Sums of a column that are too few to hide the latency of a multiply-add.
+constexpr int64_t kFewSums = 1;
+
 class SlidingEmitter : ByteWindow {
 public:
   SlidingEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
@@ -198,6 +201,14 @@ private:
     Pixel input, output;
     SmallVector<Pixel> leaf;
   };
+
+  /// A finished column that is to be stored, and where.
+  struct Finished {
+    Column sums;
+    Pixel output;
+    SmallVector<Pixel> leaf;
+  };
+  std::optional<Finished> finished;
 
   Pixel pixelAt(Value pointer, Type element) { return {pointer, zero, element}; }
   Value addressOf(const Pixel &pixel, Value row) {
@@ -270,6 +281,7 @@ private:
             State inner = stateFrom(carried, state);
             for (int64_t i = 0; i < (isRest ? 1 : perTrip); ++i)
               step(inner, true, 0, live - 1, always);
+            storeFinished();
             return listOf(inner, true);
           });
       state = stateFrom(last, state);
@@ -278,6 +290,7 @@ private:
     for (int64_t t = 0; t + 1 < live; ++t)
       step(state, /*starts=*/false, /*youngest=*/t + 1, /*oldest=*/live - 1,
            [&](int64_t e) { return t * tile.strideW + e < tile.tapsW - tile.strideW - tile.after; });
+    storeFinished();
     if (epilogue.isHeavy())
       finishBlock();
   }
@@ -333,7 +346,11 @@ private:
     move(state.input, pixelA, tile.strideW);
 
     if (oldest == live - 1) {
-      storeColumn(byAge.back(), state);
+      // The epilogue of one column waits for its last multiply-add: it follows those of the next.
+      storeFinished();
+      finished = Finished{byAge.back(), state.output, state.leaf};
+      if (tile.rows * shape.vectors > kFewSums)
+        storeFinished();
       move(state.output, pixelC, 1);
       unsigned next = 0;
       for (Value stride : pixelLeaf)
@@ -343,7 +360,14 @@ private:
     state.columns.assign(byAge.rbegin() + 1, byAge.rend());
   }
 
-  void storeColumn(Column sums, const State &state) {
+  void storeFinished() {
+    if (!finished)
+      return;
+    storeColumn(finished->sums, *finished);
+    finished.reset();
+  }
+
+  void storeColumn(Column sums, const Finished &state) {
     if (shape.body == TapBody::Sum) {
       Value divisor = arith::ConstantOp::create(b, b.getFloatAttr(sumType, double(tile.tapsH * tile.tapsW)));
       for (Value &sum : sums)
@@ -366,7 +390,7 @@ private:
     }
   }
 
-  SmallVector<Value> leafValues(int64_t i, Span span, const State &state) {
+  SmallVector<Value> leafValues(int64_t i, Span span, const Finished &state) {
     SmallVector<Value> values;
     unsigned next = 0;
     for (auto [k, leaf] : llvm::enumerate(epilogue.leaves())) {
@@ -389,7 +413,7 @@ private:
         for (int64_t j = 0; j < shape.vectors; ++j)
           storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, resultType),
                                  VectorType::get(shape.lanes, resultType), extent(j)),
-                   leafValues(0, span(j), State()), pixel[0], span(j));
+                   leafValues(0, span(j), Finished()), pixel[0], span(j));
         return {code.at(pixel[0], pixelC, resultType)};
       });
       return {code.at(line[0], outputRow, resultType)};
