@@ -172,6 +172,10 @@ cl::opt<bool> noWinograd("no-winograd",
                          cl::desc("As --form=direct: Winograd's form is faster, but its weights take up to four times "
                                   "the memory, those of bytes eight times"),
                          ofTarget);
+cl::opt<bool> noChains("no-chains",
+                       cl::desc("Every convolution and pooling writes all of its output: no strips of rows from one "
+                                "to the next, for which the arena is smaller"),
+                       ofTarget);
 cl::opt<Optimize> optimizeOption("optimize", cl::desc("What the code is made for (default: speed)"),
                                  namedValues("optimize", {clEnumValN(Optimize::Speed, "speed", "short times (default)"),
                                                           clEnumValN(Optimize::Size, "size",
@@ -263,7 +267,7 @@ bool splitAssignment(StringRef text, std::string &name, std::string &value) {
   return true;
 }
 
-/// Reads --form and --no-winograd.
+/// Reads --form, --no-winograd and --no-chains.
 Error readForms(CompileOptions &options) {
   auto contrary = find_if(forms, [](StringRef text) { return text == "auto" || text.ends_with("winograd"); });
   if (noWinograd && contrary != forms.end())
@@ -271,6 +275,7 @@ Error readForms(CompileOptions &options) {
                              " contradict each other\nnote: leave out one of them");
   if (noWinograd)
     options.kernelForm = "direct";
+  options.makesChains = !noChains;
   for (StringRef text : forms) {
     auto [kernel, form] = text.rsplit('=');
     bool isForm = form == "winograd" || form == "direct";

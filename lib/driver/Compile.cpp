@@ -158,7 +158,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         passes.addPass(createFusePrologues());
         passes.addPass(createFuseAttention());
         passes.addPass(createFusePlanes());
-        passes.addPass(createFuseChains());
+        if (options.makesChains)
+          passes.addPass(createFuseChains());
       })))
     return failure();
   if (reached(Stage::N2))

@@ -66,6 +66,7 @@ struct CompileOptions {
   std::optional<uint32_t> vulkanDevice;
   std::string kernelForm = "auto";      ///< `--form` of all kernels: auto, winograd, direct
   std::vector<std::string> kernelForms; ///< of single ones, as nncc-choose-forms takes it: KERNEL:winograd
+  bool makesChains = true;              ///< not with `--no-chains`
   Optimize optimize = Optimize::Speed;  ///< `--optimize`
   std::string tuningFile;               ///< `--tuning`
   std::vector<TuningEntry> tuning;      ///< what it says was measured of kernels

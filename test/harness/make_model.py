@@ -593,6 +593,15 @@ def dense_block():
     return model(nodes, [value_info("x", [1, 5, 3, 4])], [value_info("y", [1, 3, 3, 4])], weights)
 
 
+@case
+def chain():
+    """Between two convolutions lies more than caches hold."""
+    weights = [tensor("w0", [40, 3, 1, 1], [0.25, -0.5, 0.125] * 40), tensor("w1", [40, 1, 3, 3], [0.5, -0.25, 0.125, 1.0, -1.0, 0.75, 0.25, 2.0, -0.5] * 40)]
+    nodes = [node("Conv", ["x", "w0"], ["t"], "first"), node("Relu", ["t"], ["r"], "relu"),
+             node("Conv", ["r", "w1"], ["y"], "second", group=40, strides=[2, 2], pads=[1, 1, 1, 1])]
+    return model(nodes, [value_info("x", [1, 3, 240, 100])], [value_info("y", [1, 40, 120, 50])], weights)
+
+
 def main():
     if len(sys.argv) == 2 and sys.argv[1] == "--list":
         print("\n".join(CASES))
