@@ -59,7 +59,8 @@ private:
     auto lhs = of(op->getOperand(0)), rhs = of(op->getOperand(1));
     if (isa<arith::MulIOp>(op)) {
       auto factor = getConstantIntValue(op->getOperand(1));
-      return lhs && factor ? std::optional<int64_t>(*lhs * *factor) : std::nullopt;
+      return lhs && factor && loop.isDefinedOutsideOfLoop(op->getOperand(1)) ? std::optional<int64_t>(*lhs * *factor)
+                                                                             : std::nullopt;
     }
     auto isKnown = [&](Value operand, std::optional<int64_t> each) {
       return each || loop.isDefinedOutsideOfLoop(operand);

@@ -64,12 +64,12 @@ cl::opt<Ranges> rangesOption(
     OfQuantizing());
 cl::opt<int64_t> blockOption("block", cl::desc("Values of K that share a scale, of int4-weights: 16, 32, ... 256"),
                              cl::value_desc("N"), cl::init(32), OfQuantizing());
-cl::list<std::string>
-    keepOption("keep",
-               cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
-                        "weights, with * and ?; with --float=f16 any nodes, by their name, or that of what they make; "
-                        "may be repeated"),
-               cl::value_desc("PATTERN=f32"), OfQuantizing());
+cl::list<std::string> keepOption(
+    "keep",
+    cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
+             "weights, with * and ?; with --float=f16 and no --quantize any nodes, by their name, or that of "
+             "what they make; may be repeated"),
+    cl::value_desc("PATTERN=f32"), OfQuantizing());
 cl::opt<double> minCosineOption("min-cosine",
                                 cl::desc("mixed: least cosine of every output to float (default: 0.99, where no "
                                          "bound is given)"),
@@ -399,7 +399,7 @@ std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
 
 int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
   bool storesHalves = options.cpuFloat != FloatFormat::F32;
-  if (storesHalves) {
+  if (storesHalves && !quantizeOption.getNumOccurrences()) {
     auto kept = keptPatterns();
     if (!kept)
       return reportError(kept.takeError());

@@ -9,7 +9,8 @@ using namespace nncc::nn;
 namespace nncc {
 namespace {
 
-/// True where every output is the sum of all terms: no tap is outside of the input.
+/// True where every output is the sum of all terms: rows of matrices, or single pixels, none of which is outside of the
+/// input.
 bool sumsAllTerms(Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case([](Conv2DOp conv) {

@@ -144,7 +144,7 @@ public:
     for (const std::string &text : patterns) {
       auto pattern = llvm::GlobPattern::create(text);
       if (!pattern)
-        return function.emitError() << "'" << text << "' is no pattern: " << llvm::toString(pattern.takeError());
+        return emitError(function.getLoc()) << "--keep " << text << "=f32: " << llvm::toString(pattern.takeError());
       bool isUsed = false;
       for (Operation &op : function.getBody().front())
         if (!isa<nn::ConstantOp>(op) && names(*pattern, &op)) {
@@ -152,8 +152,8 @@ public:
           isUsed = true;
         }
       if (!isUsed)
-        function.emitWarning() << "no node, and no tensor between nodes, is named '" << text
-                               << "': nothing stays f32 by it";
+        emitWarning(function.getLoc()) << "no node, and no tensor between nodes, is named '" << text
+                                       << "': nothing stays f32 by it";
     }
     return success();
   }

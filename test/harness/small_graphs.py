@@ -207,8 +207,8 @@ def linear_models(random, g):
 
 @graph("tabular")
 def categories(random, g):
-    """Places of categories, integers and floats, which are cut to integers, and what is none of them; values of keys, of
-    which NaN is none."""
+    """Places of categories, integers and floats, which are cut to integers, and what is none of them; values of keys, the
+    first of equal ones, of which NaN is none."""
     x = random.uniform(-2, 5, [5, 3]).astype(np.float32)
     g.output(ml(g, "OneHotEncoder", [g.input(x)], cats_int64s=[3, 0, -1, 7], zeros=1))
     g.output(ml(g, "OneHotEncoder", [g.input(random.integers(0, 5, [7]))], cats_int64s=[4, 2, 1]))
@@ -216,7 +216,7 @@ def categories(random, g):
     x[random.random(x.shape) < 0.2] = np.nan
     whole = g.input(random.integers(-2, 5, [2, 1, 4]))
     g.output(ml(g, "LabelEncoder", [g.input(x)], keys_floats=[0.0, 1.0, float("nan"), 3.0], values_floats=[0.5, -1.5, 2.25, 4.0]))
-    g.output(ml(g, "LabelEncoder", [whole], keys_int64s=[-1, 3, 2], values_floats=[1.5, float("-inf"), 2.0], default_float=-7.5))
+    g.output(ml(g, "LabelEncoder", [whole], keys_int64s=[-1, 3, 3, 2], values_floats=[1.5, float("-inf"), 4.0, 2.0], default_float=-7.5))
     g.output(ml(g, "LabelEncoder", [whole], keys_int64s=[4, 0], values_int64s=[1 << 40, 9]), np.int64)
     g.output(ml(g, "LabelEncoder", [g.input(np.round(x))], keys_floats=[1.0, -2.0], values_int64s=[5, 6], default_int64=8), np.int64)
 

@@ -169,8 +169,8 @@ void importOneHotEncoder(Node &node) {
     node.set(0, matches(node, node.input(0), node.vector(categories), node.builder.getF32Type()));
 }
 
-/// The attribute PREFIX_int64s, or else PREFIX_floats, as a tensor [count + first], which begins with `first` if there
-/// is one; null with an error when there is neither.
+/// The attribute PREFIX_int64s, or else PREFIX_floats, from its last element to its first, as a tensor [count + first],
+/// which begins with `first` if there is one; null with an error when there is neither.
 Value listOf(Node &node, StringRef prefix, std::optional<std::pair<int64_t, double>> first = std::nullopt) {
   SmallVector<int64_t> integers = node.integers((prefix + "_int64s").str());
   SmallVector<double> numbers = node.numbers((prefix + "_floats").str());
@@ -179,6 +179,8 @@ Value listOf(Node &node, StringRef prefix, std::optional<std::pair<int64_t, doub
                "nncc maps numbers: let the model begin behind those that are strings by --begin");
     return {};
   }
+  std::reverse(integers.begin(), integers.end());
+  std::reverse(numbers.begin(), numbers.end());
   if (first && integers.empty())
     numbers.insert(numbers.begin(), first->second);
   else if (first)
@@ -186,8 +188,13 @@ Value listOf(Node &node, StringRef prefix, std::optional<std::pair<int64_t, doub
   return integers.empty() ? floats(node, numbers, {(int64_t)numbers.size()}) : node.vector(integers);
 }
 
-/// The value of the key that an element is, the last of equal ones, or a value of its own.
+/// The value of the key that an element is, the first of equal ones, or a value of its own. The largest place is found,
+/// so the first comes last.
 void importLabelEncoder(Node &node) {
+  for (StringRef name : {"keys_tensor", "values_tensor"})
+    if (node.has(name))
+      return node.error("attribute '" + name + "' is not supported",
+                        "nncc reads keys and values as lists: keys_int64s, keys_floats, values_int64s, values_floats");
   int64_t integer = node.integer("default_int64", -1);
   double number = node.number("default_float", -0.0);
   node.ignore({"default_string"});

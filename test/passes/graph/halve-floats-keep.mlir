@@ -22,4 +22,4 @@ func.func @keeps(%x: tensor<2x3xf32>) -> tensor<2x4xf32> {
 }
 
 // NONE: warning: no node, and no tensor between nodes, is named 'head?': nothing stays f32 by it
-// PATTERN: error: '[a' is no pattern
+// PATTERN: error: --keep [a=f32: invalid glob pattern
