@@ -4,6 +4,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/CompareKernels.h"
 #include "lib/driver/Diagnostics.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/Support/FileSystem.h"
@@ -178,6 +179,8 @@ int debugModel() {
   auto rtol = options ? relativeTolerance(*options) : std::nullopt;
   if (!order || !rtol)
     return 1;
+  if (int status = keepIfAsked(*options))
+    return status;
   auto given = readGivenInputs(*options);
   if (!given)
     return 1;

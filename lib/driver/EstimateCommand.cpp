@@ -2,6 +2,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/EstimateReport.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/IR/LLVMContext.h"
@@ -41,6 +42,8 @@ int estimateModel() {
   auto settings = options && order ? estimateSettings() : std::nullopt;
   if (!settings)
     return 1;
+  if (int status = keepIfAsked(*options))
+    return status;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, options->model, terminalSink());
   if (failed(enableRemarks(*context)))

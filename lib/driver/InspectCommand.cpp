@@ -3,6 +3,7 @@
 #include "lib/driver/CommandLine.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/ModelInfo.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/Table.h"
 #include "llvm/ADT/StringExtras.h"
@@ -293,6 +294,8 @@ int inspectModel() {
   auto order = rowOrder(sortKeys);
   if (!options || !order)
     return 1;
+  if (int status = keepIfAsked(*options))
+    return status;
   auto context = makeContext();
   // What is said about choices that are still open is no error here: they are listed.
   Messages messages;

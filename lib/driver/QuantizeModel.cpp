@@ -51,6 +51,15 @@ struct OfOtherCommands {
   }
 };
 
+/// Of quantizing, and of what shows a model that keeps nodes.
+struct OfKeeping {
+  template <typename Option> void apply(Option &option) const {
+    OfQuantizing().apply(option);
+    for (cl::OptionCategory *category : {&debugCategory(), &inspectCategory(), &estimateCategory(), &reportCategory()})
+      option.addCategory(*category);
+  }
+};
+
 cl::opt<Recipe> quantizeOption("quantize", cl::desc("Quantize the model first, as nncc quantize --recipe does"),
                                cl::init(Recipe::Int8), recipeValues("quantize"), OfOtherCommands());
 enum class Ranges { Best, MinMax, Wide, Percentile, Error };
@@ -69,7 +78,7 @@ cl::list<std::string> keepOption(
     cl::desc("Leave convolutions and products as they are, by their name, or that of their input or "
              "weights, with * and ?; with --float=f16 and no --quantize any nodes, by their name, or that of "
              "what they make; may be repeated"),
-    cl::value_desc("PATTERN=f32"), OfQuantizing());
+    cl::value_desc("PATTERN=f32"), OfKeeping());
 cl::opt<double> minCosineOption("min-cosine",
                                 cl::desc("mixed: least cosine of every output to float (default: 0.99, where no "
                                          "bound is given)"),
@@ -397,15 +406,22 @@ std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
   return statistics;
 }
 
+int keepIfAsked(CompileOptions &options) {
+  if (options.cpuFloat == FloatFormat::F32)
+    return keepOption.empty() ? 0 : reportError("--keep is for --float=f16 here\nnote: or for nncc quantize");
+  auto kept = keptPatterns();
+  if (!kept)
+    return reportError(kept.takeError());
+  options.keepsWide = std::move(*kept);
+  return 0;
+}
+
 int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
-  bool storesHalves = options.cpuFloat != FloatFormat::F32;
-  if (storesHalves && !quantizeOption.getNumOccurrences()) {
-    auto kept = keptPatterns();
-    if (!kept)
-      return reportError(kept.takeError());
-    options.keepsWide = std::move(*kept);
-  }
-  if (!quantizeOption.getNumOccurrences()) {
+  bool storesHalves = options.cpuFloat != FloatFormat::F32, quantizes = quantizeOption.getNumOccurrences() > 0;
+  if (storesHalves && !quantizes)
+    if (int status = keepIfAsked(options))
+      return status;
+  if (!quantizes) {
     std::string stray = findStrayOption(hasOwnData, storesHalves);
     return stray.empty()
                ? 0

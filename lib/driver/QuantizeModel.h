@@ -59,6 +59,11 @@ private:
   int status = 1;
 };
 
+/// Reads --keep of commands that do not quantize: nodes that stay f32 beside floats of 16 bits.
+///
+/// returns  the exit status: not 0 where there are none, or a pattern is none, which was printed
+int keepIfAsked(CompileOptions &options);
+
 /// Puts the quantized model into the place of the file where --quantize is given, and says in a line what it is.
 ///
 /// hasOwnData  --data has a meaning for the command without --quantize

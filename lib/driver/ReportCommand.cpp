@@ -6,6 +6,7 @@
 #include "lib/driver/DataSet.h"
 #include "lib/driver/Diagnostics.h"
 #include "lib/driver/Measure.h"
+#include "lib/driver/QuantizeModel.h"
 #include "lib/driver/Remarks.h"
 #include "lib/driver/ReportDocument.h"
 #include "lib/report/Page.h"
@@ -117,6 +118,8 @@ int reportModel() {
   auto rtol = options ? relativeTolerance(*options) : std::nullopt;
   if (!measure || !samples || !rtol)
     return 1;
+  if (int status = keepIfAsked(*options))
+    return status;
   if (dataArgument().empty() && (!referenceArgument().empty() || *samples != UINT64_MAX || sampleOption() > 0))
     return reportError("--reference, --samples and --sample say how samples are compared, and none are given\n"
                        "note: add --data=set.npz");
