@@ -67,8 +67,9 @@ struct FusePlanes : impl::FusePlanesBase<FusePlanes> {
   }
 
   void fuse(nn::KernelOp kernel, unsigned image) {
-    std::string name = cpu::makerOf(kernel, image).getName().str();
-    nn::KernelOp merged = cpu::mergeKernels(cpu::makerOf(kernel, image), kernel, image);
+    nn::KernelOp maker = cpu::makerOf(kernel, image);
+    std::string name = maker.getName().str();
+    nn::KernelOp merged = cpu::mergeKernels(maker, kernel, image);
     auto conv = cast<nn::Conv2DOp>(merged.getRoot());
     unsigned filter = cast<BlockArgument>(conv.getFilter()).getArgNumber();
     auto packings = llvm::to_vector(merged->getAttrOfType<ArrayAttr>(cpu::kPackingsAttr));
