@@ -1,5 +1,6 @@
 // See Quantize.h. Every improvement is measured on the outputs, and taken only where their error falls.
 #include "lib/quantize/Quantize.h"
+#include "lib/quantize/Candidate.h"
 #include "lib/quantize/Improve.h"
 #include "lib/quantize/RaiseOpset.h"
 #include "lib/quantize/Rounding.h"
@@ -9,7 +10,6 @@
 #include "llvm/Support/GlobPattern.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cmath>
 
 using namespace llvm;
 
@@ -17,10 +17,6 @@ namespace nncc::quantize {
 
 namespace {
 
-using Grids = std::map<std::string, ActivationGrid>;
-/// By which ranges are judged: for each fold of the samples, grids that the others show. A range that holds just what
-/// was seen looks better on that than it is.
-using JudgedGrids = std::array<Grids, kFolds>;
 constexpr size_t kAllSamples = SIZE_MAX;
 /// Percentile has to err less by a fifth than other methods: how far it cuts is said by counts alone, and what other
 /// data have beyond is seldom seen in few samples. On pictures that were not seen it errs 1.7 times as much as all
@@ -38,73 +34,6 @@ constexpr size_t kAloneSamples = 4;
 
 /// How ranges are found where no outputs can be measured: the best on three of four networks that were tried.
 constexpr RangeMethod kUnmeasuredRanges = RangeMethod::Percentile;
-
-/// A model that computes what the float model does, and what its contractions read in all samples.
-struct Source {
-  onnx::ModelProto model;
-  std::vector<Contraction> contractions;
-  Observations observations;
-  /// Of weights that are rounded together, by their contraction's node; nothing: not tried yet.
-  std::optional<std::map<int, std::vector<int8_t>>> stepsTogether;
-};
-
-/// How one would be quantized. Candidates of one source share it.
-struct Candidate {
-  std::shared_ptr<Source> source = std::make_shared<Source>();
-  Decision decision;
-  JudgedGrids judged;                       ///< beside decision.grids
-  std::string channels;                     ///< what was done to them, for the report
-  RangeMethod method = RangeMethod::MinMax; ///< by which its ranges were found
-  std::optional<RangeMethod> ofInputs;      ///< by which those of what a caller gives were, where otherwise
-  bool hasFactors = false;                  ///< a Mul makes channels alike
-  bool isCorrected = false;                 ///< biases are
-  bool areWeightsRoundedTogether = false;   ///< to the steps of the source
-  double error = 0;                         ///< of the outputs
-
-  Grids gridsOf(RangeMethod by) const {
-    Grids grids;
-    for (auto &[tensor, statistics] : source->observations.tensors)
-      grids[tensor] = findGrid(statistics.values, by);
-    return grids;
-  }
-  JudgedGrids judgedGridsOf(RangeMethod by) const {
-    JudgedGrids grids;
-    for (auto &[tensor, statistics] : source->observations.tensors)
-      for (unsigned fold = 0; fold < kFolds; ++fold)
-        grids[fold][tensor] = findGrid(statistics.outside(fold), by);
-    return grids;
-  }
-};
-
-/// A candidate that runs, with grids that can be exchanged.
-struct Switchable {
-  BuiltModel built;
-  std::map<std::string, GridInputs> inputs;
-
-  /// The values of its inputs: the grids of all tensors, and of those in `off` one that changes nothing.
-  std::map<std::string, float> values(const Candidate &candidate, const Grids &grids,
-                                      const std::set<std::string> &off) const {
-    std::map<std::string, float> values;
-    for (auto &[tensor, names] : inputs) {
-      ActivationGrid grid = grids.at(tensor);
-      if (!names.weights.empty())
-        values[names.weights] = off.count(tensor) ? 0 : 1;
-      if (off.count(tensor)) {
-        // A power of two, so that products with it are exact, as fine as an f32 of the largest value.
-        const Histogram &seen = candidate.source->observations.tensors.at(tensor).values;
-        float largest = std::max({std::fabs(seen.low()), std::fabs(seen.high()), 1e-30f});
-        values[names.scale] = std::ldexp(1.0f, std::ilogb(largest) - 23);
-        values[names.low] = -std::numeric_limits<float>::infinity();
-        values[names.high] = std::numeric_limits<float>::infinity();
-        continue;
-      }
-      values[names.scale] = grid.scale;
-      values[names.low] = (float)-grid.zeroPoint;
-      values[names.high] = (float)(255 - grid.zeroPoint);
-    }
-    return values;
-  }
-};
 
 /// One run of the quantizer over a model.
 class Quantizer {
@@ -163,7 +92,7 @@ private:
       return finish(best);
     if (!best.decision.needsGrids() ? !measureWeights(best) : !chooseRanges(best))
       return std::nullopt;
-    applySteps(best);
+    best.applySteps();
     if (best.isCorrected)
       correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
     if (options.recipe == Recipe::Mixed && !raise(best))
@@ -581,7 +510,7 @@ private:
 
   /// Its error with corrected biases. error: reported, and nothing is returned
   std::optional<double> errorOfCorrected(Candidate &candidate) {
-    applySteps(candidate);
+    candidate.applySteps();
     correctBiases(candidate.source->contractions, candidate.decision, candidate.source->observations.tensors);
     auto switchable = buildSwitchable(candidate);
     // Others share the source: whoever is taken in the end is rounded and corrected again.
@@ -590,16 +519,6 @@ private:
       contraction.steps.clear();
     }
     return switchable ? errorWith(*switchable, candidate, candidate.judged, {}, kAllSamples) : std::nullopt;
-  }
-
-  /// Gives contractions the steps that their weights have together, if the candidate takes those.
-  static void applySteps(Candidate &candidate) {
-    if (!candidate.areWeightsRoundedTogether)
-      return;
-    for (Contraction &contraction : candidate.source->contractions)
-      if (auto steps = candidate.source->stepsTogether->find(contraction.node);
-          steps != candidate.source->stepsTogether->end())
-        contraction.steps = steps->second;
   }
 
   /// Rounds weights together, and takes what that adds on average out of the biases, where the candidate errs less so.

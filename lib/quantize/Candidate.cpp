@@ -1,0 +1,55 @@
+// See Candidate.h.
+#include "lib/quantize/Candidate.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace nncc::quantize {
+
+Grids Candidate::gridsOf(RangeMethod by) const {
+  Grids grids;
+  for (auto &[tensor, statistics] : source->observations.tensors)
+    grids[tensor] = findGrid(statistics.values, by);
+  return grids;
+}
+
+JudgedGrids Candidate::judgedGridsOf(RangeMethod by) const {
+  JudgedGrids grids;
+  for (auto &[tensor, statistics] : source->observations.tensors)
+    for (unsigned fold = 0; fold < kFolds; ++fold)
+      grids[fold][tensor] = findGrid(statistics.outside(fold), by);
+  return grids;
+}
+
+void Candidate::applySteps() const {
+  if (!areWeightsRoundedTogether)
+    return;
+  for (Contraction &contraction : source->contractions)
+    if (auto steps = source->stepsTogether->find(contraction.node); steps != source->stepsTogether->end())
+      contraction.steps = steps->second;
+}
+
+std::map<std::string, float> Switchable::values(const Candidate &candidate, const Grids &grids,
+                                                const std::set<std::string> &off) const {
+  std::map<std::string, float> values;
+  for (auto &[tensor, names] : inputs) {
+    ActivationGrid grid = grids.at(tensor);
+    if (!names.weights.empty())
+      values[names.weights] = off.count(tensor) ? 0 : 1;
+    if (off.count(tensor)) {
+      // A power of two, so that products with it are exact, as fine as an f32 of the largest value.
+      const Histogram &seen = candidate.source->observations.tensors.at(tensor).values;
+      float largest = std::max({std::fabs(seen.low()), std::fabs(seen.high()), 1e-30f});
+      values[names.scale] = std::ldexp(1.0f, std::ilogb(largest) - 23);
+      values[names.low] = -std::numeric_limits<float>::infinity();
+      values[names.high] = std::numeric_limits<float>::infinity();
+      continue;
+    }
+    values[names.scale] = grid.scale;
+    values[names.low] = (float)-grid.zeroPoint;
+    values[names.high] = (float)(255 - grid.zeroPoint);
+  }
+  return values;
+}
+
+} // namespace nncc::quantize

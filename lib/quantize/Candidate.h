@@ -1,0 +1,58 @@
+// What the quantizer compares: ways to quantize a model, and how one of them runs.
+#ifndef NNCC_LIB_QUANTIZE_CANDIDATE_H
+#define NNCC_LIB_QUANTIZE_CANDIDATE_H
+#include "lib/quantize/Observe.h"
+#include "lib/quantize/Ranges.h"
+#include "lib/quantize/WriteModels.h"
+#include <array>
+#include <memory>
+#include <set>
+
+namespace nncc::quantize {
+
+using Grids = std::map<std::string, ActivationGrid>;
+/// By which ranges are judged: for each fold of the samples, grids that the others show. A range that holds just what
+/// was seen looks better on that than it is.
+using JudgedGrids = std::array<Grids, kFolds>;
+
+/// A model that computes what the float model does, and what its contractions read in all samples.
+struct Source {
+  onnx::ModelProto model;
+  std::vector<Contraction> contractions;
+  Observations observations;
+  /// Of weights that are rounded together, by their contraction's node; nothing: not tried yet.
+  std::optional<std::map<int, std::vector<int8_t>>> stepsTogether;
+};
+
+/// How one would be quantized. Candidates of one source share it.
+struct Candidate {
+  std::shared_ptr<Source> source = std::make_shared<Source>();
+  Decision decision;
+  JudgedGrids judged;                       ///< beside decision.grids
+  std::string channels;                     ///< what was done to them, for the report
+  RangeMethod method = RangeMethod::MinMax; ///< by which its ranges were found
+  std::optional<RangeMethod> ofInputs;      ///< by which those of what a caller gives were, where otherwise
+  bool hasFactors = false;                  ///< a Mul makes channels alike
+  bool isCorrected = false;                 ///< biases are
+  bool areWeightsRoundedTogether = false;   ///< to the steps of the source
+  double error = 0;                         ///< of the outputs
+
+  /// The ranges of all tensors by a method, of all samples and of those outside of each fold.
+  Grids gridsOf(RangeMethod by) const;
+  JudgedGrids judgedGridsOf(RangeMethod by) const;
+  /// Gives contractions the steps that their weights have together, if the candidate takes those.
+  void applySteps() const;
+};
+
+/// A candidate that runs, with grids that can be exchanged.
+struct Switchable {
+  BuiltModel built;
+  std::map<std::string, GridInputs> inputs;
+
+  /// The values of its inputs: the grids of all tensors, and of those in `off` one that changes nothing.
+  std::map<std::string, float> values(const Candidate &candidate, const Grids &grids,
+                                      const std::set<std::string> &off) const;
+};
+
+} // namespace nncc::quantize
+#endif
