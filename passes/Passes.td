@@ -218,7 +218,9 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     up to a root or logarithm, or to what is bounded, as tanh in a GELU: behind a power that has none of them the
     network stays f32. Where such a root is of single elements, as in a spectrum, products and convolutions whose sums
     are squared stay f32, too, with their operands: a quiet band is less than what rounding takes from the loud ones
-    that it is the difference of. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
+    that it is the difference of. Integers of 16 bits and more that become floats stay f32 up to a factor or divisor;
+    steps of a scale that is found or given at run time do, from the division by the scale to the cast, and so does what
+    makes the scale, and sines, cosines and their angles. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
     of.
 
     Requires N1, guarantees N1.

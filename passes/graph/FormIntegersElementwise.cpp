@@ -87,8 +87,8 @@ public:
       if (!real)
         break;
       real = evaluated(clone(op, widened(op)));
-      if (real && isa<DequantizeOp>(op))
-        real = evaluated(CastOp::create(rewriter, loc, typeOf(real).clone(rewriter.getF64Type()), real));
+      if (auto step = dyn_cast<DequantizeOp>(op); real && step)
+        real = wideStep(step, real);
       if (real)
         mapping.map(op->getResult(0), real);
     }
@@ -127,6 +127,18 @@ public:
   }
 
 private:
+  /// A constant of one step in f64. Masks are made of the least number of f32, and their scale is a 127th of it,
+  /// rounded: what is infinite in f32 is taken as it is, since 0 times that is 0.
+  Value wideStep(DequantizeOp step, Value real) {
+    Type f64 = rewriter.getF64Type();
+    auto grid = Grid::of(step.getScale(), step.getZeroPoint());
+    auto number = ConstantReader::get(real), bits = ConstantReader::get(step.getInput());
+    if (grid && number && bits && std::isinf(number->getFloat(0)))
+      return constant(DenseElementsAttr::get(typeOf(real).clone(f64),
+                                             double(bits->getInteger(0) - grid->zero) * double(grid->scale)));
+    return evaluated(CastOp::create(rewriter, loc, typeOf(real).clone(f64), real));
+  }
+
   Type wide(Type element) { return element.isF32() ? Type(rewriter.getF64Type()) : element; }
 
   /// What an op makes of lists: the longest of its operands, with elements as wide.

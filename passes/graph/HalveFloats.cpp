@@ -3,6 +3,7 @@
 #include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
 #include "dialects/nn/Origin.h"
+#include "dialects/nn/UnaryKind.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
@@ -44,16 +45,23 @@ bool isSquare(Operation *op) {
   return reduce && reduce.getKind() == nn::ReduceKind::sum_square;
 }
 
-/// Sums of weights that are integers (nncc-keep-small-weights): they have the range of other tensors when the scale of
-/// their channel has been multiplied in.
+/// Sums of weights that are integers (nncc-keep-small-weights), and integers that become floats: they have the range of
+/// other tensors when their scale has been multiplied in.
 bool isUnscaled(Operation *op) {
-  auto conv = dyn_cast<nn::Conv2DOp>(op);
-  return conv && isWide(conv.getType()) && isa<IntegerType>(getElementTypeOrSelf(conv.getFilter()));
+  if (auto conv = dyn_cast<nn::Conv2DOp>(op))
+    return isWide(conv.getType()) && isa<IntegerType>(getElementTypeOrSelf(conv.getFilter()));
+  auto cast = dyn_cast<nn::CastOp>(op);
+  auto from = cast && isWide(cast.getType()) ? dyn_cast<IntegerType>(getElementTypeOrSelf(cast.getInput())) : nullptr;
+  if (!from || from.getWidth() < 16)
+    return false;
+  // A mask, as what exporters count in i64.
+  auto narrower = cast.getInput().getDefiningOp<nn::CastOp>();
+  return !narrower || getElementTypeOrSelf(narrower.getInput()).getIntOrFloatBitWidth() > 8;
 }
 
 bool isScaling(Operation *op) {
   auto binary = dyn_cast<nn::BinaryOp>(op);
-  return binary && binary.getKind() == nn::kind::mul;
+  return binary && (binary.getKind() == nn::kind::mul || binary.getKind() == nn::kind::div);
 }
 
 /// Whether results of an op on squares have the range of other tensors again.
@@ -69,6 +77,11 @@ bool isBounded(Operation *op) {
     return true;
   auto unary = dyn_cast<nn::UnaryOp>(op);
   return unary && llvm::is_contained({nn::kind::tanh, nn::kind::sigmoid, nn::kind::erf}, unary.getKind());
+}
+
+/// Whether results of an op are of the range of other tensors again, whatever integers it reads.
+bool endsUnscaled(Operation *op) {
+  return isScaling(op) || isBounded(op) || isa<nn::Conv2DOp, nn::ConvTranspose2DOp, nn::MatMulOp>(op);
 }
 
 /// Whether results of an op on squares are as those of any other op.
@@ -87,6 +100,22 @@ bool endsInRoot(Value square) {
   return false;
 }
 
+bool isMove(Operation *op) { return isa<nn::ReshapeOp, nn::TransposeOp, nn::SliceOp, nn::ConcatOp, nn::PadOp>(op); }
+
+/// The ops that only moved the elements of a value, from the last to the first, and those whose results they moved.
+llvm::SetVector<Operation *> historyOf(Value value) {
+  llvm::SetVector<Operation *> history;
+  auto add = [&](Value moved) {
+    if (Operation *op = moved.getDefiningOp())
+      history.insert(op);
+  };
+  add(value);
+  for (size_t i = 0; i < history.size(); ++i)
+    if (Operation *op = history[i]; isMove(op))
+      llvm::for_each(op->getOperands(), add);
+  return history;
+}
+
 /// The sums that a spectrum is made of, and what moves their operands and results. A quiet band is a small sum of large
 /// products: what rounding takes from each of them is more than what is left, and a root or logarithm shows it.
 class Spectra {
@@ -102,24 +131,6 @@ public:
 private:
   static bool isSum(Operation *op) { return isa<nn::Conv2DOp, nn::ConvTranspose2DOp, nn::MatMulOp>(op); }
 
-  /// The ops that only moved the elements of a value, from the last to the first, and those whose results they moved.
-  static llvm::SetVector<Operation *> historyOf(Value value) {
-    llvm::SetVector<Operation *> history;
-    auto add = [&](Value moved) {
-      if (Operation *op = moved.getDefiningOp())
-        history.insert(op);
-    };
-    add(value);
-    for (size_t i = 0; i < history.size(); ++i)
-      if (Operation *op = history[i]; isMove(op))
-        llvm::for_each(op->getOperands(), add);
-    return history;
-  }
-
-  static bool isMove(Operation *op) {
-    return isa<nn::ReshapeOp, nn::TransposeOp, nn::SliceOp, nn::ConcatOp, nn::PadOp>(op);
-  }
-
   void addSums(Value squared) {
     llvm::SetVector<Operation *> history = historyOf(squared);
     if (llvm::none_of(history, isSum))
@@ -132,6 +143,92 @@ private:
         if (isSum(op))
           ops.insert_range(llvm::make_filter_range(historyOf(operand), isMove));
     }
+  }
+
+  DenseSet<Operation *> ops;
+};
+
+/// Sines and cosines, and what makes their angles: of an angle of 100, f16 has steps of 1/16.
+class Angles {
+public:
+  explicit Angles(func::FuncOp function) {
+    for (Operation &op : function.getBody().front())
+      if (auto unary = dyn_cast<nn::UnaryOp>(op);
+          unary && (unary.getKind() == nn::UnaryKind::sin || unary.getKind() == nn::UnaryKind::cos)) {
+        ops.insert(unary);
+        ops.insert_range(historyOf(unary.getOperand()));
+      }
+  }
+
+  bool contains(Operation *op) const { return ops.contains(op); }
+
+private:
+  DenseSet<Operation *> ops;
+};
+
+/// What rounds floats to steps of a scale that is only known at run time, and what makes scales and zero points. A
+/// scale is a 255th of a tensor's range, the product of two is that of sums: less than f16's least number in many a
+/// network. 255 steps and what f16 has between them are no more than its digits.
+class ComputedSteps {
+public:
+  explicit ComputedSteps(func::FuncOp function) {
+    for (Operation &op : function.getBody().front()) {
+      if (auto cast = dyn_cast<nn::CastOp>(op); cast && isByte(cast.getType()) && isWide(cast.getInput().getType()))
+        addRounding(cast);
+      if (auto binary = dyn_cast<nn::BinaryOp>(op); binary && isScaling(binary))
+        for (auto [sum, scale] : {std::pair(binary.getLhs(), binary.getRhs()), {binary.getRhs(), binary.getLhs()}})
+          if (isSumOfIntegers(sum) && sizeOf(scale) < sizeOf(sum))
+            addParameter(scale);
+      // A scale that is given at run time; constants say themselves whether they are of f16.
+      if (isa<nn::QuantizeOp, nn::DequantizeOp>(op) && !nn::ConstantReader::get(op.getOperand(1))) {
+        ops.insert(&op);
+        addParameter(op.getOperand(1));
+      }
+    }
+  }
+
+  bool contains(Operation *op) const { return ops.contains(op); }
+
+private:
+  static int64_t sizeOf(Value value) { return mlir::cast<RankedTensorType>(value.getType()).getNumElements(); }
+  static bool isByte(Type type) { return getElementTypeOrSelf(type).isInteger(8); }
+
+  static bool isSumOfIntegers(Value value) {
+    auto isIt = [](Operation *op) {
+      auto cast = dyn_cast<nn::CastOp>(op);
+      return cast && getElementTypeOrSelf(cast.getInput()).isInteger(32);
+    };
+    return llvm::any_of(historyOf(value), isIt);
+  }
+
+  /// Back to the division by the scale; a function that has none in it rounds to no scale.
+  void addRounding(nn::CastOp rounded) {
+    llvm::SmallVector<Operation *> rounding = {rounded};
+    for (Operation *op = rounded.getInput().getDefiningOp(); op; op = op->getOperand(0).getDefiningOp()) {
+      auto binary = dyn_cast<nn::BinaryOp>(op);
+      if (!binary && !isa<nn::UnaryOp>(op))
+        return;
+      rounding.push_back(op);
+      if (binary && binary.getKind() == nn::kind::div) {
+        ops.insert_range(rounding);
+        for (Operation *part : rounding)
+          for (Value parameter : part->getOperands().drop_front())
+            addParameter(parameter);
+        return;
+      }
+    }
+  }
+
+  /// All that makes it of what was reduced to the ends of a range.
+  void addParameter(Value parameter) {
+    SmallVector<Value> left = {parameter};
+    while (!left.empty())
+      if (Operation *op = left.pop_back_val().getDefiningOp(); op && isElementwise(op) && ops.insert(op).second)
+        left.append(op->operand_begin(), op->operand_end());
+  }
+
+  static bool isElementwise(Operation *op) {
+    return isMove(op) || isa<nn::BinaryOp, nn::UnaryOp, nn::SelectOp, nn::CastOp>(op);
   }
 
   DenseSet<Operation *> ops;
@@ -177,9 +274,11 @@ public:
 
   void run(func::FuncOp function, const KeptOps &kept) {
     Spectra spectra(function);
+    Angles angles(function);
+    ComputedSteps steps(function);
     for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
       if (!isa<nn::ConstantOp>(op))
-        convert(&op, spectra.contains(&op) || kept.contains(&op));
+        convert(&op, spectra.contains(&op) || angles.contains(&op) || steps.contains(&op) || kept.contains(&op));
   }
 
 private:
@@ -193,7 +292,7 @@ private:
     }
     if (isUnscaled(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return unscaled.contains(operand); })) {
       stays = true;
-      if (!isScaling(op))
+      if (isUnscaled(op) || !endsUnscaled(op))
         unscaled.insert_range(op->getResults());
     }
     if (!stays && succeeded(tryHalf(op)))

@@ -230,22 +230,24 @@ def make_case(seed: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray], dict[s
     raise RuntimeError(f"seed {seed}: 100 attempts gave only constant outputs")
 
 
-def first_difference(got: dict, expected: dict) -> str | None:
-    """What is wrong with some outputs, or None."""
-    return next((f"output '{name}': {wrong}" for name, reference in expected.items()
-                 if (wrong := compare.difference(got[name], reference))), None)
+def first_difference(got: dict, expected: dict, limit: float | None = None) -> str | None:
+    """What is wrong with some outputs, or None. `limit`: of their range, as for difference_of_halves."""
+    def difference(value: np.ndarray, reference: np.ndarray) -> str | None:
+        return compare.difference_of_halves(value, reference, limit) if limit else compare.difference(value, reference)
+
+    return next((f"output '{name}': {wrong}" for name, reference in expected.items() if (wrong := difference(got[name], reference))), None)
 
 
-def run_in_process(program: nncc.Nncc, path: Path, folder: Path, inputs: dict, expected: dict) -> str | None:
-    """Compiles a model, loads the library and runs it three ways; returns what is wrong, or None."""
+def run_in_process(program: nncc.Nncc, path: Path, folder: Path, inputs: dict, expected: dict, limit: float | None = None) -> str | None:
+    """Compiles a model, loads the library and runs it three ways; returns what is wrong, or None. `limit` as for first_difference."""
     manifest = program.compile(path, folder, "--name=random_graph").manifest
     loaded = library.load(folder, "random_graph")
     at_once = loaded.run(inputs)
-    wrong = first_difference(at_once, expected)
+    wrong = first_difference(at_once, expected, limit)
     if wrong:
         return wrong
     stepped = library.run_spoiling_dead_memory(loaded, inputs, manifest)
-    wrong = first_difference(stepped, expected)
+    wrong = first_difference(stepped, expected, limit)
     if wrong:
         return f"kernel by kernel, dead memory spoiled: {wrong}"
     if any(not np.array_equal(value, at_once[name]) for name, value in stepped.items()):

@@ -110,6 +110,27 @@ func.func @table(%x: tensor<2x3xi8>) -> (tensor<2x3xi8>, tensor<6xi8>) {
 
 // -----
 
+// A mask times the least number of f32, whose scale is a 127th of it, rounded up: infinite in f32, and 0 times that
+// would be no number. One step more of the mask is one less of the product, from 127 on.
+// CHECK-LABEL: @table_of_the_least_number
+// CHECK-NEXT: nn.lookup %arg0 dense<"0xFFFEFDFC{{[0-9A-F]*}}8281807F7E7D{{[0-9A-F]*}}03020100">
+func.func @table_of_the_least_number(%x: tensor<2x3xi8>) -> tensor<2x3xi8> {
+  %sx = nn.constant dense<0.00392157> : tensor<1x1xf32>
+  %zx = nn.constant dense<-128> : tensor<1x1xi8>
+  %least = nn.constant dense<-127> : tensor<1x1xi8>
+  %s = nn.constant dense<2.6793887e+36> : tensor<1x1xf32>
+  %z = nn.constant dense<0> : tensor<1x1xi8>
+  %sy = nn.constant dense<1.3344406e+36> : tensor<1x1xf32>
+  %zy = nn.constant dense<127> : tensor<1x1xi8>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<2x3xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xf32>
+  %1 = nn.dequantize %least, %s, %z : tensor<1x1xi8>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<1x1xf32>
+  %2 = nn.binary mul %0, %1 : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %3 = nn.quantize %2, %sy, %zy : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xi8> -> tensor<2x3xi8>
+  return %3 : tensor<2x3xi8>
+}
+
+// -----
+
 // 0.5 / 0.25 = 2 and 1 / 0.25 = 4 of each step; 5 - (2 * 1 + 4 * 2) = -5.
 // CHECK-LABEL: @sum
 // CHECK-DAG: %[[A:.*]] = nn.constant dense<2.000000e+00> : tensor<1x1xf32>

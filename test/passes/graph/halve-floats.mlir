@@ -120,6 +120,85 @@ func.func @unscaled(%x: tensor<1x4x5x3xf32>) -> tensor<1x4x5x2xf32> {
   return %2 : tensor<1x4x5x2xf32>
 }
 
+// So may integers that become floats, before they are divided; a mask is none of those.
+// CHECK-LABEL: @integers
+// CHECK:       nn.cast %arg0 : tensor<4xi64> -> tensor<4xf32>
+// CHECK:       nn.binary{{ +}}add {{.*}} -> tensor<4xf32>
+// CHECK:       nn.binary{{ +}}div {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf16>
+// CHECK:       nn.cast {{.*}} : tensor<4xi64> -> tensor<4xf16>
+// CHECK:       nn.binary{{ +}}add {{.*}} -> tensor<4xf16>
+func.func @integers(%x: tensor<4xi64>, %m: tensor<4xi1>) -> tensor<4xf32> {
+  %one = nn.constant dense<1.0> : tensor<1xf32>
+  %size = nn.constant dense<640.0> : tensor<1xf32>
+  %0 = nn.cast %x : tensor<4xi64> -> tensor<4xf32>
+  %1 = nn.binary add %0, %one : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  %2 = nn.binary div %1, %size : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  %3 = nn.unary neg %2 : tensor<4xf32> -> tensor<4xf32>
+  %4 = nn.cast %m : tensor<4xi1> -> tensor<4xi64>
+  %5 = nn.cast %4 : tensor<4xi64> -> tensor<4xf32>
+  %6 = nn.binary add %5, %3 : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>
+  return %6 : tensor<4xf32>
+}
+
+// Steps of a scale that is found at run time: the scale, a 255th of a range, the zero point, the product of scales and
+// the sums stay f32, and so does what is divided by the scale; the ends of the range are elements.
+// CHECK-LABEL: @computed_steps
+// CHECK:       nn.reduce{{ +}}max {{.*}} -> tensor<1x1xf16>
+// CHECK:       %[[SCALE:.*]] = nn.binary{{ +}}div {{.*}} -> tensor<1x1xf32>
+// CHECK:       nn.binary{{ +}}div {{.*}}, %[[SCALE]] : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+// CHECK:       nn.unary{{ +}}round {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.cast {{.*}} : tensor<2x3xf32> -> tensor<2x3xui8>
+// CHECK:       %[[SCALES:.*]] = nn.binary{{ +}}mul %[[SCALE]], {{.*}} -> tensor<1x5xf32>
+// CHECK:       nn.cast {{.*}} : tensor<2x5xi32> -> tensor<2x5xf32>
+// CHECK:       nn.binary{{ +}}mul {{.*}}, %[[SCALES]] : {{.*}} -> tensor<2x5xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x5xf16>
+func.func @computed_steps(%x: tensor<2x3xf32>) -> tensor<2x5xf32> {
+  %w = nn.constant dense<100> : tensor<3x5xi8>
+  %scales = nn.constant dense<[[0.01, 0.02, 0.03, 0.04, 0.05]]> : tensor<1x5xf32>
+  %steps = nn.constant dense<255.0> : tensor<1x1xf32>
+  %0 = nn.unary neg %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.reduce max %0 axes [0, 1] : tensor<2x3xf32> -> tensor<1x1xf32>
+  %2 = nn.binary div %1, %steps : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  %3 = nn.binary div %0, %2 : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %4 = nn.unary round %3 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %5 = nn.cast %4 : tensor<2x3xf32> -> tensor<2x3xui8>
+  %6 = nn.binary mul %2, %scales : tensor<1x1xf32>, tensor<1x5xf32> -> tensor<1x5xf32>
+  %7 = nn.matmul %5, %w : tensor<2x3xui8>, tensor<3x5xi8> -> tensor<2x5xi32>
+  %8 = nn.cast %7 : tensor<2x5xi32> -> tensor<2x5xf32>
+  %9 = nn.binary mul %8, %6 : tensor<2x5xf32>, tensor<1x5xf32> -> tensor<2x5xf32>
+  %10 = nn.unary neg %9 : tensor<2x5xf32> -> tensor<2x5xf32>
+  return %10 : tensor<2x5xf32>
+}
+
+// A scale that the program gives is no f16 either.
+// CHECK-LABEL: @given_scale
+// CHECK:       nn.dequantize %arg0, %arg1, {{.*}}, tensor<1xf32>, {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf16>
+func.func @given_scale(%x: tensor<4xi8>, %scale: tensor<1xf32>) -> tensor<4xf32> {
+  %zero = nn.constant dense<0> : tensor<1xi8>
+  %0 = nn.dequantize %x, %scale, %zero : tensor<4xi8>, tensor<1xf32>, tensor<1xi8> -> tensor<4xf32>
+  %1 = nn.unary neg %0 : tensor<4xf32> -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// An angle, and what moves it to the sine.
+// CHECK-LABEL: @angle
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x3xf16>
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.reshape {{.*}} -> tensor<6xf32>
+// CHECK:       nn.unary{{ +}}sin {{.*}} -> tensor<6xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<6xf16>
+func.func @angle(%x: tensor<2x3xf32>) -> tensor<6xf32> {
+  %frequency = nn.constant dense<30.0> : tensor<1x1xf32>
+  %0 = nn.unary neg %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.binary mul %0, %frequency : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %2 = nn.reshape %1 : tensor<2x3xf32> -> tensor<6xf32>
+  %3 = nn.unary sin %2 : tensor<6xf32> -> tensor<6xf32>
+  %4 = nn.unary neg %3 : tensor<6xf32> -> tensor<6xf32>
+  return %4 : tensor<6xf32>
+}
+
 // An input is put in another order before it is rounded: one kernel does both.
 // CHECK-LABEL: @orders_an_input
 // CHECK:       %[[T:.*]] = nn.transpose %arg0 [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
