@@ -2,10 +2,12 @@
 #include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/PortType.h"
 #include "lib/support/Assert.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Module.h"
+#include <functional>
 #include <map>
 
 using namespace llvm;
@@ -385,18 +387,77 @@ private:
 
 //===-- In LLVM IR --------------------------------------------------------===//
 
-/// A table of the ABI has the same bytes here and on the device: both are little-endian, with 64 bits.
-template <typename T> GlobalVariable *addBytes(Module &module, ArrayRef<T> elements, const Twine &name) {
-  if (elements.empty())
-    return nullptr;
-  StringRef bytes(reinterpret_cast<const char *>(elements.data()), elements.size() * sizeof(T));
-  Constant *value = ConstantDataArray::getString(module.getContext(), bytes, /*AddNull=*/false);
-  auto *variable =
-      new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, name);
-  variable->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
-  variable->setAlignment(Align(std::max<size_t>(alignof(T), sizeof(uint32_t))));
-  return variable;
-}
+/// Writes the programs of a library, and what they have in common once.
+class ProgramWriter {
+public:
+  ProgramWriter(Module &module, const ModelPlan &plan, GlobalVariable *weights)
+      : module(module), plan(plan), context(module.getContext()), ptr(PointerType::get(context, 0)), weights(weights) {}
+
+  Constant *write(const DeviceProgram &program) {
+    Constant *words = table(program.words, "words");
+    NNCC_ASSERT(!words->isNullValue(), "a program has code");
+    cast<GlobalVariable>(words)->setSection(".rodata.nncc." + plan.name + ".spirv");
+    Constant *value = ConstantStruct::getAnon(context, {u32(sizeof(nncc_device_program)),
+                                                        u32(NNCC_PROGRAM_SPIRV),
+                                                        u64(program.features),
+                                                        words,
+                                                        plan.externWeights || !weights ? null() : weights,
+                                                        table(program.tables, "tables"),
+                                                        u64(program.constantsBytes),
+                                                        u32(program.uploads.size()),
+                                                        u32(program.functions.size()),
+                                                        u32(program.variants.size()),
+                                                        u32(program.dispatches.size()),
+                                                        u32(program.bindings.size()),
+                                                        u32(program.pushConstants.size()),
+                                                        u32(program.segments.size()),
+                                                        u32(program.ranges.size()),
+                                                        table(program.uploads, "uploads"),
+                                                        table(program.functions, "functions"),
+                                                        table(program.variants, "variants"),
+                                                        table(program.dispatches, "dispatches"),
+                                                        table(program.bindings, "bindings"),
+                                                        table(program.pushConstants, "push_constants"),
+                                                        table(program.segments, "segments"),
+                                                        table(program.ranges, "ranges"),
+                                                        table(program.firstDispatch, "first_dispatch")});
+    static_assert(sizeof(nncc_device_program) == 152, "the members above follow nncc_device_program of nncc/abi.h");
+    GlobalVariable *&known = programs[value];
+    if (!known)
+      known = new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value,
+                                 "nncc_device_program");
+    return known;
+  }
+
+private:
+  Constant *null() const { return ConstantPointerNull::get(ptr); }
+  Constant *u32(uint64_t value) const { return ConstantInt::get(Type::getInt32Ty(context), value); }
+  Constant *u64(uint64_t value) const { return ConstantInt::get(Type::getInt64Ty(context), value); }
+
+  /// A table of the ABI has the same bytes here and on the device: both are little-endian, with 64 bits.
+  template <typename T> Constant *table(const std::vector<T> &elements, StringRef name) {
+    if (elements.empty())
+      return null();
+    StringRef bytes(reinterpret_cast<const char *>(elements.data()), elements.size() * sizeof(T));
+    Constant *value = ConstantDataArray::getString(context, bytes, /*AddNull=*/false);
+    GlobalVariable *&known = tables[{name, value}];
+    if (known)
+      return known;
+    known = new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value,
+                               "nncc_device_" + name);
+    known->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+    known->setAlignment(Align(std::max<size_t>(alignof(T), sizeof(uint32_t))));
+    return known;
+  }
+
+  Module &module;
+  const ModelPlan &plan;
+  LLVMContext &context;
+  PointerType *ptr;
+  GlobalVariable *weights;
+  DenseMap<std::pair<StringRef, Constant *>, GlobalVariable *> tables; ///< by name and what they hold
+  DenseMap<Constant *, GlobalVariable *> programs;
+};
 
 } // namespace
 
@@ -413,58 +474,74 @@ std::string whyNotBindable(const ModelPlan &plan, const KernelPlan &kernel, cons
   return "";
 }
 
-GlobalVariable *addDeviceProgram(Module &module, const ModelPlan &plan, GlobalVariable *weights) {
-  const DeviceProgram &program = *plan.device;
-  LLVMContext &context = module.getContext();
-  auto *ptr = PointerType::get(context, 0);
-  auto pointer = [&](GlobalVariable *variable) -> Constant * {
-    return variable ? static_cast<Constant *>(variable) : ConstantPointerNull::get(ptr);
-  };
-  auto table = [&](auto &elements, const char *name) {
-    using T = typename std::decay_t<decltype(elements)>::value_type;
-    return pointer(addBytes(module, ArrayRef<T>(elements), Twine("nncc_device_") + name));
-  };
-  auto u32 = [&](uint64_t value) { return ConstantInt::get(Type::getInt32Ty(context), value); };
-  auto u64 = [&](uint64_t value) { return ConstantInt::get(Type::getInt64Ty(context), value); };
+void moveWeights(DeviceProgram &program, ArrayRef<WeightPlan> weights, ArrayRef<int64_t> offsets) {
+  auto isOfWeights = [](const nncc_device_upload &upload) { return !upload.is_table; };
+  if (llvm::none_of(program.uploads, isOfWeights))
+    return;
+  std::map<int64_t, std::pair<int64_t, int64_t>> places; // where they are now, and their bytes, by where they were
+  for (auto [weight, offset] : llvm::zip_equal(weights, offsets))
+    if (weight.bytes)
+      places[weight.byteOffset] = {offset, weight.bytes};
+  std::vector<nncc_device_upload> uploads;
+  for (auto [before, place] : places) {
+    auto [now, bytes] = place;
+    // Those that moved together are one piece, with what lies between them.
+    if (!uploads.empty() && now - int64_t(uploads.back().source_offset) == before - int64_t(uploads.back().byte_offset))
+      uploads.back().bytes = before + bytes - uploads.back().byte_offset;
+    else
+      uploads.push_back({/*is_table=*/0, 0, uint64_t(now), uint64_t(before), uint64_t(bytes)});
+  }
+  llvm::copy_if(program.uploads, std::back_inserter(uploads), std::not_fn(isOfWeights));
+  program.uploads = std::move(uploads);
+}
 
-  GlobalVariable *words = addBytes(module, ArrayRef(program.words), "nncc_device_words");
-  NNCC_ASSERT(words, "a program has code");
-  words->setSection(".rodata.nncc." + plan.name + ".spirv");
-  Constant *value = ConstantStruct::getAnon(context, {u32(sizeof(nncc_device_program)),
-                                                      u32(NNCC_PROGRAM_SPIRV),
-                                                      u64(program.features),
-                                                      words,
-                                                      pointer(plan.externWeights ? nullptr : weights),
-                                                      table(program.tables, "tables"),
-                                                      u64(program.constantsBytes),
-                                                      u32(program.uploads.size()),
-                                                      u32(program.functions.size()),
-                                                      u32(program.variants.size()),
-                                                      u32(program.dispatches.size()),
-                                                      u32(program.bindings.size()),
-                                                      u32(program.pushConstants.size()),
-                                                      u32(program.segments.size()),
-                                                      u32(program.ranges.size()),
-                                                      table(program.uploads, "uploads"),
-                                                      table(program.functions, "functions"),
-                                                      table(program.variants, "variants"),
-                                                      table(program.dispatches, "dispatches"),
-                                                      table(program.bindings, "bindings"),
-                                                      table(program.pushConstants, "push_constants"),
-                                                      table(program.segments, "segments"),
-                                                      table(program.ranges, "ranges"),
-                                                      table(program.firstDispatch, "first_dispatch")});
-  static_assert(sizeof(nncc_device_program) == 152, "the members above follow nncc_device_program of nncc/abi.h");
-  return new GlobalVariable(module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value,
-                            "nncc_device_program");
+void shareModules(ArrayRef<DeviceProgram *> programs) {
+  std::vector<uint32_t> words;
+  std::map<std::vector<uint32_t>, uint32_t> places;
+  uint64_t features = 0;
+  for (DeviceProgram *program : programs) {
+    features |= program->features;
+    for (nncc_device_variant &variant : program->variants) {
+      ArrayRef<uint32_t> module = ArrayRef(program->words).slice(variant.first_word, variant.num_words);
+      auto [place, isNew] = places.try_emplace(module.vec(), words.size());
+      if (isNew)
+        llvm::append_range(words, module);
+      variant.first_word = place->second;
+    }
+  }
+  for (DeviceProgram *program : programs) {
+    program->words = words;
+    program->features = features;
+  }
+}
+
+std::vector<const DeviceProgram *> devicePrograms(const ModelPlan &plan) {
+  if (plan.variants.empty())
+    return {plan.device.get()};
+  std::vector<const DeviceProgram *> programs;
+  for (const VariantPlan &variant : plan.variants)
+    programs.push_back(variant.device.get());
+  return programs;
+}
+
+std::vector<Constant *> addDevicePrograms(Module &module, const ModelPlan &plan, GlobalVariable *weights) {
+  ProgramWriter writer(module, plan, weights);
+  std::vector<Constant *> pointers;
+  for (const DeviceProgram *program : devicePrograms(plan))
+    pointers.push_back(program ? writer.write(*program)
+                               : ConstantPointerNull::get(PointerType::get(module.getContext(), 0)));
+  return pointers;
 }
 
 uint64_t deviceContextWords(const ModelPlan &plan) {
-  if (!plan.device)
-    return 0;
-  return NNCC_CONTEXT_DEVICE_WORDS +
-         NNCC_DEVICE_STATE_WORDS(plan.device->functions.size(), plan.device->dispatches.size(),
-                                 plan.device->segments.size(), plan.inputs.size() + plan.outputs.size());
+  uint64_t most = 0;
+  for (const DeviceProgram *program : devicePrograms(plan))
+    if (program)
+      most = std::max<uint64_t>(most, NNCC_CONTEXT_DEVICE_WORDS +
+                                          NNCC_DEVICE_STATE_WORDS(program->functions.size(), program->dispatches.size(),
+                                                                  program->segments.size(),
+                                                                  plan.inputs.size() + plan.outputs.size()));
+  return most;
 }
 
 } // namespace nncc

@@ -6,6 +6,7 @@
 #include "nncc/abi.h"
 
 namespace llvm {
+class Constant;
 class GlobalVariable;
 class Module;
 } // namespace llvm
@@ -50,12 +51,30 @@ DeviceProgram makeDeviceProgram(const ModelPlan &plan, const GpuCode &code, int6
 std::string whyNotBindable(const ModelPlan &plan, const KernelPlan &kernel, const GpuFunction &function,
                            const GpuCode &code);
 
-/// Adds the nncc_device_program of a plan to its module: its modules in the section .rodata.nncc.M.spirv.
+/// Lets a program take its weights from where they lie now. In the memory of the device they stay where they were, so
+/// nothing but what is uploaded changes.
+///
+/// weights  of the plan that the program was made for
+/// offsets  where each of them lies now
+void moveWeights(DeviceProgram &program, llvm::ArrayRef<WeightPlan> weights, llvm::ArrayRef<int64_t> offsets);
+
+/// Lets programs of one library share modules: what is the same is there once, and all have the same words. A device is
+/// made before it is known which of them it runs, so all name the features of all.
+void shareModules(llvm::ArrayRef<DeviceProgram *> programs);
+
+/// The programs of a plan: one, or that of each of its CPUs. Null: all kernels are the CPU's.
+std::vector<const DeviceProgram *> devicePrograms(const ModelPlan &plan);
+
+/// Adds the nncc_device_program of each of devicePrograms() to the module of a plan: their modules in the section
+/// .rodata.nncc.M.spirv. Tables that are the same are there once.
 ///
 /// weights  where they lie in the library; null: outside
-llvm::GlobalVariable *addDeviceProgram(llvm::Module &module, const ModelPlan &plan, llvm::GlobalVariable *weights);
+/// returns  a pointer to each, or null
+std::vector<llvm::Constant *> addDevicePrograms(llvm::Module &module, const ModelPlan &plan,
+                                                llvm::GlobalVariable *weights);
 
-/// 64-bit words that the context of a model has for its device; 0: none of its kernels runs on one.
+/// 64-bit words that the context of a model has for its device, whichever CPU's program it runs; 0: none of its kernels
+/// runs on one.
 uint64_t deviceContextWords(const ModelPlan &plan);
 
 } // namespace nncc

@@ -81,19 +81,6 @@ void writePorts(json::OStream &json, StringRef key, ArrayRef<PortPlan> ports) {
   });
 }
 
-/// What there is for each of several CPUs; the kernels of all stand in one list.
-void writeVariants(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
-  for (auto [variant, code] : zip_equal(plan.variants, facts.codeOfVariants))
-    json.object([&] {
-      json.attribute("cpu", text(variant.cpu));
-      json.attribute("cpu_required", hex(variant.cpuRequired));
-      json.attribute("first_kernel", variant.firstKernel);
-      json.attribute("kernels", variant.numKernels);
-      json.attribute("arena", variant.arenaBytes);
-      json.attribute("code", code.bytes);
-    });
-}
-
 void writeKernel(json::OStream &json, const KernelPlan &kernel) {
   json.attribute("name", text(kernel.name));
   json.attribute("op", text(kernel.op));
@@ -206,6 +193,21 @@ void writeProgram(json::OStream &json, const DeviceProgram &program) {
   json.attribute("barriers", llvm::count_if(program.dispatches, [](const nncc_device_dispatch &dispatch) {
                    return dispatch.flags & NNCC_DISPATCH_BARRIER && !(dispatch.flags & NNCC_DISPATCH_UNREAD);
                  }));
+}
+
+/// What there is for each of several CPUs; the kernels of all stand in one list.
+void writeVariants(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {
+  for (auto [variant, code] : zip_equal(plan.variants, facts.codeOfVariants))
+    json.object([&] {
+      json.attribute("cpu", text(variant.cpu));
+      json.attribute("cpu_required", hex(variant.cpuRequired));
+      json.attribute("first_kernel", variant.firstKernel);
+      json.attribute("kernels", variant.numKernels);
+      json.attribute("arena", variant.arenaBytes);
+      json.attribute("code", code.bytes);
+      if (variant.device)
+        json.attributeObject("gpu_program", [&] { writeProgram(json, *variant.device); });
+    });
 }
 
 void writeLibrary(json::OStream &json, const ModelPlan &plan, const LibraryFacts &facts) {

@@ -31,7 +31,7 @@ public:
   EntryBuilder(llvm::Module &module, const ModelPlan &plan, uint64_t cpuRequired)
       : module(module), plan(plan), cpuRequired(cpuRequired), context(module.getContext()),
         ptr(PointerType::get(context, 0)), i8(Type::getInt8Ty(context)), i32(Type::getInt32Ty(context)),
-        i64(Type::getInt64Ty(context)), deviceProgram(ConstantPointerNull::get(ptr)) {}
+        i64(Type::getInt64Ty(context)) {}
 
   Error build();
 
@@ -42,7 +42,7 @@ private:
   Error linkCore();
   Error addQuestion();
   void addDispatch();
-  Constant *describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required);
+  Constant *describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required, Constant *program);
   GlobalVariable *addDescription();
   GlobalVariable *addVariantDescriptions();
   Function *addStub(StringRef suffix, StringRef coreFunction, GlobalVariable *description);
@@ -67,7 +67,8 @@ private:
   Type *i8, *i32, *i64;
   Function *anyKernel = nullptr; ///< whose target attributes all others get
   Constant *portTable = nullptr; ///< the nncc_ports of the inputs, then the outputs
-  Constant *deviceProgram;       ///< null pointer: all kernels are the CPU's
+  /// That of the model, or of each of its CPUs; null pointers: all kernels are the CPU's.
+  std::vector<Constant *> devicePrograms;
 };
 } // namespace
 
@@ -297,7 +298,10 @@ void EntryBuilder::addDispatch() {
 }
 
 /// An nncc_model_desc.
-Constant *EntryBuilder::describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required) {
+///
+/// program  that of the device
+Constant *EntryBuilder::describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required,
+                                 Constant *program) {
   if (!portTable) {
     SmallVector<Constant *> ports;
     for (const auto *list : {&plan.inputs, &plan.outputs})
@@ -312,12 +316,12 @@ Constant *EntryBuilder::describe(ArrayRef<KernelPlan> kernels, int64_t arenaByte
   return makeStruct({makeInt(i64, arenaBytes), makeInt(i64, plan.arenaAlign), makeInt(i64, required),
                      makeInt(i32, plan.inputs.size()), makeInt(i32, plan.outputs.size()), makeInt(i32, kernels.size()),
                      makeInt(i32, 0), portTable, makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0),
-                     makeInt(i64, plan.weightsLayout), makeArray(parts, i32, "nncc_parts"), deviceProgram});
+                     makeInt(i64, plan.weightsLayout), makeArray(parts, i32, "nncc_parts"), program});
 }
 
 /// The nncc_model_desc of the model.
 GlobalVariable *EntryBuilder::addDescription() {
-  return addConstant(describe(plan.kernels, plan.arenaBytes, cpuRequired), "nncc_description");
+  return addConstant(describe(plan.kernels, plan.arenaBytes, cpuRequired, devicePrograms.front()), "nncc_description");
 }
 
 static ArrayRef<KernelPlan> kernelsOf(const ModelPlan &plan, const VariantPlan &variant) {
@@ -327,9 +331,10 @@ static ArrayRef<KernelPlan> kernelsOf(const ModelPlan &plan, const VariantPlan &
 /// The nncc_variants_desc of the model.
 GlobalVariable *EntryBuilder::addVariantDescriptions() {
   SmallVector<Constant *> variants;
-  for (const VariantPlan &variant : plan.variants)
-    variants.push_back(makeStruct({makeString(variant.cpu), makeInt(i32, variant.firstKernel), makeInt(i32, 0),
-                                   describe(kernelsOf(plan, variant), variant.arenaBytes, variant.cpuRequired)}));
+  for (auto [variant, program] : llvm::zip_equal(plan.variants, devicePrograms))
+    variants.push_back(
+        makeStruct({makeString(variant.cpu), makeInt(i32, variant.firstKernel), makeInt(i32, 0),
+                    describe(kernelsOf(plan, variant), variant.arenaBytes, variant.cpuRequired, program)}));
   Constant *table = makeArray(variants, variants.front()->getType(), "nncc_variants");
   return addConstant(makeStruct({makeInt(i32, variants.size()), makeInt(i32, hasOperatingSystem(plan)), table}),
                      "nncc_description");
@@ -430,7 +435,8 @@ void EntryBuilder::addTable(ArrayRef<Function *> stubs, Function *variantStub) {
                                      kernels};
   members.append(stubs.begin(), stubs.end());
   members.push_back(makeInt(i64, plan.externWeights ? weightsFileBytes(plan) : 0));
-  members.push_back(deviceProgram);
+  auto some = llvm::find_if(devicePrograms, [](Constant *program) { return !program->isNullValue(); });
+  members.push_back(some == devicePrograms.end() ? devicePrograms.front() : *some);
   members.push_back(makeVariants(tables));
   members.push_back(variantStub ? static_cast<Constant *>(variantStub) : ConstantPointerNull::get(ptr));
   Constant *table = makeStruct(members);
@@ -461,8 +467,7 @@ Error EntryBuilder::build() {
   addDispatch();
   if (Error error = linkCore())
     return error;
-  if (plan.device)
-    deviceProgram = addDeviceProgram(module, plan, module.getNamedGlobal(weightsSymbol(plan)));
+  devicePrograms = addDevicePrograms(module, plan, module.getNamedGlobal(weightsSymbol(plan)));
   bool choosesCpu = !plan.variants.empty();
   if (choosesCpu)
     if (Error error = addQuestion())
@@ -471,11 +476,12 @@ Error EntryBuilder::build() {
   SmallVector<Function *> stubs;
   // Libraries whose kernels are all the CPU's, or of one CPU, carry no code for anything else.
   std::string init = plan.externWeights ? "nncc_core_init_extern" : "nncc_core_init",
-              forVariants = choosesCpu ? "_variants" : "", suffixOfCore = plan.device ? "_device" : forVariants;
-  stubs.push_back(addStub("_init", init + suffixOfCore, description));
-  stubs.push_back(addStub("_run", "nncc_core_run" + suffixOfCore, description));
+              forVariants = choosesCpu ? "_variants" : "",
+              forAll = (deviceContextWords(plan) ? "_device" : "") + forVariants;
+  stubs.push_back(addStub("_init", init + forAll, description));
+  stubs.push_back(addStub("_run", "nncc_core_run" + forAll, description));
   stubs.push_back(addStub("_start", "nncc_core_start" + forVariants, description));
-  stubs.push_back(addStub("_step", "nncc_core_step" + suffixOfCore, description));
+  stubs.push_back(addStub("_step", "nncc_core_step" + forAll, description));
   addTable(stubs, choosesCpu ? addStub("_variant", "nncc_core_variant", description) : nullptr);
   internalize(module, plan);
   std::string complaint;

@@ -108,6 +108,7 @@ struct VariantPlan {
   uint64_t cpuRequired = 0;                 ///< NNCC_CPU_* bits
   unsigned firstKernel = 0, numKernels = 0; ///< of ModelPlan::kernels
   int64_t arenaBytes = 0;
+  std::shared_ptr<const DeviceProgram> device; ///< as ModelPlan::device, for its kernels
 };
 
 struct ModelPlan {
@@ -117,7 +118,8 @@ struct ModelPlan {
   std::string namedAfter;  ///< file name of the model, without folder and ending, that `name` was made of; may be empty
   std::string target, cpu; ///< several CPUs are parted by commas
   std::string gpu;         ///< `--device`; empty: none
-  std::shared_ptr<const DeviceProgram> device; ///< what kernels with a `deviceFunction` run; null where none has
+  std::shared_ptr<const DeviceProgram> device; ///< what kernels with a `deviceFunction` run; null where none has, and
+                                               ///< with several CPUs: each variant has its own
   std::vector<PortPlan> inputs, outputs;
   std::vector<KernelPlan> kernels;
   std::vector<VariantPlan> variants; ///< the first that the CPU has all features of runs; empty: code for one CPU. Else

@@ -1,5 +1,6 @@
 // See Variants.h.
 #include "codegen/emit/Variants.h"
+#include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/HashingStream.h"
 #include "codegen/emit/Identifiers.h"
 #include "lib/support/InternalError.h"
@@ -44,8 +45,11 @@ class WeightsMerger {
 public:
   WeightsMerger(ModelPlan &merged, const WeightWriter &pack) : merged(merged), pack(pack) {}
 
-  /// Adds the weights of a plan, and lets its kernels read them where they are now.
-  Error add(ModelPlan &plan) {
+  /// Adds the weights of a plan, and lets its kernels read them where they are now, and its device take them from
+  /// there.
+  ///
+  /// program  of the plan; null: it has none
+  Error add(ModelPlan &plan, DeviceProgram *program) {
     std::vector<int64_t> offsets;
     for (const WeightPlan &weight : plan.weights) {
       Expected<int64_t> offset = place(weight);
@@ -61,6 +65,8 @@ public:
         if (Error error = move(result.place, plan.weights, offsets))
           return error;
     }
+    if (program)
+      moveWeights(*program, plan.weights, offsets);
     return Error::success();
   }
 
@@ -129,15 +135,22 @@ Expected<MergedVariants> mergeVariants(std::vector<VariantCode> variants, const 
   plan.kernels.clear();
   plan.weights.clear();
   plan.weightsBytes = plan.transformBytes = 0;
+  plan.device = nullptr;
   plan.cpu = join(map_range(variants, [](const VariantCode &variant) { return variant.plan.cpu; }), ",");
   WeightsMerger weights(plan, pack);
+  std::vector<DeviceProgram *> programs;
   for (VariantCode &variant : variants) {
     ModelPlan &own = variant.plan;
     unsigned firstKernel = plan.kernels.size();
-    plan.variants.push_back({own.cpu, variant.cpuRequired, firstKernel, unsigned(own.kernels.size()), own.arenaBytes});
+    auto program = own.device ? std::make_shared<DeviceProgram>(*own.device) : nullptr;
+    if (program)
+      programs.push_back(program.get());
+    plan.variants.push_back(
+        {own.cpu, variant.cpuRequired, firstKernel, unsigned(own.kernels.size()), own.arenaBytes, program});
+    plan.arenaAlign = std::max(plan.arenaAlign, own.arenaAlign);
     takeLargestArena(plan, own, firstKernel);
     plan.transformBytes += own.transformBytes;
-    if (Error error = weights.add(own))
+    if (Error error = weights.add(own, program.get()))
       return std::move(error);
     llvm::move(own.kernels, std::back_inserter(plan.kernels));
 
@@ -151,6 +164,7 @@ Expected<MergedVariants> mergeVariants(std::vector<VariantCode> variants, const 
       return internalError("the code of " + own.cpu + " does not link");
   }
   plan.weightsBytes = alignTo(plan.weightsBytes, NNCC_WEIGHTS_ALIGN);
+  shareModules(programs);
   return merged;
 }
 

@@ -222,7 +222,8 @@ typedef struct nncc_model {
   nncc_status (*start)(void *context, const void *const *inputs, void *const *outputs);
   nncc_status (*step)(void *context, uint32_t max_kernels);
   uint64_t weights_file_bytes; /* what options->weights has to point to; 0: the weights are in the library */
-  /* What options->device runs; NULL: all kernels are the CPU's. */
+  /* What options->device runs; NULL: all kernels are the CPU's. Of several CPUs
+   * each has its own: this is one, which names the features of all. */
   const nncc_device_program *device_program;
   const nncc_variant *variants; /* the first whose features are there is taken */
   /* NULL without variants. Number of the one that M_init chose for a context;

@@ -375,10 +375,7 @@ Error takeCpus(ArrayRef<TargetSpec> targets, bool asksForAll, CompileOptions &op
     cpus.push_back(target.cpu);
   if (asksForAll) {
     options.cpus = std::move(cpus);
-    return deviceName.empty() ? Error::success()
-                              : createStringError("--device does not go with the several CPUs of --cpu=" + cpuName +
-                                                  "\nnote: kernels of a GPU read weights as one CPU wants them; "
-                                                  "compile a library for each CPU, with --name");
+    return Error::success();
   }
   auto chosen = chooseCpu(targets.front(), cpus);
   if (!chosen)

@@ -192,11 +192,12 @@ int compileModel() {
   auto options = sharedOptions(NativeCpu::Refuse);
   if (!options)
     return 1;
-  if (isText && !options->cpus.empty())
+  if ((isText || emit == Emit::Spirv) && !options->cpus.empty())
     return reportError("--emit=" +
                        Twine(emit == Emit::Assembly ? "asm"
                              : emit == Emit::LLVM   ? "llvm"
-                                                    : "mlir") +
+                             : emit == Emit::MLIR   ? "mlir"
+                                                    : "spirv") +
                        " shows the code of one CPU\nnote: for example --cpu=" + options->cpus.front().name);
   if (emit == Emit::Spirv && !options->gpu)
     return reportError("--emit=spirv needs --device\nnote: for example --device=mali-g610");

@@ -336,7 +336,8 @@ static uint32_t kernels_of_device(const nncc_model_desc *model, nncc_context *co
   return left < max_kernels ? left : max_kernels;
 }
 
-nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+SHARED nncc_status step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels,
+                               uint32_t first_kernel) {
   nncc_status status = check_step(model, context);
   if (status != NNCC_OK)
     return status;
@@ -356,7 +357,7 @@ nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *co
         first = 0;
       }
       for (uint32_t i = first; i <= kernel; ++i)
-        run_kernel(model, context, i, 0);
+        run_kernel(model, context, i, first_kernel);
       status = NNCC_OK;
       count = 1;
     }
@@ -373,6 +374,10 @@ nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *co
     return NNCC_MORE;
   context->is_running = 0;
   return NNCC_OK;
+}
+
+nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *context, uint32_t max_kernels) {
+  return step_device(model, context, max_kernels, 0);
 }
 
 nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
@@ -419,6 +424,8 @@ SHARED nncc_status choose_for(const nncc_variants_desc *all, nncc_context *conte
     status = choose(all, known, chosen);
   known->size = sizeof *known;
   known->cpu = 0;
+  if (status == NNCC_OK && !(*chosen)->device_program)
+    known->device = 0; /* for this CPU no kernel is a device's: any arena will do */
   return status;
 }
 
@@ -436,6 +443,22 @@ nncc_status nncc_core_init_extern_variants(const nncc_variants_desc *all, nncc_c
   const nncc_model_desc *model;
   nncc_status status = choose_for(all, context, options, &known, &model);
   return status == NNCC_OK ? nncc_core_init_extern(model, context, arena, arena_bytes, &known) : status;
+}
+
+nncc_status nncc_core_init_device_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                           size_t arena_bytes, const nncc_options *options) {
+  nncc_options known;
+  const nncc_model_desc *model;
+  nncc_status status = choose_for(all, context, options, &known, &model);
+  return status == NNCC_OK ? nncc_core_init_device(model, context, arena, arena_bytes, &known) : status;
+}
+
+nncc_status nncc_core_init_extern_device_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                                  size_t arena_bytes, const nncc_options *options) {
+  nncc_options known;
+  const nncc_model_desc *model;
+  nncc_status status = choose_for(all, context, options, &known, &model);
+  return status == NNCC_OK ? nncc_core_init_extern_device(model, context, arena, arena_bytes, &known) : status;
 }
 
 uint32_t nncc_core_variant(const nncc_variants_desc *all, const nncc_context *context) {
@@ -466,4 +489,15 @@ nncc_status nncc_core_run_variants(const nncc_variants_desc *all, nncc_context *
                                    void *const *outputs) {
   nncc_status status = nncc_core_start_variants(all, context, inputs, outputs);
   return status == NNCC_OK ? nncc_core_step_variants(all, context, UINT32_MAX) : status;
+}
+
+nncc_status nncc_core_step_device_variants(const nncc_variants_desc *all, nncc_context *context, uint32_t max_kernels) {
+  const nncc_variant_desc *variant = variant_of(all, context);
+  return step_device(&variant->model, context, max_kernels, variant->first_kernel);
+}
+
+nncc_status nncc_core_run_device_variants(const nncc_variants_desc *all, nncc_context *context,
+                                          const void *const *inputs, void *const *outputs) {
+  nncc_status status = nncc_core_start_variants(all, context, inputs, outputs);
+  return status == NNCC_OK ? nncc_core_step_device_variants(all, context, UINT32_MAX) : status;
 }

@@ -90,11 +90,9 @@ nncc_status nncc_core_step_device(const nncc_model_desc *model, nncc_context *co
 nncc_status nncc_core_run_device(const nncc_model_desc *model, nncc_context *context, const void *const *inputs,
                                  void *const *outputs);
 
-/* The same for a library with code for several CPUs, without kernels of a
- * device. Initialization chooses one, by options->cpu and the features of the
- * CPU, which nncc_cpu_features() says unless the program does; the others find
- * it by the context's owner. codegen/emit supplies nncc_cpu_features(): that of
- * the runtime archive, or one that returns 0. */
+/* The same for a library with code for several CPUs. Initialization chooses one, by options->cpu and the features of
+ * the CPU, which nncc_cpu_features() says unless the program does; the others find it by the context's owner.
+ * codegen/emit supplies nncc_cpu_features(): that of the runtime archive, or one that returns 0. */
 nncc_status nncc_core_init_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
                                     size_t arena_bytes, const nncc_options *options);
 nncc_status nncc_core_init_extern_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
@@ -104,6 +102,18 @@ nncc_status nncc_core_start_variants(const nncc_variants_desc *all, nncc_context
 nncc_status nncc_core_step_variants(const nncc_variants_desc *all, nncc_context *context, uint32_t max_kernels);
 nncc_status nncc_core_run_variants(const nncc_variants_desc *all, nncc_context *context, const void *const *inputs,
                                    void *const *outputs);
+
+/* The same with kernels of a device. Each CPU has a program of its own, since
+ * what a device reads is packed, and placed in the arena, as that CPU's code
+ * wants it; where the kernels of the chosen one are all the CPU's,
+ * options->device is not looked at. The context has room for the largest. */
+nncc_status nncc_core_init_device_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                           size_t arena_bytes, const nncc_options *options);
+nncc_status nncc_core_init_extern_device_variants(const nncc_variants_desc *all, nncc_context *context, void *arena,
+                                                  size_t arena_bytes, const nncc_options *options);
+nncc_status nncc_core_step_device_variants(const nncc_variants_desc *all, nncc_context *context, uint32_t max_kernels);
+nncc_status nncc_core_run_device_variants(const nncc_variants_desc *all, nncc_context *context,
+                                          const void *const *inputs, void *const *outputs);
 
 /* Number of the one that was chosen; num_variants: none. */
 uint32_t nncc_core_variant(const nncc_variants_desc *all, const nncc_context *context);

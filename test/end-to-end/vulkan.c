@@ -7,8 +7,8 @@
  * for another: for a validation layer to complain about. With `describe` it writes
  * for each dispatch, by lines: kernel, flags (and SEGMENT for the first of one), and
  * memory, index, offset and bytes of each binding. `wait=N` in front of a folder lets dispatch N wait for all others,
- * too; with `once` there it is run at once, and in no other way. With `basic` behind
- * the number no optional feature of the GPU is used. For each folder lines say how
+ * too; with `once` there it is run at once, and in no other way; `cpu=NAME` is the one of several CPUs beside which it
+ * runs. With `basic` behind the number no optional feature of the GPU is used. For each folder lines say how
  * many seconds opening the model and running it a second time took, and how many bytes of the GPU's memory
  * there are with inputs and outputs of the program's own. */
 #define _GNU_SOURCE
@@ -66,19 +66,24 @@ static job in_gpu_memory(const job *other, nncc_vulkan *vulkan) {
   return made;
 }
 
-static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan *vulkan, void *arena, int is_once) {
+static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan *vulkan, void *arena, const char *cpu,
+                       int is_once) {
   nncc_options options = {sizeof options};
   counts seen = {0, 0};
   job first, other;
   double start, opened;
   uint32_t portion, i;
+  uint32_t num_kernels = model->num_kernels;
   options.device = nncc_vulkan_device(vulkan);
+  options.cpu = cpu;
   /* Its arena is not the GPU's, so this job is only opened for its inputs. */
   first = make_job_with(model, folder, NULL, NNCC_OK);
   first.arena = arena;
   start = seconds_now();
   REQUIRE(model->init(first.context, arena, model->arena_bytes, &options) == NNCC_OK);
   opened = seconds_now();
+  if (cpu)
+    num_kernels = model->variants[model->variant(first.context)].num_kernels;
   other = first;
   for (i = 0; i < model->num_outputs; ++i)
     other.outputs[i] = allocate(model->outputs[i].bytes, 8);
@@ -105,7 +110,7 @@ static void run_folder(const nncc_model *model, const char *folder, nncc_vulkan 
   REQUIRE(model->init(other.context, arena, model->arena_bytes, &options) == NNCC_OK);
   run_in(&other, 0);
   REQUIRE(same_outputs(&first, &other));
-  REQUIRE(seen.begun == model->num_kernels && seen.ended == model->num_kernels);
+  REQUIRE(seen.begun == num_kernels && seen.ended == num_kernels);
   nncc_vulkan_release(vulkan, first.context);
   for (i = 0; i < model->num_inputs; ++i)
     nncc_vulkan_free(vulkan, (void *)other.inputs[i]);
@@ -174,6 +179,7 @@ int main(int argc, char **argv) {
   const nncc_model *model = &first_model;
   static nncc_vulkan vulkan;
   nncc_vulkan_options options = {sizeof options};
+  const char *cpu = NULL;
   void *arena;
   int folder, is_once = 0;
   REQUIRE(argc >= 3);
@@ -201,12 +207,14 @@ int main(int argc, char **argv) {
     for (folder = 2; folder < argc; ++folder)
       if (strncmp(argv[folder], "wait=", 5) == 0)
         add_barrier(model->device_program, argv[folder] + 5);
+      else if (strncmp(argv[folder], "cpu=", 4) == 0)
+        cpu = argv[folder] + 4;
       else if (strcmp(argv[folder], "once") == 0)
         is_once = 1;
       else if (strcmp(argv[folder], "basic") == 0)
         continue;
       else
-        run_folder(model, argv[folder], &vulkan, arena, is_once);
+        run_folder(model, argv[folder], &vulkan, arena, cpu, is_once);
   REQUIRE(nncc_vulkan_count(&vulkan).failures == 0);
   nncc_vulkan_destroy(&vulkan);
   return 0;

@@ -182,13 +182,18 @@ def add_float_argument(parser, option: str = "--float"):
     parser.add_argument(option, choices=["f32", "f16", "f16-arithmetic"], default="f32", help="how floats lie in memory")
 
 
-def machines(options) -> list[Nncc]:
-    """The program under test, for each machine that the arguments name; ends a test whose code this machine cannot run."""
+def require_cpu(name: str | None):
+    """Ends a test whose code this machine cannot run."""
     avx512 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
     needed = {"x86-64-v3-vnni": {"avx_vnni"}, "x86-64-v4": avx512, "x86-64-v4-vnni": avx512 | {"avx512_vnni"}}
-    if missing := needed.get(options.cpu, set()) - set(Path("/proc/cpuinfo").read_text().split()):
+    if missing := needed.get(name, set()) - set(Path("/proc/cpuinfo").read_text().split()):
         print(f"SKIPPED: this machine lacks {', '.join(sorted(missing))}")
         sys.exit(models.SKIPPED)
+
+
+def machines(options) -> list[Nncc]:
+    """The program under test, for each machine that the arguments name; ends a test whose code this machine cannot run."""
+    require_cpu(options.cpu)
     flags = [f"--cpu={options.cpu}"] if options.cpu else []
     if (floats := getattr(options, "float", "f32")) != "f32":
         flags.append(f"--float={floats}")

@@ -490,4 +490,40 @@ TEST_F(DeviceKernels, AreTheCpusIfTheDeviceDoesNotWantThem) {
   EXPECT_EQ(run(), NNCC_NOT_INITIALIZED);
 }
 
+// Of two CPUs each has a program of its own, or none; the dispatcher has the kernels of both.
+TEST_F(DeviceKernels, AreThoseOfTheChosenCpu) {
+  nncc_model_desc none = model;
+  none.cpu_required = 0;
+  onDevice.cpu_required = 0;
+  const nncc_variant_desc variants[2] = {{"first", 0, 0, none}, {"second", 5, 0, onDevice}};
+  const nncc_variants_desc all = {2, /*asks_machine=*/0, variants};
+  options.cpu_features = NNCC_CPU_ARM_NEON;
+  auto initAs = [&](const char *cpu) {
+    options.cpu = cpu;
+    dispatched.clear();
+    device.calls.clear();
+    return nncc_core_init_device_variants(&all, context(), arena, sizeof arena, &options);
+  };
+  ASSERT_EQ(initAs("second"), NNCC_OK);
+  EXPECT_EQ(device.opened.program, &program);
+  EXPECT_EQ(nncc_core_variant(&all, context()), 1u);
+  ASSERT_EQ(nncc_core_run_device_variants(&all, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(device.calls, "1+2 4+1 ");
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{5, 8}));
+
+  dispatched.clear();
+  device.failsAt = 1;
+  ASSERT_EQ(nncc_core_start_variants(&all, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(nncc_core_step_device_variants(&all, context(), 3), NNCC_MORE);
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{5, 5, 6, 7}));
+
+  device.answer = NNCC_ARENA_NOT_OF_DEVICE; // nobody asks
+  ASSERT_EQ(initAs("first"), NNCC_OK);
+  ASSERT_EQ(nncc_core_run_device_variants(&all, context(), inputs, outputs), NNCC_OK);
+  EXPECT_EQ(device.calls, "");
+  EXPECT_EQ(dispatched, (std::vector<uint32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(initAs("third"), NNCC_BAD_OPTIONS);
+  EXPECT_EQ(nncc_core_step_device_variants(&all, nullptr, 1), NNCC_NULL_POINTER);
+}
+
 } // namespace

@@ -134,6 +134,47 @@ TEST(DeviceProgram, LeavesOutWhatCodeForTheCpuAloneReads) {
   EXPECT_EQ(model.make().dispatches[0].flags, 0u);
 }
 
+// In a library of several CPUs weights lie elsewhere than in the plan that a program was made for.
+TEST(DeviceProgram, TakesWeightsFromWhereTheyLieNow) {
+  Model model;
+  model.add(Model::input(), Model::output());
+  model.plan.kernels[0].operands[0] = {Memory::Weights, 0, 192, 64, false};
+  model.code.tableBytes.assign(16, 1);
+  DeviceProgram program = model.make();
+  auto uploads = [&] {
+    std::string text;
+    for (const nncc_device_upload &piece : program.uploads)
+      text += std::string(piece.is_table ? "T" : "W") + std::to_string(piece.source_offset) + ">" +
+              std::to_string(piece.byte_offset) + "+" + std::to_string(piece.bytes) + " ";
+    return text;
+  };
+  EXPECT_EQ(uploads(), "W0>0+1000 T0>1024+16 ");
+  uint64_t bytes = program.constantsBytes;
+  // Two that moved together, one without elements, one that lies before them now.
+  std::vector<WeightPlan> weights = {
+      {"a", {}, {}, 0, 100}, {"b", {}, {}, 128, 50}, {"c", {}, {}, 192, 0}, {"d", {}, {}, 192, 808}};
+  moveWeights(program, weights, {2048, 2176, 64, 0});
+  EXPECT_EQ(uploads(), "W2048>0+178 W0>192+808 T0>1024+16 ");
+  EXPECT_EQ(program.constantsBytes, bytes);
+  EXPECT_EQ(program.bindings[0].byte_offset, 0u);
+}
+
+TEST(DeviceProgram, SharesModulesThatAreTheSame) {
+  Model model;
+  model.add(Model::input(), Model::output());
+  DeviceProgram first = model.make();
+  model.code.functions[0].variants.insert(model.code.functions[0].variants.begin(), {NNCC_GPU_STORAGE16, {4, 5}});
+  DeviceProgram second = model.make();
+  shareModules({&first, &second});
+  EXPECT_EQ(first.words, (std::vector<uint32_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(second.words, first.words);
+  EXPECT_EQ(first.variants[0].first_word, 0u);
+  ASSERT_EQ(second.variants.size(), 2u);
+  EXPECT_EQ(second.variants[0].first_word, 3u);
+  EXPECT_EQ(second.variants[1].first_word, 0u);
+  EXPECT_EQ(first.features, uint64_t(NNCC_GPU_STORAGE16)); // a device is made for both
+}
+
 // A runtime that leaves out nothing has them beside others. One that does has no barrier of theirs.
 TEST(DeviceProgram, OrdersWhatMayBeLeftOut) {
   Model model;
