@@ -32,6 +32,11 @@ bool isHalf(Type type) {
   return element.isF16();
 }
 
+bool isNarrowInteger(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isInteger(8) || element.isInteger(16);
+}
+
 /// Why an op keeps its kernel from the GPU; empty when it does not.
 std::string refusal(Operation *op) {
   std::string reason;
@@ -66,9 +71,14 @@ public:
       return failure();
     takeOutRefused();
     readTables();
-    for (auto kernels : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>()))
-      if (std::string reason = assignBindings(kernelOf(kernels), launchesOf[kernels.getName()]); !reason.empty())
+    for (auto kernels : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>())) {
+      // Before shaping, which knows how numbers of 32 and 64 bits, and f16, are read.
+      std::string reason = operandRefusalOf(kernelOf(kernels), isNarrowInteger);
+      if (reason.empty())
+        reason = assignBindings(kernelOf(kernels), launchesOf[kernels.getName()]);
+      if (!reason.empty())
         refuse(kernels, reason);
+    }
     if (failed(runPasses([](PassManager &passes) { addShaping(passes); })))
       return failure();
     for (auto kernels : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>()))
@@ -196,14 +206,18 @@ private:
     }
   }
 
-  static std::string refusalOf(gpu::GPUFuncOp kernel) {
+  static std::string operandRefusalOf(gpu::GPUFuncOp kernel, function_ref<bool(Type)> isRefused) {
     std::string reason;
-    for (BlockArgument argument : kernel.getArguments())
-      if (!isPlain(argument.getType()) && !isHalf(argument.getType())) {
-        llvm::raw_string_ostream(reason) << "an operand has elements of type "
-                                         << getElementTypeOrSelf(argument.getType());
-        return reason;
-      }
+    for (Type type : kernel.getArgumentTypes())
+      if (reason.empty() && isRefused(type))
+        llvm::raw_string_ostream(reason) << "an operand has elements of type " << getElementTypeOrSelf(type);
+    return reason;
+  }
+
+  static std::string refusalOf(gpu::GPUFuncOp kernel) {
+    std::string reason = operandRefusalOf(kernel, [](Type type) { return !isPlain(type) && !isHalf(type); });
+    if (!reason.empty())
+      return reason;
     kernel.walk([&](Operation *op) {
       reason = refusal(op);
       return reason.empty() ? WalkResult::advance() : WalkResult::interrupt();
