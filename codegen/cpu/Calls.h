@@ -78,6 +78,7 @@ private:
   int64_t elementsOfOutput() const { return operands.typeOf(C).getNumElements(); }
   int64_t widthOfOutput() const { return operands.typeOf(C).getShape().drop_back().back(); }
   int64_t blockOfSums() const;
+  bool widensPanel(const Variant &variant, const TileShape &shape) const;
 };
 
 } // namespace nncc::cpu

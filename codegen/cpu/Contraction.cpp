@@ -278,7 +278,11 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
   // A multiply-add of floats for each load of a row leaves no time to compute its address: up to eight rows have a
   // register for it (TileShape::isUnrolled), and hide the latency.
   int64_t most = vectors == 1 && !isOfBytes() ? 8 : std::numeric_limits<int64_t>::max();
-  return std::min(chooseTileRows(machine, vectors), most);
+  // Of short sums, a row more is worth what it spills.
+  constexpr int64_t manyTerms = 64;
+  nn::DotAttr dot = isOfBytes() ? mac(machine, lanes(machine)).dot : nn::DotAttr();
+  bool addsApart = dot && !dot.getAdds() && depth * tapsH * tapsW >= manyTerms;
+  return std::min(chooseTileRows(machine, vectors, addsApart), most);
 }
 
 PanelPacking Contraction::panels(nn::MachineAttr machine) const {

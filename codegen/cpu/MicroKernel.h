@@ -93,6 +93,8 @@ struct TileShape {
   std::optional<WinogradTile> winograd;
   bool isDilated = false;                ///< lines or pixels of these do not lie side by side
   std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this
+  /// Of a product of bytes that are multiplied as words: a call widens its part of the panel once for all tiles.
+  bool widensPanel = false;
   bool hasBias = false;
   bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
   bool hasZero = false;            ///< A has a zero point, which is not 0
@@ -130,6 +132,8 @@ struct TileShape {
   }
   /// Values of k in one trip.
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
+  /// Words that widensPanel has room for: 16 KB, half of the smallest L1 caches.
+  static constexpr int64_t kMostPanelWords = 8192;
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
   bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }

@@ -122,10 +122,27 @@ SmallVector<Value> ProductCode::columns(Value rowOfB) {
   }
   int64_t each = shape.lanes * mac.group() / mac.rows();
   for (int64_t j = 0; j < shape.vectors * mac.rows(); ++j) {
-    Value column = code.load(code.at(rowOfB, j * each, memory), bytes(each));
-    columns.push_back(mac.isWidened() ? widen(column, mac.rhs, wide) : column);
+    auto type = VectorType::get(each, elementOfPanel);
+    Value column = code.load(code.at(rowOfB, j * each, elementOfPanel), type);
+    columns.push_back(mac.isWidened() && !shape.widensPanel ? widen(column, mac.rhs, wide) : column);
   }
   return columns;
+}
+
+Value ProductCode::widenedPanel(Value count) {
+  const int64_t group = shape.mac.group(), row = group * shape.width();
+  Value panel =
+      LLVM::AllocaOp::create(b, code.pointer(), b.getI16Type(), code.constant(TileShape::kMostPanelWords), 64);
+  code.loop(zero, count, group, {}, [&](Value k, ValueRange) -> SmallVector<Value> {
+    Value first = code.mul(k, shape.width());
+    for (int64_t at = 0; at < row; at += 2 * shape.lanes) {
+      Value place = code.add(first, code.constant(at));
+      Value packed = code.load(code.at(matrix, place, memory), bytes(2 * shape.lanes));
+      code.store(widen(packed, shape.mac.rhs, b.getI16Type()), code.at(panel, place, b.getI16Type()));
+    }
+    return {};
+  });
+  return panel;
 }
 
 void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {

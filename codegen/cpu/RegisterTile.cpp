@@ -33,6 +33,8 @@ public:
     SmallVector<Value> first = start.list();
     if (shape.prefetches())
       first.push_back(code.at(matrix, field(CallEntry::Ahead), memory));
+    if (shape.widensPanel)
+      matrix = widenedPanel(rowsOfPanel());
     auto withAhead = [](SmallVector<Value> list, Value ahead) {
       if (ahead)
         list.push_back(ahead);
@@ -72,6 +74,14 @@ private:
     readSums(rowB);
     if (shape.prefetches())
       aheadStep = field(CallEntry::AheadStep);
+  }
+
+  /// How many rows of B the taps of a call read, from the first one's on: whole groups.
+  Value rowsOfPanel() {
+    const int64_t group = shape.mac.group();
+    Value whole = arith::AndIOp::create(b, code.add(depth, code.constant(group - 1)), code.constant(-group));
+    auto behind = [&](Value taps, unsigned step) { return code.mul(code.add(taps, code.constant(-1)), field(step)); };
+    return code.add(whole, code.add(behind(taps0, CallEntry::Tap0B), behind(taps1, CallEntry::Tap1B)));
   }
 
   /// The same where a part of the panel is widened at a time: all tiles, or as many as have room for their sums, pass
@@ -359,12 +369,12 @@ private:
         SmallVector<Value> values = llvm::to_vector(carried), lanes;
         if (shape.readsLanes())
           lanes = lanesOfA(rows, k, trip);
-        Value block = code.at(matrixRow, code.mul(k, rowB), memory);
+        Value block = code.at(matrixRow, code.mul(k, rowB), elementOfPanel);
         for (int64_t u = 0; u < shape.tripSteps(); ++u) {
           step(values, block, [&](int64_t i) {
             return shape.readsLanes() ? factorOfLane(lanes, i, u) : factorAt(rows, i, k, u * group, group);
           });
-          block = code.at(block, code.mul(rowB, group), memory);
+          block = code.at(block, code.mul(rowB, group), elementOfPanel);
         }
         prefetchNext(values, ahead);
         return values;
@@ -379,7 +389,7 @@ private:
     }
     auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, int64_t count) {
       Value here = arith::SubIOp::create(b, k, origin);
-      step(values, code.at(matrixRow, code.mul(here, rowB), memory),
+      step(values, code.at(matrixRow, code.mul(here, rowB), elementOfPanel),
            [&](int64_t i) { return factorAt(rows, i, here, 0, count); });
     };
     if (trip > group || !shape.isUnrolled())
@@ -409,7 +419,7 @@ private:
       return code.loop(done, wholeGroups, group, carried, [&](Value k, ValueRange inner) {
         SmallVector<Value> values = llvm::to_vector(inner);
         Value from = code.at(place, arith::SubIOp::create(b, k, back), b.getI16Type());
-        step(values, code.at(matrixRow, code.mul(k, rowB), memory),
+        step(values, code.at(matrixRow, code.mul(k, rowB), elementOfPanel),
              [&](int64_t i) { return factorOfLane(from, i, 0); });
         return values;
       });
@@ -427,7 +437,7 @@ private:
     SmallVector<Value> added = code.loop(first, end, trip, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> values = llvm::to_vector(carried), lanes = lanesOfA(rows, k, trip);
       for (int64_t u = 0; u < steps; ++u)
-        step(values, code.at(matrixRow, code.mul(code.add(k, code.constant(u * group)), rowB), memory),
+        step(values, code.at(matrixRow, code.mul(code.add(k, code.constant(u * group)), rowB), elementOfPanel),
              [&](int64_t i) { return factorOfLane(lanes, i, u); });
       return values;
     });

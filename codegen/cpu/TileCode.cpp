@@ -23,7 +23,10 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
       sumType(shape.isOfFloatedBytes() ? b.getF32Type()
               : shape.mac.ofHalves     ? b.getF16Type()
                                        : computeType(shape.mac.sum)),
-      memoryOfB(shape.widened ? memoryType(shape.widened->element) : memory),
+      memoryOfB(shape.widened       ? memoryType(shape.widened->element)
+                : shape.widensPanel ? b.getI16Type()
+                                    : memory),
+      elementOfPanel(shape.widensPanel ? b.getI16Type() : memory),
       resultType(startsAsFloatBits(shape, epilogue) ? b.getF32Type() : computeType(shape.mac.sum)),
       vector(VectorType::get(shape.lanes, sumType)) {
   unsigned next = 0;

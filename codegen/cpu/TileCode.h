@@ -85,6 +85,7 @@ protected:
   ScalarMath math;
   mlir::Type memory, sumType; ///< elements as they lie in A and B, and as they are summed
   mlir::Type memoryOfB;       ///< the same of weights that are widened as they are read
+  mlir::Type elementOfPanel;  ///< of what products read of B
   mlir::Type resultType;      ///< of sums that are complete
   mlir::VectorType vector;    ///< of sums
   TilePlace start;

@@ -22,7 +22,9 @@ int64_t choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t
 
 /// The most rows of a register tile that is `vectors` wide: accumulators, one column of B and what A needs fit the
 /// registers of the machine (two are left free where there are 32).
-int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors);
+///
+/// addsApart  products are added by another instruction, and take a register until then
+int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors, bool addsApart = false);
 /// The same for floats that are multiplied by lanes of A, as they lie in memory.
 int64_t chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors);
 /// The same for bytes that are multiplied in words.

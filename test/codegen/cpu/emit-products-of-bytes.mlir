@@ -1,4 +1,4 @@
-// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-emit-contractions | FileCheck %s
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 131072, dots = [<instruction = "llvm.aarch64.neon.saddlp", bits = 128, group = 16, lhs = i8, rhs = i8, adds = false, rows = 1>]>}} {
 
@@ -28,4 +28,41 @@ func.func @in_words(%x: memref<4x19xi8>, %w: memref<512xi8>, %m: memref<1x16xf32
 // CHECK-COUNT-16: arith.subf
 // CHECK-NOT: {{sitofp|maxnumf}}
 // CHECK: return
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+
+// Four tiles of six rows: the ten rows of the panel become words once for all of them.
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16(
+// CHECK: llvm.alloca %c8192_i64 x i16
+// CHECK: scf.for
+// CHECK-COUNT-2: arith.extsi %{{.*}} : vector<16xi8> to vector<16xi16>
+// CHECK-NOT: extsi {{.*}} to vector<16xi16>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK-NOT: extsi {{.*}} to vector<16xi16>
+// CHECK: return
+func.func @words_of_a_panel(%x: memref<24x10xi8>, %w: memref<160xi8>, %y: memref<24x16xi32>) {
+  nn.kernel "k" ins(%x, %w : memref<24x10xi8>, memref<160xi8>) outs(%y : memref<24x16xi32>) {
+  ^bb0(%0: tensor<24x10xui8>, %1: tensor<10x16xi8>):
+    %s = nn.matmul %0, %1 : tensor<24x10xui8>, tensor<10x16xi8> -> tensor<24x16xi32>
+    nn.yield %s : tensor<24x16xi32>
+  } attributes {nn.packings = [unit, #nn.packing<"bytes", [160, 1, 16, 10, 16, 8, 1, 2, 10, 1]>]}
+  return
+}
+
+// Three tiles do not pay for that.
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16_1(
+// CHECK-NOT: llvm.alloca %c8192_i64 x i16
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK: return
+func.func @bytes_of_a_panel(%x: memref<18x10xi8>, %w: memref<160xi8>, %y: memref<18x16xi32>) {
+  nn.kernel "k" ins(%x, %w : memref<18x10xi8>, memref<160xi8>) outs(%y : memref<18x16xi32>) {
+  ^bb0(%0: tensor<18x10xui8>, %1: tensor<10x16xi8>):
+    %s = nn.matmul %0, %1 : tensor<18x10xui8>, tensor<10x16xi8> -> tensor<18x16xi32>
+    nn.yield %s : tensor<18x16xi32>
+  } attributes {nn.packings = [unit, #nn.packing<"bytes", [160, 1, 16, 10, 16, 8, 1, 2, 10, 1]>]}
+  return
+}
 }
