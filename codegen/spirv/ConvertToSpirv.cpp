@@ -1,6 +1,7 @@
 // gpu.module to spirv.module by upstream's patterns, and the few that they lack; see SpirvPasses.td.
 #include "codegen/gpu/GpuPasses.h"
 #include "codegen/spirv/SpirvPasses.h"
+#include "codegen/spirv/YieldResults.h"
 #include "mlir/Conversion/ArithToSPIRV/ArithToSPIRV.h"
 #include "mlir/Conversion/FuncToSPIRV/FuncToSPIRV.h"
 #include "mlir/Conversion/GPUToSPIRV/GPUToSPIRV.h"
@@ -227,22 +228,8 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     auto converted = SymbolTable(getOperation()).lookup<spirv::ModuleOp>(("__spv__" + name));
     converted.setName(name);
     converted->setAttr(kAliasedAttr, Builder(context).getDenseI64ArrayAttr(aliased));
-    dropUnreadVariables(converted);
+    yieldResults(converted);
     return success();
-  }
-
-  /// Upstream's pattern leaves all results of a loop in variables, even those that nothing reads: carried indices.
-  static void dropUnreadVariables(spirv::ModuleOp module) {
-    SmallVector<spirv::VariableOp> variables;
-    module.walk([&](spirv::VariableOp variable) { variables.push_back(variable); });
-    auto isNoRead = [](Operation *user) { return isa<spirv::StoreOp, spirv::LoadOp>(user) && user->use_empty(); };
-    for (spirv::VariableOp variable : variables) {
-      if (!llvm::all_of(variable->getUsers(), isNoRead))
-        continue;
-      for (Operation *user : llvm::make_early_inc_range(variable->getUsers()))
-        user->erase();
-      variable.erase();
-    }
   }
 };
 } // namespace

@@ -1,6 +1,8 @@
 // The passes and the writer around ConvertToSpirv; see SpirvPasses.h.
 #include "codegen/spirv/SpirvPasses.h"
+#include "codegen/spirv/YieldResults.h"
 #include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "mlir/Target/SPIRV/Serialization.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -56,7 +58,9 @@ FailureOr<std::vector<uint32_t>> nncc::serializeSpirv(spirv::ModuleOp module) {
   spirv::SerializationOptions options;
   options.emitSymbolName = false;
   SmallVector<uint32_t> words;
-  if (failed(spirv::serialize(module, words, options)))
+  OwningOpRef<spirv::ModuleOp> flat = module.clone();
+  inlineResults(*flat);
+  if (failed(spirv::serialize(*flat, words, options)))
     return failure();
   return std::vector<uint32_t>(words.begin(), words.end());
 }

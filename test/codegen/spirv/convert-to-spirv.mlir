@@ -63,11 +63,13 @@ module {
 
 // -----
 
-// A loop leaves its results in variables, but not what nothing reads behind it.
+// What a loop makes is the value at its head; what nothing reads behind it is no result.
 // CHECK-LABEL: spirv.module @unread
-// CHECK:         spirv.Variable : !spirv.ptr<f32, Function>
 // CHECK-NOT:     spirv.Variable
-// CHECK:         spirv.mlir.loop
+// CHECK:         %[[SUM:.*]] = spirv.mlir.loop -> f32
+// CHECK:         ^bb1(%{{.*}}: i32, %[[HEAD:.*]]: f32, %{{.*}}: i32)
+// CHECK:           spirv.mlir.merge %[[HEAD]] : f32
+// CHECK:         spirv.Store "StorageBuffer" %{{.*}}, %[[SUM]]
 module {
   gpu.module @unread {
     gpu.func @main(%x: memref<8xf32>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
@@ -80,6 +82,45 @@ module {
         %next = arith.addf %s, %v : f32
         %behind = arith.addi %p, %c1 : index
         scf.yield %next, %behind : f32, index
+      }
+      memref.store %sum, %x[%c0] : memref<8xf32>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+// Branches in loops hand their values on, too.
+// CHECK-LABEL: spirv.module @branch
+// CHECK-NOT:     spirv.Variable
+// CHECK:         %[[SUM:.*]] = spirv.mlir.loop -> f32
+// CHECK:         ^bb1(%{{.*}}: i32, %[[HEAD:.*]]: f32)
+// CHECK:           %[[NEXT:.*]] = spirv.mlir.selection -> f32
+// CHECK:             spirv.Branch ^bb3(%[[ADDED:.*]] : f32)
+// CHECK:             spirv.Branch ^bb3(%[[HEAD]] : f32)
+// CHECK:           ^bb3(%[[JOINED:.*]]: f32)
+// CHECK:             spirv.mlir.merge %[[JOINED]] : f32
+// CHECK:           spirv.Branch ^bb1(%{{.*}}, %[[NEXT]] : i32, f32)
+// CHECK:           spirv.mlir.merge %[[HEAD]] : f32
+module {
+  gpu.module @branch {
+    gpu.func @main(%x: memref<8xf32>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c4 = arith.constant 4 : index
+      %zero = arith.constant 0.0 : f32
+      %sum = scf.for %i = %c0 to %c4 step %c1 iter_args(%s = %zero) -> (f32) {
+        %inside = arith.cmpi ult, %i, %c2 : index
+        %next = scf.if %inside -> f32 {
+          %v = memref.load %x[%i] : memref<8xf32>
+          %added = arith.addf %s, %v : f32
+          scf.yield %added : f32
+        } else {
+          scf.yield %s : f32
+        }
+        scf.yield %next : f32
       }
       memref.store %sum, %x[%c0] : memref<8xf32>
       gpu.return
