@@ -7,6 +7,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "passes/check/Trips.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -104,9 +105,7 @@ private:
 
   void add(GpuWork &work, Operation &op, double runs) const {
     if (auto loop = dyn_cast<scf::ForOp>(op)) {
-      auto low = getConstantIntValue(loop.getLowerBound()), high = getConstantIntValue(loop.getUpperBound()),
-           step = getConstantIntValue(loop.getStep());
-      double trips = low && high && step && *step > 0 && *high > *low ? llvm::divideCeil(*high - *low, *step) : 0;
+      double trips = constantTrips(loop).value_or(0);
       GpuWork inside = count(*loop.getBody(), trips * runs);
       inside.convert += 2 * trips * runs; // the counter and its comparison
       if (hasNoLoop(*loop.getBody()))
@@ -419,7 +418,9 @@ private:
     for (auto [part, next] : llvm::zip(carried, yielded))
       if (next != kNone && parts[find(next)].defined >= done.begin)
         unite(next, part);
-    for (unsigned part : llvm::concat<unsigned>(done.outside, carried))
+    Parts limit = partsOf(loop.getUpperBound());
+    llvm::erase(limit, kNone);
+    for (unsigned part : llvm::concat<unsigned>(done.outside, carried, limit))
       parts[find(part)].end = std::max(parts[find(part)].end, at);
     parts[counter].end = at;
     unsigned first = 0;

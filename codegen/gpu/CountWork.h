@@ -1,4 +1,4 @@
-// Counts what a kernel of stage G does: its loops have constant bounds.
+// Counts what a kernel of stage G does: how often its loops run is known.
 #ifndef NNCC_CODEGEN_GPU_COUNTWORK_H
 #define NNCC_CODEGEN_GPU_COUNTWORK_H
 #include "codegen/gpu/GpuWork.h"

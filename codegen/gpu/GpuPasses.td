@@ -195,17 +195,20 @@ def ShapeBuffers : Pass<"nncc-shape-buffers", "::mlir::ModuleOp"> {
 }
 
 def CarryIndices : Pass<"nncc-carry-indices", "::mlir::ModuleOp"> {
-  let summary = "Makes running sums of the indices of inner loops";
+  let summary = "Makes running sums of the indices of inner loops, and lets loops count by one of them";
   let description = [{
     In a loop without loops inside, the sum of what does not change and a multiple of the counter is carried from step
     to step, if nothing else needs the multiple: an addition instead of a product and an addition, in no more registers.
+    A counter that is only needed for such sums becomes one of them, of which the others are as far behind as before;
+    where it is not needed at all, the loop counts by what it carries. Indices that are the same in each step move out
+    of branches, too, and constants are added last, so that sums have the rest in common.
 
-    Requires G, guarantees G.
+    Requires G, guarantees G: the bounds of such loops are no constants any more, but a constant apart.
 
     ```mlir
     scf.for %i = %c0 to %c8 step %c1 { %0 = arith.muli %i, %c16; %1 = arith.addi %start, %0; memref.load %w[%1] }
     // becomes
-    scf.for %i = %c0 to %c8 step %c1 iter_args(%1 = %start) { memref.load %w[%1]; scf.yield (%1 + 16) }
+    scf.for %1 = %start to (%start + 128) step %c16 { memref.load %w[%1] }
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "passes/check/Trips.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -203,9 +204,8 @@ private:
       if (!allows(rules.inFunction, op))
         good = complain(rules, op, "in a kernel of a GPU");
       if (auto loop = dyn_cast<scf::ForOp>(op))
-        for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
-          if (!getConstantIntValue(bound))
-            fail(op, "must have constant bounds");
+        if (!constantTrips(loop))
+          fail(op, "must have bounds that are a constant apart");
       for (Type type : op->getResultTypes())
         if (auto vector = dyn_cast<VectorType>(type); vector && (vector.getRank() != 1 || vector.getNumElements() > 4))
           fail(op, "may have no vector of more than 4 lanes");

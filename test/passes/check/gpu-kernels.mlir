@@ -50,7 +50,7 @@ module {
       %c1 = arith.constant 1 : index
       // expected-error @+1 {{'arith.constant' op may have no vector of more than 4 lanes at stage G}}
       %wide = arith.constant dense<0.0> : vector<8xf32>
-      // expected-error @+1 {{'scf.for' op must have constant bounds at stage G}}
+      // expected-error @+1 {{'scf.for' op must have bounds that are a constant apart at stage G}}
       scf.for %i = %c0 to %n step %c1 {
         // expected-error @+1 {{'math.exp' op may not be in a kernel of a GPU at stage G}}
         %e = math.exp %wide : vector<8xf32>
