@@ -13,6 +13,26 @@ using namespace llvm;
 
 namespace nncc {
 
+/// The kernels that are given what a kernel makes.
+static std::vector<unsigned> readersOf(ArrayRef<KernelPlan> kernels, size_t maker) {
+  std::vector<unsigned> readers;
+  auto meets = [](const OperandPlan &a, const OperandPlan &b) {
+    return a.memory == b.memory && a.index == b.index && a.byteOffset < b.byteOffset + b.bytes &&
+           b.byteOffset < a.byteOffset + a.bytes;
+  };
+  for (const OperandPlan &result : kernels[maker].operands) {
+    bool isAlive = result.isOutput;
+    for (size_t number = maker + 1; isAlive && number < kernels.size(); ++number)
+      for (const OperandPlan &operand : kernels[number].operands)
+        if (meets(result, operand)) {
+          isAlive &= !operand.isOutput; // its bytes are those of another tensor from here on
+          if (!operand.isOutput && !is_contained(readers, number))
+            readers.push_back(number);
+        }
+  }
+  return readers;
+}
+
 /// What the kernels of a compiled model take on either side; nothing where the code cannot be estimated.
 static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOptions &options,
                                       const Placement &placement) {
@@ -27,7 +47,9 @@ static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOpt
     PlaceCost &place = result.emplace_back();
     place.cpuUs = timeOf(cost, timing.mhz, timing.ramGBs).us;
     if (kernel.dispatch)
-      place.gpuUs = kernel.isLeftOut ? 0 : timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
+      place.gpuUs = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
+    if (kernel.isLeftOut)
+      place.leftOutWith = readersOf(compilation.plan.kernels, result.size() - 1);
     for (const auto &[name, where] : placement.kernels)
       if (name == kernel.placedAs)
         place.onGpu = where == "gpu" && place.gpuUs;

@@ -12,6 +12,9 @@ struct PlaceCost {
   double cpuUs = 0;
   std::optional<double> gpuUs; ///< none: it has no code for the GPU
   std::optional<bool> onGpu;   ///< the user said where it runs
+  /// Its readers, where code for the GPU reads something else instead of what it makes: if all of them run on the GPU,
+  /// too, it takes nothing there. Empty: it always takes its time.
+  std::vector<unsigned> leftOutWith = {};
 };
 
 /// What it takes to hand memory over to the GPU, or back: caches, a submission, a wait. Not measured on a Mali.

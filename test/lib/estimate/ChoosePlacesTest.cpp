@@ -32,6 +32,9 @@ TEST(ChoosePlaces, TakesTheLeastOfAll) {
       if (random() % 8 == 0)
         kernel.onGpu = kernel.gpuUs && random() % 2;
     }
+    for (unsigned image : {0, 3})
+      if (random() % 2)
+        kernels[image].leftOutWith = {image + 1, unsigned(image + 2 + random() % 4)};
     double least = std::numeric_limits<double>::infinity();
     for (unsigned bits = 0; bits < 1u << kernels.size(); ++bits) {
       std::vector<bool> places;
@@ -52,6 +55,16 @@ TEST(ChoosePlaces, CountsHandOvers) {
   std::vector<PlaceCost> kernels{{10, 1, {}}, {10, 1, {}}};
   EXPECT_EQ(placedUs(kernels, {true, true}), 2 + 2 * kHandOverUs);
   EXPECT_EQ(placedUs(kernels, {false, true}), 11 + 2 * kHandOverUs);
+  EXPECT_EQ(choosePlaces(kernels), (std::vector<bool>{false, false}));
+}
+
+// A transposition that no code for the GPU reads costs nothing where its reader is on the GPU, and its time elsewhere.
+TEST(ChoosePlaces, LeavesOutWhatNothingReads) {
+  std::vector<PlaceCost> kernels{{10, 200, {}, {1}}, {1000, 1, {}}};
+  EXPECT_EQ(placedUs(kernels, {true, true}), 1 + 2 * kHandOverUs);
+  EXPECT_EQ(placedUs(kernels, {true, false}), 200 + 1000 + 2 * kHandOverUs);
+  EXPECT_EQ(choosePlaces(kernels), (std::vector<bool>{true, true}));
+  kernels[1].onGpu = false;
   EXPECT_EQ(choosePlaces(kernels), (std::vector<bool>{false, false}));
 }
 
