@@ -1,6 +1,7 @@
 // Cuts the output of a contraction into regions, calls and blocks for the cache and for threads.
 #include "codegen/cpu/Calls.h"
 #include "codegen/cpu/Tiling.h"
+#include "lib/support/Assert.h"
 #include "passes/lower/LoopBuilder.h"
 
 using namespace mlir;
@@ -102,7 +103,9 @@ void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads)
     region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;
   if (const auto &bytes = operands.bytes) {
     region.offsets[B] += bytes->sumBytes();
-    region.sums = 4 * (llvm::find(bytes->sums, tapsOf(h, w)) - bytes->sums.begin()) - region.offsets[B];
+    const auto *sums = llvm::find(bytes->sums, tapsOf(h, w));
+    NNCC_ASSERT(bytes->sums.empty() || sums != bytes->sums.end(), "weights are packed without the sums of these taps");
+    region.sums = 4 * (sums - bytes->sums.begin()) - region.offsets[B];
   }
   if (contraction.body == TapBody::Product) {
     // Taps whose values follow each other in A and in B are one longer run.
@@ -304,6 +307,7 @@ void Calls::cutSweep(const SlidingWindow &window) {
     entry.offsets[A] = blocks.firstIn * operands[A].h;
     entry.offsets[C] = blocks.firstOut * operands[C].h;
     if (const auto &bytes = operands.bytes) {
+      NNCC_ASSERT(bytes->sums.empty() || bytes->sums == contraction.tapSets(), "weights are packed for no sweep");
       entry.offsets[B] = bytes->sumBytes();
       f[CallEntry::Sums] = -bytes->sumBytes();
     }

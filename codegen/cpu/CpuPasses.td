@@ -173,10 +173,10 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
     weights, or a maximum) computes what a sole convolution before it makes by itself, a strip of rows at a time, in
     scratch memory that stays in the cache (codegen/cpu/Chains.h): the whole of it never takes memory.
 
-    Only where that is larger than the L2 cache, so that it would go to memory and come back, and takes more memory than
-    all strips and the input of the one or the result of the other: the arena cannot grow. Rows that the windows of
-    two strips share are kept from one to the next; only where the part of another thread begins they are made twice,
-    which has to be little.
+    Only where that is larger than the L2 cache, so that it would go to memory and come back, or is of bytes and makes
+    the arena as large as it is. It has to take more memory than all strips and the input of the one or the result of
+    the other: the arena cannot grow. Rows that the windows of two strips share are kept from one to the next; only
+    where the part of another thread begins they are made twice, which has to be little.
 
     ```mlir
     %a = nn.kernel "k003_Conv" ins(%x, %v) {conv2d, relu} attributes {nn.packings = [unit, #nn.packing<..>]}

@@ -8,6 +8,7 @@
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
+#include "passes/memory/MemoryLayout.h"
 
 using namespace mlir;
 
@@ -23,6 +24,8 @@ using cpu::RowStrips;
 constexpr int64_t kSlots = 4;
 // Each slot begins with rows that the one before makes, too: so many percent more may be made than without strips.
 constexpr int64_t kMostMadeTwice = 3;
+// What the arena has to fall to for chains that save nothing but memory.
+constexpr double kLeastGain = 0.99;
 
 ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
@@ -34,7 +37,7 @@ class Fusion {
 public:
   Fusion(ModuleOp module, nn::KernelOp kernel) : module(module), kernel(kernel) {}
 
-  /// Finds out whether a window makes its input with profit; `reason` says why not.
+  /// Finds out whether a window could make its input, without the arena growing; `reason` says why not.
   bool match(std::string &reason) {
     auto refuse = [&](StringRef why) {
       reason = why.str();
@@ -50,28 +53,38 @@ public:
     second = contraction->root;
     auto pool = dyn_cast<nn::Pool2DOp>(second);
     bool isWindow = pool ? pool.getKind() == nn::PoolKind::max : isPackedConvolution(kernel, *contraction);
-    if (!isWindow || !isa<FloatType>(contraction->element))
-      return refuse("no convolution of floats with constant weights, and no maximum of windows");
+    if (!isWindow || !isOfFloatsOrBytes(*contraction))
+      return refuse("no convolution of floats or bytes with constant weights, and no maximum of windows");
     if (contraction->readsPlanes)
       return refuse("a transposition lies between it and what makes its input");
     input = contraction->lhs;
     maker = cpu::makerOf(kernel, input);
     auto before = maker ? cpu::Contraction::match(maker, reason) : std::nullopt;
-    if (!before || !isPackedConvolution(maker, *before) || !isa<FloatType>(before->element))
-      return refuse("no convolution of floats makes its input for it alone");
+    if (!before || !isPackedConvolution(maker, *before) || !isOfFloatsOrBytes(*before))
+      return refuse("no convolution of floats or bytes makes its input for it alone");
     first = before->root;
     // What an epilogue reads may be what its kernel is written over.
     if (!maker.getBody().getArgument(before->lhs).hasOneUse() ||
         llvm::any_of(before->epilogue->leaves(), [](const cpu::Leaf &leaf) { return leaf.variesByPixel; }))
       return refuse("the convolution that makes its input reads more than an image");
-    image = maker.getInputs()[before->lhs];
+    if (!runsAlikeInParts(*before) || !runsAlikeInParts(*contraction))
+      return refuse("parts of it would read weights that are packed in another way");
+    image = before->lhs;
     weightBytes = bytesOf(first->getOperand(1)) + (pool ? 0 : bytesOf(second->getOperand(1)));
     return chooseRows(reason);
   }
 
-  /// Both kernels are erased.
-  std::array<Operation *, 2> kernels() { return {maker, kernel}; }
+  /// What is between would go to memory and come back.
+  bool savesTime() const { return bytesBetween() > machine.getL2Bytes(); }
+  /// Integers of 8 bits are between.
+  bool isOfBytes() const { return elementBytes(second->getOperand(0)) == 1; }
+  int64_t bytesBetween() const { return bytesOf(second->getOperand(0)); }
+  int64_t bytesOfScratch() const { return scratchBytes; }
+  nn::KernelOp firstKernel() const { return maker; }
+  nn::KernelOp secondKernel() const { return kernel; }
+  unsigned inputOfFirst() const { return image; }
 
+  /// Both kernels are erased.
   void run() {
     std::string name = maker.getName().str();
     nn::KernelOp merged = cpu::mergeKernels(maker, kernel, input);
@@ -86,12 +99,27 @@ private:
   nn::KernelOp kernel, maker;
   nn::MachineAttr machine;
   Operation *first = nullptr, *second = nullptr;
-  unsigned input = 0;
-  Value image; ///< what the first one reads
+  unsigned input = 0, image = 0; ///< what is between as an input of the second, and what the first one reads
   int64_t weightBytes = 0;
   RowsForm form{0, kSlots};
   int64_t scratchBytes = 0;
   int64_t wholeBytes = 0; ///< nn.whole_bytes
+
+  static bool isOfFloatsOrBytes(const cpu::Contraction &contraction) {
+    return isa<FloatType>(contraction.element) || contraction.isOfBytes() || contraction.element.isInteger(8);
+  }
+
+  /// Sums that correct products of bytes are packed for windows that sweep, or for each set of taps of those that do
+  /// not. A few rows by themselves may sweep where the whole does not: one of its rows reads none of the input, or it
+  /// was measured to be slower.
+  static bool runsAlikeInParts(const cpu::Contraction &contraction) {
+    if (!contraction.isOfBytes() || contraction.sliding)
+      return true;
+    int64_t last = shapeOf(contraction.root->getResult(0))[1] - 1;
+    return !contraction.tuning && llvm::all_of(std::array<int64_t, 2>{0, last}, [&](int64_t row) {
+      return cpu::RowsRead::of(contraction.root, {row, row + 1}).rows.count() > 0;
+    });
+  }
 
   static bool isPackedConvolution(nn::KernelOp kernel, const cpu::Contraction &contraction) {
     return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && cpu::getPacking(kernel, *contraction.rhs);
@@ -110,11 +138,9 @@ private:
       reason = why.str();
       return false;
     };
-    Value between = second->getOperand(0), result = second->getResult(0);
+    Value between = second->getOperand(0), result = kernel.getResult(0);
     int64_t l2 = machine.getL2Bytes(), images = shapeOf(between)[0], height = shapeOf(between)[1];
     int64_t ofRow = bytesOf(between) / (images * height);
-    if (bytesOf(between) <= l2)
-      return refuse("its input stays in the cache");
     if (weightBytes > l2 / 4)
       return refuse("its weights and those of what makes its input would leave the cache in each strip");
     // Without a border: of one row of the output, and from one to the next.
@@ -139,10 +165,116 @@ private:
                     " rows twice");
     // Before, what is between was alive beside the input, then beside the result: the arena cannot grow.
     scratchBytes = kSlots * strips->slotElements * elementBytes(between);
-    if (std::min(bytesOf(image), bytesOf(result)) + scratchBytes > bytesOf(between))
+    if (std::min(bytesOf(maker.getInputs()[image]), bytesOf(result)) + scratchBytes > bytesOf(between))
       return refuse("what is between takes no more memory than strips of it, beside input and result");
-    wholeBytes = bytesOf(between) + std::max(bytesOfArena(image), bytesOfArena(kernel.getResult(0)));
+    wholeBytes = bytesOf(between) + std::max(bytesOfArena(maker.getInputs()[image]), bytesOfArena(kernel.getResult(0)));
     return true;
+  }
+};
+
+/// Chains that save no time, and what the arena would be with some of them.
+class ArenaChoice {
+public:
+  ArenaChoice(func::FuncOp function, ArrayRef<Fusion *> fusions) : fusions(fusions), isTaken(fusions.size(), false) {
+    // A layout adds kernels, which copy.
+    OwningOpRef<func::FuncOp> copy(function.clone());
+    DenseMap<Operation *, Operation *> copies;
+    for (auto [own, other] : llvm::zip(function.getOps<nn::KernelOp>(), copy->getOps<nn::KernelOp>()))
+      copies[own] = other;
+    MemoryLayout layout = layOutInBestOrder(*copy);
+    DenseMap<Operation *, unsigned> stepOf;
+    for (auto [number, step] : llvm::enumerate(layout.steps))
+      stepOf[step.kernel] = number;
+    whole = loadsOfSteps(layout);
+    for (Fusion *fusion : fusions) {
+      auto maker = cast<nn::KernelOp>(copies.lookup(fusion->firstKernel()));
+      Effect effect{stepOf.lookup(maker), stepOf.lookup(copies.lookup(fusion->secondKernel())), 0, 0};
+      auto place = layout.places.find(maker.getInputs()[fusion->inputOfFirst()]);
+      if (place != layout.places.end()) {
+        const Buffer &image = layout.buffers[layout.root(place->second.buffer)];
+        effect.endOfImage = image.last + 1;
+        effect.image = image.kind == BufferKind::Arena ? image.bytes : 0;
+      }
+      effects.push_back(effect);
+    }
+  }
+
+  /// Takes chains one after the other, each from where the arena is fullest, as long as that makes it smaller; then
+  /// leaves those without which it would be as small.
+  SmallVector<Fusion *> choose() {
+    SmallVector<unsigned> taken;
+    while (std::optional<unsigned> next = bestAtPeak()) {
+      isTaken[*next] = true;
+      taken.push_back(*next);
+    }
+    int64_t least = peak(loads());
+    for (unsigned i : taken) {
+      isTaken[i] = false;
+      isTaken[i] = peak(loads()) > least;
+    }
+    SmallVector<Fusion *> chosen;
+    if (least <= kLeastGain * peak(whole))
+      for (auto [fusion, isChosen] : llvm::zip(fusions, isTaken))
+        if (isChosen)
+          chosen.push_back(fusion);
+    return chosen;
+  }
+
+private:
+  /// Where a chain changes what is alive.
+  struct Effect {
+    unsigned first, second; ///< the steps of its kernels
+    int64_t image;          ///< bytes of what it reads, where that is in the arena
+    unsigned endOfImage;    ///< the step behind the last that needs it anyway
+  };
+
+  ArrayRef<Fusion *> fusions;
+  std::vector<int64_t> whole; ///< bytes that each step needs without any chain
+  SmallVector<Effect> effects;
+  SmallVector<bool> isTaken;
+
+  static int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
+
+  std::vector<int64_t> loads() const {
+    std::vector<int64_t> loads = whole;
+    for (auto [fusion, effect, isIn] : llvm::zip(fusions, effects, isTaken)) {
+      if (!isIn)
+        continue;
+      for (unsigned step = effect.first; step <= effect.second; ++step)
+        loads[step] += (step < effect.endOfImage ? 0 : effect.image) - fusion->bytesBetween();
+      loads[effect.second] += fusion->bytesOfScratch();
+      loads[effect.first] = 0; // nothing runs there any longer
+    }
+    return loads;
+  }
+
+  bool isFree(unsigned i) const {
+    return llvm::none_of(llvm::zip(fusions, isTaken), [&](auto other) {
+      auto [fusion, isIn] = other;
+      auto kernels = {fusion->firstKernel(), fusion->secondKernel()};
+      return isIn && (llvm::is_contained(kernels, fusions[i]->firstKernel()) ||
+                      llvm::is_contained(kernels, fusions[i]->secondKernel()));
+    });
+  }
+
+  /// The chain that takes most from the fullest step; none where nothing takes away from it.
+  std::optional<unsigned> bestAtPeak() {
+    std::vector<int64_t> before = loads();
+    unsigned fullest = std::distance(before.begin(), llvm::max_element(before));
+    std::optional<unsigned> best;
+    int64_t least = before[fullest];
+    for (unsigned i = 0; i < fusions.size(); ++i) {
+      const Effect &effect = effects[i];
+      if (fullest < effect.first || fullest > effect.second || !isFree(i))
+        continue;
+      isTaken[i] = true;
+      std::vector<int64_t> with = loads();
+      isTaken[i] = false;
+      int64_t most = peak(ArrayRef(with).slice(effect.first, effect.second - effect.first + 1));
+      if (most < least)
+        best = i, least = most;
+    }
+    return best;
   }
 };
 
@@ -150,8 +282,13 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      fuseIn(function);
+  }
+
+  void fuseIn(func::FuncOp function) {
     SmallVector<nn::KernelOp> kernels;
-    getOperation().walk([&](nn::KernelOp kernel) {
+    function.walk([&](nn::KernelOp kernel) {
       if (isa_and_nonnull<nn::Conv2DOp, nn::Pool2DOp>(kernel.getRoot()))
         kernels.push_back(kernel);
     });
@@ -162,20 +299,41 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
       return rank(a) < rank(b);
     });
     DenseSet<Operation *> erased;
+    std::vector<Fusion> ofBytes;
+    auto run = [&](Fusion &fusion) {
+      erased.insert_range(std::array<Operation *, 2>{fusion.firstKernel(), fusion.secondKernel()});
+      fusion.run();
+    };
     for (size_t number : order) {
       nn::KernelOp kernel = kernels[number];
       if (erased.contains(kernel))
         continue;
       Fusion fusion(getOperation(), kernel);
       std::string reason;
-      if (fusion.match(reason)) {
-        erased.insert_range(fusion.kernels());
-        fusion.run();
-      } else {
-        remark::missed(kernel.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
-            << kernel.getName().str() << " has no chain: " << remark::reason("{0}", reason);
-      }
+      if (!fusion.match(reason))
+        miss(kernel, reason);
+      else if (fusion.savesTime())
+        run(fusion);
+      else if (fusion.isOfBytes())
+        ofBytes.push_back(fusion);
+      else
+        miss(kernel, "its input stays in the cache");
     }
+    SmallVector<Fusion *> left;
+    for (Fusion &fusion : ofBytes)
+      if (!erased.contains(fusion.firstKernel()) && !erased.contains(fusion.secondKernel()))
+        left.push_back(&fusion);
+    SmallVector<Fusion *> chosen = left.empty() ? SmallVector<Fusion *>() : ArenaChoice(function, left).choose();
+    for (Fusion *fusion : left)
+      if (!llvm::is_contained(chosen, fusion))
+        miss(fusion->secondKernel(), "its input stays in the cache, and the arena would be no smaller");
+    for (Fusion *fusion : chosen)
+      run(*fusion);
+  }
+
+  static void miss(nn::KernelOp kernel, StringRef reason) {
+    remark::missed(kernel.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
+        << kernel.getName().str() << " has no chain: " << remark::reason("{0}", reason);
   }
 };
 } // namespace

@@ -1,4 +1,5 @@
 // When buffers and tensors are alive, and how much memory that takes at least.
+#include "passes/memory/ArenaPlanner.h"
 #include "passes/memory/MemoryLayout.h"
 
 using namespace mlir;
@@ -31,6 +32,15 @@ void computeLifetimes(MemoryLayout &layout) {
     if (step.scratch >= 0)
       touch(step.scratch);
   }
+}
+
+std::vector<int64_t> loadsOfSteps(const MemoryLayout &layout) {
+  std::vector<int64_t> loads(layout.steps.size(), 0);
+  for (const Buffer &buffer : layout.buffers)
+    if (buffer.kind == BufferKind::Arena && buffer.mergedInto < 0 && buffer.first != ~0u)
+      for (unsigned step = buffer.first; step <= buffer.last; ++step)
+        loads[step] += llvm::alignTo(buffer.bytes, kArenaAlignment);
+  return loads;
 }
 
 TensorLoad fullestStep(const MemoryLayout &layout) {

@@ -86,6 +86,13 @@ void computeLifetimes(MemoryLayout &layout);
 /// Lets elementwise kernels write into an operand that dies in them, if it may be.
 void mergeInPlace(MemoryLayout &layout);
 
+/// The layout of a function in the order of its kernels that needs less memory: the function's own, or the one with the
+/// lowest peak that a search finds. Lifetimes are set, and what may be in place is. Forms are still to be taken.
+MemoryLayout layOutInBestOrder(mlir::func::FuncOp function);
+
+/// Bytes of the arena that each step needs: all buffers that are alive in it, each rounded up to cache lines.
+std::vector<int64_t> loadsOfSteps(const MemoryLayout &layout);
+
 /// Inputs of a step whose memory its result could take, if they die in it.
 llvm::SmallVector<unsigned> inputsToOverwrite(const MemoryLayout &layout, const Step &step);
 

@@ -373,6 +373,11 @@ LogicalResult planMemory(func::FuncOp function, bool reuse, int64_t slack, int64
   return success();
 }
 
+int64_t peakOf(const MemoryLayout &layout) {
+  std::vector<int64_t> loads = loadsOfSteps(layout);
+  return loads.empty() ? 0 : *llvm::max_element(loads);
+}
+
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   using PlanMemoryBase::PlanMemoryBase;
 
@@ -385,4 +390,15 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   }
 };
 } // namespace
+
+MemoryLayout layOutInBestOrder(func::FuncOp function) {
+  MemoryLayout own = layOut(function), other = own;
+  reorder(other, planOrder(orderProblem(own)).steps);
+  for (MemoryLayout *layout : {&own, &other}) {
+    computeLifetimes(*layout);
+    mergeInPlace(*layout);
+  }
+  return peakOf(other) < peakOf(own) ? std::move(other) : std::move(own);
+}
+
 } // namespace nncc

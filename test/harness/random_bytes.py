@@ -105,6 +105,50 @@ def output_of_bytes(random, graph: Graph, shape: list[int], filter_shape: list[i
     graph.output(graph.node("QLinearConv", operands, **attributes), dtype)
 
 
+def chain_of_bytes(random, graph: Graph):
+    """A QLinearConv, and a QLinearConv, ConvInteger or MaxPool that alone reads it, where what is between is most of the memory: dense,
+    depthwise, single pixels. Rows that read padding alone are among them."""
+    batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 24])), 0
+    extents, dtype = [extent(random, 100, 320), extent(random, 6, 40)], pick(random, [np.uint8, np.uint8, np.int8])
+    value, zero, scale_of_value = graph.input(activations(random, [batch, channels, *extents], dtype)), zero_point(random, graph, dtype, False), scale(random, 0.01, 0.03)
+    for is_second, kinds in enumerate((["pointwise", "pointwise", "depthwise", "dense"], ["depthwise", "depthwise", "dense", "pointwise", "pool"])):
+        kind = pick(random, kinds)
+        kernel = [1, 1] if kind == "pointwise" else [pick(random, [1, 2, 3, 3, 3, 5]), pick(random, [1, 2, 3, 3, 3, 5])]
+        dilations = [extent(random, 1, 3) for _ in kernel] if random.random() < 0.15 else [1, 1]
+        attributes = window_attributes(random, 2, kernel, dilations)
+        if not is_second and random.random() < 0.7:
+            attributes["strides"] = [1, 1]
+        if kind != "pool" and "auto_pad" not in attributes and random.random() < 0.1:
+            attributes["pads"] = [extent(random, 0, 4) for _ in range(4)]
+        extents = output_extents(attributes, kernel, extents)
+        if min(extents) < 1:
+            raise ValueError("empty")
+        if kind == "pool":
+            graph.output(graph.node("MaxPool", [value], kernel_shape=kernel, **attributes), dtype)
+            return
+        groups = channels if kind == "depthwise" else 1
+        outputs = extent(random, 2, 16) if is_second else extent(random, 2 * channels, 2 * channels + 60)
+        if groups > 1:
+            outputs = channels * pick(random, [1, 1, 1, 2] if is_second else [2, 3, 4])
+        taps = channels // groups * int(np.prod(kernel))
+        macs += batch * np.prod(extents) * outputs * taps
+        if macs > 10 * MOST_MACS:
+            raise ValueError("too expensive")
+        weights = integers(random, [outputs, channels // groups, *kernel], np.int8)
+        if is_second and random.random() < 0.2 and dtype is np.uint8:
+            operands = [value, graph.constant(weights)] + ([zero_point(random, graph, dtype, True)] if random.random() < 0.7 else [])
+            graph.output(graph.node("ConvInteger", operands, group=groups, **attributes), np.int32)
+            return
+        of_weights = random.uniform(0.002, 0.01, outputs if random.random() < 0.5 else ()).astype(np.float32)
+        of_result, zero_of_result = np.float32(0.02 * 0.006 * taps**0.5 * pick(random, [20, 50, 200])), zero_point(random, graph, dtype, False)
+        operands = [value, graph.constant(scale_of_value), zero, graph.constant(weights), graph.constant(of_weights),
+                    graph.constant(np.zeros(of_weights.shape, np.int8)), graph.constant(of_result), zero_of_result]
+        if random.random() < 0.7:
+            operands.append(graph.constant(random.integers(-9000, 9000, outputs).astype(np.int32)))
+        value, channels, zero, scale_of_value = graph.node("QLinearConv", operands, group=groups, **attributes), outputs, zero_of_result, of_result
+    graph.output(value, dtype)
+
+
 def matmul_of_bytes(random, graph: Graph):
     """MatMulInteger and QLinearMatMul: constant and runtime weights, batches, one row as in classifiers."""
     m, n, k = pick(random, [1, 2, 3, extent(random, 4, 45)]), extent(random, 1, 70), pick(random, [extent(random, 1, 100), 515])
@@ -122,4 +166,4 @@ def matmul_of_bytes(random, graph: Graph):
     graph.output(graph.node("QLinearMatMul", operands), dtype)
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes)}
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes)}

@@ -33,4 +33,28 @@ func.func @strips_of_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96x
                 nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
   return
 }
+
+// Of bytes: both parts have the zero points of the whole, whose packed weights hold the sums that correct them, and what
+// is kept are as many bytes as elements.
+// CHECK-LABEL: func.func @strips_of_bytes
+// CHECK-SAME: (%{{.*}}: memref<104xi8>, %[[ZA:[a-z0-9]*]]: memref<1xi8>, %{{.*}}: memref<1x7x5x3xi8>, %{{.*}}: memref<56xi8>, %[[ZX:[a-z0-9]*]]: memref<1xi8>
+// CHECK-NOT: nn.kernel
+// CHECK: memref.extract_aligned_pointer_as_index %[[ZX]]
+// CHECK: call @nncc_gemm_ui8_{{.*}}_requantize
+// CHECK: "llvm.intr.memmove"(%{{.*}}, %{{.*}}, %c80_i64)
+// CHECK: memref.extract_aligned_pointer_as_index %[[ZA]]
+// CHECK: call @nncc_depthwise_ui8_{{.*}}_k3x3s1x1
+func.func @strips_of_bytes(%w: memref<104xi8>, %za: memref<1xi8>, %x: memref<1x7x5x3xi8>, %v: memref<56xi8>, %zx: memref<1xi8>, %zw: memref<1xi8>, %y: memref<1x7x5x8xi32>, %s: memref<512xi8>) {
+  nn.kernel "k" ins(%w, %za, %x, %v, %zx, %zw : memref<104xi8>, memref<1xi8>, memref<1x7x5x3xi8>, memref<56xi8>, memref<1xi8>, memref<1xi8>) outs(%y : memref<1x7x5x8xi32>) scratch(%s : memref<512xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xi8>, %1: tensor<1xui8>, %2: tensor<1x7x5x3xui8>, %3: tensor<8x1x1x3xi8>, %4: tensor<1xui8>, %n: tensor<1xi8>):
+    %m = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+    %z = nn.constant dense<9> : tensor<1x1x1x1xui8>
+    %a = nn.conv2d %2, %3 zero_points (%4, %n) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xui8>, tensor<8x1x1x3xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x7x5x8xi32>
+    %q = nn.requantize %a, %m, %z : tensor<1x7x5x8xi32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x7x5x8xui8>
+    %r = nn.conv2d %q, %0 zero_points (%1, %n) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xui8>, tensor<8x3x3x1xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x7x5x8xi32>
+    nn.yield %r : tensor<1x7x5x8xi32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 512, slots = 2},
+                nn.packings = [#nn.packing<"bytes", [104, 1, 8, 9, 8, 8, 0, 1, 1, 3, 0, 1, 3, 0, 1, 3]>, unit, unit, #nn.packing<"bytes", [56, 1, 8, 3, 8, 8, 0, 1, 3, 1, 0, 1, 1, 0, 1, 1]>, unit, unit]}
+  return
+}
 }
