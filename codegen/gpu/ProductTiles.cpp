@@ -128,7 +128,11 @@ private:
                    Values sums);
   Values addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value> starts, const Access &right, Value firstK,
                  const Columns &columns, Values sums);
-  Value loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows);
+  /// Four numbers of a line of an image.
+  struct Piece {
+    Value numbers, isInside; ///< null: it always is inside of the image
+  };
+  Piece loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows);
   Taps tapsAt(ArrayRef<TileRow> rows, ArrayRef<TapPosition> lines, Value kw);
   Values walkTaps(ArrayRef<TileRow> rows, ArrayRef<Value> starts, const Access &right, const Columns &columns,
                   Values sums);
@@ -448,28 +452,52 @@ Values ProductTiles::addLine(ArrayRef<TileRow> rows, Value line, ArrayRef<Value>
                              Value firstK, const Columns &columns, Values sums) {
   const WindowDim &w = window->w;
   LineOfImage image = lineOfImage();
-  int64_t first = -w.pad * image.pixel, begin = first - llvm::mod(first, kGpuLanes);
+  int64_t first = -w.pad * image.pixel, begin = first - llvm::mod(first, kGpuLanes), pitch = w.stride * image.pixel;
+  auto isRead = [&](int64_t behind) {
+    return llvm::any_of(llvm::seq<int64_t>(0, rows.size()), [&](int64_t row) {
+      int64_t step = behind - (first - begin + row * pitch);
+      return step >= 0 && step < image.taps;
+    });
+  };
   for (int64_t plane = 0; plane < image.planes; ++plane) {
-    std::map<int64_t, Value> pieces;
+    std::map<int64_t, Piece> pieces;
+    std::map<int64_t, Value> numbers;
+    // Of a piece at the border that one number is read of, that alone is looked at. More would be longer code.
+    auto numberAt = [&](int64_t behind) {
+      Value &number = numbers[behind];
+      if (number)
+        return number;
+      auto [piece, isFirst] = pieces.try_emplace(behind / kGpuLanes);
+      auto &[whole, isInside] = piece->second;
+      int64_t begins = behind / kGpuLanes * kGpuLanes;
+      if (isFirst) {
+        piece->second = loadPiece(rows.front(), line, plane, begin + begins, rows.size());
+        if (isInside && llvm::count_if(llvm::seq(begins, begins + kGpuLanes), isRead) > 1) {
+          whole = arith::SelectOp::create(b, build.loc, build.splat(isInside, kGpuLanes), whole,
+                                          build.math.constant(element, 0.0, kGpuLanes));
+          isInside = nullptr;
+        }
+      }
+      number = build.lanes(whole, behind % kGpuLanes, 1);
+      if (isInside)
+        number = arith::SelectOp::create(b, build.loc, isInside, number, build.math.constant(element, 0.0));
+      return number;
+    };
     for (int64_t step = 0; step < image.taps; ++step) {
       Values panel =
           loadPanel(rows.front().cursor, starts, right, firstK, build.index(0), step * image.planes + plane, columns);
-      for (size_t number = 0; number < rows.size(); ++number) {
-        int64_t behind = first - begin + number * w.stride * image.pixel + step;
-        Value &piece = pieces[behind / kGpuLanes];
-        if (!piece)
-          piece = loadPiece(rows.front(), line, plane, begin + behind / kGpuLanes * kGpuLanes, rows.size());
-        addProducts(build.lanes(piece, behind % kGpuLanes, 1), panel, columns,
+      for (size_t number = 0; number < rows.size(); ++number)
+        addProducts(numberAt(first - begin + number * pitch + step), panel, columns,
                     MutableArrayRef<Value>(sums).slice(number * panel.size(), panel.size()));
-      }
     }
   }
   return sums;
 }
 
-/// Four numbers of a line, so far behind those of the first tap of a tile if nothing were padded. Outside of the image
-/// they are 0.
-Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset, int64_t rows) {
+/// Four numbers of a line, so far behind those of the first tap of a tile if nothing were padded; others where that is
+/// outside of the image.
+ProductTiles::Piece ProductTiles::loadPiece(const TileRow &row, Value line, int64_t plane, int64_t offset,
+                                            int64_t rows) {
   const WindowDim &w = window->w;
   int64_t pixel = lineOfImage().pixel, pitch = w.stride * pixel, length = w.input * pixel,
           last = (llvm::alignTo(window->outputW, rows) - rows) * pitch + offset;
@@ -484,11 +512,7 @@ Value ProductTiles::loadPiece(const TileRow &row, Value line, int64_t plane, int
   at.indices[this->at(C)] = arePlanes() ? build.index(plane) : start;
   at.vectorLoop = this->at(arePlanes() ? IW : C);
   at.lanes = kGpuLanes;
-  Value piece = build.load(nest.accesses[0], at);
-  if (!isInside)
-    return piece;
-  return arith::SelectOp::create(b, build.loc, build.splat(isInside, kGpuLanes), piece,
-                                 build.math.constant(element, 0.0, kGpuLanes));
+  return {build.load(nest.accesses[0], at), isInside};
 }
 
 /// Where a tap of each row lies. Rows of one line lie behind the first of them.

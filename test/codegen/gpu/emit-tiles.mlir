@@ -188,6 +188,23 @@ func.func private @whole_lines(%x: memref<1x8x8x3xf32>, %w: memref<432xi8>, %y: 
   return
 }
 
+// The same for one channel, of which two pixels read one number of the piece at the left: it alone is looked at.
+// CHECK-LABEL: func.func private @one_number_of_a_piece
+// CHECK:           scf.if
+// CHECK:             %[[LEFT:.*]] = vector.load %{{.*}} : memref<64xf32>, vector<4xf32>
+// CHECK-NEXT:        %[[NUMBER:.*]] = vector.extract %[[LEFT]][3]
+// CHECK-NEXT:        arith.select %{{.*}}, %[[NUMBER]], %{{.*}} : f32
+// CHECK-NOT:         arith.select {{.*}}f32
+// CHECK:           } else {
+func.func private @one_number_of_a_piece(%x: memref<1x8x8x1xf32>, %w: memref<144xi8>, %y: memref<1x4x4x4xf32>) {
+  nn.kernel "k" ins(%x, %w : memref<1x8x8x1xf32>, memref<144xi8>) outs(%y : memref<1x4x4x4xf32>) {
+  ^bb0(%0: tensor<1x8x8x1xf32>, %1: tensor<4x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x8x8x1xf32>, tensor<4x3x3x1xf32> -> tensor<1x4x4x4xf32>
+    nn.yield %r : tensor<1x4x4x4xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [144, 1, 4, 9, 4, 4, 0]>]}
+  return
+}
+
 // A line of three pixels is two tiles, of which the second has one: the other one behind the line is not stored. The
 // piece that it alone would read may be behind the line.
 // CHECK-LABEL: func.func private @lines_with_a_rest
