@@ -232,8 +232,8 @@ cl::list<std::string>
            cl::value_desc("NAME=1,3,640,640"), ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> begins("begin",
                              cl::desc("Let the model begin with these tensors: they become inputs, beside those of its "
-                                      "own that are still read. f32 where the file gives them no type. May be "
-                                      "repeated"),
+                                      "own that are still read. f32 where the file gives them no type, integers "
+                                      "of a quantizer. May be repeated"),
                              cl::value_desc("TENSOR,..."), cl::CommaSeparated, ofModel, cl::cat(quantizeCategory()));
 cl::list<std::string> ends("end",
                            cl::desc("Let the model end with these tensors instead of its outputs: what only others "

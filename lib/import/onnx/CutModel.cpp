@@ -65,6 +65,30 @@ private:
     return fail("--" + option + "=" + name + ": no node of the graph makes a tensor of this name", whatToDo);
   }
 
+  /// The data type of a tensor that the file gives no type: steps where it is a quantizer's, f32 elsewhere. Those who
+  /// quantize models write no types.
+  int32_t typeMadeBy(const onnx::NodeProto &node, StringRef name) const {
+    StringRef op = node.op_type();
+    if (op == "DynamicQuantizeLinear")
+      return node.output_size() > 1 && name == node.output(1) ? onnx::TensorProto::FLOAT : onnx::TensorProto::UINT8;
+    if (op == "QuantizeLinear" || op.starts_with("QLinear") || op == "QGemm") {
+      // A zero point: that of the results, or, which is of the same type, that of the first operand.
+      int at = op == "QLinearConcat" ? 1 : 2;
+      for (const auto &weight : graph.initializer())
+        if (at < node.input_size() && weight.name() == node.input(at))
+          return weight.data_type();
+      return numberOf(node, "output_dtype", onnx::TensorProto::UINT8);
+    }
+    return op == "Cast" ? numberOf(node, "to", onnx::TensorProto::FLOAT) : onnx::TensorProto::FLOAT;
+  }
+
+  static int32_t numberOf(const onnx::NodeProto &node, StringRef attribute, int32_t without) {
+    for (const auto &given : node.attribute())
+      if (given.name() == attribute)
+        return given.i();
+    return without;
+  }
+
   /// Makes inputs of the tensors that the part begins with.
   LogicalResult begin() {
     llvm::StringSet<> seen;
@@ -80,7 +104,7 @@ private:
       if (auto known = types.find(name); known != types.end() && known->second->has_type())
         input = *known->second;
       else
-        input.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
+        input.mutable_type()->mutable_tensor_type()->set_elem_type(typeMadeBy(graph.node(maker->second), name));
       input.set_name(name);
       inputs.insert(name);
       // Other outputs of the node may be read still.
