@@ -220,7 +220,8 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     are squared stay f32, too, with their operands: a quiet band is less than what rounding takes from the loud ones
     that it is the difference of. Integers of 16 bits and more that become floats stay f32 up to a factor or divisor;
     steps of a scale that is found or given at run time do, from the division by the scale to the cast, and so does what
-    makes the scale, and sines, cosines and their angles. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
+    makes the scale, and sines, cosines and their angles. What a constant beyond f16 makes, as a mask, is limited to f16's
+    largest numbers where it becomes f16. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
     of.
 
     Requires N1, guarantees N1.

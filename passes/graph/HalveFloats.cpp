@@ -23,17 +23,30 @@ namespace {
 
 bool isWide(Type type) { return getElementTypeOrSelf(type).isF32(); }
 
+constexpr double kLargestHalf = 65504;
+
+/// Whether a finite number of a constant is out of the range of f16.
+bool exceedsHalf(Value value) {
+  std::optional<nn::ConstantReader> reader = nn::ConstantReader::get(value);
+  if (!reader || !reader->getElementType().isF32())
+    return false;
+  for (int64_t i = 0, count = reader->isSplat() ? 1 : reader->size(); i < count; ++i)
+    if (double number = std::fabs(reader->getFloat(i)); std::isfinite(number) && number > kLargestHalf)
+      return true;
+  return false;
+}
+
 /// False where a number of a constant is out of the range of f16, or all of them are so small that f16 has few digits
 /// of them, or none: an epsilon is not to become 0.
 bool fitsHalf(nn::ConstantReader reader) {
-  constexpr double kLargest = 65504, kSmallestNormal = 0x1p-14;
+  constexpr double kSmallestNormal = 0x1p-14;
   double largest = 0;
   for (int64_t i = 0, count = reader.isSplat() ? 1 : reader.size(); i < count; ++i) {
     double magnitude = std::fabs(reader.getFloat(i));
     if (std::isfinite(magnitude))
       largest = std::max(largest, magnitude);
   }
-  return largest == 0 || (largest >= kSmallestNormal && largest <= kLargest);
+  return largest == 0 || (largest >= kSmallestNormal && largest <= kLargestHalf);
 }
 
 /// A square has twice the exponent: of numbers below 0.008 it is too small for f16, of those above 255 too large.
@@ -347,7 +360,21 @@ private:
   Value halfOf(Value wide) {
     if (Value known = halves.lookup(wide))
       return known;
+    Operation *op = wide.getDefiningOp();
+    if (op && llvm::any_of(op->getOperands(), exceedsHalf))
+      return halves[wide] = saturated(op);
     return cast(wide, builder.getF16Type(), halves);
+  }
+
+  /// What a constant beyond f16 made, no larger than f16 goes: a mask of the least number of f32 leaves rows that are
+  /// masked as a whole, of which a softmax makes numbers, where of infinities it makes none.
+  Value saturated(Operation *op) {
+    Value wide = op->getResult(0);
+    builder.setInsertionPointAfter(op);
+    Value limited = nn::UnaryOp::create(builder, op->getLoc(), wide.getType(), nn::kind::clip, wide,
+                                        llvm::APFloat(-kLargestHalf), llvm::APFloat(kLargestHalf));
+    DenseMap<Value, Value> once;
+    return cast(limited, builder.getF16Type(), once);
   }
 
   /// The tensor in another type, once for all users.

@@ -339,6 +339,20 @@ def attend(random, g, x, width, count, bias):
 
 
 @graph("quantized")
+def masked_rows(random, g):
+    """Attention of words to words, neither of them left out, by the least number of f32: rows that are masked as a whole, as in DeBERTa."""
+    n, width, count = 9, 24, 3
+    x = g.input(numbers(random, [1, n, width]))
+    seen = g.input((np.arange(n) < 6)[None, None])
+    pairs = g.node("And", [g.node("Unsqueeze", [seen, g.constant(integers(2))]), g.node("Unsqueeze", [seen, g.constant(integers(3))])])
+    query, key, value = (heads(random, g, x, width, count, perm) for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]))
+    scores = g.node("Where", [pairs, g.node("MatMul", [query, key]), g.constant(np.float32(np.finfo(np.float32).min))])
+    mixed = g.node("MatMul", [g.node("Softmax", [scores], axis=-1), value])
+    joined = g.node("Reshape", [g.node("Transpose", [mixed], perm=[0, 2, 1, 3]), g.constant(integers(1, -1, width))])
+    g.output(linear(random, g, joined, width, width))
+
+
+@graph("quantized")
 def bert_layer(random, g):
     """Embeddings, attention under a mask, GELU by erf, layer normalization: a layer of MiniLM and DistilBERT."""
     n, width = 9, 24

@@ -105,6 +105,20 @@ func.func @other_range(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %3 : tensor<4xf32>
 }
 
+// A mask of the least number of f32 is the least of f16: a softmax of a row that is masked as a whole has values.
+// CHECK-LABEL: @mask
+// CHECK:       %[[MASKED:.*]] = nn.select {{.*}} -> tensor<2x4xf32>
+// CHECK:       %[[LIMITED:.*]] = nn.unary{{ +}}clip %[[MASKED]] {alpha = -6.550400e+04 : f64, beta = 6.550400e+04 : f64}
+// CHECK:       %[[HALF:.*]] = nn.cast %[[LIMITED]] : tensor<2x4xf32> -> tensor<2x4xf16>
+// CHECK:       nn.softmax %[[HALF]]
+func.func @mask(%m: tensor<2x4xi1>, %x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %least = nn.constant dense<-3.40282347E+38> : tensor<1x1xf32>
+  %0 = nn.unary neg %x : tensor<2x4xf32> -> tensor<2x4xf32>
+  %1 = nn.select %m, %least, %0 : tensor<2x4xi1>, tensor<1x1xf32>, tensor<2x4xf32> -> tensor<2x4xf32>
+  %2 = nn.softmax %1 axis 1 : tensor<2x4xf32> -> tensor<2x4xf32>
+  return %2 : tensor<2x4xf32>
+}
+
 // Sums of weights that are integers may be beyond f16's range before their scale is multiplied in.
 // CHECK-LABEL: @unscaled
 // CHECK:       nn.conv2d {{.*}}, tensor<2x1x1x3xi8> -> tensor<1x4x5x2xf32>
