@@ -103,7 +103,7 @@ SmallVector<Value> ProductCode::fromSteps(SmallVector<Value> squares) {
   return sums;
 }
 
-SmallVector<Value> ProductCode::columns(Value rowOfB) {
+SmallVector<Value> ProductCode::channelsOfB(Value rowOfB) {
   const MacForm &mac = shape.mac;
   SmallVector<Value> columns;
   if (!mac.isOfBytes()) {
@@ -148,7 +148,11 @@ Value ProductCode::widenedPanel(Value count) {
 void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
   if (shape.mac.isInWords)
     return stepInWords(sums, rowOfB, factorOf);
-  SmallVector<Value> all = columns(rowOfB), factors;
+  step(sums, channelsOfB(rowOfB), factorOf);
+}
+
+void ProductCode::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> all, function_ref<Value(int64_t)> factorOf) {
+  SmallVector<Value> factors;
   auto multiply = [&](int64_t i, int64_t j, Value factor) {
     Value &sum = sums[i * all.size() + j];
     sum = multiplyStep(factor, all[j], sum);

@@ -28,6 +28,11 @@ protected:
   /// multiplied by.
   void step(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
             llvm::function_ref<mlir::Value(int64_t)> factorOf);
+  /// The same for floats with what B has for each vector of channels.
+  void step(llvm::SmallVectorImpl<mlir::Value> &sums, llvm::ArrayRef<mlir::Value> columns,
+            llvm::function_ref<mlir::Value(int64_t)> factorOf);
+  /// What a row of B has for each vector of channels.
+  llvm::SmallVector<mlir::Value> channelsOfB(mlir::Value rowOfB);
   /// Takes the memory that widened bytes of A pass through, where they do.
   void reserveStage();
   /// A vector of `count` values of k from each row of A, as many as a trip has or fewer; or where these lie.
@@ -57,7 +62,6 @@ private:
   mlir::Value bitcast(mlir::Value value, mlir::Type type);
   mlir::Value half(mlir::Value first, mlir::Value second, int64_t which);
   mlir::Value wordAt(mlir::Value address, int64_t count);
-  llvm::SmallVector<mlir::Value> columns(mlir::Value rowOfB);
 };
 
 } // namespace nncc::cpu

@@ -460,12 +460,32 @@ private:
                          places = llvm::to_vector(now.drop_front(count + 1));
       SmallVector<Value> lanes = lanesOfA(places, zero, trip);
       Value block = now[count];
-      for (int64_t u = 0; u < shape.tripSteps(); ++u) {
-        step(values, block, [&](int64_t i) { return factorOfLane(lanes, i, u); });
-        block = code.at(block, rowB, memory);
-      }
+      auto stepAt = [&](int64_t u, ArrayRef<Value> columns) {
+        step(values, columns, [&](int64_t i) { return factorOfLane(lanes, i, u); });
+      };
       // LLVM would compute where pointers stop anew, and keep where they began.
-      values.push_back(code.opaque(block));
+      if (shape.isPadded && shape.rows > 3) {
+        // The load of the first two vectors moves the place in B on, the others count back from there. LLVM does not
+        // pair them in tiles that mostly load.
+        const int64_t ofTrip = shape.tripSteps() * shape.width();
+        Value next = code.opaque(code.at(block, ofTrip, memory));
+        for (int64_t u = 0; u < shape.tripSteps(); ++u) {
+          SmallVector<Value> columns;
+          for (int64_t j = 0; j < shape.vectors; ++j)
+            columns.push_back(u == 0 && j < 2
+                                  ? loadChannels(block, j, true)
+                                  : loadChannels(code.at(next, u * shape.width() - ofTrip, memory), j, true));
+          stepAt(u, columns);
+        }
+        block = next;
+      } else {
+        for (int64_t u = 0; u < shape.tripSteps(); ++u) {
+          stepAt(u, channelsOfB(block));
+          block = code.at(block, rowB, memory);
+        }
+        block = code.opaque(block);
+      }
+      values.push_back(block);
       for (Value place : places)
         values.push_back(code.opaque(code.at(place, trip, memory)));
       return values;
