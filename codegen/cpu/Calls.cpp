@@ -203,6 +203,13 @@ void Calls::cutForCache() {
   prefetchNextPanel();
 }
 
+/// Lines of planes whose pixels take lanes of the vectors of columns that they share (TileShape::columnTaps).
+bool Calls::sharesColumns(const Region &region) const {
+  return contraction.readsPlanes && contraction.isOfLanes(machine) && contraction.element.isF32() && !blockOfSums() &&
+         region.depth <= kMostColumnTaps && region.pixels.strides[A] >= 1 &&
+         region.pixels.strides[A] <= kMostColumnStep;
+}
+
 /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
 /// `leastTiles` of one line it may always cover, even where that is more than the budget.
 void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
@@ -221,10 +228,11 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
       std::swap(region.tap0A, region.tap1A);
       std::swap(region.tap0B, region.tap1B);
     };
-    if (tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
+    const bool ofPlanes = sharesColumns(region);
+    if (!ofPlanes && tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
       std::swap(region.lines, region.pixels);
     bool found = false;
-    for (int axis = 0; axis < 2 && !found; ++axis) {
+    for (int axis = 0; axis < 2 && !found && !ofPlanes; ++axis) {
       for (int taps = 0; taps < 2 && !found; ++taps) {
         found = shares(region.pixels, region.taps0, region.tap0A);
         if (!found && isWindow)
@@ -236,7 +244,15 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
     int64_t columnTaps = found ? region.taps0 : 0;
     int64_t columnStep = found ? region.pixels.strides[A] / region.tap0A : 0;
     int64_t pixel = 0;
-    for (RowCut cut : cutRows(region.pixels.count, tileRows)) {
+    // Few pixels at the sides of planes lack columns: not worth the code of a large tile that runs of any length need.
+    const bool isSide = contraction.readsPlanes && contraction.isOfLanes(machine) && !ofPlanes;
+    for (RowCut cut : cutRows(region.pixels.count, isSide ? 1 : tileRows)) {
+      if (ofPlanes) {
+        int64_t step = region.pixels.strides[A];
+        bool isVector = (cut.rows - 1) * step + region.depth >= operands.lanes;
+        columnTaps = isVector ? region.depth : 0;
+        columnStep = isVector ? step : 0;
+      }
       // Blocks of lines, or of tiles where there is one line.
       int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
       if (budget && region.lines.count > 1)

@@ -69,6 +69,7 @@ private:
   int64_t bytesOfResults() const;
   bool prefersBlocks(int64_t bytes, int64_t most) const;
   void cutForCache();
+  bool sharesColumns(const Region &region) const;
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles);
   CallEntry newEntry() const;
   void addCall(const Region &region, const Variant &variant, int64_t line, int64_t lines, int64_t pixel, int64_t tiles);

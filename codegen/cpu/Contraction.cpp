@@ -261,6 +261,16 @@ bool Contraction::isOfLanes(nn::MachineAttr machine) const {
   return isByLane(machine) && (element.isF32() || isOfHalves(machine)); // TileShape::isOfLanes
 }
 
+bool Contraction::mayReadPlanes(nn::MachineAttr machine) const {
+  if (!isByLane(machine))
+    return true;
+  // The sides of a line run by single pixels.
+  constexpr int64_t leastWidth = 32;
+  auto conv = cast<nn::Conv2DOp>(root);
+  return element.isF32() && tapsW >= 3 && tapsW <= kMostColumnTaps && conv.getStrides()[1] <= kMostColumnStep &&
+         typeOf(conv.getOutput()).getDimSize(2) >= leastWidth;
+}
+
 int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const {
   return isOfLanes(machine) ? choosePanelVectorsOfLanes(machine, sharing, vectors)
                             : choosePanelVectors(machine, sharing, vectors);

@@ -78,6 +78,9 @@ struct Contraction {
   bool isInWords(nn::MachineAttr machine, int64_t lanes) const;
   /// Nothing but accumulators and operands takes registers: lanes are multiplied as they lie in memory.
   bool isOfLanes(nn::MachineAttr machine) const;
+  /// The image's channels may lie in planes: runs of values of a line are worth it (CPUs that broadcast single values),
+  /// or short enough for lanes of the columns that neighbours share.
+  bool mayReadPlanes(nn::MachineAttr machine) const;
   /// Vectors of a panel of a product of so many rows with `vectors` of output channels.
   int64_t productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const;
   /// Rows of a register tile for panels of so many vectors.
@@ -89,6 +92,10 @@ struct Contraction {
 /// Products of f16 that are added up in f16 at most; longer sums run in blocks of as many, whose totals are f32. Of
 /// random signs, the error is some 2^-12 times the square root of half their number: a third of a percent.
 inline constexpr int64_t kMostHalves = 256;
+
+/// Where columns of a line of a plane are lanes of vectors: the most taps and the largest stride, so that those of a
+/// tile leave registers for its sums.
+inline constexpr int64_t kMostColumnTaps = 7, kMostColumnStep = 2;
 
 /// The unit attribute of a root whose packed weights are multiplied in words: they have no -128.
 inline constexpr llvm::StringLiteral kFitsWordsAttr = "nn.fits_words";

@@ -150,8 +150,8 @@ def FusePlanes : Pass<"nncc-fuse-planes", "::mlir::ModuleOp"> {
     layers of most networks. The taps of a line of a plane are values of k that follow each other, so the weights are
     packed plane by plane.
 
-    Only on machines that multiply by single numbers of the left side (`fmaLane` of `#nn.machine` is not set): where
-    they are lanes of vectors, three that follow each other are less than one.
+    Machines that multiply by lanes (`fmaLane` of `#nn.machine`) load vectors of columns, whose lanes serve several
+    taps of several pixels: there only f32, three to seven columns at steps of one or two, and long lines.
 
     ```mlir
     %t = nn.kernel "k000_Conv" ins(%x) {transpose}

@@ -57,8 +57,8 @@ struct FusePlanes : impl::FusePlanesBase<FusePlanes> {
       return refuse("no dense convolution of floats with constant weights");
     if (contraction->depth > kMostPlanes || contraction->tapsW == 1 || conv.getDilations()[1] != 1)
       return refuse("its taps are many channels, or no pixels that follow each other in a line");
-    if (contraction->isByLane(machine))
-      return refuse("this machine multiplies by lanes: vectors of channels that lie side by side");
+    if (!contraction->mayReadPlanes(machine))
+      return refuse("this machine multiplies by lanes, of three to seven floats of long lines at steps of one or two");
     nn::KernelOp maker = cpu::makerOf(kernel, contraction->lhs);
     auto transpose = maker ? soleOp<nn::TransposeOp>(maker) : nn::TransposeOp();
     if (!transpose || transpose.getPerm() != ArrayRef<int64_t>{0, 2, 3, 1})

@@ -83,7 +83,8 @@ struct TileShape {
   bool byLane = false;   ///< multiply by lanes of A, a vector of values of k at a time
   int64_t rest = 0;      ///< values of k in the last group of a run, where it is not whole
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
-  /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance.
+  /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance. The same for
+  /// products by lane of images whose channels lie in planes, where inner taps are the values of a run.
   int64_t columnTaps = 0, columnStep = 0;
   /// Long sums run in blocks that are added up in f64 (of f16, in f32): so many lines of taps, or values of k of a
   /// product. 0: in one.

@@ -238,12 +238,14 @@ private:
       return values;
     };
     SmallVector<Value> sums = code.loop(zero, taps1, 1, carried, [&](Value, ValueRange outer) {
-      if (shape.columnTaps)
+      if (shape.columnTaps && shape.body != TapBody::Product)
         return next(columns(outer[count], matrix ? outer[count + 1] : Value(), outer.take_front(count)), outer, tap1A,
                     tap1B);
       SmallVector<Value> inner = code.loop(zero, taps0, 1, outer, [&](Value, ValueRange tap) {
-        SmallVector<Value> rows = rowsFrom(tap[count]);
         ValueRange before = tap.take_front(count);
+        if (shape.columnTaps)
+          return next(productOfColumns(tap[count], tap[count + 1], before), tap, tap0A, tap0B);
+        SmallVector<Value> rows = rowsFrom(tap[count]);
         return next(shape.body == TapBody::Product
                         ? product(rows, tap[count + 1], zero, depth, before, ahead ? tap.back() : Value())
                         : window(rows, matrix ? tap[count + 1] : Value(), before),
@@ -494,6 +496,24 @@ private:
     rows.assign(carried.begin() + count + 1, carried.end());
     carried.truncate(count);
     return carried;
+  }
+
+  /// The values of k of a line of a plane: vectors of its columns, of which each pixel takes a lane for each value.
+  SmallVector<Value> productOfColumns(Value line, Value weights, ValueRange before) {
+    const int64_t columns = (shape.rows - 1) * shape.columnStep + shape.columnTaps;
+    // The last vector ends with the last column: nothing behind it may be read.
+    auto firstOf = [&](int64_t i) { return std::min(i * shape.lanes, columns - shape.lanes); };
+    SmallVector<Value> lanes, sums = llvm::to_vector(before);
+    for (int64_t i = 0; i * shape.lanes < columns; ++i)
+      lanes.push_back(code.load(code.at(line, firstOf(i), memory), vector));
+    for (int64_t k = 0; k < shape.columnTaps; ++k) {
+      step(sums, weights, [&](int64_t row) {
+        int64_t column = row * shape.columnStep + k, i = column / shape.lanes;
+        return factorOfLane(lanes, i, column - firstOf(i));
+      });
+      weights = code.at(weights, rowB, memory);
+    }
+    return sums;
   }
 
   /// One tap of a window whose channels stay apart.

@@ -183,6 +183,26 @@ def conv(random, graph: Graph):
     convolution(random, graph, groups, per_group, outputs, pick(random, [1, 2, 2, 2, 2]), kind == "pointwise")
 
 
+def image(random, graph: Graph):
+    """Conv of few channels in long lines, as the first layer of networks: its windows may read the planes of an image."""
+    kernel = [extent(random, 1, 5), extent(random, 2, 8)]
+    strides, dilations = [extent(random, 1, 3), pick(random, [1, 2, 2, 3])], [pick(random, [1, 1, 2]), 1]
+    spans = [(k - 1) * d for k, d in zip(kernel, dilations)]
+    pads = [extent(random, 0, span) for span in spans * 2]
+    pixels = [extent(random, 1, 6), extent(random, 30, 75)]
+    extents = [(count - 1) * stride + 1 + span - pads[i] - pads[i + 2] + extent(random, 0, stride - 1)
+               for i, (count, stride, span) in enumerate(zip(pixels, strides, spans))]
+    inner, outputs, batch = extent(random, 1, 5), extent(random, 2, 40), pick(random, [1, 1, 2])
+    if min(extents) < 1 or batch * np.prod(pixels) * outputs * inner * np.prod(kernel) > MOST_MACS:
+        raise ValueError("empty, or too expensive")
+    scale = (3 / (inner * np.prod(kernel))) ** 0.5
+    operands = [source(random, graph, [batch, inner, *extents]), graph.constant(numbers(random, [outputs, inner, *kernel], -scale, scale))]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+    value = graph.node("Conv", operands, pads=pads, strides=strides, dilations=dilations)
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
 def winograd_dilations(random) -> list[int]:
     """Those of both axes, most of them 1: taps far apart leave few lines for each of the images between each other."""
     return [extent(random, 1, 6) for _ in range(2)] if random.random() < 0.3 else [1, 1]
@@ -471,4 +491,4 @@ def attention(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator
-            for generator in (conv, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}
+            for generator in (conv, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}

@@ -80,11 +80,30 @@ func.func @keeps_what_others_read(%x: tensor<1x3x5x7xf32>) -> (tensor<1x4x5x8xf3
 
 // -----
 
-// Three values are less than a vector of lanes.
+// Neighbours in a long line share vectors of columns, whose lanes are multiplied.
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true>}} {
-// CHECK-LABEL: @keeps_lanes
+// CHECK-LABEL: @reads_lanes_of_columns
+// CHECK-NOT: "transposed"
+// CHECK: nn.packings = [#nn.packing<"panels", [576, 1, 8, 18, 8, 4, 0, 3]>, unit]
+func.func @reads_lanes_of_columns(%x: tensor<1x3x5x65xf32>) -> tensor<1x2x32x8xf32> {
+  %w = nn.constant dense<1.0> : tensor<8x2x3x3xf32>
+  %t = nn.kernel "transposed" ins(%x : tensor<1x3x5x65xf32>) {
+  ^bb0(%0: tensor<1x3x5x65xf32>):
+    %r = nn.transpose %0 [0, 2, 3, 1] : tensor<1x3x5x65xf32> -> tensor<1x5x65x3xf32>
+    nn.yield %r : tensor<1x5x65x3xf32>
+  } -> tensor<1x5x65x3xf32> attributes {nodes = ["Transpose"]}
+  %y = nn.kernel "conv" ins(%t, %w : tensor<1x5x65x3xf32>, tensor<8x2x3x3xf32>) {
+  ^bb0(%0: tensor<1x5x65x3xf32>, %1: tensor<8x2x3x3xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x5x65x3xf32>, tensor<8x2x3x3xf32> -> tensor<1x2x32x8xf32>
+    nn.yield %r : tensor<1x2x32x8xf32>
+  } -> tensor<1x2x32x8xf32> attributes {nodes = ["Conv"]}
+  return %y : tensor<1x2x32x8xf32>
+}
+
+// The sides, which are pixel by pixel, are most of a short line.
+// CHECK-LABEL: @keeps_short_lines
 // CHECK: nn.kernel "transposed"
-func.func @keeps_lanes(%x: tensor<1x3x5x7xf32>) -> tensor<1x4x5x8xf32> {
+func.func @keeps_short_lines(%x: tensor<1x3x5x7xf32>) -> tensor<1x4x5x8xf32> {
   %w = nn.constant dense<1.0> : tensor<8x2x3x3xf32>
   %t = nn.kernel "transposed" ins(%x : tensor<1x3x5x7xf32>) {
   ^bb0(%0: tensor<1x3x5x7xf32>):
