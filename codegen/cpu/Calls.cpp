@@ -436,20 +436,27 @@ int64_t Calls::blockOfSums() const {
   return std::max<int64_t>(kSumBlock / std::max(contraction.tapsH, contraction.tapsW), 1);
 }
 
-/// True where calls of a variant have tiles enough, and rows of B few enough, to widen these once for all tiles.
-bool Calls::widensPanel(const Variant &variant, const TileShape &shape) const {
-  constexpr int64_t leastTiles = 4; // the widened words are stored and loaded once more
-  auto found = calls.find(variant);
-  if (!shape.isStaged() || shape.body != TapBody::Product || !shape.isPadded || found == calls.end())
+int64_t Calls::rowsOfPanel() const {
+  return contraction.tapsH * contraction.tapsW *
+         static_cast<int64_t>(llvm::alignTo(contraction.depth, operands.bytes->group));
+}
+
+bool Calls::widensPanel() const {
+  // Widened words are stored, and read again: from the L1 cache, of whose smallest they are half.
+  constexpr int64_t mostBytes = 16 << 10, leastTiles = 4;
+  TileShape shape;
+  shape.mac = contraction.mac(machine, operands.lanes);
+  shape.byLane = contraction.isByLane(machine);
+  if (contraction.body != TapBody::Product || !operands.bytes || !shape.isStaged() ||
+      2 * rowsOfPanel() * operands.panel > mostBytes)
     return false;
-  int64_t rows =
-      contraction.tapsH * contraction.tapsW * static_cast<int64_t>(llvm::alignTo(contraction.depth, shape.mac.group()));
-  bool isForward = llvm::all_of(regions, [](const Region &region) { return region.tap0B >= 0 && region.tap1B >= 0; });
-  int64_t tiles = 0;
-  for (const CallEntry &entry : found->second)
-    tiles += entry.fields[CallEntry::Lines] * entry.fields[CallEntry::Tiles];
-  return isForward && rows * shape.width() <= TileShape::kMostPanelWords &&
-         tiles >= leastTiles * static_cast<int64_t>(found->second.size());
+  int64_t tiles = 0, count = 0;
+  for (const auto &[variant, entries] : calls)
+    for (const CallEntry &entry : entries) {
+      tiles += entry.fields[CallEntry::Lines] * entry.fields[CallEntry::Tiles];
+      ++count;
+    }
+  return tiles >= leastTiles * (areOutsideOfPanels() ? count : 1);
 }
 
 TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
@@ -478,7 +485,7 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   shape.hasZero = operands.hasZero();
   shape.isPadded = operands.isPadded;
   shape.isBiasPadded = operands.isBiasPadded;
-  shape.widensPanel = widensPanel(variant, shape);
+  shape.widensPanel = widensPanel();
   return shape;
 }
 

@@ -36,6 +36,12 @@ public:
   /// which lies in its own cache where the kernel before was shared out alike. Else they share out panels of weights.
   bool sharesPixels() const;
 
+  /// True where bytes of weights are multiplied as words, and so many tiles meet a panel that it is widened once for
+  /// all of them.
+  bool widensPanel() const;
+  /// Rows of a packed panel of bytes behind its sums.
+  int64_t rowsOfPanel() const;
+
   /// The tile of a variant for `channels` output channels; the caller knows what may be in place.
   TileShape shapeOf(const Variant &variant, int64_t channels) const;
   /// Work of one call of a variant (nn.work), on average over its entries.
@@ -79,7 +85,6 @@ private:
   int64_t elementsOfOutput() const { return operands.typeOf(C).getNumElements(); }
   int64_t widthOfOutput() const { return operands.typeOf(C).getShape().drop_back().back(); }
   int64_t blockOfSums() const;
-  bool widensPanel(const Variant &variant, const TileShape &shape) const;
 };
 
 } // namespace nncc::cpu

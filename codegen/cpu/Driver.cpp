@@ -31,6 +31,8 @@ public:
       pointers.push_back(operand.memory ? code.pointerTo(operand.memory) : Value());
       groupStrides.push_back(operand.group);
     }
+    if (calls.widensPanel())
+      words = reserveWords();
     // All loops read the packed filter: this comes before them.
     if (operands.packing)
       packAtRunTime(code, code.pointerTo(operands.filter), cast<MemRefType>(operands.filter.getType()).getShape(),
@@ -52,6 +54,25 @@ private:
   const Calls &calls;
   OpBuilder builder;
   Code code;
+  Value words; ///< of the panel of this trip, where it is widened
+
+  /// Memory of this call of the function for the words of a panel.
+  Value reserveWords() {
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(&function.getBody().front());
+    auto memory = LLVM::AllocaOp::create(code.b, code.pointer(), code.b.getI16Type(),
+                                         code.constant(calls.rowsOfPanel() * operands.panel), 64);
+    memory->setAttr(nn::kRepeatsAttr, code.b.getUnitAttr());
+    return memory;
+  }
+
+  void widenPanel(Value panel, int64_t channels) {
+    int64_t width = operands.vectorsOf(channels) * operands.lanes, count = 2 * operands.lanes;
+    SmallVector<Value> arguments{code.at(panel, operands.bytes->sumBytes() * width, operands[B].element), words,
+                                 code.constant(calls.rowsOfPanel() * width / count)};
+    auto made = func::CallOp::create(code.b, kernels.getWidening(count), arguments);
+    made->setAttr(nn::kRepeatsAttr, code.b.getUnitAttr());
+  }
 
   /// Tells LLVM not to unroll a loop.
   LLVM::LoopAnnotationAttr keepLoop() {
@@ -144,14 +165,28 @@ private:
     SmallVector<int64_t> strides;
     for (const Operand &operand : operands.streams)
       strides.push_back(operand.panel);
+    auto onPanel = [&](Pointers moved, int64_t channels) {
+      if (words)
+        widenPanel(moved[B], channels);
+      body(moved, channels);
+    };
     if (full)
-      loopOver(full, strides, pointers, [&](Pointers moved) { body(moved, panel); }, isUncut);
+      loopOver(full, strides, pointers, [&](Pointers moved) { onPanel(moved, panel); }, isUncut);
     if (!rest)
       return;
     for (auto [pointer, stride, operand] : llvm::zip(pointers, strides, operands.streams))
       if (pointer && stride && full)
         pointer = code.at(pointer, full * stride, operand.element);
-    body(pointers, rest);
+    onPanel(pointers, rest);
+  }
+
+  /// Where a call begins in the words of its panel, which has none of its sums.
+  Value wordsOf(const Call &call, int64_t width) {
+    Value offset = call.offsets[B];
+    if (!offset)
+      return words;
+    offset = arith::SubIOp::create(code.b, offset, code.constant(operands.bytes->sumBytes()));
+    return code.at(words, code.mul(offset, width), code.b.getI16Type());
   }
 
   /// Calls the micro-kernel for `channels` output channels.
@@ -162,6 +197,8 @@ private:
       shape.inPlace.push_back(mayShare(function, operands[FirstLeaf + i].memory, operands[C].memory));
     SmallVector<Value> arguments;
     for (auto [stream, pointer] : llvm::enumerate(pointers)) {
+      if (words && stream == FirstLeaf)
+        arguments.push_back(wordsOf(call, shape.width()));
       if (!pointer)
         continue;
       // Offsets in packed weights count rows of a panel.
@@ -169,6 +206,8 @@ private:
         pointer = code.at(pointer, stream == B ? code.mul(offset, shape.width()) : offset, operands[stream].element);
       arguments.push_back(pointer);
     }
+    if (words && pointers.size() == FirstLeaf)
+      arguments.push_back(wordsOf(call, shape.width()));
     arguments.push_back(call.entry);
     auto made = func::CallOp::create(code.b, kernels.get(shape, epilogue), arguments);
     made->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(calls.workOf(variant, entries, shape.vectors)));

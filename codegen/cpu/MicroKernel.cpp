@@ -77,7 +77,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : 0;
+  unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : shape.widensPanel;
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);
   if (shape.winograd)
@@ -126,6 +126,33 @@ func::FuncOp MicroKernels::getInputTransform(const InputTransform &transform) {
   builder.setInsertionPointToStart(body);
   Code code(module.getLoc(), builder, maskedStores);
   emitInputTransform(code, transform, body->getArguments());
+  func::ReturnOp::create(code.b);
+  return function;
+}
+
+func::FuncOp MicroKernels::getWidening(int64_t count) {
+  std::string name = "nncc_widen_" + std::to_string(count);
+  func::FuncOp &function = widenings[name];
+  if (function)
+    return function;
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext()), byte = builder.getI8Type();
+  function = func::FuncOp::create(builder, module.getLoc(), name,
+                                  builder.getFunctionType({pointer, pointer, builder.getI64Type()}, {}));
+  function.setPrivate();
+  for (unsigned i : {0, 1})
+    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  Code code(module.getLoc(), builder, maskedStores);
+  auto words = VectorType::get(count, builder.getI16Type());
+  code.loop(code.constant(0), body->getArgument(2), 1, {}, [&](Value i, ValueRange) -> SmallVector<Value> {
+    Value first = code.mul(i, count);
+    Value bytes = code.load(code.at(body->getArgument(0), first, byte), VectorType::get(count, byte));
+    code.store(arith::ExtSIOp::create(code.b, words, bytes),
+               code.at(body->getArgument(1), first, words.getElementType()));
+    return {};
+  });
   func::ReturnOp::create(code.b);
   return function;
 }

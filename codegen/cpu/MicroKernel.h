@@ -94,7 +94,7 @@ struct TileShape {
   std::optional<WinogradTile> winograd;
   bool isDilated = false;                ///< lines or pixels of these do not lie side by side
   std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this
-  /// Of a product of bytes that are multiplied as words: a call widens its part of the panel once for all tiles.
+  /// Of a product of bytes that are multiplied as words: the panel was widened once for all tiles.
   bool widensPanel = false;
   bool hasBias = false;
   bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
@@ -133,8 +133,6 @@ struct TileShape {
   }
   /// Values of k in one trip.
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
-  /// Words that widensPanel has room for: 16 KB, half of the smallest L1 caches.
-  static constexpr int64_t kMostPanelWords = 8192;
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
   bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }
@@ -203,12 +201,16 @@ public:
   /// Makes scalars of the constants in which an epilogue differs from others that were learned.
   void makeScalars(Epilogue &epilogue) const;
 
-  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] leaves..., entry) -> (). That of a `winograd` shape
-  /// takes the number of a strip, i64, as its last argument.
+  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] [words of B,] leaves..., entry) -> (). That of a
+  /// `winograd` shape takes the number of a strip, i64, as its last argument.
   mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
 
   /// The function for it: (A, planes, [zero point,] entry, number of the strip) -> ().
   mlir::func::FuncOp getInputTransform(const InputTransform &transform);
+
+  /// The function that widens bytes with a sign to words, `count` of them at once: (bytes, words, number of counts)
+  /// -> ().
+  mlir::func::FuncOp getWidening(int64_t count);
 
   /// The function that writes pixels as a root reads them: (input, strip, leaves..., number of pixels, elements from
   /// pixel to pixel of the strip, of the input, and of each leaf that varies by pixel) -> ().
@@ -240,6 +242,7 @@ private:
   llvm::StringMap<std::vector<Made>> made; ///< by what the name says of them
   llvm::StringMap<mlir::LLVM::GlobalOp> tables;
   llvm::StringMap<mlir::func::FuncOp> inputTransforms; ///< by name
+  llvm::StringMap<mlir::func::FuncOp> widenings;       ///< by name
   llvm::StringMap<mlir::func::FuncOp> prologues;       ///< by Epilogue::key(), lanes and channels behind whole vectors
 };
 

@@ -129,22 +129,6 @@ SmallVector<Value> ProductCode::channelsOfB(Value rowOfB) {
   return columns;
 }
 
-Value ProductCode::widenedPanel(Value count) {
-  const int64_t group = shape.mac.group(), row = group * shape.width();
-  Value panel =
-      LLVM::AllocaOp::create(b, code.pointer(), b.getI16Type(), code.constant(TileShape::kMostPanelWords), 64);
-  code.loop(zero, count, group, {}, [&](Value k, ValueRange) -> SmallVector<Value> {
-    Value first = code.mul(k, shape.width());
-    for (int64_t at = 0; at < row; at += 2 * shape.lanes) {
-      Value place = code.add(first, code.constant(at));
-      Value packed = code.load(code.at(matrix, place, memory), bytes(2 * shape.lanes));
-      code.store(widen(packed, shape.mac.rhs, b.getI16Type()), code.at(panel, place, b.getI16Type()));
-    }
-    return {};
-  });
-  return panel;
-}
-
 void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
   if (shape.mac.isInWords)
     return stepInWords(sums, rowOfB, factorOf);

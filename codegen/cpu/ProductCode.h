@@ -22,8 +22,6 @@ protected:
   llvm::SmallVector<mlir::Value> toSteps(llvm::SmallVector<mlir::Value> sums);
   llvm::SmallVector<mlir::Value> fromSteps(llvm::SmallVector<mlir::Value> sums);
 
-  /// The first `count` rows of packed B as words, in memory on the stack (TileShape::widensPanel).
-  mlir::Value widenedPanel(mlir::Value count);
   /// Adds one step at k: a column of A times a row of B. `factorOf` gives what each row of A (or pair of rows) is
   /// multiplied by.
   void step(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,

@@ -34,7 +34,7 @@ public:
     if (shape.prefetches())
       first.push_back(code.at(matrix, field(CallEntry::Ahead), memory));
     if (shape.widensPanel)
-      matrix = widenedPanel(rowsOfPanel());
+      matrix = words;
     auto withAhead = [](SmallVector<Value> list, Value ahead) {
       if (ahead)
         list.push_back(ahead);
@@ -74,14 +74,6 @@ private:
     readSums(rowB);
     if (shape.prefetches())
       aheadStep = field(CallEntry::AheadStep);
-  }
-
-  /// How many rows of B the taps of a call read, from the first one's on: whole groups.
-  Value rowsOfPanel() {
-    const int64_t group = shape.mac.group();
-    Value whole = arith::AndIOp::create(b, code.add(depth, code.constant(group - 1)), code.constant(-group));
-    auto behind = [&](Value taps, unsigned step) { return code.mul(code.add(taps, code.constant(-1)), field(step)); };
-    return code.add(whole, code.add(behind(taps0, CallEntry::Tap0B), behind(taps1, CallEntry::Tap1B)));
   }
 
   /// The same where a part of the panel is widened at a time: all tiles, or as many as have room for their sums, pass

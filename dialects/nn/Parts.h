@@ -18,6 +18,10 @@ inline constexpr llvm::StringLiteral kIndependentAttr = "nn.independent";
 /// On a parallel loop around others: every part runs all of its iterations, and the loops in it are shared out.
 inline constexpr llvm::StringLiteral kUncutAttr = "nn.uncut";
 
+/// On an op with effects, beside parallel loops: all memory that it writes is one part's own, and every part may run
+/// it.
+inline constexpr llvm::StringLiteral kRepeatsAttr = "nn.repeats";
+
 /// An integer. On a call: how much it does, in operations on vectors of 32 bytes. On a function: its last two
 /// arguments are the range of the work that it is to do, and this is all of it.
 inline constexpr llvm::StringLiteral kWorkAttr = "nn.work";

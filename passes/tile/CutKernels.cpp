@@ -103,9 +103,10 @@ struct Cut {
 
 bool isParallel(Operation &op) { return isa<scf::ForOp>(op) && op.hasAttr(nn::kParallelAttr); }
 
-/// True when every part may run the op: it writes nothing, and reads only what the function does not write.
+/// True when every part may run the op: it writes nothing but what is its own, and reads only what the function does
+/// not write.
 bool mayRepeat(Operation *op) {
-  if (isPure(op) || op->hasTrait<OpTrait::IsTerminator>())
+  if (isPure(op) || op->hasTrait<OpTrait::IsTerminator>() || op->hasAttr(nn::kRepeatsAttr))
     return true;
   auto read = [&]() -> Value {
     if (auto load = dyn_cast<memref::LoadOp>(op))
@@ -292,6 +293,7 @@ struct CutKernels : impl::CutKernelsBase<CutKernels> {
       function.walk([](Operation *op) {
         op->removeDiscardableAttr(nn::kParallelAttr);
         op->removeDiscardableAttr(nn::kUncutAttr);
+        op->removeDiscardableAttr(nn::kRepeatsAttr);
         if (!isa<func::FuncOp>(op))
           op->removeDiscardableAttr(nn::kWorkAttr);
       });

@@ -34,15 +34,11 @@ func.func @in_words(%x: memref<4x19xi8>, %w: memref<512xi8>, %m: memref<1x16xf32
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
 
-// Four tiles of six rows: the ten rows of the panel become words once for all of them.
-// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16(
-// CHECK: llvm.alloca %c8192_i64 x i16
-// CHECK: scf.for
-// CHECK-COUNT-2: arith.extsi %{{.*}} : vector<16xi8> to vector<16xi16>
-// CHECK-NOT: extsi {{.*}} to vector<16xi16>
-// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
-// CHECK-NOT: extsi {{.*}} to vector<16xi16>
-// CHECK: return
+// Four tiles of six rows: the ten rows of the panel become words once for all of them, in memory of every part's own.
+// CHECK-LABEL: func.func @words_of_a_panel(
+// CHECK: %[[WORDS:.*]] = llvm.alloca %c160_i64 x i16 {{.*}}nn.repeats
+// CHECK: call @nncc_widen_16(%{{.*}}, %[[WORDS]], %c10_i64) {nn.repeats}
+// CHECK: call @nncc_gemm_ui8_6x16(%{{.*}}, %{{.*}}, %{{.*}}, %[[WORDS]], %{{.*}})
 func.func @words_of_a_panel(%x: memref<24x10xi8>, %w: memref<160xi8>, %y: memref<24x16xi32>) {
   nn.kernel "k" ins(%x, %w : memref<24x10xi8>, memref<160xi8>) outs(%y : memref<24x16xi32>) {
   ^bb0(%0: tensor<24x10xui8>, %1: tensor<10x16xi8>):
@@ -53,10 +49,9 @@ func.func @words_of_a_panel(%x: memref<24x10xi8>, %w: memref<160xi8>, %y: memref
 }
 
 // Three tiles do not pay for that.
-// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16_1(
-// CHECK-NOT: llvm.alloca %c8192_i64 x i16
-// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
-// CHECK: return
+// CHECK-LABEL: func.func @bytes_of_a_panel(
+// CHECK-NOT: nncc_widen
+// CHECK: call @nncc_gemm_ui8_6x16_1(%{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}})
 func.func @bytes_of_a_panel(%x: memref<18x10xi8>, %w: memref<160xi8>, %y: memref<18x16xi32>) {
   nn.kernel "k" ins(%x, %w : memref<18x10xi8>, memref<160xi8>) outs(%y : memref<18x16xi32>) {
   ^bb0(%0: tensor<18x10xui8>, %1: tensor<10x16xi8>):
@@ -65,4 +60,14 @@ func.func @bytes_of_a_panel(%x: memref<18x10xi8>, %w: memref<160xi8>, %y: memref
   } attributes {nn.packings = [unit, #nn.packing<"bytes", [160, 1, 16, 10, 16, 8, 1, 2, 10, 1]>]}
   return
 }
+
+// CHECK-LABEL: func.func private @nncc_widen_16(
+// CHECK: arith.extsi %{{.*}} : vector<16xi8> to vector<16xi16>
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16(
+// CHECK-NOT: extsi {{.*}} to vector<16xi16>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK-NOT: extsi {{.*}} to vector<16xi16>
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_6x16_1(
+// CHECK: extsi {{.*}} to vector<16xi16>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
 }

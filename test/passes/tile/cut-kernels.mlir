@@ -143,6 +143,27 @@ func.func @uncut(%x: memref<3x5xf32>) {
   return
 }
 
+// What every part may write for itself is no effect that keeps the loops beside it whole.
+// CHECK-LABEL: func.func @repeated
+// CHECK-SAME: nn.work = 3000 : i64
+// CHECK: scf.for %{{.*}} = %c0 to %c3 step %c1 {
+// CHECK: call @nncc_micro(%{{[a-z0-9]+}}, %{{[a-z0-9]+}}, %c0)
+// CHECK-NOT: nn.repeats
+// CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c1
+func.func @repeated(%x: memref<3x5xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %c10 = arith.constant 10 : index
+  scf.for %i = %c0 to %c3 step %c1 {
+    func.call @nncc_micro(%x, %i, %c0) {nn.repeats, nn.work = 0 : i64} : (memref<3x5xf32>, index, index) -> ()
+    scf.for %j = %c0 to %c10 step %c1 {
+      func.call @nncc_micro(%x, %i, %j) {nn.work = 100 : i64} : (memref<3x5xf32>, index, index) -> ()
+    } {nn.parallel}
+  } {nn.parallel, nn.uncut}
+  return
+}
+
 // Little work is not worth a second thread.
 // CHECK-LABEL: func.func @little
 // CHECK-SAME: (%{{[a-z0-9]+}}: memref<64xf32>, %{{[a-z0-9]+}}: memref<64xf32>) {
