@@ -600,7 +600,29 @@ private:
         break;
       off.insert(worstOf(all, off));
     }
+    if (!lower(*switchable, best, grids, off))
+      return false;
     setFloat(best, off);
+    return true;
+  }
+
+  /// Quantizes again what need not stay float beside the others, as long as the bounds hold, from the tensor on that
+  /// does least alone: errors of several are not the sum of theirs. Whichever errs least next would leave fewer, but
+  /// fits these samples only. error: reported, and false
+  bool lower(Switchable &switchable, const Candidate &best, const JudgedGrids &grids, std::set<std::string> &off) {
+    std::vector<std::string> order(off.begin(), off.end());
+    llvm::stable_sort(
+        order, [&](const std::string &a, const std::string &b) { return aloneErrors.at(a) < aloneErrors.at(b); });
+    for (const std::string &tensor : order) {
+      host.progress("quantizing '" + tensor + "' again");
+      std::set<std::string> fewer = off;
+      fewer.erase(tensor);
+      auto outputs = compareWith(switchable, best, grids, fewer, kAllSamples);
+      if (!outputs)
+        return false;
+      if (isGoodEnough(*outputs))
+        off = std::move(fewer);
+    }
     return true;
   }
 
