@@ -218,11 +218,13 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     up to a root or logarithm, or to what is bounded, as tanh in a GELU: behind a power that has none of them the
     network stays f32. Where such a root is of single elements, as in a spectrum, products and convolutions whose sums
     are squared stay f32, too, with their operands: a quiet band is less than what rounding takes from the loud ones
-    that it is the difference of. Integers of 16 bits and more that become floats stay f32 up to a factor or divisor;
-    steps of a scale that is found or given at run time do, from the division by the scale to the cast, and so does what
-    makes the scale, and sines, cosines and their angles. What a constant beyond f16 makes, as a mask, is limited to f16's
-    largest numbers where it becomes f16. What `keep` names stays f32 with its constants; a pattern that names nothing is warned
-    of.
+    that it is the difference of. Integers of 16 bits and more that become floats stay f32 up to a factor that is none of
+    them or a divisor, through sums of products, too. Steps of a scale that is found or given at run time do, from the
+    division by the scale, or the product with its reciprocal, to the cast, and so does what makes the scale. Sines,
+    cosines, tangents, remainders and fractions (x - floor(x)) stay f32 with what makes their angles element by element
+    and by cumulative sums, up to and with the first other op. What a constant beyond f16 makes, as a mask, is limited to
+    f16's largest numbers where it becomes f16. What `keep` names stays f32 with its constants; a pattern that names
+    nothing is warned of.
 
     Requires N1, guarantees N1.
 

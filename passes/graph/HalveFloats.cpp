@@ -1,4 +1,5 @@
 // Stores f32 tensors as f16; see Passes.td.
+#include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Kinds.h"
 #include "dialects/nn/NN.h"
@@ -9,6 +10,7 @@
 #include "mlir/IR/Verifier.h"
 #include "passes/Passes.h"
 #include "passes/check/Stage.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/GlobPattern.h"
 #include <cmath>
@@ -89,12 +91,9 @@ bool isBounded(Operation *op) {
   if (isa<nn::SoftmaxOp, nn::LayerNormOp>(op))
     return true;
   auto unary = dyn_cast<nn::UnaryOp>(op);
-  return unary && llvm::is_contained({nn::kind::tanh, nn::kind::sigmoid, nn::kind::erf}, unary.getKind());
-}
-
-/// Whether results of an op are of the range of other tensors again, whatever integers it reads.
-bool endsUnscaled(Operation *op) {
-  return isScaling(op) || isBounded(op) || isa<nn::Conv2DOp, nn::ConvTranspose2DOp, nn::MatMulOp>(op);
+  return unary &&
+         llvm::is_contained({nn::kind::tanh, nn::kind::sigmoid, nn::kind::erf, nn::UnaryKind::sin, nn::UnaryKind::cos},
+                            unary.getKind());
 }
 
 /// Whether results of an op on squares are as those of any other op.
@@ -114,6 +113,8 @@ bool endsInRoot(Value square) {
 }
 
 bool isMove(Operation *op) { return isa<nn::ReshapeOp, nn::TransposeOp, nn::SliceOp, nn::ConcatOp, nn::PadOp>(op); }
+
+bool isElementwise(Operation *op) { return isMove(op) || isa<nn::BinaryOp, nn::UnaryOp, nn::SelectOp, nn::CastOp>(op); }
 
 /// The ops that only moved the elements of a value, from the last to the first, and those whose results they moved.
 llvm::SetVector<Operation *> historyOf(Value value) {
@@ -161,22 +162,42 @@ private:
   DenseSet<Operation *> ops;
 };
 
-/// Sines and cosines, and what makes their angles: of an angle of 100, f16 has steps of 1/16.
+/// Functions with a period, and what makes their angles: of an angle of 100, f16 has steps of 1/16, and so it has of a
+/// place in an image, whose fraction weighs pixels. Ops on elements and cumulative sums make angles of frequencies and
+/// phases, which have to be as exact; what products, convolutions and reductions make angles of need not.
 class Angles {
 public:
   explicit Angles(func::FuncOp function) {
     for (Operation &op : function.getBody().front())
-      if (auto unary = dyn_cast<nn::UnaryOp>(op);
-          unary && (unary.getKind() == nn::UnaryKind::sin || unary.getKind() == nn::UnaryKind::cos)) {
-        ops.insert(unary);
-        ops.insert_range(historyOf(unary.getOperand()));
-      }
+      if (hasPeriod(&op))
+        ops.insert(&op);
+    for (size_t i = 0; i < ops.size(); ++i)
+      if (Operation *op = ops[i]; isElementwise(op) || isa<nn::CumSumOp, nn::ResizeOp, nn::ExpandOp, nn::TileOp>(op))
+        for (Value operand : op->getOperands())
+          if (Operation *maker = operand.getDefiningOp())
+            ops.insert(maker);
   }
 
   bool contains(Operation *op) const { return ops.contains(op); }
 
 private:
-  DenseSet<Operation *> ops;
+  static bool hasPeriod(Operation *op) {
+    if (auto unary = dyn_cast<nn::UnaryOp>(op))
+      return llvm::is_contained({nn::UnaryKind::sin, nn::UnaryKind::cos, nn::UnaryKind::tan}, unary.getKind());
+    auto binary = dyn_cast<nn::BinaryOp>(op);
+    if (!binary || !isWide(binary.getType()))
+      return false;
+    return binary.getKind() == nn::kind::mod || binary.getKind() == nn::BinaryKind::fmod || takesFraction(binary);
+  }
+
+  /// x - floor(x), or what is left of x when it is rounded.
+  static bool takesFraction(nn::BinaryOp binary) {
+    auto whole = binary.getRhs().getDefiningOp<nn::UnaryOp>();
+    return binary.getKind() == nn::kind::sub && whole && whole.getOperand() == binary.getLhs() &&
+           (whole.getKind() == nn::kind::floor || whole.getKind() == nn::kind::round);
+  }
+
+  llvm::SetVector<Operation *> ops;
 };
 
 /// What rounds floats to steps of a scale that is only known at run time, and what makes scales and zero points. A
@@ -214,22 +235,42 @@ private:
     return llvm::any_of(historyOf(value), isIt);
   }
 
-  /// Back to the division by the scale; a function that has none in it rounds to no scale.
+  /// Back to the division by the scale, or the product with its reciprocal, through all that has an element for each
+  /// that is rounded; a function that has none in it rounds to no scale.
   void addRounding(nn::CastOp rounded) {
-    llvm::SmallVector<Operation *> rounding = {rounded};
-    for (Operation *op = rounded.getInput().getDefiningOp(); op; op = op->getOperand(0).getDefiningOp()) {
-      auto binary = dyn_cast<nn::BinaryOp>(op);
-      if (!binary && !isa<nn::UnaryOp>(op))
-        return;
-      rounding.push_back(op);
-      if (binary && binary.getKind() == nn::kind::div) {
-        ops.insert_range(rounding);
-        for (Operation *part : rounding)
-          for (Value parameter : part->getOperands().drop_front())
-            addParameter(parameter);
+    // Each with the op that reads it.
+    llvm::MapVector<Operation *, Operation *> readers;
+    readers.insert({rounded, nullptr});
+    for (size_t i = 0; i < readers.size(); ++i) {
+      Operation *op = readers.begin()[i].first;
+      if (std::optional<unsigned> scale = findScale(op)) {
+        addParameter(op->getOperand(*scale));
+        for (; op; op = readers.lookup(op)) {
+          ops.insert(op);
+          if (Operation *reader = readers.lookup(op))
+            for (Value other : reader->getOperands())
+              if (other != op->getResult(0))
+                addParameter(other);
+        }
         return;
       }
+      for (Value operand : op->getOperands())
+        if (Operation *maker = operand.getDefiningOp();
+            maker && isa<nn::BinaryOp, nn::UnaryOp>(maker) && sizeOf(operand) == sizeOf(rounded))
+          readers.insert({maker, op});
     }
+  }
+
+  /// The operand by which an op divides; of a product a factor that fewer elements have, and that is no constant.
+  static std::optional<unsigned> findScale(Operation *op) {
+    auto binary = dyn_cast<nn::BinaryOp>(op);
+    if (binary && binary.getKind() == nn::kind::div)
+      return 1;
+    if (binary && binary.getKind() == nn::kind::mul)
+      for (OpOperand &factor : binary->getOpOperands())
+        if (sizeOf(factor.get()) < sizeOf(binary) && !nn::ConstantReader::get(factor.get()))
+          return factor.getOperandNumber();
+    return std::nullopt;
   }
 
   /// All that makes it of what was reduced to the ends of a range.
@@ -238,10 +279,6 @@ private:
     while (!left.empty())
       if (Operation *op = left.pop_back_val().getDefiningOp(); op && isElementwise(op) && ops.insert(op).second)
         left.append(op->operand_begin(), op->operand_end());
-  }
-
-  static bool isElementwise(Operation *op) {
-    return isMove(op) || isa<nn::BinaryOp, nn::UnaryOp, nn::SelectOp, nn::CastOp>(op);
   }
 
   DenseSet<Operation *> ops;
@@ -306,7 +343,7 @@ private:
     if (isUnscaled(op) || llvm::any_of(op->getOperands(), [&](Value operand) { return unscaled.contains(operand); })) {
       stays = true;
       if (isUnscaled(op) || !endsUnscaled(op))
-        unscaled.insert_range(op->getResults());
+        unscaled.insert_range(llvm::make_filter_range(op->getResults(), mayBeLarge));
     }
     if (!stays && succeeded(tryHalf(op)))
       return;
@@ -316,6 +353,18 @@ private:
       else if (halved.contains(operand.get()))
         operand.set(cast(operand.get(), builder.getF32Type(), wideOf));
   }
+
+  /// Whether results of an op are of the range of other tensors again, whatever integers it reads: where no factor has
+  /// scaled them, products of them are as large as they.
+  bool endsUnscaled(Operation *op) const {
+    auto binary = dyn_cast<nn::BinaryOp>(op);
+    if (binary && binary.getKind() == nn::kind::mul)
+      return !unscaled.contains(binary.getLhs()) || !unscaled.contains(binary.getRhs());
+    return isScaling(op) || isBounded(op);
+  }
+
+  /// False of truth values and bytes, as what a comparison of large numbers makes.
+  static bool mayBeLarge(Value value) { return getElementTypeOrSelf(value).getIntOrFloatBitWidth() > 8; }
 
   static bool computesFloats(Operation *op) {
     return llvm::any_of(op->getOperandTypes(), isWide) || llvm::any_of(op->getResultTypes(), isWide) ||

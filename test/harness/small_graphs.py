@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty|booleans|tabular|quantized] [--graph NAME] [--target both] [--float=f16]
+    small_graphs.py [--group empty booleans tabular ranges quantized] [--graph NAME] [--target both] [--float=f16]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "ranges": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -316,6 +316,30 @@ def classes_of_trees(random, g):
         g.output(scores)
 
 
+# ---- Numbers that f16 has not, between inputs and outputs that it has -------------------------------------------------------------
+
+
+@graph("ranges")
+def oscillators(random, g):
+    """Phases are the sums of all frequencies so far, as in a vocoder: many turns, of which the fraction counts."""
+    turns = g.node("CumSum", [g.input(numbers(random, [1, 1, 128], 0, 0.25)), g.constant(np.int64(2))])
+    angles = g.node("Mul", [g.node("Resize", [turns, "", g.constant(np.float32([1, 1, 2]))], mode="linear"), g.constant(np.float32(2 * np.pi))])
+    g.output(g.node("Sin", [g.node("Add", [angles, g.constant(numbers(random, [1, 3, 1]))])]))
+    scaled = g.node("Mul", [g.input(numbers(random, [3, 7], 0, 50)), g.constant(np.float32(3))])
+    g.output(g.node("Sub", [scaled, g.node("Floor", [scaled])]))
+    g.output(g.node("Mod", [scaled, g.constant(np.float32(0.25))], fmod=1))
+
+
+@graph("ranges")
+def large_integers(random, g):
+    """Products of samples and of sizes in pixels, which are scaled behind a sum of products, an activation, another product."""
+    samples = g.node("Cast", [g.input(random.integers(-32768, 32768, [2, 64]).astype(np.int16))], to=TensorProto.FLOAT)
+    heard = g.node("Relu", [g.node("MatMul", [samples, g.constant(numbers(random, [64, 5]))])])
+    g.output(g.node("Mul", [heard, g.constant(np.float32(1 / 32768))]))
+    width, height = (g.node("Cast", [g.input(random.integers(300, 4000, [1, 7]).astype(np.int32))], to=TensorProto.FLOAT) for _ in range(2))
+    g.output(g.node("Div", [g.node("Mul", [width, height]), g.constant(np.float32(5e4))]))
+
+
 # ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------
 
 
@@ -449,7 +473,7 @@ def run_graph(program: nncc.Nncc, group: str, name: str, folder: Path) -> list[s
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--group", choices=list(GROUPS))
+    parser.add_argument("--group", nargs="+", choices=list(GROUPS), default=list(GROUPS))
     parser.add_argument("--graph")
     nncc.add_machine_arguments(parser)
     nncc.add_float_argument(parser)
@@ -458,7 +482,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="nncc-small-") as folder:
         for program in nncc.machines(options):
             for group, graphs in GROUPS.items():
-                for name in graphs if options.group in (None, group) else ():
+                for name in graphs if group in options.group else ():
                     if options.graph in (None, name) and not (program.error_of_halves and name in CHOOSE):
                         failures = run_graph(program, group, name, Path(folder))
                         count, failed = count + 1, failed + bool(failures)

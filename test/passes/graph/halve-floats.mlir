@@ -155,6 +155,30 @@ func.func @integers(%x: tensor<4xi64>, %m: tensor<4xi1>) -> tensor<4xf32> {
   return %6 : tensor<4xf32>
 }
 
+// A product of two of them has no scale yet, nor have the sums of a matrix product; a comparison ends it at once.
+// CHECK-LABEL: @products_of_integers
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.matmul {{.*}} -> tensor<2x5xf32>
+// CHECK:       nn.unary{{ +}}relu {{.*}} -> tensor<2x5xf32>
+// CHECK:       %[[MASK:.*]] = nn.binary{{ +}}greater {{.*}} -> tensor<2x5xi1>
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x5xf32>
+// CHECK:       %[[NEG:.*]] = nn.unary{{ +}}neg {{.*}} -> tensor<2x5xf16>
+// CHECK:       nn.select %[[MASK]], %[[NEG]], {{.*}} -> tensor<2x5xf16>
+func.func @products_of_integers(%x: tensor<2x3xi16>, %y: tensor<2x3xi32>) -> tensor<2x5xf32> {
+  %w = nn.constant dense<0.5> : tensor<3x5xf32>
+  %scale = nn.constant dense<0.001> : tensor<1x1xf32>
+  %0 = nn.cast %x : tensor<2x3xi16> -> tensor<2x3xf32>
+  %1 = nn.cast %y : tensor<2x3xi32> -> tensor<2x3xf32>
+  %2 = nn.binary mul %0, %1 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %3 = nn.matmul %2, %w : tensor<2x3xf32>, tensor<3x5xf32> -> tensor<2x5xf32>
+  %4 = nn.unary relu %3 : tensor<2x5xf32> -> tensor<2x5xf32>
+  %5 = nn.binary greater %4, %scale : tensor<2x5xf32>, tensor<1x1xf32> -> tensor<2x5xi1>
+  %6 = nn.binary mul %4, %scale : tensor<2x5xf32>, tensor<1x1xf32> -> tensor<2x5xf32>
+  %7 = nn.unary neg %6 : tensor<2x5xf32> -> tensor<2x5xf32>
+  %8 = nn.select %5, %7, %scale : tensor<2x5xi1>, tensor<2x5xf32>, tensor<1x1xf32> -> tensor<2x5xf32>
+  return %8 : tensor<2x5xf32>
+}
+
 // Steps of a scale that is found at run time: the scale, a 255th of a range, the zero point, the product of scales and
 // the sums stay f32, and so does what is divided by the scale; the ends of the range are elements.
 // CHECK-LABEL: @computed_steps
@@ -185,6 +209,27 @@ func.func @computed_steps(%x: tensor<2x3xf32>) -> tensor<2x5xf32> {
   return %10 : tensor<2x5xf32>
 }
 
+// The same by a product with the reciprocal of the scale, the zero point before it.
+// CHECK-LABEL: @computed_reciprocal
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x3xf16>
+// CHECK:       nn.reduce{{ +}}max {{.*}} -> tensor<1x1xf16>
+// CHECK:       %[[RECIPROCAL:.*]] = nn.binary{{ +}}div {{.*}} -> tensor<1x1xf32>
+// CHECK:       %[[STEPS:.*]] = nn.binary{{ +}}mul %[[RECIPROCAL]], {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.binary{{ +}}add {{.*}}, %[[STEPS]] : {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.unary{{ +}}round {{.*}} -> tensor<2x3xf32>
+func.func @computed_reciprocal(%x: tensor<2x3xf32>) -> tensor<2x3xui8> {
+  %steps = nn.constant dense<255.0> : tensor<1x1xf32>
+  %zero = nn.constant dense<128.0> : tensor<1x1xf32>
+  %0 = nn.unary neg %x : tensor<2x3xf32> -> tensor<2x3xf32>
+  %1 = nn.reduce max %0 axes [0, 1] : tensor<2x3xf32> -> tensor<1x1xf32>
+  %2 = nn.binary div %steps, %1 : tensor<1x1xf32>, tensor<1x1xf32> -> tensor<1x1xf32>
+  %3 = nn.binary mul %2, %0 : tensor<1x1xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %4 = nn.binary add %zero, %3 : tensor<1x1xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  %5 = nn.unary round %4 : tensor<2x3xf32> -> tensor<2x3xf32>
+  %6 = nn.cast %5 : tensor<2x3xf32> -> tensor<2x3xui8>
+  return %6 : tensor<2x3xui8>
+}
+
 // A scale that the program gives is no f16 either.
 // CHECK-LABEL: @given_scale
 // CHECK:       nn.dequantize %arg0, %arg1, {{.*}}, tensor<1xf32>, {{.*}} -> tensor<4xf32>
@@ -196,21 +241,67 @@ func.func @given_scale(%x: tensor<4xi8>, %scale: tensor<1xf32>) -> tensor<4xf32>
   return %1 : tensor<4xf32>
 }
 
-// An angle, and what moves it to the sine.
+// An angle, of all ops on elements that make it and what moves it to the sine, back to the first sum of products.
 // CHECK-LABEL: @angle
-// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x3xf16>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x4xf16>
+// CHECK:       nn.matmul {{.*}} -> tensor<2x3xf32>
 // CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x3xf32>
+// CHECK:       nn.binary{{ +}}add {{.*}} -> tensor<2x3xf32>
 // CHECK:       nn.reshape {{.*}} -> tensor<6xf32>
 // CHECK:       nn.unary{{ +}}sin {{.*}} -> tensor<6xf32>
 // CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<6xf16>
-func.func @angle(%x: tensor<2x3xf32>) -> tensor<6xf32> {
+func.func @angle(%x: tensor<2x4xf32>) -> tensor<6xf32> {
+  %w = nn.constant dense<0.5> : tensor<4x3xf32>
   %frequency = nn.constant dense<30.0> : tensor<1x1xf32>
-  %0 = nn.unary neg %x : tensor<2x3xf32> -> tensor<2x3xf32>
-  %1 = nn.binary mul %0, %frequency : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
-  %2 = nn.reshape %1 : tensor<2x3xf32> -> tensor<6xf32>
-  %3 = nn.unary sin %2 : tensor<6xf32> -> tensor<6xf32>
-  %4 = nn.unary neg %3 : tensor<6xf32> -> tensor<6xf32>
-  return %4 : tensor<6xf32>
+  %phase = nn.constant dense<[[0.0, 1.0, 2.0]]> : tensor<1x3xf32>
+  %0 = nn.unary neg %x : tensor<2x4xf32> -> tensor<2x4xf32>
+  %1 = nn.matmul %0, %w : tensor<2x4xf32>, tensor<4x3xf32> -> tensor<2x3xf32>
+  %2 = nn.binary mul %1, %frequency : tensor<2x3xf32>, tensor<1x1xf32> -> tensor<2x3xf32>
+  %3 = nn.binary add %2, %phase : tensor<2x3xf32>, tensor<1x3xf32> -> tensor<2x3xf32>
+  %4 = nn.reshape %3 : tensor<2x3xf32> -> tensor<6xf32>
+  %5 = nn.unary sin %4 : tensor<6xf32> -> tensor<6xf32>
+  %6 = nn.unary neg %5 : tensor<6xf32> -> tensor<6xf32>
+  return %6 : tensor<6xf32>
+}
+
+// A phase is the sum of the frequencies so far.
+// CHECK-LABEL: @phase
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x7xf32>
+// CHECK:       nn.cumsum {{.*}} -> tensor<2x7xf32>
+// CHECK:       nn.binary{{ +}}mul {{.*}} -> tensor<2x7xf32>
+// CHECK:       nn.unary{{ +}}cos {{.*}} -> tensor<2x7xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x7xf16>
+func.func @phase(%x: tensor<2x7xf32>) -> tensor<2x7xf32> {
+  %turn = nn.constant dense<6.2831853> : tensor<1x1xf32>
+  %0 = nn.unary neg %x : tensor<2x7xf32> -> tensor<2x7xf32>
+  %1 = nn.cumsum %0 axis 1 : tensor<2x7xf32> -> tensor<2x7xf32>
+  %2 = nn.binary mul %1, %turn : tensor<2x7xf32>, tensor<1x1xf32> -> tensor<2x7xf32>
+  %3 = nn.unary cos %2 : tensor<2x7xf32> -> tensor<2x7xf32>
+  %4 = nn.unary neg %3 : tensor<2x7xf32> -> tensor<2x7xf32>
+  return %4 : tensor<2x7xf32>
+}
+
+// A tangent has a period, too, and so has what is left of a division or of a number without its whole part.
+// CHECK-LABEL: @periods
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}tan {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}abs {{.*}} -> tensor<4xf32>
+// CHECK:       nn.binary{{ +}}fmod {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}sqrt {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}floor {{.*}} -> tensor<4xf32>
+// CHECK:       nn.binary{{ +}}sub {{.*}} -> tensor<4xf32>
+// CHECK:       nn.concat {{.*}} -> tensor<12xf16>
+func.func @periods(%x: tensor<4xf32>) -> tensor<12xf32> {
+  %one = nn.constant dense<1.0> : tensor<1xf32>
+  %0 = nn.unary neg %x : tensor<4xf32> -> tensor<4xf32>
+  %1 = nn.unary tan %0 : tensor<4xf32> -> tensor<4xf32>
+  %2 = nn.unary abs %x : tensor<4xf32> -> tensor<4xf32>
+  %3 = nn.binary fmod %2, %one : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  %4 = nn.unary sqrt %x : tensor<4xf32> -> tensor<4xf32>
+  %5 = nn.unary floor %4 : tensor<4xf32> -> tensor<4xf32>
+  %6 = nn.binary sub %4, %5 : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>
+  %7 = nn.concat %1, %3, %6 axis 0 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32> -> tensor<12xf32>
+  return %7 : tensor<12xf32>
 }
 
 // An input is put in another order before it is rounded: one kernel does both.
