@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
+#include "passes/lower/DotProducts.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "passes/memory/MemoryLayout.h"
@@ -67,6 +68,8 @@ public:
     if (!maker.getBody().getArgument(before->lhs).hasOneUse() ||
         llvm::any_of(before->epilogue->leaves(), [](const cpu::Leaf &leaf) { return leaf.variesByPixel; }))
       return refuse("the convolution that makes its input reads more than an image");
+    if (hasDotProducts(first) || hasDotProducts(second))
+      return refuse("rows of it that read no padding are dot products, which have loops of their own");
     if (!runsAlikeInParts(*before) || !runsAlikeInParts(*contraction))
       return refuse("parts of it would read weights that are packed in another way");
     image = before->lhs;
@@ -109,14 +112,25 @@ private:
     return isa<FloatType>(contraction.element) || contraction.isOfBytes() || contraction.element.isInteger(8);
   }
 
+  /// Strips inside of an image have no padding above or below, and are no contraction then.
+  static bool hasDotProducts(Operation *window) {
+    auto conv = dyn_cast<nn::Conv2DOp>(window);
+    return conv && areInnerRowsDotProducts(conv);
+  }
+
   /// Sums that correct products of bytes are packed for windows that sweep, or for each set of taps of those that do
-  /// not. A few rows by themselves may sweep where the whole does not: one of its rows reads none of the input, or it
-  /// was measured to be slower.
+  /// not. A few rows by themselves may sweep where the whole does not (SlidingWindow::match()): one of its rows reads
+  /// none of the input, an operand of a heavy epilogue varies from row to row, or it was measured to be slower, which
+  /// parts do not know of. Products never sweep.
   static bool runsAlikeInParts(const cpu::Contraction &contraction) {
-    if (!contraction.isOfBytes() || contraction.sliding)
+    if (!contraction.isOfBytes() || contraction.sliding || contraction.body == cpu::TapBody::Product)
       return true;
+    bool isTuned = contraction.tuning && contraction.tuning->form == cpu::Tuning::direct;
+    bool variesByRow =
+        contraction.epilogue->isHeavy() &&
+        llvm::any_of(contraction.epilogue->leaves(), [](const auto &leaf) { return leaf.variesByPixel; });
     int64_t last = shapeOf(contraction.root->getResult(0))[1] - 1;
-    return !contraction.tuning && llvm::all_of(std::array<int64_t, 2>{0, last}, [&](int64_t row) {
+    return !isTuned && !variesByRow && llvm::all_of(std::array<int64_t, 2>{0, last}, [&](int64_t row) {
       return cpu::RowsRead::of(contraction.root, {row, row + 1}).rows.count() > 0;
     });
   }

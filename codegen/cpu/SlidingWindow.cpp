@@ -46,7 +46,9 @@ std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body,
   if (window.outW < std::max<int64_t>(live - 1, 1) || window.padLeft > (live - 1) * window.strideW ||
       window.inW + window.padLeft < window.outW * window.strideW)
     return std::nullopt;
-  // Every row of a block has an input row.
+  // Every row of a block has an input row. This and what an epilogue reads are all here that depends on rows: sums of
+  // bytes are packed for how the whole runs, so chains ask whether some of its rows would run otherwise
+  // (runsAlikeInParts() in FuseChains.cpp). A condition more belongs there, too.
   if (window.padTop >= window.tapsH || (window.outH - 1) * window.strideH - window.padTop >= window.inH)
     return std::nullopt;
   // A mean has one divisor everywhere.

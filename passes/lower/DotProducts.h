@@ -39,5 +39,8 @@ private:
 /// A convolution that is dot products of pixels with one filter: a single output channel and a window of one pixel.
 bool isDotProducts(nn::Conv2DOp op);
 
+/// True where those of its rows that read no padding above or below are such dot products, by themselves.
+bool areInnerRowsDotProducts(nn::Conv2DOp op);
+
 } // namespace nncc
 #endif

@@ -6,7 +6,7 @@ tested by ContractionsTest. Generators as in random_ops.py.
 """
 import numpy as np
 
-from random_contractions import MOST_MACS, extent, output_extents, window, window_attributes, winograd_dilations
+from random_contractions import MOST_MACS, extent, output_extents, single_pixels_between_rows, window, window_attributes, winograd_dilations
 from random_ops import Graph, distinct, pick
 
 
@@ -120,6 +120,9 @@ def chain_of_bytes(random, graph: Graph):
             attributes["strides"] = [1, 1]
         if kind != "pool" and "auto_pad" not in attributes and random.random() < 0.1:
             attributes["pads"] = [extent(random, 0, 4) for _ in range(4)]
+        has_one_output = is_second and kind == "pointwise" and random.random() < 0.3
+        if has_one_output:
+            attributes = single_pixels_between_rows(random)
         extents = output_extents(attributes, kernel, extents)
         if min(extents) < 1:
             raise ValueError("empty")
@@ -127,7 +130,7 @@ def chain_of_bytes(random, graph: Graph):
             graph.output(graph.node("MaxPool", [value], kernel_shape=kernel, **attributes), dtype)
             return
         groups = channels if kind == "depthwise" else 1
-        outputs = extent(random, 2, 16) if is_second else extent(random, 2 * channels, 2 * channels + 60)
+        outputs = 1 if has_one_output else extent(random, 2, 16) if is_second else extent(random, 2 * channels, 2 * channels + 60)
         if groups > 1:
             outputs = channels * pick(random, [1, 1, 1, 2] if is_second else [2, 3, 4])
         taps = channels // groups * int(np.prod(kernel))

@@ -127,6 +127,11 @@ def window_attributes(random, spatial: int, kernel: list[int], dilations: list[i
     return attributes
 
 
+def single_pixels_between_rows(random) -> dict:
+    """Attributes of a Conv of single pixels whose padding is rows above and below: inner rows by themselves have none."""
+    return dict(strides=[1, 1], dilations=[1, 1], pads=[extent(random, 1, 3), 0, extent(random, 0, 3), 0])
+
+
 def window(random, spatial: int) -> tuple[list[int], list[int], list[int]]:
     """Kernel, dilations and input extents; wide dilations with few taps."""
     kernel = [pick(random, KERNELS) for _ in range(spatial)]
@@ -286,11 +291,14 @@ def chain(random, graph: Graph):
         attributes = window_attributes(random, 2, kernel, dilations)
         if not is_second and random.random() < 0.7:
             attributes["strides"] = [1, 1]
+        has_one_output = is_second and kind == "pointwise" and random.random() < 0.3
+        if has_one_output:
+            attributes = single_pixels_between_rows(random)
         extents = output_extents(attributes, kernel, extents)
         if min(extents) < 1:
             raise ValueError("empty")
         groups = channels if kind == "depthwise" else 1
-        outputs = extent(random, 2, 30) if is_second else int(np.clip(random.uniform(1e5, 6e5) / (batch * np.prod(extents)), 2, 96))
+        outputs = 1 if has_one_output else extent(random, 2, 30) if is_second else int(np.clip(random.uniform(1e5, 6e5) / (batch * np.prod(extents)), 2, 96))
         if kind in ("depthwise", "pool"):
             outputs = channels * pick(random, [1, 1, 1, 2] if is_second else [1, 2, 3, 4]) if groups > 1 else channels
         macs += batch * np.prod(extents) * outputs * channels // groups * np.prod(kernel)

@@ -78,6 +78,26 @@ func.func @keeps_windows_that_overlap_much(%x: tensor<1x101x9x3xf32>) -> tensor<
   return %y : tensor<1x99x7x8xf32>
 }
 
+// The rows inside of the image would have no padding: dot products, which are no contraction.
+// CHECK-LABEL: @keeps_one_output_channel_between_rows_of_padding
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_one_output_channel_between_rows_of_padding(%x: tensor<1x101x9x3xf32>) -> tensor<1x103x9x1xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<1x1x1x8xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<1x1x1x8xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<1x1x1x8xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 0, 1, 0] dilations [1, 1] groups 1 : tensor<1x101x9x8xf32>, tensor<1x1x1x8xf32> -> tensor<1x103x9x1xf32>
+    nn.yield %r : tensor<1x103x9x1xf32>
+  } -> tensor<1x103x9x1xf32>
+  return %y : tensor<1x103x9x1xf32>
+}
+
 // Strips would lie in the arena beside an input and a result that are as large as what is between them.
 // CHECK-LABEL: @keeps_what_would_make_the_arena_larger
 // CHECK: nn.kernel "first"
