@@ -87,12 +87,18 @@ public:
   nn::KernelOp secondKernel() const { return kernel; }
   unsigned inputOfFirst() const { return image; }
 
+  /// Makes the chain of both kernels, or of their copies, which are erased.
+  nn::KernelOp merge(nn::KernelOp first, nn::KernelOp second) const {
+    nn::KernelOp merged = cpu::mergeKernels(first, second, input);
+    merged->setAttr(nn::kWholeBytesAttr, Builder(merged).getI64IntegerAttr(wholeBytes));
+    cpu::giveForm(merged, form.getAttr(merged.getContext(), scratchBytes), scratchBytes);
+    return merged;
+  }
+
   /// Both kernels are erased.
   void run() {
     std::string name = maker.getName().str();
-    nn::KernelOp merged = cpu::mergeKernels(maker, kernel, input);
-    merged->setAttr(nn::kWholeBytesAttr, Builder(merged).getI64IntegerAttr(wholeBytes));
-    cpu::giveForm(merged, form.getAttr(merged.getContext(), scratchBytes), scratchBytes);
+    nn::KernelOp merged = merge(maker, kernel);
     remark::passed(merged.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
         << merged.getName().str() << " makes what " << name << " made, row by row";
   }
@@ -186,23 +192,32 @@ private:
   }
 };
 
-/// Chains that save no time, and what the arena would be with some of them.
+/// A copy of a function: a layout adds kernels, which copy.
+struct FunctionCopy {
+  OwningOpRef<func::FuncOp> function;
+  DenseMap<Operation *, nn::KernelOp> kernels; ///< by those of the function
+
+  explicit FunctionCopy(func::FuncOp of) : function(of.clone()) {
+    for (auto [own, copy] : llvm::zip(of.getOps<nn::KernelOp>(), function->getOps<nn::KernelOp>()))
+      kernels[own] = copy;
+  }
+};
+
+/// Chains that save no time, and what the arena would be with some of them: by an estimate while they are chosen, by a
+/// layout of all that are.
 class ArenaChoice {
 public:
-  ArenaChoice(func::FuncOp function, ArrayRef<Fusion *> fusions) : fusions(fusions), isTaken(fusions.size(), false) {
-    // A layout adds kernels, which copy.
-    OwningOpRef<func::FuncOp> copy(function.clone());
-    DenseMap<Operation *, Operation *> copies;
-    for (auto [own, other] : llvm::zip(function.getOps<nn::KernelOp>(), copy->getOps<nn::KernelOp>()))
-      copies[own] = other;
-    MemoryLayout layout = layOutInBestOrder(*copy);
+  ArenaChoice(func::FuncOp function, ArrayRef<Fusion *> fusions)
+      : function(function), fusions(fusions), isTaken(fusions.size(), false) {
+    FunctionCopy copy(function);
+    MemoryLayout layout = layOutInBestOrder(*copy.function);
     DenseMap<Operation *, unsigned> stepOf;
     for (auto [number, step] : llvm::enumerate(layout.steps))
       stepOf[step.kernel] = number;
     whole = loadsOfSteps(layout);
     for (Fusion *fusion : fusions) {
-      auto maker = cast<nn::KernelOp>(copies.lookup(fusion->firstKernel()));
-      Effect effect{stepOf.lookup(maker), stepOf.lookup(copies.lookup(fusion->secondKernel())), 0, 0};
+      nn::KernelOp maker = copy.kernels.lookup(fusion->firstKernel());
+      Effect effect{stepOf.lookup(maker), stepOf.lookup(copy.kernels.lookup(fusion->secondKernel())), 0, 0};
       auto place = layout.places.find(maker.getInputs()[fusion->inputOfFirst()]);
       if (place != layout.places.end()) {
         const Buffer &image = layout.buffers[layout.root(place->second.buffer)];
@@ -227,10 +242,11 @@ public:
       isTaken[i] = peak(loads()) > least;
     }
     SmallVector<Fusion *> chosen;
-    if (least <= kLeastGain * peak(whole))
-      for (auto [fusion, isChosen] : llvm::zip(fusions, isTaken))
-        if (isChosen)
-          chosen.push_back(fusion);
+    for (auto [fusion, isChosen] : llvm::zip(fusions, isTaken))
+      if (isChosen)
+        chosen.push_back(fusion);
+    if (!chosen.empty() && peakWith(chosen) > kLeastGain * peak(whole))
+      chosen.clear();
     return chosen;
   }
 
@@ -242,12 +258,21 @@ private:
     unsigned endOfImage;    ///< the step behind the last that needs it anyway
   };
 
+  func::FuncOp function;
   ArrayRef<Fusion *> fusions;
   std::vector<int64_t> whole; ///< bytes that each step needs without any chain
   SmallVector<Effect> effects;
   SmallVector<bool> isTaken;
 
   static int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
+
+  /// What is needed with some chains. Kernels may run in another order then, and write over other operands.
+  int64_t peakWith(ArrayRef<Fusion *> chains) const {
+    FunctionCopy copy(function);
+    for (const Fusion *chain : chains)
+      chain->merge(copy.kernels.lookup(chain->firstKernel()), copy.kernels.lookup(chain->secondKernel()));
+    return peak(loadsOfSteps(layOutInBestOrder(*copy.function)));
+  }
 
   std::vector<int64_t> loads() const {
     std::vector<int64_t> loads = whole;
@@ -257,8 +282,10 @@ private:
       for (unsigned step = effect.first; step <= effect.second; ++step)
         loads[step] += (step < effect.endOfImage ? 0 : effect.image) - fusion->bytesBetween();
       loads[effect.second] += fusion->bytesOfScratch();
-      loads[effect.first] = 0; // nothing runs there any longer
     }
+    for (auto [effect, isIn] : llvm::zip(effects, isTaken))
+      if (isIn)
+        loads[effect.first] = 0; // nothing runs there any longer
     return loads;
   }
 
