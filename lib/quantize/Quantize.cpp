@@ -611,8 +611,9 @@ private:
   /// fits these samples only. error: reported, and false
   bool lower(Switchable &switchable, const Candidate &best, const JudgedGrids &grids, std::set<std::string> &off) {
     std::vector<std::string> order(off.begin(), off.end());
-    llvm::stable_sort(
-        order, [&](const std::string &a, const std::string &b) { return aloneErrors.at(a) < aloneErrors.at(b); });
+    llvm::sort(order, [&](const std::string &a, const std::string &b) {
+      return std::pair(aloneErrors.at(a), a) < std::pair(aloneErrors.at(b), b);
+    });
     for (const std::string &tensor : order) {
       host.progress("quantizing '" + tensor + "' again");
       std::set<std::string> fewer = off;
