@@ -221,10 +221,10 @@ def HalveFloats : Pass<"nncc-halve-floats", "::mlir::func::FuncOp"> {
     that it is the difference of. Integers of 16 bits and more that become floats stay f32 up to a factor that is none of
     them or a divisor, through sums of products, too. Steps of a scale that is found or given at run time do, from the
     division by the scale, or the product with its reciprocal, to the cast, and so does what makes the scale. Sines,
-    cosines, tangents, remainders and fractions (x - floor(x)) stay f32 with what makes their angles element by element
-    and by cumulative sums, up to and with the first other op. What a constant beyond f16 makes, as a mask, is limited to
-    f16's largest numbers where it becomes f16. What `keep` names stays f32 with its constants; a pattern that names
-    nothing is warned of.
+    cosines, tangents, remainders, fractions (x - floor(x)) and casts to integers of more than 8 bits stay f32 with what
+    makes their angles and places element by element and by cumulative sums, up to and with the first other op. What
+    a constant beyond f16 makes, as a mask, is limited to f16's largest numbers where it becomes f16. What `keep` names
+    stays f32 with its constants; a pattern that names nothing is warned of.
 
     Requires N1, guarantees N1.
 

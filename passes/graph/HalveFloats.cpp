@@ -163,13 +163,14 @@ private:
 };
 
 /// Functions with a period, and what makes their angles: of an angle of 100, f16 has steps of 1/16, and so it has of a
-/// place in an image, whose fraction weighs pixels. Ops on elements and cumulative sums make angles of frequencies and
-/// phases, which have to be as exact; what products, convolutions and reductions make angles of need not.
+/// place in an image, whose fraction weighs pixels, or which becomes the index of the nearest. Ops on elements and
+/// cumulative sums make angles of frequencies and phases, which have to be as exact; what products, convolutions and
+/// reductions make angles of need not.
 class Angles {
 public:
   explicit Angles(func::FuncOp function) {
     for (Operation &op : function.getBody().front())
-      if (hasPeriod(&op))
+      if (showsDigits(&op))
         ops.insert(&op);
     for (size_t i = 0; i < ops.size(); ++i)
       if (Operation *op = ops[i]; isElementwise(op) || isa<nn::CumSumOp, nn::ResizeOp, nn::ExpandOp, nn::TileOp>(op))
@@ -181,13 +182,21 @@ public:
   bool contains(Operation *op) const { return ops.contains(op); }
 
 private:
-  static bool hasPeriod(Operation *op) {
+  /// Whether a result depends on digits of an operand that f16 has not.
+  static bool showsDigits(Operation *op) {
+    if (auto cast = dyn_cast<nn::CastOp>(op))
+      return isWide(cast.getInput().getType()) && isIndex(cast.getType());
     if (auto unary = dyn_cast<nn::UnaryOp>(op))
       return llvm::is_contained({nn::UnaryKind::sin, nn::UnaryKind::cos, nn::UnaryKind::tan}, unary.getKind());
     auto binary = dyn_cast<nn::BinaryOp>(op);
     if (!binary || !isWide(binary.getType()))
       return false;
     return binary.getKind() == nn::kind::mod || binary.getKind() == nn::BinaryKind::fmod || takesFraction(binary);
+  }
+
+  static bool isIndex(Type type) {
+    auto integer = dyn_cast<IntegerType>(getElementTypeOrSelf(type));
+    return integer && integer.getWidth() > 8;
   }
 
   /// x - floor(x), or what is left of x when it is rounded.

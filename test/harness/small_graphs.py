@@ -331,6 +331,17 @@ def oscillators(random, g):
 
 
 @graph("ranges")
+def nearest_of_many(random, g):
+    """Places between elements become indices of the nearest: in f16 those beyond 1,024 are whole numbers, and wrong ones beyond 2,048."""
+    places = g.node("Mul", [g.input(numbers(random, [64], 0, 1)), g.constant(np.float32(3999))])
+    nearest = g.node("Cast", [g.node("Floor", [places])], to=TensorProto.INT64)
+    g.output(g.node("Gather", [g.input(numbers(random, [4000])), nearest]))
+    image = g.input(numbers(random, [1, 2, 200, 300]))
+    grid = g.node("Tanh", [g.input(numbers(random, [1, 9, 11, 2]))])
+    g.output(g.node("GridSample", [image, grid], mode="nearest", padding_mode="border", align_corners=1))
+
+
+@graph("ranges")
 def large_integers(random, g):
     """Products of samples and of sizes in pixels, which are scaled behind a sum of products, an activation, another product."""
     samples = g.node("Cast", [g.input(random.integers(-32768, 32768, [2, 64]).astype(np.int16))], to=TensorProto.FLOAT)

@@ -281,6 +281,21 @@ func.func @phase(%x: tensor<2x7xf32>) -> tensor<2x7xf32> {
   return %4 : tensor<2x7xf32>
 }
 
+// Places beyond 1,024 have no fraction in f16, so others would be the nearest; what is no more than a byte has digits enough.
+// CHECK-LABEL: @indices
+// CHECK:       nn.unary{{ +}}abs {{.*}} -> tensor<4xf32>
+// CHECK:       nn.unary{{ +}}floor {{.*}} -> tensor<4xf32>
+// CHECK:       nn.cast {{.*}} : tensor<4xf32> -> tensor<4xi64>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf16>
+func.func @indices(%x: tensor<4xf32>) -> (tensor<4xi64>, tensor<4xi1>) {
+  %0 = nn.unary abs %x : tensor<4xf32> -> tensor<4xf32>
+  %1 = nn.unary floor %0 : tensor<4xf32> -> tensor<4xf32>
+  %2 = nn.cast %1 : tensor<4xf32> -> tensor<4xi64>
+  %3 = nn.unary neg %x : tensor<4xf32> -> tensor<4xf32>
+  %4 = nn.cast %3 : tensor<4xf32> -> tensor<4xi1>
+  return %2, %4 : tensor<4xi64>, tensor<4xi1>
+}
+
 // A tangent has a period, too, and so has what is left of a division or of a number without its whole part.
 // CHECK-LABEL: @periods
 // CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<4xf32>
