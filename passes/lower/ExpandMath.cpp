@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
@@ -107,6 +108,24 @@ struct TruncateInTwoSteps : OpRewritePattern<arith::TruncFOp> {
     return success();
   }
 };
+/// The larger (or smaller) of a single x and a y of which LLVM does not know that it is no NaN: where code is to be
+/// small it calls a function of libm for that. Compared instead: a y that is NaN gives x, as an x gives y.
+template <typename Op, arith::CmpFPredicate isFirst> struct ChooseByComparing : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    auto vector = dyn_cast<VectorType>(op.getType());
+    Value x = op.getLhs(), y = op.getRhs();
+    if ((vector && vector.getNumElements() > 1) || matchPattern(y, m_Constant()))
+      return rewriter.notifyMatchFailure(op, "has an instruction everywhere");
+    Value first = arith::CmpFOp::create(rewriter, op.getLoc(), isFirst, x, y);
+    Value isNaN = arith::CmpFOp::create(rewriter, op.getLoc(), arith::CmpFPredicate::UNO, y, y);
+    Value takesX = arith::OrIOp::create(rewriter, op.getLoc(), first, isNaN);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(op, takesX, x, y);
+    return success();
+  }
+};
+
 /// Integers to f16 or bf16 have no instruction everywhere: they go through a float that holds them, and round once.
 template <typename Op> struct ConvertInTwoSteps : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -212,6 +231,8 @@ struct ExpandMath : impl::ExpandMathBase<ExpandMath> {
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     populateExpandMathPatterns(patterns);
+    patterns.add<ChooseByComparing<arith::MaxNumFOp, arith::CmpFPredicate::OGT>,
+                 ChooseByComparing<arith::MinNumFOp, arith::CmpFPredicate::OLT>>(&getContext());
     GreedyRewriteConfig config;
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
     PatternRemarks remarks(&getContext(), getArgument());

@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty booleans tabular ranges quantized] [--graph NAME] [--target both] [--float=f16]
+    small_graphs.py [--group empty booleans tabular ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "ranges": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "ranges": {}, "channels": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -351,6 +351,20 @@ def large_integers(random, g):
     g.output(g.node("Div", [g.node("Mul", [width, height]), g.constant(np.float32(5e4))]))
 
 
+# ---- Steps that differ from channel to channel of what is computed ----------------------------------------------------------------
+
+
+@graph("channels")
+def channels_of_activations(random, g):
+    """A scale and a zero point for each channel of an activation: read by a convolution, a rectifier, and in another order."""
+    scale, zero = g.constant(numbers(random, [4], 0.01, 0.05)), g.constant(random.integers(0, 255, 4).astype(np.uint8))
+    steps = g.node("QuantizeLinear", [g.input(numbers(random, [2, 4, 6, 5], -5, 5)), scale, zero], axis=1)
+    real = g.node("DequantizeLinear", [steps, scale, zero], axis=-3)
+    for value in (real, g.node("Relu", [real]), g.node("Conv", [real, g.constant(numbers(random, [7, 4, 1, 1]))])):
+        g.output(value)
+    g.output(g.node("Transpose", [steps], perm=[0, 2, 3, 1]), np.uint8)
+
+
 # ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------
 
 
@@ -488,10 +502,12 @@ def main():
     parser.add_argument("--graph")
     nncc.add_machine_arguments(parser)
     nncc.add_float_argument(parser)
+    parser.add_argument("--optimize", choices=["speed", "size"], default="speed")
     options = parser.parse_args()
     failed = count = 0
     with tempfile.TemporaryDirectory(prefix="nncc-small-") as folder:
         for program in nncc.machines(options):
+            program.flags.append(f"--optimize={options.optimize}")
             for group, graphs in GROUPS.items():
                 for name in graphs if group in options.group else ():
                     if options.graph in (None, name) and not (program.error_of_halves and name in CHOOSE):

@@ -33,6 +33,23 @@ func.func @power_of_scalars_goes_through_f64(%x: f32, %y: f32) -> f32 {
   return %0 : f32
 }
 
+// LLVM calls fmaxf where code is to be small.
+// CHECK-LABEL: func @compares_single_numbers
+// CHECK-SAME: %[[X:.*]]: f32, %[[Y:.*]]: f32, %[[V:.*]]: vector<8xf32>, %[[W:.*]]: vector<8xf32>
+// CHECK-DAG: %[[IS_LARGER:.*]] = arith.cmpf ogt, %[[X]], %[[Y]]
+// CHECK-DAG: %[[IS_NAN:.*]] = arith.cmpf uno, %[[Y]], %[[Y]]
+// CHECK: %[[TAKES_X:.*]] = arith.ori %[[IS_LARGER]], %[[IS_NAN]]
+// CHECK: arith.select %[[TAKES_X]], %[[X]], %[[Y]]
+// CHECK: arith.maxnumf %[[X]], %{{.*}} : f32
+// CHECK: arith.minnumf %[[V]], %[[W]]
+func.func @compares_single_numbers(%x: f32, %y: f32, %v: vector<8xf32>, %w: vector<8xf32>) -> (f32, f32, vector<8xf32>) {
+  %bound = arith.constant 7.0 : f32
+  %0 = arith.maxnumf %x, %y : f32
+  %1 = arith.maxnumf %x, %bound : f32
+  %2 = arith.minnumf %v, %w : vector<8xf32>
+  return %0, %1, %2 : f32, f32, vector<8xf32>
+}
+
 // NaN is kept without a choice between values of bf16.
 // CHECK-LABEL: func @rounds_to_bf16_by_bits
 // CHECK-NOT: arith.truncf
