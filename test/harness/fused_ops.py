@@ -135,6 +135,10 @@ def integers(m: Model):
         b, scales = m.bytes(right, 5, 7), (abs(m.floats(7)) * 0.01 + 0.001).astype(np.float32)
         m.add("DynamicQuantizeMatMul", [m.floats(2, 3, 5), b, scales, m.bytes(right, 7), m.floats(7)], {1, 2, 3, 4}, domain=MICROSOFT)
         m.add("DynamicQuantizeMatMul", [m.floats(3, 5), b, np.float32([0.01])], {1, 2}, domain=MICROSOFT)
+    for kind in (np.uint8, np.int8):
+        scales, zeros = (abs(m.floats(3)) * 0.01 + 0.005).astype(np.float32), m.bytes(kind, 3)
+        x, y = ((m.bytes(kind, 2, 3, 5), scales[0], zeros[0]), (m.bytes(kind, 5), scales[1], zeros[1]))
+        m.add("QLinearWhere", [m.random.random((3, 1)) < 0.5, *x, *y, scales[2], zeros[2]], {2, 3, 5, 6, 7, 8}, domain=MICROSOFT, of=kind)
     # Blocks that do not divide K; zero points of several values in a byte, of one each, and none.
     for bits, k, n, block in ((4, 40, 7, 16), (8, 32, 5, 16), (4, 200, 23, 16), (4, 96, 70, 32), (8, 300, 33, 128), (2, 515, 9, 16)):
         blocks = -(-k // block)

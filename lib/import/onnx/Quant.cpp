@@ -426,6 +426,15 @@ template <BinaryKind kind> void importQLinearBinary(Node &node) {
     setQuantized(node, node.binary(kind, a.real(node), b.real(node)), 6, elementOf(a.tensor));
 }
 
+/// Input 0 says whose value is taken.
+void importQLinearWhere(Node &node) {
+  if (!node.requireBool(0))
+    return;
+  Quantized x = Quantized::of(node, 1), y = Quantized::of(node, 4);
+  if (!node.failed())
+    setQuantized(node, node.select(node.input(0), x.real(node), y.real(node)), 7, elementOf(x.tensor));
+}
+
 void importQLinearSigmoid(Node &node) {
   if (Quantized x = Quantized::of(node, 0); !node.failed())
     setQuantized(node, node.unary(kind::sigmoid, x.real(node)), 3, elementOf(x.tensor));
@@ -544,6 +553,7 @@ const OpEntry kOps[] = {
     {"QLinearConv", 8, 9, importQLinearConv, "com.microsoft"},
     {"QLinearAdd", 7, 8, importQLinearBinary<kind::add>, "com.microsoft"},
     {"QLinearMul", 7, 8, importQLinearBinary<kind::mul>, "com.microsoft"},
+    {"QLinearWhere", 9, 9, importQLinearWhere, "com.microsoft"},
     {"QLinearSigmoid", 4, 5, importQLinearSigmoid, "com.microsoft"},
     {"QLinearLeakyRelu", 4, 5, importQLinearLeakyRelu, "com.microsoft"},
     {"QLinearSoftmax", 5, 5, importQLinearSoftmax, "com.microsoft"},
