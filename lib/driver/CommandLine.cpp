@@ -176,12 +176,15 @@ cl::opt<bool> noChains("no-chains",
                        cl::desc("Every convolution and pooling writes all of its output: no strips of rows from one "
                                 "to the next, for which the arena is smaller"),
                        ofTarget);
-cl::opt<Optimize> optimizeOption("optimize", cl::desc("What the code is made for (default: speed)"),
+cl::opt<Optimize> optimizeOption("optimize",
+                                 cl::desc("What code, and a quantized model, are made for (default: speed)"),
                                  namedValues("optimize", {clEnumValN(Optimize::Speed, "speed", "short times (default)"),
                                                           clEnumValN(Optimize::Size, "size",
                                                                      "little code: tiles that layers share, the direct "
-                                                                     "form unless --form says otherwise")}),
-                                 cl::init(Optimize::Speed), ofTarget);
+                                                                     "form unless --form says otherwise; quantizing by "
+                                                                     "int8 or mixed stores all that lies between "
+                                                                     "nodes in 8 bits: a small arena, larger errors")}),
+                                 cl::init(Optimize::Speed), ofTarget, cl::cat(quantizeCategory()));
 cl::opt<std::string> tuningFile("tuning",
                                 cl::desc("What `nncc tune` measured to be the fastest form of kernels on the CPU"),
                                 cl::value_desc("FILE"), ofTarget);

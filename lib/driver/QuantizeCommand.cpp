@@ -41,6 +41,8 @@ void printReport(raw_ostream &os, const QuantizeReport &report) {
      << report.stored;
   if (report.tables)
     os << ", " << report.tables << (report.tables == 1 ? " table" : " tables");
+  if (report.toStore)
+    os << ", " << report.inBytes << " of " << report.toStore << " tensors between nodes";
   os << "\n";
   os << "  opset    " << report.opsetAfter;
   if (report.opsetAfter != report.opsetBefore)
@@ -99,6 +101,7 @@ json::Value toJson(const QuantizeReport &report) {
                       {"contractions", report.contractions},
                       {"quantized", report.quantized},
                       {"tables", report.tables},
+                      {"stored", report.inBytes},
                       {"samples", report.samples},
                       {"opset_before", report.opsetBefore},
                       {"opset", report.opsetAfter},
@@ -158,7 +161,7 @@ int quantizeModel() {
   settings = {outputArgument(), dataArgument(), reportOption, statsOutOption, tensorsOption};
   if (std::string problem = findContradiction(); !problem.empty())
     return reportError(problem);
-  auto choices = quantizeOptions(recipeOption);
+  auto choices = quantizeOptions(recipeOption, options->optimize == Optimize::Size);
   std::unique_ptr<OutputFiles> modelFile, reportFile, statisticsFile;
   if (!choices ||
       !openOutputs(
@@ -173,7 +176,7 @@ int quantizeModel() {
     if (result)
       statistics = std::move(result->statistics);
   } else {
-    statistics = quantizer.gatherStatistics();
+    statistics = quantizer.gatherStatistics(*choices);
   }
   if (!result && !statistics)
     return quantizer.exitStatus();

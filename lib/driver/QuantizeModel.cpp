@@ -284,6 +284,8 @@ void say(const std::string &model, const QuantizeReport &report) {
                      std::to_string(report.contractions) + " convolutions and products " + report.stored;
   if (report.tables)
     text += ", " + std::to_string(report.tables) + (report.tables == 1 ? " table" : " tables");
+  if (report.toStore)
+    text += ", " + std::to_string(report.inBytes) + " of " + std::to_string(report.toStore) + " tensors between nodes";
   if (!report.method.empty())
     text += ", ranges by " + report.method + " of " + std::to_string(report.samples) + " samples";
   auto worst = min_element(report.outputs, [](const quantize::OutputError &a, const quantize::OutputError &b) {
@@ -296,9 +298,10 @@ void say(const std::string &model, const QuantizeReport &report) {
 
 } // namespace
 
-std::optional<QuantizeOptions> quantizeOptions(Recipe recipe) {
+std::optional<QuantizeOptions> quantizeOptions(Recipe recipe, bool forSize) {
   QuantizeOptions options;
   options.recipe = recipe;
+  options.storesAll = forSize && options.hasRanges();
   options.block = blockOption;
   options.hasSamples = !dataArgument().empty();
   switch (rangesOption) {
@@ -396,12 +399,12 @@ std::optional<quantize::QuantizeResult> FileQuantizer::quantize(const QuantizeOp
   return result;
 }
 
-std::optional<quantize::Statistics> FileQuantizer::gatherStatistics() {
+std::optional<quantize::Statistics> FileQuantizer::gatherStatistics(const QuantizeOptions &choices) {
   auto model = read();
   if (!model)
     return std::nullopt;
   CommandHost host(options, data, formats);
-  auto statistics = quantize::gatherStatistics(std::move(*model), options.model, host);
+  auto statistics = quantize::gatherStatistics(std::move(*model), options.model, choices, host);
   status = host.exitStatus();
   return statistics;
 }
@@ -429,7 +432,7 @@ int quantizeIfAsked(CompileOptions &options, bool hasOwnData) {
   }
   if (Error error = requireOnnx(options.model, "--quantize"))
     return reportError(std::move(error));
-  auto choices = quantizeOptions(quantizeOption);
+  auto choices = quantizeOptions(quantizeOption, options.optimize == Optimize::Size);
   if (!choices)
     return 1;
   FileQuantizer quantizer(options, dataArgument(), hasOwnData ? SampleForm::OfInput : SampleForm::OfModel,

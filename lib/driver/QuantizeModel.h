@@ -25,8 +25,9 @@ struct OfQuantizing {
 
 /// What --ranges, --keep, --min-cosine, --min-sqnr, --stats and --data say.
 ///
+/// forSize  --optimize=size
 /// error  options that do not go together, files that hold no statistics: printed, nothing is returned
-std::optional<quantize::QuantizeOptions> quantizeOptions(quantize::Recipe recipe);
+std::optional<quantize::QuantizeOptions> quantizeOptions(quantize::Recipe recipe, bool forSize);
 
 /// What samples are that a model is quantized by.
 enum class SampleForm {
@@ -45,7 +46,7 @@ public:
 
   /// Without a value the mistake was printed, and exitStatus() is that of the command.
   std::optional<quantize::QuantizeResult> quantize(const quantize::QuantizeOptions &choices);
-  std::optional<quantize::Statistics> gatherStatistics();
+  std::optional<quantize::Statistics> gatherStatistics(const quantize::QuantizeOptions &choices);
   int exitStatus() const { return status; }
 
 private:

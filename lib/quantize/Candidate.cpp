@@ -6,18 +6,32 @@
 
 namespace nncc::quantize {
 
-Grids Candidate::gridsOf(RangeMethod by) const {
-  Grids grids;
+Grids Candidate::gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const {
+  std::map<std::string, std::string> shares;
+  for (const StoredTensor &tensor : source->stored)
+    shares[tensor.name] = tensor.shares;
+  std::map<std::string, Histogram> together;
   for (auto &[tensor, statistics] : source->observations.tensors)
-    grids[tensor] = findGrid(statistics.values, by);
+    if (auto other = shares.find(tensor); other != shares.end())
+      together[other->second].merge(seen(statistics));
+  Grids grids, shared;
+  for (auto &[tensor, values] : together)
+    shared[tensor] = findGrid(values, by);
+  for (auto &[tensor, statistics] : source->observations.tensors) {
+    auto other = shares.find(tensor);
+    grids[tensor] = other != shares.end() ? shared.at(other->second) : findGrid(seen(statistics), by);
+  }
   return grids;
+}
+
+Grids Candidate::gridsOf(RangeMethod by) const {
+  return gridsOf(by, [](const TensorStatistics &statistics) { return statistics.values; });
 }
 
 JudgedGrids Candidate::judgedGridsOf(RangeMethod by) const {
   JudgedGrids grids;
-  for (auto &[tensor, statistics] : source->observations.tensors)
-    for (unsigned fold = 0; fold < kFolds; ++fold)
-      grids[fold][tensor] = findGrid(statistics.outside(fold), by);
+  for (unsigned fold = 0; fold < kFolds; ++fold)
+    grids[fold] = gridsOf(by, [fold](const TensorStatistics &statistics) { return statistics.outside(fold); });
   return grids;
 }
 

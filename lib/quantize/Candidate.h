@@ -3,6 +3,7 @@
 #define NNCC_LIB_QUANTIZE_CANDIDATE_H
 #include "lib/quantize/Observe.h"
 #include "lib/quantize/Ranges.h"
+#include "lib/quantize/Stored.h"
 #include "lib/quantize/WriteModels.h"
 #include <array>
 #include <memory>
@@ -19,6 +20,7 @@ using JudgedGrids = std::array<Grids, kFolds>;
 struct Source {
   onnx::ModelProto model;
   std::vector<Contraction> contractions;
+  std::vector<StoredTensor> stored; ///< that are to be in 8 bits as well
   Observations observations;
   /// Of weights that are rounded together, by their contraction's node; nothing: not tried yet.
   std::optional<std::map<int, std::vector<int8_t>>> stepsTogether;
@@ -40,6 +42,8 @@ struct Candidate {
   /// The ranges of all tensors by a method, of all samples and of those outside of each fold.
   Grids gridsOf(RangeMethod by) const;
   JudgedGrids judgedGridsOf(RangeMethod by) const;
+  /// Grids by what each tensor is seen to hold, and those that share its grid.
+  Grids gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const;
   /// Gives contractions the steps that their weights have together, if the candidate takes those.
   void applySteps() const;
 };

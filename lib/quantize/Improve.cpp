@@ -64,7 +64,8 @@ public:
       std::vector<float> factors = factorsOf(tensor, reading);
       if (isFolded)
         multiplyOutputs(*maker, factors);
-      else if (how.insertsFactors && *max_element(factors) >= kLeastInserted)
+      else if (how.insertsFactors && (!how.isStored || reading.size() == editor.readers(tensor)) &&
+               *max_element(factors) >= kLeastInserted)
         multiplyInputs(tensor, reading, factors);
       else
         continue;

@@ -56,9 +56,10 @@ bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> valu
                int64_t axis) {
   if (!statistics.folds[fold].add(values))
     return false;
+  int64_t rank = shape.size();
   if (axis < 0)
-    axis += shape.size();
-  ChannelIndex channel(shape, axis);
+    axis += rank;
+  ChannelIndex channel(rank ? shape : ArrayRef<int64_t>(1), rank ? std::clamp<int64_t>(axis, 0, rank - 1) : 0);
   statistics.summed += values.size();
   statistics.sums.resize(channel.channels);
   statistics.low.resize(channel.channels);
@@ -120,12 +121,16 @@ private:
 };
 
 /// What is observed: the tensor, and the dim of its channels.
-std::vector<std::pair<std::string, int64_t>> observedTensors(ArrayRef<Contraction> contractions) {
+std::vector<std::pair<std::string, int64_t>> observedTensors(ArrayRef<Contraction> contractions,
+                                                             ArrayRef<std::string> others) {
   std::vector<std::pair<std::string, int64_t>> result;
   std::set<std::string> known;
   for (const Contraction &contraction : contractions)
     if (known.insert(contraction.input).second)
       result.push_back({contraction.input, contraction.inputAxis});
+  for (const std::string &tensor : others)
+    if (known.insert(tensor).second)
+      result.push_back({tensor, 1});
   return result;
 }
 
@@ -213,8 +218,8 @@ struct ObservedModel {
 };
 
 static std::optional<ObservedModel> buildObserved(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
-                                                  Host &host) {
-  auto tensors = observedTensors(contractions);
+                                                  ArrayRef<std::string> others, Host &host) {
+  auto tensors = observedTensors(contractions, others);
   ModelEditor editor(model);
   std::vector<std::string> inputs = editor.callerInputs(), hidden;
   for (auto &[tensor, axis] : tensors)
@@ -231,8 +236,9 @@ static std::optional<ObservedModel> buildObserved(const onnx::ModelProto &model,
   return ObservedModel{std::move(*built), std::move(tensors), hidden.size()};
 }
 
-std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, Host &host) {
-  auto observed = buildObserved(model, contractions, host);
+std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
+                                    ArrayRef<std::string> others, Host &host) {
+  auto observed = buildObserved(model, contractions, others, host);
   if (!observed)
     return std::nullopt;
   BuiltModel &built = observed->built;
@@ -253,7 +259,7 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
 
 bool replay(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, const Observations &observations,
             Host &host, function_ref<void(const std::string &, ArrayRef<float>, ArrayRef<int64_t>)> visit) {
-  auto observed = buildObserved(model, contractions, host);
+  auto observed = buildObserved(model, contractions, {}, host);
   if (!observed)
     return false;
   OutputBuffers outputs(observed->built.outputs);

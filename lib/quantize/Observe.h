@@ -37,9 +37,10 @@ struct Observations {
 
 /// Builds the model with what its contractions read as outputs, and runs it on all samples.
 ///
+/// others  tensors of f32 that are observed as well
 /// error  reported, and nothing is returned: no samples, NaN or infinity in them or behind them
 std::optional<Observations> observe(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
-                                    Host &host);
+                                    llvm::ArrayRef<std::string> others, Host &host);
 
 /// Runs the float model on the samples that are kept, and calls back with what its contractions read in each.
 ///

@@ -31,6 +31,8 @@ constexpr double kHopeless = 3;
 constexpr double kNear = 1.15;
 /// What each tensor does alone is found on fewer: it is an order, no result.
 constexpr size_t kAloneSamples = 4;
+/// Tensors that are so many times smaller than the largest that is stored stay float: gates, and what makes them.
+constexpr uint64_t kSmall = 64;
 
 /// How ranges are found where no outputs can be measured: the best on three of four networks that were tried.
 constexpr RangeMethod kUnmeasuredRanges = RangeMethod::Percentile;
@@ -53,7 +55,10 @@ public:
   /// Counts what contractions read. error: reported, and nothing is returned
   std::optional<Statistics> gather(StringRef name) {
     Candidate candidate;
-    if (!prepare(candidate) || !selectContractions(candidate) || !observeOn(candidate))
+    if (!prepare(candidate) || !selectContractions(candidate))
+      return std::nullopt;
+    candidate.source->stored = storedOf(candidate.source->model);
+    if (!observeOn(candidate))
       return std::nullopt;
     return statisticsOf(candidate, name);
   }
@@ -71,6 +76,7 @@ private:
       // Statistics are of all contractions, whatever is kept.
       ModelEditor editor(whole.source->model);
       whole.source->contractions = findContractions(editor);
+      whole.source->stored = storedOf(whole.source->model);
       whole.decision.inputs = Decision::Inputs::OnGrids;
       if (!observeOn(whole))
         return std::nullopt;
@@ -83,6 +89,7 @@ private:
     report.samples = best.source->observations.samples;
     if (!takeStatistics(best))
       return std::nullopt;
+    chooseStored(best);
     if (options.hasRanges() && !isAnySeen(best))
       return std::nullopt;
     warnOfFewSamples();
@@ -107,11 +114,13 @@ private:
     return statistics;
   }
 
-  /// Forgets what no contraction of the candidate reads.
+  /// Forgets what no contraction of the candidate reads, and is not stored either.
   static void dropUnread(Candidate &candidate) {
     std::set<std::string> read;
     for (const Contraction &contraction : candidate.source->contractions)
       read.insert(contraction.input);
+    for (const StoredTensor &tensor : candidate.source->stored)
+      read.insert(tensor.name);
     auto &tensors = candidate.source->observations.tensors;
     for (auto seen = tensors.begin(); seen != tensors.end();)
       seen = read.count(seen->first) ? std::next(seen) : tensors.erase(seen);
@@ -156,6 +165,7 @@ private:
   bool selectContractions(Candidate &candidate) {
     ModelEditor editor(candidate.source->model);
     candidate.source->contractions = findContractions(editor);
+    candidate.source->stored = storedOf(candidate.source->model);
     report.contractions = candidate.source->contractions.size();
     if (candidate.decision.inputs == Decision::Inputs::Dynamic)
       erase_if(candidate.source->contractions,
@@ -168,6 +178,7 @@ private:
       if (!keep(text, candidate))
         return false;
     dropKept(candidate.source->contractions);
+    erase_if(candidate.source->stored, [&](const StoredTensor &tensor) { return kept.count(tensor.name); });
     erase_if(candidate.decision.tables, [&](const Table &table) { return kept.count(table.name); });
     report.tables = candidate.decision.tables.size();
     if (!candidate.source->contractions.empty() || report.tables)
@@ -211,10 +222,39 @@ private:
       leave(contraction.name, {contraction.input, contraction.weightName});
     for (const Table &table : candidate.decision.tables)
       leave(table.name, {table.weightName});
+    for (const StoredTensor &tensor : candidate.source->stored)
+      leave(tensor.name, {});
     if (!isUsed)
       host.warn("--keep " + text + "=f32 names no convolution or product with constant weights" +
-                (candidate.decision.needsGrids() ? "" : ", and no table"));
+                (!candidate.decision.needsGrids()   ? ", and no table"
+                 : candidate.source->stored.empty() ? ""
+                                                    : ", and no tensor that is stored"));
     return true;
+  }
+
+  /// What a model made for size stores in 8 bits; nothing for others.
+  std::vector<StoredTensor> storedOf(const onnx::ModelProto &model) const {
+    return options.storesAll ? findStored(ModelEditor(model)) : std::vector<StoredTensor>();
+  }
+
+  /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
+  static void chooseStored(Candidate &candidate) {
+    Source &source = *candidate.source;
+    uint64_t most = 0;
+    auto countOf = [&](const StoredTensor &tensor) {
+      auto seen = source.observations.tensors.find(tensor.name);
+      return seen == source.observations.tensors.end() ? 0 : seen->second.values.count();
+    };
+    for (const StoredTensor &tensor : source.stored)
+      most = std::max(most, countOf(tensor));
+    erase_if(source.stored, [&](const StoredTensor &tensor) {
+      uint64_t count = countOf(tensor);
+      return !count || (!tensor.isNeeded && count < most / kSmall);
+    });
+    candidate.decision.stored.clear();
+    for (const StoredTensor &tensor : source.stored)
+      candidate.decision.stored.insert(tensor.name);
+    dropUnread(candidate);
   }
 
   void dropKept(std::vector<Contraction> &contractions) const {
@@ -227,10 +267,18 @@ private:
   bool observeOn(Candidate &candidate) {
     bool areRangesAsked = candidate.decision.inputs != Decision::Inputs::Dynamic;
     auto observed = observe(candidate.source->model,
-                            areRangesAsked ? ArrayRef(candidate.source->contractions) : ArrayRef<Contraction>(), host);
+                            areRangesAsked ? ArrayRef(candidate.source->contractions) : ArrayRef<Contraction>(),
+                            namesOf(candidate.source->stored), host);
     if (observed)
       candidate.source->observations = std::move(*observed);
     return observed.has_value();
+  }
+
+  static std::vector<std::string> namesOf(ArrayRef<StoredTensor> tensors) {
+    std::vector<std::string> names;
+    for (const StoredTensor &tensor : tensors)
+      names.push_back(tensor.name);
+    return names;
   }
 
   bool isAnySeen(const Candidate &candidate) {
@@ -263,23 +311,34 @@ private:
       for (auto &[tensor, values] : statistics.tensors)
         merged[tensor].merge(values);
     }
-    std::set<std::string> missing;
-    for (const Contraction &contraction : candidate.source->contractions) {
-      auto found = merged.find(json::fixUTF8(contraction.input));
+    auto take = [&](const std::string &tensor, std::set<std::string> &missing) {
+      auto found = merged.find(json::fixUTF8(tensor));
       if (found != merged.end() && found->second.count()) {
-        TensorStatistics &seen = candidate.source->observations.tensors[contraction.input];
+        TensorStatistics &seen = candidate.source->observations.tensors[tensor];
         seen.values = found->second;
         for (Histogram &fold : seen.folds)
           fold = {}; // files do not say which samples: their ranges are judged as they are
-        continue;
+        return;
       }
-      candidate.source->observations.tensors.erase(contraction.input);
-      missing.insert(contraction.input);
-    }
-    if (!missing.empty())
-      host.warn("the statistics have no values of " + std::to_string(missing.size()) +
-                " tensors that contractions read, such as '" + *missing.begin() + "': those contractions stay float");
+      candidate.source->observations.tensors.erase(tensor);
+      missing.insert(tensor);
+    };
+    std::set<std::string> unread, unstored;
+    for (const Contraction &contraction : candidate.source->contractions)
+      take(contraction.input, unread);
+    for (const StoredTensor &tensor : candidate.source->stored)
+      if (!unread.count(tensor.name))
+        take(tensor.name, unstored);
+    warnOfMissing(unread, "contractions read", "those contractions stay float");
+    warnOfMissing(unstored, "are stored", "those stay float; --stats-out counts them with --optimize=size");
     return true;
+  }
+
+  void warnOfMissing(const std::set<std::string> &missing, StringRef what, StringRef effect) {
+    if (!missing.empty())
+      host.warn(("the statistics have no values of " + Twine(missing.size()) + " tensors that " + what + ", such as '" +
+                 *missing.begin() + "': " + effect)
+                    .str());
   }
 
   std::optional<Switchable> buildSwitchable(const Candidate &candidate, bool switchWeights = false) {
@@ -461,9 +520,11 @@ private:
     }
     // The most that may help first; less only where it does not.
     size_t before = 0;
-    for (Equalization how : {Equalization{0.5f, true}, Equalization{1, true}, Equalization{0.5f, false}})
+    for (Equalization how : {Equalization{0.5f, true}, Equalization{1, true}, Equalization{0.5f, false}}) {
+      how.isStored = options.storesAll;
       if (!tryEqualized(plain, how, finalists, before))
         return false;
+    }
     return true;
   }
 
@@ -484,8 +545,11 @@ private:
     ModelEditor again(made.model);
     made.contractions = findContractions(again);
     dropKept(made.contractions);
+    made.stored = storedOf(made.model);
+    erase_if(made.stored, [&](const StoredTensor &tensor) { return kept.count(tensor.name); });
     if (!observeOn(equalized))
       return false;
+    chooseStored(equalized);
     // The answers to compare with stay those of the model as it was given.
     made.observations.sampleOutputs = from.observations.sampleOutputs;
     equalized.channels = "channels of " + std::to_string(changed.size()) + " tensors made " +
@@ -706,6 +770,9 @@ private:
     report.bytesAfter = result.model.ByteSizeLong();
     report.quantized =
         count_if(best.source->contractions, [&](const Contraction &c) { return best.decision.quantizes(c); });
+    report.toStore = best.source->stored.size();
+    report.inBytes =
+        count_if(best.source->stored, [&](const StoredTensor &t) { return best.decision.grids.count(t.name); });
     report.floatNodes.assign(kept.begin(), kept.end());
     double total = 0;
     for (auto &[tensor, error] : aloneErrors)
@@ -748,13 +815,16 @@ std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string
   return Quantizer(std::move(model), options, host).run(sys::path::filename(path));
 }
 
-std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path, Host &host) {
+std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path,
+                                           const QuantizeOptions &options, Host &host) {
   std::string problem;
   if (!inlineWeights(model, path, problem)) {
     host.error(problem);
     return std::nullopt;
   }
-  return Quantizer(std::move(model), QuantizeOptions(), host).gather(sys::path::filename(path));
+  QuantizeOptions ofAll;
+  ofAll.storesAll = options.storesAll;
+  return Quantizer(std::move(model), ofAll, host).gather(sys::path::filename(path));
 }
 
 } // namespace nncc::quantize

@@ -1,5 +1,5 @@
-// Quantizes a model after training: what contractions read and their weights become 8 bits, by the values that samples
-// show. What the result computes is docs/quantization.md.
+// Quantizes a model after training: what contractions read and their weights become 8 bits, and for size all that lies
+// between nodes, by the values that samples show. What the result computes is docs/quantization.md.
 #ifndef NNCC_LIB_QUANTIZE_QUANTIZE_H
 #define NNCC_LIB_QUANTIZE_QUANTIZE_H
 #include "lib/quantize/Observe.h"
@@ -24,6 +24,7 @@ struct QuantizeOptions {
   std::optional<RangeMethod> method;     ///< none: the one with the least error of the outputs
   std::vector<std::string> keepFloat;    ///< patterns of nodes or tensors, with * and ?
   double minCosine = 0, minDecibels = 0; ///< of Mixed; 0: not asked for
+  bool storesAll = false;                ///< in 8 bits, not what contractions read alone: Int8, Mixed
   int64_t block = 32;                    ///< of Int4Weights
   bool hasSamples = true;                ///< without: nothing is measured
   std::vector<Statistics> statistics;    ///< ranges are found by these together, instead of by the samples
@@ -44,6 +45,7 @@ struct TensorReport {
 
 struct QuantizeReport {
   size_t contractions = 0, quantized = 0, tables = 0;
+  size_t toStore = 0, inBytes = 0;  ///< tensors between nodes, and those of them in 8 bits: for size
   size_t samples = 0;               ///< by which ranges are found, or outputs measured where there are none
   std::string stored = "in 8 bits"; ///< how what is quantized lies in the file
   int64_t opsetBefore = 0, opsetAfter = 0;
@@ -68,10 +70,12 @@ struct QuantizeResult {
 std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string &path, const QuantizeOptions &options,
                                        Host &host);
 
-/// Counts what the contractions of a model read in all samples, for QuantizeOptions::statistics.
+/// Counts what the contractions of a model read in all samples, for QuantizeOptions::statistics; and what is stored,
+/// where options say so.
 ///
 /// error  reported to `host`, nothing is returned
-std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path, Host &host);
+std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path,
+                                           const QuantizeOptions &options, Host &host);
 
 } // namespace nncc::quantize
 #endif

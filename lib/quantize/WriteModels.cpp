@@ -100,25 +100,35 @@ std::string writeDequantized(ModelEditor &editor, int node, const std::string &n
   return result;
 }
 
-/// Puts each tensor that contractions read on its grid, once.
+/// Puts each tensor that contractions read on its grid, once, and those that are stored so for all who read them.
 class InputGrids {
 public:
   using Write = function_ref<std::string(int node, const std::string &tensor, const ActivationGrid &grid)>;
-  InputGrids(const Decision &decision, Write write) : decision(decision), write(write) {}
+  InputGrids(ModelEditor &editor, const Decision &decision, Write write) : decision(decision), write(write) {
+    for (auto [i, node] : enumerate(editor.graph().node()))
+      for (auto [number, tensor] : enumerate(node.input()))
+        if (auto grid = decision.grids.find(tensor); grid != decision.grids.end() && decision.stored.count(tensor))
+          editor.node(i).set_input(number, onGrid(i, tensor, grid->second));
+  }
 
   /// Returns the scale; nothing where the input stays float.
   std::optional<float> apply(ModelEditor &editor, const Contraction &contraction) {
     auto grid = decision.grids.find(contraction.input);
     if (!decision.needsGrids() || grid == decision.grids.end())
       return std::nullopt;
-    std::string &name = written[contraction.input];
-    if (name.empty())
-      name = write(contraction.node, contraction.input, grid->second);
-    editor.node(contraction.node).set_input(0, name);
+    editor.node(contraction.node).set_input(0, onGrid(contraction.node, contraction.input, grid->second));
     return grid->second.scale;
   }
 
 private:
+  /// The tensor's name on its grid, where a node is among those that read it so.
+  std::string onGrid(int node, const std::string &tensor, const ActivationGrid &grid) {
+    std::string &name = written[tensor];
+    if (name.empty())
+      name = write(node, tensor, grid);
+    return name;
+  }
+
   const Decision &decision;
   Write write;
   std::map<std::string, std::string> written;
@@ -243,13 +253,16 @@ SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contract
                                 const Decision &decision, bool switchWeights) {
   SwitchableModel result;
   ModelEditor editor(model);
+  std::set<std::string> multiplied;
+  for (const Contraction &contraction : contractions)
+    multiplied.insert(contraction.input);
   auto write = [&](int node, const std::string &tensor, const ActivationGrid &) {
     GridInputs &inputs = result.inputs[tensor];
-    if (switchWeights)
+    if (switchWeights && multiplied.count(tensor))
       inputs.weights = addScalarInput(editor, tensor + "_weights");
     return writeSwitch(editor, node, tensor, inputs);
   };
-  InputGrids grids(decision, write);
+  InputGrids grids(editor, decision, write);
   for (const Contraction &contraction : contractions) {
     if (!decision.quantizes(contraction))
       continue;
@@ -280,7 +293,7 @@ onnx::ModelProto writeQuantized(const onnx::ModelProto &model, ArrayRef<Contract
   auto write = [&](int node, const std::string &tensor, const ActivationGrid &grid) {
     return writePair(editor, node, tensor, grid);
   };
-  InputGrids grids(decision, write);
+  InputGrids grids(editor, decision, write);
   DynamicProducts products(editor);
   BlockedProducts blocked(editor, decision.block);
   writeTables(editor, decision.tables, decision.weights);

@@ -5,6 +5,7 @@
 #include "lib/quantize/Ranges.h"
 #include "lib/quantize/SmallWeights.h"
 #include "lib/quantize/Tables.h"
+#include <set>
 
 namespace nncc::quantize {
 
@@ -19,7 +20,8 @@ struct Decision {
   WeightForm weights = WeightForm::Int8; ///< where inputs are Float
   int64_t block = 0;                     ///< of Int4
   std::map<std::string, ActivationGrid> grids;
-  std::vector<Table> tables; ///< matrices of rows that become integers
+  std::set<std::string> stored; ///< those of them that all nodes read on their grid, not contractions alone
+  std::vector<Table> tables;    ///< matrices of rows that become integers
 
   bool needsGrids() const { return inputs == Inputs::OnGrids; }
   bool quantizes(const Contraction &contraction) const { return !needsGrids() || grids.count(contraction.input); }
@@ -31,7 +33,8 @@ onnx::ModelProto writeObserved(const onnx::ModelProto &model, llvm::ArrayRef<std
 /// The inputs by which a switchable model is told the grid of a tensor.
 struct GridInputs {
   std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
-  std::string weights; ///< f32 scalar, where weights can be switched: 1, those that read the tensor are rounded; 0, not
+  /// f32 scalar, where contractions read the tensor and their weights can be switched: 1, these are rounded; 0, not.
+  std::string weights;
 };
 
 /// A copy that computes in floats what the quantized model computes in integers: weights have the values that their
@@ -49,9 +52,9 @@ SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Co
 /// could pass 31 bits; convolutions stay as they are.
 bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction);
 
-/// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions, weights in 8 and biases in 32
-/// bits behind a DequantizeLinear. Dynamic: DynamicQuantizeLinear and MatMulInteger, as onnxruntime's quantize_dynamic
-/// writes them, with a scale for each column of the weights.
+/// The quantized model: QuantizeLinear and DequantizeLinear in front of contractions and behind what is stored, weights
+/// in 8 and biases in 32 bits behind a DequantizeLinear. Dynamic: DynamicQuantizeLinear and MatMulInteger, as
+/// onnxruntime's quantize_dynamic writes them, with a scale for each column of the weights.
 ///
 /// raised  hears of channels whose scale had to grow for their bias
 onnx::ModelProto writeQuantized(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,

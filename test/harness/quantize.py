@@ -257,6 +257,66 @@ def check_pixels(options, folder: Path) -> list[str]:
     return failures
 
 
+def branches(random) -> Graph:
+    """What lies between contractions: a sum, whose operand is a maximum of windows too, a gate, an activation of two parts, a concatenation with
+    an enlarged image, a norm behind that, a mean."""
+    g = Graph(opset=13)
+    x = g.node("Relu", [conv(random, g, g.input(numbers(random, [1, 3, 32, 24])), 16, 3, (3, 3), pads=[1, 1, 1, 1])])
+    y = conv(random, g, g.node("Relu", [conv(random, g, x, 24, 16, (1, 1))]), 16, 24, (3, 3), pads=[1, 1, 1, 1])
+    y = g.node("Relu", [g.node("Add", [y, x])])
+    gate = g.node("Relu", [conv(random, g, g.node("GlobalAveragePool", [y]), 8, 16, (1, 1))])
+    gate = g.node("HardSigmoid", [conv(random, g, gate, 16, 8, (1, 1))])
+    y = g.node("Mul", [y, gate])
+    half = conv(random, g, g.node("MaxPool", [y], kernel_shape=[2, 2], strides=[2, 2]), 12, 16, (1, 1))
+    half = g.node("Mul", [half, g.node("Sigmoid", [half])])
+    half = g.node("Resize", [half, "", g.constant(np.array([1, 1, 2, 2], np.float32))], mode="nearest")
+    y = g.node("Concat", [x, half, y], axis=1)
+    norm = [g.constant(values) for values in (*(numbers(random, [44]) for _ in range(3)), np.abs(numbers(random, [44])) + 0.5)]
+    y = g.node("Relu", [g.node("BatchNormalization", [y, *norm])])
+    g.output(conv(random, g, y, 4, 44, (3, 3), pads=[1, 1, 1, 1]))
+    return g
+
+
+def check_size(options, folder: Path) -> list[str]:
+    """Made for size, nothing as large as an image lies in memory as floats; the answers are nearly onnxruntime's, and the same on every CPU."""
+    random = np.random.default_rng(18)
+    graph = branches(random)
+    path, out, plain, failures = folder / "size.onnx", folder / "size.q.onnx", folder / "plain.q.onnx", []
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    (tensor, value), = graph.inputs.items()
+    data = {tensor: np.concatenate([numbers(random, value.shape) for _ in range(SAMPLES)])}
+    report = quantize(options, path, data, out, "--optimize=size")
+    failures += complain_about_file(out)
+    if report["stored"] <= report["quantized"]:
+        failures.append(f"{report['stored']} tensors are stored in 8 bits")
+    programs = [nncc.Nncc(options.nncc, flags=["--cpu=x86-64-v3"]), nncc.Nncc(options.nncc, nncc.AARCH64)]
+    samples, bound = f"--data={out.with_suffix('.npz')}", folder / "bound.q.onnx"
+    programs[0].call("quantize", path, samples, "-o", plain, "--ranges=minmax")
+    programs[0].call("quantize", path, samples, "-o", bound, "--ranges=minmax", "--optimize=size", "--recipe=mixed", "--min-cosine=0.9999")
+    arenas = {file: programs[0].inspect(file)["plan"]["arena_bytes"] for file in (path, out, plain)}
+    if arenas[out] > 0.27 * arenas[path] or arenas[plain] < 0.3 * arenas[path]:
+        failures.append(f"arenas of {arenas.values()} bytes: floats, size, int8")
+    right, answers, ours = [], [], []
+    for index in range(3):
+        inputs = {tensor: data[tensor][index:index + 1]}
+        (name, expected), = oracle.run(path.read_bytes(), inputs).items()
+        results = [program.run(out, inputs).outputs[name] for program in programs]
+        right.append(expected), answers.append(oracle.run(out.read_bytes(), inputs)[name]), ours.append(results[0])
+        if not np.array_equal(*results):
+            failures.append(f"sample {index}: other numbers on AArch64")
+    if cosine(answers, right) < 0.998 or cosine(ours, answers) < 0.9999:
+        failures.append(f"cosine {cosine(answers, right):.5f} to float, {cosine(ours, answers):.6f} between nncc and onnxruntime")
+    bound = [next(iter(oracle.run(bound.read_bytes(), {tensor: sample[None]}).values())) for sample in data[tensor][:3]]
+    if cosine(bound, right) < 0.9998:
+        failures.append(f"with a bound, cosine {cosine(bound, right):.5f} to float")
+    statistics = folder / "size.json"
+    programs[0].call("quantize", path, samples, f"--stats-out={statistics}", "--optimize=size")
+    programs[0].call("quantize", path, f"--stats={statistics}", "--optimize=size", "-o", plain)
+    if programs[0].inspect(plain)["plan"]["arena_bytes"] != arenas[out]:
+        failures.append("by statistics alone, another arena")
+    return failures
+
+
 def check_large(options, folder: Path) -> list[str]:
     """Halves cannot hold some weights and a table: they stay floats, and are not counted as written."""
     random, graph = np.random.default_rng(15), Graph(opset=13)
@@ -345,7 +405,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "large": check_large}
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large}
 
 
 def main():
