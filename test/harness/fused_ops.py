@@ -149,6 +149,21 @@ def integers(m: Model):
               domain=MICROSOFT, **size)
 
 
+def tables(m: Model):
+    """Rows of tables in 4 and 8 bits, in blocks that do and do not divide them."""
+    ids = m.random.integers(0, 30, (2, 4))
+    for element, low, columns, block in ((TensorProto.INT4, -8, 64, 32), (TensorProto.UINT4, 0, 64, 16), (TensorProto.INT4, -8, 48, 32)):
+        def integers(*dims):
+            return helper.make_tensor("", element, dims, m.random.integers(low, low + 16, dims).flatten())
+        blocks = -(-columns // block)
+        for more in ([], [integers(30, blocks)]):
+            m.add("GatherBlockQuantized", [integers(30, columns), ids, abs(m.floats(30, blocks)), *more], {0, 2, 3}, domain=MICROSOFT, block_size=block)
+    for bits in (4, 8):
+        packed, scales = m.bytes(np.uint8, 30, 64 * bits // 8), abs(m.floats(30, 4))
+        m.add("GatherBlockQuantized", [packed, ids, scales], {0, 2}, domain=MICROSOFT, block_size=16, bits=bits)
+        m.add("GatherBlockQuantized", [packed, ids, scales, m.bytes(np.uint8, 30, 4 * bits // 8)], {0, 2, 3}, domain=MICROSOFT, block_size=16, bits=bits)
+
+
 def small_weights(m: Model):
     """Constants that stay in 4, 8 or 16 bits: scales of columns and of blocks, few and many rows, panels of all widths."""
     def parameters(element, *shape, block):
@@ -230,6 +245,40 @@ def attention(m: Model):
         m.add("RotaryEmbedding", [m.floats(2, 3, 5, 4), m.floats(2, 5, 2), m.floats(2, 5, 2)], interleaved=interleaved)
 
 
+def attention_of_tools(m: Model):
+    """GroupQueryAttention with a cache that grows or has room, MultiHeadAttention, RotaryEmbedding, of com.microsoft."""
+    def grouped(batch, fresh, kept, total, lengths, heads=4, key_heads=2, size=16, more=(), packed=False, **attributes):
+        width, key_width = heads * size, key_heads * size
+        qkv = [m.floats(batch, fresh, width + 2 * key_width), None, None] if packed else [m.floats(batch, fresh, width), m.floats(batch, fresh, key_width), m.floats(batch, fresh, key_width)]
+        past = [m.floats(batch, key_heads, kept, size) for _ in range(2)] if kept else [None, None]
+        caches = [m.floats(40, size // 2) for _ in range(2)] if attributes.get("do_rotary") else [None, None]
+        m.add("GroupQueryAttention", [*qkv, *past, np.int32(lengths) - 1, np.array(total, np.int32), *caches, *more], {6, 7, 8}, outputs=3,
+              domain=MICROSOFT, num_heads=heads, kv_num_heads=key_heads, **attributes)
+    grouped(1, 5, 0, 5, [5])
+    grouped(2, 5, 9, 5, [5, 5], do_rotary=1)
+    grouped(1, 1, 7, 8, [8], do_rotary=1, rotary_interleaved=1, scale=0.5)
+    grouped(3, 1, 12, 12, [4, 12, 9], do_rotary=1, packed=True)
+    grouped(1, 3, 6, 9, [9], softcap=2.0)
+    grouped(2, 1, 20, 20, [17, 3], local_window_size=4, do_rotary=1)
+    grouped(1, 9, 0, 9, [9], local_window_size=3, heads=6, key_heads=1)
+    grouped(1, 2, 6, 8, [8], smooth_softmax=1)
+    grouped(1, 1, 6, 7, [7], more=[np.array([[6]]), m.floats(1, 4, 1, 7), m.floats(4)], do_rotary=1)
+    def multi(inputs, **attributes):
+        m.add("MultiHeadAttention", inputs, domain=MICROSOFT, num_heads=2, **attributes)
+    q, kv = m.floats(2, 3, 8), lambda: m.floats(2, 5, 8)
+    multi([q, kv(), kv()])
+    multi([q, kv(), m.floats(2, 5, 12), m.floats(28)], scale=0.7)
+    multi([q, kv(), kv(), None, np.int32([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])])
+    multi([q, kv(), kv(), None, None, m.floats(1, 2, 3, 5)])
+    multi([q, q, q, m.floats(24)], unidirectional=1)
+    multi([q, m.floats(2, 2, 5, 4), m.floats(2, 2, 5, 4)])
+    caches = [m.floats(9, 2), m.floats(9, 2)]
+    for interleaved in (0, 1):
+        m.add("RotaryEmbedding", [m.floats(2, 5, 12), m.random.integers(0, 9, (2, 5)), *caches], {2, 3}, domain=MICROSOFT, interleaved=interleaved)
+        m.add("RotaryEmbedding", [m.floats(2, 3, 5, 4), np.array([3]), *caches], {2, 3}, domain=MICROSOFT, interleaved=interleaved)
+    m.add("RotaryEmbedding", [m.floats(1, 5, 18), np.arange(5)[None], *caches], {2, 3}, domain=MICROSOFT, num_heads=3, rotary_embedding_dim=4)
+
+
 def signals(m: Model):
     m.add("DFT", [m.floats(2, 5, 3, 1), np.array(7, np.int64), np.array(1, np.int64)], {1, 2}, onesided=1)
     m.add("DFT", [m.floats(2, 6, 2), np.array(4, np.int64)], {1}, inverse=1)
@@ -243,7 +292,7 @@ def main():
     nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     model = Model()
-    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, small_weights, recurrent, attention, signals):
+    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, tables, small_weights, recurrent, attention, attention_of_tools, signals):
         if options.only in ("", group.__name__):
             group(model)
     wrong = 0

@@ -1,5 +1,6 @@
 // Attention and what stands around it, written out: products, masks and softmax are ops of other families.
 // ONNX Attention-25, RotaryEmbedding-23, LinearAttention-27, FlexAttention-1 of ai.onnx.preview.
+#include "lib/import/onnx/Attention.h"
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Graph.h"
@@ -11,11 +12,9 @@ using namespace mlir;
 using namespace nncc::nn;
 
 namespace nncc::import {
-namespace {
 
 //===-- Heads -------------------------------------------------------------===//
 
-/// [B, T, H * D] as [B, H, T, D].
 Value splitHeads(Node &node, Value x, int64_t heads) {
   if (!x)
     return {};
@@ -27,29 +26,12 @@ Value splitHeads(Node &node, Value x, int64_t heads) {
   return node.transpose(node.reshape(x, {shape[0], shape[1], heads, shape[2] / heads}), {0, 2, 1, 3});
 }
 
-/// [B, H, T, D] as [B, T, H * D].
 Value joinHeads(Node &node, Value x) {
   if (!x)
     return {};
   SmallVector<int64_t> shape(shapeOf(x));
   return node.reshape(node.transpose(x, {0, 2, 1, 3}), {shape[0], shape[2], shape[1] * shape[3]});
 }
-
-/// Queries [B, H, S, D], keys [B, Hkv, T, D] and values [B, Hkv, T, Dv]; each head of keys serves H / Hkv of queries.
-struct Operands {
-  Value q, k, v;
-
-  explicit operator bool() const { return q && k && v; }
-  int64_t batch() const { return shapeOf(q)[0]; }
-  int64_t heads() const { return shapeOf(q)[1]; }
-  int64_t queries() const { return shapeOf(q)[2]; }
-  int64_t keys() const { return shapeOf(k)[2]; }
-  /// Queries as the heads of keys see them: [B, Hkv, H / Hkv * S, last].
-  SmallVector<int64_t> grouped(int64_t last) const {
-    int64_t keyHeads = shapeOf(k)[1];
-    return {batch(), keyHeads, heads() / keyHeads * queries(), last};
-  }
-};
 
 bool checkOperands(Node &node, const Operands &of) {
   if (!of)
@@ -63,8 +45,6 @@ bool checkOperands(Node &node, const Operands &of) {
   return fits;
 }
 
-/// Scores [B, H, S, T] of all keys for all queries. Queries are scaled before the product, whose sums may not fit half
-/// floats otherwise.
 Value scoresOf(Node &node, const Operands &of, double scale) {
   Value q = node.binary(kind::mul, of.q, node.scalar(scale, of.q));
   q = node.reshape(q, of.grouped(shapeOf(of.q)[3]));
@@ -72,7 +52,13 @@ Value scoresOf(Node &node, const Operands &of, double scale) {
   return node.reshape(product, {of.batch(), of.heads(), of.queries(), of.keys()});
 }
 
-/// Values [B, H, S, Dv] weighed by probabilities [B, H, S, T].
+Value capped(Node &node, Value scores, double cap) {
+  if (!(cap > 0) || !scores)
+    return scores;
+  Value limit = node.scalar(cap, scores);
+  return node.binary(kind::mul, node.unary(kind::tanh, node.binary(kind::div, scores, limit)), limit);
+}
+
 Value weigh(Node &node, const Operands &of, Value probabilities) {
   Value grouped = node.reshape(node.cast(probabilities, elementOf(of.v)), of.grouped(of.keys()));
   Value product = node.make<MatMulOp>(grouped, of.v, Value(), /*transposeB=*/false);
@@ -80,13 +66,13 @@ Value weigh(Node &node, const Operands &of, Value probabilities) {
 }
 
 /// The attribute `scale`, by default 1 / sqrt(size of a head).
-double scaleOf(Node &node, int64_t size) {
+static double scaleOf(Node &node, int64_t size) {
   double byDefault = 1 / std::sqrt((double)std::max<int64_t>(1, size));
   return node.has("scale") ? node.number("scale", byDefault) : byDefault;
 }
 
 /// The type that softmax computes in: an attribute, or `byDefault`.
-Type softmaxType(Node &node, Type byDefault) {
+static Type softmaxType(Node &node, Type byDefault) {
   if (!node.has("softmax_precision"))
     return byDefault;
   int64_t number = node.integer("softmax_precision", 0);
@@ -99,32 +85,20 @@ Type softmaxType(Node &node, Type byDefault) {
 
 //===-- Attention ---------------------------------------------------------===//
 
-/// Which keys a query sees besides `attn_mask`. Windows of -1 are open.
-struct Sight {
-  bool isCausal;
-  int64_t left, right;
-  int64_t past; ///< how many keys are before the first query, where `valid` is absent
-  Value valid;  ///< [B]: how many keys of each row are there, or null
-  int64_t queries, keys;
-
-  /// True when all see all.
-  bool isOpen() const { return !isCausal && left < 0 && right < 0 && !valid; }
-  /// True when each query sees a key whatever the data is.
-  bool isNeverEmpty() const {
-    if (valid)
+bool Sight::isNeverEmpty() const {
+  if (valid)
+    return false;
+  for (int64_t i = 0; i < queries; ++i) {
+    int64_t at = past + i, first = left < 0 ? 0 : std::max<int64_t>(0, at - left), end = keys - 1;
+    end = isCausal ? std::min(end, at) : right >= 0 ? std::min(end, at + right) : end;
+    if (first > end)
       return false;
-    for (int64_t i = 0; i < queries; ++i) {
-      int64_t at = past + i, first = left < 0 ? 0 : std::max<int64_t>(0, at - left), last = keys - 1;
-      last = isCausal ? std::min(last, at) : right >= 0 ? std::min(last, at + right) : last;
-      if (first > last)
-        return false;
-    }
-    return true;
   }
-};
+  return true;
+}
 
 /// True where a query sees a key, [S, T] or [B, 1, S, T]; null when all see all.
-Value allowedKeys(Node &node, const Sight &sight) {
+static Value allowedKeys(Node &node, const Sight &sight) {
   if (sight.isOpen())
     return {};
   if (std::max(sight.queries, sight.keys) > kMaxFoldedInts) {
@@ -161,7 +135,7 @@ Value allowedKeys(Node &node, const Sight &sight) {
 }
 
 /// `attn_mask` with a last dim of all keys: those that it leaves out are not seen.
-Value wholeMask(Node &node, Value mask, int64_t keys) {
+static Value wholeMask(Node &node, Value mask, int64_t keys) {
   if (!mask)
     return {};
   SmallVector<int64_t> shape(shapeOf(mask));
@@ -177,7 +151,6 @@ Value wholeMask(Node &node, Value mask, int64_t keys) {
   return node.concat({mask, rest}, shape.size() - 1);
 }
 
-/// What is added to the scores, in their type: 0, or minus infinity where a key is not seen. Null: nothing.
 Value biasOf(Node &node, Value mask, const Sight &sight, Type type) {
   Value allowed = allowedKeys(node, sight);
   bool isBool = mask && elementOf(mask).isInteger(1);
@@ -195,8 +168,19 @@ Value biasOf(Node &node, Value mask, const Sight &sight, Type type) {
   return bias ? node.binary(kind::add, added, bias) : added;
 }
 
+Value biased(Node &node, Value scores, Value bias, StringRef name) {
+  if (!bias || !scores)
+    return scores;
+  Value whole = node.toRank(bias, 4);
+  if (rankOf(whole) == 4 && succeeded(broadcastShapes(shapeOf(whole), shapeOf(scores))))
+    return node.binary(kind::add, scores, whole);
+  node.error(name + " has the shape " + describeShape(shapeOf(bias)) + ", which does not broadcast to " +
+             describeShape(shapeOf(scores)));
+  return {};
+}
+
 /// Softmax over keys; 0 for a query that sees none, which is told by the bias.
-Value probabilitiesOf(Node &node, Value scores, Value bias, bool isNeverEmpty) {
+static Value probabilitiesOf(Node &node, Value scores, Value bias, bool isNeverEmpty) {
   if (!scores)
     return {};
   Value result = node.make<SoftmaxOp>(scores, rankOf(scores) - 1, false);
@@ -208,6 +192,8 @@ Value probabilitiesOf(Node &node, Value scores, Value bias, bool isNeverEmpty) {
   Value isBlind = node.binary(kind::equal, best, node.scalar(-std::numeric_limits<double>::infinity(), best));
   return node.select(isBlind, node.scalar(0, result), result);
 }
+
+namespace {
 
 /// Reads queries, keys and values, each [B, H, T, D] or packed as [B, T, H * D], and joins them with the past.
 Operands readOperands(Node &node) {
@@ -261,17 +247,12 @@ void importAttention(Node &node) {
     return;
   Value bias = biasOf(node, mask, sight, type);
   Value scores = scoresOf(node, of, scale), shown = scores;
-  if (softcap > 0 && scores) {
-    Value cap = node.scalar(softcap, scores);
-    scores = node.binary(kind::mul, node.unary(kind::tanh, node.binary(kind::div, scores, cap)), cap);
-  }
+  scores = capped(node, scores, softcap);
   shown = mode == 1 ? scores : shown;
+  scores = biased(node, scores, bias, "attn_mask");
+  if (node.failed())
+    return;
   bias = node.toRank(bias, 4);
-  if (bias && scores && (rankOf(bias) > 4 || failed(broadcastShapes(shapeOf(bias), shapeOf(scores)))))
-    return node.error("attn_mask has the shape " + describeShape(node.shape(3)) + ", which does not broadcast to " +
-                      describeShape(shapeOf(scores)));
-  if (bias)
-    scores = node.binary(kind::add, scores, bias);
   shown = mode == 2 ? scores : shown;
   Value probabilities = probabilitiesOf(node, node.cast(scores, precise), bias,
                                         !node.hasInput(3) && !node.failed() && sight.isNeverEmpty());
@@ -435,16 +416,10 @@ private:
 
 void importLinearAttention(Node &node) { LinearAttention(node).run(); }
 
+} // namespace
+
 //===-- Rotary embedding --------------------------------------------------===//
 
-/// What turns the pairs of each head: sines and cosines for half of the dims that turn.
-struct Rotation {
-  Value cos, sin; ///< of the rank of the tensor that is turned
-  int64_t dims;   ///< how many of each head turn
-  bool isInterleaved;
-};
-
-/// Turns the first dims of the last axis, pair by pair: halves, or neighbours where they are interleaved.
 Value rotate(Node &node, Value x, const Rotation &by) {
   if (!x || !by.cos || !by.sin)
     return {};
@@ -473,6 +448,8 @@ Value rotate(Node &node, Value x, const Rotation &by) {
   turned = node.reshape(turned, whole);
   return by.dims == size ? turned : node.concat({turned, node.slice(x, last, by.dims, size - by.dims)}, last);
 }
+
+namespace {
 
 /// x       [B, H, T, D], or [B, T, H * D] with num_heads
 /// caches  [positions, R / 2] with position_ids [B, T], or [B, T, R / 2]

@@ -14,16 +14,12 @@ struct Family {
 };
 } // namespace
 
-static const Family families[] = {{"Conv", convOps},           {"Pool", poolOps},
-                                  {"MatMul", matMulOps},       {"Elementwise", elementwiseOps},
-                                  {"Reduce", reduceOps},       {"Norm", normOps},
-                                  {"Attention", attentionOps}, {"Layout", layoutOps},
-                                  {"Shape", shapeOps},         {"Slice", sliceOps},
-                                  {"Index", indexOps},         {"Quant", quantOps},
-                                  {"Resample", resampleOps},   {"Recurrent", recurrentOps},
-                                  {"Control", controlOps},     {"Signal", signalOps},
-                                  {"Sequence", sequenceOps},   {"Tabular", tabularOps},
-                                  {"Trees", treeOps}};
+static const Family families[] = {
+    {"Conv", convOps},     {"Pool", poolOps},         {"MatMul", matMulOps},       {"Elementwise", elementwiseOps},
+    {"Reduce", reduceOps}, {"Norm", normOps},         {"Attention", attentionOps}, {"Attention", fusedAttentionOps},
+    {"Layout", layoutOps}, {"Shape", shapeOps},       {"Slice", sliceOps},         {"Index", indexOps},
+    {"Quant", quantOps},   {"Resample", resampleOps}, {"Recurrent", recurrentOps}, {"Control", controlOps},
+    {"Signal", signalOps}, {"Sequence", sequenceOps}, {"Tabular", tabularOps},     {"Trees", treeOps}};
 
 const OpEntry *findOp(StringRef domain, StringRef name) {
   static const llvm::StringMap<const OpEntry *> all = [] {

@@ -21,6 +21,7 @@ ArrayRef<OpEntry> matMulOps();
 ArrayRef<OpEntry> elementwiseOps();
 ArrayRef<OpEntry> reduceOps();
 ArrayRef<OpEntry> attentionOps();
+ArrayRef<OpEntry> fusedAttentionOps();
 ArrayRef<OpEntry> normOps();
 ArrayRef<OpEntry> layoutOps();
 ArrayRef<OpEntry> shapeOps();

@@ -152,8 +152,13 @@ bool Node::requireInteger(size_t i) {
   return !hasFailed;
 }
 
+bool Node::isOfNibbles(size_t i) {
+  Value value = input(i);
+  return value && graph.isOfNibbles(value);
+}
+
 bool Node::requireResultType(size_t i) {
-  if (Value value = input(i); value && graph.isOfNibbles(value))
+  if (isOfNibbles(i))
     error("input '" + proto.input(i) + "' makes the result one of integers of 4 bits, which are read as constants only",
           "nncc quantizes to integers of 8 and 16 bits");
   return !hasFailed;

@@ -70,6 +70,8 @@ public:
   int64_t rank(size_t i) { return type(i).getRank(); }
   /// The constant that an input is, or null (no error).
   mlir::ElementsAttr constant(size_t i);
+  /// True for a constant of 4 bits, which is one of bytes in the IR.
+  bool isOfNibbles(size_t i);
   /// The integers of an input that has to be known at compile time.
   /// error   a computed input: names it and the flag that binds it
   std::optional<SmallVector<int64_t>> integersOf(size_t i, StringRef meaning);

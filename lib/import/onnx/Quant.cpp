@@ -330,6 +330,41 @@ Value unpacked(Node &node, size_t i, int64_t bits, int64_t rows, int64_t columns
   return node.constant(values.finish(""));
 }
 
+/// Rows of a constant table in 4 or 8 bits with a scale for each block of an axis. com.microsoft
+void importGatherBlockQuantized(Node &node) {
+  int64_t gatherAxis = node.integer("gather_axis", 0), axis = node.integer("quantize_axis", 1);
+  int64_t block = node.integer("block_size", 128), bits = node.integer("bits", 4);
+  if (!node.requireInteger(0) || !node.requireInteger(1) || !node.requireFloat(2))
+    return;
+  Value table = node.input(0), zero = node.hasInput(3) ? node.input(3) : Value();
+  Type ui8 = node.builder.getIntegerType(8, false);
+  auto constant = node.constant(0);
+  bool isPacked = elementOf(table) == ui8 && !node.isOfNibbles(0);
+  if (!constant || node.rank(0) < 1 || (isPacked && bits != 4 && bits != 8))
+    return node.error("a table that is no constant of 4 or 8 bits is not supported");
+  auto wide = [&](size_t i) {
+    SmallVector<int64_t> shape(node.shape(i));
+    int64_t rows = product(ArrayRef(shape).drop_back()), columns = shape.back() * 8 / bits;
+    shape.back() = columns;
+    return node.reshape(unpacked(node, i, bits, rows, columns), shape);
+  };
+  if (isPacked) {
+    table = wide(0);
+    zero = zero ? wide(3) : node.splat(1 << (bits - 1), shapeOf(node.input(2)), ui8);
+  }
+  if (node.failed())
+    return;
+  Blocked of = inBlocks(node, table, {node.input(2), zero}, axis, block);
+  if (node.failed())
+    return;
+  Value rows = node.reshape(dequantize(node, of.tensor, of.parameters[0], of.parameters[1]), of.shape);
+  int64_t at = node.axis(gatherAxis, of.shape.size());
+  if (node.failed())
+    return;
+  Value index = node.cast(node.input(1), node.builder.getI64Type());
+  node.set(0, node.cast(node.make<GatherOp>(rows, index, at), node.type(2).getElementType()));
+}
+
 /// A matrix times weights of 2, 4 or 8 bits with a scale for each block of k: [N, blocks, bytes of a block].
 /// com.microsoft
 void importMatMulNBits(Node &node) {
@@ -548,6 +583,7 @@ const OpEntry kOps[] = {
     {"MatMulIntegerToFloat", 4, 7, importMatMulIntegerToFloat, "com.microsoft"},
     {"MatMulNBits", 3, 6, importMatMulNBits, "com.microsoft"},
     {"DynamicQuantizeMatMul", 3, 5, importDynamicQuantizeMatMul, "com.microsoft"},
+    {"GatherBlockQuantized", 3, 4, importGatherBlockQuantized, "com.microsoft"},
     {"QLinearMatMul", 8, 8, importQLinearMatMul},
     {"QLinearConv", 8, 9, importQLinearConv},
     {"QLinearConv", 8, 9, importQLinearConv, "com.microsoft"},

@@ -39,6 +39,15 @@ def scalar(name, value):
     return tensor(name, [], [value], INT64)
 
 
+def grouped_query_attention(*total):
+    """Two new keys, three that are kept; how many that makes is known, or an input."""
+    operands = ["q", "k", "v", "past_k", "past_v", "last", "total"]
+    shapes = ([1, 2, 16], [1, 2, 8], [1, 2, 8], [1, 2, 3, 4], [1, 2, 3, 4])
+    inputs = [value_info(name, shape) for name, shape in zip(operands, shapes)] + [value_info("last", [1], INT32)]
+    return model([node("GroupQueryAttention", operands, ["y", "present_k", "present_v"], "n", "com.microsoft", num_heads=4, kv_num_heads=2)],
+                 inputs + ([] if total else [value_info("total", [1], INT32)]), [field(1, "y"), field(1, "present_k")], total, domains=["com.microsoft"])
+
+
 def graph_attribute(name, graph):
     """An attribute that holds a graph: AttributeProto.g, type GRAPH."""
     return field(5, field(1, name) + field(6, graph) + field(20, 5))
@@ -129,6 +138,8 @@ CASES = {
                                [value_info("q", [1, 6, 3, 4]), value_info("k", [1, 2, 5, 4]), value_info("v", [1, 2, 5, 7])], [field(1, "y")], opset=23),
     "blind-attention": lambda: model([node("Attention", ["q", "k", "v"], ["y"], is_causal=1, left_window_size=1)],
                                      [value_info("q", [1, 2, 5, 4]), value_info("k", [1, 2, 3, 4]), value_info("v", [1, 2, 3, 4])], [field(1, "y")], opset=25),
+    "grouped-query-attention": lambda: grouped_query_attention(steps("total", 5)),
+    "grouped-query-attention-unknown": lambda: grouped_query_attention(),
     "sequence": lambda: model(
         [node("SplitToSequence", ["x"], ["parts"], axis=1, keepdims=0), node("SequenceErase", ["parts", "second"], ["two"]),
          node("SequenceInsert", ["two", "b", "first"], ["three"]), node("ConcatFromSequence", ["three"], ["y"], axis=-1, new_axis=1)],

@@ -1,0 +1,407 @@
+// Attention as onnxruntime's tools write it, of com.microsoft: GroupQueryAttention with its cache of keys and values,
+// MultiHeadAttention, RotaryEmbedding.
+#include "dialects/nn/Kinds.h"
+#include "lib/import/onnx/Attention.h"
+#include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/Graph.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace nncc::nn;
+
+namespace nncc::import {
+namespace {
+
+/// The attribute `scale`; 0, the default, is 1 / sqrt(size of a head).
+double scaleOf(Node &node, int64_t size) {
+  double scale = node.number("scale", 0);
+  return scale != 0 ? scale : 1 / std::sqrt((double)std::max<int64_t>(1, size));
+}
+
+/// 0, 1, ... as i32.
+Value countTo(Node &node, int64_t count, ArrayRef<int64_t> shape) {
+  return node.constant(llvm::to_vector(llvm::seq<int64_t>(0, count)), shape, node.builder.getI32Type());
+}
+
+/// Sines or cosines, input i, of positions [B, S] in a cache [positions, R / 2]: [B, 1, S, R / 2].
+Value anglesAt(Node &node, size_t i, Value positions) {
+  if (!node.requireFloat(i) || !node.requireRank(i, 2, 2) || !positions)
+    return {};
+  SmallVector<int64_t> shape(shapeOf(positions));
+  if (node.shape(i)[0] == 0) {
+    node.error("a cache of shape " + describeShape(node.shape(i)) + " has no positions");
+    return {};
+  }
+  Value rows = node.make<GatherOp>(node.input(i), positions, 0);
+  return rows ? node.reshape(rows, {shape[0], 1, shape[1], node.shape(i)[1]}) : Value();
+}
+
+/// How a cache, input i, turns heads of a size. error  more dims than the head has
+Rotation rotationOf(Node &node, size_t i, Value positions, int64_t size, bool isInterleaved) {
+  Rotation by{anglesAt(node, i, positions), anglesAt(node, i + 1, positions), 0, isInterleaved};
+  if (!by.cos || !by.sin)
+    return {};
+  by.dims = 2 * node.shape(i)[1];
+  if (by.dims > size || node.shape(i)[1] != node.shape(i + 1)[1])
+    node.error("caches of " + describeShape(node.shape(i)) + " and " + describeShape(node.shape(i + 1)) +
+               " do not turn heads of " + Twine(size));
+  return by;
+}
+
+//===-- GroupQueryAttention -----------------------------------------------===//
+
+/// Inputs: query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache,
+/// position_ids, attention_bias, head_sink.
+class GroupQueryAttention {
+public:
+  explicit GroupQueryAttention(Node &node) : node(node) {}
+
+  void run() {
+    readAttributes();
+    if (node.failed() || !readOperands() || !readLengths())
+      return;
+    if (turns)
+      turn();
+    if (node.failed())
+      return;
+    Value keys = cached(3, of.k), values = cached(4, of.v);
+    if (!keys || !values)
+      return;
+    of.k = keys;
+    of.v = values;
+    node.set(0, joinHeads(node, attend()));
+    node.set(1, keys);
+    node.set(2, values);
+  }
+
+private:
+  void readAttributes() {
+    heads = node.requiredInteger("num_heads");
+    keyHeads = node.requiredInteger("kv_num_heads");
+    softcap = node.number("softcap", 0);
+    window = node.integer("local_window_size", -1);
+    turns = node.flag("do_rotary", false);
+    isInterleaved = node.flag("rotary_interleaved", false);
+    isSmooth = node.flag("smooth_softmax", false);
+    for (StringRef name : {"k_quant_type", "v_quant_type"})
+      if (std::string type = node.text(name, "NONE"); type != "NONE")
+        return node.error("a cache that is quantized (" + name + " " + type + ") is not supported");
+    if (node.hasInput(12) || node.hasInput(13))
+      return node.error("scales of a cache that is quantized are not supported");
+    node.ignore({"kv_cache_bit_width", "qk_output"});
+    if (node.wants(3))
+      node.error("scores as an output are not supported");
+  }
+
+  /// Queries, keys and values by themselves, or side by side in the first input.
+  bool readOperands() {
+    if (!node.requireFloat(0) || !node.requireRank(0, 3, 3))
+      return false;
+    if (node.hasInput(1) != node.hasInput(2)) {
+      node.error("key and value go together, one of them is missing");
+      return false;
+    }
+    if (node.hasInput(1)) {
+      for (size_t i : {1, 2})
+        if (!node.requireTypeOf(i, 0) || !node.requireRank(i, 3, 3))
+          return false;
+      of = {splitHeads(node, node.input(0), heads), splitHeads(node, node.input(1), keyHeads),
+            splitHeads(node, node.input(2), keyHeads)};
+    } else if (Value all = splitHeads(node, node.input(0), heads + 2 * keyHeads)) {
+      of = {node.slice(all, 1, 0, heads), node.slice(all, 1, heads, keyHeads),
+            node.slice(all, 1, heads + keyHeads, keyHeads)};
+    }
+    return !node.failed() && checkOperands(node, of);
+  }
+
+  /// How many keys there are before and with those of this call: [B] each.
+  bool readLengths() {
+    if (!node.hasInput(5)) {
+      node.error("input 5 (seqlens_k) is missing");
+      return false;
+    }
+    if (!node.requireInteger(5))
+      return false;
+    std::optional<int64_t> all = node.integerOf(6, "total_sequence_length");
+    if (!all)
+      return false;
+    int64_t batch = of.batch(), kept = node.hasInput(3) ? node.rank(3) == 4 ? node.shape(3)[2] : -1 : 0;
+    if (node.hasInput(3) != node.hasInput(4) || kept < 0 ||
+        (kept > 0 && (node.shape(3) != ArrayRef<int64_t>{batch, keyHeads, kept, shapeOf(of.k)[3]} ||
+                      node.shape(4) != ArrayRef<int64_t>{batch, keyHeads, kept, shapeOf(of.v)[3]}))) {
+      node.error("past_key and past_value do not fit keys of shape " + describeShape(shapeOf(of.k)));
+      return false;
+    }
+    if (product(node.shape(5)) != batch || *all < of.queries() || *all > kept + of.queries()) {
+      node.error("total_sequence_length is " + Twine(*all) + ", of which " + Twine(of.queries()) +
+                     " are new and at most " + Twine(kept) + " are kept; seqlens_k has the shape " +
+                     describeShape(node.shape(5)),
+                 "seqlens_k has one value for each of " + Twine(batch) + " rows");
+      return false;
+    }
+    isFirst = *all == of.queries();
+    present = std::max(kept, *all);
+    Value last = node.cast(node.reshape(node.input(5), {batch}), node.builder.getI32Type());
+    length = node.binary(kind::add, last, node.scalar(1, last));
+    // In the first call rows may be shorter: what stands behind them is seen by nothing before it.
+    if (!isFirst)
+      before = node.binary(kind::max, node.scalar(0, length),
+                           node.binary(kind::sub, length, node.scalar(of.queries(), length)));
+    return !node.failed();
+  }
+
+  /// Turns queries and keys by their positions.
+  void turn() {
+    int64_t batch = of.batch(), queries = of.queries();
+    Value positions = countTo(node, queries, {1, queries});
+    if (node.hasInput(9) && node.requireInteger(9)) {
+      if (node.shape(9) != ArrayRef<int64_t>{batch, queries})
+        return node.error("position_ids has the shape " + describeShape(node.shape(9)) + ", must be " +
+                          describeShape({batch, queries}));
+      positions = node.cast(node.input(9), node.builder.getI32Type());
+    } else if (before) {
+      positions = node.binary(kind::add, node.reshape(before, {batch, 1}), positions);
+    } else {
+      positions = node.expand(positions, {batch, queries});
+    }
+    if (!node.hasInput(7) || !node.hasInput(8))
+      return node.error("do_rotary needs cos_cache and sin_cache");
+    Rotation by = rotationOf(node, 7, positions, shapeOf(of.q)[3], isInterleaved);
+    if (node.failed())
+      return;
+    of.q = rotate(node, of.q, by);
+    of.k = rotate(node, of.k, by);
+  }
+
+  /// Rows of the past, input i, then `fresh` ones, then zeros: [B, Hkv, present, D].
+  Value cached(size_t i, Value fresh) {
+    int64_t batch = of.batch(), kept = node.hasInput(i) ? node.shape(i)[2] : 0, added = of.queries();
+    SmallVector<int64_t> rest(shapeOf(fresh));
+    if (isFirst) {
+      rest[2] = present - added;
+      return rest[2] ? node.concat({fresh, node.splat(0, rest, elementOf(fresh))}, 2) : fresh;
+    }
+    rest[2] = 1;
+    Value rows = node.concat({node.input(i), fresh, node.splat(0, rest, elementOf(fresh))}, 2);
+    SmallVector<Value> pieces;
+    for (int64_t b = 0; b < batch && rows && !node.failed(); ++b) {
+      Value at = countTo(node, present, {present}), start = node.slice(before, 0, b, 1);
+      Value ofFresh = node.binary(kind::sub, at, start);
+      auto number = [&](int64_t value) { return node.scalar(value, at); };
+      Value isNew = node.binary(kind::less, ofFresh, number(added));
+      Value moved = node.select(isNew, node.binary(kind::add, ofFresh, number(kept)), number(kept + added));
+      Value from = node.select(node.binary(kind::less, at, start), at, moved);
+      // Lengths that do not fit the past read what is there.
+      from = node.binary(kind::min, from, number(kept + added));
+      pieces.push_back(node.make<GatherOp>(node.slice(rows, 0, b, 1), from, 2));
+    }
+    return node.failed() || pieces.empty() ? Value() : node.concat(pieces, 0);
+  }
+
+  Value attend() {
+    Value scores = capped(node, scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3])), softcap);
+    if (!scores)
+      return {};
+    Sight sight{true, window > 0 ? window - 1 : -1, -1, 0, isFirst ? Value() : length, of.queries(), of.keys()};
+    Value bias = node.hasInput(10) ? node.input(10) : Value();
+    if (bias && (!node.requireTypeOf(10, 0) || !node.requireRank(10, 4, 4)))
+      return {};
+    if (bias && shapeOf(bias)[3] < of.keys()) { // no one sees what it leaves out
+      SmallVector<int64_t> rest(shapeOf(bias));
+      rest[3] = of.keys() - rest[3];
+      bias = node.concat({bias, node.splat(0, rest, elementOf(bias))}, 3);
+    }
+    scores = biased(node, scores, biasOf(node, bias, sight, elementOf(scores)), "attention_bias");
+    return scores ? weigh(node, of, probabilities(scores)) : Value();
+  }
+
+  /// Softmax over keys and one more score that weighs nothing, where there is one: 0, or that of the head.
+  Value probabilities(Value scores) {
+    Value sink;
+    if (node.hasInput(11) && node.requireTypeOf(11, 0)) {
+      if (product(node.shape(11)) != heads) {
+        node.error("head_sink has the shape " + describeShape(node.shape(11)) + ", must have " + Twine(heads) +
+                   " values");
+        return {};
+      }
+      sink = node.reshape(node.input(11), {1, heads, 1, 1});
+    } else if (isSmooth) {
+      sink = node.splat(0, {1, 1, 1, 1}, elementOf(scores));
+    }
+    if (!sink)
+      return node.make<SoftmaxOp>(scores, 3, false);
+    sink = node.expand(sink, {of.batch(), heads, of.queries(), 1});
+    Value all = node.make<SoftmaxOp>(node.concat({scores, sink}, 3), 3, false);
+    return node.slice(all, 3, 0, of.keys());
+  }
+
+  Node &node;
+  int64_t heads = 0, keyHeads = 0, window = -1, present = 0;
+  double softcap = 0;
+  bool turns = false, isInterleaved = false, isSmooth = false;
+  bool isFirst = false; ///< nothing is kept of earlier calls
+  Operands of;
+  Value length, before;
+};
+
+void importGroupQueryAttention(Node &node) { GroupQueryAttention(node).run(); }
+
+//===-- MultiHeadAttention ------------------------------------------------===//
+
+/// What is added to scores for keys that a mask of integers leaves out, [B, T] or [B, S, T], or how many of each row
+/// there are, [B]; null with an error for another shape.
+Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
+  double filter = node.number("mask_filter_value", -10000);
+  if (!node.requireInteger(i))
+    return {};
+  Value mask = node.cast(node.input(i), node.builder.getI32Type());
+  SmallVector<int64_t> shape(shapeOf(mask));
+  int64_t batch = of.batch(), queries = of.queries(), keys = of.keys();
+  Value isSeen;
+  if (shape == SmallVector<int64_t>{batch})
+    isSeen = node.binary(kind::less, countTo(node, keys, {1, 1, 1, keys}), node.reshape(mask, {batch, 1, 1, 1}));
+  else if (shape == SmallVector<int64_t>{batch, keys})
+    mask = node.reshape(mask, {batch, 1, 1, keys});
+  else if (shape == SmallVector<int64_t>{batch, queries, keys})
+    mask = node.reshape(mask, {batch, 1, queries, keys});
+  else {
+    node.error("a mask of shape " + describeShape(shape) + " is not supported",
+               "nncc supports " + describeShape({batch}) + ", " + describeShape({batch, keys}) + " and " +
+                   describeShape({batch, queries, keys}));
+    return {};
+  }
+  if (!isSeen)
+    isSeen = node.binary(kind::less, node.scalar(0, mask), mask);
+  return node.select(isSeen, node.splat(0, {1, 1, 1, 1}, type), node.splat(filter, {1, 1, 1, 1}, type));
+}
+
+/// Inputs: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
+class MultiHeadAttention {
+public:
+  explicit MultiHeadAttention(Node &node) : node(node) {}
+
+  void run() {
+    heads = node.requiredInteger("num_heads");
+    bool isCausal = node.flag("unidirectional", false);
+    if (node.wants(3))
+      node.error("scores as an output are not supported");
+    if (node.failed() || !readOperands() || !checkOperands(node, of))
+      return;
+    int64_t past = 0;
+    if (node.hasInput(6) != node.hasInput(7))
+      return node.error("past_key and past_value go together, one of them is missing");
+    if (node.hasInput(6) && node.requireRank(6, 4, 4) && node.requireRank(7, 4, 4)) {
+      past = node.shape(6)[2];
+      of.k = node.concat({node.input(6), of.k}, 2);
+      of.v = node.concat({node.input(7), of.v}, 2);
+    }
+    if (node.failed() || !of)
+      return;
+    Type type = elementOf(of.q);
+    Value padding = node.hasInput(4) ? biasOfPadding(node, 4, of, type) : Value();
+    node.ignore({"mask_filter_value"});
+    Value bias = node.hasInput(5) && node.requireTypeOf(5, 0) ? node.input(5) : Value();
+    if (node.failed())
+      return;
+    Sight sight{isCausal, -1, -1, past, Value(), of.queries(), of.keys()};
+    Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
+    scores = biased(node, scores, biasOf(node, bias, sight, type), "attention_bias");
+    scores = biased(node, scores, padding, "key_padding_mask");
+    if (!scores)
+      return;
+    node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
+    node.set(1, of.k);
+    node.set(2, of.v);
+  }
+
+private:
+  /// A bias for queries, keys and values, one behind the other, input 3: that of `part`, [1, H, 1, D].
+  Value withBias(Value x, int64_t begin) {
+    if (!x || !node.hasInput(3) || node.failed())
+      return x;
+    int64_t size = shapeOf(x)[3], count = heads * size;
+    if (!node.requireTypeOf(3, 0) || node.rank(3) != 1 || node.shape(3)[0] < begin + count) {
+      node.error("the bias has the shape " + describeShape(node.shape(3)) + ", must have a value for each column");
+      return {};
+    }
+    return node.binary(kind::add, x, node.reshape(node.slice(node.input(3), 0, begin, count), {1, heads, 1, size}));
+  }
+
+  /// Keys and values are packed as queries are, or stand as [B, H, T, D] (those of an encoder).
+  bool readOperands() {
+    if (!node.hasInput(1) || !node.hasInput(2)) {
+      node.error("heads that are packed side by side are not supported");
+      return false;
+    }
+    if (!node.requireFloat(0) || !node.requireRank(0, 3, 3) || !node.requireTypeOf(1, 0) || !node.requireTypeOf(2, 0) ||
+        !node.requireRank(1, 3, 4) || !node.requireRank(2, node.rank(1), node.rank(1)))
+      return false;
+    bool isSplit = node.rank(1) == 4;
+    of = {splitHeads(node, node.input(0), heads), isSplit ? node.input(1) : splitHeads(node, node.input(1), heads),
+          isSplit ? node.input(2) : splitHeads(node, node.input(2), heads)};
+    if (node.failed() || !of)
+      return false;
+    int64_t columns = heads * shapeOf(of.q)[3];
+    of = {withBias(of.q, 0), withBias(of.k, columns), withBias(of.v, 2 * columns)};
+    return !node.failed();
+  }
+
+  Node &node;
+  int64_t heads = 0;
+  Operands of;
+};
+
+void importMultiHeadAttention(Node &node) { MultiHeadAttention(node).run(); }
+
+//===-- RotaryEmbedding ---------------------------------------------------===//
+
+/// Inputs: x [B, H, T, D] or [B, T, H * D], position_ids [B, T] or one offset, cos_cache, sin_cache.
+void importRotaryEmbedding(Node &node) {
+  for (size_t i : {0, 2, 3})
+    if (!node.requireFloat(i) || !node.requireRank(i, i == 0 ? 3 : 2, i == 0 ? 4 : 2))
+      return;
+  int64_t heads = node.integer("num_heads", 0), dims = node.integer("rotary_embedding_dim", 0);
+  bool isInterleaved = node.flag("interleaved", false), isPacked = node.rank(0) == 3;
+  if (node.number("scale", 1) != 1 || node.flag("is_packed_batching", false))
+    return node.error("a scale and packed batches are not supported");
+  if (!node.requireInteger(1) || !node.requireRank(1, 0, 2))
+    return;
+  SmallVector<int64_t> shape(node.shape(0));
+  if (isPacked && heads == 0) { // heads turn whole
+    int64_t size = dims ? 0 : 2 * node.shape(2)[1];
+    heads = size > 0 ? shape[2] / size : 0;
+  }
+  Value x = isPacked ? splitHeads(node, node.input(0), heads) : node.input(0);
+  if (!x)
+    return;
+  int64_t batch = shapeOf(x)[0], steps = shapeOf(x)[2], size = shapeOf(x)[3];
+  Value positions = node.cast(node.input(1), node.builder.getI32Type());
+  if (product(shapeOf(positions)) == 1) {
+    positions = node.binary(kind::add, node.reshape(positions, {1, 1}), countTo(node, steps, {1, steps}));
+    positions = node.expand(positions, {batch, steps});
+  } else if (shapeOf(positions) != ArrayRef<int64_t>{batch, steps}) {
+    return node.error("position_ids has the shape " + describeShape(shapeOf(positions)) + ", must be " +
+                      describeShape({batch, steps}) + " or one offset");
+  }
+  Rotation by = rotationOf(node, 2, positions, size, isInterleaved);
+  if (!node.failed() && dims != 0 && dims != by.dims)
+    return node.error("rotary_embedding_dim " + Twine(dims) + " does not fit caches of " +
+                      describeShape(node.shape(2)));
+  if (node.failed())
+    return;
+  Value turned = rotate(node, x, by);
+  node.set(0, isPacked ? joinHeads(node, turned) : turned);
+}
+
+constexpr const char *kMicrosoft = "com.microsoft";
+const OpEntry kOps[] = {
+    {"GroupQueryAttention", 1, 14, importGroupQueryAttention, kMicrosoft},
+    {"MultiHeadAttention", 1, 8, importMultiHeadAttention, kMicrosoft},
+    {"RotaryEmbedding", 4, 4, importRotaryEmbedding, kMicrosoft},
+};
+} // namespace
+
+ArrayRef<OpEntry> fusedAttentionOps() { return kOps; }
+
+} // namespace nncc::import
