@@ -16,6 +16,7 @@ struct Bound {
   std::vector<std::pair<GpuMemory, unsigned>> memories;
   std::vector<int64_t> offsets;
   int64_t bytes;
+  bool isTable;
 
   bool isConstant() const {
     return llvm::all_of(memories, [](auto memory) { return memory.first == GpuMemory::Constants; });
@@ -57,8 +58,9 @@ private:
 
   void describe(BlockArgument argument) {
     auto type = cast<MemRefType>(argument.getType());
-    Bound bound{argument.getArgNumber(), {}, {}, type.getNumElements() * type.getElementTypeBitWidth() / 8};
     auto operand = kernel.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), nn::kOperandAttr);
+    Bound bound{
+        argument.getArgNumber(), {}, {}, type.getNumElements() * type.getElementTypeBitWidth() / 8, operand == nullptr};
     for (const GpuLaunch *launch : launches) {
       GpuOperand place = operand ? launch->operands[operand.getInt()] : GpuOperand{GpuMemory::Constants, 0, 0};
       bound.memories.push_back(
@@ -103,6 +105,16 @@ private:
     return widest;
   }
 
+  /// Whether a binding begins where an argument does, in every launch. Tables lie behind all weights.
+  bool isFirst(const Bound &bound, ArrayRef<Bound> binding) const {
+    if (bound.isTable)
+      return binding.size() == 1;
+    return llvm::all_of(binding, [&](const Bound &other) {
+      auto isBehind = [&](size_t launch) { return bound.offsets[launch] <= other.offsets[launch]; };
+      return other.isTable || llvm::all_of(llvm::seq<size_t>(0, launches.size()), isBehind);
+    });
+  }
+
   /// The number of arguments that have an offset.
   size_t setAttributes() {
     Builder builder(kernel.getContext());
@@ -113,7 +125,7 @@ private:
         int64_t multiple = kGpuOffsetAlignment;
         for (int64_t offset : bound.offsets)
           multiple = std::gcd(multiple, offset);
-        if (binding.size() == 1 && multiple == kGpuOffsetAlignment)
+        if (multiple == kGpuOffsetAlignment && isFirst(bound, binding))
           continue;
         kernel.setArgAttr(bound.argument, nn::kOffsetMultipleAttr, builder.getI64IntegerAttr(multiple));
         ++offsets;

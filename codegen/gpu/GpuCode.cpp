@@ -187,6 +187,8 @@ private:
     addMoving(passes);
   }
   static void addCarrying(PassManager &passes) {
+    passes.addPass(createNestBuffers());
+    addMoving(passes);
     passes.addPass(createCarryIndices());
     addCleaning(passes.nest<gpu::GPUModuleOp>());
   }

@@ -194,6 +194,25 @@ def ShapeBuffers : Pass<"nncc-shape-buffers", "::mlir::ModuleOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NestBuffers : Pass<"nncc-nest-buffers", "::mlir::ModuleOp"> {
+  let summary = "Gives buffers dims for constant distances between what is loaded or stored";
+  let description = [{
+    Loads and stores that lie a constant apart, such as the rows of a panel for a few steps of k, would each take an
+    addition for their index. Where all accesses of a buffer of vectors allow it, that becomes groups of parts of
+    vectors, in rows where that spares a sum: the accesses of a step share the index of the group, the part is a
+    constant, which an instruction that loads has room for, and the vector is the same in each step.
+
+    Requires G, guarantees G. Nothing is done where the dims would not be known to hold all indices.
+
+    ```mlir
+    scf.for %k = %c0 to %c8 step %c1 { memref.load %w[64 * %k + %t]; memref.load %w[64 * %k + 16 + %t]; ... } // %t < 16
+    // becomes
+    scf.for %k = %c0 to %c8 step %c1 { memref.load %w[%k, %c0, %t]; memref.load %w[%k, %c1, %t]; ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def CarryIndices : Pass<"nncc-carry-indices", "::mlir::ModuleOp"> {
   let summary = "Makes running sums of the indices of inner loops, and lets loops count by one of them";
   let description = [{

@@ -108,6 +108,54 @@ template <typename To> struct ChangeBits : OpConversionPattern<memref::AtomicRMW
   arith::AtomicRMWKind kind;
 };
 
+/// A buffer of groups of parts of vectors as arrays of arrays: upstream would make one array of them, and an index by
+/// arithmetic.
+std::optional<Type> convertNested(const SPIRVTypeConverter &types, MemRefType buffer) {
+  auto space = dyn_cast_or_null<spirv::StorageClassAttr>(buffer.getMemorySpace());
+  if (buffer.getRank() < 2 || !space)
+    return std::nullopt;
+  auto vector = cast<VectorType>(buffer.getElementType());
+  Type type = types.convertType(vector);
+  if (!type)
+    return Type();
+  unsigned bytes = vector.getNumElements() * vector.getElementTypeBitWidth() / 8;
+  for (int64_t size : llvm::reverse(buffer.getShape())) {
+    type = spirv::ArrayType::get(type, size, bytes);
+    bytes *= size;
+  }
+  return spirv::PointerType::get(spirv::StructType::get(type, 0), space.getValue());
+}
+
+Value pointerInto(Value memory, ValueRange indices, Location loc, OpBuilder &builder) {
+  SmallVector<Value> path{spirv::ConstantOp::getZero(builder.getI32Type(), loc, builder)};
+  llvm::append_range(path, indices);
+  return spirv::AccessChainOp::create(builder, loc, memory, path);
+}
+
+struct LoadNested : OpConversionPattern<memref::LoadOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (op.getMemRefType().getRank() < 2)
+      return rewriter.notifyMatchFailure(op, "a flat buffer");
+    rewriter.replaceOpWithNewOp<spirv::LoadOp>(
+        op, pointerInto(adaptor.getMemref(), adaptor.getIndices(), op.getLoc(), rewriter));
+    return success();
+  }
+};
+
+struct StoreNested : OpConversionPattern<memref::StoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(memref::StoreOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (op.getMemRefType().getRank() < 2)
+      return rewriter.notifyMatchFailure(op, "a flat buffer");
+    rewriter.replaceOpWithNewOp<spirv::StoreOp>(
+        op, pointerInto(adaptor.getMemref(), adaptor.getIndices(), op.getLoc(), rewriter), adaptor.getValue());
+    return success();
+  }
+};
+
 /// Toward zero: down without the sign, and the sign back, which keeps -0.
 struct Truncate : OpConversionPattern<math::TruncOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -204,6 +252,7 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     options.emulateLT32BitScalarTypes = false;
     options.emulateUnsupportedFloatTypes = false;
     SPIRVTypeConverter types(environment, options);
+    types.addConversion([&](MemRefType buffer) { return convertNested(types, buffer); });
     auto target = SPIRVConversionTarget::get(environment);
     target->addDynamicallyLegalOp<UnrealizedConversionCastOp>(
         [](Operation *op) { return !op->hasAttr(kPushConstant); });
@@ -217,9 +266,9 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     populateSCFToSPIRVPatterns(types, loops, patterns);
     populateBuiltinFuncToSPIRVPatterns(types, patterns);
     ub::populateUBToSPIRVConversionPatterns(types, patterns);
-    patterns.add<LowerPushConstant, BroadcastCondition, Truncate, ExactArithmetic<arith::AddFOp, spirv::FAddOp>,
-                 ExactArithmetic<arith::SubFOp, spirv::FSubOp>, ExactArithmetic<arith::MulFOp, spirv::FMulOp>>(
-        types, context, PatternBenefit(10));
+    patterns.add<LoadNested, StoreNested, LowerPushConstant, BroadcastCondition, Truncate,
+                 ExactArithmetic<arith::AddFOp, spirv::FAddOp>, ExactArithmetic<arith::SubFOp, spirv::FSubOp>,
+                 ExactArithmetic<arith::MulFOp, spirv::FMulOp>>(types, context, PatternBenefit(10));
     patterns.add<ChangeBits<spirv::AtomicAndOp>>(types, context, arith::AtomicRMWKind::andi, PatternBenefit(10));
     patterns.add<ChangeBits<spirv::AtomicOrOp>>(types, context, arith::AtomicRMWKind::ori, PatternBenefit(10));
     if (failed(applyFullConversion(module, *target, std::move(patterns))))

@@ -60,15 +60,15 @@ struct LoadFromWords : OpConversionPattern<memref::LoadOp> {
   LogicalResult matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value memory = adaptor.getMemref(), index = adaptor.getIndices()[0];
+    Value memory = adaptor.getMemref();
     if (isa<VectorType>(op.getType())) {
-      Value words = memref::LoadOp::create(rewriter, loc, memory, index);
+      Value words = memref::LoadOp::create(rewriter, loc, memory, adaptor.getIndices());
       Value low = unpacked(rewriter, loc, vector::ExtractOp::create(rewriter, loc, words, 0));
       Value high = unpacked(rewriter, loc, vector::ExtractOp::create(rewriter, loc, words, 1));
       rewriter.replaceOpWithNewOp<vector::ShuffleOp>(op, low, high, ArrayRef<int64_t>{0, 1, 2, 3});
       return success();
     }
-    Half half = Half::of(rewriter, loc, index);
+    Half half = Half::of(rewriter, loc, adaptor.getIndices()[0]);
     Value word = memref::LoadOp::create(rewriter, loc, memory, half.word);
     Value pair = unpacked(rewriter, loc, arith::ShRUIOp::create(rewriter, loc, word, half.shift));
     rewriter.replaceOpWithNewOp<vector::ExtractOp>(op, pair, 0);
@@ -81,7 +81,7 @@ struct StoreToWords : OpConversionPattern<memref::StoreOp> {
   LogicalResult matchAndRewrite(memref::StoreOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value memory = adaptor.getMemref(), index = adaptor.getIndices()[0], value = adaptor.getValue();
+    Value memory = adaptor.getMemref(), value = adaptor.getValue();
     if (isa<VectorType>(value.getType())) {
       SmallVector<Value> words;
       for (int64_t first : {0, 2})
@@ -89,11 +89,11 @@ struct StoreToWords : OpConversionPattern<memref::StoreOp> {
             packed(rewriter, loc,
                    vector::ShuffleOp::create(rewriter, loc, value, value, ArrayRef<int64_t>{first, first + 1})));
       Value both = vector::FromElementsOp::create(rewriter, loc, VectorType::get({2}, rewriter.getI32Type()), words);
-      rewriter.replaceOpWithNewOp<memref::StoreOp>(op, both, memory, index);
+      rewriter.replaceOpWithNewOp<memref::StoreOp>(op, both, memory, adaptor.getIndices());
       return success();
     }
     // Another thread may write the other half at the same time: each changes its own bits alone.
-    Half half = Half::of(rewriter, loc, index);
+    Half half = Half::of(rewriter, loc, adaptor.getIndices()[0]);
     auto constant = [&](int64_t number) {
       return arith::ConstantIntOp::create(rewriter, loc, rewriter.getI32Type(), number).getResult();
     };

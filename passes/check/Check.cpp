@@ -213,12 +213,14 @@ private:
     return good;
   }
 
-  /// memref<N x T> or memref<N x vector<4xT>>, T of 32 bits.
+  /// memref<N x T>, memref<N x vector<4xT>>, or that with dims for its rows, groups and parts; T of 32 bits.
   static bool isBuffer(Type type) {
     auto memory = dyn_cast<MemRefType>(type);
-    if (!memory || memory.getRank() != 1 || !memory.getLayout().isIdentity())
+    if (!memory || !memory.getLayout().isIdentity())
       return false;
     Type element = memory.getElementType();
+    if (memory.getRank() < 1 || memory.getRank() > (isa<VectorType>(element) ? 4 : 1))
+      return false;
     if (auto vector = dyn_cast<VectorType>(element))
       element = vector.getShape() == ArrayRef<int64_t>{4} ? vector.getElementType() : Type();
     return element && element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 32;

@@ -100,6 +100,16 @@ private:
     return {};
   }
 
+  /// What the offset of a constant is a multiple of. A GPU need not bind memory from elsewhere than multiples of 256
+  /// bytes, and adds offsets behind them to every index: constants that are long in comparison begin there.
+  int64_t alignmentOf(int64_t bytes) const {
+    constexpr int64_t kDeviceOffset = 256, kLong = 4096;
+    auto machines = function->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kMachinesAttr);
+    bool hasGpu =
+        machines && llvm::any_of(machines, [](NamedAttribute machine) { return isa<GpuAttr>(machine.getValue()); });
+    return hasGpu && bytes >= kLong ? kDeviceOffset : kArenaAlignment;
+  }
+
   /// The place of a constant in the weights; equal constants share one.
   Value placeWeight(OpBuilder &builder, Location loc, ConstantOp constant, RankedTensorType type, PackingAttr packing) {
     ElementsAttr value = constant.getValue();
@@ -117,8 +127,8 @@ private:
           break;
         }
       if (isNew) {
-        entry->second = weightsBytes;
-        weightsBytes += llvm::alignTo(bytes, kArenaAlignment);
+        entry->second = llvm::alignTo(weightsBytes, alignmentOf(bytes));
+        weightsBytes = entry->second + llvm::alignTo(bytes, kArenaAlignment);
         if (!raw.empty())
           hashed.push_back({value, packing, hash, entry->second});
       }

@@ -81,6 +81,21 @@ TEST(Bindings, ConstantsShareOneFirst) {
   EXPECT_EQ(kernel.number(4, nn::kOffsetMultipleAttr), 256);
 }
 
+TEST(Bindings, ABindingBeginsWhereItsFirstOperandDoes) {
+  GpuLaunch first{"k", {{A, 0, 0}, {C, 0, 256}, {C, 0, 1024}, {C, 0, 2048}, {A, 0, 64}}}, other = first;
+  Kernel kernel(5);
+  EXPECT_EQ(kernel.assign({first}), "");
+  EXPECT_EQ(kernel.bindings(), (std::vector<int64_t>{0, 1, 1, 1, 2}));
+  EXPECT_EQ(kernel.number(1, nn::kOffsetMultipleAttr), -1);
+  EXPECT_EQ(kernel.number(2, nn::kOffsetMultipleAttr), 256);
+  // Where it is another one in some launch, all have offsets.
+  other.operands[2].byteOffset = 0;
+  Kernel shared(5);
+  EXPECT_EQ(shared.assign({first, other}), "");
+  EXPECT_EQ(shared.number(1, nn::kOffsetMultipleAttr), 256);
+  EXPECT_EQ(shared.number(2, nn::kOffsetMultipleAttr), 256);
+}
+
 TEST(Bindings, TheArenaIsSharedWhereThatIsNotEnough) {
   Kernel kernel(6);
   EXPECT_EQ(kernel.assign({{"k", {{A, 0, 0}, {C, 0, 0}, {A, 0, 64}, {I, 0, 0}, {A, 0, 128}, {O, 0, 0}}}}), "");

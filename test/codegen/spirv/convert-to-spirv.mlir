@@ -43,6 +43,29 @@ module {
 
 // -----
 
+// Dims of a buffer of vectors are arrays of arrays: a constant place in one needs no arithmetic.
+// CHECK-LABEL: spirv.module @nested
+// CHECK:         !spirv.struct<(!spirv.array<3 x !spirv.array<4 x !spirv.array<2 x vector<4xf32>, stride=16>, stride=32>, stride=128>
+// CHECK:         %[[C3:.*]] = spirv.Constant 3 : i32
+// CHECK:         %[[FROM:.*]] = spirv.AccessChain %{{.*}}[%{{.*}}, %{{.*}}, %[[C3]], %{{.*}}]
+// CHECK-NEXT:    spirv.Load "StorageBuffer" %[[FROM]]
+// CHECK:         %[[TO:.*]] = spirv.AccessChain
+// CHECK-NEXT:    spirv.Store "StorageBuffer" %[[TO]]
+module {
+  gpu.module @nested {
+    gpu.func @main(%x: memref<3x4x2xvector<4xf32>>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %id = gpu.thread_id x
+      %c0 = arith.constant 0 : index
+      %c3 = arith.constant 3 : index
+      %v = memref.load %x[%c0, %c3, %id] : memref<3x4x2xvector<4xf32>>
+      memref.store %v, %x[%c0, %c0, %id] : memref<3x4x2xvector<4xf32>>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
 // Two operands in one buffer, and one that another may touch, are aliased; one alone is not.
 // CHECK-LABEL: spirv.module @shared
 // CHECK-SAME:    nn.aliased = array<i64: 0, 2>
