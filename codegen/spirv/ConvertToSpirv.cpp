@@ -13,6 +13,7 @@
 #include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
 #include "mlir/Dialect/SPIRV/Transforms/SPIRVConversion.h"
 #include "mlir/Dialect/SPIRV/Utils/LayoutUtils.h"
+#include "mlir/IR/Matchers.h"
 #include "passes/check/Stage.h"
 #include "llvm/ADT/SmallSet.h"
 
@@ -69,6 +70,26 @@ template <typename From, typename To> struct ExactArithmetic : OpConversionPatte
                             adaptor.getLhs(), adaptor.getRhs());
     exact->setAttr("no_contraction", rewriter.getUnitAttr());
     rewriter.replaceOp(op, exact.getResult());
+    return success();
+  }
+};
+
+/// The larger (or smaller) of a number and a constant is a comparison, which is false of NaN, and a choice; upstream
+/// asks of both whether they are NaN. Of zeros it may be either.
+template <typename Op, typename Compare> struct CompareWithConstant : OpConversionPattern<Op> {
+  using OpConversionPattern<Op>::OpConversionPattern;
+  LogicalResult matchAndRewrite(Op op, typename Op::Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Attribute bound;
+    if (!matchPattern(op.getRhs(), m_Constant(&bound)) ||
+        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::nsz))
+      return rewriter.notifyMatchFailure(op, "no bound that is a constant");
+    auto splat = dyn_cast<SplatElementsAttr>(bound);
+    auto number = dyn_cast<FloatAttr>(splat ? splat.template getSplatValue<Attribute>() : bound);
+    if (!number || number.getValue().isNaN())
+      return rewriter.notifyMatchFailure(op, "no bound of all lanes");
+    Value isBeyond = Compare::create(rewriter, op.getLoc(), adaptor.getLhs(), adaptor.getRhs());
+    rewriter.replaceOpWithNewOp<spirv::SelectOp>(op, isBeyond, adaptor.getRhs(), adaptor.getLhs());
     return success();
   }
 };
@@ -267,6 +288,8 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     populateBuiltinFuncToSPIRVPatterns(types, patterns);
     ub::populateUBToSPIRVConversionPatterns(types, patterns);
     patterns.add<LoadNested, StoreNested, LowerPushConstant, BroadcastCondition, Truncate,
+                 CompareWithConstant<arith::MaximumFOp, spirv::FOrdLessThanOp>,
+                 CompareWithConstant<arith::MinimumFOp, spirv::FOrdGreaterThanOp>,
                  ExactArithmetic<arith::AddFOp, spirv::FAddOp>, ExactArithmetic<arith::SubFOp, spirv::FSubOp>,
                  ExactArithmetic<arith::MulFOp, spirv::FMulOp>>(types, context, PatternBenefit(10));
     patterns.add<ChangeBits<spirv::AtomicAndOp>>(types, context, arith::AtomicRMWKind::andi, PatternBenefit(10));

@@ -66,6 +66,35 @@ module {
 
 // -----
 
+// A bound is compared with; NaN is beyond none. Of two numbers, or of zeros that differ, either may be asked for.
+// CHECK-LABEL: spirv.module @bounds
+// CHECK-DAG:     %[[ZERO:.*]] = spirv.Constant dense<0.000000e+00>
+// CHECK:         %[[X:.*]] = spirv.Load
+// CHECK:         %[[BELOW:.*]] = spirv.FOrdLessThan %[[X]], %[[ZERO]]
+// CHECK-NEXT:    %[[MOST:.*]] = spirv.Select %[[BELOW]], %[[ZERO]], %[[X]]
+// CHECK:         %[[ABOVE:.*]] = spirv.FOrdGreaterThan %[[MOST]]
+// CHECK-NEXT:    spirv.Select %[[ABOVE]]
+// CHECK:         spirv.GL.FMax
+// CHECK:         spirv.GL.FMax
+module {
+  gpu.module @bounds {
+    gpu.func @main(%x: memref<8xvector<4xf32>>) kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 1, 1>} {
+      %id = gpu.thread_id x
+      %zero = arith.constant dense<0.0> : vector<4xf32>
+      %six = arith.constant dense<6.0> : vector<4xf32>
+      %v = memref.load %x[%id] : memref<8xvector<4xf32>>
+      %low = arith.maximumf %v, %zero fastmath<nsz> : vector<4xf32>
+      %high = arith.minimumf %low, %six fastmath<nsz> : vector<4xf32>
+      %both = arith.maximumf %high, %v fastmath<nsz> : vector<4xf32>
+      %exact = arith.maximumf %both, %zero : vector<4xf32>
+      memref.store %exact, %x[%id] : memref<8xvector<4xf32>>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
 // Two operands in one buffer, and one that another may touch, are aliased; one alone is not.
 // CHECK-LABEL: spirv.module @shared
 // CHECK-SAME:    nn.aliased = array<i64: 0, 2>
