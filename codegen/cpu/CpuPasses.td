@@ -103,7 +103,8 @@ def FusePrologues : Pass<"nncc-fuse-prologues", "::mlir::ModuleOp"> {
 
     Only where its main operand is read by others behind it, too, as the features of a dense block are: otherwise the
     elementwise kernel can overwrite it, and the arena would grow by the strips. There have to be twice as many pixels as
-    strips of four threads have.
+    strips of four threads have. Contractions of bytes only where no kernel is offered another form: that would work in
+    the memory that is saved.
 
     ```mlir
     %a = nn.kernel "k007_Relu" ins(%x, %s, %t) {multiply, add, relu}

@@ -152,6 +152,37 @@ def chain_of_bytes(random, graph: Graph):
     graph.output(value, dtype)
 
 
+def prologue_of_bytes(random, graph: Graph):
+    """Bytes that are scaled and shifted by channel in floats and quantized again, as a norm behind a concatenation is, and a QLinearConv of
+    single pixels that reads them, as many as strips take, or fewer. The bytes are joined with what it gives, as in dense blocks."""
+    inner, outputs, batch, dtype = extent(random, 1, 70), extent(random, 2, 70), pick(random, [1, 1, 1, 2]), pick(random, [np.uint8, np.uint8, np.int8])
+    pixels = distinct(random, 2, 13, 36)
+    if batch * np.prod(pixels) * inner * outputs > MOST_MACS:
+        raise ValueError("too expensive")
+    graph.sizes = dict(M=batch * int(np.prod(pixels)), N=outputs, K=inner)
+    given, zero, before = extent(random, 1, 9), zero_point(random, graph, dtype, False), graph.constant(scale(random, 0.01, 0.03))
+
+    def of_single_pixels(value, inputs, outputs):
+        """Operands of a QLinearConv but for the scale and zero point of its result."""
+        per_channel = random.random() < 0.5
+        return [value, before, zero, graph.constant(integers(random, [outputs, inputs, 1, 1], np.int8)),
+                graph.constant(random.uniform(0.002, 0.01, outputs if per_channel else ()).astype(np.float32)),
+                graph.constant(np.zeros(outputs if per_channel else (), np.int8))]
+    steps = graph.node("QLinearConv", [*of_single_pixels(graph.input(activations(random, [batch, given, *pixels], dtype)), given, inner), before, zero])
+    value = graph.node("DequantizeLinear", [steps, before, zero])
+    for op, low, high in (("Mul", 0.5, 1.5), ("Add", -1, 1)):
+        if random.random() < 0.8:
+            value = graph.node(op, [value, graph.constant(random.uniform(low, high, [inner, 1, 1]).astype(np.float32))])
+    if random.random() < 0.7:
+        value = graph.node("Relu", [value])
+    of_result = graph.constant(np.float32(0.02 * 0.006 * inner**0.5 * pick(random, [20, 50, 200])))
+    operands = [*of_single_pixels(graph.node("QuantizeLinear", [value, before, zero]), inner, outputs), of_result, zero_point(random, graph, dtype, False)]
+    if random.random() < 0.7:
+        operands.append(graph.constant(random.integers(-9000, 9000, outputs).astype(np.int32)))
+    joined = graph.node("Concat", [steps, graph.node("QLinearConv", operands)], axis=1)
+    graph.output(graph.node("QLinearConv", [*of_single_pixels(joined, inner + outputs, 5), of_result, zero]), dtype)
+
+
 def matmul_of_bytes(random, graph: Graph):
     """MatMulInteger and QLinearMatMul: constant and runtime weights, batches, one row as in classifiers."""
     m, n, k = pick(random, [1, 2, 3, extent(random, 4, 45)]), extent(random, 1, 70), pick(random, [extent(random, 1, 100), 515])
@@ -169,4 +200,4 @@ def matmul_of_bytes(random, graph: Graph):
     graph.output(graph.node("QLinearMatMul", operands), dtype)
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes)}
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes, prologue_of_bytes)}

@@ -34,7 +34,8 @@ GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes"
 FORMS = {"winograd": ["--form=winograd"], "winograd_of_bytes": ["--form=winograd"]}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # Families that try one form of kernels, and the share of cases that has to get it.
-LEAST_SHARE = {"prologue": ("strips", 0.2), "attention": ("attention", 0.2), "chain": ("chain", 0.2), "chain_of_bytes": ("chain", 0.2)}
+LEAST_SHARE = {"prologue": ("strips", 0.2), "attention": ("attention", 0.2), "chain": ("chain", 0.2), "chain_of_bytes": ("chain", 0.2),
+               "prologue_of_bytes": ("strips", 0.2)}
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.
 TILES = {"M": 14, "N": 32, "K": 4}
