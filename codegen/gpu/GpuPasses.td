@@ -198,9 +198,9 @@ def NestBuffers : Pass<"nncc-nest-buffers", "::mlir::ModuleOp"> {
   let summary = "Gives buffers dims for constant distances between what is loaded or stored";
   let description = [{
     Loads and stores that lie a constant apart, such as the rows of a panel for a few steps of k, would each take an
-    addition for their index. Where all accesses of a buffer of vectors allow it, that becomes groups of parts of
-    vectors, in rows where that spares a sum: the accesses of a step share the index of the group, the part is a
-    constant, which an instruction that loads has room for, and the vector is the same in each step.
+    addition for their index. Where all accesses of a buffer allow it, that becomes groups of parts of elements, in rows
+    where that spares a sum: the accesses of a step share the index of the group, the part is a constant, which an
+    instruction that loads has room for, and the element of a part is the same in each step.
 
     Requires G, guarantees G. Nothing is done where the dims would not be known to hold all indices.
 

@@ -56,28 +56,28 @@ std::optional<int64_t> limitOf(Value value) {
   return std::nullopt;
 }
 
-/// How a buffer is seen: as rows of groups, each of so many parts, of so many vectors.
+/// How a buffer is seen: as rows of groups, each of so many parts, of so many elements.
 struct Nesting {
-  int64_t parts, vectors;
+  int64_t parts, elements;
   int64_t groups = 0; ///< of a row; 0: all of them are one
 
-  int64_t group() const { return parts * vectors; }
+  int64_t group() const { return parts * elements; }
   int64_t row() const { return groups * group(); }
 
-  /// Whether an index is one of a group, a constant one of a part, and one of a vector, each less than there are.
+  /// Whether an index is one of a group, a constant one of a part, and one in the part, each less than there are.
   bool takes(const LinearIndex &index) const {
     if (index.constant < 0)
       return false;
-    int64_t most = index.constant % vectors;
+    int64_t most = index.constant % elements;
     for (auto [value, factor] : index.factors) {
       if (factor % group() == 0)
         continue;
       std::optional<int64_t> limit = limitOf(value);
-      if (factor < 0 || !limit || *limit > vectors)
+      if (factor < 0 || !limit || *limit > elements)
         return false;
       most += factor * (*limit - 1);
     }
-    return most < vectors;
+    return most < elements;
   }
 
   /// Whether that of a group is one of a row and a value that is in the row as it is, which no sum is needed for.
@@ -125,7 +125,9 @@ public:
   explicit Nester(BlockArgument buffer) : buffer(buffer), type(cast<MemRefType>(buffer.getType())) {}
 
   void run() {
-    if (type.getRank() != 1 || !isa<VectorType>(type.getElementType()) ||
+    // Single numbers of 16 bits share words.
+    bool isWhole = isa<VectorType>(type.getElementType()) || type.getElementTypeBitWidth() == 32;
+    if (type.getRank() != 1 || !isWhole ||
         !llvm::all_of(buffer.getUsers(), llvm::IsaPred<memref::LoadOp, memref::StoreOp>))
       return;
     for (Operation *user : buffer.getUsers()) {
@@ -133,7 +135,7 @@ public:
       accesses.push_back(user);
       indices.push_back(LinearIndex::of(load ? load.getIndices()[0] : cast<memref::StoreOp>(user).getIndices()[0]));
     }
-    if (std::optional<Nesting> nesting = find())
+    if (std::optional<Nesting> nesting = find(); nesting && isWorthIt(*nesting))
       rewrite(*nesting);
   }
 
@@ -149,15 +151,15 @@ private:
     SmallVector<int64_t> distances(constants.begin(), constants.end()), groups(factors.begin(), factors.end());
     llvm::sort(distances);
     llvm::sort(groups);
-    for (int64_t vectors : distances)
+    for (int64_t elements : distances)
       for (int64_t group : groups) {
-        if (vectors <= 0 || group <= distances.back() || group % vectors != 0 || type.getDimSize(0) % group != 0)
+        if (elements <= 0 || group <= distances.back() || group % elements != 0 || type.getDimSize(0) % group != 0)
           continue;
-        Nesting nesting{group / vectors, vectors};
+        Nesting nesting{group / elements, elements};
         if (!llvm::all_of(indices, [&](const LinearIndex &index) { return nesting.takes(index); }))
           continue;
         if (groups.back() > group && groups.back() % group == 0 && type.getDimSize(0) % groups.back() == 0) {
-          Nesting inRows{nesting.parts, vectors, groups.back() / group};
+          Nesting inRows{nesting.parts, elements, groups.back() / group};
           if (llvm::all_of(indices, [&](const LinearIndex &index) { return inRows.hasRows(index); }))
             return inRows;
         }
@@ -166,17 +168,31 @@ private:
     return std::nullopt;
   }
 
-  void rewrite(const Nesting &nesting) {
+  /// Elements from one index of each dim to the next.
+  static SmallVector<int64_t> pitchesOf(const Nesting &nesting) {
     SmallVector<int64_t> pitches;
     if (nesting.groups)
       pitches.push_back(nesting.row());
-    pitches.append({nesting.group(), nesting.vectors});
-    if (nesting.vectors > 1)
+    pitches.append({nesting.group(), nesting.elements});
+    if (nesting.elements > 1)
       pitches.push_back(1);
-    SmallVector<int64_t> shape;
-    for (int64_t elements = type.getDimSize(0); int64_t pitch : pitches) {
-      shape.push_back(elements / pitch);
-      elements = pitch;
+    return pitches;
+  }
+
+  /// Indices of single numbers are mostly written out once: types for dims have as many words as what they spare there.
+  bool isWorthIt(const Nesting &nesting) const {
+    return isa<VectorType>(type.getElementType()) || llvm::any_of(llvm::zip(accesses, indices), [&](auto pair) {
+             auto &[access, index] = pair;
+             return index.constant % nesting.group() >= nesting.elements &&
+                    access->template getParentOfType<scf::ForOp>();
+           });
+  }
+
+  void rewrite(const Nesting &nesting) {
+    SmallVector<int64_t> pitches = pitchesOf(nesting), shape;
+    for (int64_t rest = type.getDimSize(0); int64_t pitch : pitches) {
+      shape.push_back(rest / pitch);
+      rest = pitch;
     }
     buffer.setType(MemRefType::get(shape, type.getElementType()));
     for (auto [access, index] : llvm::zip(accesses, indices)) {

@@ -609,7 +609,9 @@ void ProductTiles::addProducts(Value factor, ArrayRef<Value> panel, const Column
     sum = multiplyAdd(all, weight, sum);
 }
 
-/// Adds the products of `depth` channels, four at a time: a vector of the left side is four steps of k.
+/// Adds the products of `depth` channels, four at a time: a vector of the left side is four steps of k. Three, where
+/// those are all of them and four are not: numbers are loaded one by one then, and steps of one length have them a
+/// constant apart.
 Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, ArrayRef<Value> starts,
                               const Access &right, Value firstK, int64_t depth, const Columns &columns, Values sums) {
   const Access &left = nest.accesses[0];
@@ -634,14 +636,15 @@ Values ProductTiles::addDepth(ArrayRef<Cursor> rows, ArrayRef<Value> inside, Arr
     }
     return sums;
   };
-  int64_t whole = left.strides[at(C)] == 1 ? depth / kGpuLanes : 0;
+  int64_t length = depth > kGpuLanes && depth % kGpuLanes != 0 && depth % 3 == 0 ? 3 : kGpuLanes;
+  int64_t whole = left.strides[at(C)] == 1 ? depth / length : 0;
   sums = build.loop(build.index(0), build.index(whole), 1, sums, [&](Value number, ValueRange carried) {
-    return step(build.mul(number, kGpuLanes), kGpuLanes, llvm::to_vector(carried));
+    return step(build.mul(number, length), length, llvm::to_vector(carried));
   });
   // What is left of few channels is written out.
-  int64_t rest = depth - whole * kGpuLanes;
+  int64_t rest = depth - whole * length;
   if (rest < kGpuLanes) {
-    for (int64_t channel = whole * kGpuLanes; channel < depth; ++channel)
+    for (int64_t channel = whole * length; channel < depth; ++channel)
       sums = step(build.index(channel), 1, sums);
     return sums;
   }

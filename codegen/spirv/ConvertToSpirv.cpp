@@ -129,17 +129,17 @@ template <typename To> struct ChangeBits : OpConversionPattern<memref::AtomicRMW
   arith::AtomicRMWKind kind;
 };
 
-/// A buffer of groups of parts of vectors as arrays of arrays: upstream would make one array of them, and an index by
+/// A buffer of groups of parts as arrays of arrays: upstream would make one array of them, and an index by
 /// arithmetic.
 std::optional<Type> convertNested(const SPIRVTypeConverter &types, MemRefType buffer) {
   auto space = dyn_cast_or_null<spirv::StorageClassAttr>(buffer.getMemorySpace());
   if (buffer.getRank() < 2 || !space)
     return std::nullopt;
-  auto vector = cast<VectorType>(buffer.getElementType());
-  Type type = types.convertType(vector);
+  Type element = buffer.getElementType(), type = types.convertType(element);
   if (!type)
     return Type();
-  unsigned bytes = vector.getNumElements() * vector.getElementTypeBitWidth() / 8;
+  auto vector = dyn_cast<VectorType>(element);
+  unsigned bytes = (vector ? vector.getNumElements() : 1) * getElementTypeOrSelf(element).getIntOrFloatBitWidth() / 8;
   for (int64_t size : llvm::reverse(buffer.getShape())) {
     type = spirv::ArrayType::get(type, size, bytes);
     bytes *= size;

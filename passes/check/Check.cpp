@@ -213,13 +213,13 @@ private:
     return good;
   }
 
-  /// memref<N x T>, memref<N x vector<4xT>>, or that with dims for its rows, groups and parts; T of 32 bits.
+  /// memref<N x T>, memref<N x vector<4xT>>, or those with dims for rows, groups and parts; T of 32 bits.
   static bool isBuffer(Type type) {
     auto memory = dyn_cast<MemRefType>(type);
     if (!memory || !memory.getLayout().isIdentity())
       return false;
     Type element = memory.getElementType();
-    if (memory.getRank() < 1 || memory.getRank() > (isa<VectorType>(element) ? 4 : 1))
+    if (memory.getRank() < 1 || memory.getRank() > 4)
       return false;
     if (auto vector = dyn_cast<VectorType>(element))
       element = vector.getShape() == ArrayRef<int64_t>{4} ? vector.getElementType() : Type();

@@ -145,11 +145,12 @@ func.func private @depthwise_padded_left(%x: memref<1x3x11x4xf32>, %w: memref<14
   return
 }
 
-// Few channels: a line of taps that is inside is one row of 9 numbers, in steps of four. Others go tap by tap.
+// Few channels: a line of taps that is inside is one row of 9 numbers, in steps of three, which are all of them. Others
+// go tap by tap.
 // CHECK-LABEL: func.func private @few_channels
 // CHECK:         scf.if
-// CHECK:           scf.for %{{.*}} = %c0 to %c2
-// CHECK-COUNT-2:     vector.load %{{.*}} : memref<108xf32>, vector<4xf32>
+// CHECK:           scf.for %{{.*}} = %c0 to %c3
+// CHECK-COUNT-2:     vector.load %{{.*}} : memref<108xf32>, vector<3xf32>
 // CHECK:         } else {
 // CHECK:           scf.for %{{.*}} = %c0 to %c3
 // CHECK-NOT:         scf.if

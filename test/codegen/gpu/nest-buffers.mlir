@@ -75,6 +75,45 @@ module {
 
 // -----
 
+// Single numbers, three at a time, in lines of 129, where a loop has additions for them; those of 16 bits stay flat, since
+// two share a word.
+// CHECK-LABEL: gpu.func @main
+// CHECK-SAME:    %[[X:.*]]: memref<3x43x3xf32>, %{{.*}}: memref<387xf16>, %{{.*}}: memref<387xf32>
+// CHECK:         memref.load %[[X]][%{{.*}}, %{{.*}}, %c1]
+// CHECK:         memref.load %[[X]][%{{.*}}, %{{.*}}, %c2]
+module {
+  gpu.module @k {
+    gpu.func @main(%x: memref<387xf32>, %h: memref<387xf16>, %once: memref<387xf32>, %line: index) kernel {
+      %c0 = arith.constant 0 : index
+      %c43 = arith.constant 43 : index
+      %c1 = arith.constant 1 : index
+      %c2 = arith.constant 2 : index
+      %c3 = arith.constant 3 : index
+      %c129 = arith.constant 129 : index
+      %begin = arith.muli %line, %c129 : index
+      scf.for %k = %c0 to %c43 step %c1 {
+        %step = arith.muli %k, %c3 : index
+        %at = arith.addi %begin, %step : index
+        %second = arith.addi %at, %c1 : index
+        %third = arith.addi %at, %c2 : index
+        %a = memref.load %x[%second] : memref<387xf32>
+        %b = memref.load %x[%third] : memref<387xf32>
+        %sum = arith.addf %a, %b : f32
+        memref.store %sum, %x[%second] : memref<387xf32>
+        %c = memref.load %h[%second] : memref<387xf16>
+        memref.store %c, %h[%third] : memref<387xf16>
+      }
+      %i = arith.muli %line, %c3 : index
+      %next = arith.addi %i, %c1 : index
+      %d = memref.load %once[%next] : memref<387xf32>
+      memref.store %d, %once[%i] : memref<387xf32>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
 // The vector of a part may be any, the last group is not whole, or one access lies otherwise: the buffer stays flat.
 // CHECK-LABEL: gpu.func @main
 // CHECK-SAME:    memref<32xvector<4xf32>>, %{{.*}}: memref<31xvector<4xf32>>, %{{.*}}: memref<32xvector<4xf32>>
