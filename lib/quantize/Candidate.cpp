@@ -1,10 +1,39 @@
 // See Candidate.h.
 #include "lib/quantize/Candidate.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace nncc::quantize {
+
+/// Tensors that are so many times smaller than the largest that is stored stay float: gates, and what makes them.
+static constexpr uint64_t kSmall = 64;
+/// Percentile has to err less by a fifth than other methods: how far it cuts is said by counts alone, and what other
+/// data have beyond is seldom seen in few samples. On pictures that were not seen it errs 1.7 times as much as all
+/// values on UltraFace, and 1.3 times as much as least squares on BlazeFace, with 5 % more and 14 % less on the folds.
+static constexpr double kPercentile = 0.8;
+/// Factors of a Mul have to make the error less by a tenth: they are those of all samples, also of the one that is
+/// judged. BlazeFace errs a fifth less without, where the folds say that it errs as much.
+static constexpr double kFactors = 0.9;
+
+std::vector<std::string> Source::storedNames() const {
+  std::vector<std::string> names;
+  for (const StoredTensor &tensor : stored)
+    names.push_back(tensor.name);
+  return names;
+}
+
+double Candidate::rank() const {
+  return error / (method == RangeMethod::Percentile ? kPercentile : 1) / (hasFactors ? kFactors : 1);
+}
+
+std::string Candidate::way() const {
+  std::string text = channels + "ranges by " + nameOf(method);
+  if (ofInputs)
+    text += std::string(", those of inputs by ") + nameOf(*ofInputs);
+  return text;
+}
 
 Grids Candidate::gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const {
   std::map<std::string, std::string> shares;
@@ -33,6 +62,35 @@ JudgedGrids Candidate::judgedGridsOf(RangeMethod by) const {
   for (unsigned fold = 0; fold < kFolds; ++fold)
     grids[fold] = gridsOf(by, [fold](const TensorStatistics &statistics) { return statistics.outside(fold); });
   return grids;
+}
+
+void Candidate::dropUnread() {
+  std::set<std::string> read;
+  for (const Contraction &contraction : source->contractions)
+    read.insert(contraction.input);
+  for (const StoredTensor &tensor : source->stored)
+    read.insert(tensor.name);
+  auto &tensors = source->observations.tensors;
+  for (auto seen = tensors.begin(); seen != tensors.end();)
+    seen = read.count(seen->first) ? std::next(seen) : tensors.erase(seen);
+}
+
+void Candidate::chooseStored() {
+  auto countOf = [&](const StoredTensor &tensor) {
+    auto seen = source->observations.tensors.find(tensor.name);
+    return seen == source->observations.tensors.end() ? 0 : seen->second.values.count();
+  };
+  uint64_t most = 0;
+  for (const StoredTensor &tensor : source->stored)
+    most = std::max(most, countOf(tensor));
+  llvm::erase_if(source->stored, [&](const StoredTensor &tensor) {
+    uint64_t count = countOf(tensor);
+    return !count || (!tensor.isNeeded && count < most / kSmall);
+  });
+  decision.stored.clear();
+  for (const StoredTensor &tensor : source->stored)
+    decision.stored.insert(tensor.name);
+  dropUnread();
 }
 
 void Candidate::applySteps() const {

@@ -24,6 +24,8 @@ struct Source {
   Observations observations;
   /// Of weights that are rounded together, by their contraction's node; nothing: not tried yet.
   std::optional<std::map<int, std::vector<int8_t>>> stepsTogether;
+
+  std::vector<std::string> storedNames() const;
 };
 
 /// How one would be quantized. Candidates of one source share it.
@@ -44,6 +46,14 @@ struct Candidate {
   JudgedGrids judgedGridsOf(RangeMethod by) const;
   /// Grids by what each tensor is seen to hold, and those that share its grid.
   Grids gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const;
+  /// The error that decides.
+  double rank() const;
+  /// What it is, in words.
+  std::string way() const;
+  /// Forgets what no contraction reads, and is not stored either.
+  void dropUnread();
+  /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
+  void chooseStored();
   /// Gives contractions the steps that their weights have together, if the candidate takes those.
   void applySteps() const;
 };

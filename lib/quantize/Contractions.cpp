@@ -140,6 +140,22 @@ std::optional<std::vector<float>> Contraction::correctedBias() const {
   return result;
 }
 
+int64_t Contraction::inputChannels() const {
+  return op == "Conv"            ? weight.dim(1) * groups
+         : op == "ConvTranspose" ? weight.dim(0)
+                                 : weight.dim(weightAxis == 0 ? 1 : weight.rank() - 2);
+}
+
+int64_t Contraction::inputChannelOf(int64_t element) const {
+  llvm::ArrayRef<int64_t> shape = weight.shape;
+  if (op == "ConvTranspose")
+    return ChannelIndex(shape, 0).of(element);
+  if (op != "Conv")
+    return ChannelIndex(shape, weightAxis == 0 ? 1 : weight.rank() - 2).of(element);
+  ChannelIndex output(shape, 0), input(shape, 1);
+  return output.of(element) / (output.channels / groups) * input.channels + input.of(element);
+}
+
 std::vector<Contraction> findContractions(ModelEditor &editor) {
   std::vector<Contraction> result;
   for (int i = 0; i < editor.graph().node_size(); ++i)

@@ -27,6 +27,9 @@ struct Contraction {
   std::pair<int, std::string> matrixKey() const { return {op == "Gemm" ? node : -1, op == "Gemm" ? "" : weightName}; }
   int64_t weightChannels() const { return weight.shape[weightAxis]; }
   int64_t outputChannels() const { return weightChannels() * (op == "ConvTranspose" ? groups : 1); }
+  int64_t inputChannels() const;
+  /// The channel of what it reads that a weight is multiplied with.
+  int64_t inputChannelOf(int64_t element) const;
 };
 
 /// Every contraction of the main graph, in its order.

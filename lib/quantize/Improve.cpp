@@ -24,24 +24,6 @@ bool isRectifier(const onnx::NodeProto &node) {
   return node.op_type() == "Relu" || node.op_type() == "LeakyRelu" || node.op_type() == "PRelu";
 }
 
-/// The channel of what it reads that a weight is multiplied with.
-int64_t inputChannelOf(const Contraction &contraction, int64_t element) {
-  ArrayRef<int64_t> shape = contraction.weight.shape;
-  if (contraction.op == "ConvTranspose")
-    return ChannelIndex(shape, 0).of(element);
-  if (contraction.op != "Conv")
-    return ChannelIndex(shape, contraction.weightAxis == 0 ? 1 : contraction.weight.rank() - 2).of(element);
-  ChannelIndex output(shape, 0), input(shape, 1);
-  return output.of(element) / (output.channels / contraction.groups) * input.channels + input.of(element);
-}
-
-int64_t inputChannels(const Contraction &contraction) {
-  const FloatTensor &weight = contraction.weight;
-  return contraction.op == "Conv"            ? weight.dim(1) * contraction.groups
-         : contraction.op == "ConvTranspose" ? weight.dim(0)
-                                             : weight.dim(contraction.weightAxis == 0 ? 1 : weight.rank() - 2);
-}
-
 class Equalizer {
 public:
   Equalizer(ModelEditor &editor, ArrayRef<Contraction> contractions,
@@ -64,7 +46,7 @@ public:
       std::vector<float> factors = factorsOf(tensor, reading);
       if (isFolded)
         multiplyOutputs(*maker, factors);
-      else if (how.insertsFactors && (!how.isStored || reading.size() == editor.readers(tensor)) &&
+      else if (how.insertsFactors && (!how.isStored || isOfOneContraction(tensor, reading.size())) &&
                *max_element(factors) >= kLeastInserted)
         multiplyInputs(tensor, reading, factors);
       else
@@ -97,13 +79,33 @@ private:
     }
   }
 
+  /// Whether nobody else reads a tensor, and one contraction alone is behind it: sums of bytes are none any more where
+  /// factors lie between them and their result.
+  bool isOfOneContraction(const std::string &tensor, size_t reading) const {
+    std::set<std::string> seen{tensor};
+    std::vector<std::string> left{tensor};
+    std::set<int> makers;
+    while (!left.empty()) {
+      int node = editor.producer(left.back());
+      left.pop_back();
+      if (node < 0 || byNode.count(node)) {
+        makers.insert(node);
+        continue;
+      }
+      for (const std::string &input : editor.graph().node(node).input())
+        if (!input.empty() && !editor.constant(input) && seen.insert(input).second)
+          left.push_back(input);
+    }
+    return reading == editor.readers(tensor) && makers.size() == 1 && *makers.begin() >= 0;
+  }
+
   /// All readers have the channels that were seen, in the same dim.
   bool areChannelsKnown(const std::string &tensor, ArrayRef<size_t> reading) const {
     auto seen = tensors.find(tensor);
     return seen != tensors.end() && all_of(reading, [&](size_t reader) {
              const Contraction &contraction = contractions[reader];
              return contraction.inputAxis == contractions[reading.front()].inputAxis &&
-                    inputChannels(contraction) == (int64_t)seen->second.low.size();
+                    contraction.inputChannels() == (int64_t)seen->second.low.size();
            });
   }
 
@@ -111,7 +113,7 @@ private:
   bool canScale(size_t maker, ArrayRef<size_t> reading) const {
     const Contraction &conv = contractions[maker];
     return conv.op == "Conv" && conv.takesBias && all_of(reading, [&](size_t reader) {
-             return contractions[reader].op == "Conv" && inputChannels(contractions[reader]) == conv.outputChannels();
+             return contractions[reader].op == "Conv" && contractions[reader].inputChannels() == conv.outputChannels();
            });
   }
 
@@ -169,7 +171,7 @@ private:
 
   void divideInputs(size_t index, ArrayRef<float> factors) {
     for (auto [i, value] : enumerate(valuesOf(index).weight))
-      value /= factors[inputChannelOf(contractions[index], i)];
+      value /= factors[contractions[index].inputChannelOf(i)];
   }
 
   void write(size_t index, const Values &values) {
@@ -197,7 +199,7 @@ std::optional<std::pair<int64_t, int64_t>> channelsOf(const Contraction &contrac
   ArrayRef<int64_t> shape = contraction.weight.shape;
   if (contraction.op != "Conv" && contraction.op != "Gemm")
     return std::nullopt; // which taps of a ConvTranspose meet an output depends on its place; a MatMul has no bias
-  return std::pair(ChannelIndex(shape, contraction.weightAxis).of(element), inputChannelOf(contraction, element));
+  return std::pair(ChannelIndex(shape, contraction.weightAxis).of(element), contraction.inputChannelOf(element));
 }
 
 } // namespace
@@ -212,7 +214,7 @@ void correctBiases(std::vector<Contraction> &contractions, const Decision &decis
   for (Contraction &contraction : contractions) {
     auto seen = tensors.find(contraction.input);
     if (!contraction.takesBias || !decision.quantizes(contraction) || seen == tensors.end() ||
-        !channelsOf(contraction, 0) || (int64_t)seen->second.sums.size() != inputChannels(contraction))
+        !channelsOf(contraction, 0) || (int64_t)seen->second.sums.size() != contraction.inputChannels())
       continue;
     auto grid = decision.grids.find(contraction.input);
     std::vector<float> rounded =

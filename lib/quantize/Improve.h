@@ -10,7 +10,7 @@ namespace nncc::quantize {
 struct Equalization {
   float share = 0.5f; ///< power of the whole difference that readers with scales for output channels alone take
   bool insertsFactors = false; ///< also where no convolution in front can take the factors: by a Mul
-  bool isStored = false;       ///< no Mul where others read the tensor, which is in memory for them
+  bool isStored = false;       ///< no Mul behind sums, nor where others read the tensor: both are in bytes themselves
 };
 
 /// Gives the channels of a tensor that contractions read ranges that are alike: each is multiplied by a factor, and the

@@ -1,6 +1,7 @@
 // See Quantize.h. Every improvement is measured on the outputs, and taken only where their error falls.
 #include "lib/quantize/Quantize.h"
 #include "lib/quantize/Candidate.h"
+#include "lib/quantize/EqualizeStreams.h"
 #include "lib/quantize/Improve.h"
 #include "lib/quantize/RaiseOpset.h"
 #include "lib/quantize/Rounding.h"
@@ -18,21 +19,14 @@ namespace nncc::quantize {
 namespace {
 
 constexpr size_t kAllSamples = SIZE_MAX;
-/// Percentile has to err less by a fifth than other methods: how far it cuts is said by counts alone, and what other
-/// data have beyond is seldom seen in few samples. On pictures that were not seen it errs 1.7 times as much as all
-/// values on UltraFace, and 1.3 times as much as least squares on BlazeFace, with 5 % more and 14 % less on the folds.
-constexpr double kPercentile = 0.8;
-/// Factors of a Mul have to make the error less by a tenth: they are those of all samples, also of the one that is
-/// judged. BlazeFace errs a fifth less without, where the folds say that it errs as much.
-constexpr double kFactors = 0.9;
 /// Ranges that err so many times more than the best are not improved any further.
 constexpr double kHopeless = 3;
 /// Only those that err at most so many times more than the best have their weights rounded together.
 constexpr double kNear = 1.15;
 /// What each tensor does alone is found on fewer: it is an order, no result.
 constexpr size_t kAloneSamples = 4;
-/// Tensors that are so many times smaller than the largest that is stored stay float: gates, and what makes them.
-constexpr uint64_t kSmall = 64;
+/// How much of a difference between channels the weights of a convolution take that reads a sum or concatenation.
+constexpr float kStreamShare = 0.5f;
 
 /// How ranges are found where no outputs can be measured: the best on three of four networks that were tried.
 constexpr RangeMethod kUnmeasuredRanges = RangeMethod::Percentile;
@@ -82,14 +76,14 @@ private:
         return std::nullopt;
       statistics = statisticsOf(whole, name);
       best.source->observations = std::move(whole.source->observations);
-      dropUnread(best);
+      best.dropUnread();
     } else if (options.hasSamples && !observeOn(best)) {
       return std::nullopt;
     }
     report.samples = best.source->observations.samples;
     if (!takeStatistics(best))
       return std::nullopt;
-    chooseStored(best);
+    best.chooseStored();
     if (options.hasRanges() && !isAnySeen(best))
       return std::nullopt;
     warnOfFewSamples();
@@ -112,18 +106,6 @@ private:
     for (auto &[tensor, seen] : candidate.source->observations.tensors)
       statistics.tensors[json::fixUTF8(tensor)] = seen.values;
     return statistics;
-  }
-
-  /// Forgets what no contraction of the candidate reads, and is not stored either.
-  static void dropUnread(Candidate &candidate) {
-    std::set<std::string> read;
-    for (const Contraction &contraction : candidate.source->contractions)
-      read.insert(contraction.input);
-    for (const StoredTensor &tensor : candidate.source->stored)
-      read.insert(tensor.name);
-    auto &tensors = candidate.source->observations.tensors;
-    for (auto seen = tensors.begin(); seen != tensors.end();)
-      seen = read.count(seen->first) ? std::next(seen) : tensors.erase(seen);
   }
 
   //===-- What is quantized -----------------------------------------------===//
@@ -237,26 +219,6 @@ private:
     return options.storesAll ? findStored(ModelEditor(model)) : std::vector<StoredTensor>();
   }
 
-  /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
-  static void chooseStored(Candidate &candidate) {
-    Source &source = *candidate.source;
-    uint64_t most = 0;
-    auto countOf = [&](const StoredTensor &tensor) {
-      auto seen = source.observations.tensors.find(tensor.name);
-      return seen == source.observations.tensors.end() ? 0 : seen->second.values.count();
-    };
-    for (const StoredTensor &tensor : source.stored)
-      most = std::max(most, countOf(tensor));
-    erase_if(source.stored, [&](const StoredTensor &tensor) {
-      uint64_t count = countOf(tensor);
-      return !count || (!tensor.isNeeded && count < most / kSmall);
-    });
-    candidate.decision.stored.clear();
-    for (const StoredTensor &tensor : source.stored)
-      candidate.decision.stored.insert(tensor.name);
-    dropUnread(candidate);
-  }
-
   void dropKept(std::vector<Contraction> &contractions) const {
     erase_if(contractions, [&](const Contraction &contraction) { return kept.count(contraction.name); });
   }
@@ -268,17 +230,10 @@ private:
     bool areRangesAsked = candidate.decision.inputs != Decision::Inputs::Dynamic;
     auto observed = observe(candidate.source->model,
                             areRangesAsked ? ArrayRef(candidate.source->contractions) : ArrayRef<Contraction>(),
-                            namesOf(candidate.source->stored), host);
+                            candidate.source->storedNames(), host);
     if (observed)
       candidate.source->observations = std::move(*observed);
     return observed.has_value();
-  }
-
-  static std::vector<std::string> namesOf(ArrayRef<StoredTensor> tensors) {
-    std::vector<std::string> names;
-    for (const StoredTensor &tensor : tensors)
-      names.push_back(tensor.name);
-    return names;
   }
 
   bool isAnySeen(const Candidate &candidate) {
@@ -386,14 +341,8 @@ private:
   /// last improvement.
   using Finalists = std::map<RangeMethod, Candidate>;
 
-  /// The error that decides.
-  static double rankOf(const Candidate &candidate) {
-    return candidate.error / (candidate.method == RangeMethod::Percentile ? kPercentile : 1) /
-           (candidate.hasFactors ? kFactors : 1);
-  }
-
   static RangeMethod bestOf(const Finalists &finalists) {
-    return min_element(finalists, [](const auto &a, const auto &b) { return rankOf(a.second) < rankOf(b.second); })
+    return min_element(finalists, [](const auto &a, const auto &b) { return a.second.rank() < b.second.rank(); })
         ->first;
   }
 
@@ -402,13 +351,13 @@ private:
     Finalists finalists;
     if (!findRanges(best, finalists) || !tryEqualized(best, finalists))
       return false;
-    double least = rankOf(finalists.at(bestOf(finalists)));
+    double least = finalists.at(bestOf(finalists)).rank();
     for (auto &[method, finalist] : finalists)
-      if (rankOf(finalist) < kHopeless * least && !tryCorrected(finalist))
+      if (finalist.rank() < kHopeless * least && !tryCorrected(finalist))
         return false;
-    least = rankOf(finalists.at(bestOf(finalists)));
+    least = finalists.at(bestOf(finalists)).rank();
     for (auto &[method, finalist] : finalists)
-      if (rankOf(finalist) < kNear * least && !tryRoundedTogether(finalist))
+      if (finalist.rank() < kNear * least && !tryRoundedTogether(finalist))
         return false;
     best = std::move(finalists.at(bestOf(finalists)));
     report.method = nameOf(best.method);
@@ -433,17 +382,17 @@ private:
       if (!measure(*switchable, candidate))
         return false;
       if (candidate.channels.empty())
-        note(wayOf(candidate), candidate.error);
+        note(candidate.way(), candidate.error);
       own[method] = candidate;
     }
     if (!options.method && !tryRangesOfInputs(*switchable, own))
       return false;
     const Candidate &best = own.at(bestOf(own));
     if (best.ofInputs || !best.channels.empty())
-      note(wayOf(best), best.error);
+      note(best.way(), best.error);
     for (auto &[method, found] : own) {
       auto [known, isNew] = finalists.try_emplace(method, found);
-      if (!isNew && rankOf(found) < rankOf(known->second))
+      if (!isNew && found.rank() < known->second.rank())
         known->second = std::move(found);
     }
     return true;
@@ -502,14 +451,6 @@ private:
     return true;
   }
 
-  /// What a candidate is, in words.
-  static std::string wayOf(const Candidate &candidate) {
-    std::string text = candidate.channels + "ranges by " + nameOf(candidate.method);
-    if (candidate.ofInputs)
-      text += std::string(", those of inputs by ") + nameOf(*candidate.ofInputs);
-    return text;
-  }
-
   //===-- Improving -------------------------------------------------------===//
 
   /// error: reported, and false
@@ -518,11 +459,14 @@ private:
       report.steps.push_back("channels made alike: left out, statistics are of the tensors as they are");
       return true;
     }
+    Candidate base = plain;
+    if (options.storesAll && !tryStreams(base, finalists))
+      return false;
     // The most that may help first; less only where it does not.
     size_t before = 0;
     for (Equalization how : {Equalization{0.5f, true}, Equalization{1, true}, Equalization{0.5f, false}}) {
       how.isStored = options.storesAll;
-      if (!tryEqualized(plain, how, finalists, before))
+      if (!tryEqualized(base, how, finalists, before))
         return false;
     }
     return true;
@@ -539,24 +483,50 @@ private:
     if (changed.empty() || (!how.insertsFactors && changed.size() == before))
       return true;
     before = changed.size();
-    Candidate equalized;
-    Source &made = *equalized.source;
+    auto equalized = rewritten(plain, editor);
+    if (!equalized)
+      return false;
+    equalized->channels += "channels of " + std::to_string(changed.size()) + " tensors made " +
+                           (how.share < 1 ? "alike" : "wholly alike") + (how.insertsFactors ? "" : " without a Mul") +
+                           ", ";
+    equalized->hasFactors = how.insertsFactors;
+    return findRanges(*equalized, finalists);
+  }
+
+  /// Makes channels alike through sums and concatenations; `base` becomes that where it errs least.
+  ///
+  /// error  reported, and false
+  bool tryStreams(Candidate &base, Finalists &finalists) {
+    const Source &from = *base.source;
+    ModelEditor editor(from.model);
+    size_t changed = equalizeStreams(editor, from.contractions, from.stored, from.observations.tensors, kStreamShare);
+    auto alike = changed ? rewritten(base, editor) : std::optional(base);
+    if (!alike || !changed)
+      return alike.has_value();
+    alike->channels = "channels of " + std::to_string(changed) + " tensors made alike through sums, ";
+    if (!findRanges(*alike, finalists))
+      return false;
+    if (finalists.at(bestOf(finalists)).source == alike->source)
+      base = std::move(*alike);
+    return true;
+  }
+
+  /// A candidate of a model that computes the same, and what its contractions read. error: reported, and nothing
+  std::optional<Candidate> rewritten(const Candidate &plain, ModelEditor &editor) {
+    Candidate other;
+    Source &made = *other.source;
     made.model = editor.model();
-    ModelEditor again(made.model);
-    made.contractions = findContractions(again);
+    made.contractions = findContractions(editor);
     dropKept(made.contractions);
     made.stored = storedOf(made.model);
     erase_if(made.stored, [&](const StoredTensor &tensor) { return kept.count(tensor.name); });
-    if (!observeOn(equalized))
-      return false;
-    chooseStored(equalized);
+    if (!observeOn(other))
+      return std::nullopt;
+    other.chooseStored();
     // The answers to compare with stay those of the model as it was given.
-    made.observations.sampleOutputs = from.observations.sampleOutputs;
-    equalized.channels = "channels of " + std::to_string(changed.size()) + " tensors made " +
-                         (how.share < 1 ? "alike" : "wholly alike") + (how.insertsFactors ? "" : " without a Mul") +
-                         ", ";
-    equalized.hasFactors = how.insertsFactors;
-    return findRanges(equalized, finalists);
+    made.observations.sampleOutputs = plain.source->observations.sampleOutputs;
+    other.channels = plain.channels;
+    return other;
   }
 
   /// Takes what rounded weights add on average out of the biases, where the candidate errs less so.
@@ -566,7 +536,7 @@ private:
     auto error = errorOfCorrected(candidate);
     if (!error)
       return false;
-    note("biases corrected" + (candidate.decision.needsGrids() ? ", " + wayOf(candidate) : ""), *error);
+    note("biases corrected" + (candidate.decision.needsGrids() ? ", " + candidate.way() : ""), *error);
     candidate.isCorrected = *error < candidate.error;
     candidate.error = std::min(candidate.error, *error);
     return true;
@@ -598,8 +568,7 @@ private:
     auto error = errorOfCorrected(rounded);
     if (!error)
       return false;
-    note("weights rounded together, biases corrected" +
-             (candidate.decision.needsGrids() ? ", " + wayOf(candidate) : ""),
+    note("weights rounded together, biases corrected" + (candidate.decision.needsGrids() ? ", " + candidate.way() : ""),
          *error);
     rounded.isCorrected = true;
     rounded.error = *error;

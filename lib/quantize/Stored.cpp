@@ -44,7 +44,7 @@ public:
       for (const std::string &tensor : node.output()) {
         if (!isFloat(tensor) || inside.count(tensor) || !readInBytes.count(tensor))
           continue;
-        bool staysInside = growKernel(tensor);
+        bool staysInside = growKernel(tensor, isSum(node));
         if (staysInside && role != Role::Moves && role != Role::Averages)
           continue;
         stored.insert(tensor);
@@ -159,7 +159,9 @@ private:
 
   /// Adds what is a function of one tensor alone to the kernel that makes it, as long as that has one result. All but
   /// that are inside of it. Returns false where the tensor itself is the result.
-  bool growKernel(const std::string &tensor) {
+  ///
+  /// onlyLimits  takes nothing but rectifiers and limits
+  bool growKernel(const std::string &tensor, bool onlyLimits) {
     std::set<std::string> made{tensor}, best;
     std::set<int> nodes;
     for (;;) {
@@ -168,7 +170,8 @@ private:
         for (int reader : readers[value])
           if (!nodes.count(reader) && (next < 0 || reader < next))
             next = reader;
-      if (next < 0 || !isFunctionOf(editor.graph().node(next), made))
+      if (next < 0 || !isFunctionOf(editor.graph().node(next), made) ||
+          (onlyLimits && !isIn(editor.graph().node(next).op_type(), {"Relu", "Clip"})))
         break;
       nodes.insert(next);
       made.insert(editor.graph().node(next).output(0));
@@ -182,6 +185,11 @@ private:
     bool isInside = best.erase(tensor);
     inside.insert(best.begin(), best.end());
     return isInside;
+  }
+
+  /// Two tensors are added as bytes where their sum is limited and rounded, and nothing else lies between.
+  bool isSum(const onnx::NodeProto &node) const {
+    return node.op_type() == "Add" && isFloat(node.input(0)) && isFloat(node.input(1));
   }
 
   bool isFunctionOf(const onnx::NodeProto &node, const std::set<std::string> &made) const {

@@ -55,6 +55,13 @@ TEST(Stored, BothOperandsOfASumAndItsLimit) {
   EXPECT_EQ(model.stored(), (Names{"a", "b", "r"}));
 }
 
+TEST(Stored, SumsInFrontOfAnyOtherFunction) {
+  Model model;
+  model.conv("a", "x").conv("b", "a").node("Add", "sum", {"b", "a"}).node("Sigmoid", "s", {"sum"});
+  model.conv("y", "s").output("y");
+  EXPECT_EQ(model.stored(), (Names{"a", "b", "sum", "s"}));
+}
+
 TEST(Stored, PiecesShareTheGridOfTheWhole) {
   Model model;
   model.conv("a", "x").node("MaxPool", "m", {"a"}).conv("b", "m").node("Concat", "c", {"m", "b"});

@@ -1,0 +1,81 @@
+// Channels that several nodes write are made alike, and the model computes the same.
+#include "lib/quantize/EqualizeStreams.h"
+#include <gtest/gtest.h>
+
+using namespace nncc::quantize;
+
+namespace {
+
+std::string weights(ModelEditor &editor, const char *name, int64_t outputs, std::vector<float> values) {
+  return editor.addConstant<float>(name, {outputs, (int64_t)values.size() / outputs, 1, 1}, values);
+}
+
+TensorStatistics seen(std::vector<float> high) {
+  TensorStatistics statistics;
+  statistics.low.assign(high.size(), 0);
+  statistics.high = std::move(high);
+  return statistics;
+}
+
+FloatTensor weightsOf(const ModelEditor &editor, int node, int input = 1) {
+  return *editor.floats(editor.graph().node(node).input(input));
+}
+
+} // namespace
+
+TEST(EqualizeStreams, ThroughASumToAConvolutionByAShare) {
+  ModelEditor editor{onnx::ModelProto()};
+  onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
+  *graph.add_node() = makeNode("Conv", "a", {"x", weights(editor, "wa", 2, {1, 1})}, "a");
+  *graph.add_node() = makeNode("Conv", "b", {"x", weights(editor, "wb", 2, {3, 5})}, "b");
+  *graph.add_node() = makeNode("Add", "sum", {"a", "b"}, "sum");
+  *graph.add_node() = makeNode("Relu", "r", {"sum"}, "r");
+  *graph.add_node() = makeNode("Conv", "y", {"r", weights(editor, "wy", 1, {8, 2})}, "y");
+  graph.add_output()->set_name("y");
+  editor.apply();
+  EXPECT_EQ(equalizeStreams(editor, findContractions(editor), {}, {{"r", seen({1, 16})}}, 0.5f), 4u);
+  EXPECT_EQ(weightsOf(editor, 0).values, (std::vector<float>{4, 1}));
+  EXPECT_EQ(weightsOf(editor, 1).values, (std::vector<float>{12, 5}));
+  EXPECT_EQ(weightsOf(editor, 4).values, (std::vector<float>{2, 2}));
+}
+
+TEST(EqualizeStreams, ThroughAConcatenationToANormAsAWhole) {
+  ModelEditor editor{onnx::ModelProto()};
+  onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
+  *graph.add_node() = makeNode("Conv", "a", {"x", weights(editor, "wa", 1, {1})}, "a");
+  *graph.add_node() = makeNode("Conv", "b", {"x", weights(editor, "wb", 1, {1})}, "b");
+  *graph.add_node() = makeNode("Concat", "c", {"a", "b"}, "c");
+  addAttribute(*graph.mutable_node(2), "axis", int64_t(1));
+  auto constant = [&](const char *name, std::vector<float> values) {
+    return editor.addConstant<float>(name, {2}, values);
+  };
+  *graph.add_node() = makeNode("BatchNormalization", "n",
+                               {"c", constant("scale", {6, 6}), constant("shift", {1, 2}), constant("mean", {3, 5}),
+                                constant("variance", {1, 1})},
+                               "n");
+  *graph.add_node() = makeNode("Sigmoid", "s", {"n"}, "s");
+  graph.add_output()->set_name("s");
+  editor.apply();
+  // Both pieces are on the grid of the whole.
+  std::vector<StoredTensor> stored{{"a", "c"}, {"b", "c"}, {"c", "c"}};
+  std::map<std::string, TensorStatistics> tensors{{"a", seen({2})}, {"b", seen({8})}, {"c", seen({2, 8})}};
+  EXPECT_EQ(equalizeStreams(editor, findContractions(editor), stored, tensors, 0.5f), 2u);
+  EXPECT_EQ(weightsOf(editor, 0).values, std::vector<float>{4});
+  EXPECT_EQ(weightsOf(editor, 1).values, std::vector<float>{1});
+  EXPECT_EQ(weightsOf(editor, 3, 1).values, (std::vector<float>{1.5, 6}));
+  EXPECT_EQ(weightsOf(editor, 3, 2).values, (std::vector<float>{1, 2}));
+  EXPECT_EQ(weightsOf(editor, 3, 3).values, (std::vector<float>{12, 5}));
+}
+
+TEST(EqualizeStreams, NotWhereAnythingElseReads) {
+  ModelEditor editor{onnx::ModelProto()};
+  onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
+  *graph.add_node() = makeNode("Conv", "a", {"x", weights(editor, "wa", 2, {1, 1})}, "a");
+  *graph.add_node() = makeNode("Conv", "y", {"a", weights(editor, "wy", 1, {8, 2})}, "y");
+  *graph.add_node() = makeNode("Sigmoid", "s", {"a"}, "s");
+  graph.add_output()->set_name("y");
+  graph.add_output()->set_name("s");
+  editor.apply();
+  EXPECT_EQ(equalizeStreams(editor, findContractions(editor), {}, {{"a", seen({1, 16})}}, 0.5f), 0u);
+  EXPECT_EQ(weightsOf(editor, 0).values, (std::vector<float>{1, 1}));
+}
