@@ -43,6 +43,7 @@ MOST_WEIGHTS = {"resnet50": 0.255, "mobilenet_v2": 0.265, "mobilefacenet": 0.275
 # What MobileFaceNet, the smallest of them, has above a quarter is code and tables.
 MOST_LIBRARY = {"resnet50": 0.3, "mobilenet_v2": 0.3, "mobilefacenet": 0.32}
 MOST_ARENA = {"resnet50": 0.27, "mobilenet_v2": 0.27, "mobilefacenet": 0.27, "ultraface": 0.27}
+MOST_ARENA_FOR_SIZE, LEAST_FOR_SIZE = {**MOST_ARENA, "blazeface": 0.27, "densenet121": 0.27, "ppocr-det": 0.32, "ppocr-rec": 0.55}, 0.98
 MOST_MORE_MEMORY = 50 << 20
 
 
@@ -145,6 +146,8 @@ class Sizes:
     library: float
     arena: float  # contractions read bytes, the rest is float
     arena_of_all: float  # of a file in which all operators are quantized
+    arena_for_size: float | None = None  # of --optimize=size
+    error_for_size: float | None = None
     torch: list | None = None  # weights, library and arena of a file as PyTorch exports training with fake quantization
 
 
@@ -193,6 +196,9 @@ def measure_sizes(options, name: str, folder: Path, made: dict) -> Sizes:
     whole = compiled(options, quantized_networks.original(name)[0], folder / "float", images, port)
     ours, theirs = (compiled(options, made[key], folder / key, images, port) for key in ("own", "minmax"))
     sizes = Sizes(name, ours[0] / whole[0], ours[1] / whole[1], ours[2] / whole[2], theirs[2] / whole[2])
+    small, tested = own(options, folder, quantized_networks.original(name)[0], port, make_samples(name, FITTED)[1], "--optimize=size")[0], make_samples(name, TESTED)[1]
+    sizes.arena_for_size = compiled(options, small, folder / "small", images, port)[2] / whole[2]
+    sizes.error_for_size = error(answers(made["prepared"], port, tested), answers(small, port, tested))
     if name in quantized_networks.OF_TORCH:
         exported = compiled(options, quantized_networks.file_of(name, TORCH), folder / "torch", images, port)
         sizes.torch = [bytes / before for bytes, before in zip(exported, whole)]
@@ -260,11 +266,12 @@ def text_of(results: dict, cpu: str) -> str:
                   + (f"Of NNCF's errors, those of `nncc quantize` are {mean(by_nncf):.2f} in the geometric mean of {len(by_nncf)}."
                      if by_nncf else "NNCF was not there."), "",
                   table(["network", "nncc", "onnxruntime, min-max", "percentile", "NNCF", "nncc / the better of onnxruntime's", "mixed, cosine", "of it float"], rows), ""]
-    rows = [[s.name, f"{s.weights:.3f}", f"{s.library:.3f}", f"{s.arena:.3f}", f"{s.arena_of_all:.3f}",
+    rows = [[s.name, f"{s.weights:.3f}", f"{s.library:.3f}", f"{s.arena:.3f}",
+             *([f"{s.arena_for_size:.3f}", f"{s.error_for_size:.2g}"] if s.arena_for_size is not None else ["-", "-"]), f"{s.arena_of_all:.3f}",
              ", ".join(f"{share:.3f}" for share in s.torch) if s.torch else "-"] for s in sizes]
     parts += [f"Bytes in 8 bits by those in floats, for {cpu}. Where onnxruntime's quantizer wrote the file, all operators are in 8 bits; so they are in "
               "files as PyTorch exports them.", "",
-              table(["network", "weights", "library", "arena", "arena, file of onnxruntime", "weights, library, arena, file of PyTorch"], rows), ""]
+              table(["network", "weights", "library", "arena", "for size", "its error", "arena, file of onnxruntime", "weights, library, arena, file of PyTorch"], rows), ""]
     if missing := [name for name in NETWORKS if name not in results["networks"]]:
         parts += [f"Not measured in this run: {', '.join(missing)}.", ""]
     shards = results.get("shards")
@@ -288,6 +295,8 @@ def complaints(results: dict):
     for row in results["networks"].values():
         s = Sizes(**row["sizes"])
         of_torch = s.torch or [0, 0, 0]
+        if s.arena_for_size is not None and (s.arena_for_size > MOST_ARENA_FOR_SIZE[s.name] or 1 - s.error_for_size < LEAST_FOR_SIZE):
+            yield f"{s.name}: for size, the arena is {s.arena_for_size:.3f} of that of floats, with a cosine of {1 - s.error_for_size:.4f}"
         for what, share, most in (("weights", max(s.weights, of_torch[0]), MOST_WEIGHTS), ("library", s.library, MOST_LIBRARY), ("arena", min(s.arena, s.arena_of_all), MOST_ARENA)):
             if share > most.get(s.name, 1):
                 yield f"{s.name}: {what} are {share:.3f} of those in floats, more than {most.get(s.name, 1)}"
