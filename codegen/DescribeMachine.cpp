@@ -28,7 +28,7 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std:
       nn::MachineAttr::get(module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand,
                            numbers.hasMaskedStores, numbers.hasMaxNum, numbers.hasHalfArithmetic && computesHalves,
                            static_cast<int64_t>(numbers.l1Bytes), static_cast<int64_t>(numbers.l2Bytes),
-                           /*mostLanes=*/0, dots);
+                           /*mostLanes=*/0, numbers.runLoad, dots);
   SmallVector<NamedAttribute> machines = {builder.getNamedAttr("cpu0", machine)};
   if (gpu)
     machines.push_back(

@@ -1,8 +1,10 @@
 // The LLVM half of the compiler: optimization passes, code generation, and a
 // look into the objects made.
 #include "codegen/ObjectCode.h"
+#include "codegen/KeepOrder.h"
 #include "codegen/MoveBfloats.h"
 #include "lib/support/InternalError.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Analysis/RuntimeLibcallInfo.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/CodeGen/CodeGenTargetMachineImpl.h"
@@ -16,6 +18,7 @@
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/DataExtractor.h"
@@ -83,6 +86,30 @@ private:
   llvm::LLVMContext &context;
   std::unique_ptr<llvm::DiagnosticHandler> old;
   std::string text;
+};
+} // namespace
+
+namespace {
+/// Keeps LLVM's scheduler from functions that keep their order, as long as it lives.
+class KeptOrders : public llvm::OptPassGate {
+public:
+  explicit KeptOrders(llvm::Module &module) : context(module.getContext()), old(context.getOptPassGate()) {
+    for (const llvm::Function &function : module)
+      if (function.hasFnAttribute(kKeepsOrder))
+        inOrder.insert(("function (" + function.getName() + ")").str());
+    context.setOptPassGate(*this);
+  }
+  ~KeptOrders() override { context.setOptPassGate(old); }
+
+  bool isEnabled() const override { return !inOrder.empty(); }
+  bool shouldRunPass(StringRef pass, StringRef unit) const override {
+    return pass != "machine-scheduler" || !inOrder.contains(unit);
+  }
+
+private:
+  llvm::LLVMContext &context;
+  llvm::OptPassGate &old;
+  llvm::StringSet<> inOrder; ///< as passes are told of them
 };
 } // namespace
 
@@ -310,6 +337,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> nncc::generateObject(llvm::Module &mo
     auto fileType =
         options.form == CodeForm::Object ? llvm::CodeGenFileType::ObjectFile : llvm::CodeGenFileType::AssemblyFile;
     machine->Options.BBAddrMap = options.observer != nullptr;
+    KeptOrders kept(module);
     if (addMachinePasses(passes, *machine, stream, fileType, options.observer))
       return internalError("no code generator for " + target.name);
     passes.run(module);

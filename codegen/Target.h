@@ -48,6 +48,9 @@ struct MachineNumbers {
   uint64_t l1Bytes;                    ///< first-level data cache of one core
   uint64_t l2Bytes;                    ///< second-level cache that one core can count on
   llvm::ArrayRef<DotInstruction> dots; ///< the fastest first
+  /// LLVM's name, less their number, of what loads two to four vectors that follow each other; empty: no faster than
+  /// single loads.
+  const char *runLoad = "";
 };
 
 /// What estimates of time go by. Sources stand beside the rows.

@@ -484,6 +484,8 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   shape.hasSums = operands.bytes && !operands.bytes->sums.empty();
   shape.hasZero = operands.hasZero();
   shape.isPadded = operands.isPadded;
+  if (shape.isPadded && shape.isOfLanes())
+    shape.runLoad = machine.getRunLoad();
   shape.isBiasPadded = operands.isBiasPadded;
   shape.widensPanel = widensPanel();
   return shape;

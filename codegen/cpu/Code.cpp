@@ -39,6 +39,16 @@ Value Code::opaque(Value address, bool staysInPlace) {
 
 Value Code::load(Value address, Type type) { return LLVM::LoadOp::create(b, type, address, alignmentOf(type)); }
 
+SmallVector<Value> Code::loadRun(StringRef instruction, Value address, VectorType type, int64_t count) {
+  auto run = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, type));
+  StringAttr name = b.getStringAttr(instruction + Twine(count));
+  Value all = LLVM::CallIntrinsicOp::create(b, run, name, address).getResult(0);
+  SmallVector<Value> vectors;
+  for (int64_t i = 0; i < count; ++i)
+    vectors.push_back(LLVM::ExtractValueOp::create(b, all, i));
+  return vectors;
+}
+
 void Code::store(Value value, Value address) { LLVM::StoreOp::create(b, value, address, alignmentOf(value.getType())); }
 
 void Code::prefetch(Value address) { LLVM::Prefetch::create(b, address, /*rw=*/0, /*hint=*/2, /*cache=*/1); }

@@ -37,6 +37,10 @@ public:
 
   /// Loads `type`, a scalar or a vector, aligned as its elements are.
   mlir::Value load(mlir::Value address, mlir::Type type);
+  /// Two to four vectors that follow each other, by an instruction that loads them at once (`run_load` of
+  /// `#nn.machine`).
+  llvm::SmallVector<mlir::Value> loadRun(llvm::StringRef instruction, mlir::Value address, mlir::VectorType type,
+                                         int64_t count);
   void store(mlir::Value value, mlir::Value address);
   /// Brings a cache line into the L2 cache, where the machine can; any address may be given.
   void prefetch(mlir::Value address);

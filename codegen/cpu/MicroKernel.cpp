@@ -1,5 +1,6 @@
 // The functions of a module that micro-kernels are, their names, and the tables of their calls.
 #include "codegen/cpu/MicroKernel.h"
+#include "codegen/KeepOrder.h"
 #include "codegen/cpu/RegisterTile.h"
 #include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/Strips.h"
@@ -94,6 +95,9 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
       function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
   }
 
+  // Where tiles fill the registers, LLVM's scheduler would take more than there are to have runs early.
+  if (!shape.runLoad.empty() && !shape.columnTaps)
+    function->setAttr("passthrough", builder.getStrArrayAttr({kKeepsOrder}));
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToStart(body);
   Code code(loc, builder, maskedStores);

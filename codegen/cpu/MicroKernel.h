@@ -74,14 +74,15 @@ struct InputTransform {
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
-  MacForm mac;           ///< the types of A, B and the sums; accumulators have the compute type of these, or are f16
-  int64_t lanes = 0;     ///< elements per vector
-  int64_t rows = 0;      ///< output pixels per tile
-  int64_t vectors = 0;   ///< vectors of output channels
-  int64_t tail = 0;      ///< output channels that exist in the last vector; `lanes` when all do
-  bool isOneRun = false; ///< of a product: there is one tap, or all follow each other
-  bool byLane = false;   ///< multiply by lanes of A, a vector of values of k at a time
-  int64_t rest = 0;      ///< values of k in the last group of a run, where it is not whole
+  MacForm mac;             ///< the types of A, B and the sums; accumulators have the compute type of these, or are f16
+  int64_t lanes = 0;       ///< elements per vector
+  int64_t rows = 0;        ///< output pixels per tile
+  int64_t vectors = 0;     ///< vectors of output channels
+  int64_t tail = 0;        ///< output channels that exist in the last vector; `lanes` when all do
+  bool isOneRun = false;   ///< of a product: there is one tap, or all follow each other
+  bool byLane = false;     ///< multiply by lanes of A, a vector of values of k at a time
+  llvm::StringRef runLoad; ///< `#nn.machine`'s: how vectors of packed B are loaded by lane; empty: one by one
+  int64_t rest = 0;        ///< values of k in the last group of a run, where it is not whole
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance. The same for
   /// products by lane of images whose channels lie in planes, where inner taps are the values of a run.

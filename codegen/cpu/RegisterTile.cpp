@@ -452,13 +452,17 @@ private:
     carried = code.loop(zero, trips, 1, carried, [&](Value, ValueRange now) {
       SmallVector<Value> values = llvm::to_vector(now.take_front(count)),
                          places = llvm::to_vector(now.drop_front(count + 1));
-      SmallVector<Value> lanes = lanesOfA(places, zero, trip);
       Value block = now[count];
+      SmallVector<Value> lanes;
+      if (runOfB() == 1)
+        lanes = lanesOfA(places, zero, trip);
       auto stepAt = [&](int64_t u, ArrayRef<Value> columns) {
         step(values, columns, [&](int64_t i) { return factorOfLane(lanes, i, u); });
       };
       // LLVM would compute where pointers stop anew, and keep where they began.
-      if (shape.isPadded && shape.rows > 3) {
+      if (runOfB() > 1) {
+        tripOfRuns(values, places, block);
+      } else if (shape.isPadded && shape.rows > 3) {
         // The load of the first two vectors moves the place in B on, the others count back from there. LLVM does not
         // pair them in tiles that mostly load.
         const int64_t ofTrip = shape.tripSteps() * shape.width();
@@ -488,6 +492,44 @@ private:
     rows.assign(carried.begin() + count + 1, carried.end());
     carried.truncate(count);
     return carried;
+  }
+
+  /// How many vectors of packed B are loaded at once: of whole rows, or pieces of one.
+  int64_t runOfB() const {
+    if (shape.runLoad.empty())
+      return 1;
+    for (int64_t run : {4, 3})
+      if (shape.vectors % run == 0 || run % shape.vectors == 0)
+        return run;
+    return 1;
+  }
+
+  /// A trip whose vectors of B are loaded in runs from `block` on. Each row of A is loaded where it is first
+  /// multiplied: LLVM leaves these instructions in order (MicroKernels::get).
+  void tripOfRuns(SmallVectorImpl<Value> &sums, ArrayRef<Value> places, Value &block) {
+    SmallVector<Value> loaded, lanes;
+    for (int64_t u = 0; u < shape.tripSteps(); ++u) {
+      SmallVector<Value> columns = nextOfRuns(loaded, block);
+      for (int64_t j = 0; j < shape.vectors; ++j)
+        for (int64_t i = 0; i < shape.rows; ++i) {
+          if (u == 0 && j == 0)
+            llvm::append_range(lanes, lanesOfA(places[i], zero, shape.tripDepth()));
+          Value &sum = sums[i * shape.vectors + j];
+          sum = multiplyStep(factorOfLane(lanes, i, u), columns[j], sum);
+        }
+    }
+  }
+
+  /// The next row of packed B, of what is loaded and not used, or from `block`, which every load of a run moves on.
+  SmallVector<Value> nextOfRuns(SmallVector<Value> &loaded, Value &block) {
+    while (static_cast<int64_t>(loaded.size()) < shape.vectors) {
+      SmallVector<Value> run = code.loadRun(shape.runLoad, block, vector, runOfB());
+      block = code.opaque(code.at(block, static_cast<int64_t>(run.size()) * shape.lanes, memory));
+      llvm::append_range(loaded, run);
+    }
+    SmallVector<Value> row(ArrayRef(loaded).take_front(shape.vectors));
+    loaded.erase(loaded.begin(), loaded.begin() + shape.vectors);
+    return row;
   }
 
   /// The values of k of a line of a plane: vectors of its columns, of which each pixel takes a lane for each value.

@@ -61,10 +61,11 @@ int64_t cpu::chooseWindowRows(nn::MachineAttr machine, int64_t vectors) {
 }
 
 /// Instructions of a step of k in a tile that multiplies by lanes, for as many rows as it has on average: multiply-adds
-/// (at least as many as two pipes need to hide their latency of four cycles), a vector of A for four steps, pairs of
-/// vectors of B, and a share of what a loop takes.
-static double instructionsOfStep(double rows, int64_t vectors) {
-  return std::max(rows * vectors, 8.0) + rows / 4 + 0.5 * vectors + 0.5;
+/// (at least as many as two pipes need to hide their latency of four cycles), a vector of A for four steps, vectors of
+/// B in pairs or in runs of four, and a share of what a loop takes.
+static double instructionsOfStep(nn::MachineAttr machine, double rows, int64_t vectors) {
+  double loads = machine.getRunLoad().empty() ? 0.5 * vectors : 0.25 * vectors;
+  return std::max(rows * vectors, 8.0) + rows / 4 + loads + 0.5;
 }
 
 int64_t cpu::choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
@@ -77,9 +78,9 @@ int64_t cpu::choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, in
     if (width > vectors)
       continue;
     double tiles = llvm::divideCeil(rows, chooseTileRowsOfLanes(machine, width)), perTile = rows / tiles;
-    double cost = tiles * (vectors / width) * instructionsOfStep(perTile, width);
+    double cost = tiles * (vectors / width) * instructionsOfStep(machine, perTile, width);
     if (int64_t rest = vectors % width)
-      cost += tiles * instructionsOfStep(perTile, rest);
+      cost += tiles * instructionsOfStep(machine, perTile, rest);
     if (cost < 0.98 * least) {
       least = cost;
       best = width;

@@ -33,8 +33,9 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
     `maskedStores` that a store under a mask costs one instruction, `maxNum` that the larger of two floats does, also
     where one may be NaN and the other is the result, `halfArithmetic` that f16 is computed with, and products of f16
     are to be added up in it; cache sizes are bytes per core. `mostLanes` bounds the elements of a vector value; 0: code
-    may hold a value in several registers. `dots` are the instructions that sum products of small integers, the fastest
-    first.
+    may hold a value in several registers. `runLoad` is LLVM's intrinsic that loads two to four vectors that follow each
+    other, without their number; empty: none, or none that is faster than loads of one or two. `dots` are the
+    instructions that sum products of small integers, the fastest first.
 
     ```mlir
     module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 1048576>}} {}
@@ -42,6 +43,7 @@ def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {
   }];
   let parameters = (ins "int64_t":$vectorBits, "int64_t":$vectorRegisters, "bool":$fmaLane, "bool":$maskedStores,
                         "bool":$maxNum, "bool":$halfArithmetic, "int64_t":$l1Bytes, "int64_t":$l2Bytes, "int64_t":$mostLanes,
+                        StringRefParameter<"name of the intrinsic, or empty">:$runLoad,
                         OptionalArrayRefParameter<"DotAttr">:$dots);
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{

@@ -81,6 +81,7 @@ bool isElementwise(Operation *op) { return op->hasTrait<ElementwiseFunction>(); 
 
 Attribute MachineAttr::parse(AsmParser &parser, Type) {
   int64_t vectorBits = 0, registers = 0, l1 = 0, l2 = 0, mostLanes = 0;
+  std::string runLoad;
   SmallVector<DotAttr> dots;
   bool fmaLane = false, maskedStores = false, maxNum = false, halfArithmetic = false;
   auto parseField = [&]() -> ParseResult {
@@ -113,6 +114,8 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
       return parseBool(maxNum);
     if (key == "half_arithmetic")
       return parseBool(halfArithmetic);
+    if (key == "run_load")
+      return parser.parseString(&runLoad);
     if (key == "dots")
       return parser.parseCommaSeparatedList(
           AsmParser::Delimiter::Square, [&] { return parser.parseCustomAttributeWithFallback(dots.emplace_back()); });
@@ -138,7 +141,7 @@ Attribute MachineAttr::parse(AsmParser &parser, Type) {
     return {};
   }
   return MachineAttr::get(parser.getContext(), vectorBits, registers, fmaLane, maskedStores, maxNum, halfArithmetic, l1,
-                          l2, mostLanes, dots);
+                          l2, mostLanes, runLoad, dots);
 }
 
 void MachineAttr::print(AsmPrinter &p) const {
@@ -154,6 +157,8 @@ void MachineAttr::print(AsmPrinter &p) const {
   p << ", l1_bytes = " << getL1Bytes() << ", l2_bytes = " << getL2Bytes();
   if (getMostLanes())
     p << ", most_lanes = " << getMostLanes();
+  if (!getRunLoad().empty())
+    p << ", run_load = \"" << getRunLoad() << '"';
   if (!getDots().empty()) {
     p << ", dots = [";
     llvm::interleaveComma(getDots(), p, [&](DotAttr dot) { p.printStrippedAttrOrType(dot); });
@@ -194,7 +199,7 @@ MachineAttr GpuAttr::getThread() const {
   return MachineAttr::get(getContext(), getVectorBits(), getRegisters() / 4, /*fmaLane=*/true, /*maskedStores=*/false,
                           /*maxNum=*/true, /*halfArithmetic=*/false, /*l1Bytes=*/0, /*l2Bytes=*/0,
                           /*mostLanes=*/getVectorBits() / 32,
-                          /*dots=*/{});
+                          /*runLoad=*/"", /*dots=*/{});
 }
 
 } // namespace nncc::nn
