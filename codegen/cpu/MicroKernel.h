@@ -67,6 +67,7 @@ struct InputTransform {
   int64_t tail;       ///< channels behind whole vectors; 0 where there are none
   bool hasZero;       ///< the bytes have a zero point
   bool isDilated;     ///< lines or pixels of a tile do not lie side by side
+  bool isInRegisters; ///< TileShape's
 
   bool isOfBytes() const { return mlir::isa<mlir::IntegerType>(element); }
 };
@@ -94,6 +95,7 @@ struct TileShape {
   /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
   std::optional<WinogradTile> winograd;
   bool isDilated = false;                ///< lines or pixels of these do not lie side by side
+  bool isInRegisters = false;            ///< what is between the columns and the rows of these stays in registers
   std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this
   /// Of a product of bytes that are multiplied as words: the panel was widened once for all tiles.
   bool widensPanel = false;

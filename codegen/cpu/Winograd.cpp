@@ -318,13 +318,20 @@ private:
 
   void transformInput(Value strip, Value planes) {
     int64_t lanes = lanesOfInput();
-    auto transform = kernels.getInputTransform(
-        {form.tile, contraction.element, lanes, layer.depth % lanes, zeroPoint != nullptr, layer.isDilated()});
+    auto transform = kernels.getInputTransform({form.tile, contraction.element, lanes, layer.depth % lanes,
+                                                zeroPoint != nullptr, layer.isDilated(), isInRegisters()});
     SmallVector<Value> arguments{code.pointerTo(input), planes};
     if (zeroPoint)
       arguments.push_back(code.pointerTo(zeroPoint));
     arguments.append({inputEntry(), strip});
     call(transform, arguments, layer.depthInPlanes());
+  }
+
+  /// Four rows of six values, and what one more takes, have room in 32 registers. Where factors are read from memory,
+  /// too (AVX-512), this was not measured.
+  bool isInRegisters() const {
+    nn::MachineAttr machine = getMachine(kernel);
+    return machine.getFmaLane() && machine.getVectorRegisters() >= 32;
   }
 
   /// Elements of a vector of the input's transform.
@@ -356,6 +363,7 @@ private:
     shape.tail = channels % packing.lanes ? channels % packing.lanes : packing.lanes;
     shape.winograd = form.tile;
     shape.isDilated = layer.isDilated();
+    shape.isInRegisters = isInRegisters();
     shape.hasBias = contraction.bias.has_value();
     shape.isBiasPadded = contraction.bias && getPacking(kernel, *contraction.bias);
     for (Value leaf : leaves)

@@ -1,4 +1,5 @@
-// Each transform goes over the columns of a tile, then over its rows, with the values between them on the stack.
+// Each transform goes over the columns of a tile, then over its rows. The values between them are on the stack, or in
+// registers where there are enough of these.
 #include "codegen/cpu/WinogradCode.h"
 #include "codegen/cpu/TileCode.h"
 #include "llvm/Support/raw_ostream.h"
@@ -232,6 +233,11 @@ private:
   Value dilationH, dilationW;      ///< null where they are 1
   SmallVector<Value> lines, masks; ///< of the tile: where they begin, and all bits set where they exist
   Value begin, end, columnStep;    ///< the columns of the tile that exist, and the way from one to the next
+  // Where values stay in registers, tiles that reach beyond the image are copied first, with zeros around, and all
+  // tiles of bytes, as words.
+  Value isCopied;
+  SmallVector<Value> places;   ///< where lines of the tile, or of its copy, begin
+  Value copyStep, channelStep; ///< the way from column to column there, and to the next vector of channels
 
   Value field(unsigned index) {
     return arith::ExtSIOp::create(b, b.getI64Type(), code.load(code.at(entry, index, b.getI32Type()), b.getI32Type()));
@@ -265,9 +271,11 @@ private:
       Type bits = b.getIntegerType(element.getIntOrFloatBitWidth());
       masks.push_back(code.broadcast(arith::ExtSIOp::create(b, bits, exists), vector.clone(bits)));
     }
+    columnStep = axisW.over(pixelStep);
+    if (shape.isInRegisters)
+      return transformInRegisters(target, code.add(top, axisH.over(code.constant(alongH.points() - 1))), top, height);
     clearColumns(zero, begin);
     clearColumns(end, columns);
-    columnStep = axisW.over(pixelStep);
     code.loop(zero, vectors, 1, target, [&](Value i, ValueRange to) -> SmallVector<Value> {
       transform(code.mul(i, lanes), to.front(), lanes);
       return {code.at(to.front(), lanes, element)};
@@ -314,6 +322,104 @@ private:
     });
   }
 
+  /// All channels of a tile whose lines begin at `top` and end with `bottom`, lines of an image that has `height`.
+  void transformInRegisters(Value target, Value bottom, Value top, Value height) {
+    auto compare = [&](arith::CmpIPredicate how, Value x, Value y) -> Value {
+      return arith::CmpIOp::create(b, how, x, y);
+    };
+    Value columns = code.constant(alongW.points());
+    Value isCut = arith::OrIOp::create(b, compare(arith::CmpIPredicate::slt, top, zero),
+                                       compare(arith::CmpIPredicate::sge, bottom, height));
+    Value isNarrow = compare(arith::CmpIPredicate::ne, arith::SubIOp::create(b, end, begin), columns);
+    isCopied = shape.isOfBytes() ? arith::ConstantIntOp::create(b, 1, 1).getResult()
+                                 : arith::OrIOp::create(b, isCut, isNarrow).getResult();
+    auto choose = [&](Value ofCopy, Value ofImage) -> Value {
+      return arith::SelectOp::create(b, isCopied, ofCopy, ofImage);
+    };
+    auto ifCopied = scf::IfOp::create(b, isCopied);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(ifCopied.thenYield());
+      clearColumns(zero, columns);
+    }
+    copyStep = choose(code.constant(alongH.points() * lanes), columnStep);
+    channelStep = choose(zero, code.constant(lanes));
+    SmallVector<Value> values{target};
+    for (auto [i, line] : llvm::enumerate(lines))
+      values.push_back(choose(code.at(stack, static_cast<int64_t>(i) * lanes, element), line));
+    values = code.loop(zero, vectors, 1, values,
+                       [&](Value i, ValueRange at) { return transformVector(code.mul(i, lanes), at, lanes); });
+    if (shape.tail)
+      transformVector(code.mul(vectors, lanes), values, shape.tail);
+  }
+
+  /// One vector of channels: `at` is where its points begin in the planes, and where lines do. Returns these of the
+  /// next one.
+  SmallVector<Value> transformVector(Value channel, ValueRange at, int64_t count) {
+    auto ifCopied = scf::IfOp::create(b, isCopied);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(ifCopied.thenYield());
+      copyColumns(channel, count);
+    }
+    SmallVector<Value> lines = llvm::to_vector(at.drop_front());
+    // All lines of points at once are too many values for larger tiles.
+    SmallVector<SmallVector<int64_t>> groups(1);
+    constexpr int64_t mostValues = 24;
+    const int64_t points = alongH.points();
+    if (points * alongW.points() > mostValues)
+      groups.push_back({0, points - 1});
+    for (int64_t line = 0; line < points; ++line)
+      if (!llvm::is_contained(groups.back(), line) || groups.size() == 1)
+        groups.front().push_back(line);
+    for (auto [g, group] : llvm::enumerate(groups)) {
+      // LLVM would keep what the groups share in registers, of which there are none.
+      if (g)
+        for (Value &line : lines)
+          line = code.opaque(line);
+      transformLines(lines, at.front(), group, count);
+    }
+    SmallVector<Value> next{code.at(at.front(), lanes, element)};
+    for (Value line : lines)
+      next.push_back(code.at(line, channelStep, memory));
+    return next;
+  }
+
+  /// The copy of the columns that exist, with zeros for lines that do not.
+  void copyColumns(Value channel, int64_t count) {
+    code.loop(begin, end, 1, {}, [&](Value column, ValueRange) -> SmallVector<Value> {
+      Value offset = code.add(code.mul(column, columnStep), channel), place = stackColumn(column);
+      for (auto [i, line] : llvm::enumerate(lines))
+        code.store(masked(loadPart(code.at(line, offset, memory), count), masks[i]),
+                   code.at(place, i * lanes, element));
+      return {};
+    });
+  }
+
+  /// Some lines of points.
+  void transformLines(ArrayRef<Value> lines, Value target, ArrayRef<int64_t> group, int64_t count) {
+    Transformer transformer(code, vector);
+    SmallVector<SmallVector<Value>> columns; // points of each, of which only those of the group are used
+    for (int64_t column = 0; column < alongW.points(); ++column) {
+      SmallVector<Value> values;
+      for (Value line : lines)
+        values.push_back(code.loadPart(code.at(line, code.mul(copyStep, column), element), vector,
+                                       shape.isOfBytes() ? lanes : count));
+      columns.push_back(transformer.input(alongH, values));
+    }
+    Value to = target;
+    int64_t before = 0;
+    for (int64_t line : group) {
+      to = code.at(to, code.mul(plane, (line - before) * alongW.points()), word);
+      before = line;
+      SmallVector<Value> values;
+      for (ArrayRef<Value> column : columns)
+        values.push_back(column[line]);
+      for (auto [i, value] : llvm::enumerate(transformer.input(alongW, values)))
+        code.store(value, code.at(to, code.mul(plane, i), word));
+    }
+  }
+
   /// The first `count` channels of a vector, bytes less their zero point. What is in the lanes behind them is
   /// multiplied by zeros.
   Value loadPart(Value address, int64_t count) {
@@ -357,9 +463,10 @@ public:
       leafLines.push_back(axisH.over(leafStep(k, 1)));
       leafPixels.push_back(axisW.over(leafStep(k, 2)));
     }
-    stack = reserve(code, vector, alongH.outputs() * alongW.points());
+    if (!shape.isInRegisters)
+      stack = reserve(code, vector, alongH.outputs() * alongW.points());
     // LLVM would keep it in registers, and copy these from line to line.
-    line = code.opaque(reserve(code, vector, alongW.outputs()));
+    line = code.opaque(reserve(code, vector, (shape.isInRegisters ? alongH.outputs() : 1) * alongW.outputs()));
     Value strip = field(WinogradEntry::Strip), tiles = field(WinogradEntry::Tiles), pitch = field(WinogradEntry::Pitch);
     Value first = code.mul(number, strip);
     Value skipped = arith::SubIOp::create(b, first, firstOfPlanes(code, first, tiles, strip));
@@ -424,6 +531,8 @@ private:
 
   /// One vector of channels of all pixels of the tile.
   void finishVector(ValueRange places, Span span) {
+    if (shape.isInRegisters)
+      return finishInRegisters(places, span);
     Transformer transformer(code, vector);
     code.loop(zero, code.constant(alongW.points()), 1, {places[0], stack}, [&](Value, ValueRange at) {
       SmallVector<Value> points;
@@ -434,26 +543,88 @@ private:
         code.store(value, code.at(to, i * alongW.points() * shape.lanes, memory));
       return SmallVector<Value>{code.at(at[0], plane, memory), code.at(to, shape.lanes, memory)};
     });
-    Value added;
-    if (bias)
-      added = shape.isBiasPadded ? code.load(places[2], vector) : code.loadPart(places[2], vector, span.exists);
+    Value added = biasAt(places, span);
     SmallVector<Value> lines{stack, places[1]};
     llvm::append_range(lines, places.take_back(epilogue.leaves().size()));
     code.loop(zero, rows, 1, lines, [&](Value, ValueRange at) {
       SmallVector<Value> points;
       for (int64_t i = 0; i < alongW.points(); ++i)
         points.push_back(code.load(code.at(at[0], i * shape.lanes, memory), vector));
-      SmallVector<Value> sums = transformer.output(alongW, points);
-      for (Value &sum : sums) {
-        if (isOfIntegers)
-          sum = transformer.divide(sum, alongH.divisor * alongW.divisor);
-        sum = added ? transformer.add(sum, added) : sum;
-      }
-      storeLine(sums, at[1], at.drop_front(2), span);
+      storeLine(sumsOfLine(transformer, points, added), at[1], at.drop_front(2), span);
       SmallVector<Value> next{code.at(at[0], alongW.points() * shape.lanes, memory), outputAt(at[1], lineStep)};
       for (auto [k, leaf] : llvm::enumerate(at.drop_front(2)))
         next.push_back(leafAt(k, leaf, leafLines[k]));
       return next;
+    });
+  }
+
+  Value biasAt(ValueRange places, Span span) {
+    if (!bias)
+      return {};
+    return shape.isBiasPadded ? code.load(places[2], vector) : code.loadPart(places[2], vector, span.exists);
+  }
+
+  /// What the pixels of a line are before the epilogue.
+  SmallVector<Value> sumsOfLine(Transformer &transformer, ArrayRef<Value> points, Value added) {
+    SmallVector<Value> sums = transformer.output(alongW, points);
+    for (Value &sum : sums) {
+      if (isOfIntegers)
+        sum = transformer.divide(sum, alongH.divisor * alongW.divisor);
+      sum = added ? transformer.add(sum, added) : sum;
+    }
+    return sums;
+  }
+
+  /// The same with all sums in registers. Pixels of a tile that is not whole, and what long epilogues take, pass the
+  /// stack.
+  void finishInRegisters(ValueRange places, Span span) {
+    Transformer transformer(code, vector);
+    SmallVector<SmallVector<Value>> ofColumns;
+    Value from = places[0];
+    for (int64_t column = 0; column < alongW.points(); ++column) {
+      SmallVector<Value> points;
+      for (int64_t i = 0; i < alongH.points(); ++i)
+        points.push_back(code.load(code.at(from, code.mul(plane, i * alongW.points()), memory), vector));
+      ofColumns.push_back(transformer.output(alongH, points));
+      from = code.at(from, plane, memory);
+    }
+    Value added = biasAt(places, span);
+    SmallVector<SmallVector<Value>> sums;
+    for (int64_t i = 0; i < alongH.outputs(); ++i) {
+      SmallVector<Value> points;
+      for (ArrayRef<Value> column : ofColumns)
+        points.push_back(column[i]);
+      sums.push_back(sumsOfLine(transformer, points, added));
+    }
+    SmallVector<Value> first{places[1]};
+    llvm::append_range(first, places.take_back(epilogue.leaves().size()));
+    if (epilogue.isHeavy())
+      return storeLines(sums, first, span);
+    auto isAll = [&](Value count, int64_t all) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, count, code.constant(all));
+    };
+    Value isWhole = arith::AndIOp::create(b, isAll(rows, alongH.outputs()), isAll(columns, alongW.outputs()));
+    auto choice = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    SmallVector<Value> line = first;
+    for (ArrayRef<Value> pixels : sums) {
+      for (auto [j, sum] : llvm::enumerate(pixels))
+        storePixel(sum, pixelOf(line, j), span);
+      line = nextLine(line);
+    }
+    b.setInsertionPointToStart(choice.elseBlock());
+    storeLines(sums, first, span);
+  }
+
+  void storeLines(ArrayRef<SmallVector<Value>> sums, ArrayRef<Value> first, Span span) {
+    const int64_t ofLine = alongW.outputs() * shape.lanes;
+    for (auto [i, pixels] : llvm::enumerate(sums))
+      for (auto [j, sum] : llvm::enumerate(pixels))
+        code.store(sum, code.at(line, i * ofLine + j * shape.lanes, memory));
+    code.loop(zero, rows, 1, first, [&](Value i, ValueRange places) {
+      storeColumns(code.at(line, code.mul(i, ofLine), memory), places, span);
+      return nextLine(places);
     });
   }
 
@@ -479,8 +650,13 @@ private:
   void storePixels(ArrayRef<Value> sums, ArrayRef<Value> first, Span span) {
     for (auto [i, sum] : llvm::enumerate(sums))
       code.store(sum, code.at(line, i * shape.lanes, memory));
+    storeColumns(line, first, span);
+  }
+
+  /// The pixels that the tile has of a line, whose sums lie in memory.
+  void storeColumns(Value sums, ValueRange first, Span span) {
     code.loop(zero, columns, 1, first, [&](Value i, ValueRange places) {
-      storePixel(code.load(code.at(line, code.mul(i, shape.lanes), memory), vector), places, span);
+      storePixel(code.load(code.at(sums, code.mul(i, shape.lanes), memory), vector), places, span);
       return nextPixel(places);
     });
   }
@@ -492,10 +668,19 @@ private:
     storeOne(sum, values, places.front(), span);
   }
 
-  SmallVector<Value> nextPixel(ValueRange places) {
-    SmallVector<Value> next{outputAt(places.front(), pixelStep)};
+  SmallVector<Value> nextPixel(ValueRange places) { return pixelOf(places, 1); }
+
+  /// The places of the output and the leaves so many pixels further, or one line.
+  SmallVector<Value> pixelOf(ValueRange places, int64_t pixels) {
+    SmallVector<Value> next{outputAt(places.front(), code.mul(pixelStep, pixels))};
     for (auto [k, leaf] : llvm::enumerate(places.drop_front()))
-      next.push_back(leafAt(k, leaf, leafPixels[k]));
+      next.push_back(leafAt(k, leaf, code.mul(leafPixels[k], pixels)));
+    return next;
+  }
+  SmallVector<Value> nextLine(ValueRange places) {
+    SmallVector<Value> next{outputAt(places.front(), lineStep)};
+    for (auto [k, leaf] : llvm::enumerate(places.drop_front()))
+      next.push_back(leafAt(k, leaf, leafLines[k]));
     return next;
   }
 };
