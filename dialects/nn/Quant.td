@@ -10,11 +10,14 @@ def NN_QuantizeOp : NN_InferredOp<"quantize", [NN_Elementwise, NN_DeclareEvaluat
     `saturate(roundeven(x / scale) + zero_point)` in the type of the zero point; the division is rounded to f32, ties of
     the rounding go to the even step. NaN becomes the lowest value. ONNX QuantizeLinear.
 
+    `fits` says that all x are numbers whose quotients have magnitudes of at most 2^15 - 512, so that steps fit 16 bits,
+    also with a zero point of 8 bits: code may be shorter, no result is another.
+
     ```mlir
     %q = nn.quantize %x, %scale, %zero : tensor<2x3xf32>, tensor<1x1xf32>, tensor<1x1xui8> -> tensor<2x3xui8>
     ```
   }];
-  let arguments = (ins NN_F32Tensor:$input, NN_F32Tensor:$scale, NN_QuantizedTensor:$zero_point);
+  let arguments = (ins NN_F32Tensor:$input, NN_F32Tensor:$scale, NN_QuantizedTensor:$zero_point, UnitAttr:$fits);
   let results = (outs NN_QuantizedTensor:$output);
   let assemblyFormat = "$input `,` $scale `,` $zero_point attr-dict `:` type($input) `,` type($scale) `,` type($zero_point) `->` type($output)";
 }

@@ -282,7 +282,8 @@ template <typename LastOp> struct TableFromSteps : OpRewritePattern<LastOp> {
 //===-- Slopes of channels ------------------------------------------------===//
 
 /// quantize(prelu(dequantize(x), slopes)): both scales go into a factor of x and into the slopes, if every byte still
-/// gives the same step, for each slope. So a table for each channel would not pay, and nothing is divided.
+/// gives the same step, for each slope. So a table for each channel would not pay, and nothing is divided. By slopes of
+/// at most 1 it is the larger of x and x * slope, of which machines have an instruction: dequantized bytes are no NaN.
 struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
@@ -298,6 +299,8 @@ struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
     if (!factor)
       return rewriter.notifyMatchFailure(op, "no factor gives the same steps");
     ConstantBuilder newSlopes(RankedTensorType::get(typeOf(prelu.getRhs()).getShape(), rewriter.getF32Type()));
+    float mostSlope = 1;
+    bool areAtMostOne = true; // and finite: infinity times 0 is no number
     for (int64_t i = 0; i < slopes->size(); ++i) {
       float slope = slopes->get<float>(i);
       auto same = nearestThat(slope, [&](float newSlope) {
@@ -306,6 +309,8 @@ struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
       if (!same)
         return rewriter.notifyMatchFailure(op, "no slope gives the same steps");
       newSlopes.set<float>(i, *same);
+      areAtMostOne &= std::isfinite(*same) && *same <= 1;
+      mostSlope = std::fabs(*same) <= mostSlope ? mostSlope : std::fabs(*same); // NaN, if there is one
     }
     Location loc = rewriter.getFusedLoc({prelu.getLoc(), op.getLoc()});
     int64_t rank = op.getType().getRank();
@@ -313,9 +318,16 @@ struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
     Value real = DequantizeOp::create(rewriter, loc, x->steps, one(*factor),
                                       oneStep(rewriter, loc, x->grid.element, rank, x->grid.zero));
     Value slope = ConstantOp::create(rewriter, loc, newSlopes.finish(constantName(prelu.getRhs())));
-    real = BinaryOp::create(rewriter, loc, BinaryKind::prelu, real, slope);
-    replaceKeepingOrigin(rewriter, op,
-                         QuantizeOp::create(rewriter, loc, op.getType(), real, one(1), op.getZeroPoint()));
+    if (areAtMostOne) {
+      Value product = BinaryOp::create(rewriter, loc, BinaryKind::mul, real, slope);
+      Value isLarger = BinaryOp::create(rewriter, loc, BinaryKind::greater, real, product);
+      real = SelectOp::create(rewriter, loc, isLarger, real, product);
+    } else {
+      real = BinaryOp::create(rewriter, loc, BinaryKind::prelu, real, slope);
+    }
+    auto quantize = QuantizeOp::create(rewriter, loc, op.getType(), real, one(1), op.getZeroPoint());
+    quantize.setFits(x->grid.reach() * std::fabs(*factor) * mostSlope <= 0x1p15 - 512);
+    replaceKeepingOrigin(rewriter, op, quantize);
     return success();
   }
 

@@ -154,7 +154,8 @@ Value ScalarMath::quantizedByProducts(nn::QuantizeOp op, Value x, Value zero) {
   if (!reciprocal)
     return {};
   auto bound = [&](int64_t number) { return like(x, static_cast<float>(static_cast<double>(number - less) * *scale)); };
-  x = clamp(x, bound(low), bound(high));
+  if (!op.getFits())
+    x = clamp(x, bound(low), bound(high));
   Value steps = x;
   if (reciprocal->low != 0) {
     Value rest = arith::MulFOp::create(builder, loc, x, like(x, reciprocal->low));

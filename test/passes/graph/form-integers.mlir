@@ -258,13 +258,31 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
 // CHECK-DAG: %[[ONE:.*]] = nn.constant dense<1.000000e+00> : tensor<1x1x1x1xf32>
 // CHECK-DAG: %[[SLOPES:.*]] = nn.constant dense<{{.*}}2.500000e-01, -5.625000e-01]{{.*}}> : tensor<1x1x1x2xf32>
 // CHECK: %[[REAL:.*]] = nn.dequantize %arg0, %[[FACTOR]]
-// CHECK-NEXT: %[[BENT:.*]] = nn.binary {{ *}}prelu %[[REAL]], %[[SLOPES]]
-// CHECK-NEXT: %[[Y:.*]] = nn.quantize %[[BENT]], %[[ONE]], %[[ZY:.*]] : {{.*}} -> tensor<1x2x3x2xui8>
+// CHECK-NEXT: %[[BENT:.*]] = nn.binary {{ *}}mul %[[REAL]], %[[SLOPES]]
+// CHECK-NEXT: %[[ISLARGER:.*]] = nn.binary {{ *}}greater %[[REAL]], %[[BENT]]
+// CHECK-NEXT: %[[LARGER:.*]] = nn.select %[[ISLARGER]], %[[REAL]], %[[BENT]]
+// CHECK-NEXT: %[[Y:.*]] = nn.quantize %[[LARGER]], %[[ONE]], %[[ZY:.*]] {fits} : {{.*}} -> tensor<1x2x3x2xui8>
 // CHECK-NEXT: return %[[Y]]
 func.func @slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
   %sx = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
   %zx = nn.constant dense<100> : tensor<1x1x1x1xui8>
   %slopes = nn.constant dense<[[[[0.25, -0.5625]]]]> : tensor<1x1x1x2xf32>
+  %sy = nn.constant dense<0.25> : tensor<1x1x1x1xf32>
+  %zy = nn.constant dense<7> : tensor<1x1x1x1xui8>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<1x2x3x2xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x2xf32>
+  %1 = nn.binary prelu %0, %slopes : tensor<1x2x3x2xf32>, tensor<1x1x1x2xf32> -> tensor<1x2x3x2xf32>
+  %2 = nn.quantize %1, %sy, %zy : tensor<1x2x3x2xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x2xui8>
+  return %2 : tensor<1x2x3x2xui8>
+}
+
+// A slope above 1 gives less than x.
+// CHECK-LABEL: @steep_slopes
+// CHECK: %[[BENT:.*]] = nn.binary {{ *}}prelu
+// CHECK-NEXT: nn.quantize %[[BENT]], {{.*}} {fits}
+func.func @steep_slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
+  %sx = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %zx = nn.constant dense<100> : tensor<1x1x1x1xui8>
+  %slopes = nn.constant dense<[[[[0.25, 1.25]]]]> : tensor<1x1x1x2xf32>
   %sy = nn.constant dense<0.25> : tensor<1x1x1x1xf32>
   %zy = nn.constant dense<7> : tensor<1x1x1x1xui8>
   %0 = nn.dequantize %x, %sx, %zx : tensor<1x2x3x2xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x2xf32>
