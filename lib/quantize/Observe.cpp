@@ -1,5 +1,6 @@
 // See Observe.h.
 #include "lib/quantize/Observe.h"
+#include "lib/quantize/WidenHalves.h"
 #include "lib/quantize/WriteModels.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
@@ -35,6 +36,14 @@ struct OutputBuffers {
 
 ArrayRef<float> asFloats(ArrayRef<char> bytes) {
   return {reinterpret_cast<const float *>(bytes.data()), bytes.size() / sizeof(float)};
+}
+
+/// The numbers of a float port; those of 16 bits are put into `wide`.
+ArrayRef<float> floatsOf(const Port &port, ArrayRef<char> bytes, std::vector<float> &wide) {
+  if (!port.isHalf())
+    return asFloats(bytes);
+  wide = widened(bytes, port.sample.type == "bf16");
+  return wide;
 }
 
 const Port *findPort(ArrayRef<Port> ports, const std::string &name) {
@@ -86,9 +95,10 @@ bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> valu
 
 /// The first element of a sample that is no number, and where.
 std::string findNoNumber(StringRef kind, ArrayRef<Port> ports, ArrayRef<std::vector<char>> sample) {
+  std::vector<float> wide;
   for (auto [port, bytes] : zip(ports, sample))
     if (port.isFloat())
-      for (auto [i, value] : enumerate(asFloats(bytes)))
+      for (auto [i, value] : enumerate(floatsOf(port, bytes, wide)))
         if (!std::isfinite(value))
           return kind.str() + " '" + port.sample.name + "': element " + std::to_string(i) + " is " +
                  (std::isnan(value) ? "NaN"
@@ -309,6 +319,7 @@ std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observa
                                                 const ExtraInputs &extra, size_t limit, Host &host) {
   OutputBuffers outputs(built.outputs);
   std::vector<OutputError> errors;
+  std::vector<float> wideRight, wideOther;
   for (const Port &port : observations.outputs)
     errors.push_back({port.sample.name});
   for (size_t i = 0; i < std::min(limit, observations.sampleInputs.size()); ++i) {
@@ -326,7 +337,8 @@ std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observa
     }
     for (auto [k, port] : enumerate(observations.outputs))
       if (port.isFloat())
-        addDifference(errors[k], asFloats(observations.sampleOutputs[i][k]), asFloats(outputs.bytes[k]));
+        addDifference(errors[k], floatsOf(port, observations.sampleOutputs[i][k], wideRight),
+                      floatsOf(port, outputs.bytes[k], wideOther));
   }
   std::vector<OutputError> floats;
   for (auto [port, error] : zip(observations.outputs, errors))

@@ -6,6 +6,7 @@
 #include "lib/quantize/RaiseOpset.h"
 #include "lib/quantize/Rounding.h"
 #include "lib/quantize/Weights.h"
+#include "lib/quantize/WidenHalves.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/GlobPattern.h"
@@ -126,6 +127,7 @@ private:
       return false;
     }
     report.opsetAfter = editor.opset();
+    widenHalves(editor);
     report.foldedNorms = foldBatchNorms(editor);
     candidate.source->model = editor.model();
     candidate.decision.inputs = options.hasRanges()                     ? Decision::Inputs::OnGrids

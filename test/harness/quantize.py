@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import shape_inference
+from onnx import TensorProto, numpy_helper, shape_inference
 
 import compare
 import models
@@ -87,6 +87,20 @@ def every_kind(random):
     return g
 
 
+@case
+def halves(random):
+    """Floats of 16 bits, in and out; a product of floats of 32 whose weights stand behind a Cast; an output that is read inside."""
+    def half(*shape):
+        return g.constant(numbers(random, shape).astype(np.float16))
+    g = Graph(opset=17)
+    x = g.node("Conv", [g.input(numbers(random, [1, 3, 7, 5]).astype(np.float16)), half(8, 3, 3, 3), half(8)], pads=[1, 1, 1, 1])
+    x = g.node("Relu", [g.node("Mul", [x, g.node("Constant", [], value=numpy_helper.from_array(np.float16(0.75)))])])
+    g.output(x, np.float16)
+    y = g.node("Cast", [g.node("Conv", [x, half(6, 8, 1, 1)])], to=TensorProto.FLOAT)
+    g.output(g.node("MatMul", [y, g.node("Cast", [half(5, 4)], to=TensorProto.FLOAT)]))
+    return g
+
+
 def cosine(a, b) -> float:
     return compare.cosine(np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64))
 
@@ -118,9 +132,11 @@ def check_small(options, name: str, folder: Path) -> list[str]:
     path, out = folder / f"{name}.onnx", folder / f"{name}.q.onnx"
     onnx.save(shape_inference.infer_shapes(graph.model()), path)
     (tensor, value), = graph.inputs.items()
-    samples = np.concatenate([numbers(random, value.shape) for _ in range(SAMPLES)])
+    samples = np.concatenate([numbers(random, value.shape) for _ in range(SAMPLES)]).astype(value.dtype)
     report = quantize(options, path, {tensor: samples}, out)
     failures = complain_about_file(out)
+    if len(report["outputs"]) != len(graph.outputs):
+        failures.append(f"{len(report['outputs'])} of {len(graph.outputs)} outputs are measured")
     if report["quantized"] != report["contractions"]:
         failures.append(f"{report['quantized']} of {report['contractions']} contractions are quantized")
     for index in range(3):
