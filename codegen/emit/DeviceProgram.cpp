@@ -205,6 +205,7 @@ private:
       program.bindings.push_back(rangeOf(plan, kernel, binding, code));
     for (const GpuPushConstant &constant : function->pushConstants)
       program.pushConstants.push_back(pushed(kernel, *function, constant, dispatch.first_binding));
+    checkBegins(kernel, *function, dispatch.first_binding);
     addParts(dispatch, slowestUs(kernel, *function));
   }
 
@@ -224,11 +225,14 @@ private:
     }
   }
 
+  int64_t beginOf(const KernelPlan &kernel, bool isTable, unsigned number) const {
+    return isTable ? tablesBegin(plan) + code.tables[number].byteOffset : kernel.operands[number].byteOffset;
+  }
+
   /// How far behind the start of its binding's range an operand or table begins.
   uint32_t pushed(const KernelPlan &kernel, const GpuFunction &function, const GpuPushConstant &constant,
                   uint32_t firstBinding) const {
-    int64_t begin = constant.isTable ? tablesBegin(plan) + code.tables[constant.number].byteOffset
-                                     : kernel.operands[constant.number].byteOffset;
+    int64_t begin = beginOf(kernel, constant.isTable, constant.number);
     for (auto [number, binding] : llvm::enumerate(function.bindings))
       if (llvm::is_contained(constant.isTable ? binding.tables : binding.operands, constant.number)) {
         int64_t distance = begin - int64_t(program.bindings[firstBinding + number].byte_offset);
@@ -236,6 +240,20 @@ private:
         return distance / constant.unitBytes;
       }
     llvm_unreachable("a push constant is of something that is bound");
+  }
+
+  /// Code without a push constant for an operand or table takes the start of the range for its own.
+  void checkBegins(const KernelPlan &kernel, const GpuFunction &function, uint32_t firstBinding) const {
+    for (auto [number, binding] : llvm::enumerate(function.bindings))
+      for (bool isTable : {false, true})
+        for (unsigned bound : isTable ? binding.tables : binding.operands) {
+          bool isPushed = llvm::any_of(function.pushConstants, [&, bound](const GpuPushConstant &constant) {
+            return constant.isTable == isTable && constant.number == bound;
+          });
+          NNCC_ASSERT(isPushed || beginOf(kernel, isTable, bound) ==
+                                      int64_t(program.bindings[firstBinding + number].byte_offset),
+                      "what has no push constant begins where its binding does");
+        }
   }
 
   /// Whether a kernel's code touches an operand: that of a GPU need not touch all.

@@ -153,12 +153,12 @@ private:
     llvm::sort(groups);
     for (int64_t elements : distances)
       for (int64_t group : groups) {
-        if (elements <= 0 || group <= distances.back() || group % elements != 0 || type.getDimSize(0) % group != 0)
+        if (elements <= 0 || group <= distances.back() || group % elements != 0)
           continue;
         Nesting nesting{group / elements, elements};
         if (!llvm::all_of(indices, [&](const LinearIndex &index) { return nesting.takes(index); }))
           continue;
-        if (groups.back() > group && groups.back() % group == 0 && type.getDimSize(0) % groups.back() == 0) {
+        if (groups.back() > group && groups.back() % group == 0) {
           Nesting inRows{nesting.parts, elements, groups.back() / group};
           if (llvm::all_of(indices, [&](const LinearIndex &index) { return inRows.hasRows(index); }))
             return inRows;
@@ -191,7 +191,7 @@ private:
   void rewrite(const Nesting &nesting) {
     SmallVector<int64_t> pitches = pitchesOf(nesting), shape;
     for (int64_t rest = type.getDimSize(0); int64_t pitch : pitches) {
-      shape.push_back(rest / pitch);
+      shape.push_back(llvm::divideCeilSigned(rest, pitch)); // only the first dim need not be whole
       rest = pitch;
     }
     buffer.setType(MemRefType::get(shape, type.getElementType()));

@@ -129,22 +129,23 @@ template <typename To> struct ChangeBits : OpConversionPattern<memref::AtomicRMW
   arith::AtomicRMWKind kind;
 };
 
-/// A buffer of groups of parts as arrays of arrays: upstream would make one array of them, and an index by
-/// arithmetic.
-std::optional<Type> convertNested(const SPIRVTypeConverter &types, MemRefType buffer) {
+/// A buffer as an array without an end: what is bound may begin before an operand, and the last group of parts need not
+/// be whole. Groups and parts are arrays in it; upstream would make one array of them, and an index by arithmetic.
+std::optional<Type> convertBuffer(const SPIRVTypeConverter &types, MemRefType buffer) {
   auto space = dyn_cast_or_null<spirv::StorageClassAttr>(buffer.getMemorySpace());
-  if (buffer.getRank() < 2 || !space)
+  if (!space || space.getValue() != spirv::StorageClass::StorageBuffer)
     return std::nullopt;
   Type element = buffer.getElementType(), type = types.convertType(element);
   if (!type)
     return Type();
   auto vector = dyn_cast<VectorType>(element);
   unsigned bytes = (vector ? vector.getNumElements() : 1) * getElementTypeOrSelf(element).getIntOrFloatBitWidth() / 8;
-  for (int64_t size : llvm::reverse(buffer.getShape())) {
+  for (int64_t size : llvm::reverse(buffer.getShape().drop_front())) {
     type = spirv::ArrayType::get(type, size, bytes);
     bytes *= size;
   }
-  return spirv::PointerType::get(spirv::StructType::get(type, 0), space.getValue());
+  return spirv::PointerType::get(spirv::StructType::get(spirv::RuntimeArrayType::get(type, bytes), 0),
+                                 space.getValue());
 }
 
 Value pointerInto(Value memory, ValueRange indices, Location loc, OpBuilder &builder) {
@@ -273,7 +274,7 @@ struct ConvertToSpirv : impl::ConvertToSpirvBase<ConvertToSpirv> {
     options.emulateLT32BitScalarTypes = false;
     options.emulateUnsupportedFloatTypes = false;
     SPIRVTypeConverter types(environment, options);
-    types.addConversion([&](MemRefType buffer) { return convertNested(types, buffer); });
+    types.addConversion([&](MemRefType buffer) { return convertBuffer(types, buffer); });
     auto target = SPIRVConversionTarget::get(environment);
     target->addDynamicallyLegalOp<UnrealizedConversionCastOp>(
         [](Operation *op) { return !op->hasAttr(kPushConstant); });

@@ -194,7 +194,7 @@ private:
         continue;
       auto binding = kernel.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), kBindingAttr);
       if (!binding || !isBuffer(argument.getType()))
-        fail(kernel, "argument " + Twine(argument.getArgNumber()) + " must be a flat buffer of words with a binding");
+        fail(kernel, "argument " + Twine(argument.getArgNumber()) + " must be a buffer of words with a binding");
       else
         bindings.insert(binding.getInt());
     }

@@ -81,6 +81,14 @@ TEST(Bindings, ConstantsShareOneFirst) {
   EXPECT_EQ(kernel.number(4, nn::kOffsetMultipleAttr), 256);
 }
 
+TEST(Bindings, TablesLieBehindAllWeights) {
+  Kernel kernel(4, /*hasTable=*/true);
+  EXPECT_EQ(kernel.assign({{"k", {{A, 0, 0}, {C, 0, 256}, {C, 0, 1024}, {A, 0, 64}}}}), "");
+  EXPECT_EQ(kernel.bindings(), (std::vector<int64_t>{0, 1, 1, 2, 1}));
+  EXPECT_EQ(kernel.number(1, nn::kOffsetMultipleAttr), -1);
+  EXPECT_EQ(kernel.number(4, nn::kOffsetMultipleAttr), 256);
+}
+
 TEST(Bindings, ABindingBeginsWhereItsFirstOperandDoes) {
   GpuLaunch first{"k", {{A, 0, 0}, {C, 0, 256}, {C, 0, 1024}, {C, 0, 2048}, {A, 0, 64}}}, other = first;
   Kernel kernel(5);

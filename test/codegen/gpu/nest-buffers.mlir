@@ -114,9 +114,9 @@ module {
 
 // -----
 
-// The vector of a part may be any, the last group is not whole, or one access lies otherwise: the buffer stays flat.
+// The vector of a part may be any, or one access lies otherwise: the buffer stays flat. The last group need not be whole.
 // CHECK-LABEL: gpu.func @main
-// CHECK-SAME:    memref<32xvector<4xf32>>, %{{.*}}: memref<31xvector<4xf32>>, %{{.*}}: memref<32xvector<4xf32>>
+// CHECK-SAME:    memref<32xvector<4xf32>>, %{{.*}}: memref<4x2x4xvector<4xf32>>, %{{.*}}: memref<32xvector<4xf32>>
 module {
   gpu.module @k {
     gpu.func @main(%any: memref<32xvector<4xf32>>, %cut: memref<31xvector<4xf32>>, %odd: memref<32xvector<4xf32>>, %i: index,

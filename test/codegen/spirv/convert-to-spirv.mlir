@@ -43,9 +43,9 @@ module {
 
 // -----
 
-// Dims of a buffer of vectors are arrays of arrays: a constant place in one needs no arithmetic.
+// Dims of a buffer are arrays of arrays, the first without an end: a constant place in one needs no arithmetic.
 // CHECK-LABEL: spirv.module @nested
-// CHECK:         !spirv.struct<(!spirv.array<3 x !spirv.array<4 x !spirv.array<2 x vector<4xf32>, stride=16>, stride=32>, stride=128>
+// CHECK:         !spirv.struct<(!spirv.rtarray<!spirv.array<4 x !spirv.array<2 x vector<4xf32>, stride=16>, stride=32>, stride=128>
 // CHECK:         %[[C3:.*]] = spirv.Constant 3 : i32
 // CHECK:         %[[FROM:.*]] = spirv.AccessChain %{{.*}}[%{{.*}}, %{{.*}}, %[[C3]], %{{.*}}]
 // CHECK-NEXT:    spirv.Load "StorageBuffer" %[[FROM]]

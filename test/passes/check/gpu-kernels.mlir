@@ -31,8 +31,8 @@ module {
 
 module {
   gpu.module @buffers {
-    // expected-error @+2 {{'gpu.func' op argument 1 must be a flat buffer of words with a binding at stage G}}
-    // expected-error @+1 {{'gpu.func' op argument 2 must be a flat buffer of words with a binding at stage G}}
+    // expected-error @+2 {{'gpu.func' op argument 1 must be a buffer of words with a binding at stage G}}
+    // expected-error @+1 {{'gpu.func' op argument 2 must be a buffer of words with a binding at stage G}}
     gpu.func @main(%x: memref<8xf32> {nn.binding = 0 : i64}, %y: memref<8xi8> {nn.binding = 1 : i64}, %z: memref<8xf32>)
         kernel attributes {nn.block = 64 : i64, nn.grid = array<i64: 2, 1>, nn.iterations = 0 : i64} {
       gpu.return
