@@ -75,6 +75,22 @@ void Candidate::dropUnread() {
     seen = read.count(seen->first) ? std::next(seen) : tensors.erase(seen);
 }
 
+Statistics Candidate::statistics(llvm::StringRef model, llvm::StringRef modelHash) const {
+  Statistics statistics{"", model.str(), modelHash.str(), source->observations.samples, {}};
+  for (auto &[tensor, seen] : source->observations.tensors)
+    statistics.tensors[llvm::json::fixUTF8(tensor)] = seen.values;
+  return statistics;
+}
+
+void Candidate::dropLargeValues(const ModelEditor &editor) {
+  llvm::erase_if(source->contractions, [&](const Contraction &contraction) {
+    return !canBeHalves(contraction.weight.values, decision.weights);
+  });
+  llvm::erase_if(decision.tables, [&](const Table &table) {
+    return !canBeHalves(editor.floats(table.weightName)->values, decision.weights);
+  });
+}
+
 void Candidate::chooseStored() {
   auto countOf = [&](const StoredTensor &tensor) {
     auto seen = source->observations.tensors.find(tensor.name);

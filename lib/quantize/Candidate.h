@@ -3,6 +3,7 @@
 #define NNCC_LIB_QUANTIZE_CANDIDATE_H
 #include "lib/quantize/Observe.h"
 #include "lib/quantize/Ranges.h"
+#include "lib/quantize/Statistics.h"
 #include "lib/quantize/Stored.h"
 #include "lib/quantize/WriteModels.h"
 #include <array>
@@ -52,6 +53,10 @@ struct Candidate {
   std::string way() const;
   /// Forgets what no contraction reads, and is not stored either.
   void dropUnread();
+  /// What tensors were seen to hold, for a file: of a model by its name and hash.
+  Statistics statistics(llvm::StringRef model, llvm::StringRef modelHash) const;
+  /// Leaves what would become infinite in 16 bits as it is.
+  void dropLargeValues(const ModelEditor &editor);
   /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
   void chooseStored();
   /// Gives contractions the steps that their weights have together, if the candidate takes those.

@@ -55,7 +55,7 @@ public:
     candidate.source->stored = storedOf(candidate.source->model);
     if (!observeOn(candidate))
       return std::nullopt;
-    return statisticsOf(candidate, name);
+    return candidate.statistics(name, modelHash);
   }
 
 private:
@@ -75,7 +75,7 @@ private:
       whole.decision.inputs = Decision::Inputs::OnGrids;
       if (!observeOn(whole))
         return std::nullopt;
-      statistics = statisticsOf(whole, name);
+      statistics = whole.statistics(name, modelHash);
       best.source->observations = std::move(whole.source->observations);
       best.dropUnread();
     } else if (options.hasSamples && !observeOn(best)) {
@@ -100,13 +100,6 @@ private:
     if (options.recipe == Recipe::Mixed && !raise(best))
       return std::nullopt;
     return finish(best);
-  }
-
-  Statistics statisticsOf(const Candidate &candidate, StringRef name) const {
-    Statistics statistics{"", name.str(), modelHash, candidate.source->observations.samples, {}};
-    for (auto &[tensor, seen] : candidate.source->observations.tensors)
-      statistics.tensors[json::fixUTF8(tensor)] = seen.values;
-    return statistics;
   }
 
   //===-- What is quantized -----------------------------------------------===//
@@ -157,7 +150,7 @@ private:
     if (!candidate.decision.needsGrids())
       candidate.decision.tables = findTables(editor);
     if (isOfHalves(candidate.decision.weights))
-      dropLargeValues(editor, candidate);
+      candidate.dropLargeValues(editor);
     for (const std::string &text : options.keepFloat)
       if (!keep(text, candidate))
         return false;
@@ -167,25 +160,25 @@ private:
     report.tables = candidate.decision.tables.size();
     if (!candidate.source->contractions.empty() || report.tables)
       return true;
-    bool isKept = !kept.empty();
-    host.error(
-        "there is nothing to quantize: " +
-        std::string(isKept ? "--keep leaves all"
-                    : candidate.decision.inputs == Decision::Inputs::Dynamic
-                        ? "the model has no MatMul or Gemm with constant, finite weights of f32\n"
-                          "note: --recipe=int8 quantizes convolutions, too"
-                        : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite weights of f32" +
-                              std::string(isOfHalves(candidate.decision.weights) ? " that 16 bits hold" : "")));
+    sayNothing(candidate);
     return false;
   }
 
-  /// Leaves what would become infinite in 16 bits as it is.
-  static void dropLargeValues(const ModelEditor &editor, Candidate &candidate) {
-    WeightForm form = candidate.decision.weights;
-    erase_if(candidate.source->contractions,
-             [&](const Contraction &contraction) { return !canBeHalves(contraction.weight.values, form); });
-    erase_if(candidate.decision.tables,
-             [&](const Table &table) { return !canBeHalves(editor.floats(table.weightName)->values, form); });
+  /// error: reported, that there is nothing to quantize, and why
+  void sayNothing(const Candidate &candidate) {
+    bool isDynamic = candidate.decision.inputs == Decision::Inputs::Dynamic;
+    std::string why = !kept.empty() ? "--keep leaves all"
+                      : isDynamic   ? "the model has no MatMul or Gemm with constant, finite weights of f32"
+                                    : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite "
+                                      "weights of f32";
+    if (kept.empty() && !isDynamic && isOfHalves(candidate.decision.weights))
+      why += " that 16 bits hold";
+    if (kept.empty() && isDynamic)
+      why += "\nnote: --recipe=int8 quantizes convolutions, too";
+    if (candidate.source->model.functions_size())
+      why += "\nnote: nodes in functions of the model are not looked at: write them out first, with "
+             "onnx.inliner.inline_local_functions";
+    host.error("there is nothing to quantize: " + why);
   }
 
   /// Leaves what a pattern of --keep names as it is. error: reported, and false

@@ -31,6 +31,7 @@ public:
       : function(function), layout(layout), arenaBytes(arenaBytes) {}
 
   void rewrite() {
+    hasGpu = isForGpu();
     Block &old = function.getBody().front();
     MLIRContext *context = function.getContext();
     Location loc = function.getLoc();
@@ -100,13 +101,20 @@ private:
     return {};
   }
 
+  /// Whether some kernel is placed on a GPU.
+  bool isForGpu() const {
+    auto machines = function->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kMachinesAttr);
+    return machines && llvm::any_of(layout.steps, [&](const Step &step) {
+             KernelOp kernel = step.kernel;
+             std::optional<StringRef> device = kernel ? kernel.getDevice() : std::nullopt;
+             return device && isa_and_nonnull<GpuAttr>(machines.get(*device));
+           });
+  }
+
   /// What the offset of a constant is a multiple of. A GPU need not bind memory from elsewhere than multiples of 256
   /// bytes, and adds offsets behind them to every index: constants that are long in comparison begin there.
   int64_t alignmentOf(int64_t bytes) const {
     constexpr int64_t kDeviceOffset = 256, kLong = 4096;
-    auto machines = function->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kMachinesAttr);
-    bool hasGpu =
-        machines && llvm::any_of(machines, [](NamedAttribute machine) { return isa<GpuAttr>(machine.getValue()); });
     return hasGpu && bytes >= kLong ? kDeviceOffset : kArenaAlignment;
   }
 
@@ -216,6 +224,7 @@ private:
   func::FuncOp function;
   const MemoryLayout &layout;
   int64_t arenaBytes, weightsBytes = 0;
+  bool hasGpu = false;
   DenseMap<std::pair<Attribute, Attribute>, int64_t> weights;
   DenseMap<std::pair<Attribute, Attribute>, ElementsAttr> weightAt;
   std::vector<std::tuple<ElementsAttr, PackingAttr, uint64_t, int64_t>> hashed;
