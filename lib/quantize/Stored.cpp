@@ -126,13 +126,32 @@ private:
       if (is_contained(given, input.name()) && input.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT)
         floats.insert(input.name());
     for (const onnx::NodeProto &node : editor.graph().node()) {
-      if (roleOf(node) == Role::None || !any_of(node.input(), [&](const std::string &input) { return isFloat(input); }))
+      if (!makesFloats(node))
         continue;
       // Masks of Dropout and places of MaxPool are second outputs.
-      bool hasMany = node.op_type() == "Split";
-      for (int i = 0; i < (hasMany ? node.output_size() : 1); ++i)
-        floats.insert(node.output(i));
+      int outputs = node.op_type() == "Split" ? node.output_size() : std::min(node.output_size(), 1);
+      for (int i = 0; i < outputs; ++i)
+        if (!node.output(i).empty())
+          floats.insert(node.output(i));
     }
+  }
+
+  /// Whether the first output of a node is of f32, by the inputs that have its type.
+  bool makesFloats(const onnx::NodeProto &node) const {
+    auto isF32 = [&](const std::string &input) {
+      const onnx::TensorProto *constant = editor.constant(input);
+      return isFloat(input) || (constant && constant->data_type() == onnx::TensorProto::FLOAT);
+    };
+    StringRef op = node.op_type();
+    Role role = roleOf(node);
+    if (isOnnx(node) && op == "Cast")
+      return intAttribute(node, "to", 0) == onnx::TensorProto::FLOAT;
+    if (isOnnx(node) && op == "Where")
+      return any_of(drop_begin(node.input()), isF32);
+    if (role == Role::None || node.input().empty())
+      return false;
+    bool haveAllItsType = (role == Role::Elementwise && op != "Pow") || role == Role::Multiplies || op == "Concat";
+    return haveAllItsType ? any_of(node.input(), isF32) : isF32(node.input(0));
   }
 
   /// Finds what somebody reads in bytes, users first: who only moves elements does so where that is read in bytes.
@@ -162,45 +181,67 @@ private:
   ///
   /// onlyLimits  takes nothing but rectifiers and limits
   bool growKernel(const std::string &tensor, bool onlyLimits) {
-    std::set<std::string> made{tensor}, best;
-    std::set<int> nodes;
-    for (;;) {
-      int next = -1;
-      for (const std::string &value : made)
-        for (int reader : readers[value])
-          if (!nodes.count(reader) && (next < 0 || reader < next))
-            next = reader;
-      if (next < 0 || !isFunctionOf(editor.graph().node(next), made) ||
-          (onlyLimits && !isIn(editor.graph().node(next).op_type(), {"Relu", "Clip"})))
+    // Longer ones are cut somewhere anyway.
+    constexpr size_t kMostNodes = 256;
+    std::vector<std::string> made; // in the order in which they are
+    std::set<std::string> isMade;
+    std::map<std::string, size_t> unfinished; // of those: readers that are not in the kernel
+    std::set<int> nodes, next;
+    size_t best = 0; // so many of them, of which one is the result
+    std::string result;
+    auto make = [&](const std::string &value) {
+      made.push_back(value);
+      isMade.insert(value);
+      const std::set<int> &all = readers[value];
+      next.insert(all.begin(), all.end());
+      if (size_t count = all.size() + editor.isOutput(value))
+        unfinished[value] = count;
+      if (unfinished.size() == 1) {
+        best = made.size();
+        result = unfinished.begin()->first;
+      }
+    };
+    make(tensor);
+    while (!next.empty() && nodes.size() < kMostNodes) {
+      const onnx::NodeProto &node = editor.graph().node(*next.begin());
+      if (!isFunctionOf(node, isMade) || (onlyLimits && !isIn(node.op_type(), {"Relu", "Clip"})))
         break;
-      nodes.insert(next);
-      made.insert(editor.graph().node(next).output(0));
-      std::set<std::string> within;
-      for (const std::string &value : made)
-        if (!editor.isOutput(value) && all_of(readers[value], [&](int reader) { return nodes.count(reader); }))
-          within.insert(value);
-      if (within.size() + 1 == made.size())
-        best = std::move(within);
+      int number = *next.begin();
+      next.erase(next.begin());
+      nodes.insert(number);
+      for (const std::string &input : std::set<std::string>(node.input().begin(), node.input().end()))
+        if (auto known = unfinished.find(input); known != unfinished.end() && --known->second == 0)
+          unfinished.erase(known);
+      make(node.output(0));
     }
-    bool isInside = best.erase(tensor);
-    inside.insert(best.begin(), best.end());
-    return isInside;
+    made.resize(best);
+    for (const std::string &value : made)
+      if (value != result && value != tensor)
+        inside.insert(value);
+    return best > 0 && result != tensor;
   }
 
   /// Two tensors are added as bytes where their sum is limited and rounded, and nothing else lies between.
   bool isSum(const onnx::NodeProto &node) const {
-    return node.op_type() == "Add" && isFloat(node.input(0)) && isFloat(node.input(1));
+    return node.op_type() == "Add" && node.input_size() == 2 && isFloat(node.input(0)) && isFloat(node.input(1));
   }
 
   bool isFunctionOf(const onnx::NodeProto &node, const std::set<std::string> &made) const {
-    return roleOf(node) == Role::Elementwise && all_of(node.input(), [&](const std::string &input) {
+    return roleOf(node) == Role::Elementwise && node.output_size() == 1 && !node.output(0).empty() &&
+           all_of(node.input(), [&](const std::string &input) {
              return input.empty() || made.count(input) || editor.constant(input);
            });
   }
 
-  std::string leaderOf(const std::string &tensor) const {
-    auto known = leaders.find(tensor);
-    return known == leaders.end() || known->second == tensor ? tensor : leaderOf(known->second);
+  std::string leaderOf(const std::string &tensor) {
+    std::string leader = tensor;
+    for (auto known = leaders.find(leader); known != leaders.end() && known->second != leader;
+         known = leaders.find(leader))
+      leader = known->second;
+    // The way is shorter the next time.
+    for (std::string at = tensor; at != leader;)
+      at = std::exchange(leaders[at], leader);
+    return leader;
   }
 
   const ModelEditor &editor;

@@ -15,9 +15,10 @@ struct StoredTensor {
   bool isNeeded = false;
 };
 
-/// Every tensor of the main graph that is no output and that somebody reads who does so in bytes, in the order in which
-/// they are written. Left out is what stays in registers: a function of what a kernel makes belongs to that kernel, and
-/// its result is what is stored; and what is only read by nodes that compute in floats from memory, as norms do.
+/// Every tensor of the main graph that somebody reads who does so in bytes, in the order in which they are written: an
+/// output of the model only for those who read it inside. Left out is what stays in registers: a function of what a
+/// kernel makes belongs to that kernel, and its result is what is stored; and what is only read by nodes that compute
+/// in floats from memory, as norms do.
 std::vector<StoredTensor> findStored(const ModelEditor &editor);
 
 } // namespace nncc::quantize

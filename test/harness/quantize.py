@@ -139,6 +139,9 @@ def check_small(options, name: str, folder: Path) -> list[str]:
         failures.append(f"{len(report['outputs'])} of {len(graph.outputs)} outputs are measured")
     if report["quantized"] != report["contractions"]:
         failures.append(f"{report['quantized']} of {report['contractions']} contractions are quantized")
+    # What is widened from 16 bits is found to be floats.
+    if name == "halves" and not quantize(options, path, {tensor: samples}, folder / "size.q.onnx", "--optimize=size")["stored"]:
+        failures.append("made for size, nothing more is stored in 8 bits")
     for index in range(3):
         inputs = {tensor: samples[index:index + 1]}
         float_answers, answers = oracle.run(path.read_bytes(), inputs), oracle.run(out.read_bytes(), inputs)

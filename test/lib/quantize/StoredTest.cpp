@@ -83,3 +83,35 @@ TEST(Stored, WhatIsOnlyMovedToAnOutputStaysFloat) {
   model.conv("a", "x").node("Transpose", "t", {"a"}).node("Reshape", "y", {"t", "weights"}).output("y");
   EXPECT_EQ(model.stored(), Names{});
 }
+
+TEST(Stored, NamesThatAreEmptyAreNoTensors) {
+  Model model;
+  model.node("LSTM", "", {"x", "weights", "weights"}).conv("a", "x").node("Clip", "c", {"a", "", "weights"});
+  model.node("Relu", "", {"a"}).conv("y", "c").output("y");
+  EXPECT_EQ(model.stored(), (Names{"a", "c"}));
+}
+
+TEST(Stored, FloatsBehindIntegersAndTables) {
+  Model model;
+  model.node("Shape", "shape", {"x"}).node("Gather", "words", {"weights", "shape"}).conv("a", "words");
+  model.node("Where", "w", {"shape", "a", "weights"}).conv("y", "w").output("y");
+  EXPECT_EQ(model.stored(), (Names{"words", "w"}));
+  Model integers;
+  integers.node("Shape", "shape", {"x"})
+      .node("Pow", "p", {"shape", "weights"})
+      .node("Mul", "m", {"p", "p"})
+      .output("m");
+  EXPECT_EQ(integers.stored(), Names{});
+}
+
+TEST(Stored, LongChainsAreOneKernelForEachFew) {
+  Model model;
+  std::string last = "x";
+  for (int i = 0; i < 3000; ++i) {
+    std::string next = "f" + std::to_string(i);
+    model.node("Sigmoid", next, {last});
+    last = next;
+  }
+  model.conv("y", last).output("y");
+  EXPECT_FALSE(model.stored().empty());
+}
