@@ -187,15 +187,17 @@ private:
       if (!made.empty())
         value *= made[output.of(i)];
     }
-    if (weight == contraction.weight.values)
-      return;
-    node.set_input(1, editor.addConstant<float>(contraction.weightName + "_alike", contraction.weight.shape, weight));
-    if (made.empty() || !contraction.bias)
+    // A depthwise convolution that is added to what it reads has the same weights, and another bias.
+    if (weight != contraction.weight.values)
+      node.set_input(1, editor.addConstant<float>(contraction.weightName + "_alike", contraction.weight.shape, weight));
+    if (!contraction.bias)
       return;
     std::vector<float> bias = *contraction.bias;
     for (auto [value, factor] : zip(bias, made))
       value *= factor;
-    node.set_input(2, editor.addConstant<float>(contraction.weightName + "_alike_bias", {(int64_t)bias.size()}, bias));
+    if (bias != *contraction.bias)
+      node.set_input(2,
+                     editor.addConstant<float>(contraction.weightName + "_alike_bias", {(int64_t)bias.size()}, bias));
   }
 
   /// (x - mean) / deviation * scale + shift, of x that is `read` times as large, becomes `made` times as large.

@@ -39,6 +39,25 @@ TEST(EqualizeStreams, ThroughASumToAConvolutionByAShare) {
   EXPECT_EQ(weightsOf(editor, 4).values, (std::vector<float>{2, 2}));
 }
 
+// What a depthwise convolution reads and makes has one factor: its weights stay as they are, its bias does not.
+TEST(EqualizeStreams, TheBiasOfWhatIsAddedToItsInput) {
+  ModelEditor editor{onnx::ModelProto()};
+  onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
+  *graph.add_node() = makeNode("Conv", "a", {"x", weights(editor, "wa", 2, {1, 1})}, "a");
+  *graph.add_node() = makeNode(
+      "Conv", "d", {"a", weights(editor, "wd", 2, {0.5f, 0.5f}), editor.addConstant<float>("bd", {2}, {2, 3})}, "d");
+  addAttribute(*graph.mutable_node(1), "group", int64_t(2));
+  *graph.add_node() = makeNode("Add", "sum", {"a", "d"}, "sum");
+  *graph.add_node() = makeNode("Conv", "y", {"sum", weights(editor, "wy", 1, {8, 2})}, "y");
+  graph.add_output()->set_name("y");
+  editor.apply();
+  EXPECT_EQ(equalizeStreams(editor, findContractions(editor), {}, {{"sum", seen({1, 16})}}, 0.5f), 3u);
+  EXPECT_EQ(weightsOf(editor, 0).values, (std::vector<float>{4, 1}));
+  EXPECT_EQ(weightsOf(editor, 1).values, (std::vector<float>{0.5f, 0.5f}));
+  EXPECT_EQ(weightsOf(editor, 1, 2).values, (std::vector<float>{8, 3}));
+  EXPECT_EQ(weightsOf(editor, 3).values, (std::vector<float>{2, 2}));
+}
+
 TEST(EqualizeStreams, ThroughAConcatenationToANormAsAWhole) {
   ModelEditor editor{onnx::ModelProto()};
   onnx::GraphProto &graph = *editor.mutableModel().mutable_graph();
