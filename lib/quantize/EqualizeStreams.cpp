@@ -44,8 +44,13 @@ private:
     auto known = counts.find(tensor);
     return known == counts.end() ? 0 : known->second;
   }
-  void add(const std::string &tensor, int64_t channels) {
-    first[tensor] = next, counts[tensor] = channels;
+  /// 0 where it is not known.
+  int64_t rankOf(const std::string &tensor) const {
+    auto known = ranks.find(tensor);
+    return known == ranks.end() ? 0 : known->second;
+  }
+  void add(const std::string &tensor, int64_t channels, int64_t rank) {
+    first[tensor] = next, counts[tensor] = channels, ranks[tensor] = rank;
     for (int64_t i = 0; i < channels; ++i)
       classes.insert(next++);
   }
@@ -58,13 +63,34 @@ private:
       pinned.insert(first.at(tensor) + i);
   }
   bool isKnown(const std::string &tensor) const { return first.count(tensor); }
-  bool readsNearest(const onnx::NodeProto &node) const {
-    const onnx::AttributeProto *mode = attributeOf(node, "mode");
-    return !mode || mode->s() == "nearest";
+  /// Whether each channel of the result of a Resize holds elements of that channel alone, and nothing else.
+  bool resizesChannelsAlone(const onnx::NodeProto &node) const {
+    auto isText = [&](StringRef name, StringRef text) {
+      const onnx::AttributeProto *attribute = attributeOf(node, name);
+      return attribute && attribute->s() == text;
+    };
+    if ((attributeOf(node, "mode") && !isText("mode", "nearest")) ||
+        isText("coordinate_transformation_mode", "tf_crop_and_resize")) // there is a value for what lies outside
+      return false;
+    size_t at = 1; // where scales and sizes have that of dim 1
+    if (const onnx::AttributeProto *axes = attributeOf(node, "axes")) {
+      if (any_of(axes->ints(), [](int64_t axis) { return axis < 0; }))
+        return false;
+      at = find(axes->ints(), 1) - axes->ints().begin();
+      if (at == (size_t)axes->ints_size())
+        return true;
+    }
+    auto scales = node.input_size() > 2 ? editor.floats(node.input(2)) : std::nullopt;
+    if (scales && !scales->values.empty())
+      return at < scales->values.size() && scales->values[at] == 1;
+    auto sizes = node.input_size() > 3 ? editor.integers(node.input(3)) : std::nullopt;
+    bool hasPolicy = attributeOf(node, "keep_aspect_ratio_policy") && !isText("keep_aspect_ratio_policy", "stretch");
+    return sizes && at < sizes->size() && (*sizes)[at] == channelsOf(node.input(0)) && !hasPolicy;
   }
 
   bool isNorm(const onnx::NodeProto &node) const {
     return node.op_type() == "BatchNormalization" && node.input_size() == 5 && node.output_size() == 1 &&
+           !intAttribute(node, "training_mode", 0) &&
            all_of(drop_begin(node.input()), [&](const std::string &name) { return editor.floats(name).has_value(); });
   }
 
@@ -74,7 +100,7 @@ private:
     std::string in = node.input_size() ? node.input(0) : "", out = node.output_size() ? node.output(0) : "";
     auto passes = [&] {
       ++reads[in];
-      add(out, channelsOf(in));
+      add(out, channelsOf(in), rankOf(in));
       join(out, 0, in);
     };
     if (auto known = byNode.find(index); known != byNode.end()) {
@@ -85,21 +111,22 @@ private:
           multiplied.insert(first.at(in) + i);
       }
       if (op == "Conv" && contraction.takesBias)
-        add(out, contraction.outputChannels());
+        add(out, contraction.outputChannels(), contraction.weight.rank());
     } else if (!isOnnx(node)) {
       return;
     } else if (isNorm(node)) {
       int64_t channels = editor.floats(node.input(1))->values.size();
       if (isKnown(in) && channelsOf(in) == channels)
         ++reads[in];
-      add(out, channels);
+      add(out, channels, rankOf(in));
     } else if (!isKnown(in)) {
       return;
     } else if (op == "Relu" || op == "LeakyRelu" || op == "MaxPool" || op == "AveragePool" ||
                op == "GlobalAveragePool" || op == "Identity" || (op == "PRelu" && editor.constant(node.input(1))) ||
-               ((op == "Resize" || op == "Upsample") && readsNearest(node))) {
+               (op == "Resize" && resizesChannelsAlone(node))) {
       passes();
-    } else if (op == "Add" && isKnown(node.input(1)) && channelsOf(in) == channelsOf(node.input(1))) {
+    } else if (op == "Add" && isKnown(node.input(1)) && channelsOf(in) == channelsOf(node.input(1)) && rankOf(in) &&
+               rankOf(in) == rankOf(node.input(1))) { // dim 1 meets dim 1
       passes();
       ++reads[node.input(1)];
       join(out, 0, node.input(1));
@@ -108,7 +135,7 @@ private:
       int64_t sum = 0, at = 0;
       for (const std::string &piece : node.input())
         sum += channelsOf(piece);
-      add(out, sum);
+      add(out, sum, rankOf(in));
       for (const std::string &piece : node.input()) {
         ++reads[piece];
         join(out, at, piece);
@@ -222,6 +249,7 @@ private:
   const std::map<std::string, TensorStatistics> &tensors;
   std::map<int, size_t> byNode;
   std::map<std::string, int64_t> first, counts; ///< of the channels of each tensor
+  std::map<std::string, int64_t> ranks;         ///< of these tensors
   std::map<std::string, unsigned> reads;        ///< by those that can divide by factors, or pass them on
   int64_t next = 0;
   mutable EquivalenceClasses<int64_t> classes;

@@ -188,25 +188,36 @@ void setInput(onnx::NodeProto &node, int index, const std::string &name) {
   node.set_input(index, name);
 }
 
-std::optional<FloatTensor> ModelEditor::floats(const std::string &name) const {
-  const onnx::TensorProto *tensor = constant(name);
-  if (!tensor || tensor->data_type() != onnx::TensorProto::FLOAT)
-    return std::nullopt;
-  FloatTensor result;
-  result.shape.assign(tensor->dims().begin(), tensor->dims().end());
-  if (import::checkShape(result.shape))
+/// The values of a tensor, from its bytes or from the field of its type; nothing where they are not as many as they
+/// have to be.
+template <typename T, typename Field>
+static std::optional<std::vector<T>> valuesOf(const onnx::TensorProto &tensor, const Field &typed) {
+  std::vector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+  if (tensor.data_type() != kDataType<T> || import::checkShape(shape))
     return std::nullopt;
   size_t count = 1;
-  for (int64_t dim : result.shape)
+  for (int64_t dim : shape)
     count *= dim;
-  const std::string &raw = tensor->raw_data();
-  if (tensor->has_raw_data() ? raw.size() != count * sizeof(float) : (size_t)tensor->float_data_size() != count)
+  const std::string &raw = tensor.raw_data();
+  if (tensor.has_raw_data() ? raw.size() != count * sizeof(T) : (size_t)typed.size() != count)
     return std::nullopt;
-  result.values.resize(count);
+  std::vector<T> values(count);
   if (count)
-    std::memcpy(result.values.data(), tensor->has_raw_data() ? (const void *)raw.data() : tensor->float_data().data(),
-                count * sizeof(float));
-  return result;
+    std::memcpy(values.data(), tensor.has_raw_data() ? (const void *)raw.data() : typed.data(), count * sizeof(T));
+  return values;
+}
+
+std::optional<FloatTensor> ModelEditor::floats(const std::string &name) const {
+  const onnx::TensorProto *tensor = constant(name);
+  auto values = tensor ? valuesOf<float>(*tensor, tensor->float_data()) : std::nullopt;
+  if (!values)
+    return std::nullopt;
+  return FloatTensor{{tensor->dims().begin(), tensor->dims().end()}, std::move(*values)};
+}
+
+std::optional<std::vector<int64_t>> ModelEditor::integers(const std::string &name) const {
+  const onnx::TensorProto *tensor = constant(name);
+  return tensor ? valuesOf<int64_t>(*tensor, tensor->int64_data()) : std::nullopt;
 }
 
 int ModelEditor::producer(const std::string &name) const {

@@ -70,6 +70,8 @@ public:
   const onnx::TensorProto *constant(const std::string &name) const;
   /// A constant of f32. The bytes have to be in the model: see inlineWeights().
   std::optional<FloatTensor> floats(const std::string &name) const;
+  /// The values of a constant of i64.
+  std::optional<std::vector<int64_t>> integers(const std::string &name) const;
   /// The node that computes a tensor, or -1.
   int producer(const std::string &name) const;
   /// How often a tensor is read, by nodes and as an output of the model.
