@@ -26,6 +26,7 @@ struct Model {
     function.variants = {{/*features=*/0, {1, 2, 3}}};
     function.grid = {5, 1, 1};
     function.bindings = {{{0}, {}, false}, {{1}, {}, true}};
+    function.pushConstants = {{false, 0, 4}, {false, 1, 4}};
     code.functions.push_back(function);
   }
 
@@ -47,6 +48,7 @@ struct Model {
     GpuFunction other = code.functions[0];
     other.name = "g";
     other.bindings = {{{2}, {}, false}, {{1}, {}, true}};
+    other.pushConstants = {{false, 2, 4}, {false, 1, 4}};
     code.functions.push_back(other);
     add(from, to);
     plan.kernels.back().operands.push_back(instead);
