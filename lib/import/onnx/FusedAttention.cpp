@@ -126,10 +126,12 @@ private:
     std::optional<int64_t> all = node.integerOf(6, "total_sequence_length");
     if (!all)
       return false;
-    int64_t batch = of.batch(), kept = node.hasInput(3) ? node.rank(3) == 4 ? node.shape(3)[2] : -1 : 0;
-    if (node.hasInput(3) != node.hasInput(4) || kept < 0 ||
-        (kept > 0 && (node.shape(3) != ArrayRef<int64_t>{batch, keyHeads, kept, shapeOf(of.k)[3]} ||
-                      node.shape(4) != ArrayRef<int64_t>{batch, keyHeads, kept, shapeOf(of.v)[3]}))) {
+    bool hasPast = node.hasInput(3);
+    int64_t batch = of.batch(), kept = hasPast && node.rank(3) == 4 ? node.shape(3)[2] : 0;
+    auto fits = [&](size_t i, Value fresh) {
+      return node.shape(i) == ArrayRef<int64_t>{batch, keyHeads, kept, shapeOf(fresh)[3]};
+    };
+    if (hasPast != node.hasInput(4) || (hasPast && (!fits(3, of.k) || !fits(4, of.v)))) {
       node.error("past_key and past_value do not fit keys of shape " + describeShape(shapeOf(of.k)));
       return false;
     }

@@ -342,6 +342,9 @@ void importGatherBlockQuantized(Node &node) {
   bool isPacked = elementOf(table) == ui8 && !node.isOfNibbles(0);
   if (!constant || node.rank(0) < 1 || (isPacked && bits != 4 && bits != 8))
     return node.error("a table that is no constant of 4 or 8 bits is not supported");
+  for (size_t i : {2, 3})
+    if (!node.requireRank(i, node.rank(0), node.rank(0)))
+      return;
   auto wide = [&](size_t i) {
     SmallVector<int64_t> shape(node.shape(i));
     int64_t rows = product(ArrayRef(shape).drop_back()), columns = shape.back() * 8 / bits;

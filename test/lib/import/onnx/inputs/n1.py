@@ -3,6 +3,7 @@
 
 Usage: n1.py CASE FOLDER [options of nncc compile]. The model is written into FOLDER. Spaces are single, weights elided, locations left out.
 """
+import math
 import pathlib
 import re
 import struct
@@ -39,10 +40,17 @@ def scalar(name, value):
     return tensor(name, [], [value], INT64)
 
 
-def grouped_query_attention(*total):
+def gather_blocks(scale_dims, zero_dims):
+    """A table [3, 16] of bytes that hold two values each, in blocks of 16."""
+    operands = [tensor("table", [3, 16], bytes(48), UINT8), ramp("scale", *scale_dims), tensor("zero", zero_dims, bytes(math.prod(zero_dims)), UINT8)]
+    return model([node("GatherBlockQuantized", ["table", "x", "scale", "zero"], ["y"], "n", "com.microsoft", block_size=16)],
+                 [value_info("x", [2], INT64)], [field(1, "y")], operands, domains=["com.microsoft"])
+
+
+def grouped_query_attention(*total, past=([1, 2, 3, 4], [1, 2, 3, 4])):
     """Two new keys, three that are kept; how many that makes is known, or an input."""
     operands = ["q", "k", "v", "past_k", "past_v", "last", "total"]
-    shapes = ([1, 2, 16], [1, 2, 8], [1, 2, 8], [1, 2, 3, 4], [1, 2, 3, 4])
+    shapes = ([1, 2, 16], [1, 2, 8], [1, 2, 8], *past)
     inputs = [value_info(name, shape) for name, shape in zip(operands, shapes)] + [value_info("last", [1], INT32)]
     return model([node("GroupQueryAttention", operands, ["y", "present_k", "present_v"], "n", "com.microsoft", num_heads=4, kv_num_heads=2)],
                  inputs + ([] if total else [value_info("total", [1], INT32)]), [field(1, "y"), field(1, "present_k")], total, domains=["com.microsoft"])
@@ -140,6 +148,14 @@ CASES = {
                                      [value_info("q", [1, 2, 5, 4]), value_info("k", [1, 2, 3, 4]), value_info("v", [1, 2, 3, 4])], [field(1, "y")], opset=25),
     "grouped-query-attention": lambda: grouped_query_attention(steps("total", 5)),
     "grouped-query-attention-unknown": lambda: grouped_query_attention(),
+    # One of the two that are kept has no third dim.
+    "grouped-query-attention-no-past": lambda: grouped_query_attention(steps("total", 2), past=([1, 2, 0, 4], [4])),
+    "grouped-query-attention-flat-past": lambda: grouped_query_attention(steps("total", 5), past=([1, 2, 3, 4], [4])),
+    "grouped-query-attention-flat-keys": lambda: grouped_query_attention(steps("total", 2), past=([4], [1, 2, 0, 4])),
+    "gather-blocks": lambda: gather_blocks([3, 2], [3, 1]),
+    "gather-blocks-of-one-zero": lambda: gather_blocks([3, 2], []),
+    "gather-blocks-of-one-scale": lambda: gather_blocks([], [3, 1]),
+    "gather-blocks-of-flat-zeros": lambda: gather_blocks([3, 2], [3]),
     "sequence": lambda: model(
         [node("SplitToSequence", ["x"], ["parts"], axis=1, keepdims=0), node("SequenceErase", ["parts", "second"], ["two"]),
          node("SequenceInsert", ["two", "b", "first"], ["three"]), node("ConcatFromSequence", ["three"], ["y"], axis=-1, new_axis=1)],
