@@ -300,17 +300,17 @@ struct PreluOfSteps : OpRewritePattern<QuantizeOp> {
       return rewriter.notifyMatchFailure(op, "no factor gives the same steps");
     ConstantBuilder newSlopes(RankedTensorType::get(typeOf(prelu.getRhs()).getShape(), rewriter.getF32Type()));
     float mostSlope = 1;
-    bool areAtMostOne = true; // and finite: infinity times 0 is no number
+    bool areAtMostOne = true;
     for (int64_t i = 0; i < slopes->size(); ++i) {
       float slope = slopes->get<float>(i);
       auto same = nearestThat(slope, [&](float newSlope) {
         return isSame(x->grid, *to, x->grid.low() - x->grid.zero, -1, *factor, slope, newSlope);
       });
-      if (!same)
-        return rewriter.notifyMatchFailure(op, "no slope gives the same steps");
+      if (!same || !std::isfinite(*same)) // infinity times 0 is no number
+        return rewriter.notifyMatchFailure(op, "no finite slope gives the same steps");
       newSlopes.set<float>(i, *same);
-      areAtMostOne &= std::isfinite(*same) && *same <= 1;
-      mostSlope = std::fabs(*same) <= mostSlope ? mostSlope : std::fabs(*same); // NaN, if there is one
+      areAtMostOne &= *same <= 1;
+      mostSlope = std::max(mostSlope, std::fabs(*same));
     }
     Location loc = rewriter.getFusedLoc({prelu.getLoc(), op.getLoc()});
     int64_t rank = op.getType().getRank();

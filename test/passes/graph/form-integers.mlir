@@ -293,6 +293,26 @@ func.func @steep_slopes(%x: tensor<1x2x3x2xui8>) -> tensor<1x2x3x2xui8> {
 
 // -----
 
+// Slopes that are not all finite stay as they are, and do not hide the one of 1000, whose steps do not fit 16 bits.
+// CHECK-LABEL: @slopes_that_are_no_numbers
+// CHECK: nn.binary {{ *}}prelu
+// CHECK-NEXT: nn.quantize
+// CHECK-NOT: fits
+// CHECK: return
+func.func @slopes_that_are_no_numbers(%x: tensor<1x2x3x3xui8>) -> tensor<1x2x3x3xui8> {
+  %sx = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %zx = nn.constant dense<100> : tensor<1x1x1x1xui8>
+  %slopes = nn.constant dense<[[[[1000.0, 0x7FC00000, 0.5]]]]> : tensor<1x1x1x3xf32>
+  %sy = nn.constant dense<0.25> : tensor<1x1x1x1xf32>
+  %zy = nn.constant dense<7> : tensor<1x1x1x1xui8>
+  %0 = nn.dequantize %x, %sx, %zx : tensor<1x2x3x3xui8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x3xf32>
+  %1 = nn.binary prelu %0, %slopes : tensor<1x2x3x3xf32>, tensor<1x1x1x3xf32> -> tensor<1x2x3x3xf32>
+  %2 = nn.quantize %1, %sy, %zy : tensor<1x2x3x3xf32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xui8> -> tensor<1x2x3x3xui8>
+  return %2 : tensor<1x2x3x3xui8>
+}
+
+// -----
+
 // An image of three channels gets a fourth, plane by plane, and the filter a weight that is its zero point there.
 // CHECK-LABEL: @image
 // CHECK-DAG: %[[W:.*]] = nn.constant dense<"0x{{(03030300)+}}"> : tensor<8x3x3x4xi8>
