@@ -122,10 +122,12 @@ private:
     } else if (!isKnown(in)) {
       return;
     } else if (op == "Relu" || op == "LeakyRelu" || op == "MaxPool" || op == "AveragePool" ||
-               op == "GlobalAveragePool" || op == "Identity" || (op == "PRelu" && editor.constant(node.input(1))) ||
+               op == "GlobalAveragePool" || op == "Identity" ||
+               (op == "PRelu" && node.input_size() == 2 && editor.constant(node.input(1))) ||
                (op == "Resize" && resizesChannelsAlone(node))) {
       passes();
-    } else if (op == "Add" && isKnown(node.input(1)) && channelsOf(in) == channelsOf(node.input(1)) && rankOf(in) &&
+    } else if (op == "Add" && node.input_size() == 2 && isKnown(node.input(1)) &&
+               channelsOf(in) == channelsOf(node.input(1)) && rankOf(in) &&
                rankOf(in) == rankOf(node.input(1))) { // dim 1 meets dim 1
       passes();
       ++reads[node.input(1)];

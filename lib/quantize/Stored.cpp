@@ -1,7 +1,6 @@
 // See Stored.h. What becomes one kernel: passes/graph/FormKernels.cpp.
 #include "lib/quantize/Stored.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace llvm;
 
@@ -65,7 +64,7 @@ private:
 
   Role roleOf(const onnx::NodeProto &node) const {
     StringRef op = node.op_type();
-    if (!isOnnx(node))
+    if (!isOnnx(node) || node.input().empty())
       return Role::None;
     if (isIn(op, {"Conv", "ConvTranspose", "MatMul", "Gemm"}))
       return Role::Multiplies;
@@ -144,11 +143,13 @@ private:
     };
     StringRef op = node.op_type();
     Role role = roleOf(node);
+    if (node.input().empty())
+      return false;
     if (isOnnx(node) && op == "Cast")
       return intAttribute(node, "to", 0) == onnx::TensorProto::FLOAT;
     if (isOnnx(node) && op == "Where")
       return any_of(drop_begin(node.input()), isF32);
-    if (role == Role::None || node.input().empty())
+    if (role == Role::None)
       return false;
     bool haveAllItsType = (role == Role::Elementwise && op != "Pow") || role == Role::Multiplies || op == "Concat";
     return haveAllItsType ? any_of(node.input(), isF32) : isF32(node.input(0));
@@ -181,13 +182,14 @@ private:
   ///
   /// onlyLimits  takes nothing but rectifiers and limits
   bool growKernel(const std::string &tensor, bool onlyLimits) {
-    // Longer ones are cut somewhere anyway.
+    // Every tensor has a kernel that is grown: long ones would make long chains a matter of their square.
     constexpr size_t kMostNodes = 256;
     std::vector<std::string> made; // in the order in which they are
     std::set<std::string> isMade;
     std::map<std::string, size_t> unfinished; // of those: readers that are not in the kernel
-    std::set<int> nodes, next;
-    size_t best = 0; // so many of them, of which one is the result
+    std::set<int> next;
+    size_t nodes = 0;
+    size_t best = 0; // so many of those that are made, of which one is the result
     std::string result;
     auto make = [&](const std::string &value) {
       made.push_back(value);
@@ -202,13 +204,12 @@ private:
       }
     };
     make(tensor);
-    while (!next.empty() && nodes.size() < kMostNodes) {
+    while (!next.empty() && nodes < kMostNodes) {
       const onnx::NodeProto &node = editor.graph().node(*next.begin());
       if (!isFunctionOf(node, isMade) || (onlyLimits && !isIn(node.op_type(), {"Relu", "Clip"})))
         break;
-      int number = *next.begin();
       next.erase(next.begin());
-      nodes.insert(number);
+      ++nodes;
       for (const std::string &input : std::set<std::string>(node.input().begin(), node.input().end()))
         if (auto known = unfinished.find(input); known != unfinished.end() && --known->second == 0)
           unfinished.erase(known);

@@ -115,3 +115,10 @@ TEST(Stored, LongChainsAreOneKernelForEachFew) {
   model.conv("y", last).output("y");
   EXPECT_FALSE(model.stored().empty());
 }
+
+TEST(Stored, NodesWithoutOperandsAreNone) {
+  Model model;
+  model.conv("a", "x").node("Where", "w", {}).node("BatchNormalization", "b", {}).node("Add", "s", {"a"});
+  model.node("Cast", "c", {}).node("Clip", "l", {}).conv("y", "s").output("y");
+  EXPECT_EQ(model.stored(), Names{"s"});
+}
