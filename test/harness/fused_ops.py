@@ -279,6 +279,61 @@ def attention_of_tools(m: Model):
     m.add("RotaryEmbedding", [m.floats(1, 5, 18), np.arange(5)[None], *caches], {2, 3}, domain=MICROSOFT, num_heads=3, rotary_embedding_dim=4)
 
 
+def projected_attention(m: Model):
+    """Attention of com.microsoft, which multiplies by its weights itself, and QAttention, whose input and weights are bytes."""
+    batch, steps, inputs, heads, size, kept = 2, 3, 5, 2, 4, 2
+    x, weights, bias = m.floats(batch, steps, inputs), m.floats(inputs, 3 * heads * size), m.floats(3 * heads * size)
+    past = m.floats(2, batch, heads, kept, size)
+
+    def attend(mask=None, past=None, added=None, constants=frozenset({1, 2}), weights=weights, bias=bias, **attributes):
+        m.add("Attention", [x, weights, bias, mask, past, added], constants, outputs=1 if past is None else 2, domain=MICROSOFT, num_heads=heads, **attributes)
+    attend()
+    attend(constants=frozenset(), scale=0.3)
+    attend(np.int32([3, 1]))
+    attend(np.int32([3, 2, 1, 0]))
+    attend(np.int32([[1, 1, 0], [0, 1, 1]]))
+    attend(np.int32([[1, 0, 1], [0, 1, 1]]), mask_filter_value=-20.0, unidirectional=1)
+    attend((m.random.random((batch, steps, steps)) < 0.6).astype(np.int32))
+    attend(np.int32([[0], [1]]))
+    attend(np.int32([[0]]), unidirectional=1)
+    attend(None, past)
+    attend(np.int32([[0, 1, 1, 1, 1], [1, 1, 1, 1, 0]]), past, unidirectional=1)
+    attend(np.int32([4, 5]), past)
+    attend(None, None, m.floats(1, heads, steps, steps))
+    attend(weights=m.floats(inputs, 2 * heads * size + 12), bias=m.floats(2 * heads * size + 12), qkv_hidden_sizes=[8, 8, 12])
+    mask = np.int32([[1, 1, 0], [0, 1, 1]])
+    for kind in (np.int8, np.uint8):
+        bytes, columns = m.bytes(kind, inputs, 3 * heads * size), 3 * heads * size
+        each = (abs(m.floats(columns)) * 0.004 + 0.001).astype(np.float32)
+        for scale, zero, state, more in ((np.float32(0.004), np.array(3, kind), None, {}), (each, m.bytes(kind, columns) // 8, None, dict(scale=0.3)),
+                                         (each, None, past, dict(unidirectional=1))):
+            m.add("QAttention", [m.bytes(np.uint8, batch, steps, inputs), bytes, bias, np.array(0.02, np.float32), scale, mask if state is None else None,
+                                 np.array(120, np.uint8), zero, state], {1, 2, 4, 7}, outputs=1 if state is None else 2, domain=MICROSOFT, num_heads=heads, **more)
+
+
+def embeddings(m: Model):
+    """Rows of tables that are added up and normalized, as floats and as bytes; words that a mask leaves are counted."""
+    words, segments = m.random.integers(0, 9, (2, 4)).astype(np.int32), m.random.integers(0, 2, (2, 4)).astype(np.int32)
+    positions, masks = m.random.integers(0, 5, (2, 4)).astype(np.int32), np.int32([[1, 1, 0, 1], [2, 1, 0, 0]])
+
+    def embed(op, operands, constants, kinds):
+        names = [f"{op}#{len(m.nodes)} out {i}" for i in range(len(kinds))]
+        m.nodes.append(helper.make_node(op, [m.operand(value, i in constants) for i, value in enumerate(operands)], names, domain=MICROSOFT, epsilon=1e-5,
+                                       **({} if len(kinds) > 1 else {"mask_index_type": 0})))
+        m.outputs += [helper.make_tensor_value_info(name, kind, None) for name, kind in zip(names, kinds)]
+    tables, vectors = [m.floats(9, 6), m.floats(5, 6), m.floats(2, 6)], [m.floats(6), m.floats(6)]
+    real, whole = TensorProto.FLOAT, TensorProto.INT32
+    embed("EmbedLayerNormalization", [words, segments, *tables, *vectors, masks], {2, 3, 4, 5, 6}, [real, whole, real])
+    embed("EmbedLayerNormalization", [words, None, *tables[:2], None, *vectors, None, positions], {2, 3, 5, 6}, [real])
+    embed("EmbedLayerNormalization", [words, None, *tables[:2], None, *vectors, None, positions[:1]], {5, 6}, [real])
+    for kind in (np.int8, np.uint8):
+        tables, vectors = [m.bytes(kind, 9, 6), m.bytes(kind, 5, 6), m.bytes(kind, 2, 6)], [m.bytes(kind, 6), m.bytes(kind, 6)]
+        scales, zeros = [np.array(value, np.float32) for value in (0.01, 0.02, 0.03, 0.04, 0.05)], [m.bytes(kind, 1).reshape(()) for _ in range(5)]
+        embed("QEmbedLayerNormalization", [words, segments, *tables, *vectors, masks, *scales, *zeros], set(range(2, 7)) | set(range(8, 18)), [real, whole])
+        embed("QEmbedLayerNormalization", [words, None, *tables[:2], None, *vectors, None, *scales[:2], None, *scales[3:], *zeros[:2], None, *zeros[3:]],
+              set(range(2, 7)) | set(range(8, 18)), [real, whole])
+
+
 def signals(m: Model):
     m.add("DFT", [m.floats(2, 5, 3, 1), np.array(7, np.int64), np.array(1, np.int64)], {1, 2}, onesided=1)
     m.add("DFT", [m.floats(2, 6, 2), np.array(4, np.int64)], {1}, inverse=1)
@@ -292,7 +347,8 @@ def main():
     nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     model = Model()
-    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, tables, small_weights, recurrent, attention, attention_of_tools, signals):
+    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, tables, small_weights, recurrent, attention, attention_of_tools, projected_attention,
+                  embeddings, signals):
         if options.only in ("", group.__name__):
             group(model)
     wrong = 0

@@ -1,9 +1,10 @@
 // Attention as onnxruntime's tools write it, of com.microsoft: GroupQueryAttention with its cache of keys and values,
-// MultiHeadAttention, RotaryEmbedding.
+// MultiHeadAttention, Attention and QAttention with their projections, RotaryEmbedding.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Attention.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Graph.h"
+#include "lib/import/onnx/Quantize.h"
 #include <cmath>
 #include <limits>
 
@@ -251,10 +252,15 @@ void importGroupQueryAttention(Node &node) { GroupQueryAttention(node).run(); }
 
 //===-- MultiHeadAttention ------------------------------------------------===//
 
+/// What is added to scores for keys that are not seen, in their type.
+Value biasOfSeen(Node &node, Value isSeen, Type type) {
+  double filter = node.number("mask_filter_value", -10000);
+  return node.select(isSeen, node.splat(0, {1, 1, 1, 1}, type), node.splat(filter, {1, 1, 1, 1}, type));
+}
+
 /// What is added to scores for keys that a mask of integers leaves out, [B, T] or [B, S, T], or how many of each row
 /// there are, [B]; null with an error for another shape.
 Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
-  double filter = node.number("mask_filter_value", -10000);
   if (!node.requireInteger(i))
     return {};
   Value mask = node.cast(node.input(i), node.builder.getI32Type());
@@ -275,7 +281,7 @@ Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
   }
   if (!isSeen)
     isSeen = node.binary(kind::less, node.scalar(0, mask), mask);
-  return node.select(isSeen, node.splat(0, {1, 1, 1, 1}, type), node.splat(filter, {1, 1, 1, 1}, type));
+  return biasOfSeen(node, isSeen, type);
 }
 
 /// Inputs: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
@@ -356,6 +362,157 @@ private:
 
 void importMultiHeadAttention(Node &node) { MultiHeadAttention(node).run(); }
 
+//===-- Attention, QAttention ---------------------------------------------===//
+
+/// Attention to what is projected by one matrix of weights, [inputs, queries | keys | values]; in QAttention input and
+/// weights are bytes. Inputs: input, weights, bias, mask_index, past, attention_bias, past_sequence_length; input,
+/// weights, bias, input_scale, weight_scale, mask_index, input_zero_point, weight_zero_point, past.
+class ProjectedAttention {
+public:
+  ProjectedAttention(Node &node, bool isQuantized) : node(node), isQuantized(isQuantized) {}
+
+  void run() {
+    heads = node.requiredInteger("num_heads");
+    bool isCausal = node.flag("unidirectional", false);
+    for (StringRef name : {"do_rotary", "past_present_share_buffer"})
+      if (node.flag(name, false))
+        return node.error(name + " is not supported");
+    node.ignore({"rotary_embedding_dim"});
+    if (node.failed() || !readSizes() || !readOperands() || !checkOperands(node, of))
+      return;
+    int64_t before = 0;
+    if (size_t i = isQuantized ? 8 : 4; node.hasInput(i) && !joinPast(i, before))
+      return;
+    Type type = elementOf(of.q);
+    Value padding = paddingOf(isQuantized ? 5 : 3, type);
+    node.ignore({"mask_filter_value"});
+    Value bias = !isQuantized && node.hasInput(5) && node.requireTypeOf(5, 0) ? node.input(5) : Value();
+    if (node.failed())
+      return;
+    Sight sight{isCausal, -1, -1, before, Value(), of.queries(), of.keys()};
+    Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
+    scores = biased(node, scores, biasOf(node, bias, sight, type), "attention_bias");
+    scores = biased(node, scores, padding, "mask_index");
+    if (!scores)
+      return;
+    node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
+    if (node.wants(1))
+      node.set(1, node.concat({asPast(of.k), asPast(of.v)}, 0));
+  }
+
+private:
+  /// How many columns of the weights are queries, keys and values.
+  bool readSizes() {
+    sizes = node.integers("qkv_hidden_sizes");
+    if (!node.requireRank(0, 3, 3) || !node.requireRank(1, 2, 2) || !node.requireRank(2, 1, 1))
+      return false;
+    int64_t columns = node.shape(1)[1];
+    if (sizes.empty())
+      sizes.assign(3, columns / 3);
+    bool arePositive = llvm::all_of(sizes, [&](int64_t size) { return size > 0 && size <= columns; });
+    if (sizes.size() != 3 || !arePositive || sizes[0] + sizes[1] + sizes[2] != columns || sizes[0] != sizes[1]) {
+      node.error("weights of shape " + describeShape(node.shape(1)) + " are not those of queries, keys and values of " +
+                     describeShape(sizes) + " columns",
+                 "queries and keys have equally many");
+      return false;
+    }
+    if (node.hasInput(2) && node.shape(2)[0] != columns) {
+      node.error("the bias has the shape " + describeShape(node.shape(2)) + ", must have a value for each column of " +
+                 describeShape(node.shape(1)));
+      return false;
+    }
+    return true;
+  }
+
+  bool readOperands() {
+    if (isQuantized) {
+      if (!requireByte(node, 0) || !requireByte(node, 1) || !requireScale(node, 3) || !requireScale(node, 4) ||
+          !node.requireTypeOf(6, 0) || !node.requireTypeOf(7, 1) || !node.requireFloat(2))
+        return false;
+    } else if (!node.requireFloat(0) || !node.requireTypeOf(1, 0) || !node.requireTypeOf(2, 0)) {
+      return false;
+    }
+    of = {splitHeads(node, project(0, sizes[0]), heads), splitHeads(node, project(sizes[0], sizes[1]), heads),
+          splitHeads(node, project(2 * sizes[0], sizes[2]), heads)};
+    return !node.failed();
+  }
+
+  /// `size` columns of the product, from `begin` on. Weights are cut, not what they make: constants are cut here.
+  Value project(int64_t begin, int64_t size) {
+    Value x = node.input(0), weights = node.slice(node.input(1), 1, begin, size);
+    auto cut = [&](size_t i) { // parameters of all columns, or one for each
+      Value value = node.hasInput(i) ? perColumn(node, node.input(i), node.input(1)) : Value();
+      return value && shapeOf(value)[1] != 1 ? node.slice(value, 1, begin, size) : value;
+    };
+    if (!x || !weights || node.failed())
+      return {};
+    Value product;
+    if (isQuantized) {
+      Value zero = node.hasInput(6) ? alongAxis(node, node.input(6), -2, x) : Value();
+      Value scale = node.binary(kind::mul, alongAxis(node, node.input(3), -2, x), cut(4));
+      product = node.binary(kind::mul, multiplyBytes(node, x, weights, zero, cut(7)), scale);
+    } else {
+      product = multiplyMatrices(node, x, weights);
+    }
+    if (!product || !node.hasInput(2))
+      return product;
+    return node.binary(kind::add, product, node.slice(node.input(2), 0, begin, size));
+  }
+
+  /// Puts keys and values of earlier calls in front, input i: [2, B, H, past, D].
+  bool joinPast(size_t i, int64_t &before) {
+    if (!node.requireRank(i, 5, 5))
+      return false;
+    SmallVector<int64_t> shape(node.shape(i)), fresh(shapeOf(of.k));
+    if (shape != SmallVector<int64_t>{2, fresh[0], fresh[1], shape[3], fresh[3]} || shapeOf(of.v) != shapeOf(of.k)) {
+      node.error("past has the shape " + describeShape(shape) + ", which does not fit keys of shape " +
+                 describeShape(fresh));
+      return false;
+    }
+    before = shape[3];
+    ArrayRef<int64_t> each = ArrayRef(shape).drop_front();
+    auto past = [&](int64_t at) { return node.reshape(node.slice(node.input(i), 0, at, 1), each); };
+    of.k = node.concat({past(0), of.k}, 2);
+    of.v = node.concat({past(1), of.v}, 2);
+    return (bool)of;
+  }
+
+  Value asPast(Value x) {
+    SmallVector<int64_t> shape(shapeOf(x));
+    shape.insert(shape.begin(), 1);
+    return node.reshape(x, shape);
+  }
+
+  /// What is added for keys that mask_index, input i, leaves out; null without one, or for one that is there for show.
+  Value paddingOf(size_t i, Type type) {
+    if (!node.hasInput(i) || !node.requireInteger(i))
+      return {};
+    int64_t batch = of.batch(), keys = of.keys();
+    SmallVector<int64_t> shape(node.shape(i));
+    bool isDummy = shape.size() == 2 && (shape[0] == batch || shape[0] == 1) && shape[1] == 1;
+    if (isDummy)
+      return {};
+    if (shape != SmallVector<int64_t>{2 * batch})
+      return biasOfPadding(node, i, of, type);
+    // Ends, then starts of what is seen of each row.
+    Value bounds = node.reshape(node.cast(node.input(i), node.builder.getI32Type()), {2 * batch, 1, 1, 1});
+    Value at = countTo(node, keys, {1, 1, 1, keys});
+    Value ends = node.slice(bounds, 0, 0, batch), starts = node.slice(bounds, 0, batch, batch);
+    Value isSeen =
+        node.binary(kind::logical_and, node.binary(kind::less, at, ends), node.binary(kind::less_equal, starts, at));
+    return biasOfSeen(node, isSeen, type);
+  }
+
+  Node &node;
+  bool isQuantized;
+  int64_t heads = 0;
+  SmallVector<int64_t> sizes;
+  Operands of;
+};
+
+void importProjectedAttention(Node &node) { ProjectedAttention(node, false).run(); }
+void importQAttention(Node &node) { ProjectedAttention(node, true).run(); }
+
 //===-- RotaryEmbedding ---------------------------------------------------===//
 
 /// Inputs: x [B, H, T, D] or [B, T, H * D], position_ids [B, T] or one offset, cos_cache, sin_cache.
@@ -398,6 +555,8 @@ void importRotaryEmbedding(Node &node) {
 
 constexpr const char *kMicrosoft = "com.microsoft";
 const OpEntry kOps[] = {
+    {"Attention", 2, 7, importProjectedAttention, kMicrosoft},
+    {"QAttention", 5, 9, importQAttention, kMicrosoft},
     {"GroupQueryAttention", 1, 14, importGroupQueryAttention, kMicrosoft},
     {"MultiHeadAttention", 1, 8, importMultiHeadAttention, kMicrosoft},
     {"RotaryEmbedding", 4, 4, importRotaryEmbedding, kMicrosoft},

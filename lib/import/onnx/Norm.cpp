@@ -3,6 +3,7 @@
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/ModelFile.h"
+#include "lib/import/onnx/Quantize.h"
 #include <cmath>
 #include <limits>
 
@@ -235,6 +236,81 @@ void importSkipNormalization(Node &node, bool isSimple) {
 void importSkipLayerNormalization(Node &node) { importSkipNormalization(node, false); }
 void importSkipSimplifiedLayerNormalization(Node &node) { importSkipNormalization(node, true); }
 
+/// Rows of tables of words, positions and segments, added up and normalized; how many words of each row a mask has
+/// there. In QEmbedLayerNormalization tables and parameters are bytes, with a scale and a zero point each.
+/// com.microsoft
+///
+/// Inputs: input_ids, segment_ids, word_embedding, position_embedding, segment_embedding, gamma, beta, mask;
+/// position_ids, or five scales and five zero points.
+void importEmbedding(Node &node, bool isQuantized) {
+  double epsilon = node.number("epsilon", 1e-12);
+  node.ignore({"mask_index_type"});
+  bool hasSegments = node.hasInput(1);
+  if (!node.requireInteger(0) || !node.requireRank(0, 2, 2))
+    return;
+  if (hasSegments != node.hasInput(4))
+    return node.error("segment_ids and segment_embedding go together, one of them is missing");
+  for (size_t i : {2, 3, 4, 5, 6})
+    for (size_t part : {i, i + 6, i + 11})
+      if ((i != 4 || hasSegments) && (part == i || isQuantized) && !node.hasInput(part))
+        return node.error("input " + Twine(part) + " is missing");
+  SmallVector<int64_t> shape(node.shape(0));
+  Type i32 = node.builder.getI32Type();
+  // An input of bytes, in steps of its scale: tables are read first and widened after.
+  auto real = [&](Value bytes, size_t i) -> Value {
+    size_t scale = i + 6, zero = i + 11;
+    if (!isQuantized || !bytes)
+      return bytes;
+    if (!requireScale(node, scale) || !node.requireTypeOf(zero, i))
+      return {};
+    return dequantize(node, bytes, alongAxis(node, node.input(scale), 0, bytes),
+                      alongAxis(node, node.input(zero), 0, bytes));
+  };
+  for (size_t i : {2, 3, 4, 5, 6})
+    if ((isQuantized ? !requireByte(node, i) : !node.requireFloat(i)) ||
+        !node.requireRank(i, i < 5 ? 2 : 1, i < 5 ? 2 : 1))
+      return;
+  auto rows = [&](size_t table, Value ids) -> Value {
+    if (ids && node.shape(table)[0] == 0)
+      node.error("input " + Twine(table) + " of shape " + describeShape(node.shape(table)) + " has no rows");
+    return ids && !node.failed() ? real(node.make<GatherOp>(node.input(table), node.cast(ids, i32), 0), table)
+                                 : Value();
+  };
+  Value positions;
+  if (size_t i = 8; !isQuantized && node.hasInput(i)) {
+    if (!node.requireInteger(i) || !node.requireRank(i, 2, 2))
+      return;
+    positions = rows(3, node.input(i));
+  } else if (node.shape(3)[0] < shape[1]) {
+    return node.error("there are " + Twine(node.shape(3)[0]) + " positions for " + Twine(shape[1]) + " words");
+  } else {
+    positions = real(node.slice(node.input(3), 0, 0, shape[1]), 3);
+    positions = positions ? node.toRank(positions, 3) : Value();
+  }
+  Value sum = node.binary(kind::add, rows(2, node.input(0)), positions);
+  if (hasSegments && node.requireInteger(1))
+    sum = node.binary(kind::add, sum, rows(4, node.input(1)));
+  if (!sum || node.failed())
+    return;
+  if (shapeOf(sum).drop_back() != ArrayRef(shape))
+    return node.error("input_ids are " + describeShape(shape) + ", with positions and segments they would be " +
+                      describeShape(shapeOf(sum).drop_back()));
+  node.set(0, node.make<LayerNormOp>(sum, real(node.input(5), 5), real(node.input(6), 6), 2, llvm::APFloat(epsilon)));
+  node.set(2, sum);
+  if (!node.wants(1))
+    return;
+  Value count = node.splat(0, {shape[0]}, i32);
+  if (node.hasInput(7) && node.requireInteger(7) && node.requireRank(7, 2, 2)) {
+    Value mask = node.input(7);
+    count = node.reduce(ReduceKind::sum, node.cast(node.binary(kind::equal, mask, node.scalar(1, mask)), i32), {1});
+    count = node.reshape(count, {shape[0]});
+  }
+  node.set(1, count);
+}
+
+void importEmbedLayerNormalization(Node &node) { importEmbedding(node, false); }
+void importQEmbedLayerNormalization(Node &node) { importEmbedding(node, true); }
+
 void importMeanVarianceNormalization(Node &node) {
   SmallVector<int64_t> raw = node.integers("axes", {0, 2, 3});
   if (!node.requireFloat(0))
@@ -301,6 +377,8 @@ const OpEntry kOps[] = {
     {"SimplifiedLayerNormalization", 2, 2, importRMSNormalization, "com.microsoft"},
     {"SkipLayerNormalization", 3, 5, importSkipLayerNormalization, "com.microsoft"},
     {"SkipSimplifiedLayerNormalization", 3, 4, importSkipSimplifiedLayerNormalization, "com.microsoft"},
+    {"EmbedLayerNormalization", 1, 9, importEmbedLayerNormalization, "com.microsoft"},
+    {"QEmbedLayerNormalization", 1, 18, importQEmbedLayerNormalization, "com.microsoft"},
     {"MeanVarianceNormalization", 1, 1, importMeanVarianceNormalization},
     {"LRN", 1, 1, importLRN},
     {"LpNormalization", 1, 1, importLpNormalization},

@@ -56,6 +56,24 @@ def grouped_query_attention(*total, past=([1, 2, 3, 4], [1, 2, 3, 4])):
                  inputs + ([] if total else [value_info("total", [1], INT32)]), [field(1, "y"), field(1, "present_k")], total, domains=["com.microsoft"])
 
 
+def projected_attention(columns=24, past=(2, 2, 2, 4, 4), **attributes):
+    """Two rows of three words, two heads of four numbers, and four words that are kept."""
+    operands = ["x", "weights", "bias", "", "past"]
+    return model([node("Attention", operands, ["y", "present"], "n", "com.microsoft", num_heads=2, **attributes)],
+                 [value_info("x", [2, 3, 5]), value_info("past", past)], [field(1, "y"), field(1, "present")],
+                 [ramp("weights", 5, 24), ramp("bias", columns)], domains=["com.microsoft"])
+
+
+def embedding(*absent, words=4):
+    """Tables of nine words, four positions and two segments."""
+    operands = ["x", "segment", "word", "position", "segments", "gamma", "beta"]
+    names = ["" if name in absent else name for name in operands]
+    tables = [ramp("word", 9, 6), ramp("position", 4, 6), ramp("segments", 2, 6), ramp("gamma", 6), ramp("beta", 6)]
+    return model([node("EmbedLayerNormalization", names, ["y", "count"], "n", "com.microsoft")],
+                 [value_info("x", [2, words], INT32), value_info("segment", [2, words], INT32)], [field(1, "y"), field(1, "count")], tables,
+                 domains=["com.microsoft"])
+
+
 def graph_attribute(name, graph):
     """An attribute that holds a graph: AttributeProto.g, type GRAPH."""
     return field(5, field(1, name) + field(6, graph) + field(20, 5))
@@ -146,6 +164,16 @@ CASES = {
                                [value_info("q", [1, 6, 3, 4]), value_info("k", [1, 2, 5, 4]), value_info("v", [1, 2, 5, 7])], [field(1, "y")], opset=23),
     "blind-attention": lambda: model([node("Attention", ["q", "k", "v"], ["y"], is_causal=1, left_window_size=1)],
                                      [value_info("q", [1, 2, 5, 4]), value_info("k", [1, 2, 3, 4]), value_info("v", [1, 2, 3, 4])], [field(1, "y")], opset=25),
+    "projected-attention": projected_attention,
+    "projected-attention-flat-past": lambda: projected_attention(past=(2, 2, 8)),
+    "projected-attention-past": lambda: projected_attention(past=(2, 2, 2, 4, 3)),
+    "projected-attention-bias": lambda: projected_attention(columns=16),
+    "projected-attention-sizes": lambda: projected_attention(qkv_hidden_sizes=[8, 6, 10]),
+    "projected-attention-rotary": lambda: projected_attention(do_rotary=1),
+    "embedding": embedding,
+    "embedding-no-segments": lambda: embedding("segments"),
+    "embedding-no-table": lambda: embedding("word"),
+    "embedding-words": lambda: embedding(words=5),
     "grouped-query-attention": lambda: grouped_query_attention(steps("total", 5)),
     "grouped-query-attention-unknown": lambda: grouped_query_attention(),
     # One of the two that are kept has no third dim.
