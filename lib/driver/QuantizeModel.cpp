@@ -14,6 +14,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
+#include <set>
 
 using namespace llvm;
 
@@ -139,7 +140,11 @@ public:
   }
 
   void progress(StringRef what) override { line(what); }
-  void warn(const std::string &message) override { terminalSink()(Severity::Warning, "nncc: warning: " + message); }
+  /// Models are run more than once: what all runs warn of is said by the first.
+  void warn(const std::string &message) override {
+    if (warned.insert(message).second)
+      terminalSink()(Severity::Warning, "nncc: warning: " + message);
+  }
   void error(const std::string &message) override { reportError(message); }
   int exitStatus() const { return status; }
 
@@ -168,6 +173,7 @@ private:
   const std::string &data;
   const std::map<std::string, std::string> &formats;
   Progress line;
+  std::set<std::string> warned;
   int status = 1;
 };
 
