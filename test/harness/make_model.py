@@ -190,6 +190,15 @@ def unknown_ops():
 
 
 @case
+def onnxruntime_layouts():
+    """What onnxruntime saves of two convolutions with all its optimizations."""
+    nodes = [node("Relu", ["x"], ["a"], "first"), node("ReorderInput", ["a"], ["b"], "in", domain="com.microsoft.nchwc"),
+             node("Conv", ["b"], ["c"], "conv0", domain="com.microsoft.nchwc"), node("Conv", ["c"], ["d"], "conv1", domain="com.microsoft.nchwc"),
+             node("ReorderOutput", ["d"], ["y"], "out", domain="com.microsoft.nchwc")]
+    return model(nodes, [X], [Y], domains=["com.microsoft.nchwc"])
+
+
+@case
 def detector():
     """Two heads on one trunk, and an operator behind them that nncc does not have."""
     nodes = [node("Relu", ["x"], ["trunk"], "trunk/relu"),

@@ -373,8 +373,16 @@ static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
   return ", or let the model end before it: --end=" + llvm::join(computed, ",");
 }
 
+/// True of what onnxruntime writes where it saves what it runs: layouts of one kind of machine, in many nodes.
+static bool isLayoutOfOnnxruntime(StringRef domain) {
+  return domain == "com.microsoft.nchwc" || domain == "com.ms.internal.nhwc";
+}
+
 /// What to do instead of an operator that is not in the tables.
 static std::string adviceInstead(StringRef domain) {
+  if (isLayoutOfOnnxruntime(domain))
+    return "onnxruntime saved the model in layouts of one kind of machine; compile the model that it read, or let it "
+           "save one with graph_optimization_level = ORT_ENABLE_EXTENDED";
   if (domain.empty() || domain == "ai.onnx")
     return "replace it with supported operators before the export, see docs/diagnostics.md";
   if (domain == "ai.onnx.ml")
@@ -392,7 +400,8 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const S
   if (!entry && functions.count({node.domain(), node.op_type()}))
     return true;
   if (!entry) {
-    error(ref, "the operator is not supported", adviceInstead(node.domain()) + adviceToCut(node, scope, isComputed));
+    std::string cut = isLayoutOfOnnxruntime(node.domain()) ? "" : adviceToCut(node, scope, isComputed);
+    error(ref, "the operator is not supported", adviceInstead(node.domain()) + cut);
     return false;
   }
   unsigned inputs = node.input_size();
