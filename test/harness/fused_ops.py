@@ -149,6 +149,20 @@ def integers(m: Model):
               domain=MICROSOFT, **size)
 
 
+def channels_last(m: Model):
+    """What onnxruntime saves of quantized networks with all its optimizations."""
+    for kind in (np.uint8, np.int8):
+        x, scale, zero = m.bytes(kind, 2, 7, 5, 6), np.array(0.02, np.float32), m.bytes(kind, 1).reshape(()) // 4
+        for outputs, channels, size, attributes in ((4, 6, (3, 2), dict(pads=[1, 0, 1, 1], strides=[2, 1])), (6, 1, (3, 3), dict(group=6, dilations=[1, 2])),
+                                                    (9, 6, (1, 1), {})):
+            each = (abs(m.floats(outputs)) * 0.004 + 0.002).astype(np.float32)
+            m.add("QLinearConv", [x, scale, zero, m.bytes(np.int8, outputs, channels, *size), each, np.zeros(outputs, np.int8), np.array(0.6, np.float32), zero,
+                                  m.random.integers(-9999, 9999, outputs).astype(np.int32)], {1, 2, 3, 4, 5, 6, 7, 8}, domain=MICROSOFT, of=kind, channels_last=1,
+                  **attributes)
+        m.add("NhwcMaxPool", [x], domain=MICROSOFT, of=kind, kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1])
+        m.add("NhwcMaxPool", [x], domain=MICROSOFT, of=kind, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+
+
 def tables(m: Model):
     """Rows of tables in 4 and 8 bits, in blocks that do and do not divide them."""
     ids = m.random.integers(0, 30, (2, 4))
@@ -347,8 +361,8 @@ def main():
     nncc.add_machine_arguments(parser, "both")
     options = parser.parse_args()
     model = Model()
-    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, tables, small_weights, recurrent, attention, attention_of_tools, projected_attention,
-                  embeddings, signals):
+    for group in (activations, norms, sums_beside_norms, products, convolutions, integers, channels_last, tables, small_weights, recurrent, attention,
+                  attention_of_tools, projected_attention, embeddings, signals):
         if options.only in ("", group.__name__):
             group(model)
     wrong = 0

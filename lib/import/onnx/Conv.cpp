@@ -73,6 +73,20 @@ VolumeWindow::VolumeWindow(const Window &window) {
     split(pads, 0, plane.pads, depth.pads);
 }
 
+Value imageOfChannelsLast(Node &node, Value x) {
+  if (!x || rankOf(x) != 3)
+    return x;
+  ArrayRef<int64_t> s = shapeOf(x);
+  return node.reshape(x, {s[0], 1, s[1], s[2]});
+}
+
+Value toChannelsLast(Node &node, Value image, int64_t rank) {
+  if (!image || rank != 3)
+    return image;
+  ArrayRef<int64_t> s = shapeOf(image);
+  return node.reshape(image, {s[0], s[2], s[3]});
+}
+
 Value toPlanes(Node &node, Value volume) {
   if (!volume)
     return {};
@@ -462,7 +476,8 @@ Value zeroPointOfWindow(Node &node, size_t i, size_t operand, int64_t count) {
 }
 
 /// A convolution of integers less their zero points (inputs by number), summed in 32 bits, still as an image.
-Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, size_t wZero, Value bias) {
+Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, size_t wZero, Value bias,
+                       bool isChannelsLast) {
   if (!requireByte(node, xIndex) || !requireByte(node, wIndex))
     return {};
   Value x = node.input(xIndex), w = node.input(wIndex);
@@ -472,10 +487,12 @@ Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, s
     return {};
   }
   int64_t groups = node.integer("group", 1);
-  SmallVector<int64_t> xShape(shapeOf(x)), wShape(shapeOf(w));
-  if (!checkGroups(node, groups, xShape[1], wShape[0], wShape[1]))
+  SmallVector<int64_t> sizes(shapeOf(x)), wShape(shapeOf(w));
+  int64_t channels = isChannelsLast ? sizes.back() : sizes[1];
+  sizes.erase(isChannelsLast ? sizes.end() - 1 : sizes.begin() + 1);
+  if (!checkGroups(node, groups, channels, wShape[0], wShape[1]))
     return {};
-  Window window = readWindow(node, ArrayRef(xShape).drop_front(2), ArrayRef(wShape).drop_front(2));
+  Window window = readWindow(node, ArrayRef(sizes).drop_front(), ArrayRef(wShape).drop_front(2));
   if (bias && elementOf(bias) != node.builder.getI32Type()) {
     node.error("the bias is " + nameOf(elementOf(bias)) + ", must be i32");
     return {};
@@ -495,11 +512,12 @@ Value convolveIntegers(Node &node, size_t xIndex, size_t xZero, size_t wIndex, s
     return node.make<Conv2DOp>(images, filter, bias, ofImage, ofFilter, window.strides, window.pads, window.dilations,
                                groups);
   };
-  return convolveAny(node, node.toImage(x), w, bias, window, ofImage, convolve);
+  Value image = isChannelsLast ? imageOfChannelsLast(node, x) : node.toImage(x);
+  return convolveAny(node, image, w, bias, window, ofImage, convolve);
 }
 
 void importConvInteger(Node &node) {
-  Value sums = convolveIntegers(node, 0, 2, 1, 3, Value());
+  Value sums = convolveIntegers(node, 0, 2, 1, 3, Value(), false);
   node.set(0, node.fromImage(sums, node.rank(0), 0));
 }
 
@@ -516,13 +534,16 @@ void importQLinearConv(Node &node) {
   bool areScales = requireScale(node, 1) && requireScale(node, 4) && requireScale(node, 6);
   if (areScales && node.hasInput(8))
     warnOfSaturatedBias(node, 8);
-  Value sums = areScales ? convolveIntegers(node, 0, 2, 3, 5, node.input(8)) : Value();
+  // What onnxruntime saves of a file; com.microsoft.
+  bool isChannelsLast = node.flag("channels_last", false);
+  Value sums = areScales ? convolveIntegers(node, 0, 2, 3, 5, node.input(8), isChannelsLast) : Value();
   if (!sums)
     return node.set(0, Value());
   // The channels of an image are its last dim.
   auto alongChannels = [&](size_t i) { return alongAxis(node, node.input(i), rankOf(sums) - 1, sums); };
   Value result = requantize(node, sums, alongChannels(1), alongChannels(4), alongChannels(6), alongChannels(7));
-  node.set(0, node.fromImage(result, node.rank(0), 0));
+  int64_t rank = node.rank(0);
+  node.set(0, isChannelsLast ? toChannelsLast(node, result, rank) : node.fromImage(result, rank, 0));
 }
 
 ArrayRef<OpEntry> convOps() { return kOps; }

@@ -141,6 +141,18 @@ void importWindow(Node &node, PoolKind kind) {
     setIndices(node, window, columnMajor);
 }
 
+/// The maximum of windows over what has its channels last. com.microsoft
+void importNhwcMaxPool(Node &node) {
+  if (!node.requireNumber(0) || !node.requireRank(0, 3, 5))
+    return;
+  ArrayRef<int64_t> sizes = node.shape(0).drop_front().drop_back();
+  Window window = readWindow(node, sizes, {});
+  if (node.flag("ceil_mode", false))
+    roundUp(window, sizes);
+  Value result = pool(node, PoolKind::max, imageOfChannelsLast(node, node.input(0)), window, false);
+  node.set(0, toChannelsLast(node, result, node.rank(0)));
+}
+
 void importMaxPool(Node &node) { importWindow(node, PoolKind::max); }
 
 void importAveragePool(Node &node) {
@@ -222,6 +234,7 @@ void importGlobalLpPool(Node &node) {
 
 const OpEntry kOps[] = {
     {"MaxPool", 1, 1, importMaxPool},
+    {"NhwcMaxPool", 1, 1, importNhwcMaxPool, "com.microsoft"},
     {"AveragePool", 1, 1, importAveragePool},
     {"LpPool", 1, 1, importLpPool},
     {"GlobalAveragePool", 1, 1, importGlobalAveragePool},

@@ -31,6 +31,11 @@ struct VolumeWindow {
   Window plane, depth;
 };
 
+/// A tensor whose channels are its last dim as an image: [N, W, C] -> [N, 1, W, C], others as they are.
+Value imageOfChannelsLast(Node &node, Value x);
+/// The way back to a rank.
+Value toChannelsLast(Node &node, Value image, int64_t rank);
+
 /// [N, D, H, W, C] -> [N * D, H, W, C]
 Value toPlanes(Node &node, Value volume);
 /// [batch * D, H, W, C] -> [batch, D, H, W, C]
