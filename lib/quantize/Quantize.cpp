@@ -7,6 +7,7 @@
 #include "lib/quantize/Rounding.h"
 #include "lib/quantize/Weights.h"
 #include "lib/quantize/WidenHalves.h"
+#include "lib/quantize/WriteOutFunctions.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/GlobPattern.h"
@@ -176,8 +177,8 @@ private:
     if (kept.empty() && isDynamic)
       why += "\nnote: --recipe=int8 quantizes convolutions, too";
     if (candidate.source->model.functions_size())
-      why += "\nnote: nodes in functions of the model are not looked at: write them out first, with "
-             "onnx.inliner.inline_local_functions";
+      why += "\nnote: functions of the model that are of other opsets than the model are not looked at: write them out "
+             "first, with onnx.inliner.inline_local_functions";
     host.error("there is nothing to quantize: " + why);
   }
 
@@ -772,7 +773,7 @@ private:
 std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string &path, const QuantizeOptions &options,
                                        Host &host) {
   std::string problem;
-  if (!inlineWeights(model, path, problem)) {
+  if (!writeOutFunctions(model, problem) || !inlineWeights(model, path, problem)) {
     host.error(problem);
     return std::nullopt;
   }
@@ -782,7 +783,7 @@ std::optional<QuantizeResult> quantize(onnx::ModelProto model, const std::string
 std::optional<Statistics> gatherStatistics(onnx::ModelProto model, const std::string &path,
                                            const QuantizeOptions &options, Host &host) {
   std::string problem;
-  if (!inlineWeights(model, path, problem)) {
+  if (!writeOutFunctions(model, problem) || !inlineWeights(model, path, problem)) {
     host.error(problem);
     return std::nullopt;
   }

@@ -3,6 +3,7 @@
 #include "lib/import/onnx/Graph.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/Functions.h"
 #include "lib/import/onnx/Import.h"
 #include <functional>
 #include <queue>
@@ -482,27 +483,6 @@ void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope
       scope.values[output] = Value();
 }
 
-/// Puts a call's attributes where the body of a function refers to them (`ref_attr_name`), in subgraphs too.
-static void substitute(onnx::NodeProto &node, const std::map<std::string, onnx::AttributeProto> &arguments) {
-  auto *attributes = node.mutable_attribute();
-  for (int i = attributes->size(); i-- > 0;) {
-    onnx::AttributeProto &attribute = *attributes->Mutable(i);
-    if (attribute.has_g())
-      for (onnx::NodeProto &inner : *attribute.mutable_g()->mutable_node())
-        substitute(inner, arguments);
-    if (attribute.ref_attr_name().empty())
-      continue;
-    auto found = arguments.find(attribute.ref_attr_name());
-    std::string name = attribute.name();
-    if (found == arguments.end()) {
-      attributes->DeleteSubrange(i, 1); // absent at the call: the operator's own default
-    } else {
-      attribute = found->second;
-      attribute.set_name(name);
-    }
-  }
-}
-
 void GraphImporter::importFunction(Node &node, onnx::NodeProto &proto, const onnx::FunctionProto &function) {
   Scope inside;
   inside.depth = node.graphScope().depth + 1;
@@ -515,27 +495,15 @@ void GraphImporter::importFunction(Node &node, onnx::NodeProto &proto, const onn
   for (int i = 0; i < function.input_size(); ++i)
     inside.bind(function.input(i), node.item(i)); // nothing where it is absent
 
-  std::map<std::string, onnx::AttributeProto> arguments;
-  // Defaults are FunctionProto.attribute_proto, field 11 (IR version 9): newer than the library's classes.
-  const auto &unknown = function.unknown_fields();
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    const auto &field = unknown.field(i);
-    onnx::AttributeProto attribute;
-    if (field.number() == 11 && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED &&
-        attribute.ParseFromString(field.length_delimited()))
-      arguments[attribute.name()] = attribute;
-    else if (field.number() == 13 && field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED &&
-             !field.length_delimited().empty())
-      return node.error("overloads of functions are not supported");
-  }
-  for (const onnx::AttributeProto &attribute : proto.attribute()) {
-    arguments[attribute.name()] = attribute;
+  std::optional<Arguments> arguments = argumentsOf(proto, function);
+  if (!arguments)
+    return node.error("overloads of functions are not supported");
+  for (const onnx::AttributeProto &attribute : proto.attribute())
     node.ignore({attribute.name()});
-  }
   for (const onnx::NodeProto &inner : function.node()) {
     onnx::NodeProto &copy = *body.add_node();
     copy = inner;
-    substitute(copy, arguments);
+    substitute(copy, *arguments);
     // An absent optional input is absent inside too.
     for (std::string &name : *copy.mutable_input())
       if (auto found = inside.values.find(name); found != inside.values.end() && !found->second)
