@@ -3,11 +3,15 @@
 #include "dialects/nn/ConstantData.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/xxhash.h"
 #include <cstring>
 
 using namespace llvm;
 
 namespace nncc::quantize {
+
+/// Constants of fewer bytes are not worth a name that says something else than what reads them.
+static constexpr size_t kLeastShared = 1024;
 
 ChannelIndex::ChannelIndex(ArrayRef<int64_t> shape, int64_t axis) : channels(shape[axis]) {
   for (int64_t dim : shape.drop_front(axis + 1))
@@ -254,13 +258,24 @@ std::string ModelEditor::freshName(const std::string &wanted) {
 
 std::string ModelEditor::addConstant(const std::string &wanted, int32_t type, ArrayRef<int64_t> shape,
                                      ArrayRef<char> bytes) {
-  onnx::TensorProto &tensor = *proto.mutable_graph()->add_initializer();
-  tensor.set_name(freshName(wanted));
-  tensor.set_data_type(type);
+  onnx::TensorProto added;
+  added.set_data_type(type);
   for (int64_t dim : shape)
-    tensor.add_dims(dim);
-  tensor.set_raw_data(bytes.data(), bytes.size());
-  return tensor.name();
+    added.add_dims(dim);
+  added.set_raw_data(bytes.data(), bytes.size());
+  std::vector<std::string> *alike = nullptr;
+  if (bytes.size() >= kLeastShared) {
+    alike = &large[xxh3_64bits(StringRef(bytes.data(), bytes.size()))];
+    for (const onnx::TensorProto &tensor : graph().initializer())
+      if (is_contained(*alike, tensor.name()) && tensor.data_type() == type && equal(tensor.dims(), shape) &&
+          tensor.raw_data() == added.raw_data())
+        return tensor.name();
+  }
+  added.set_name(freshName(wanted));
+  if (alike)
+    alike->push_back(added.name());
+  *proto.mutable_graph()->add_initializer() = std::move(added);
+  return graph().initializer(graph().initializer_size() - 1).name();
 }
 
 void ModelEditor::apply() {
@@ -282,17 +297,7 @@ void ModelEditor::apply() {
 void ModelEditor::dropUnreadConstants() {
   onnx::GraphProto &graph = *proto.mutable_graph();
   auto isUnread = [&](const std::string &name) { return !readers(name); };
-  for (int i = graph.initializer_size(); i-- > 0;) {
-    const std::string &name = graph.initializer(i).name();
-    if (!isUnread(name))
-      continue;
-    for (int k = graph.input_size(); k-- > 0;) // files of IR version 3 list weights as inputs
-      if (graph.input(k).name() == name)
-        graph.mutable_input()->DeleteSubrange(k, 1);
-    graph.mutable_initializer()->DeleteSubrange(i, 1);
-  }
-  bool isChanged = true;
-  for (; isChanged; index()) {
+  for (bool isChanged = true; isChanged; index()) { // nodes first: they read initializers
     isChanged = false;
     for (int i = graph.node_size(); i-- > 0;) {
       const onnx::NodeProto &node = graph.node(i);
@@ -303,6 +308,16 @@ void ModelEditor::dropUnreadConstants() {
       }
     }
   }
+  for (int i = graph.initializer_size(); i-- > 0;) {
+    const std::string &name = graph.initializer(i).name();
+    if (!isUnread(name))
+      continue;
+    for (int k = graph.input_size(); k-- > 0;) // files of IR version 3 list weights as inputs
+      if (graph.input(k).name() == name)
+        graph.mutable_input()->DeleteSubrange(k, 1);
+    graph.mutable_initializer()->DeleteSubrange(i, 1);
+  }
+  index();
 }
 
 } // namespace nncc::quantize

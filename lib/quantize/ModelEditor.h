@@ -84,7 +84,8 @@ public:
 
   /// A name that nothing has.
   std::string freshName(const std::string &wanted);
-  /// Adds an initializer under a fresh name, and returns that.
+  /// Adds an initializer under a fresh name, and returns that. Of equal large ones there is one: weights may be read by
+  /// several nodes, each of which writes what it makes of them.
   template <typename T>
   std::string addConstant(const std::string &wanted, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<T> values) {
     return addConstant(wanted, kDataType<T>, shape, {(const char *)values.data(), values.size() * sizeof(T)});
@@ -109,6 +110,7 @@ private:
   std::map<std::string, unsigned> readCounts;
   std::map<std::string, int> producers, initializers;
   std::set<std::string> outputs, names;
+  std::map<uint64_t, std::vector<std::string>> large; ///< constants that were added, by the hash of their bytes
   std::map<int, std::vector<onnx::NodeProto>> inserted;
   std::set<int> removed;
 };

@@ -356,6 +356,27 @@ def check_large(options, folder: Path) -> list[str]:
     return failures
 
 
+def check_tied(options, folder: Path) -> list[str]:
+    """Weights of several products, given on by an Identity, are in a file once, and not as floats beside."""
+    random, graph = np.random.default_rng(16), Graph(opset=13)
+    x, weights = graph.input(numbers(random, [3, 64])), graph.constant(numbers(random, [64, 64]))
+    for layer in range(3):
+        x = graph.node("Tanh", [graph.node("MatMul", [x, graph.node("Identity", [weights]) if layer else weights])])
+    graph.output(x)
+    path, out, failures = folder / "tied.onnx", folder / "tied.q.onnx", []
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    expected = oracle.run(path.read_bytes(), graph.inputs)
+    for recipe, size in (("int8-weights", 64 * 64), ("int8-dynamic", 64 * 64), ("int4-weights", 64 * 64 // 2), ("f16", 64 * 64 * 2)):
+        nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out)
+        large = [len(tensor.raw_data) for tensor in onnx.load(out).graph.initializer if len(tensor.raw_data) > 1024]
+        answers = oracle.run(out.read_bytes(), graph.inputs)
+        if large != [size]:
+            failures.append(f"{recipe}: constants of {large} bytes, not of {size}")
+        least = 0.97 if recipe == "int4-weights" else LEAST_COSINE
+        failures += [f"{recipe}, '{key}': cosine {cosine(answers[key], value):.5f}" for key, value in expected.items() if not cosine(answers[key], value) > least]
+    return failures
+
+
 def check_dynamic(options, folder: Path) -> list[str]:
     """Products whose inputs are quantized in every run, and tables, without samples and with them; the Gemm is kept as it is once."""
     failures, random = [], np.random.default_rng(11)
@@ -424,7 +445,8 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large}
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
+          "tied": check_tied}
 
 
 def main():
