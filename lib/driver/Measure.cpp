@@ -114,7 +114,9 @@ json::Object measurementJson(const ModelPlan &plan, const Measurement &measured)
                    {"gflops", measured.gflops()},
                    {"peak_gflops", measured.peak.median},
                    {"peak_share", measured.share.median}};
-  if (!measured.gpu.empty())
+  if (measured.gpu.empty())
+    top["vector_bits"] = int64_t(measured.settings.vectorBits);
+  else
     top["gpu"] = measured.gpu;
   if (!measured.segments.empty())
     top["segments"] = segmentsAsJson(measured.segments);

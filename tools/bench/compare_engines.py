@@ -3,8 +3,8 @@
 Every engine is a process of its own, on the same core. A round is a short slice of each, beginning with another one every time, under
 real-time priority where that is allowed; the multiply-add peak of the core is measured in every round, too. An engine's time counts only
 if its result is that of onnxruntime. Printed for each network and engine: the least time and the middle half, by which factor it is slower
-than the best peer, its share of the multiply-add peak of the same rounds (direct multiplications counted, whatever the algorithm),
-resident memory, time to load, bytes on disk (code and model), largest error.
+than the best peer, its share of the multiply-add peak of the same rounds (direct multiplications counted, whatever the algorithm; the
+peak of the registers that its CPU has: x86-64-v3 has 256 bits), resident memory, time to load, bytes on disk (code and model), largest error.
 
 With --aarch64 also the instructions that AArch64 code executes under qemu, and cycles by llvm-mca: no Arm machine is needed.
 --write puts all of it into docs/benchmarks.md and docs/benchmarks.svg, and says where nncc loses.
@@ -90,9 +90,9 @@ def measure_network(name: str, builds: list, peers: list[str], options) -> dict:
         for worker in workers.values():
             worker.stop()
     macs = max((fact.macs for fact in facts.values()), default=0)
-    peaks = [max(answer) for answer in answers.pop("peak")]
+    peaks = [dict(zip(engines.PEAK_BITS, answer)) for answer in answers.pop("peak")]
     entry = {"name": network.name, "macs": macs, "group": network.group,
-             "subnormal_weights": network.subnormal_weights, "peak_gflops": max(peaks), "refused": refused,
+             "subnormal_weights": network.subnormal_weights, "peak_gflops": max(max(peak.values()) for peak in peaks), "refused": refused,
              "engines": {engine: summary(answers[engine], peaks, macs, facts[engine]) for engine in answers}}
     ratio = report.lead(entry, builds[0][0])
     if ratio and ratio < 1:
@@ -111,10 +111,11 @@ def slowest_kernels(program, network, most: int = 3) -> list[dict]:
              "share_of_peak": 2 * kernel["macs"] / peak / kernel["us_least"] if kernel["macs"] else 0} for kernel in lost[:most]]
 
 
-def summary(rounds: list[list[float]], peaks: list[float], macs: int, facts) -> dict:
-    """The times of an engine in ms, its share of the peak, and its facts."""
+def summary(rounds: list[list[float]], peaks: list[dict[int, float]], macs: int, facts) -> dict:
+    """The times of an engine in ms, its share of the peak of the registers that it may use, and its facts. `peaks`: by bits, in GFLOP/s."""
     times = sorted(1e3 * seconds for round in rounds for seconds in round)
-    shares = [2e-9 * macs / min(round) / peak for round, peak in zip(rounds, peaks)]
+    mine = [max(gflops for bits, gflops in peak.items() if bits <= facts.vector_bits) for peak in peaks]
+    shares = [2e-9 * macs / min(round) / peak for round, peak in zip(rounds, mine)]
     return {"least_ms": times[0], "low_ms": times[len(times) // 4], "high_ms": times[len(times) - 1 - len(times) // 4], "runs": len(times),
             "share": statistics.median(shares), **vars(facts)}
 

@@ -26,6 +26,7 @@ PEERS = {"onnxruntime": ["onnxruntime"], "openvino": ["openvino"], "ncnn": ["ncn
 # relative to the largest element of the reference. A step of 8 bits is a fifth of the largest element of an almost flat distribution.
 PEER_ERROR, QUANTIZED_ERROR = 1e-3, 0.25
 QUANTIZED_COSINE = 0.95
+PEAK_BITS = [512, 256, 128]  # peak.cpp's numbers
 PATIENCE = 1800  # seconds for a conversion or a load: onnx2tf takes minutes on a busy machine
 
 
@@ -42,6 +43,7 @@ class Facts:
     error: float
     macs: int = 0
     arena_bytes: int = 0
+    vector_bits: int = 512  # of the widest registers that it may use
 
 
 @dataclass
@@ -238,11 +240,17 @@ def start_nncc(program: nncc.Nncc, network: networks.Network) -> tuple[Worker, F
     sizes = manifest["sizes"]
     return worker, Facts(worker.first["load_seconds"], worker.first["resident_bytes"],
                          sizes["code"] + sizes["constants"] + sizes["weights"], error,
-                         sum(kernel["macs"] for kernel in manifest["kernels"]), manifest["arena"]["bytes"])
+                         sum(kernel["macs"] for kernel in manifest["kernels"]), manifest["arena"]["bytes"],
+                         vector_bits(program))
+
+
+def vector_bits(program: nncc.Nncc) -> int:
+    """Of the registers of the CPU that a program of nncc compiles for."""
+    return json.loads(program.call("bench", HERE.parent / "demo" / "digits.onnx", *program.flags, "--rounds=1", "--json").stdout)["vector_bits"]
 
 
 def start_peak() -> Worker:
-    """The process that measures this core's multiply-add peak."""
+    """The process that measures this core's multiply-add peaks, with registers of PEAK_BITS."""
     scratch = tempfile.TemporaryDirectory(prefix="nncc-bench-")
     built = Path(scratch.name) / "peak"
     subprocess.run(["clang++-22", "-std=c++20", "-O2", f"-I{models.REPOSITORY}", HERE / "peak.cpp",

@@ -96,10 +96,10 @@ def _times(results: dict) -> str:
             mark = "**" if known and known["least_ms"] == min(one["least_ms"] for one in entry["engines"].values()) else ""
             row.append(f"{mark}{_digits(known['least_ms'])}{mark}" if known else "-")
         ratio = lead(entry, results["first"])
-        share = entry["engines"].get(results["first"], {}).get("share")
-        row += [f"{ratio:.2f} ({best[0]})" if ratio else "-", f"{100 * share:.0f} %" if share else "-"]
+        shares = [entry["engines"].get(build, {}).get("share") for build in builds]
+        row += [f"{ratio:.2f} ({best[0]})" if ratio else "-", " / ".join(f"{100 * share:.0f} %" if share else "-" for share in shares)]
         rows.append(row)
-    return _table(["network", "MMAC", *builds, *peers, "best peer / nncc", "of peak"], rows)
+    return _table(["network", "MMAC", *builds, *peers, "best peer / nncc", "of peak" if len(builds) < 2 else "of peak, " + " / ".join(builds)], rows)
 
 
 def _memory(results: dict) -> str:
@@ -183,7 +183,7 @@ Peers: {versions}. An engine's time counts only if its result is that of onnxrun
 
 {_times(results)}
 
-The share of the peak counts direct multiplications and is one of this core's widest registers. Peers take the widest registers that the
+The share of the peak counts direct multiplications; the peak is that of the registers which the build's CPU has. Peers take the widest registers that the
 machine has, builds of nncc those of their CPU. In geometric mean:
 
 {_bullets(summary_text(results))}
