@@ -158,9 +158,23 @@ int64_t Contraction::inputChannelOf(int64_t element) const {
 
 std::vector<Contraction> findContractions(ModelEditor &editor) {
   std::vector<Contraction> result;
+  std::map<const onnx::TensorProto *, std::vector<size_t>> readers;
   for (int i = 0; i < editor.graph().node_size(); ++i)
-    if (auto contraction = readContraction(editor, i))
+    if (auto contraction = readContraction(editor, i)) {
+      contraction->tiedTo = i;
+      readers[editor.constant(contraction->weightName)].push_back(result.size());
       result.push_back(std::move(*contraction));
+    }
+  for (const auto &[weight, reading] : readers) {
+    const Contraction &first = result[reading.front()];
+    for (size_t reader : drop_begin(reading)) {
+      Contraction &other = result[reader];
+      result[reading.front()].isTied = other.isTied = true;
+      if (other.op == first.op && other.weightAxis == first.weightAxis && other.groups == first.groups &&
+          other.weight.values == first.weight.values)
+        other.tiedTo = first.node;
+    }
+  }
   return result;
 }
 

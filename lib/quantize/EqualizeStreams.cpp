@@ -105,6 +105,8 @@ private:
     };
     if (auto known = byNode.find(index); known != byNode.end()) {
       const Contraction &contraction = contractions[known->second];
+      if (contraction.isTied) // weights of several nodes stay those of all
+        return;
       if (isKnown(in) && StringRef(op).starts_with("Conv") && contraction.inputChannels() == channelsOf(in)) {
         ++reads[in];
         for (int64_t i = 0; i < channelsOf(in); ++i)

@@ -39,10 +39,12 @@ public:
     std::vector<std::string> changed;
     std::vector<std::string> given = editor.callerInputs();
     for (auto &[tensor, reading] : readers) {
-      if (!areChannelsKnown(tensor, reading) || is_contained(given, tensor))
+      if (!areChannelsKnown(tensor, reading) || is_contained(given, tensor) ||
+          any_of(reading, [&](size_t reader) { return contractions[reader].isTied; }))
         continue;
       auto maker = makerOf(tensor);
-      bool isFolded = maker && reading.size() == editor.readers(tensor) && canScale(*maker, reading);
+      bool isFolded = maker && !contractions[*maker].isTied && reading.size() == editor.readers(tensor) &&
+                      canScale(*maker, reading);
       std::vector<float> factors = factorsOf(tensor, reading);
       if (isFolded)
         multiplyOutputs(*maker, factors);

@@ -17,7 +17,7 @@ struct Equalization {
 /// weights that read it are divided by that. Behind a convolution with nothing but rectifiers between, the factors are
 /// part of its weights and bias; elsewhere they are a Mul in front of the readers, if that is asked for. A depthwise
 /// reader has a scale for each channel and takes the whole difference, any other a share. What a caller gives stays as
-/// it is: pictures are bytes already.
+/// it is: pictures are bytes already. So do weights of several contractions, which would become as many.
 ///
 /// returns  the tensors that changed
 /// source   Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", with ranges of

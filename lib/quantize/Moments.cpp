@@ -31,6 +31,13 @@ void Moments::add(ArrayRef<float> rows, int64_t count) {
   ++samples;
 }
 
+void Moments::add(const Moments &others) {
+  for (auto [all, more] : zip(sum.values, others.sum.values))
+    all += more;
+  squares += others.squares;
+  samples += others.samples;
+}
+
 LowerTriangle Moments::shrunk() const {
   LowerTriangle result = sum;
   double common = 0;

@@ -24,6 +24,8 @@ public:
 
   /// Adds what one sample shows: `count` rows of terms.
   void add(llvm::ArrayRef<float> rows, int64_t count);
+  /// Adds what others show of the same terms.
+  void add(const Moments &others);
   /// The moments that are likely for other samples: what terms have in common is less, the more it differs between
   /// those that were seen. That of a sample is one number, since its places are alike.
   ///

@@ -583,12 +583,7 @@ private:
     if (!moments)
       return false;
     host.progress("rounding weights together");
-    source.stepsTogether.emplace();
-    for (const Contraction &contraction : source.contractions)
-      if (auto seen = moments->find(contraction.node); seen != moments->end())
-        (*source.stepsTogether)[contraction.node] =
-            roundTogether(contraction, *Terms::of(source.model.graph().node(contraction.node), contraction),
-                          quantizeWeights(contraction, std::nullopt).scales, seen->second);
+    source.stepsTogether = roundTogether(source.model, source.contractions, std::move(*moments));
     return true;
   }
 

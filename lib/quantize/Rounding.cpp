@@ -1,5 +1,6 @@
 // See Rounding.h.
 #include "lib/quantize/Rounding.h"
+#include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
 
@@ -89,6 +90,28 @@ std::vector<int8_t> roundTogether(const Contraction &contraction, const Terms &t
       }
     }
   }
+  return steps;
+}
+
+std::map<int, std::vector<int8_t>> roundTogether(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
+                                                 std::map<int, GroupMoments> moments) {
+  auto momentsOf = [&](int node) {
+    auto seen = moments.find(node);
+    return seen == moments.end() ? nullptr : &seen->second;
+  };
+  for (const Contraction &contraction : contractions)
+    if (GroupMoments *own = momentsOf(contraction.node), *first = momentsOf(contraction.tiedTo);
+        own && first && own != first)
+      for (auto [all, more] : zip(*first, *own))
+        all.add(more);
+  std::map<int, std::vector<int8_t>> steps;
+  for (const Contraction &contraction : contractions)
+    if (auto tied = steps.find(contraction.tiedTo); tied != steps.end())
+      steps[contraction.node] = tied->second;
+    else if (const GroupMoments *own = momentsOf(contraction.node))
+      steps[contraction.node] =
+          roundTogether(contraction, *Terms::of(model.graph().node(contraction.node), contraction),
+                        quantizeWeights(contraction, std::nullopt).scales, *own);
   return steps;
 }
 

@@ -17,5 +17,13 @@ namespace nncc::quantize {
 std::vector<int8_t> roundTogether(const Contraction &contraction, const Terms &terms, llvm::ArrayRef<float> scales,
                                   const GroupMoments &moments);
 
+/// The same for all contractions whose moments are known, by their nodes: scales are those of the weights alone.
+/// Weights of several contractions are rounded once, by what all of them read.
+///
+/// moments  by the contraction's node
+std::map<int, std::vector<int8_t>> roundTogether(const onnx::ModelProto &model,
+                                                 llvm::ArrayRef<Contraction> contractions,
+                                                 std::map<int, GroupMoments> moments);
+
 } // namespace nncc::quantize
 #endif

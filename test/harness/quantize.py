@@ -366,8 +366,10 @@ def check_tied(options, folder: Path) -> list[str]:
     path, out, failures = folder / "tied.onnx", folder / "tied.q.onnx", []
     onnx.save(shape_inference.infer_shapes(graph.model()), path)
     expected = oracle.run(path.read_bytes(), graph.inputs)
-    for recipe, size in (("int8-weights", 64 * 64), ("int8-dynamic", 64 * 64), ("int4-weights", 64 * 64 // 2), ("f16", 64 * 64 * 2)):
-        nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out)
+    tensor, = graph.inputs
+    np.savez(folder / "tied.npz", **{tensor: np.concatenate([numbers(random, [3, 64]) for _ in range(SAMPLES)])})
+    for recipe, size in (("int8", 64 * 64), ("int8-weights", 64 * 64), ("int8-dynamic", 64 * 64), ("int4-weights", 64 * 64 // 2), ("f16", 64 * 64 * 2)):
+        nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out, *([f"--data={folder / 'tied.npz'}"] if recipe == "int8" else []))
         large = [len(tensor.raw_data) for tensor in onnx.load(out).graph.initializer if len(tensor.raw_data) > 1024]
         answers = oracle.run(out.read_bytes(), graph.inputs)
         if large != [size]:

@@ -98,3 +98,25 @@ TEST(Rounding, ValuesWhoseSquaresAreInfiniteAreNoMoments) {
 }
 
 TEST(Rounding, NothingSeenIsNoMoments) { EXPECT_FALSE(Moments(2).areKnown()); }
+
+TEST(Rounding, WeightsOfSeveralAreRoundedOnceByWhatAllOfThemRead) {
+  // The first reads terms that go together, the second ones that do not: together they say little.
+  const std::vector<std::vector<float>> alike{{1, 1}, {2, 2}, {-1, -1}}, apart{{3, -3}, {-4, 4}, {5, -5}};
+  std::vector<Contraction> contractions;
+  std::map<int, GroupMoments> moments;
+  onnx::ModelProto model;
+  for (int node : {0, 1}) {
+    *model.mutable_graph()->add_node() = makeNode("Gemm", "", {}, "y");
+    contractions.push_back(makeContraction("Gemm", {1, 2}, {0.4f * 127, 127}, 0));
+    contractions[node].node = node;
+    contractions[node].tiedTo = 0;
+    moments[node].push_back(Moments(2));
+    for (const std::vector<float> &row : node ? apart : alike)
+      moments[node][0].add(row, 1);
+  }
+  std::vector<std::vector<float>> all = alike;
+  all.insert(all.end(), apart.begin(), apart.end());
+  auto steps = roundTogether(model, contractions, moments);
+  EXPECT_EQ(steps.at(0), rounded(contractions[0].weight.values, all));
+  EXPECT_EQ(steps.at(0), steps.at(1));
+}
