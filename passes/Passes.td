@@ -292,8 +292,8 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every tensor its place in the arena, the weights or the caller's memory";
   let description = [{
     Requires N2, guarantees P. Concatenations, slices and reshapes become views where they can, an elementwise kernel
-    takes over the memory of an operand that dies in it, results of the model are written straight to the caller. What
-    no view can replace becomes a copy kernel. Where a concatenation makes the peak, an elementwise kernel that is its only
+    takes over the memory of an operand that dies in it, results of the model are written straight to the caller, whose
+    memory holds other tensors before, where the arena would be fullest. What no view can replace becomes a copy kernel. Where a concatenation makes the peak, an elementwise kernel that is its only
     reader reads the pieces, and a piece that is written there is copied into it later. Kernels run in another order where
     that makes the arena smaller; their names keep the numbers of the model's order. A kernel that offers forms gets the
     first whose scratch memory has room where nothing lies while it runs, or behind all that does, by which the arena grows

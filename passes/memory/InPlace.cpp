@@ -15,7 +15,7 @@ SmallVector<unsigned> inputsToOverwrite(const MemoryLayout &layout, const Step &
   const Place &to = layout.places.find(result)->second;
   const Buffer &target = layout.buffers[to.buffer];
   // The result has to be all of its buffer: a piece of a concatenation stays with the others.
-  if (target.kind != BufferKind::Arena || to.byteOffset != 0 || target.bytes != byteSize(tensorOf(result)))
+  if (to.byteOffset != 0 || target.bytes != byteSize(tensorOf(result)))
     return candidates;
   for (auto [number, input] : llvm::enumerate(kernel.getInputs())) {
     auto from = layout.places.find(input);
@@ -40,9 +40,9 @@ void mergeInPlace(MemoryLayout &layout) {
       Buffer &target = layout.buffers[layout.places[step.kernel.getResult(0)].buffer];
       int from = layout.places[step.kernel.getInputs()[input]].buffer, root = layout.root(from);
       Buffer &source = layout.buffers[root];
-      // A buffer that something took over already lives on as that.
-      if (layout.buffers[from].last != index || source.last != index || source.first >= index ||
-          target.first != index || target.mergedInto >= 0)
+      // A buffer that something took over already lives on as that; of outputs useOutputs() says what lies there.
+      if (target.kind != BufferKind::Arena || layout.buffers[from].last != index || source.last != index ||
+          source.first >= index || target.first != index || target.mergedInto >= 0)
         continue;
       target.mergedInto = root;
       source.last = std::max(source.last, target.last);

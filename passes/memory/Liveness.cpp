@@ -53,7 +53,9 @@ TensorLoad fullestStep(const MemoryLayout &layout) {
   for (auto [index, step] : llvm::enumerate(layout.steps))
     for (unsigned tensor : step.reads)
       last[tensor] = index;
-  auto isInArena = [&](const Tensor &tensor) { return layout.buffers[tensor.buffer].kind == BufferKind::Arena; };
+  auto isInArena = [&](const Tensor &tensor) {
+    return layout.buffers[layout.root(tensor.buffer)].kind == BufferKind::Arena;
+  };
   std::vector<int64_t> change(layout.steps.size() + 1, 0);
   for (auto [index, tensor] : llvm::enumerate(layout.tensors))
     if (isInArena(tensor)) {

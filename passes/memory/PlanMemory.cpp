@@ -85,8 +85,10 @@ struct Plan {
 /// Finds an offset for every buffer in the arena; nothing when the arena would be larger than `limit` in any case.
 std::optional<Plan> pack(MemoryLayout layout, bool reuse, int64_t limit = INT64_MAX) {
   computeLifetimes(layout);
-  if (reuse)
+  if (reuse) {
     mergeInPlace(layout);
+    useOutputs(layout);
+  }
   std::vector<ArenaBuffer> live;
   std::vector<unsigned> owner;
   for (auto [index, buffer] : llvm::enumerate(layout.buffers)) {
@@ -197,7 +199,8 @@ std::optional<unsigned> pieceAtPeak(func::FuncOp function, const Plan &plan) {
     return std::nullopt;
   const Place &place = plan.layout.places.find(kernel.getResult(0))->second;
   const Buffer &buffer = plan.layout.buffers[place.buffer];
-  if (buffer.kind != BufferKind::Arena || byteSize(tensorOf(kernel.getResult(0))) == buffer.bytes)
+  if (plan.layout.buffers[plan.layout.root(place.buffer)].kind != BufferKind::Arena ||
+      byteSize(tensorOf(kernel.getResult(0))) == buffer.bytes)
     return std::nullopt;
   auto kernels = function.getOps<nn::KernelOp>();
   return std::distance(kernels.begin(), llvm::find(kernels, kernel));
@@ -397,6 +400,7 @@ MemoryLayout layOutInBestOrder(func::FuncOp function) {
   for (MemoryLayout *layout : {&own, &other}) {
     computeLifetimes(*layout);
     mergeInPlace(*layout);
+    useOutputs(*layout);
   }
   return peakOf(other) < peakOf(own) ? std::move(other) : std::move(own);
 }

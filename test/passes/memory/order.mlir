@@ -21,7 +21,7 @@
 // Without reuse there is nothing to gain: the order stays.
 // APART: nn.kernel "k2"
 // APART: nn.kernel "k3"
-func.func @main(%x: tensor<1x3x4x5xf32> {nn.name = "x"}) -> (tensor<1x3x4x5xf32> {nn.name = "y"}) {
+func.func @main(%x: tensor<1x3x4x5xf32> {nn.name = "x"}) -> (tensor<1x3x4x5xf16> {nn.name = "y"}) {
   %wide = nn.constant dense<0.5> : tensor<100x1x1x5xf32>
   %narrow = nn.constant dense<0.5> : tensor<5x1x1x100xf32>
   %0 = nn.kernel "k0" ins(%x : tensor<1x3x4x5xf32>) {
@@ -50,10 +50,12 @@ func.func @main(%x: tensor<1x3x4x5xf32> {nn.name = "x"}) -> (tensor<1x3x4x5xf32>
     %a = nn.conv2d %p, %q strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x3x4x100xf32>, tensor<5x1x1x100xf32> -> tensor<1x3x4x5xf32>
     nn.yield %a : tensor<1x3x4x5xf32>
   } -> tensor<1x3x4x5xf32>
+  // Its result is smaller than what it reads, which so cannot lie in the caller's memory.
   %5 = nn.kernel "k5" ins(%3, %4 : tensor<1x3x4x5xf32>, tensor<1x3x4x5xf32>) {
   ^bb0(%p: tensor<1x3x4x5xf32>, %q: tensor<1x3x4x5xf32>):
     %a = nn.binary add %p, %q : tensor<1x3x4x5xf32>, tensor<1x3x4x5xf32> -> tensor<1x3x4x5xf32>
-    nn.yield %a : tensor<1x3x4x5xf32>
-  } -> tensor<1x3x4x5xf32>
-  return %5 : tensor<1x3x4x5xf32>
+    %b = nn.cast %a : tensor<1x3x4x5xf32> -> tensor<1x3x4x5xf16>
+    nn.yield %b : tensor<1x3x4x5xf16>
+  } -> tensor<1x3x4x5xf16>
+  return %5 : tensor<1x3x4x5xf16>
 }
