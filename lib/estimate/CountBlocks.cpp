@@ -343,9 +343,13 @@ void Skeleton::build(ArrayRef<KernelCall> calls) {
       if (auto *call = dyn_cast<CallInst>(&instruction); call && !isa<IntrinsicInst>(call))
         call->setAttributes(AttributeList());
     decideByCoin(*function, flow);
-    cut(*function, flow);
-    countIn(*function);
   }
+  // All coins are there before anything is taken out: what is new may have the address of what is gone, which the data
+  // flow knows by its address.
+  for (Function *function : functions)
+    cut(*function, flow);
+  for (Function *function : functions)
+    countIn(*function);
   for (auto [index, call] : enumerate(calls))
     addCall(index, call);
 }

@@ -92,6 +92,35 @@ TEST_F(CountBlocks, SaysWhereDataDecides) {
   EXPECT_EQ(counts[0].movedBytes, (std::vector<uint64_t>{0, 0, 96}));
 }
 
+// What one function loses leaves room for the coins of the next: those are not what was lost.
+TEST_F(CountBlocks, ThrowsCoinsInOneFunctionAfterTheOther) {
+  std::string text;
+  std::vector<KernelCall> calls;
+  for (int i = 0; i < 16; ++i) {
+    std::string name = "kernel" + std::to_string(i);
+    text += "define internal void @" + name + R"((ptr %x) {
+  br label %loop
+loop:
+  %v = load float, ptr %x
+)";
+    for (const char *number : {"1", "2", "3", "4", "5", "6", "7", "8"})
+      text += "  %c" + std::string(number) + " = fcmp ogt float %v, " + number + ".0\n";
+    text += R"(  br i1 %c5, label %loop, label %done
+done:
+  ret void
+}
+)";
+    calls.push_back({name, 0});
+  }
+  auto counts = count(text.c_str(), calls);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_TRUE(counts[i].dependsOnData);
+    EXPECT_EQ(counts[i].runs[3 * i], 1u);
+    EXPECT_GE(counts[i].runs[3 * i + 1], 1u);
+    EXPECT_EQ(counts[i].runs[3 * i + 2], 1u);
+  }
+}
+
 TEST(BlockNumber, IsThatOfTheName) {
   EXPECT_EQ(blockNumber("nncc.17"), 17u);
   EXPECT_EQ(blockNumber("nncc.17.split"), std::nullopt);
