@@ -485,6 +485,11 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   shape.hasZero = operands.hasZero();
   shape.isPadded = operands.isPadded;
   if (shape.isPadded && shape.isOfLanes())
+    shape.loads = chooseLaneLoads(machine, shape.rows, shape.vectors, shape.mac.ofHalves);
+  // The values of a line of a plane are no whole trips, behind which a piece of a run would be left.
+  if (shape.columnTaps && shape.vectors % shape.loads.run != 0)
+    shape.loads = {};
+  if (shape.loads.run > 1)
     shape.runLoad = machine.getRunLoad();
   shape.isBiasPadded = operands.isBiasPadded;
   shape.widensPanel = widensPanel();

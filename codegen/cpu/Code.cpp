@@ -119,6 +119,16 @@ void Code::storePart(Value value, Value address, int64_t count) {
   }
 }
 
+SmallVector<Value> Code::when(Value condition, ValueRange values, function_ref<SmallVector<Value>()> body) {
+  auto choice = scf::IfOp::create(b, values.getTypes(), condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, body());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, values);
+  return SmallVector<Value>(choice.getResults());
+}
+
 SmallVector<Value> Code::loop(Value from, Value to, int64_t step, ValueRange values,
                               function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(b, from, to, constant(step), values,

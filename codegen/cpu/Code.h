@@ -53,6 +53,9 @@ public:
     return mlir::vector::BroadcastOp::create(b, type, scalar);
   }
 
+  /// What `body` makes of `values` where a condition holds, else these.
+  llvm::SmallVector<mlir::Value> when(mlir::Value condition, mlir::ValueRange values,
+                                      llvm::function_ref<llvm::SmallVector<mlir::Value>()> body);
   /// for (i = from; i < to; i += step) values = body(i, values); returns the last values.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange values,

@@ -4,6 +4,7 @@
 #define NNCC_CODEGEN_CPU_MICROKERNEL_H
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/MacForm.h"
+#include "codegen/cpu/Tiling.h"
 #include "codegen/cpu/WinogradTransform.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -82,7 +83,8 @@ struct TileShape {
   int64_t tail = 0;        ///< output channels that exist in the last vector; `lanes` when all do
   bool isOneRun = false;   ///< of a product: there is one tap, or all follow each other
   bool byLane = false;     ///< multiply by lanes of A, a vector of values of k at a time
-  llvm::StringRef runLoad; ///< `#nn.machine`'s: how vectors of packed B are loaded by lane; empty: one by one
+  llvm::StringRef runLoad; ///< `#nn.machine`'s, where vectors of packed B are loaded in runs; else empty
+  LaneLoads loads;         ///< by lane: how long runs are, and which rows of A are loaded two vectors at a time
   int64_t rest = 0;        ///< values of k in the last group of a run, where it is not whole
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance. The same for
@@ -119,6 +121,9 @@ struct TileShape {
   bool isStaged() const { return mac.dot && mac.isWidened() && !byLane; }
   /// Lanes of A are multiplied as they lie in memory.
   bool isOfLanes() const { return byLane && (mac.lhs.isF32() || mac.ofHalves); }
+  /// Vectors of packed B that are multiplied by lanes of A are loaded one by one, or in pairs, a step before they are
+  /// multiplied. LLVM pairs none in tiles that mostly load.
+  bool loadsAhead() const { return isOfLanes() && isPadded && loads.run == 1 && !columnTaps && rows > 3; }
   /// Weights are widened for so few rows that keeping them would be more work than it saves.
   bool multipliesInRegisters() const { return widened && rows <= 3; }
   /// Every row of A is read a vector at a time.

@@ -129,13 +129,13 @@ SmallVector<Value> ProductCode::channelsOfB(Value rowOfB) {
   return columns;
 }
 
-void ProductCode::step(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
+void ProductCode::step(MutableArrayRef<Value> sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
   if (shape.mac.isInWords)
     return stepInWords(sums, rowOfB, factorOf);
   step(sums, channelsOfB(rowOfB), factorOf);
 }
 
-void ProductCode::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> all, function_ref<Value(int64_t)> factorOf) {
+void ProductCode::step(MutableArrayRef<Value> sums, ArrayRef<Value> all, function_ref<Value(int64_t)> factorOf) {
   SmallVector<Value> factors;
   auto multiply = [&](int64_t i, int64_t j, Value factor) {
     Value &sum = sums[i * all.size() + j];
@@ -161,7 +161,7 @@ void ProductCode::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> all, functi
 /// A vector of values of k of every row, turned by a pair of them from step to step, meets the pairs of four channels
 /// in the same order (BytePacking::placeInGroup). In a row, the four steps are more than LLVM schedules without spills
 /// (Cortex-A53), and four times the code.
-void ProductCode::stepInWords(SmallVectorImpl<Value> &sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
+void ProductCode::stepInWords(MutableArrayRef<Value> sums, Value rowOfB, function_ref<Value(int64_t)> factorOf) {
   constexpr int64_t steps = 4;
   const int64_t count = shape.rows * shape.vectors;
   SmallVector<Value> carried(sums.begin(), sums.begin() + count);

@@ -24,10 +24,10 @@ protected:
 
   /// Adds one step at k: a column of A times a row of B. `factorOf` gives what each row of A (or pair of rows) is
   /// multiplied by.
-  void step(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
+  void step(llvm::MutableArrayRef<mlir::Value> sums, mlir::Value rowOfB,
             llvm::function_ref<mlir::Value(int64_t)> factorOf);
   /// The same for floats with what B has for each vector of channels.
-  void step(llvm::SmallVectorImpl<mlir::Value> &sums, llvm::ArrayRef<mlir::Value> columns,
+  void step(llvm::MutableArrayRef<mlir::Value> sums, llvm::ArrayRef<mlir::Value> columns,
             llvm::function_ref<mlir::Value(int64_t)> factorOf);
   /// What a row of B has for each vector of channels.
   llvm::SmallVector<mlir::Value> channelsOfB(mlir::Value rowOfB);
@@ -54,7 +54,7 @@ private:
   mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
   mlir::Value sumOfDot(nn::DotAttr dot, llvm::SmallVector<mlir::Value> factors, mlir::Value sum);
   mlir::Value multiplyWords(mlir::Value factor, mlir::Value column, mlir::Value sum);
-  void stepInWords(llvm::SmallVectorImpl<mlir::Value> &sums, mlir::Value rowOfB,
+  void stepInWords(llvm::MutableArrayRef<mlir::Value> sums, mlir::Value rowOfB,
                    llvm::function_ref<mlir::Value(int64_t)> factorOf);
   mlir::Value sumInWords(mlir::Value factor, mlir::Value column, mlir::Value sum);
   mlir::Value bitcast(mlir::Value value, mlir::Type type);

@@ -440,7 +440,7 @@ private:
 
   /// The sums over k in [first, done), whole trips: a vector of A for each row serves all steps of one. Rows
   /// of A and B begin at `done` then. Trips are counted down and every pointer moves by itself, loads move those of A:
-  /// three instructions of a trip neither load nor multiply.
+  /// LLVM would compute where pointers stop anew, and keep where they began.
   SmallVector<Value> tripsOfLanes(SmallVector<Value> &rows, Value &matrixRow, Value first, Value done,
                                   ArrayRef<Value> sums) {
     const int64_t trip = shape.tripDepth(), count = sums.size();
@@ -449,88 +449,122 @@ private:
     carried.push_back(code.at(matrixRow, code.mul(first, rowB), memory));
     for (Value row : rows)
       carried.push_back(code.at(row, first, memory));
-    carried = code.loop(zero, trips, 1, carried, [&](Value, ValueRange now) {
-      SmallVector<Value> values = llvm::to_vector(now.take_front(count)),
-                         places = llvm::to_vector(now.drop_front(count + 1));
-      Value block = now[count];
-      SmallVector<Value> lanes;
-      if (runOfB() == 1)
-        lanes = lanesOfA(places, zero, trip);
-      auto stepAt = [&](int64_t u, ArrayRef<Value> columns) {
-        step(values, columns, [&](int64_t i) { return factorOfLane(lanes, i, u); });
-      };
-      // LLVM would compute where pointers stop anew, and keep where they began.
-      if (runOfB() > 1) {
-        tripOfRuns(values, places, block);
-      } else if (shape.isPadded && shape.rows > 3) {
-        // The load of the first two vectors moves the place in B on, the others count back from there. LLVM does not
-        // pair them in tiles that mostly load.
-        const int64_t ofTrip = shape.tripSteps() * shape.width();
-        Value next = code.opaque(code.at(block, ofTrip, memory));
-        for (int64_t u = 0; u < shape.tripSteps(); ++u) {
-          SmallVector<Value> columns;
-          for (int64_t j = 0; j < shape.vectors; ++j)
-            columns.push_back(u == 0 && j < 2
-                                  ? loadChannels(block, j, true)
-                                  : loadChannels(code.at(next, u * shape.width() - ofTrip, memory), j, true));
-          stepAt(u, columns);
-        }
-        block = next;
-      } else {
-        for (int64_t u = 0; u < shape.tripSteps(); ++u) {
-          stepAt(u, channelsOfB(block));
-          block = code.at(block, rowB, memory);
-        }
-        block = code.opaque(block);
-      }
-      values.push_back(block);
-      for (Value place : places)
-        values.push_back(code.opaque(code.at(place, trip, memory)));
+    auto behind = [&](ValueRange now, int64_t together) {
+      SmallVector<Value> values = llvm::to_vector(now);
+      auto all = MutableArrayRef(values);
+      tripsTogether(all.take_front(count), all.drop_front(count + 1), values[count], together);
       return values;
-    });
+    };
+    const int64_t together = shape.loads.pairedRows ? 2 : 1;
+    if (together > 1) {
+      Value isOdd = arith::TruncIOp::create(b, b.getI1Type(), trips);
+      carried = code.when(isOdd, carried, [&] { return behind(carried, 1); });
+      trips = arith::ShRUIOp::create(b, trips, code.constant(1));
+    }
+    carried = code.loop(zero, trips, 1, carried, [&](Value, ValueRange now) { return behind(now, together); });
     matrixRow = carried[count];
     rows.assign(carried.begin() + count + 1, carried.end());
     carried.truncate(count);
     return carried;
   }
 
-  /// How many vectors of packed B are loaded at once: of whole rows, or pieces of one.
-  int64_t runOfB() const {
-    if (shape.runLoad.empty())
-      return 1;
-    for (int64_t run : {4, 3})
-      if (shape.vectors % run == 0 || run % shape.vectors == 0)
-        return run;
-    return 1;
-  }
-
-  /// A trip whose vectors of B are loaded in runs from `block` on. Each row of A is loaded where it is first
-  /// multiplied: LLVM leaves these instructions in order (MicroKernels::get).
-  void tripOfRuns(SmallVectorImpl<Value> &sums, ArrayRef<Value> places, Value &block) {
-    SmallVector<Value> loaded, lanes;
-    for (int64_t u = 0; u < shape.tripSteps(); ++u) {
-      SmallVector<Value> columns = nextOfRuns(loaded, block);
-      for (int64_t j = 0; j < shape.vectors; ++j)
+  /// So many trips, from `places` of A and `block` of B on, which they move. Each row of A is loaded where it is first
+  /// multiplied, some rows for all trips at once. Of full tiles LLVM leaves these instructions in order
+  /// (MicroKernels::get).
+  void tripsTogether(MutableArrayRef<Value> sums, MutableArrayRef<Value> places, Value &block, int64_t together) {
+    const int64_t trip = shape.tripDepth(), steps = together * shape.tripSteps();
+    SmallVector<SmallVector<Value>> ofA(shape.rows); // what is loaded of each row, the vector in use first
+    auto loadRow = [&](int64_t i) {
+      int64_t count = i < shape.loads.pairedRows ? together : 1;
+      for (int64_t v = 0; v < count; ++v)
+        llvm::append_range(ofA[i], lanesOfA(code.at(places[i], v * trip, memory), zero, trip));
+      places[i] = code.opaque(code.at(places[i], count * trip, memory));
+    };
+    RowsOfB ofB(*this, block);
+    SmallVector<Value> columns = ofB.next();
+    for (int64_t u = 0; u < steps; ++u) {
+      const int64_t lane = u % shape.tripSteps();
+      const bool loadsAhead = shape.loadsAhead() && u + 1 < steps;
+      SmallVector<Value> next;
+      for (int64_t j = 0; j < shape.vectors; ++j) {
         for (int64_t i = 0; i < shape.rows; ++i) {
-          if (u == 0 && j == 0)
-            llvm::append_range(lanes, lanesOfA(places[i], zero, shape.tripDepth()));
+          if (lane == 0 && j == 0) {
+            ofA[i].erase(ofA[i].begin(), ofA[i].begin() + (u > 0));
+            if (ofA[i].empty())
+              loadRow(i);
+          }
           Value &sum = sums[i * shape.vectors + j];
-          sum = multiplyStep(factorOfLane(lanes, i, u), columns[j], sum);
+          sum = multiplyStep(factorOfLane(ArrayRef(ofA[i]).take_front(), 0, lane), columns[j], sum);
         }
+        // A core in order waits for what it loads: the next vectors come as soon as a pair of these is done with.
+        if (loadsAhead && (j % 2 == 1 || j + 1 == shape.vectors))
+          while (static_cast<int64_t>(next.size()) <= j)
+            next.push_back(ofB.nextVector());
+      }
+      if (u + 1 < steps)
+        columns = loadsAhead ? next : ofB.next();
     }
+    block = ofB.end();
   }
 
-  /// The next row of packed B, of what is loaded and not used, or from `block`, which every load of a run moves on.
-  SmallVector<Value> nextOfRuns(SmallVector<Value> &loaded, Value &block) {
-    while (static_cast<int64_t>(loaded.size()) < shape.vectors) {
-      SmallVector<Value> run = code.loadRun(shape.runLoad, block, vector, runOfB());
-      block = code.opaque(code.at(block, static_cast<int64_t>(run.size()) * shape.lanes, memory));
-      llvm::append_range(loaded, run);
+  /// The rows of B in turn, from an address on, of trips or of a line of a plane.
+  class RowsOfB {
+  public:
+    RowsOfB(TileEmitter &tile, Value first) : tile(tile), code(tile.code), shape(tile.shape), at(first) {}
+
+    SmallVector<Value> next() {
+      SmallVector<Value> row;
+      if (shape.loads.run > 1)
+        return nextOfRuns();
+      if (shape.loadsAhead()) {
+        for (int64_t j = 0; j < shape.vectors; ++j)
+          row.push_back(nextVector());
+        return row;
+      }
+      row = tile.channelsOfB(at);
+      at = code.at(at, tile.rowB, tile.memory);
+      return row;
     }
-    SmallVector<Value> row(ArrayRef(loaded).take_front(shape.vectors));
-    loaded.erase(loaded.begin(), loaded.begin() + shape.vectors);
-    return row;
-  }
+
+    /// The next vector of trips. The load of the first two of a trip moves the place in B on, the others count back
+    /// from there.
+    Value nextVector() {
+      const int64_t ofTrip = shape.tripSteps() * shape.vectors;
+      if (vector == 0)
+        behind = code.opaque(code.at(at, ofTrip * shape.lanes, tile.memory));
+      Value place = vector < 2 ? code.at(at, vector * shape.lanes, tile.memory)
+                               : code.at(behind, (vector - ofTrip) * shape.lanes, tile.memory);
+      if (++vector == ofTrip) {
+        vector = 0;
+        at = behind;
+      }
+      return tile.loadChannels(place, 0, /*isPadded=*/true);
+    }
+
+    /// Where the next row begins, behind whole trips. Opaque: LLVM would compute where pointers stop anew, and keep
+    /// where they began.
+    Value end() { return shape.loads.run > 1 || shape.loadsAhead() ? at : code.opaque(at); }
+
+  private:
+    TileEmitter &tile;
+    Code &code;
+    const TileShape &shape;
+    Value at, behind;          ///< the next row, or its trip; what is behind that
+    int64_t vector = 0;        ///< of the trip, the next one
+    SmallVector<Value> loaded; ///< of runs, and not used
+
+    /// Every load of a run moves the place in B on.
+    SmallVector<Value> nextOfRuns() {
+      while (static_cast<int64_t>(loaded.size()) < shape.vectors) {
+        SmallVector<Value> run = code.loadRun(shape.runLoad, at, tile.vector, shape.loads.run);
+        at = code.opaque(code.at(at, static_cast<int64_t>(run.size()) * shape.lanes, tile.memory));
+        llvm::append_range(loaded, run);
+      }
+      SmallVector<Value> row(ArrayRef(loaded).take_front(shape.vectors));
+      loaded.erase(loaded.begin(), loaded.begin() + shape.vectors);
+      return row;
+    }
+  };
 
   /// The values of k of a line of a plane: vectors of its columns, of which each pixel takes a lane for each value.
   SmallVector<Value> productOfColumns(Value line, Value weights, ValueRange before) {
@@ -540,13 +574,12 @@ private:
     SmallVector<Value> lanes, sums = llvm::to_vector(before);
     for (int64_t i = 0; i * shape.lanes < columns; ++i)
       lanes.push_back(code.load(code.at(line, firstOf(i), memory), vector));
-    for (int64_t k = 0; k < shape.columnTaps; ++k) {
-      step(sums, weights, [&](int64_t row) {
+    RowsOfB ofB(*this, weights);
+    for (int64_t k = 0; k < shape.columnTaps; ++k)
+      step(sums, ofB.next(), [&](int64_t row) {
         int64_t column = row * shape.columnStep + k, i = column / shape.lanes;
         return factorOfLane(lanes, i, column - firstOf(i));
       });
-      weights = code.at(weights, rowB, memory);
-    }
     return sums;
   }
 

@@ -165,8 +165,12 @@ bool TileCode::isNarrowed() const {
 
 SmallVector<Span> TileCode::spansOfRow() const {
   SmallVector<Span> spans;
+  const int64_t whole = extent(shape.vectors - 1) == shape.lanes ? shape.vectors : shape.vectors - 1;
   for (int64_t j = 0; j < shape.vectors;) {
-    int64_t count = isNarrowed() ? llvm::bit_floor(static_cast<uint64_t>(shape.vectors - j)) : 1;
+    // What is not scheduled is written for several vectors in turn, instruction by instruction; a part of one by
+    // itself.
+    int64_t most = isNarrowed() ? shape.vectors - j : shape.loadsAhead() ? whole - j : 1;
+    int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(most, 1)));
     spans.push_back({j * shape.lanes, count * shape.lanes, (count - 1) * shape.lanes + extent(j + count - 1)});
     j += count;
   }
@@ -179,8 +183,8 @@ Value TileCode::sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
     return widened(row.front());
   Value all = code.zero(VectorType::get(span.lanes, resultType));
   for (auto [j, part] : llvm::enumerate(row))
-    all = vector::InsertStridedSliceOp::create(b, part, all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes},
-                                               ArrayRef<int64_t>{1});
+    all = vector::InsertStridedSliceOp::create(
+        b, widened(part), all, ArrayRef<int64_t>{static_cast<int64_t>(j) * shape.lanes}, ArrayRef<int64_t>{1});
   return all;
 }
 

@@ -2,6 +2,7 @@
 #include "codegen/cpu/Tiling.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 using namespace nncc;
@@ -31,7 +32,7 @@ int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors, bool addsA
 }
 
 int64_t cpu::chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors) {
-  // Nothing is broadcast or widened: one register stays free. NEON: 8 x 2, 7 x 3, 5 x 4 vectors.
+  // Nothing is broadcast or widened: one register stays free, or serves to load A. NEON: 8 x 2, 7 x 3, 5 x 4 vectors.
   return rowsByLane(machine.getVectorRegisters() - 1, vectors);
 }
 
@@ -60,28 +61,51 @@ int64_t cpu::chooseWindowRows(nn::MachineAttr machine, int64_t vectors) {
   return std::clamp<int64_t>((usableRegisters(machine) - (taps + 1) * vectors) / vectors, 1, 8);
 }
 
+LaneLoads cpu::chooseLaneLoads(nn::MachineAttr machine, int64_t rows, int64_t vectors, bool ofHalves) {
+  LaneLoads loads;
+  if (!machine.getRunLoad().empty())
+    for (int64_t run : {3, 4}) // of whole rows, or pieces of one
+      if (vectors % run == 0 || run % vectors == 0)
+        loads.run = run;
+  // Few rows are bound by reading B: not worth the code of longer trips.
+  if (rows <= 3)
+    return loads;
+  // Beside the sums, what is loaded of B, and a vector of each row of A.
+  int64_t left = machine.getVectorRegisters() - (rows * vectors + std::max(loads.run, vectors) + rows);
+  // Without runs LLVM schedules the loads, for which one more stays free.
+  if (loads.run == 1)
+    --left;
+  // FMLA by element, half-precision: lanes of V0 to V15 (Arm ARM, C7.2). With more than 8 of them LLVM spills.
+  if (ofHalves)
+    left = std::min(left, 8 - rows);
+  loads.pairedRows = std::clamp<int64_t>(left, 0, rows);
+  return loads;
+}
+
 /// Instructions of a step of k in a tile that multiplies by lanes, for as many rows as it has on average: multiply-adds
-/// (at least as many as two pipes need to hide their latency of four cycles), a vector of A for four steps, vectors of
-/// B in pairs or in runs of four, and a share of what a loop takes.
+/// (at least as many as two pipes need to hide their latency of four cycles), vectors of A for four steps, some of them
+/// in pairs, vectors of B in pairs, and a share of what a loop over eight steps takes.
 static double instructionsOfStep(nn::MachineAttr machine, double rows, int64_t vectors) {
-  double loads = machine.getRunLoad().empty() ? 0.5 * vectors : 0.25 * vectors;
-  return std::max(rows * vectors, 8.0) + rows / 4 + loads + 0.5;
+  int64_t pairedRows = chooseLaneLoads(machine, std::ceil(rows), vectors).pairedRows;
+  return std::max(rows * vectors, 8.0) + (rows - 0.5 * pairedRows) / 4 + 0.5 * vectors + 0.25;
 }
 
 int64_t cpu::choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
   if (rows <= 3)
     return choosePanelVectors(machine, rows, vectors);
-  // Code is shared by more layers where widths differ less: another one than 3 has to save 2 %.
+  // Code is shared by more layers where widths differ less: another one than 4 has to save 2 %, or leave no narrower
+  // panel, which has code of its own and takes long where tiles have few rows, at the borders of images.
   int64_t best = 1;
   double least = std::numeric_limits<double>::infinity();
-  for (int64_t width : {3, 2, 4, 1}) {
+  for (int64_t width : {4, 3, 2, 1}) {
     if (width > vectors)
       continue;
     double tiles = llvm::divideCeil(rows, chooseTileRowsOfLanes(machine, width)), perTile = rows / tiles;
     double cost = tiles * (vectors / width) * instructionsOfStep(machine, perTile, width);
     if (int64_t rest = vectors % width)
       cost += tiles * instructionsOfStep(machine, perTile, rest);
-    if (cost < 0.98 * least) {
+    bool isEven = vectors % best != 0 && vectors % width == 0;
+    if (cost <= (isEven ? 1 : 0.98) * least) {
       least = cost;
       best = width;
     }

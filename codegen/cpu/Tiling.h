@@ -14,7 +14,8 @@ namespace nncc::cpu {
 int64_t choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vectors);
 
 /// The same for floats that are multiplied by lanes of A, as they lie in memory: the width that takes the fewest
-/// instructions for each multiply-add, of whole panels and of what is left.
+/// instructions for each multiply-add, of whole panels and of what is left. Machines that only load in other ways have
+/// the same panels: a library for several of them has their weights once.
 int64_t choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors);
 
 /// The same for bytes that are multiplied in words (MacForm::isInWords).
@@ -27,6 +28,16 @@ int64_t choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t
 int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors, bool addsApart = false);
 /// The same for floats that are multiplied by lanes of A, as they lie in memory.
 int64_t chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors);
+
+/// What such a tile loads at once.
+struct LaneLoads {
+  int64_t run = 1;        ///< vectors of packed B by one instruction (`run_load` of the machine): 3, 4, or 1 where none
+  int64_t pairedRows = 0; ///< rows of A of which two vectors are loaded, as many as registers are left for
+  bool operator==(const LaneLoads &) const = default;
+};
+/// ofHalves  elements are f16, of which only the first 16 registers have lanes
+LaneLoads chooseLaneLoads(nn::MachineAttr machine, int64_t rows, int64_t vectors, bool ofHalves = false);
+
 /// The same for bytes that are multiplied in words.
 int64_t chooseTileRowsInWords(int64_t vectors);
 

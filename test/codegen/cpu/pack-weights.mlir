@@ -169,7 +169,8 @@ func.func @weights_with_a_zero_point(%x: tensor<4x13xui8>) -> tensor<4x7xi32> {
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 262144>}} {
 
-// Lanes of A are factors: of tiles of 7 x 3 vectors most instructions are multiply-adds. Two panels: 2 * 12 * 5 * 4 bytes.
+// Lanes of A are factors: of tiles of 5 x 4 and 7 x 3 vectors most instructions are multiply-adds. 3 x 2 vectors leave no
+// narrower panel: 2 * 12 * 5 * 4 bytes.
 // CHECK-LABEL: @three_vectors_by_lane
 // CHECK: #nn.packing<"panels", [480, 1, 22, 5, 12, 4, 1]>
 func.func @three_vectors_by_lane(%x: tensor<49x5xf32>) -> tensor<49x22xf32> {
