@@ -18,7 +18,7 @@ struct Port {
   SamplePort sample; ///< its names, type and shape
   uint64_t bytes;
 
-  bool isFloat() const { return sample.type == "f32" || isHalf(); }
+  bool isFloat() const { return sample.type == "f32" || sample.type == "f64" || isHalf(); }
   bool isHalf() const { return sample.type == "f16" || sample.type == "bf16"; }
 };
 

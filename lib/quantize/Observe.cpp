@@ -5,6 +5,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace llvm;
 
@@ -38,12 +39,19 @@ ArrayRef<float> asFloats(ArrayRef<char> bytes) {
   return {reinterpret_cast<const float *>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-/// The numbers of a float port; those of 16 bits are put into `wide`.
-ArrayRef<float> floatsOf(const Port &port, ArrayRef<char> bytes, std::vector<float> &wide) {
-  if (!port.isHalf())
+/// The numbers of a float port; those of 16 and 64 bits are put into `other`.
+ArrayRef<float> floatsOf(const Port &port, ArrayRef<char> bytes, std::vector<float> &other) {
+  if (port.sample.type == "f32")
     return asFloats(bytes);
-  wide = widened(bytes, port.sample.type == "bf16");
-  return wide;
+  if (port.isHalf()) {
+    other = widened(bytes, port.sample.type == "bf16");
+    return other;
+  }
+  constexpr double most = std::numeric_limits<float>::max();
+  other.clear();
+  for (double value : ArrayRef(reinterpret_cast<const double *>(bytes.data()), bytes.size() / sizeof(double)))
+    other.push_back((float)(std::isfinite(value) ? std::clamp(value, -most, most) : value));
+  return other;
 }
 
 const Port *findPort(ArrayRef<Port> ports, const std::string &name) {

@@ -64,7 +64,7 @@ double errorOf(llvm::ArrayRef<OutputError> outputs);
 
 using ExtraInputs = std::array<std::map<std::string, float>, kFolds>;
 
-/// Runs a model on the samples that are kept and compares its outputs. Outputs that are no f32 are left out.
+/// Runs a model on the samples that are kept and compares its outputs. Outputs that are no floats are left out.
 ///
 /// extra   values of inputs that the float model has not, by name: for each fold of the samples
 /// limit   how many samples at most

@@ -89,7 +89,7 @@ private:
     if (options.hasRanges() && !isAnySeen(best))
       return std::nullopt;
     warnOfFewSamples();
-    if (!options.hasSamples)
+    if (!options.hasSamples || none_of(best.source->observations.outputs, std::mem_fn(&Port::isFloat)))
       return writeUnmeasured(best);
     if (options.recipe == Recipe::Int8Dynamic || best.decision.weights != WeightForm::Int8)
       return finish(best);
@@ -233,10 +233,10 @@ private:
   }
 
   bool isAnySeen(const Candidate &candidate) {
-    bool isAny = !candidate.source->observations.tensors.empty();
-    if (!isAny)
-      host.error("there is nothing to quantize: --bind makes constants of all that contractions read");
-    return isAny;
+    if (!candidate.source->observations.tensors.empty())
+      return true;
+    host.error("there is nothing to quantize: --bind makes constants of all that contractions read");
+    return false;
   }
 
   void warnOfFewSamples() {
@@ -689,13 +689,22 @@ private:
     return std::nullopt;
   }
 
-  /// Writes the model where no sample says which of several ways is best.
-  QuantizeResult writeUnmeasured(Candidate &best) {
+  /// Writes the model where no sample says which of several ways is best: integers, such as classes, do not say how
+  /// much they err. error: reported, that bounds need floats
+  std::optional<QuantizeResult> writeUnmeasured(Candidate &best) {
+    if (options.hasSamples) {
+      std::string text = "no output of the model is a float: what it errs is not measured\nnote: --end=TENSOR lets it "
+                         "end in front of what makes integers of floats";
+      if (options.recipe == Recipe::Mixed)
+        return host.error(text), std::nullopt;
+      host.warn(text);
+    }
     if (best.decision.needsGrids()) {
       RangeMethod method = options.method.value_or(kUnmeasuredRanges);
       best.decision.grids = best.gridsOf(method);
       report.method = nameOf(method);
-      report.steps.push_back("nothing: what the outputs decide needs --data beside --stats");
+      report.steps.push_back(options.hasSamples ? "nothing: no output is a float"
+                                                : "nothing: what the outputs decide needs --data beside --stats");
     }
     return write(best);
   }

@@ -379,6 +379,31 @@ def check_tied(options, folder: Path) -> list[str]:
     return failures
 
 
+def check_outputs(options, folder: Path) -> list[str]:
+    """Outputs of 64 bits are measured as others are; classes alone are not, and have no bounds."""
+    random, failures, program = np.random.default_rng(17), [], nncc.Nncc(options.nncc)
+    path, out, report = folder / "outputs.onnx", folder / "outputs.q.onnx", folder / "report.json"
+    for op, attributes in (("Cast", {"to": TensorProto.DOUBLE}), ("ArgMax", {"axis": 1})):
+        graph = Graph(opset=13)
+        graph.output(graph.node(op, [conv(random, graph, graph.input(numbers(random, [1, 3, 9, 7])), 5, 3, (3, 3))], **attributes), np.float64 if op == "Cast" else np.int64)
+        onnx.save(graph.model(), path)
+        tensor, = graph.inputs
+        np.savez(folder / "outputs.npz", **{tensor: numbers(random, [SAMPLES, 3, 9, 7])})
+        program.call("quantize", path, f"--data={folder / 'outputs.npz'}", "-o", out, f"--report={report}")
+        said = json.loads(report.read_text())
+        if op == "Cast" and not (len(said["outputs"]) == 1 and said["outputs"][0]["cosine"] > LEAST_COSINE):
+            failures.append(f"measured {said['outputs']}")
+        if op == "ArgMax" and said["outputs"]:
+            failures.append(f"classes are measured: {said['outputs']}")
+    try:
+        program.call("quantize", path, "--recipe=mixed", f"--data={folder / 'outputs.npz'}", "-o", out)
+        failures.append("classes have bounds")
+    except nncc.NnccError as error:
+        if "no output of the model is a float" not in error.stderr:
+            failures.append(error.stderr)
+    return failures
+
+
 def check_dynamic(options, folder: Path) -> list[str]:
     """Products whose inputs are quantized in every run, and tables, without samples and with them; the Gemm is kept as it is once."""
     failures, random = [], np.random.default_rng(11)
@@ -448,7 +473,7 @@ def check_digits(options, folder: Path) -> list[str]:
 
 
 CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
-          "tied": check_tied}
+          "tied": check_tied, "outputs": check_outputs}
 
 
 def main():
