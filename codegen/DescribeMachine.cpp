@@ -23,7 +23,7 @@ void nncc::describeMachine(ModuleOp module, const TargetSpec &target, const std:
   SmallVector<nn::DotAttr> dots;
   for (const DotInstruction &dot : numbers.dots)
     dots.push_back(nn::DotAttr::get(module.getContext(), dot.intrinsic, dot.bits, dot.group, typeOf(dot.lhs),
-                                    typeOf(dot.rhs), dot.adds, dot.rows));
+                                    typeOf(dot.rhs), dot.adds, dot.rows, dot.wordSum, dot.shuffle));
   auto machine =
       nn::MachineAttr::get(module.getContext(), numbers.vectorBits, numbers.registers, numbers.hasFmaLaneOperand,
                            numbers.hasMaskedStores, numbers.hasMaxNum, numbers.hasHalfArithmetic && computesHalves,

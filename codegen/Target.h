@@ -33,6 +33,8 @@ struct DotInstruction {
   Factor lhs, rhs;
   bool adds;     ///< to its first operand
   unsigned rows; ///< 2: a product of two rows by two
+  /// Where pairs are summed in words that saturate: what sums two of these, and what orders 16 bytes.
+  const char *wordSum = "", *shuffle = "";
 };
 
 /// The numbers of one CPU that passes are handed as `#nn.machine`; every value

@@ -304,6 +304,8 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
   f[CallEntry::Tap1B] = region.tap1B;
   f[CallEntry::RowB] = operands.unpackedRow;
   f[CallEntry::Divisor] = operands.bytes ? region.sums : region.divisor;
+  if (operands.bytes && operands.bytes->isOrdered())
+    f[CallEntry::Order] = operands.bytes->rowsOfGroups();
   for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
     entry.offsets[FirstLeaf + i] = offset(FirstLeaf + i);
     f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
@@ -463,7 +465,7 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
   TileShape shape;
   shape.body = contraction.body;
   shape.mac = contraction.mac(machine, operands.lanes);
-  shape.rest = contraction.depth % shape.mac.group();
+  shape.rest = shape.mac.isOrdered ? 0 : contraction.depth % shape.mac.group();
   shape.lanes = operands.lanes;
   shape.rows = variant.rows;
   shape.columnTaps = variant.columnTaps;

@@ -1,5 +1,6 @@
 // Reads the root ops that the emitter knows.
 #include "codegen/cpu/Contraction.h"
+#include "codegen/cpu/PanelOrder.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
@@ -184,6 +185,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   contraction.lhs = *inputOf(lhs);
   contraction.rhs = inputOf(rhs);
   contraction.mayUseWords = contraction.isOfBytes() && ::mayUseWords(kernel, contraction);
+  contraction.isOrdered = root->hasAttr(kOrderedAttr);
   contraction.bias = inputOf(bias);
   auto epilogue = Epilogue::match(kernel, root, pixelDims, reason);
   if (failed(epilogue))
@@ -253,6 +255,11 @@ bool Contraction::isByLane(nn::MachineAttr machine) const {
   return machine.getFmaLane() && computeType(sum).getIntOrFloatBitWidth() == 32 && body == TapBody::Product;
 }
 
+bool Contraction::mayBeOrdered(nn::MachineAttr machine) const {
+  return isOrdered && isOfBytes() && body == TapBody::Product && depth >= PanelOrder::kBlock && tapsH * tapsW == 1 &&
+         panels(machine).batches == 1 && mac(machine, lanes(machine)).isOrdered;
+}
+
 bool Contraction::isInWords(nn::MachineAttr machine, int64_t lanes) const {
   return body == TapBody::Product && mac(machine, lanes).isInWords;
 }
@@ -288,11 +295,13 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
   // A multiply-add of floats for each load of a row leaves no time to compute its address: up to eight rows have a
   // register for it (TileShape::isUnrolled), and hide the latency.
   int64_t most = vectors == 1 && !isOfBytes() ? 8 : std::numeric_limits<int64_t>::max();
-  // Of short sums, a row more is worth what it spills.
+  // A product is in a register of its own until it is added, in an order beside ones. Of short sums, a row more is
+  // worth what it spills.
   constexpr int64_t manyTerms = 64;
   nn::DotAttr dot = isOfBytes() ? mac(machine, lanes(machine)).dot : nn::DotAttr();
   bool addsApart = dot && !dot.getAdds() && depth * tapsH * tapsW >= manyTerms;
-  return std::min(chooseTileRows(machine, vectors, addsApart), most);
+  int64_t temporaries = !addsApart ? 1 : isOrdered ? 3 : 2;
+  return std::min(chooseTileRows(machine, vectors, temporaries), most);
 }
 
 PanelPacking Contraction::panels(nn::MachineAttr machine) const {
@@ -320,7 +329,7 @@ MacForm Contraction::mac(nn::MachineAttr machine, int64_t lanes) const {
   if (ofWordPairs)
     return MacForm::ofWords(machine, sum, lanes);
   if (body == TapBody::Product && isOfBytes())
-    return MacForm::choose(machine, element, rhsElement, sum, lanes, depth, mayUseWords);
+    return MacForm::choose(machine, element, rhsElement, sum, lanes, depth, mayUseWords, isOrdered);
   if (isOfBytes() && sliding)
     return MacForm::chooseForWindow(machine, element, rhsElement, sum, lanes, mayUseWords);
   MacForm form{element, rhsElement, sum, {}};
@@ -357,7 +366,7 @@ SmallVector<std::array<TapRange, 2>> Contraction::tapSets() const {
 BytePacking Contraction::bytes(nn::MachineAttr machine, bool isCorrected) const {
   // Weights of channels that stay apart are grouped by the kernel, for each place that a row has in a group.
   int64_t group = body == TapBody::Product ? mac(machine, lanes(machine)).group() : 1;
-  BytePacking packing{panels(machine), group, depth, tapsW, {}};
+  BytePacking packing{panels(machine), group, depth, tapsW, {}, {}};
   if (isCorrected)
     packing.sums = tapSets();
   return packing;

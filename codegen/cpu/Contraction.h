@@ -35,6 +35,7 @@ struct Contraction {
   bool readsPlanes = false; ///< the input's channels lie in planes: the kernel transposes it, without moving anything
   bool ofWordPairs = false; ///< kWordPairsAttr
   bool mayUseWords = false; ///< sums of two products of bytes fit 16 bits, and taps fill groups of words well
+  bool isOrdered = false;   ///< kOrderedAttr
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
@@ -74,6 +75,8 @@ struct Contraction {
   int64_t lanes(nn::MachineAttr machine) const;
   /// Steps multiply by lanes of A.
   bool isByLane(nn::MachineAttr machine) const;
+  /// Products of bytes by an instruction that takes an order: with isOrdered set, there is one.
+  bool mayBeOrdered(nn::MachineAttr machine) const;
   /// Products of bytes are summed in words, for vectors of so many sums.
   bool isInWords(nn::MachineAttr machine, int64_t lanes) const;
   /// Nothing but accumulators and operands takes registers: lanes are multiplied as they lie in memory.
@@ -99,6 +102,9 @@ inline constexpr int64_t kMostColumnTaps = 7, kMostColumnStep = 2;
 
 /// The unit attribute of a root whose packed weights are multiplied in words: they have no -128.
 inline constexpr llvm::StringLiteral kFitsWordsAttr = "nn.fits_words";
+
+/// The unit attribute of a root whose packed weights of bytes lie in an order (MacForm::isOrdered).
+inline constexpr llvm::StringLiteral kOrderedAttr = "nn.ordered";
 
 /// The taps that pixels have where these two regions meet.
 std::array<TapRange, 2> tapsOf(const AxisRegion &h, const AxisRegion &w);

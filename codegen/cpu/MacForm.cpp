@@ -9,11 +9,11 @@ static bool sumsWords(nn::DotAttr dot) { return dot.getGroup() == kWordGroup; }
 
 /// The first instruction of the machine for vectors of `lanes` sums that `isWorth` it; one of the other sign before
 /// none.
-static MacForm chooseDot(nn::MachineAttr machine, MacForm form, int64_t lanes, bool mayUseWords,
+static MacForm chooseDot(nn::MachineAttr machine, MacForm form, int64_t lanes, bool mayUseWords, bool isOrdered,
                          llvm::function_ref<bool(nn::DotAttr)> isWorth) {
   auto fits = [&](nn::DotAttr dot) {
     return dot.getBits() == lanes * 32 && (dot.getRhs() == form.rhs || dot.getRhs().isInteger(16)) &&
-           (mayUseWords || !sumsWords(dot)) && isWorth(dot);
+           (mayUseWords || !sumsWords(dot)) && isOrdered == dot.saturates() && isWorth(dot);
   };
   if (!form.lhs.isInteger(8) || !form.sum.isInteger(32))
     return form;
@@ -23,14 +23,15 @@ static MacForm chooseDot(nn::MachineAttr machine, MacForm form, int64_t lanes, b
         form.dot = dot;
         form.flipsSign = flipsSign;
         form.isInWords = sumsWords(dot);
+        form.isOrdered = isOrdered;
         return form;
       }
   return form;
 }
 
 MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes, int64_t depth,
-                        bool mayUseWords) {
-  return chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, [&](nn::DotAttr dot) {
+                        bool mayUseWords, bool isOrdered) {
+  return chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, isOrdered, [&](nn::DotAttr dot) {
     // Where half of a group of a product of matrices were zeros, an instruction of half the length does as much, and
     // its taps are one run.
     return dot.getRows() == 1 || depth > dot.getGroup() / 2;
@@ -39,8 +40,8 @@ MacForm MacForm::choose(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, i
 
 MacForm MacForm::chooseForWindow(nn::MachineAttr machine, Type lhs, Type rhs, Type sum, int64_t lanes,
                                  bool mayUseWords) {
-  MacForm form =
-      chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, [](nn::DotAttr dot) { return dot.getRows() == 1; });
+  MacForm form = chooseDot(machine, {lhs, rhs, sum, {}}, lanes, mayUseWords, /*isOrdered=*/false,
+                           [](nn::DotAttr dot) { return dot.getRows() == 1; });
   if (form.isInWords) // of one channel nothing lies side by side
     form.dot = {};
   return form;

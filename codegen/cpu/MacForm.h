@@ -19,6 +19,9 @@ struct MacForm {
   /// Two products of bytes are summed in a word of 16 bits before they are added to a sum of 32 bits: by `dot`, in
   /// steps of kWordGroup values of k, or, where channels stay apart, for each of them.
   bool isInWords = false;
+  /// Pairs of products of bytes are summed in words that saturate: values of k lie in an order in which none does
+  /// (BytePacking::isOrdered).
+  bool isOrdered = false;
   /// Elements of A and B are two words of 16 bits each, whose products are summed: by this instruction of pairs of
   /// words that lie side by side in both, or, where it is null, one after the other. B lies as
   /// WinogradPacking::areInterleaved says.
@@ -31,8 +34,9 @@ struct MacForm {
   ///
   /// depth        values of k of a tap, which fill whole groups
   /// mayUseWords  sums of two products of bytes fit 16 bits
+  /// isOrdered    values of k are packed in an order
   static MacForm choose(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
-                        int64_t depth, bool mayUseWords);
+                        int64_t depth, bool mayUseWords, bool isOrdered);
   /// The fastest one that multiplies every lane by its own values: for channels that stay apart.
   static MacForm chooseForWindow(nn::MachineAttr machine, mlir::Type lhs, mlir::Type rhs, mlir::Type sum, int64_t lanes,
                                  bool mayUseWords);

@@ -131,6 +131,8 @@ struct TileShape {
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
   /// widened are a half vector, and so are halves.
   int64_t tripSteps() const {
+    if (mac.isOrdered)
+      return 4;
     if (!isUnrolled())
       return 1;
     if (isStaged())
@@ -174,6 +176,8 @@ struct CallEntry {
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
     Sums = Divisor,
+    // Of those in an order: the way from B to its table, in rows of B.
+    Order = Tap1B,
 
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
     InputRow = Tap1A,

@@ -151,7 +151,7 @@ private:
       found.panel = recipe.panel;
       found.lanes = recipe.lanes;
       right.group = found.bytes ? found.bytes->batchSize() : recipe.batchSize();
-      right.panel = (found.bytes ? found.bytes->columnSize() : recipe.depth) * recipe.panel;
+      right.panel = (found.bytes ? found.bytes->columnSize(recipe.panel) : recipe.depth) * recipe.panel;
     }
     if (contraction.widened) {
       right.panel = recipe.depth * contraction.widened->rowElements(recipe.panel / recipe.lanes, recipe.lanes);

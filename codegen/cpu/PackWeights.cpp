@@ -1,6 +1,7 @@
 // Chooses packing recipes before memory is planned; they are executed when the weights are written.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/PanelOrder.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
 #include "passes/check/Stage.h"
@@ -51,11 +52,15 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       SmallVector<Attribute> packings(kernel.getInputs().size(), builder.getUnitAttr());
       nn::PackingAttr panels;
       if (contraction->isOfBytes()) {
+        std::optional<int64_t> spares;
+        if (isConstant(contraction->rhs) && !isReadTwice(contraction->rhs))
+          spares = orderWeights(*contraction, machine, readerOf(contraction->rhs));
         int64_t offset = contraction->mac(machine, contraction->lanes(machine)).offset();
         auto zero = readerOf(contraction->zero);
         bool isCorrected = contraction->zero ? !zero || zero->getInteger(0) != offset : offset != 0;
-        panels =
-            contraction->bytes(machine, isCorrected && !contraction->isOfFloatedBytes()).getAttr(kernel.getContext());
+        cpu::BytePacking bytes = contraction->bytes(machine, isCorrected && !contraction->isOfFloatedBytes());
+        bytes.spares = spares;
+        panels = bytes.getAttr(kernel.getContext());
       } else {
         panels = contraction->panels(machine).getAttr(kernel.getContext(), contraction->element);
       }
@@ -82,6 +87,25 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// The most spares of a panel where weights are worth an order (BytePacking): the contraction has them in it from
+  /// then on. A group in an order takes three instructions where two of words take four.
+  static std::optional<int64_t> orderWeights(cpu::Contraction &contraction, nn::MachineAttr machine,
+                                             const std::optional<nn::ConstantReader> &weights) {
+    constexpr double mostSpares = 0.25; // of all groups
+    contraction.isOrdered = true;
+    if (weights && contraction.mayBeOrdered(machine)) {
+      cpu::PanelPacking panels = contraction.panels(machine);
+      cpu::SparesOfPanels spares = cpu::countSpares(*weights, panels);
+      int64_t groups = spares.panels * llvm::divideCeil(panels.depth, cpu::PanelOrder::kGroup);
+      if (static_cast<double>(spares.all) <= mostSpares * static_cast<double>(groups)) {
+        contraction.root->setAttr(cpu::kOrderedAttr, UnitAttr::get(contraction.root->getContext()));
+        return spares.most;
+      }
+    }
+    contraction.isOrdered = false;
+    return std::nullopt;
   }
 
   /// The recipes of weights that are widened, and of what goes with them; false where one of these is no constant, or

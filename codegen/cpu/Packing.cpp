@@ -1,6 +1,7 @@
 // Executes packing recipes on the raw bytes of constants.
 #include "codegen/cpu/Packing.h"
 #include "codegen/cpu/MacForm.h"
+#include "codegen/cpu/PanelOrder.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/support/InternalError.h"
@@ -13,15 +14,19 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-/// The sizes of all panels of a batch whose columns are `columnSize` long.
-static int64_t sizeOfBatch(const PanelPacking &panels, int64_t columnSize) {
-  int64_t full = panels.outputs / panels.panel, width = full * panels.panel;
-  if (panels.outputs % panels.panel)
-    width += panelWidth(panels.outputs, panels.panel, panels.lanes, full);
-  return width * columnSize;
+/// The sizes of all panels of a batch, of so many bytes for each column of one of a width.
+static int64_t sizeOfBatch(const PanelPacking &panels, function_ref<int64_t(int64_t)> columnSize) {
+  int64_t full = panels.outputs / panels.panel, size = full * panels.panel * columnSize(panels.panel);
+  if (panels.outputs % panels.panel) {
+    int64_t width = panelWidth(panels.outputs, panels.panel, panels.lanes, full);
+    size += width * columnSize(width);
+  }
+  return size;
 }
 
-int64_t PanelPacking::batchSize() const { return sizeOfBatch(*this, depth); }
+int64_t PanelPacking::batchSize() const {
+  return sizeOfBatch(*this, [&](int64_t) { return depth; });
+}
 
 nn::PackingAttr PanelPacking::getAttr(MLIRContext *context, Type element) const {
   SmallVector<int64_t> numbers{batches * batchSize() * nn::constantElementBytes(element),
@@ -59,11 +64,18 @@ int64_t BytePacking::placeInGroup(int64_t o, int64_t k, int64_t width) const {
   return vector * kWordGroup + half * pairs + lane * 2 + k % 2;
 }
 
-int64_t BytePacking::columnSize() const {
-  return sumBytes() + panels.depth / run * static_cast<int64_t>(llvm::alignTo(run, group));
+int64_t BytePacking::rowsOfGroups() const {
+  return (panels.depth / run * static_cast<int64_t>(llvm::divideCeil(run, group)) + spares.value_or(0)) * group;
 }
 
-int64_t BytePacking::batchSize() const { return sizeOfBatch(panels, columnSize()); }
+int64_t BytePacking::columnSize(int64_t width) const {
+  int64_t table = isOrdered() ? shuffleBytes() + 4 * (1 + *spares) : 0;
+  return sumBytes() + rowsOfGroups() + static_cast<int64_t>(llvm::divideCeil(table, width));
+}
+
+int64_t BytePacking::batchSize() const {
+  return sizeOfBatch(panels, [&](int64_t width) { return columnSize(width); });
+}
 
 nn::PackingAttr BytePacking::getAttr(MLIRContext *context) const {
   SmallVector<int64_t> numbers{panels.batches * batchSize(),
@@ -76,21 +88,29 @@ nn::PackingAttr BytePacking::getAttr(MLIRContext *context) const {
                                group,
                                run,
                                tapsW};
+  if (isOrdered())
+    numbers.push_back(*spares);
   for (const auto &taps : sums)
     for (const TapRange &range : taps)
       numbers.append({range.start, range.step, range.count});
-  return nn::PackingAttr::get(context, kind, numbers);
+  return nn::PackingAttr::get(context, isOrdered() ? kindOfOrdered : kind, numbers);
 }
 
 std::optional<BytePacking> BytePacking::from(nn::PackingAttr packing) {
   ArrayRef<int64_t> n = packing.getNumbers();
-  constexpr size_t fixed = 10;
-  if (packing.getKind() != kind || n.size() < fixed || (n.size() - fixed) % 6 != 0 ||
+  const bool isOrdered = packing.getKind() == kindOfOrdered;
+  const size_t fixed = isOrdered ? 11 : 10;
+  if ((packing.getKind() != kind && !isOrdered) || n.size() < fixed || (n.size() - fixed) % 6 != 0 ||
       llvm::any_of(n.take_front(6), [](int64_t x) { return x < 1; }) ||
       llvm::any_of(n.slice(7, 3), [](int64_t x) { return x < 1; }) ||
       llvm::any_of(n, [](int64_t x) { return x < 0; }) || n[3] % n[8] != 0 || n[3] / n[8] % n[9] != 0)
     return std::nullopt;
-  BytePacking bytes{{n[1], n[2], n[3], n[4], n[5], n[6] != 0}, n[7], n[8], n[9], {}};
+  BytePacking bytes{{n[1], n[2], n[3], n[4], n[5], n[6] != 0}, n[7], n[8], n[9], {}, {}};
+  if (isOrdered) {
+    if (bytes.group != PanelOrder::kGroup || bytes.run != bytes.panels.depth || bytes.run < PanelOrder::kBlock)
+      return std::nullopt;
+    bytes.spares = n[10];
+  }
   int64_t tapsH = n[3] / n[8] / n[9];
   for (n = n.drop_front(fixed); !n.empty(); n = n.drop_front(6)) {
     std::array<TapRange, 2> taps{{{n[0], n[1], n[2]}, {n[3], n[4], n[5]}}};
@@ -165,6 +185,49 @@ std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
+SparesOfPanels cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels) {
+  SparesOfPanels spares;
+  for (int64_t output = 0; output < panels.outputs; output += panels.panel) {
+    auto weight = [&](int64_t o, int64_t k) {
+      int64_t index = panels.outputsInnermost ? k * panels.outputs + output + o : (output + o) * panels.depth + k;
+      return static_cast<int8_t>(*weights.at(index));
+    };
+    PanelOrder order = PanelOrder::of(panels.depth, std::min(panels.panel, panels.outputs - output), weight);
+    spares.most = std::max<int64_t>(spares.most, order.spares.size());
+    spares.all += order.spares.size();
+    ++spares.panels;
+  }
+  return spares;
+}
+
+/// Writes the groups and the table of a panel in an order; false where it has more spares than the recipe says.
+static bool writeOrdered(const BytePacking &recipe, int64_t exists, int64_t width,
+                         function_ref<char(int64_t, int64_t)> byte, char *groups) {
+  const int64_t depth = recipe.panels.depth, group = recipe.group;
+  PanelOrder order =
+      PanelOrder::of(depth, exists, [&](int64_t o, int64_t k) { return static_cast<int8_t>(byte(o, k)); });
+  if (static_cast<int64_t>(order.spares.size()) > *recipe.spares)
+    return false;
+  auto put = [&](int64_t place, int64_t k) {
+    for (int64_t o = 0; o < exists; ++o)
+      groups[place / group * width * group + o * group + place % group] = byte(o, k);
+  };
+  for (auto [place, k] : llvm::enumerate(order.places))
+    if (k != PanelOrder::kNone)
+      put(static_cast<int64_t>(place), k);
+  char *table = groups + recipe.rowsOfGroups() * width, *numbers = table + recipe.shuffleBytes();
+  for (int64_t block = 0; block * PanelOrder::kBlock < depth; ++block)
+    llvm::copy(order.shuffleOf(block, depth), table + block * PanelOrder::kBlock);
+  llvm::support::endian::write32le(numbers, static_cast<uint32_t>(order.spares.size()));
+  for (auto [i, spare] : llvm::enumerate(order.spares)) {
+    llvm::support::endian::write32le(numbers + 4 * (1 + i), static_cast<uint32_t>(spare.first));
+    for (int64_t j = 0; j < group; ++j)
+      if (spare.isTaken[j])
+        put(static_cast<int64_t>(order.places.size() + i * group) + j, spare.first + j);
+  }
+  return true;
+}
+
 /// Writes the panels of a constant of bytes; false where its size is not what the recipe says.
 static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &recipe, raw_ostream &os) {
   const PanelPacking &panels = recipe.panels;
@@ -182,7 +245,7 @@ static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &reci
         return *reader.at(panels.outputsInnermost ? first + k * outputs + output + o
                                                   : first + (output + o) * depth + k);
       };
-      block.assign(recipe.columnSize() * width, 0);
+      block.assign(recipe.columnSize(width) * width, 0);
       for (int64_t o = 0; o < exists; ++o) {
         for (auto [set, taps] : llvm::enumerate(recipe.sums)) {
           int32_t sum = 0;
@@ -194,12 +257,16 @@ static bool writeBytes(const nn::ConstantReader &reader, const BytePacking &reci
             }
           llvm::support::endian::write32le(block.data() + (set * width + o) * 4, sum);
         }
+        if (recipe.isOrdered())
+          continue;
         char *groups = block.data() + recipe.sumBytes() * width;
         for (int64_t tap = 0; tap < depth / run; ++tap)
           for (int64_t k = 0; k < run; ++k)
             groups[(tap * runGroups + k / group) * width * group + recipe.placeInGroup(o, k % group, width)] =
                 byte(o, tap * run + k);
       }
+      if (recipe.isOrdered() && !writeOrdered(recipe, exists, width, byte, block.data() + recipe.sumBytes() * width))
+        return false;
       os.write(block.data(), block.size());
     }
   }

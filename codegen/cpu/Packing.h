@@ -2,6 +2,7 @@
 #ifndef NNCC_CODEGEN_CPU_PACKING_H
 #define NNCC_CODEGEN_CPU_PACKING_H
 #include "codegen/cpu/WinogradTransform.h"
+#include "dialects/nn/ConstantData.h"
 #include "dialects/nn/NN.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MathExtras.h"
@@ -49,11 +50,18 @@ struct TapRange {
 /// the sums of the bytes of these taps, for each output channel.
 ///
 /// packed  [batches][outputs / panel]( [sets][panel] i32, [runs of groups][panel][group] i8 )
+///
+/// `"ordered_bytes"` with `spares` behind tapsW: the same of one tap, in groups of four and the order of PanelOrder, up
+/// to `spares` groups behind the others. Each panel ends with a table: a byte for each place of every block of 16 that
+/// says which of the 16 values of k there it takes, then i32: the number of its spares, and where each begins in k.
 struct BytePacking {
-  static constexpr llvm::StringLiteral kind = "bytes";
+  static constexpr llvm::StringLiteral kind = "bytes", kindOfOrdered = "ordered_bytes";
   PanelPacking panels;
   int64_t group = 1, run = 1, tapsW = 1;
   llvm::SmallVector<std::array<TapRange, 2>> sums;
+  std::optional<int64_t> spares; ///< in an order
+
+  bool isOrdered() const { return spares.has_value(); }
 
   /// Where value k of a group of column `o` lies in the group's row of a panel of so many columns. In groups of words
   /// (MacForm::isInWords) step s of four has, for lane i of a vector of channels, pair i + s in the lower half of 16
@@ -62,8 +70,12 @@ struct BytePacking {
   int64_t placeInGroup(int64_t o, int64_t k, int64_t width) const;
   /// Bytes of the sums above a column of a panel.
   int64_t sumBytes() const { return 4 * sums.size(); }
-  /// Bytes of a column of a panel.
-  int64_t columnSize() const;
+  /// Rows of a panel behind its sums, less its table.
+  int64_t rowsOfGroups() const;
+  /// Bytes of the shuffles of the table.
+  int64_t shuffleBytes() const { return llvm::alignTo(panels.depth, 16); }
+  /// Bytes of a column of a panel of so many columns.
+  int64_t columnSize(int64_t width) const;
   int64_t batchSize() const;
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
   static std::optional<BytePacking> from(nn::PackingAttr packing);
@@ -132,6 +144,12 @@ struct WinogradPacking {
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };
+
+/// How many spares the panels of a matrix or filter of bytes have in the order of PanelOrder.
+struct SparesOfPanels {
+  int64_t most = 0, all = 0, panels = 0;
+};
+SparesOfPanels countSpares(const nn::ConstantReader &weights, const PanelPacking &panels);
 
 /// The size of a packed constant: the first number of every recipe.
 int64_t packedBytes(nn::PackingAttr packing);

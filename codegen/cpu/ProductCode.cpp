@@ -220,7 +220,20 @@ Value ProductCode::multiplyStep(Value factor, Value column, Value sum) {
   // Lanes are of the last operand (Arm ARM, C7.2, SDOT by element).
   if (shape.byLane && mac.rows() == 1 && mac.dot.getLhs() == mac.dot.getRhs())
     std::swap(arguments[0], arguments[1]);
+  if (mac.isOrdered)
+    return sumOfPairs(factor, column, sum);
   return sumOfDot(mac.dot, arguments, sum);
+}
+
+/// Pairs of products are words, which are summed by products with ones.
+Value ProductCode::sumOfPairs(Value factor, Value column, Value sum) {
+  auto words = VectorType::get(2 * shape.lanes, b.getI16Type());
+  auto call = [&](StringRef instruction, Type type, ValueRange arguments) {
+    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(instruction), arguments).getResult(0);
+  };
+  Value ones = arith::ConstantOp::create(b, DenseElementsAttr::get(words, APInt(16, 1)));
+  Value pairs = call(shape.mac.dot.getInstruction(), words, {factor, column});
+  return code.add(sum, call(shape.mac.dot.getWordSum(), vector, {pairs, ones}));
 }
 
 /// What an instruction gives, added to a sum.
@@ -248,9 +261,22 @@ Value ProductCode::multiplyWords(Value factor, Value column, Value sum) {
 }
 
 void ProductCode::reserveStage() {
-  if (shape.isStaged())
-    stage =
-        LLVM::AllocaOp::create(b, code.pointer(), b.getI16Type(), code.constant(shape.rows * shape.tripDepth()), 64);
+  if (shape.isStaged() || shape.mac.isOrdered)
+    stage = LLVM::AllocaOp::create(b, code.pointer(), shape.isStaged() ? b.getI16Type() : memory,
+                                   code.constant(shape.rows * shape.tripDepth()), 64);
+}
+
+Value ProductCode::orderOfA(ArrayRef<Value> rows, Value k, Value shuffle) {
+  auto block = bytes(shape.tripDepth());
+  Value order = code.load(shuffle, block);
+  for (auto [i, row] : llvm::enumerate(rows)) {
+    Value values = code.load(code.at(row, k, memory), block);
+    auto ordered =
+        LLVM::CallIntrinsicOp::create(b, block, b.getStringAttr(shape.mac.dot.getShuffle()), ValueRange{values, order});
+    code.store(withSign(ordered.getResult(0)), code.at(stage, i * shape.tripDepth(), memory));
+  }
+  // LLVM would take the vectors apart by shuffles, if it knew that they are what is read.
+  return code.opaque(stage, /*staysInPlace=*/true);
 }
 
 SmallVector<Value> ProductCode::lanesOfA(ArrayRef<Value> rows, Value k, int64_t count) {

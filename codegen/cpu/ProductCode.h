@@ -35,6 +35,8 @@ protected:
   void reserveStage();
   /// A vector of `count` values of k from each row of A, as many as a trip has or fewer; or where these lie.
   llvm::SmallVector<mlir::Value> lanesOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k, int64_t count);
+  /// Where the values of k of a block of each row of A lie in an order: what table entries at `shuffle` say.
+  mlir::Value orderOfA(llvm::ArrayRef<mlir::Value> rows, mlir::Value k, mlir::Value shuffle);
   /// The factor of row i in step `step` of these vectors.
   mlir::Value factorOfLane(llvm::ArrayRef<mlir::Value> lanes, int64_t i, int64_t step);
   /// The factor of row i from memory: `count` values of k, zeros behind them.
@@ -53,6 +55,7 @@ private:
 
   mlir::VectorType bytes(int64_t count) { return mlir::VectorType::get(count, memory); }
   mlir::Value sumOfDot(nn::DotAttr dot, llvm::SmallVector<mlir::Value> factors, mlir::Value sum);
+  mlir::Value sumOfPairs(mlir::Value factor, mlir::Value column, mlir::Value sum);
   mlir::Value multiplyWords(mlir::Value factor, mlir::Value column, mlir::Value sum);
   void stepInWords(llvm::MutableArrayRef<mlir::Value> sums, mlir::Value rowOfB,
                    llvm::function_ref<mlir::Value(int64_t)> factorOf);

@@ -351,6 +351,8 @@ private:
     SmallVector<Value> sums = llvm::to_vector(before);
     if (ahead)
       sums.push_back(ahead);
+    if (shape.mac.isOrdered)
+      return productInOrder(rows, matrixRow, end, sums, ahead);
     const int64_t group = shape.mac.group(), trip = shape.tripDepth();
     Value done = shape.isUnrolled() ? arith::AndIOp::create(b, end, code.constant(-trip)).getResult() : first,
           origin = zero;
@@ -397,6 +399,54 @@ private:
     if (shape.rest)
       stepAt(sums, wholeGroups, shape.rest);
     return sums;
+  }
+
+  /// The same over a run of `count` values of k in the order of a PanelOrder.
+  SmallVector<Value> productInOrder(ArrayRef<Value> rows, Value matrixRow, Value count, SmallVector<Value> sums,
+                                    Value ahead) {
+    const int64_t group = shape.mac.group(), block = shape.tripDepth();
+    Value table = code.at(matrixRow, tap1B, memory), whole = arith::AndIOp::create(b, count, code.constant(-block));
+    auto orderAt = [&](Value k, Value place) { return orderOfA(rows, k, code.at(table, place, memory)); };
+    auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, function_ref<Value(int64_t)> placeOf) {
+      step(values, code.at(matrixRow, code.mul(k, rowB), elementOfPanel), [&](int64_t i) {
+        Value four = LLVM::LoadOp::create(b, sumType, placeOf(i), /*alignment=*/1);
+        return code.broadcast(four, vector);
+      });
+    };
+    sums = code.loop(zero, whole, block, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> values = llvm::to_vector(carried);
+      Value place = orderAt(k, k);
+      for (int64_t u = 0; u < block; u += group)
+        stepAt(values, code.add(k, code.constant(u)), [&](int64_t i) { return code.at(place, i * block + u, memory); });
+      prefetchNext(values, ahead);
+      return values;
+    });
+    // What is left of k is among its last values.
+    Value hasRest = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, whole, count);
+    sums = code.loop(zero, arith::ExtUIOp::create(b, b.getI64Type(), hasRest), 1, sums, [&](Value, ValueRange carried) {
+      Value place = orderAt(arith::SubIOp::create(b, count, code.constant(block)), whole);
+      return code.loop(whole, count, group, carried, [&](Value k, ValueRange inner) {
+        SmallVector<Value> values = llvm::to_vector(inner);
+        Value from = code.at(place, arith::SubIOp::create(b, k, whole), memory);
+        stepAt(values, k, [&](int64_t i) { return code.at(from, i * block, memory); });
+        return values;
+      });
+    });
+    auto roundUp = [&](Value k, int64_t to) {
+      return arith::AndIOp::create(b, code.add(k, code.constant(to - 1)), code.constant(-to)).getResult();
+    };
+    Value spares = code.at(table, roundUp(count, block), memory), first = roundUp(count, group);
+    auto numberAt = [&](Value i) {
+      Value number = LLVM::LoadOp::create(b, b.getI32Type(), code.at(spares, i, b.getI32Type()), /*alignment=*/1);
+      return arith::ExtUIOp::create(b, b.getI64Type(), number).getResult();
+    };
+    return code.loop(zero, numberAt(zero), 1, sums, [&](Value i, ValueRange carried) {
+      SmallVector<Value> values = llvm::to_vector(carried);
+      Value k = numberAt(code.add(i, code.constant(1)));
+      step(values, code.at(matrixRow, code.mul(code.add(first, code.mul(i, group)), rowB), elementOfPanel),
+           [&](int64_t row) { return factorAt(rows, row, k, 0, group); });
+      return values;
+    });
   }
 
   /// The sums over whole groups of k behind the trips, and where they end: the last vector of A reaches back into the

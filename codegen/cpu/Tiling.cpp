@@ -18,14 +18,15 @@ static int64_t rowsByLane(int64_t registers, int64_t vectors) {
   return std::clamp<int64_t>((registers - vectors) / (vectors + 1), 1, 8);
 }
 
-int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors, bool addsApart) {
+int64_t cpu::chooseTileRows(nn::MachineAttr machine, int64_t vectors, int64_t temporaries) {
   int64_t registers = usableRegisters(machine);
   // NEON: 8 x 2, 6 x 3, 5 x 4 vectors.
   if (machine.getFmaLane())
     return rowsByLane(registers, vectors);
   // One broadcast of A; with 32 registers it is a memory operand of the multiply-add. AVX2: 6 x 2, 4 x 3;
-  // AVX-512: 14 x 2, 9 x 3. More than 14 rows run out of address registers. Bytes on AVX2: 6 x 2, 3 x 3.
-  int64_t broadcast = machine.getVectorRegisters() >= 32 ? 0 : addsApart ? 2 : 1;
+  // AVX-512: 14 x 2, 9 x 3. More than 14 rows run out of address registers. Bytes on AVX2: 6 x 2, 3 x 3, in an order 5
+  // x 2.
+  int64_t broadcast = machine.getVectorRegisters() >= 32 ? 0 : temporaries;
   int64_t rows =
       std::min<int64_t>((registers - vectors - broadcast) / vectors, machine.getVectorRegisters() >= 32 ? 14 : 8);
   return std::max<int64_t>(rows, 1);

@@ -24,8 +24,10 @@ int64_t choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t
 /// The most rows of a register tile that is `vectors` wide: accumulators, one column of B and what A needs fit the
 /// registers of the machine (two are left free where there are 32).
 ///
-/// addsApart  products are added by another instruction, and take a register until then
-int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors, bool addsApart = false);
+/// temporaries  registers that a step takes beside sums and columns where there are 16: the broadcast, and what
+/// products
+///              are in until they are added
+int64_t chooseTileRows(nn::MachineAttr machine, int64_t vectors, int64_t temporaries = 1);
 /// The same for floats that are multiplied by lanes of A, as they lie in memory.
 int64_t chooseTileRowsOfLanes(nn::MachineAttr machine, int64_t vectors);
 

@@ -23,8 +23,11 @@ static constexpr DotInstruction ofFour[] = {
     {"llvm.x86.avx512.vpdpbusd.512", 512, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1},
     {"llvm.x86.avx512.vpdpbusd.256", 256, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1},
     {"llvm.x86.avx512.vpdpbusd.128", 128, 4, Factor::U8, Factor::S8, /*adds=*/true, /*rows=*/1}};
+// Pairs of bytes without VNNI, where they do not saturate (same, PMADDUBSW), in an order of k (PSHUFB).
 static constexpr DotInstruction ofPairs[] = {
     {"llvm.x86.avx512.pmaddw.d.512", 512, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1},
+    {"llvm.x86.avx2.pmadd.ub.sw", 256, 4, Factor::U8, Factor::S8, /*adds=*/false, /*rows=*/1, "llvm.x86.avx2.pmadd.wd",
+     "llvm.x86.ssse3.pshuf.b.128"},
     {"llvm.x86.avx2.pmadd.wd", 256, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1},
     {"llvm.x86.sse2.pmadd.wd", 128, 2, Factor::Word, Factor::Word, /*adds=*/false, /*rows=*/1}};
 

@@ -14,14 +14,24 @@ def NN_DotAttr : AttrDef<NN_Dialect, "Dot"> {
     `rows` = 2 is a product of matrices instead: of two rows of `lhs` and two of `rhs`, each as long as `group`; the
     four sums lie row by row.
 
+    Where `wordSum` is not empty, `instruction` makes words of 16 bits, the sums of two products each, which saturate;
+    `wordSum` sums products of words by words, two in a lane. `shuffle` then puts 16 bytes of a vector in the order that
+    another one says: that of values of k is chosen so that no pair saturates.
+
     ```mlir
     #nn.dot<instruction = "llvm.x86.avx512.vpdpbusd.512", bits = 512, group = 4, lhs = ui8, rhs = i8, adds = true, rows = 1>
     ```
   }];
   let parameters = (ins StringRefParameter<"name of the intrinsic">:$instruction, "int64_t":$bits, "int64_t":$group,
-                        "::mlir::Type":$lhs, "::mlir::Type":$rhs, "bool":$adds, "int64_t":$rows);
+                        "::mlir::Type":$lhs, "::mlir::Type":$rhs, "bool":$adds, "int64_t":$rows,
+                        StringRefParameter<"name of the intrinsic, or empty", [{""}]>:$wordSum,
+                        StringRefParameter<"name of the intrinsic, or empty", [{""}]>:$shuffle);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Pairs of products are summed in words that saturate.
+    bool saturates() const { return !getWordSum().empty(); }
+  }];
 }
 
 def NN_MachineAttr : AttrDef<NN_Dialect, "Machine"> {

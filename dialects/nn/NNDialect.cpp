@@ -170,7 +170,8 @@ void MachineAttr::print(AsmPrinter &p) const {
 //===-- #nn.dot ----------------------------------------------------------===//
 
 LogicalResult DotAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef instruction, int64_t bits,
-                              int64_t group, Type lhs, Type rhs, bool adds, int64_t rows) {
+                              int64_t group, Type lhs, Type rhs, bool adds, int64_t rows, StringRef wordSum,
+                              StringRef shuffle) {
   auto isSmall = [](Type type) { return type.isInteger(8) || type.isInteger(16); };
   if (instruction.empty() || !isSmall(lhs) || !isSmall(rhs))
     return emitError() << "a dot names an instruction, and multiplies integers of 8 or 16 bits";
@@ -178,6 +179,8 @@ LogicalResult DotAttr::verify(function_ref<InFlightDiagnostic()> emitError, Stri
     return emitError() << "a dot takes 2, 4 or 8 products, of 1 or 2 rows, or 16 in vectors of 128 bits";
   if (bits < 128 || bits > 2048 || !llvm::isPowerOf2_64(bits) || (rows == 2 && bits != 128))
     return emitError() << "no dot has vectors of " << bits << " bits";
+  if (wordSum.empty() != shuffle.empty() || (!wordSum.empty() && (group != 4 || rows != 1 || adds)))
+    return emitError() << "a dot that saturates takes 4 products, has a shuffle, and adds to nothing";
   return success();
 }
 

@@ -59,6 +59,22 @@ public:
     return c;
   }
 
+  /// A product or a convolution of single pixels whose weights are worth an order, nearly all of them: few that are
+  /// large find no partner.
+  KernelCase nextInAnOrder() {
+    KernelCase c;
+    c.machine = machine;
+    c.seed = ++seed;
+    c.oneInLarge = chance(60) ? 64 : chance(50) ? 24 : 8;
+    c.ofExtremes = chance(50);
+    bytes = chance(70) ? "ui8" : "i8";
+    int64_t h = pick(1, 7), w = pick(1, 9), depth = pick(16, 90), outputs = pick(5, 60), step = chance(70) ? 1 : 2;
+    window(c, "nn.conv2d", {1, h, w, depth}, {outputs, 1, 1, depth},
+           {1, (h - 1) / step + 1, (w - 1) / step + 1, outputs},
+           " strides " + list({step, step}) + " pads [0, 0, 0, 0] dilations [1, 1] groups 1");
+    return c;
+  }
+
   /// A convolution in Winograd's form: of images with many tiles or less than one, with pads wider than the window,
   /// some dilated.
   KernelCase nextOfWinograd(bool ofBytes) {
@@ -314,7 +330,7 @@ private:
   uint64_t seed;
 };
 
-enum class Kind { Floats, Bytes, Winograd, WinogradOfBytes };
+enum class Kind { Floats, Bytes, OrderedBytes, Winograd, WinogradOfBytes };
 
 /// Runs `count` random cases; NNCC_TEST_CASES runs more of them, NNCC_TEST_SEED other ones.
 void runRandomCases(const char *machine, int count, Kind kind = Kind::Floats, const char *cpu = "x86-64-v3",
@@ -328,6 +344,7 @@ void runRandomCases(const char *machine, int count, Kind kind = Kind::Floats, co
   int refused = 0;
   for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
     KernelCase kernel = kind == Kind::Bytes             ? cases.nextOfBytes()
+                        : kind == Kind::OrderedBytes    ? cases.nextInAnOrder()
                         : kind == Kind::Winograd        ? cases.nextOfWinograd(/*ofBytes=*/false)
                         : kind == Kind::WinogradOfBytes ? cases.nextOfWinograd(/*ofBytes=*/true)
                                                         : cases.next();
@@ -346,6 +363,7 @@ TEST(Contractions, RandomOnAvx2Tiles) { runRandomCases(kAvx2, 20); }
 TEST(Contractions, RandomOnAvx512Tiles) { runRandomCases(kAvx512, 20); }
 TEST(Contractions, RandomOnNeonTiles) { runRandomCases(kNeon, 20); }
 TEST(Contractions, RandomOfBytesInPairs) { runRandomCases(kAvx2Pairs, 20, Kind::Bytes); }
+TEST(Contractions, RandomOfBytesInAnOrder) { runRandomCases(kAvx2Pairs, 40, Kind::OrderedBytes); }
 TEST(Contractions, RandomOfBytesInFours) { runRandomCases(kVnni, 20, Kind::Bytes, "x86-64-v4-vnni"); }
 TEST(Contractions, RandomOfBytesInNarrowFours) { runRandomCases(kNarrowFours, 20, Kind::Bytes, "x86-64-v4-vnni"); }
 TEST(Contractions, RandomOfBytesOneByOne) { runRandomCases(kNeon, 20, Kind::Bytes); }

@@ -397,6 +397,9 @@ Outcome nncc::test::runKernel(const KernelCase &kernelCase,
     bool isFilter = kernelCase.form == "winograd" && i == 1;
     double reach = isFilter ? 1 / std::sqrt((double)type.getNumElements() / (double)type.getDimSize(0)) : 1;
     auto byte = [&]() -> int64_t {
+      if (kernelCase.oneInLarge && i == 1)
+        return random() % kernelCase.oneInLarge ? static_cast<int64_t>(random() % 63) - 31
+                                                : 127 + static_cast<int64_t>(random() % 2);
       if (kernelCase.ofExtremes)
         return (type.getElementType().isUnsignedInteger() ? 0 : 128) + (random() % 2 ? 255 : 0);
       return static_cast<int64_t>(random() % 256);

@@ -28,6 +28,8 @@ struct KernelCase {
   std::vector<unsigned> zeros;
   /// Bytes are the least or the greatest.
   bool ofExtremes = false;
+  /// One in so many weights of bytes is one of these, the others are below a quarter; 0: they are like all bytes.
+  int oneInLarge = 0;
   /// The body, on %0, %1, ... for the inputs; it ends with the value to yield.
   std::string body, yielded, outputType;
   /// Elements between pixels beyond the channels, per input and (last) for the output: views into wider buffers.
@@ -59,6 +61,8 @@ inline constexpr const char *kAvx2 =
     "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>";
 inline constexpr const char *kAvx2Pairs =
     "#nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "
+    "\"llvm.x86.avx2.pmadd.ub.sw\", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "
+    "\"llvm.x86.avx2.pmadd.wd\", shuffle = \"llvm.x86.ssse3.pshuf.b.128\">, <instruction = "
     "\"llvm.x86.avx2.pmadd.wd\", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>, <instruction = "
     "\"llvm.x86.sse2.pmadd.wd\", bits = 128, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>";
 inline constexpr const char *kVnni =

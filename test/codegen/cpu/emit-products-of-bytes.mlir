@@ -71,3 +71,38 @@ func.func @bytes_of_a_panel(%x: memref<18x10xi8>, %w: memref<160xi8>, %y: memref
 // CHECK: extsi {{.*}} to vector<16xi16>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">]>}} {
+
+func.func @in_an_order(%x: memref<24x70xi8>, %w: memref<1248xi8>, %y: memref<24x16xi32>) {
+  nn.kernel "k" ins(%x, %w : memref<24x70xi8>, memref<1248xi8>) outs(%y : memref<24x16xi32>) {
+  ^bb0(%0: tensor<24x70xui8>, %1: tensor<70x16xi8>):
+    %s = nn.matmul %0, %1 {nn.ordered} : tensor<24x70xui8>, tensor<70x16xi8> -> tensor<24x16xi32>
+    nn.yield %s : tensor<24x16xi32>
+  } attributes {nn.packings = [unit, #nn.packing<"ordered_bytes", [1248, 1, 16, 70, 16, 8, 1, 4, 70, 1, 0]>]}
+  return
+}
+
+// Of each row of a block a vector is put in its order, from where groups of four are read: those of whole blocks, of what
+// is left of k, which is among its last 16 values, and of spares, as they lie.
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_5x16(
+// CHECK: scf.for
+// CHECK-COUNT-5: llvm.call_intrinsic "llvm.x86.ssse3.pshuf.b.128"
+// CHECK: %[[ONES:.*]] = arith.constant dense<1> : vector<16xi16>
+// CHECK: %[[PAIRS:.*]] = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK-NEXT: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"(%[[PAIRS]], %[[ONES]])
+// CHECK-NEXT: arith.addi
+// CHECK-COUNT-39: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK: scf.yield
+// CHECK: scf.for
+// CHECK-COUNT-5: llvm.call_intrinsic "llvm.x86.ssse3.pshuf.b.128"
+// CHECK: scf.for
+// CHECK-COUNT-10: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK: scf.for
+// CHECK-NOT: pshuf
+// CHECK-COUNT-10: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK-NOT: pmadd.ub.sw
+// CHECK-LABEL: func.func private @nncc_gemm_ui8_4x16(
+}

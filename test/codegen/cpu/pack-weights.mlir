@@ -167,6 +167,40 @@ func.func @weights_with_a_zero_point(%x: tensor<4x13xui8>) -> tensor<4x7xi32> {
 
 // -----
 
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">, <instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+
+// Two weights of 64 are a pair that fits a word: 24 rows of each panel, and a table of two blocks of 16 places and the
+// number of spares, 0. (16 + 16) * (24 + 3) + 8 * (24 + 5) bytes.
+// CHECK-LABEL: @bytes_in_an_order
+// CHECK: nn.conv2d {{.*}}nn.ordered
+// CHECK: nn.packings = [unit, #nn.packing<"ordered_bytes", [1096, 1, 37, 22, 16, 8, 0, 4, 22, 1, 0]>]
+func.func @bytes_in_an_order(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
+  %w = nn.constant dense<64> : tensor<37x1x1x22xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8>) {
+  ^bb0(%0: tensor<1x7x9x22xui8>, %1: tensor<37x1x1x22xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8> -> tensor<1x7x9x37xi32>
+    nn.yield %r : tensor<1x7x9x37xi32>
+  } -> tensor<1x7x9x37xi32>
+  return %y : tensor<1x7x9x37xi32>
+}
+
+// Two of 65 are none.
+// CHECK-LABEL: @bytes_without_an_order
+// CHECK-NOT: nn.ordered
+// CHECK: #nn.packing<"bytes", [880, 1, 37, 22, 16, 8, 0, 2, 22, 1]>
+func.func @bytes_without_an_order(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
+  %w = nn.constant dense<65> : tensor<37x1x1x22xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8>) {
+  ^bb0(%0: tensor<1x7x9x22xui8>, %1: tensor<37x1x1x22xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8> -> tensor<1x7x9x37xi32>
+    nn.yield %r : tensor<1x7x9x37xi32>
+  } -> tensor<1x7x9x37xi32>
+  return %y : tensor<1x7x9x37xi32>
+}
+}
+
+// -----
+
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, fma_lane = true, l1_bytes = 32768, l2_bytes = 262144>}} {
 
 // Lanes of A are factors: of tiles of 5 x 4 and 7 x 3 vectors most instructions are multiply-adds. 3 x 2 vectors leave no

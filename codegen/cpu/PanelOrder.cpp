@@ -1,0 +1,114 @@
+// Pairs are a matching of the values of a block; blocks are so short that a search with few steps finds nearly all.
+#include "codegen/cpu/PanelOrder.h"
+#include "lib/support/Assert.h"
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+
+using namespace mlir;
+using namespace nncc;
+using namespace nncc::cpu;
+
+namespace {
+
+/// The most pairs of up to 16 values, each of which has a bit in the masks of those that it fits.
+class Matching {
+public:
+  Matching(ArrayRef<uint32_t> fits) : fits(fits) { search((1U << fits.size()) - 1); }
+
+  SmallVector<std::pair<int, int>> best;
+
+private:
+  ArrayRef<uint32_t> fits;
+  SmallVector<std::pair<int, int>> chosen;
+  int stepsLeft = 1000;
+
+  /// Goes on with the value that has the fewest partners left.
+  void search(uint32_t free) {
+    int value = -1, fewest = 0;
+    for (uint32_t left = free; left; left &= left - 1) {
+      int i = llvm::countr_zero(left), partners = llvm::popcount(fits[i] & free);
+      if (!partners)
+        free &= ~(1U << i);
+      else if (value < 0 || partners < fewest)
+        value = i, fewest = partners;
+    }
+    if (chosen.size() > best.size())
+      best = chosen;
+    size_t most = chosen.size() + static_cast<size_t>(llvm::popcount(free)) / 2;
+    if (value < 0 || most <= best.size() || --stepsLeft < 0)
+      return;
+    free &= ~(1U << value);
+    for (uint32_t left = fits[value] & free; left; left &= left - 1) {
+      int partner = llvm::countr_zero(left);
+      chosen.emplace_back(value, partner);
+      search(free & ~(1U << partner));
+      chosen.pop_back();
+    }
+    search(free);
+  }
+};
+
+} // namespace
+
+int64_t PanelOrder::windowOf(int64_t block, int64_t depth) { return std::min(block * kBlock, depth - kBlock); }
+
+std::array<uint8_t, PanelOrder::kBlock> PanelOrder::shuffleOf(int64_t block, int64_t depth) const {
+  std::array<uint8_t, kBlock> shuffle{};
+  ArrayRef<int64_t> own = ArrayRef(places).drop_front(block * kBlock).take_front(kBlock);
+  for (auto [place, k] : llvm::enumerate(own))
+    shuffle[place] = k == kNone ? 0 : static_cast<uint8_t>(k - windowOf(block, depth));
+  return shuffle;
+}
+
+PanelOrder PanelOrder::of(int64_t depth, int64_t width, function_ref<int8_t(int64_t, int64_t)> weight) {
+  constexpr int mostOfSign = 128;
+  NNCC_ASSERT(depth >= kBlock, "a vector of values of k is read");
+  auto fit = [&](int64_t one, int64_t other) {
+    for (int64_t o = 0; o < width; ++o) {
+      int a = weight(o, one), b = weight(o, other);
+      if (std::max(a, 0) + std::max(b, 0) > mostOfSign || std::min(a, 0) + std::min(b, 0) < -mostOfSign)
+        return false;
+    }
+    return true;
+  };
+  PanelOrder order;
+  SmallVector<int64_t> left;
+  for (int64_t first = 0; first < depth; first += kBlock) {
+    int64_t count = std::min(kBlock, depth - first);
+    SmallVector<uint32_t> fits(count, 0);
+    for (int i = 0; i < count; ++i)
+      for (int j = 0; j < i; ++j)
+        if (fit(first + i, first + j)) {
+          fits[i] |= 1U << j;
+          fits[j] |= 1U << i;
+        }
+    SmallVector<std::pair<int, int>> pairs = Matching(fits).best;
+    uint32_t isPaired = 0;
+    for (auto [one, other] : pairs) {
+      order.places.append({first + one, first + other});
+      isPaired |= 1U << one | 1U << other;
+    }
+    int64_t end = first + static_cast<int64_t>(llvm::alignTo(count, kGroup));
+    for (int i = 0; i < count; ++i) {
+      if (isPaired >> i & 1)
+        continue;
+      if (static_cast<int64_t>(order.places.size()) < end)
+        order.places.append({first + i, kNone});
+      else
+        left.push_back(first + i);
+    }
+    order.places.resize(end, kNone);
+  }
+  for (size_t i = 0; i < left.size();) {
+    Spare spare{std::min(left[i], depth - kGroup), {}};
+    for (; i < left.size() && left[i] < spare.first + kGroup; ++i) {
+      int64_t place = left[i] - spare.first;
+      if (spare.isTaken[place ^ 1] && !fit(left[i], spare.first + (place ^ 1)))
+        break;
+      spare.isTaken[place] = true;
+    }
+    order.spares.push_back(spare);
+  }
+  return order;
+}
