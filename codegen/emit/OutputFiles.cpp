@@ -1,6 +1,7 @@
 // Writes a set of files all or none: temporaries beside their targets, renamed
 // at the end.
 #include "codegen/emit/OutputFiles.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
@@ -61,6 +62,11 @@ std::string OutputFiles::pathOf(StringRef name) const {
   SmallString<128> path(folder);
   sys::path::append(path, name);
   return std::string(path);
+}
+
+SmallVector<OutputFiles::Written> OutputFiles::written() const {
+  return map_to_vector(
+      files, [](const File &file) { return Written{sys::path::filename(file.target).str(), file.temporary}; });
 }
 
 Expected<std::string> OutputFiles::writeTemporary(const Twine &shownAs, Writer writer) {

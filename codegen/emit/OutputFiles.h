@@ -40,6 +40,12 @@ public:
   /// Path that a file will have after commit().
   std::string pathOf(llvm::StringRef name) const;
 
+  /// What was written so far: the names after commit(), and the temporaries that hold the contents until then.
+  struct Written {
+    std::string name, temporary;
+  };
+  llvm::SmallVector<Written> written() const;
+
 private:
   struct File {
     std::string temporary, target;

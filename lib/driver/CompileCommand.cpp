@@ -1,5 +1,6 @@
 // nncc compile: the library, or the IR at a stage.
 #include "codegen/ObjectCode.h"
+#include "codegen/emit/BillOfMaterials.h"
 #include "codegen/emit/DeviceProgram.h"
 #include "codegen/emit/Identifiers.h"
 #include "codegen/emit/ModelEntry.h"
@@ -18,6 +19,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
 
 using namespace llvm;
 
@@ -61,6 +63,11 @@ cl::opt<bool> selfTest("self-test",
                        cl::desc("Also write NAME.selftest.c: what every kernel computes here, to be compared on the "
                                 "board; with inputs of --input NAME=FILE, or ones that the board makes by itself"),
                        cl::cat(compileCategory()), cl::cat(outputGroup()));
+cl::opt<bool>
+    sbom("sbom",
+         cl::desc("Also write NAME.cdx.json, a bill of materials (CycloneDX): the files read and written with "
+                  "their SHA-256, what nncc put into the library, compilers and licenses"),
+         cl::cat(compileCategory()), cl::cat(outputGroup()));
 cl::opt<std::string> depfile("depfile", cl::desc("Write a rule for make and Ninja that names every file read"),
                              cl::value_desc("FILE"), cl::cat(compileCategory()), cl::cat(outputGroup()));
 
@@ -170,6 +177,28 @@ int emitSelfTest(const CompileOptions &options, const ModelPlan &plan, const Giv
   return error ? reportError(std::move(error)) : 0;
 }
 
+/// Writes NAME.cdx.json, about the files that were read and all that are to be committed.
+Error emitBillOfMaterials(const ModelPlan &plan, ArrayRef<std::string> filesRead, OutputFiles &files) {
+  SmallVector<FileDigest> sources, outputs;
+  auto add = [](SmallVectorImpl<FileDigest> &digests, StringRef name, StringRef path) -> Error {
+    Expected<std::string> hash = hashOfFile(path);
+    if (!hash)
+      return hash.takeError();
+    digests.push_back({sys::path::filename(name).str(), std::move(*hash)});
+    return Error::success();
+  };
+  for (const std::string &path : filesRead)
+    if (Error error = add(sources, path, path))
+      return error;
+  for (const OutputFiles::Written &file : files.written())
+    if (Error error = add(outputs, file.name, file.temporary))
+      return error;
+  return files.write(billOfMaterialsFileName(plan), [&](raw_ostream &os) {
+    writeBillOfMaterials(plan, sources, outputs, os);
+    return Error::success();
+  });
+}
+
 /// A line for people: scripts read the manifest.
 void printSizes(const ModelPlan &plan, const LibraryFacts &facts, StringRef path) {
   eraseStatus();
@@ -218,6 +247,8 @@ int compileModel() {
       return reportError("--rename " + old + " is given twice");
   }
   bool writesLibrary = emit == Emit::Library || emit == Emit::Shared || emit == Emit::Object;
+  if (sbom && !writesLibrary)
+    return reportError("--sbom needs --emit=lib, shared or obj: it says what a library is made of");
   if (selfTest && !writesLibrary)
     return reportError("--self-test needs --emit=lib, shared or obj: it is a test of a library");
   if (selfTest && !options->cpus.empty())
@@ -326,6 +357,9 @@ int compileModel() {
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(facts.takeError());
+  if (sbom)
+    if (Error error = emitBillOfMaterials(compilation->plan, filesRead, *files))
+      return reportError(std::move(error));
   std::unique_ptr<OutputFiles> rule;
   if (!rulePath.empty()) {
     std::vector<std::string> targets{files->pathOf(libraryFileName(compilation->plan))};
