@@ -16,7 +16,6 @@ import networks
 import nncc
 
 PASSES, REGIONS = 100, 300  # of a block in llvm-mca; blocks that it is given at once
-PAGE = 4096  # of qemu-aarch64
 COVERED = 0.99
 
 
@@ -93,18 +92,24 @@ def run_counted(built: Path, folder: Path) -> list[Block]:
         address, runs, *words = line.split()
         block = blocks.setdefault((address, *words), Block(int(address, 16), 0, [int(word, 16) for word in words]))
         block.runs += int(runs)
-    return _joined_at_pages(list(blocks.values()))
+    return _joined(list(blocks.values()))
 
 
-def _joined_at_pages(blocks: list[Block]) -> list[Block]:
-    """The blocks, with those that qemu cuts at the end of a page whole again: a loop would be timed as two pieces."""
-    by_address, rest = {block.address: block for block in blocks}, set()
+def _joined(blocks: list[Block]) -> list[Block]:
+    """The blocks, with those whole again that qemu cuts, at the end of a page or after some 80 instructions: a loop would be timed as
+    pieces, each beside copies of itself."""
+    by_address: dict[int, list[Block]] = {}
     for block in blocks:
-        end = block.address + 4 * len(block.words)
-        after = by_address.get(end)
-        if end % PAGE == 0 and after and after.runs == block.runs:
-            block.words += after.words
-            rest.add(id(after))
+        by_address.setdefault(block.address, []).append(block)
+    rest = set()
+    for block in sorted(blocks, key=lambda block: -block.address):
+        if block.words[-1] & 0x1C000000 == 0x14000000:  # branches, exceptions, system (Arm ARM, C4.1)
+            continue
+        for after in by_address.get(block.address + 4 * len(block.words), []):
+            if after.runs == block.runs and id(after) not in rest:
+                block.words += after.words
+                rest.add(id(after))
+                break
     return [block for block in blocks if id(block) not in rest]
 
 
