@@ -88,8 +88,8 @@ void mergeInPlace(MemoryLayout &layout);
 
 /// Where the arena is fullest, moves what fits into the caller's memory of outputs that nothing has been written to
 /// yet, also what the kernel that writes an output overwrites in place. Not beside a GPU. Lifetimes are set, and what
-/// is in place.
-void useOutputs(MemoryLayout &layout);
+/// is in place. Returns whether anything moved.
+bool useOutputs(MemoryLayout &layout);
 
 /// The layout of a function in the order of its kernels that needs less memory: the function's own, or the one with the
 /// lowest peak that a search finds. Lifetimes are set, and what may be in place is. Forms are still to be taken.

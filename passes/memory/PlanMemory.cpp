@@ -75,35 +75,49 @@ void findWhatIsBeside(const MemoryLayout &layout, ArrayRef<unsigned> owner, std:
         }
 }
 
+/// Which memory tensors may lie in, and when.
+enum class Reuse {
+  None,    ///< each has its own part of the arena to the end
+  Arena,   ///< that of others, when these are read for the last time
+  Outputs, ///< that of outputs, too, before these are written
+};
+
+/// What made the arena smaller, as a remark says it.
+struct Change {
+  StringLiteral name;
+  std::string what;
+  int64_t bytesBefore, bytes;
+};
+
 struct Plan {
   MemoryLayout layout;
   int64_t arenaBytes = 0;
   unsigned fullest = 0; ///< the step that needs the most memory
-  bool isReordered = false;
+  bool isReordered = false, usesOutputs = false;
+  SmallVector<Change, 0> changes;
 };
 
 /// Finds an offset for every buffer in the arena; nothing when the arena would be larger than `limit` in any case.
-std::optional<Plan> pack(MemoryLayout layout, bool reuse, int64_t limit = INT64_MAX) {
+std::optional<Plan> pack(MemoryLayout layout, Reuse reuse, int64_t limit = INT64_MAX) {
   computeLifetimes(layout);
-  if (reuse) {
+  if (reuse != Reuse::None)
     mergeInPlace(layout);
-    useOutputs(layout);
-  }
+  Plan plan;
+  plan.usesOutputs = reuse == Reuse::Outputs && useOutputs(layout);
   std::vector<ArenaBuffer> live;
   std::vector<unsigned> owner;
   for (auto [index, buffer] : llvm::enumerate(layout.buffers)) {
     if (buffer.kind != BufferKind::Arena || buffer.mergedInto >= 0 || buffer.first == ~0u)
       continue;
-    if (!reuse)
+    if (reuse == Reuse::None)
       buffer.first = 0, buffer.last = layout.steps.size();
     live.push_back({buffer.bytes, buffer.first, buffer.last, -1, {}});
     owner.push_back(index);
   }
-  Plan plan;
   if (arenaLoad(live, kArenaAlignment, &plan.fullest) - kArenaAlignment >= limit)
     return std::nullopt;
   plan.arenaBytes = planArena(live, kArenaAlignment);
-  if (reuse) {
+  if (reuse != Reuse::None) {
     findWhatIsBeside(layout, owner, live);
     staggerBuffers(live, plan.arenaBytes);
   }
@@ -115,10 +129,10 @@ std::optional<Plan> pack(MemoryLayout layout, bool reuse, int64_t limit = INT64_
 
 /// The better of two orders: that of the function, and the one with the lowest peak. Nothing when neither can be below
 /// `limit`.
-std::optional<Plan> planInBestOrder(func::FuncOp function, bool reuse, int64_t limit = INT64_MAX) {
+std::optional<Plan> planInBestOrder(func::FuncOp function, Reuse reuse, int64_t limit = INT64_MAX) {
   MemoryLayout layout = layOut(function);
   std::optional<Plan> plan = pack(layout, reuse, limit);
-  if (!reuse)
+  if (reuse == Reuse::None)
     return plan;
   reorder(layout, planOrder(orderProblem(layout)).steps);
   std::optional<Plan> other = pack(std::move(layout), reuse, plan ? plan->arenaBytes : limit);
@@ -147,8 +161,16 @@ SmallVector<unsigned> kernelsToSplit(func::FuncOp function, const Plan &plan) {
   return found;
 }
 
+/// Makes a function what a copy of it has become, and has the better plan of that.
+void take(func::FuncOp function, Plan &best, func::FuncOp copy, Plan better) {
+  // The operations move, so that the plan still speaks of them.
+  function.getBody().takeBody(copy.getBody());
+  better.changes = std::move(best.changes);
+  best = std::move(better);
+}
+
 /// Splits elementwise kernels over the concatenations that they read, as long as that makes the arena smaller.
-void splitAtPeak(func::FuncOp function, Plan &best) {
+void splitAtPeak(func::FuncOp function, Reuse reuse, Plan &best) {
   bool isBetter = true;
   for (int64_t tries = 0; isBetter && tries < kMostSplitTries;) {
     isBetter = false;
@@ -160,15 +182,12 @@ void splitAtPeak(func::FuncOp function, Plan &best) {
       std::string name = kernel.getName().str();
       splitOverConcat(kernel);
       int64_t limit = best.arenaBytes * kLeastSplitGain;
-      std::optional<Plan> plan = planInBestOrder(*copy, /*reuse=*/true, limit);
+      std::optional<Plan> plan = planInBestOrder(*copy, reuse, limit);
       if (!plan || plan->arenaBytes > limit)
         continue;
-      remark::passed(function.getLoc(), remark::RemarkOpts::name("Split").category("nncc-plan-memory"))
-          << name << " reads the pieces of a concatenation: " << remark::metric("ArenaBytes", plan->arenaBytes)
-          << " instead of " << remark::metric("ArenaBytesBefore", best.arenaBytes) << " bytes of arena";
-      // The operations move, so that the plan still speaks of them.
-      function.getBody().takeBody(copy->getBody());
-      best = std::move(*plan);
+      best.changes.push_back(
+          {"Split", name + " reads the pieces of a concatenation", best.arenaBytes, plan->arenaBytes});
+      take(function, best, *copy, std::move(*plan));
       isBetter = true;
       break;
     }
@@ -208,7 +227,7 @@ std::optional<unsigned> pieceAtPeak(func::FuncOp function, const Plan &plan) {
 
 /// Copies pieces of concatenations into them, as long as that makes the arena smaller: a concatenation takes memory
 /// from its first piece on, which may be where much else is alive.
-void copyAtPeak(func::FuncOp function, Plan &best) {
+void copyAtPeak(func::FuncOp function, Reuse reuse, Plan &best) {
   for (int64_t tries = 0; tries < kMostSplitTries; ++tries) {
     std::optional<unsigned> number = pieceAtPeak(function, best);
     if (!number)
@@ -217,17 +236,23 @@ void copyAtPeak(func::FuncOp function, Plan &best) {
     auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), *number);
     copyResult(kernel);
     int64_t limit = best.arenaBytes * kLeastSplitGain;
-    std::optional<Plan> plan = planInBestOrder(*copy, /*reuse=*/true, limit);
+    std::optional<Plan> plan = planInBestOrder(*copy, reuse, limit);
     if (!plan || plan->arenaBytes > limit)
       return;
-    remark::passed(function.getLoc(), remark::RemarkOpts::name("Copy").category("nncc-plan-memory"))
-        << kernel.getName().str()
-        << " is copied into a concatenation: " << remark::metric("ArenaBytes", plan->arenaBytes) << " instead of "
-        << remark::metric("ArenaBytesBefore", best.arenaBytes) << " bytes of arena";
-    // The operations move, so that the plan still speaks of them.
-    function.getBody().takeBody(copy->getBody());
-    best = std::move(*plan);
+    best.changes.push_back(
+        {"Copy", kernel.getName().str() + " is copied into a concatenation", best.arenaBytes, plan->arenaBytes});
+    take(function, best, *copy, std::move(*plan));
   }
+}
+
+/// The plan of the whole function, whose kernels may be split and copied.
+Plan planWhole(func::FuncOp function, Reuse reuse) {
+  Plan plan = *planInBestOrder(function, reuse);
+  if (reuse != Reuse::None) {
+    splitAtPeak(function, reuse, plan);
+    copyAtPeak(function, reuse, plan);
+  }
+  return plan;
 }
 
 /// Where nothing lies in the arena during a step.
@@ -254,20 +279,24 @@ FreeMemory freeMemory(const Plan &plan, unsigned step) {
 }
 
 /// Gives every kernel the first form that it offers whose scratch memory has room where nothing lies while it runs, or
-/// behind all that does without the arena growing beyond `limit`. Where every tensor keeps its memory to the end, there
-/// is room behind them all.
-LogicalResult takeForms(Plan &plan, bool reuse, int64_t limit) {
+/// behind all that does without the arena growing beyond `limit`, or `furtherLimit`, which is asked for when it
+/// matters. Where every tensor keeps its memory to the end, there is room behind them all.
+LogicalResult takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::function_ref<int64_t()> furtherLimit) {
   const int64_t tensors = llvm::alignTo(plan.arenaBytes, kArenaAlignment);
   for (auto [index, step] : llvm::enumerate(plan.layout.steps)) {
     ArrayAttr forms = step.kernel ? nn::offeredForms(step.kernel) : ArrayAttr();
     if (!forms || forms.empty())
       continue;
-    FreeMemory free = reuse ? freeMemory(plan, index) : FreeMemory{tensors, INT64_MAX, tensors};
+    FreeMemory free = reuse != Reuse::None ? freeMemory(plan, index) : FreeMemory{tensors, INT64_MAX, tensors};
     auto fits = [&](Attribute form) {
       int64_t bytes = nn::scratchBytes(cast<DictionaryAttr>(form));
       return bytes <= free.gapBytes || bytes <= limit - free.tail;
     };
     const auto *found = llvm::find_if(forms, fits);
+    if (found != forms.begin()) {
+      limit = std::max(limit, furtherLimit());
+      found = llvm::find_if(forms, fits);
+    }
     if (found == forms.end())
       return step.kernel.emitOpError() << "offers no form that has room";
     auto form = cast<DictionaryAttr>(*found);
@@ -351,18 +380,26 @@ int64_t roomOfMerged(func::FuncOp function, int64_t arenaBytes) {
   return std::min(arenaBytes + arenaBytes / 10, whole);
 }
 
-LogicalResult planMemory(func::FuncOp function, bool reuse, int64_t slack, int64_t slackPercent) {
-  Plan plan = *planInBestOrder(function, reuse);
-  if (reuse) {
-    splitAtPeak(function, plan);
-    copyAtPeak(function, plan);
-  }
+LogicalResult planMemory(func::FuncOp function, Reuse reuse, int64_t slack, int64_t slackPercent) {
+  OwningOpRef<func::FuncOp> original(function.clone());
+  Plan plan = planWhole(function, reuse);
+  for (const Change &change : plan.changes)
+    remark::passed(function.getLoc(), remark::RemarkOpts::name(change.name).category("nncc-plan-memory"))
+        << change.what << ": " << remark::metric("ArenaBytes", change.bytes) << " instead of "
+        << remark::metric("ArenaBytesBefore", change.bytesBefore) << " bytes of arena";
   if (plan.isReordered)
     remark::passed(function.getLoc(), remark::RemarkOpts::name("Order").category("nncc-plan-memory"))
         << "kernels run in another order: " << remark::metric("ArenaBytes", plan.arenaBytes) << " bytes of arena";
   int64_t ofArena = llvm::SaturatingMultiply<uint64_t>(plan.arenaBytes, slackPercent) / 100;
   int64_t limit = std::max(plan.arenaBytes + std::max(slack, ofArena), roomOfMerged(function, plan.arenaBytes));
-  if (failed(takeForms(plan, reuse, limit)))
+  // What tensors leave for outputs is there for forms: none is slower for it.
+  std::optional<int64_t> withoutOutputs;
+  auto furtherLimit = [&] {
+    if (!withoutOutputs)
+      withoutOutputs = plan.usesOutputs ? planWhole(*original, Reuse::Arena).arenaBytes : 0;
+    return *withoutOutputs;
+  };
+  if (failed(takeForms(plan, reuse, limit, furtherLimit)))
     return failure();
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
@@ -388,7 +425,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.getName() == "main" && failed(planMemory(function, reuse, slack, slackPercent)))
+      if (function.getName() == "main" &&
+          failed(planMemory(function, reuse ? Reuse::Outputs : Reuse::None, slack, slackPercent)))
         return signalPassFailure();
   }
 };

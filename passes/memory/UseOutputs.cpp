@@ -26,9 +26,11 @@ public:
 
   /// Moves the largest tensors that are alive where the arena is fullest, with the scratch memory of the forms that
   /// kernels would rather have, down to what tensors need in a step that nothing can be moved from.
-  void run() {
+  /// Returns whether any moved.
+  bool run() {
     if (outputs.empty())
-      return;
+      return false;
+    bool hasMoved = false;
     std::vector<int64_t> loads = loadsOfSteps(layout), wanted = loads;
     for (auto [bytes, step] : llvm::zip(wanted, layout.steps))
       if (ArrayAttr forms = step.kernel ? nn::offeredForms(step.kernel) : ArrayAttr(); forms && !forms.empty())
@@ -37,13 +39,14 @@ public:
     for (;;) {
       unsigned fullest = llvm::max_element(wanted) - wanted.begin();
       if (wanted[fullest] <= least)
-        return;
+        return hasMoved;
       std::optional<int> moved = moveFrom(fullest);
       if (!moved) {
         least = std::max(least, loads[fullest]);
         wanted[fullest] = 0;
         continue;
       }
+      hasMoved = true;
       const Buffer &buffer = layout.buffers[*moved];
       for (unsigned step = buffer.first; step <= buffer.last; ++step) {
         int64_t bytes = llvm::alignTo(buffer.bytes, kArenaAlignment);
@@ -138,14 +141,13 @@ private:
 
 } // namespace
 
-void useOutputs(MemoryLayout &layout) {
+bool useOutputs(MemoryLayout &layout) {
   // What a GPU writes for the caller may lie in memory of its own.
   bool hasGpu = llvm::any_of(layout.steps, [](const Step &step) {
     nn::KernelOp kernel = step.kernel;
     return kernel && kernel.getDevice().value_or("cpu0") != "cpu0";
   });
-  if (!hasGpu)
-    OutputUser(layout).run();
+  return !hasGpu && OutputUser(layout).run();
 }
 
 } // namespace nncc

@@ -129,3 +129,33 @@ func.func @main(%x: tensor<2x3xf32> {nn.name = "x"}) -> (tensor<2x3xf32> {nn.nam
   } -> tensor<1x3xf32>
   return %0, %2 : tensor<2x3xf32>, tensor<1x3xf32>
 }
+
+// -----
+
+// What "product" makes is in y, and the arena needs no more than 256 bytes; without y it would have 4352. The form of
+// "conv" takes of those what it needs.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME:  memref<4096xi8> {nn.memory = "arena"}
+// CHECK:       nn.kernel "conv" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<3840xi8>)
+// CHECK:       nn.form = {name = "large", scratch_bytes = 3840 : i64}
+// CHECK:       nn.kernel "soft"
+// CHECK:       nn.in_place_of = "logits"
+func.func @main(%x: tensor<1x64xf32> {nn.name = "x"}) -> (tensor<1x1024xf32> {nn.name = "y"}) {
+  %w = nn.constant dense<0.5> : tensor<64x1024xf32>
+  %0 = nn.kernel "conv" ins(%x : tensor<1x64xf32>) {
+  ^bb0(%p: tensor<1x64xf32>):
+    %a = nn.softmax %p axis 1 : tensor<1x64xf32> -> tensor<1x64xf32>
+    nn.yield %a : tensor<1x64xf32>
+  } -> tensor<1x64xf32> attributes {nn.forms = [{name = "large", scratch_bytes = 3840}, {name = "none"}]}
+  %1 = nn.kernel "product" ins(%0, %w : tensor<1x64xf32>, tensor<64x1024xf32>) {
+  ^bb0(%p: tensor<1x64xf32>, %q: tensor<64x1024xf32>):
+    %a = nn.matmul %p, %q {nn.tensor = "logits"} : tensor<1x64xf32>, tensor<64x1024xf32> -> tensor<1x1024xf32>
+    nn.yield %a : tensor<1x1024xf32>
+  } -> tensor<1x1024xf32>
+  %2 = nn.kernel "soft" ins(%1 : tensor<1x1024xf32>) {
+  ^bb0(%p: tensor<1x1024xf32>):
+    %a = nn.softmax %p axis 1 : tensor<1x1024xf32> -> tensor<1x1024xf32>
+    nn.yield %a : tensor<1x1024xf32>
+  } -> tensor<1x1024xf32>
+  return %2 : tensor<1x1024xf32>
+}
