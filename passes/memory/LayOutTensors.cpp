@@ -52,6 +52,8 @@ KernelOp neighbourOf(Value value) {
   return {};
 }
 
+KernelOp placedLike(const Step &step) { return step.kernel ? step.kernel : neighbourOf(step.copySource); }
+
 void placeLike(KernelOp kernel, KernelOp other) {
   kernel.setDevice(other ? other.getDevice().value_or("cpu0") : "cpu0");
   if (Attribute why = other ? other->getAttr(kPlacedAttr) : Attribute())

@@ -55,6 +55,9 @@ struct Step {
 /// The kernel that computes `value`, else one that reads it: a copy runs where its neighbour does. May be null.
 nn::KernelOp neighbourOf(mlir::Value value);
 
+/// The kernel on whose device a step runs: its own, or the neighbour of what a copy reads. May be null.
+nn::KernelOp placedLike(const Step &step);
+
 /// Has a kernel run where another does, for the same reason; null: on the CPU.
 void placeLike(nn::KernelOp kernel, nn::KernelOp other);
 

@@ -101,11 +101,11 @@ private:
     return {};
   }
 
-  /// Whether some kernel is placed on a GPU.
+  /// Whether some kernel or copy is placed on a GPU.
   bool isForGpu() const {
     auto machines = function->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kMachinesAttr);
     return machines && llvm::any_of(layout.steps, [&](const Step &step) {
-             KernelOp kernel = step.kernel;
+             KernelOp kernel = placedLike(step);
              std::optional<StringRef> device = kernel ? kernel.getDevice() : std::nullopt;
              return device && isa_and_nonnull<GpuAttr>(machines.get(*device));
            });
@@ -189,7 +189,7 @@ private:
       SmallVector<StringRef> nodeNames(nodes.begin(), nodes.end());
       auto kernel = KernelOp::create(builder, loc, TypeRange{}, builder.getStringAttr(step.copyName), ValueRange{from},
                                      ValueRange{to}, Value(), StringAttr(), builder.getStrArrayAttr(nodeNames));
-      placeLike(kernel, neighbourOf(step.copySource));
+      placeLike(kernel, placedLike(step));
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(type, loc);
       OpBuilder inner = OpBuilder::atBlockBegin(&body);

@@ -144,7 +144,7 @@ private:
 bool useOutputs(MemoryLayout &layout) {
   // What a GPU writes for the caller may lie in memory of its own.
   bool hasGpu = llvm::any_of(layout.steps, [](const Step &step) {
-    nn::KernelOp kernel = step.kernel;
+    nn::KernelOp kernel = placedLike(step);
     return kernel && kernel.getDevice().value_or("cpu0") != "cpu0";
   });
   return !hasGpu && OutputUser(layout).run();

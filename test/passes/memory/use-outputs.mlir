@@ -159,3 +159,30 @@ func.func @main(%x: tensor<1x64xf32> {nn.name = "x"}) -> (tensor<1x1024xf32> {nn
   } -> tensor<1x1024xf32>
   return %2 : tensor<1x1024xf32>
 }
+
+// -----
+
+// A copy of an input runs where its reader does, on the GPU, which may write y into memory of its own: what "t" makes
+// stays in the arena.
+// CHECK-LABEL: func.func @main
+// CHECK-SAME:  memref<24xi8> {nn.memory = "arena"}
+// CHECK:       nn.kernel "all_0"
+// CHECK:       device = "gpu0"
+func.func @main(%x: tensor<2x3xf32> {nn.name = "x"}, %z: tensor<2x3xf32> {nn.name = "z"}) -> (tensor<4x3xf32> {nn.name = "y"}, tensor<1x3xf32> {nn.name = "s"}) {
+  %0 = nn.kernel "t" ins(%z : tensor<2x3xf32>) {
+  ^bb0(%p: tensor<2x3xf32>):
+    %a = nn.unary tanh %p : tensor<2x3xf32> -> tensor<2x3xf32>
+    nn.yield %a : tensor<2x3xf32>
+  } -> tensor<2x3xf32> attributes {device = "cpu0"}
+  %1 = nn.kernel "s" ins(%0 : tensor<2x3xf32>) {
+  ^bb0(%p: tensor<2x3xf32>):
+    %a = nn.reduce sum %p axes [0] : tensor<2x3xf32> -> tensor<1x3xf32>
+    nn.yield %a : tensor<1x3xf32>
+  } -> tensor<1x3xf32> attributes {device = "cpu0"}
+  %2 = nn.kernel "all" ins(%x, %z : tensor<2x3xf32>, tensor<2x3xf32>) {
+  ^bb0(%p: tensor<2x3xf32>, %q: tensor<2x3xf32>):
+    %a = nn.concat %p, %q axis 0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<4x3xf32>
+    nn.yield %a : tensor<4x3xf32>
+  } -> tensor<4x3xf32> attributes {device = "gpu0"}
+  return %2, %1 : tensor<4x3xf32>, tensor<1x3xf32>
+}
