@@ -34,6 +34,40 @@ int64_t elementBytes(Value value) { return memoryType(getElementTypeOrSelf(value
 
 int64_t bytesOf(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements() * elementBytes(value); }
 
+/// A copy of a function: a layout adds kernels, which copy.
+struct FunctionCopy {
+  OwningOpRef<func::FuncOp> function;
+  DenseMap<Operation *, nn::KernelOp> kernels; ///< by those of the function
+
+  explicit FunctionCopy(func::FuncOp of) : function(of.clone()) {
+    for (auto [own, copy] : llvm::zip(of.getOps<nn::KernelOp>(), function->getOps<nn::KernelOp>()))
+      kernels[own] = copy;
+  }
+};
+
+/// Where the tensors of a function would lie as it is.
+struct Before {
+  FunctionCopy copy;
+  MemoryLayout layout;
+
+  explicit Before(func::FuncOp function) : copy(function), layout(layOutInBestOrder(*copy.function)) {}
+
+  /// The memory that an input of a kernel lies in, or its result; null where that is the caller's, or a constant.
+  const Buffer *arenaOfInput(nn::KernelOp kernel, unsigned input) const {
+    return arenaOf(copy.kernels.lookup(kernel).getInputs()[input]);
+  }
+  const Buffer *arenaOfResult(nn::KernelOp kernel) const { return arenaOf(copy.kernels.lookup(kernel).getResult(0)); }
+
+private:
+  const Buffer *arenaOf(Value value) const {
+    auto place = layout.places.find(value);
+    if (place == layout.places.end())
+      return nullptr;
+    const Buffer &buffer = layout.buffers[layout.root(place->second.buffer)];
+    return buffer.kind == BufferKind::Arena ? &buffer : nullptr;
+  }
+};
+
 class Fusion {
 public:
   Fusion(ModuleOp module, nn::KernelOp kernel) : module(module), kernel(kernel) {}
@@ -90,15 +124,20 @@ public:
   /// Makes the chain of both kernels, or of their copies, which are erased.
   nn::KernelOp merge(nn::KernelOp first, nn::KernelOp second) const {
     nn::KernelOp merged = cpu::mergeKernels(first, second, input);
-    merged->setAttr(nn::kWholeBytesAttr, Builder(merged).getI64IntegerAttr(wholeBytes));
     cpu::giveForm(merged, form.getAttr(merged.getContext(), scratchBytes), scratchBytes);
     return merged;
   }
 
   /// Both kernels are erased.
-  void run() {
+  void run(const Before &before) {
     std::string name = maker.getName().str();
+    auto inArena = [](const Buffer *buffer, Value value) { return buffer ? bytesOf(value) : 0; };
+    // What the first reads lay beside what is between while it ran, then what the second makes.
+    int64_t beside = std::max(inArena(before.arenaOfInput(maker, image), maker.getInputs()[image]),
+                              inArena(before.arenaOfResult(kernel), kernel.getResult(0)));
+    int64_t wholeBytes = beside + inArena(before.arenaOfResult(maker), maker.getResult(0));
     nn::KernelOp merged = merge(maker, kernel);
+    merged->setAttr(nn::kWholeBytesAttr, Builder(merged).getI64IntegerAttr(wholeBytes));
     remark::passed(merged.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
         << merged.getName().str() << " makes what " << name << " made, row by row";
   }
@@ -112,7 +151,6 @@ private:
   int64_t weightBytes = 0;
   RowsForm form{0, kSlots};
   int64_t scratchBytes = 0;
-  int64_t wholeBytes = 0; ///< nn.whole_bytes
 
   static bool isOfFloatsOrBytes(const cpu::Contraction &contraction) {
     return isa<FloatType>(contraction.element) || contraction.isOfBytes() || contraction.element.isInteger(8);
@@ -143,12 +181,6 @@ private:
 
   static bool isPackedConvolution(nn::KernelOp kernel, const cpu::Contraction &contraction) {
     return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && cpu::getPacking(kernel, *contraction.rhs);
-  }
-
-  /// What neither lies in the caller's memory nor is a constant.
-  static int64_t bytesOfArena(Value value) {
-    bool isReturned = llvm::any_of(value.getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
-    return value.getDefiningOp<nn::KernelOp>() && !isReturned ? bytesOf(value) : 0;
   }
 
   /// Chooses the rows: the most whose slot takes a quarter of the L2 cache, or the fewest. All slots are at most a
@@ -187,19 +219,7 @@ private:
     scratchBytes = kSlots * strips->slotElements * elementBytes(between);
     if (std::min(bytesOf(maker.getInputs()[image]), bytesOf(result)) + scratchBytes > bytesOf(between))
       return refuse("what is between takes no more memory than strips of it, beside input and result");
-    wholeBytes = bytesOf(between) + std::max(bytesOfArena(maker.getInputs()[image]), bytesOfArena(kernel.getResult(0)));
     return true;
-  }
-};
-
-/// A copy of a function: a layout adds kernels, which copy.
-struct FunctionCopy {
-  OwningOpRef<func::FuncOp> function;
-  DenseMap<Operation *, nn::KernelOp> kernels; ///< by those of the function
-
-  explicit FunctionCopy(func::FuncOp of) : function(of.clone()) {
-    for (auto [own, copy] : llvm::zip(of.getOps<nn::KernelOp>(), function->getOps<nn::KernelOp>()))
-      kernels[own] = copy;
   }
 };
 
@@ -209,21 +229,18 @@ class ArenaChoice {
 public:
   ArenaChoice(func::FuncOp function, ArrayRef<Fusion *> fusions)
       : function(function), fusions(fusions), isTaken(fusions.size(), false) {
-    FunctionCopy copy(function);
-    MemoryLayout layout = layOutInBestOrder(*copy.function);
+    Before before(function);
     DenseMap<Operation *, unsigned> stepOf;
-    for (auto [number, step] : llvm::enumerate(layout.steps))
+    for (auto [number, step] : llvm::enumerate(before.layout.steps))
       stepOf[step.kernel] = number;
-    whole = loadsOfSteps(layout);
+    whole = loadsOfSteps(before.layout);
     for (Fusion *fusion : fusions) {
-      nn::KernelOp maker = copy.kernels.lookup(fusion->firstKernel());
-      Effect effect{stepOf.lookup(maker), stepOf.lookup(copy.kernels.lookup(fusion->secondKernel())), 0, 0};
-      auto place = layout.places.find(maker.getInputs()[fusion->inputOfFirst()]);
-      if (place != layout.places.end()) {
-        const Buffer &image = layout.buffers[layout.root(place->second.buffer)];
-        effect.endOfImage = image.last + 1;
-        effect.image = image.kind == BufferKind::Arena ? image.bytes : 0;
-      }
+      auto step = [&](nn::KernelOp kernel) { return stepOf.lookup(before.copy.kernels.lookup(kernel)); };
+      Effect effect{step(fusion->firstKernel()), step(fusion->secondKernel()), 0, 0, 0};
+      if (before.arenaOfResult(fusion->firstKernel()))
+        effect.between = fusion->bytesBetween();
+      if (const Buffer *image = before.arenaOfInput(fusion->firstKernel(), fusion->inputOfFirst()))
+        effect.image = image->bytes, effect.endOfImage = image->last + 1;
       effects.push_back(effect);
     }
   }
@@ -254,7 +271,8 @@ private:
   /// Where a chain changes what is alive.
   struct Effect {
     unsigned first, second; ///< the steps of its kernels
-    int64_t image;          ///< bytes of what it reads, where that is in the arena
+    int64_t between;        ///< bytes of what goes from one to the other, where that is in the arena
+    int64_t image;          ///< bytes of what it reads, there too
     unsigned endOfImage;    ///< the step behind the last that needs it anyway
   };
 
@@ -280,7 +298,7 @@ private:
       if (!isIn)
         continue;
       for (unsigned step = effect.first; step <= effect.second; ++step)
-        loads[step] += (step < effect.endOfImage ? 0 : effect.image) - fusion->bytesBetween();
+        loads[step] += (step < effect.endOfImage ? 0 : effect.image) - effect.between;
       loads[effect.second] += fusion->bytesOfScratch();
     }
     for (auto [effect, isIn] : llvm::zip(effects, isTaken))
@@ -341,9 +359,12 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
     });
     DenseSet<Operation *> erased;
     std::vector<Fusion> ofBytes;
+    std::optional<Before> before;
     auto run = [&](Fusion &fusion) {
+      if (!before)
+        before.emplace(function);
       erased.insert_range(std::array<Operation *, 2>{fusion.firstKernel(), fusion.secondKernel()});
-      fusion.run();
+      fusion.run(*before);
     };
     for (size_t number : order) {
       nn::KernelOp kernel = kernels[number];

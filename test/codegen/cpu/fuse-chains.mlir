@@ -13,6 +13,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK: nn.form = {name = "rows", rows = 2 : i64, scratch_bytes = 6144 : i64, slots = 4 : i64}
 // CHECK-SAME: nn.packings = [#nn.packing<"panels", {{[^>]*}}>, unit, #nn.packing<"panels", {{[^>]*}}>]
 // CHECK-SAME: nn.scratch_bytes = 6144
+// CHECK-SAME: nn.whole_bytes = 29088
 // CHECK-SAME: nodes = ["Conv_0", "Relu", "Conv_1"]
 func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -> tensor<1x51x5x8xf32> {
   %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
@@ -29,6 +30,39 @@ func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -
     nn.yield %r : tensor<1x51x5x8xf32>
   } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
   return %y : tensor<1x51x5x8xf32>
+}
+
+// What is between would lie in z: the arena would not need it, and is promised nothing.
+// CHECK-LABEL: @promises_nothing_of_outputs
+// CHECK-NOT: "first"
+// CHECK: nn.kernel "second"
+// CHECK: nn.whole_bytes = 0
+func.func @promises_nothing_of_outputs(%x: tensor<1x101x9x3xf32>) -> (tensor<1x51x5x8xf32>, tensor<8000xf32>) {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %zeros = nn.constant dense<0.0> : tensor<8000xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32>
+  %m = nn.kernel "most" ins(%y : tensor<1x51x5x8xf32>) {
+  ^bb0(%0: tensor<1x51x5x8xf32>):
+    %r = nn.reduce max %0 axes [0, 1, 2, 3] : tensor<1x51x5x8xf32> -> tensor<1x1x1x1xf32>
+    nn.yield %r : tensor<1x1x1x1xf32>
+  } -> tensor<1x1x1x1xf32>
+  %n = nn.reshape %m : tensor<1x1x1x1xf32> -> tensor<1xf32>
+  %z = nn.kernel "wide" ins(%n, %zeros : tensor<1xf32>, tensor<8000xf32>) {
+  ^bb0(%0: tensor<1xf32>, %1: tensor<8000xf32>):
+    %r = nn.binary add %0, %1 : tensor<1xf32>, tensor<8000xf32> -> tensor<8000xf32>
+    nn.yield %r : tensor<8000xf32>
+  } -> tensor<8000xf32>
+  return %y, %z : tensor<1x51x5x8xf32>, tensor<8000xf32>
 }
 
 // Of three in a row the larger tensor goes: the last two are one kernel.
