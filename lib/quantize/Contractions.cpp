@@ -83,6 +83,11 @@ std::optional<Contraction> readContraction(const ModelEditor &editor, int index)
   return canBeQuantized ? std::optional(std::move(contraction)) : std::nullopt;
 }
 
+/// Whether two contractions mean the same by a tensor that both read: a Gemm multiplies it by a factor of its own.
+bool areWeightsAlike(const Contraction &a, const Contraction &b) {
+  return a.op == b.op && a.weightAxis == b.weightAxis && a.groups == b.groups && a.weight.values == b.weight.values;
+}
+
 /// What a batch norm does to each channel: x * factor + offset.
 struct ChannelAffine {
   std::vector<float> factors, offsets;
@@ -161,20 +166,15 @@ std::vector<Contraction> findContractions(ModelEditor &editor) {
   std::map<const onnx::TensorProto *, std::vector<size_t>> readers;
   for (int i = 0; i < editor.graph().node_size(); ++i)
     if (auto contraction = readContraction(editor, i)) {
-      contraction->tiedTo = i;
       readers[editor.constant(contraction->weightName)].push_back(result.size());
       result.push_back(std::move(*contraction));
     }
-  for (const auto &[weight, reading] : readers) {
-    const Contraction &first = result[reading.front()];
-    for (size_t reader : drop_begin(reading)) {
-      Contraction &other = result[reader];
-      result[reading.front()].isTied = other.isTied = true;
-      if (other.op == first.op && other.weightAxis == first.weightAxis && other.groups == first.groups &&
-          other.weight.values == first.weight.values)
-        other.tiedTo = first.node;
+  for (const auto &[weight, reading] : readers)
+    for (size_t reader : reading) {
+      result[reader].isTied = reading.size() > 1;
+      size_t first = *find_if(reading, [&](size_t other) { return areWeightsAlike(result[other], result[reader]); });
+      result[reader].tiedTo = result[first].node;
     }
-  }
   return result;
 }
 

@@ -21,7 +21,7 @@ struct Contraction {
   std::vector<float> correction;          ///< of the bias, where weights are quantized; empty: none
   std::vector<int8_t> steps;              ///< of the weights; empty: each is the nearest
   bool isTied = false; ///< others have the same weights: layers that are applied again, heads of several levels
-  int tiedTo = -1;     ///< the node of the first one that has them, as they are meant here; its own without others
+  int tiedTo = -1;     ///< the node of the first that has them and means the same by them; its own without others
 
   /// The bias behind quantized weights.
   std::optional<std::vector<float>> correctedBias() const;

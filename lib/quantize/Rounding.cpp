@@ -99,19 +99,22 @@ std::map<int, std::vector<int8_t>> roundTogether(const onnx::ModelProto &model, 
     auto seen = moments.find(node);
     return seen == moments.end() ? nullptr : &seen->second;
   };
+  // The first of those with the same weights that has moments, as others may stay floats, rounds for all.
+  std::map<int, int> leaders;
   for (const Contraction &contraction : contractions)
-    if (GroupMoments *own = momentsOf(contraction.node), *first = momentsOf(contraction.tiedTo);
-        own && first && own != first)
-      for (auto [all, more] : zip(*first, *own))
-        all.add(more);
-  std::map<int, std::vector<int8_t>> steps;
+    if (GroupMoments *own = momentsOf(contraction.node))
+      if (auto [leader, isFirst] = leaders.insert({contraction.tiedTo, contraction.node}); !isFirst)
+        for (auto [all, more] : zip(*momentsOf(leader->second), *own))
+          all.add(more);
+  std::map<int, std::vector<int8_t>> rounded, steps;
   for (const Contraction &contraction : contractions)
-    if (auto tied = steps.find(contraction.tiedTo); tied != steps.end())
-      steps[contraction.node] = tied->second;
-    else if (const GroupMoments *own = momentsOf(contraction.node))
-      steps[contraction.node] =
+    if (auto leader = leaders.find(contraction.tiedTo); leader != leaders.end() && leader->second == contraction.node)
+      rounded[contraction.tiedTo] =
           roundTogether(contraction, *Terms::of(model.graph().node(contraction.node), contraction),
-                        quantizeWeights(contraction, std::nullopt).scales, *own);
+                        quantizeWeights(contraction, std::nullopt).scales, *momentsOf(contraction.node));
+  for (const Contraction &contraction : contractions)
+    if (auto tied = rounded.find(contraction.tiedTo); tied != rounded.end())
+      steps[contraction.node] = tied->second;
   return steps;
 }
 

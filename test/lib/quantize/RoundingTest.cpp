@@ -120,3 +120,25 @@ TEST(Rounding, WeightsOfSeveralAreRoundedOnceByWhatAllOfThemRead) {
   EXPECT_EQ(steps.at(0), rounded(contractions[0].weight.values, all));
   EXPECT_EQ(steps.at(0), steps.at(1));
 }
+
+TEST(Rounding, WeightsOfSeveralAreRoundedOnceWhereTheFirstIsNot) {
+  std::vector<Contraction> contractions;
+  std::map<int, GroupMoments> moments;
+  onnx::ModelProto model;
+  for (int node : {0, 1, 2}) {
+    *model.mutable_graph()->add_node() = makeNode("Gemm", "", {}, "y");
+    contractions.push_back(makeContraction("Gemm", {1, 2}, {0.4f * 127, 127}, 0));
+    contractions[node].node = node;
+    contractions[node].tiedTo = 0;
+    if (node == 0)
+      continue; // stays float
+    moments[node].push_back(Moments(2));
+    const float second = node == 1 ? 1 : -3; // going with the first, and against it
+    for (float value : {1.0f, 2.0f, -1.0f})
+      moments[node][0].add({value, second * value}, 1);
+  }
+  std::vector<std::vector<float>> all{{1, 1}, {2, 2}, {-1, -1}, {1, -3}, {2, -6}, {-1, 3}};
+  auto steps = roundTogether(model, contractions, moments);
+  EXPECT_EQ(steps.at(1), rounded(contractions[1].weight.values, all));
+  EXPECT_EQ(steps.at(1), steps.at(2));
+}
