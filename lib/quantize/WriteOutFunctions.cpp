@@ -72,8 +72,12 @@ private:
   }
 
   void expand(Nodes &nodes, unsigned depth) {
+    // Calls count: functions that only call others write out nothing.
+    written += nodes.size();
     if (depth > kMaxDepth)
       problem = "functions are nested more than " + std::to_string(kMaxDepth) + " deep";
+    else if (written > kMaxNodes)
+      problem = "the model has more than " + std::to_string(kMaxNodes) + " nodes, functions written out";
     Nodes result;
     for (onnx::NodeProto &node : nodes) {
       if (!problem.empty())
@@ -92,8 +96,6 @@ private:
       expand(body, depth + 1);
       for (onnx::NodeProto &inner : body)
         *result.Add() = std::move(inner);
-      if ((size_t)result.size() > kMaxNodes)
-        problem = "the model has more than " + std::to_string(kMaxNodes) + " nodes, functions written out";
     }
     nodes.Swap(&result);
   }
@@ -165,6 +167,7 @@ private:
   std::map<std::pair<std::string, std::string>, const onnx::FunctionProto *> functions;
   std::map<std::string, int64_t> opsets, used;
   std::set<std::string> taken;
+  size_t written = 0;       ///< nodes, and calls in their places
   bool isAnyCalled = false; ///< still, when all is written out
   std::string problem;
 };
