@@ -148,7 +148,8 @@ typedef struct @m_inputs {
 @inputs} @m_inputs;
 
 /* Where a run writes. The memory is the caller's, aligned to the element; it
- * overlaps neither the inputs nor the arena nor another output. */
+ * overlaps neither the inputs nor the arena nor another output. A run keeps
+ * other tensors there, too, and reads them, until it writes the results. */
 typedef struct @m_outputs {
 @outputs} @m_outputs;
 
@@ -168,7 +169,8 @@ nncc_status @m_run(@m_context *context, const @m_inputs *inputs,
 
 /* Begins a run that @m_step carries out: for watchdogs and cooperative
  * schedulers. The pointers are copied; what they point to has to stay until
- * the last step. */
+ * the last step, and until then the caller changes neither inputs nor
+ * outputs. */
 nncc_status @m_start(@m_context *context, const @m_inputs *inputs,
     @m_outputs *outputs);
 
