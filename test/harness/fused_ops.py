@@ -286,6 +286,7 @@ def attention_of_tools(m: Model):
     multi([q, kv(), kv(), None, None, m.floats(1, 2, 3, 5)])
     multi([q, q, q, m.floats(24)], unidirectional=1)
     multi([q, m.floats(2, 2, 5, 4), m.floats(2, 2, 5, 4)])
+    multi([q, q, q, None, np.int32([[0, 1, 0], [1, 0, 1]])], unidirectional=1, mask_filter_value=float(np.finfo(np.float32).min))
     caches = [m.floats(9, 2), m.floats(9, 2)]
     for interleaved in (0, 1):
         m.add("RotaryEmbedding", [m.floats(2, 5, 12), m.random.integers(0, 9, (2, 5)), *caches], {2, 3}, domain=MICROSOFT, interleaved=interleaved)
@@ -307,6 +308,10 @@ def projected_attention(m: Model):
     attend(np.int32([3, 2, 1, 0]))
     attend(np.int32([[1, 1, 0], [0, 1, 1]]))
     attend(np.int32([[1, 0, 1], [0, 1, 1]]), mask_filter_value=-20.0, unidirectional=1)
+    # Padding in front, of a decoder: its first queries see nothing else.
+    for filter in (-1e4, float(np.finfo(np.float32).min)):
+        attend(np.int32([[0, 1, 0], [1, 0, 1]]), mask_filter_value=filter, unidirectional=1)
+    attend(np.int32([3, 2, 0, 3, 5, 0, 3, 5]))
     attend((m.random.random((batch, steps, steps)) < 0.6).astype(np.int32))
     attend(np.int32([[0], [1]]))
     attend(np.int32([[0]]), unidirectional=1)

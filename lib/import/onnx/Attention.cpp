@@ -97,8 +97,7 @@ bool Sight::isNeverEmpty() const {
   return true;
 }
 
-/// True where a query sees a key, [S, T] or [B, 1, S, T]; null when all see all.
-static Value allowedKeys(Node &node, const Sight &sight) {
+Value allowedKeys(Node &node, const Sight &sight) {
   if (sight.isOpen())
     return {};
   if (std::max(sight.queries, sight.keys) > kMaxFoldedInts) {

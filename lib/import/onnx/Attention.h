@@ -55,6 +55,10 @@ struct Sight {
   bool isNeverEmpty() const;
 };
 
+/// True where a query sees a key, [S, T] or [B, 1, S, T]; null when all see all.
+/// error   more queries or keys than are counted
+Value allowedKeys(Node &node, const Sight &sight);
+
 /// What is added to the scores, in their type: 0, or minus infinity where a key is not seen. Null: nothing.
 ///
 /// mask  booleans or numbers that broadcast to [B, H, S, T], or null

@@ -2,6 +2,7 @@
 // MultiHeadAttention, Attention and QAttention with their projections, RotaryEmbedding.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Attention.h"
+#include "lib/import/onnx/Elements.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/Quantize.h"
@@ -20,8 +21,12 @@ double scaleOf(Node &node, int64_t size) {
   return scale != 0 ? scale : 1 / std::sqrt((double)std::max<int64_t>(1, size));
 }
 
-/// 0, 1, ... as i32.
+/// 0, 1, ... as i32; null with an error where that is a constant of an absurd size.
 Value countTo(Node &node, int64_t count, ArrayRef<int64_t> shape) {
+  if (count > kMaxFoldedInts) {
+    node.error("attention to " + Twine(count) + " keys is not supported", "nncc counts up to " + Twine(kMaxFoldedInts));
+    return {};
+  }
   return node.constant(llvm::to_vector(llvm::seq<int64_t>(0, count)), shape, node.builder.getI32Type());
 }
 
@@ -252,9 +257,16 @@ void importGroupQueryAttention(Node &node) { GroupQueryAttention(node).run(); }
 
 //===-- MultiHeadAttention ------------------------------------------------===//
 
-/// What is added to scores for keys that are not seen, in their type.
+/// The lowest finite number of a type of floats.
+double lowestOf(Type type) {
+  return llvm::APFloat::getLargest(cast<FloatType>(type).getFloatSemantics(), /*Negative=*/true).convertToDouble();
+}
+
+/// What is added to scores for keys that are not seen, in their type: where that has no number so low, its lowest one.
 Value biasOfSeen(Node &node, Value isSeen, Type type) {
   double filter = node.number("mask_filter_value", -10000);
+  if (std::isfinite(filter))
+    filter = std::max(filter, lowestOf(type));
   return node.select(isSeen, node.splat(0, {1, 1, 1, 1}, type), node.splat(filter, {1, 1, 1, 1}, type));
 }
 
@@ -267,6 +279,11 @@ Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
   SmallVector<int64_t> shape(shapeOf(mask));
   int64_t batch = of.batch(), queries = of.queries(), keys = of.keys();
   Value isSeen;
+  // Lengths, then where queries and keys begin if all rows are packed, which they are not here.
+  if (shape == SmallVector<int64_t>{3 * batch + 2} && batch > 0) {
+    mask = node.slice(mask, 0, 0, batch);
+    shape = {batch};
+  }
   if (shape == SmallVector<int64_t>{batch})
     isSeen = node.binary(kind::less, countTo(node, keys, {1, 1, 1, keys}), node.reshape(mask, {batch, 1, 1, 1}));
   else if (shape == SmallVector<int64_t>{batch, keys})
@@ -275,13 +292,23 @@ Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
     mask = node.reshape(mask, {batch, 1, queries, keys});
   else {
     node.error("a mask of shape " + describeShape(shape) + " is not supported",
-               "nncc supports " + describeShape({batch}) + ", " + describeShape({batch, keys}) + " and " +
-                   describeShape({batch, queries, keys}));
+               "nncc supports " + describeShape({batch}) + ", " + describeShape({3 * batch + 2}) + ", " +
+                   describeShape({batch, keys}) + " and " + describeShape({batch, queries, keys}));
     return {};
   }
   if (!isSeen)
     isSeen = node.binary(kind::less, node.scalar(0, mask), mask);
   return biasOfSeen(node, isSeen, type);
+}
+
+/// What is added to scores for padding and for keys behind a causal query. The latter get the lowest number, whatever
+/// stands for padding: a query that sees nothing but padding of that value weighs all keys alike.
+/// source  onnxruntime's kernels for the CPU
+Value biasOfUnseen(Node &node, Value padding, const Sight &sight, Type type) {
+  if (!padding || sight.isOpen())
+    return padding ? padding : biasOf(node, Value(), sight, type);
+  Value allowed = node.toRank(allowedKeys(node, sight), 4);
+  return node.select(allowed, padding, node.splat(lowestOf(type), {1, 1, 1, 1}, type));
 }
 
 /// Inputs: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
@@ -314,8 +341,8 @@ public:
       return;
     Sight sight{isCausal, -1, -1, past, Value(), of.queries(), of.keys()};
     Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
-    scores = biased(node, scores, biasOf(node, bias, sight, type), "attention_bias");
-    scores = biased(node, scores, padding, "key_padding_mask");
+    scores = biased(node, scores, bias, "attention_bias");
+    scores = biased(node, scores, biasOfUnseen(node, padding, sight, type), "key_padding_mask");
     if (!scores)
       return;
     node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
@@ -391,13 +418,17 @@ public:
       return;
     Sight sight{isCausal, -1, -1, before, Value(), of.queries(), of.keys()};
     Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
-    scores = biased(node, scores, biasOf(node, bias, sight, type), "attention_bias");
-    scores = biased(node, scores, padding, "mask_index");
+    scores = biased(node, scores, bias, "attention_bias");
+    scores = biased(node, scores, biasOfUnseen(node, padding, sight, type), "mask_index");
     if (!scores)
       return;
     node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
-    if (node.wants(1))
-      node.set(1, node.concat({asPast(of.k), asPast(of.v)}, 0));
+    if (!node.wants(1))
+      return;
+    if (shapeOf(of.k) != shapeOf(of.v))
+      return node.error("keys of shape " + describeShape(shapeOf(of.k)) + " and values of " +
+                        describeShape(shapeOf(of.v)) + " are not one tensor `present`");
+    node.set(1, node.concat({asPast(of.k), asPast(of.v)}, 0));
   }
 
 private:
@@ -427,7 +458,8 @@ private:
   bool readOperands() {
     if (isQuantized) {
       if (!requireByte(node, 0) || !requireByte(node, 1) || !requireScale(node, 3) || !requireScale(node, 4) ||
-          !node.requireTypeOf(6, 0) || !node.requireTypeOf(7, 1) || !node.requireFloat(2))
+          !node.requireTypeOf(6, 0) || !node.requireTypeOf(7, 1) || !node.requireFloat(2) || !requireOne(node, 3) ||
+          !requireOne(node, 6))
         return false;
     } else if (!node.requireFloat(0) || !node.requireTypeOf(1, 0) || !node.requireTypeOf(2, 0)) {
       return false;
@@ -467,6 +499,10 @@ private:
     if (shape != SmallVector<int64_t>{2, fresh[0], fresh[1], shape[3], fresh[3]} || shapeOf(of.v) != shapeOf(of.k)) {
       node.error("past has the shape " + describeShape(shape) + ", which does not fit keys of shape " +
                  describeShape(fresh));
+      return false;
+    }
+    if (elementOf(node.input(i)) != elementOf(of.k)) {
+      node.error("past is of " + nameOf(elementOf(node.input(i))) + ", keys of " + nameOf(elementOf(of.k)));
       return false;
     }
     before = shape[3];

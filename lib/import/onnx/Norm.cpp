@@ -261,7 +261,8 @@ void importEmbedding(Node &node, bool isQuantized) {
     size_t scale = i + 6, zero = i + 11;
     if (!isQuantized || !bytes)
       return bytes;
-    if (!requireScale(node, scale) || !node.requireTypeOf(zero, i))
+    if (!requireScale(node, scale) || !node.requireTypeOf(zero, i) || !requireOne(node, scale) ||
+        !requireOne(node, zero))
       return {};
     return dequantize(node, bytes, alongAxis(node, node.input(scale), 0, bytes),
                       alongAxis(node, node.input(zero), 0, bytes));
@@ -270,6 +271,19 @@ void importEmbedding(Node &node, bool isQuantized) {
     if ((isQuantized ? !requireByte(node, i) : !node.requireFloat(i)) ||
         !node.requireRank(i, i < 5 ? 2 : 1, i < 5 ? 2 : 1))
       return;
+  // What goes with words: segments, positions (of all rows at once, too) and a mask.
+  auto fitsWords = [&](size_t i, bool mayBeOneRow = false) {
+    ArrayRef<int64_t> given = node.shape(i);
+    if (given == ArrayRef(shape) || (mayBeOneRow && given == ArrayRef<int64_t>{1, shape[1]}))
+      return true;
+    node.error("input " + Twine(i) + " has the shape " + describeShape(given) + ", must be that of input_ids, " +
+               describeShape(shape));
+    return false;
+  };
+  for (size_t i : {3, 4})
+    if ((i != 4 || hasSegments) && node.shape(i)[1] != node.shape(2)[1])
+      return node.error("embeddings of " + describeShape(node.shape(2)) + " and " + describeShape(node.shape(i)) +
+                        " have different sizes");
   auto rows = [&](size_t table, Value ids) -> Value {
     if (ids && node.shape(table)[0] == 0)
       node.error("input " + Twine(table) + " of shape " + describeShape(node.shape(table)) + " has no rows");
@@ -278,7 +292,7 @@ void importEmbedding(Node &node, bool isQuantized) {
   };
   Value positions;
   if (size_t i = 8; !isQuantized && node.hasInput(i)) {
-    if (!node.requireInteger(i) || !node.requireRank(i, 2, 2))
+    if (!node.requireInteger(i) || !fitsWords(i, /*mayBeOneRow=*/true))
       return;
     positions = rows(3, node.input(i));
   } else if (node.shape(3)[0] < shape[1]) {
@@ -288,7 +302,7 @@ void importEmbedding(Node &node, bool isQuantized) {
     positions = positions ? node.toRank(positions, 3) : Value();
   }
   Value sum = node.binary(kind::add, rows(2, node.input(0)), positions);
-  if (hasSegments && node.requireInteger(1))
+  if (hasSegments && node.requireInteger(1) && fitsWords(1))
     sum = node.binary(kind::add, sum, rows(4, node.input(1)));
   if (!sum || node.failed())
     return;
@@ -300,7 +314,7 @@ void importEmbedding(Node &node, bool isQuantized) {
   if (!node.wants(1))
     return;
   Value count = node.splat(0, {shape[0]}, i32);
-  if (node.hasInput(7) && node.requireInteger(7) && node.requireRank(7, 2, 2)) {
+  if (node.hasInput(7) && node.requireInteger(7) && fitsWords(7)) {
     Value mask = node.input(7);
     count = node.reduce(ReduceKind::sum, node.cast(node.binary(kind::equal, mask, node.scalar(1, mask)), i32), {1});
     count = node.reshape(count, {shape[0]});

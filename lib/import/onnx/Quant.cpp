@@ -57,6 +57,13 @@ bool requireByte(Node &node, size_t i) {
   return !node.failed();
 }
 
+bool requireOne(Node &node, size_t i) {
+  if (!node.hasInput(i) || product(node.shape(i)) == 1)
+    return true;
+  node.error("input " + Twine(i) + " has the shape " + describeShape(node.shape(i)) + ", must have one element");
+  return false;
+}
+
 bool requireScale(Node &node, size_t i) {
   if (!node.requireFloat(i))
     return false;

@@ -15,6 +15,9 @@ bool requireByte(Node &node, size_t i);
 /// error   names the input and the number; returns false
 bool requireScale(Node &node, size_t i);
 
+/// Error unless input i is absent or has one element.
+bool requireOne(Node &node, size_t i);
+
 /// Warns of a constant bias in steps, input `i`, that has values at the ends of i32: whoever quantized it cut them off.
 void warnOfSaturatedBias(Node &node, size_t i);
 
