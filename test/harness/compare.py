@@ -78,20 +78,24 @@ def difference(got: np.ndarray, reference: np.ndarray, least_scale: float = 0) -
     return None
 
 
-def error_of_range(got: np.ndarray, reference: np.ndarray) -> float:
-    """The largest error as a part of the reference's range, or of its largest number; infinite where an element is not finite."""
+def error_of_range(got: np.ndarray, reference: np.ndarray, least_range: float = 0) -> float:
+    """The largest error as a part of the reference's range, its largest number or `least_range`, whatever is largest; infinite where an
+    element is not finite."""
     values = reference.astype(np.float64)
     if not values.size:
         return 0
     error = np.abs(got.astype(np.float64) - values).max()
-    return float(error / max(np.ptp(values), np.abs(values).max(), 1e-30)) if np.isfinite(error) else float("inf")
+    return float(error / max(np.ptp(values), np.abs(values).max(), least_range, 1e-30)) if np.isfinite(error) else float("inf")
 
 
-def difference_of_halves(got: np.ndarray, reference: np.ndarray, limit: float = STORED_AS_HALVES) -> str | None:
-    """What is wrong with a result whose tensors were stored as f16, or None."""
+def difference_of_halves(got: np.ndarray, reference: np.ndarray, limit: float = STORED_AS_HALVES, least_range: float = 0) -> str | None:
+    """What is wrong with a result whose tensors were stored as f16, or None.
+
+    least_range  of the sums behind it, where these are f16 and a function leaves only a part of their range
+    """
     if got.dtype != reference.dtype or got.shape != reference.shape or reference.dtype.kind != "f":
         return difference(got, reference)
-    error = error_of_range(got, reference)
+    error = error_of_range(got, reference, least_range)
     return None if error <= limit else f"max|error| is {error:.2e} of the range, more than {limit}"
 
 

@@ -77,6 +77,11 @@ class Nncc:
             return compare.ADDED_AS_HALVES
         return compare.STORED_AS_HALVES if any(re.fullmatch("--(gpu-)?float=f16.*", flag) for flag in self.flags) else None
 
+    @property
+    def adds_halves(self) -> bool:
+        """True where products of floats are added up in f16."""
+        return any(re.fullmatch("--(gpu-)?float=f16-arithmetic", flag) for flag in self.flags)
+
     def call(self, *arguments, cwd=None) -> subprocess.CompletedProcess:
         """Runs nncc with arguments; raises NnccError where it fails."""
         command = [str(self.program), *map(str, arguments)]
