@@ -187,9 +187,12 @@ Error emitBillOfMaterials(const ModelPlan &plan, ArrayRef<std::string> filesRead
     digests.push_back({sys::path::filename(name).str(), std::move(*hash)});
     return Error::success();
   };
-  for (const std::string &path : filesRead)
+  for (const std::string &path : filesRead) {
+    if (!sys::fs::is_regular_file(path))
+      return createStringError("--sbom: '" + path + "' is no regular file, and cannot be read again for its hash");
     if (Error error = add(sources, path, path))
       return error;
+  }
   for (const OutputFiles::Written &file : files.written())
     if (Error error = add(outputs, file.name, file.temporary))
       return error;
@@ -351,13 +354,14 @@ int compileModel() {
   // LLD, which links shared libraries, resets all options of LLVM's command line.
   EmitOptions emitting = emitOptions(*options);
   const std::string rulePath = depfile;
+  const bool writesBill = sbom;
   if (selfTest)
     if (int status = emitSelfTest(*options, compilation->plan, *given, *files))
       return status;
   auto facts = emitLibrary(std::move(compilation->llvmModule), compilation->plan, emitting, *files);
   if (!facts)
     return reportError(facts.takeError());
-  if (sbom)
+  if (writesBill)
     if (Error error = emitBillOfMaterials(compilation->plan, filesRead, *files))
       return reportError(std::move(error));
   std::unique_ptr<OutputFiles> rule;

@@ -312,6 +312,9 @@ def projected_attention(m: Model):
     for filter in (-1e4, float(np.finfo(np.float32).min)):
         attend(np.int32([[0, 1, 0], [1, 0, 1]]), mask_filter_value=filter, unidirectional=1)
     attend(np.int32([3, 2, 0, 3, 5, 0, 3, 5]))
+    lowest = np.full((1, 1, steps, steps), np.finfo(np.float32).min, np.float32)
+    lowest[..., 1:] = 0
+    attend(None, None, np.broadcast_to(lowest, (1, heads, steps, steps)).copy(), unidirectional=1)
     attend((m.random.random((batch, steps, steps)) < 0.6).astype(np.int32))
     attend(np.int32([[0], [1]]))
     attend(np.int32([[0]]), unidirectional=1)

@@ -301,14 +301,25 @@ Value biasOfPadding(Node &node, size_t i, const Operands &of, Type type) {
   return biasOfSeen(node, isSeen, type);
 }
 
-/// What is added to scores for padding and for keys behind a causal query. The latter get the lowest number, whatever
-/// stands for padding: a query that sees nothing but padding of that value weighs all keys alike.
+/// Attention with what is added to scores: `bias` of the model, in its type, and `padding`, in that of wideType().
+///
+/// Keys behind a causal query get the lowest number, whatever stands for padding: a query that sees nothing but padding
+/// of that value weighs all keys alike. Scores of f16 are widened: its lowest number is not far enough from them.
 /// source  onnxruntime's kernels for the CPU
-Value biasOfUnseen(Node &node, Value padding, const Sight &sight, Type type) {
-  if (!padding || sight.isOpen())
-    return padding ? padding : biasOf(node, Value(), sight, type);
-  Value allowed = node.toRank(allowedKeys(node, sight), 4);
-  return node.select(allowed, padding, node.splat(lowestOf(type), {1, 1, 1, 1}, type));
+Value attendTo(Node &node, const Operands &of, const Sight &sight, Value bias, Value padding, StringRef paddingName) {
+  Type type = elementOf(of.q), precise = wideType(type);
+  Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3])), unseen = padding;
+  if (sight.isCausal && (bias || padding))
+    unseen =
+        node.select(node.toRank(allowedKeys(node, sight), 4), padding ? padding : node.splat(0, {1, 1, 1, 1}, precise),
+                    node.splat(lowestOf(precise), {1, 1, 1, 1}, precise));
+  else if (sight.isCausal)
+    unseen = biasOf(node, Value(), sight, precise);
+  if (bias || unseen)
+    scores = node.cast(scores, precise);
+  scores = biased(node, scores, bias ? node.cast(bias, precise) : Value(), "attention_bias");
+  scores = biased(node, scores, unseen, paddingName);
+  return scores ? weigh(node, of, node.cast(node.make<SoftmaxOp>(scores, 3, false), type)) : Value();
 }
 
 /// Inputs: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
@@ -333,19 +344,17 @@ public:
     }
     if (node.failed() || !of)
       return;
-    Type type = elementOf(of.q);
+    Type type = wideType(elementOf(of.q));
     Value padding = node.hasInput(4) ? biasOfPadding(node, 4, of, type) : Value();
     node.ignore({"mask_filter_value"});
     Value bias = node.hasInput(5) && node.requireTypeOf(5, 0) ? node.input(5) : Value();
     if (node.failed())
       return;
     Sight sight{isCausal, -1, -1, past, Value(), of.queries(), of.keys()};
-    Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
-    scores = biased(node, scores, bias, "attention_bias");
-    scores = biased(node, scores, biasOfUnseen(node, padding, sight, type), "key_padding_mask");
-    if (!scores)
+    Value result = attendTo(node, of, sight, bias, padding, "key_padding_mask");
+    if (!result)
       return;
-    node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
+    node.set(0, joinHeads(node, result));
     node.set(1, of.k);
     node.set(2, of.v);
   }
@@ -410,19 +419,17 @@ public:
     int64_t before = 0;
     if (size_t i = isQuantized ? 8 : 4; node.hasInput(i) && !joinPast(i, before))
       return;
-    Type type = elementOf(of.q);
+    Type type = wideType(elementOf(of.q));
     Value padding = paddingOf(isQuantized ? 5 : 3, type);
     node.ignore({"mask_filter_value"});
     Value bias = !isQuantized && node.hasInput(5) && node.requireTypeOf(5, 0) ? node.input(5) : Value();
     if (node.failed())
       return;
     Sight sight{isCausal, -1, -1, before, Value(), of.queries(), of.keys()};
-    Value scores = scoresOf(node, of, scaleOf(node, shapeOf(of.q)[3]));
-    scores = biased(node, scores, bias, "attention_bias");
-    scores = biased(node, scores, biasOfUnseen(node, padding, sight, type), "mask_index");
-    if (!scores)
+    Value result = attendTo(node, of, sight, bias, padding, "mask_index");
+    if (!result)
       return;
-    node.set(0, joinHeads(node, weigh(node, of, node.make<SoftmaxOp>(scores, 3, false))));
+    node.set(0, joinHeads(node, result));
     if (!node.wants(1))
       return;
     if (shapeOf(of.k) != shapeOf(of.v))
