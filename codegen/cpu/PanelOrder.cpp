@@ -16,11 +16,11 @@ class Matching {
 public:
   Matching(ArrayRef<uint32_t> fits) : fits(fits) { search((1U << fits.size()) - 1); }
 
-  SmallVector<std::pair<int, int>> best;
+  SmallVector<std::pair<int, int>, PanelOrder::kBlock / 2> best;
 
 private:
   ArrayRef<uint32_t> fits;
-  SmallVector<std::pair<int, int>> chosen;
+  SmallVector<std::pair<int, int>, PanelOrder::kBlock / 2> chosen;
   int stepsLeft = 1000;
 
   /// Goes on with the value that has the fewest partners left.
@@ -49,6 +49,35 @@ private:
   }
 };
 
+/// The weights of a panel, those of each sign in a column of their own.
+class ColumnsOfSigns {
+public:
+  ColumnsOfSigns(int64_t depth, int64_t width, function_ref<int8_t(int64_t, int64_t)> weight)
+      : count(2 * width), values(depth * count) {
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t o = 0; o < width; ++o) {
+        int value = weight(o, k);
+        values[k * count + o] = static_cast<uint8_t>(std::max(value, 0));
+        values[k * count + width + o] = static_cast<uint8_t>(std::max(-value, 0));
+      }
+  }
+
+  /// Two values of k may be a pair. Every pair of a block is asked for: without a way out in between, columns are
+  /// compared a vector at a time.
+  bool fit(int64_t one, int64_t other) const {
+    constexpr int16_t mostOfSign = 128;
+    const uint8_t *a = &values[one * count], *b = &values[other * count];
+    int16_t most = 0;
+    for (int64_t i = 0; i < count; ++i)
+      most = std::max(most, static_cast<int16_t>(a[i] + b[i]));
+    return most <= mostOfSign;
+  }
+
+private:
+  int64_t count;
+  SmallVector<uint8_t, 0> values; ///< [depth][count]
+};
+
 } // namespace
 
 int64_t PanelOrder::windowOf(int64_t block, int64_t depth) { return std::min(block * kBlock, depth - kBlock); }
@@ -62,30 +91,22 @@ std::array<uint8_t, PanelOrder::kBlock> PanelOrder::shuffleOf(int64_t block, int
 }
 
 PanelOrder PanelOrder::of(int64_t depth, int64_t width, function_ref<int8_t(int64_t, int64_t)> weight) {
-  constexpr int mostOfSign = 128;
   NNCC_ASSERT(depth >= kBlock, "a vector of values of k is read");
-  auto fit = [&](int64_t one, int64_t other) {
-    for (int64_t o = 0; o < width; ++o) {
-      int a = weight(o, one), b = weight(o, other);
-      if (std::max(a, 0) + std::max(b, 0) > mostOfSign || std::min(a, 0) + std::min(b, 0) < -mostOfSign)
-        return false;
-    }
-    return true;
-  };
+  ColumnsOfSigns columns(depth, width, weight);
   PanelOrder order;
   SmallVector<int64_t> left;
   for (int64_t first = 0; first < depth; first += kBlock) {
     int64_t count = std::min(kBlock, depth - first);
-    SmallVector<uint32_t> fits(count, 0);
+    SmallVector<uint32_t, kBlock> fits(count, 0);
     for (int i = 0; i < count; ++i)
       for (int j = 0; j < i; ++j)
-        if (fit(first + i, first + j)) {
+        if (columns.fit(first + i, first + j)) {
           fits[i] |= 1U << j;
           fits[j] |= 1U << i;
         }
-    SmallVector<std::pair<int, int>> pairs = Matching(fits).best;
+    Matching matching(fits);
     uint32_t isPaired = 0;
-    for (auto [one, other] : pairs) {
+    for (auto [one, other] : matching.best) {
       order.places.append({first + one, first + other});
       isPaired |= 1U << one | 1U << other;
     }
@@ -104,7 +125,7 @@ PanelOrder PanelOrder::of(int64_t depth, int64_t width, function_ref<int8_t(int6
     Spare spare{std::min(left[i], depth - kGroup), {}};
     for (; i < left.size() && left[i] < spare.first + kGroup; ++i) {
       int64_t place = left[i] - spare.first;
-      if (spare.isTaken[place ^ 1] && !fit(left[i], spare.first + (place ^ 1)))
+      if (spare.isTaken[place ^ 1] && !columns.fit(left[i], spare.first + (place ^ 1)))
         break;
       spare.isTaken[place] = true;
     }
