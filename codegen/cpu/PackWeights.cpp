@@ -90,12 +90,17 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
   }
 
   /// The most spares of a panel where weights are worth an order (BytePacking): the contraction has them in it from
-  /// then on. A group in an order takes three instructions where two of words take four.
+  /// then on. A group in an order takes three instructions where two of words take four. Larger tiles that were tuned
+  /// are of words.
   static std::optional<int64_t> orderWeights(cpu::Contraction &contraction, nn::MachineAttr machine,
                                              const std::optional<nn::ConstantReader> &weights) {
     constexpr double mostSpares = 0.25; // of all groups
     contraction.isOrdered = true;
-    if (weights && contraction.mayBeOrdered(machine)) {
+    auto isAsTuned = [&] {
+      std::string reason;
+      return !contraction.tuning || succeeded(cpu::checkTuning(*contraction.tuning, contraction, machine, reason));
+    };
+    if (weights && contraction.mayBeOrdered(machine) && isAsTuned()) {
       cpu::PanelPacking panels = contraction.panels(machine);
       cpu::SparesOfPanels spares = cpu::countSpares(*weights, panels);
       int64_t groups = spares.panels * llvm::divideCeil(panels.depth, cpu::PanelOrder::kGroup);

@@ -197,6 +197,32 @@ func.func @bytes_without_an_order(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi
   } -> tensor<1x7x9x37xi32>
   return %y : tensor<1x7x9x37xi32>
 }
+
+// Tiles in an order have five rows of two vectors; of those that were tuned to have six, words are multiplied.
+// CHECK-LABEL: @bytes_of_five_rows
+// CHECK: nn.ordered
+func.func @bytes_of_five_rows(%x: tensor<32x64xui8>) -> tensor<32x16xi32> {
+  %w = nn.constant dense<1> : tensor<64x16xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<32x64xui8>, tensor<64x16xi8>) {
+  ^bb0(%0: tensor<32x64xui8>, %1: tensor<64x16xi8>):
+    %r = nn.matmul %0, %1 : tensor<32x64xui8>, tensor<64x16xi8> -> tensor<32x16xi32>
+    nn.yield %r : tensor<32x16xi32>
+  } -> tensor<32x16xi32> attributes {nn.tuned = {form = "direct", panel = 2, rows = 5}}
+  return %y : tensor<32x16xi32>
+}
+
+// CHECK-LABEL: @bytes_of_six_rows
+// CHECK-NOT: nn.ordered
+// CHECK: #nn.packing<"bytes", [1024, 1, 16, 64, 16, 8, 1, 2, 64, 1]>
+func.func @bytes_of_six_rows(%x: tensor<32x64xui8>) -> tensor<32x16xi32> {
+  %w = nn.constant dense<1> : tensor<64x16xi8>
+  %y = nn.kernel "k" ins(%x, %w : tensor<32x64xui8>, tensor<64x16xi8>) {
+  ^bb0(%0: tensor<32x64xui8>, %1: tensor<64x16xi8>):
+    %r = nn.matmul %0, %1 : tensor<32x64xui8>, tensor<64x16xi8> -> tensor<32x16xi32>
+    nn.yield %r : tensor<32x16xi32>
+  } -> tensor<32x16xi32> attributes {nn.tuned = {form = "direct", panel = 2, rows = 6}}
+  return %y : tensor<32x16xi32>
+}
 }
 
 // -----
