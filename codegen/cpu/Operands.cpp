@@ -104,6 +104,8 @@ private:
         panels->lanes > machine.lanes(contraction.bitsOfSum(machine)) || panels->panel % panels->lanes != 0 ||
         panels->panel > panels->lanes * machine.getVectorRegisters())
       return refuse("the weights are packed in another way");
+    if (found.bytes && found.bytes->isOrdered() != contraction.isOrdered)
+      return refuse("the weights are packed in another order");
     MLIRContext *context = kernel.getContext();
     Type stored = contraction.widened ? contraction.widened->element : contraction.element;
     if (bytesOf(found[B].memory) < packedBytes(found.bytes ? found.bytes->getAttr(context)
