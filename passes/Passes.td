@@ -271,8 +271,8 @@ def FormKernels : Pass<"nncc-form-kernels", "::mlir::func::FuncOp"> {
 def Place : Pass<"nncc-place", "::mlir::ModuleOp"> {
   let summary = "Says on which device each kernel runs, and why";
   let description = [{
-    For modules that describe a GPU. All kernels go where `where` says: `gpu`, `cpu`, or `auto`, the GPU as far as it has
-    code; single ones where `kernels` says, as `NAME:gpu` or `NAME:cpu`. What is found out later, when code for the GPU
+    For modules that describe a GPU. All kernels go where `where` says: `gpu`, `cpu`, `auto`, the GPU as far as it has
+    code, or `beside`, where what they read is made; single ones where `kernels` says, as `NAME:gpu` or `NAME:cpu`. What is found out later, when code for the GPU
     is made, can bring a kernel back to the CPU: it has code for that in any case.
 
     Requires N2, guarantees N2.
@@ -281,7 +281,7 @@ def Place : Pass<"nncc-place", "::mlir::ModuleOp"> {
     nn.kernel "k000" ... {device = "cpu0"}   // becomes {device = "gpu0", nn.placed = "as asked for", ..}
     ```
   }];
-  let options = [Option<"where", "where", "std::string", /*default=*/"\"auto\"", "auto, gpu or cpu">,
+  let options = [Option<"where", "where", "std::string", /*default=*/"\"auto\"", "auto, beside, gpu or cpu">,
                  ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:gpu or NAME:cpu">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }

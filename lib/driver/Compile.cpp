@@ -78,7 +78,8 @@ LogicalResult checkLowered(ModuleOp module) {
 
 PlaceOptions placeOptions(const Placement &placement, const std::optional<EstimatedPlaces> &estimated) {
   PlaceOptions options;
-  options.where = placement.where;
+  // What is no kernel of its own in the plan that was estimated, like a copy, has no place by itself.
+  options.where = estimated ? "beside" : placement.where;
   if (estimated)
     for (const auto &[kernel, where] : estimated->kernels)
       options.kernels.push_back(kernel + ":" + where);

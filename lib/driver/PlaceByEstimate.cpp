@@ -48,6 +48,7 @@ static std::vector<PlaceCost> costsOf(Compilation &compilation, const CompileOpt
     place.cpuUs = timeOf(cost, timing.mhz, timing.ramGBs).us;
     if (kernel.dispatch)
       place.gpuUs = timeOf(*kernel.dispatch, kernel.bytesTouched(), *options.gpu).us;
+    place.follows = kernel.placedAs.empty();
     if (kernel.isLeftOut)
       place.leftOutWith = readersOf(compilation.plan.kernels, result.size() - 1);
     for (const auto &[name, where] : placement.kernels)

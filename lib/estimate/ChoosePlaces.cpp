@@ -45,7 +45,7 @@ static Row next(const Row &before, const PlaceCost &kernel) {
     for (unsigned segments = 0; segments <= kMostSegments; ++segments)
       for (bool fromGpu : {false, true}) {
         bool starts = onGpu && !fromGpu;
-        if (starts && segments == 0)
+        if ((starts && segments == 0) || (kernel.follows && kernel.gpuUs && onGpu != fromGpu))
           continue;
         double us = before[fromGpu][segments - starts].us + own + (onGpu != fromGpu ? kHandOverUs : 0);
         if (us < row[onGpu][segments].us)

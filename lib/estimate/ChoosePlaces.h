@@ -15,6 +15,7 @@ struct PlaceCost {
   /// Its readers, where code for the GPU reads something else instead of what it makes: if all of them run on the GPU,
   /// too, it takes nothing there. Empty: it always takes its time.
   std::vector<unsigned> leftOutWith = {};
+  bool follows = false; ///< a copy that the plan makes: with code for the GPU, it runs where the kernel before it does
 };
 
 /// What it takes to hand memory over to the GPU, or back: caches, a submission, a wait. Not measured on a Mali.

@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "passes/memory/ArenaPlanner.h"
 #include "passes/memory/MemoryLayout.h"
+#include "passes/place/Placed.h"
 #include "llvm/Support/xxhash.h"
 
 using namespace mlir;
@@ -178,6 +179,16 @@ private:
     return placeWeight(builder, loc, constant, tensorOf(value), packing);
   }
 
+  /// Places a copy like its neighbour where that is a kernel that was placed and is nothing but copies; else where the
+  /// step before it runs: on another device it would be a segment of its own.
+  void placeCopy(KernelOp copy, KernelOp neighbour) {
+    placeLike(copy, neighbour);
+    bool isPlaced = neighbour && neighbour->hasAttr(kPlacedAsAttr) &&
+                    llvm::none_of(layout.steps, [&](const Step &step) { return step.kernel == neighbour; });
+    if (device && !isPlaced)
+      copy.setDeviceAttr(device);
+  }
+
   void emitStep(OpBuilder &builder, const Step &step) {
     if (!step.kernel) {
       Location loc = step.origin->getLoc();
@@ -189,7 +200,7 @@ private:
       SmallVector<StringRef> nodeNames(nodes.begin(), nodes.end());
       auto kernel = KernelOp::create(builder, loc, TypeRange{}, builder.getStringAttr(step.copyName), ValueRange{from},
                                      ValueRange{to}, Value(), StringAttr(), builder.getStrArrayAttr(nodeNames));
-      placeLike(kernel, placedLike(step));
+      placeCopy(kernel, placedLike(step));
       Block &body = kernel.getBody().emplaceBlock();
       body.addArgument(type, loc);
       OpBuilder inner = OpBuilder::atBlockBegin(&body);
@@ -197,6 +208,7 @@ private:
       return;
     }
     KernelOp source = step.kernel;
+    device = source.getDeviceAttr();
     Location loc = source.getLoc();
     auto packings = source->getAttrOfType<ArrayAttr>("nn.packings");
     SmallVector<Value> inputs, outputs;
@@ -229,6 +241,7 @@ private:
   DenseMap<std::pair<Attribute, Attribute>, ElementsAttr> weightAt;
   std::vector<std::tuple<ElementsAttr, PackingAttr, uint64_t, int64_t>> hashed;
   Value arenaBase, weightsBase;
+  StringAttr device; ///< of the kernel that was written last
   SmallVector<Value> inputBases, outputBases;
 };
 

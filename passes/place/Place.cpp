@@ -7,6 +7,7 @@
 #include "passes/check/Stage.h"
 #include "passes/lower/Machine.h"
 #include "passes/place/Placed.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -36,13 +37,18 @@ struct Place : impl::PlaceBase<Place> {
     llvm::StringMap<Choice> single;
     if (!gpu || !everything || failed(readKernels(single)))
       return signalPassFailure();
+    llvm::DenseMap<Operation *, Choice> choices;
     getOperation().walk([&](nn::KernelOp kernel) {
       auto own = single.find(kernel.getName());
-      const Choice &choice = own != single.end() ? own->second : *everything;
+      const Choice choice = own != single.end() ? own->second
+                            : where == "beside" ? choiceBeside(kernel, choices, single).value_or(*everything)
+                                                : *everything;
+      choices.try_emplace(kernel, choice);
       StringRef device = choice.onGpu ? gpu.getValue() : cpuFor(getOperation(), gpu);
       kernel.setDevice(device);
       kernel->setDiscardableAttr(kPlacedAttr, StringAttr::get(&getContext(), choice.why));
-      kernel->setDiscardableAttr(kPlacedAsAttr, kernel.getNameAttr());
+      if (own != single.end() || where != "beside")
+        kernel->setDiscardableAttr(kPlacedAsAttr, kernel.getNameAttr());
       remark::passed(kernel.getLoc(), remark::RemarkOpts::name("Place").category("nncc-place"))
           << kernel.getName().str() << " runs on " << device.str() << ": " << choice.why.str();
     });
@@ -59,12 +65,28 @@ private:
     return {};
   }
 
+  /// The choice for what makes an input of a kernel; else for what reads its result.
+  static std::optional<Choice> choiceBeside(nn::KernelOp kernel, const llvm::DenseMap<Operation *, Choice> &before,
+                                            const llvm::StringMap<Choice> &single) {
+    for (Value input : kernel.getInputs()) {
+      while (auto reshape = input.getDefiningOp<nn::ReshapeOp>())
+        input = reshape.getInput();
+      if (auto made = before.find(input.getDefiningOp()); made != before.end())
+        return made->second;
+    }
+    for (Operation *user : kernel->getUsers())
+      if (auto reader = dyn_cast<nn::KernelOp>(user))
+        if (auto own = single.find(reader.getName()); own != single.end())
+          return own->second;
+    return std::nullopt;
+  }
+
   std::optional<Choice> parse(StringRef word) {
-    if (word == "auto")
+    if (word == "auto" || word == "beside")
       return Choice{true, "the GPU takes what it has code for"};
     if (word == "gpu" || word == "cpu")
       return Choice{word == "gpu", "as asked for"};
-    getOperation().emitError() << "'" << word << "' is no place for kernels: auto, gpu or cpu";
+    getOperation().emitError() << "'" << word << "' is no place for kernels: auto, beside, gpu or cpu";
     return std::nullopt;
   }
 

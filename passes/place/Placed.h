@@ -9,7 +9,7 @@ namespace nncc {
 inline constexpr llvm::StringLiteral kPlacedAttr = "nn.placed";
 
 /// On a kernel, a string: the name of the kernel that was placed, which it is or is a part of. What the memory plan
-/// adds has none: it runs where its neighbours do.
+/// adds has none, nor has a kernel that was not known when places were chosen: they run where their neighbours do.
 inline constexpr llvm::StringLiteral kPlacedAsAttr = "nn.placed_as";
 
 } // namespace nncc

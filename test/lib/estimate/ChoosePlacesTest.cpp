@@ -18,6 +18,9 @@ bool isAllowed(llvm::ArrayRef<PlaceCost> kernels, const std::vector<bool> &place
   for (auto [kernel, onGpu] : llvm::zip(kernels, places))
     if ((onGpu && !kernel.gpuUs) || (kernel.onGpu && *kernel.onGpu != onGpu))
       return false;
+  for (size_t i = 0; i < places.size(); ++i)
+    if (kernels[i].follows && kernels[i].gpuUs && places[i] != (i && places[i - 1]))
+      return false;
   return segmentsOf(places) <= kMostSegments;
 }
 
@@ -31,6 +34,8 @@ TEST(ChoosePlaces, TakesTheLeastOfAll) {
         kernel.gpuUs = random() % 300;
       if (random() % 8 == 0)
         kernel.onGpu = kernel.gpuUs && random() % 2;
+      else
+        kernel.follows = random() % 6 == 0;
     }
     for (unsigned image : {0, 3})
       if (random() % 2)

@@ -183,6 +183,28 @@ func.func @main(%x: tensor<2x3xf32> {nn.name = "x"}, %z: tensor<2x3xf32> {nn.nam
   ^bb0(%p: tensor<2x3xf32>, %q: tensor<2x3xf32>):
     %a = nn.concat %p, %q axis 0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<4x3xf32>
     nn.yield %a : tensor<4x3xf32>
-  } -> tensor<4x3xf32> attributes {device = "gpu0"}
+  } -> tensor<4x3xf32> attributes {device = "gpu0", nn.placed_as = "all"}
   return %2, %1 : tensor<4x3xf32>, tensor<1x3xf32>
+}
+
+// -----
+
+// One that nobody placed runs where the kernel before it does: on the GPU it would be a segment of its own.
+// CHECK-LABEL: func.func @main
+// CHECK:       nn.kernel "all_0"
+// CHECK:       device = "cpu0"
+// CHECK:       nn.kernel "all_1"
+// CHECK:       device = "cpu0"
+func.func @main(%x: tensor<2x3xf32> {nn.name = "x"}, %z: tensor<2x3xf32> {nn.name = "z"}) -> (tensor<4x3xf32> {nn.name = "y"}, tensor<2x3xf32> {nn.name = "t"}) {
+  %0 = nn.kernel "t" ins(%z : tensor<2x3xf32>) {
+  ^bb0(%p: tensor<2x3xf32>):
+    %a = nn.unary tanh %p : tensor<2x3xf32> -> tensor<2x3xf32>
+    nn.yield %a : tensor<2x3xf32>
+  } -> tensor<2x3xf32> attributes {device = "cpu0"}
+  %1 = nn.kernel "all" ins(%x, %z : tensor<2x3xf32>, tensor<2x3xf32>) {
+  ^bb0(%p: tensor<2x3xf32>, %q: tensor<2x3xf32>):
+    %a = nn.concat %p, %q axis 0 : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<4x3xf32>
+    nn.yield %a : tensor<4x3xf32>
+  } -> tensor<4x3xf32> attributes {device = "gpu0"}
+  return %1, %0 : tensor<4x3xf32>, tensor<2x3xf32>
 }
