@@ -185,7 +185,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   contraction.lhs = *inputOf(lhs);
   contraction.rhs = inputOf(rhs);
   contraction.mayUseWords = contraction.isOfBytes() && ::mayUseWords(kernel, contraction);
-  contraction.isOrdered = root->hasAttr(kOrderedAttr);
+  if (auto spares = root->getAttrOfType<DenseI32ArrayAttr>(kOrderedAttr)) {
+    contraction.isOrdered = true;
+    contraction.spares = spares;
+  }
   contraction.bias = inputOf(bias);
   auto epilogue = Epilogue::match(kernel, root, pixelDims, reason);
   if (failed(epilogue))

@@ -36,6 +36,7 @@ struct Contraction {
   bool ofWordPairs = false; ///< kWordPairsAttr
   bool mayUseWords = false; ///< sums of two products of bytes fit 16 bits, and taps fill groups of words well
   bool isOrdered = false;   ///< kOrderedAttr
+  llvm::ArrayRef<int32_t> spares; ///< what it says
   std::optional<Epilogue> epilogue;
   /// Set when the window runs as a sweep.
   std::optional<SlidingWindow> sliding;
@@ -103,7 +104,8 @@ inline constexpr int64_t kMostColumnTaps = 7, kMostColumnStep = 2;
 /// The unit attribute of a root whose packed weights are multiplied in words: they have no -128.
 inline constexpr llvm::StringLiteral kFitsWordsAttr = "nn.fits_words";
 
-/// The unit attribute of a root whose packed weights of bytes lie in an order (MacForm::isOrdered).
+/// The attribute of a root whose packed weights of bytes lie in an order (MacForm::isOrdered): the number of spares of
+/// each panel, `array<i32: 0, 2>`. They are in the code, not in the weights: how long it runs is known without these.
 inline constexpr llvm::StringLiteral kOrderedAttr = "nn.ordered";
 
 /// The taps that pixels have where these two regions meet.

@@ -31,6 +31,10 @@ public:
       pointers.push_back(operand.memory ? code.pointerTo(operand.memory) : Value());
       groupStrides.push_back(operand.group);
     }
+    if (contraction.isOrdered) {
+      auto spares = llvm::map_to_vector(contraction.spares, [](int32_t count) -> int64_t { return count; });
+      pointers[SparesOfB] = LLVM::AddressOfOp::create(code.b, kernel.getLoc(), kernels.getWords(spares));
+    }
     if (calls.widensPanel())
       words = reserveWords();
     // All loops read the packed filter: this comes before them.

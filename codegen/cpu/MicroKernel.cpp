@@ -79,7 +79,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : shape.widensPanel;
-  unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + epilogue.leaves().size() + 1;
+  unsigned arguments =
+      2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + shape.mac.isOrdered + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);
   if (shape.winograd)
     types.push_back(builder.getI64Type());

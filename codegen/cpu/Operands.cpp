@@ -50,6 +50,10 @@ public:
       found[B].element = found[ZeroOfB].element = memoryType(contraction.widened->element);
       found[ScaleOfB].element = memoryType(contraction.sum);
     }
+    if (contraction.isOrdered) {
+      found[SparesOfB].element = IntegerType::get(kernel.getContext(), 32);
+      found[SparesOfB].panel = 1;
+    }
     found[C].element = epilogue.storedElement();
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       found[FirstLeaf + i].element = leaf.memoryElement();
@@ -104,7 +108,7 @@ private:
         panels->lanes > machine.lanes(contraction.bitsOfSum(machine)) || panels->panel % panels->lanes != 0 ||
         panels->panel > panels->lanes * machine.getVectorRegisters())
       return refuse("the weights are packed in another way");
-    if (found.bytes && found.bytes->isOrdered() != contraction.isOrdered)
+    if (found.bytes && !isInOrder(*found.bytes))
       return refuse("the weights are packed in another order");
     MLIRContext *context = kernel.getContext();
     Type stored = contraction.widened ? contraction.widened->element : contraction.element;
@@ -114,6 +118,15 @@ private:
       return refuse("the packed weights are larger than their memory");
     recipe = *panels;
     return success();
+  }
+
+  /// Packed bytes are in the order that the root says, if it says one.
+  bool isInOrder(const BytePacking &bytes) {
+    if (!bytes.isOrdered() || !contraction.isOrdered)
+      return bytes.isOrdered() == contraction.isOrdered;
+    auto isThere = [&](int32_t spares) { return spares >= 0 && spares <= *bytes.spares; };
+    return contraction.spares.size() == llvm::divideCeil(contraction.outputs, bytes.panels.panel) &&
+           llvm::all_of(contraction.spares, isThere);
   }
 
   /// The recipe by which the kernel packs a filter that is no constant, in its scratch memory.

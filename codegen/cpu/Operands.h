@@ -6,11 +6,11 @@
 namespace nncc::cpu {
 
 /// The operands of micro-kernels; leaves of the epilogue follow.
-enum Stream : unsigned { A, B, C, Bias, Zero, ScaleOfB, ZeroOfB, FirstLeaf };
+enum Stream : unsigned { A, B, C, Bias, Zero, ScaleOfB, ZeroOfB, SparesOfB, FirstLeaf };
 
 /// One operand as all loops see it; strides count elements.
 struct Operand {
-  mlir::Value memory; ///< null where it is absent
+  mlir::Value memory; ///< null where it is absent, or a table in read-only data
   mlir::Type element;
   mlir::SmallVector<int64_t> outer; ///< per batch dim
   int64_t h = 0, w = 0;             ///< to the next pixel

@@ -102,11 +102,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     };
     if (weights && contraction.mayBeOrdered(machine) && isAsTuned()) {
       cpu::PanelPacking panels = contraction.panels(machine);
-      cpu::SparesOfPanels spares = cpu::countSpares(*weights, panels);
-      int64_t groups = spares.panels * llvm::divideCeil(panels.depth, cpu::PanelOrder::kGroup);
-      if (static_cast<double>(spares.all) <= mostSpares * static_cast<double>(groups)) {
-        contraction.root->setAttr(cpu::kOrderedAttr, UnitAttr::get(contraction.root->getContext()));
-        return spares.most;
+      SmallVector<int32_t> spares = cpu::countSpares(*weights, panels);
+      int64_t groups = spares.size() * llvm::divideCeil(panels.depth, cpu::PanelOrder::kGroup);
+      if (llvm::sum_of(spares, 0.0) <= mostSpares * static_cast<double>(groups)) {
+        contraction.root->setAttr(cpu::kOrderedAttr, DenseI32ArrayAttr::get(contraction.root->getContext(), spares));
+        return *llvm::max_element(spares);
       }
     }
     contraction.isOrdered = false;

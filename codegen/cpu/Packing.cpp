@@ -69,8 +69,11 @@ int64_t BytePacking::rowsOfGroups() const {
 }
 
 int64_t BytePacking::columnSize(int64_t width) const {
-  int64_t table = isOrdered() ? shuffleBytes() + 4 * (1 + *spares) : 0;
-  return sumBytes() + rowsOfGroups() + static_cast<int64_t>(llvm::divideCeil(table, width));
+  int64_t size = sumBytes() + rowsOfGroups();
+  if (!isOrdered())
+    return size;
+  int64_t table = shuffleBytes() + 4 * *spares;
+  return static_cast<int64_t>(llvm::alignTo(size + llvm::divideCeil(table, width), group));
 }
 
 int64_t BytePacking::batchSize() const {
@@ -185,17 +188,15 @@ std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
-SparesOfPanels cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels) {
-  SparesOfPanels spares;
+SmallVector<int32_t> cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels) {
+  SmallVector<int32_t> spares;
   for (int64_t output = 0; output < panels.outputs; output += panels.panel) {
     auto weight = [&](int64_t o, int64_t k) {
       int64_t index = panels.outputsInnermost ? k * panels.outputs + output + o : (output + o) * panels.depth + k;
       return static_cast<int8_t>(*weights.at(index));
     };
     PanelOrder order = PanelOrder::of(panels.depth, std::min(panels.panel, panels.outputs - output), weight);
-    spares.most = std::max<int64_t>(spares.most, order.spares.size());
-    spares.all += order.spares.size();
-    ++spares.panels;
+    spares.push_back(static_cast<int32_t>(order.spares.size()));
   }
   return spares;
 }
@@ -215,12 +216,11 @@ static bool writeOrdered(const BytePacking &recipe, int64_t exists, int64_t widt
   for (auto [place, k] : llvm::enumerate(order.places))
     if (k != PanelOrder::kNone)
       put(static_cast<int64_t>(place), k);
-  char *table = groups + recipe.rowsOfGroups() * width, *numbers = table + recipe.shuffleBytes();
+  char *table = groups + recipe.rowsOfGroups() * width, *firsts = table + recipe.shuffleBytes();
   for (int64_t block = 0; block * PanelOrder::kBlock < depth; ++block)
     llvm::copy(order.shuffleOf(block, depth), table + block * PanelOrder::kBlock);
-  llvm::support::endian::write32le(numbers, static_cast<uint32_t>(order.spares.size()));
   for (auto [i, spare] : llvm::enumerate(order.spares)) {
-    llvm::support::endian::write32le(numbers + 4 * (1 + i), static_cast<uint32_t>(spare.first));
+    llvm::support::endian::write32le(firsts + 4 * i, static_cast<uint32_t>(spare.first));
     for (int64_t j = 0; j < group; ++j)
       if (spare.isTaken[j])
         put(static_cast<int64_t>(order.places.size() + i * group) + j, spare.first + j);

@@ -53,7 +53,7 @@ struct TapRange {
 ///
 /// `"ordered_bytes"` with `spares` behind tapsW: the same of one tap, in groups of four and the order of PanelOrder, up
 /// to `spares` groups behind the others. Each panel ends with a table: a byte for each place of every block of 16 that
-/// says which of the 16 values of k there it takes, then i32: the number of its spares, and where each begins in k.
+/// says which of the 16 values of k there it takes, then an i32 for each spare: where it begins in k.
 struct BytePacking {
   static constexpr llvm::StringLiteral kind = "bytes", kindOfOrdered = "ordered_bytes";
   PanelPacking panels;
@@ -74,7 +74,8 @@ struct BytePacking {
   int64_t rowsOfGroups() const;
   /// Bytes of the shuffles of the table.
   int64_t shuffleBytes() const { return llvm::alignTo(panels.depth, 16); }
-  /// Bytes of a column of a panel of so many columns.
+  /// Bytes of a column of a panel of so many columns. Panels in an order are whole groups, so that no vector of the
+  /// next one lies in two cache lines.
   int64_t columnSize(int64_t width) const;
   int64_t batchSize() const;
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
@@ -145,11 +146,8 @@ struct WinogradPacking {
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };
 
-/// How many spares the panels of a matrix or filter of bytes have in the order of PanelOrder.
-struct SparesOfPanels {
-  int64_t most = 0, all = 0, panels = 0;
-};
-SparesOfPanels countSpares(const nn::ConstantReader &weights, const PanelPacking &panels);
+/// How many spares each panel of a matrix or filter of bytes has in the order of PanelOrder.
+llvm::SmallVector<int32_t> countSpares(const nn::ConstantReader &weights, const PanelPacking &panels);
 
 /// The size of a packed constant: the first number of every recipe.
 int64_t packedBytes(nn::PackingAttr packing);

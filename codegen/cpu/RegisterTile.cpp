@@ -435,14 +435,14 @@ private:
     auto roundUp = [&](Value k, int64_t to) {
       return arith::AndIOp::create(b, code.add(k, code.constant(to - 1)), code.constant(-to)).getResult();
     };
-    Value spares = code.at(table, roundUp(count, block), memory), first = roundUp(count, group);
-    auto numberAt = [&](Value i) {
-      Value number = LLVM::LoadOp::create(b, b.getI32Type(), code.at(spares, i, b.getI32Type()), /*alignment=*/1);
+    Value firsts = code.at(table, roundUp(count, block), memory), first = roundUp(count, group);
+    auto numberAt = [&](Value numbers, Value i) {
+      Value number = code.load(code.at(numbers, i, b.getI32Type()), b.getI32Type());
       return arith::ExtUIOp::create(b, b.getI64Type(), number).getResult();
     };
-    return code.loop(zero, numberAt(zero), 1, sums, [&](Value i, ValueRange carried) {
+    return code.loop(zero, numberAt(sparesOfB, zero), 1, sums, [&](Value i, ValueRange carried) {
       SmallVector<Value> values = llvm::to_vector(carried);
-      Value k = numberAt(code.add(i, code.constant(1)));
+      Value k = numberAt(firsts, i);
       step(values, code.at(matrixRow, code.mul(code.add(first, code.mul(i, group)), rowB), elementOfPanel),
            [&](int64_t row) { return factorAt(rows, row, k, 0, group); });
       return values;

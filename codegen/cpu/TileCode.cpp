@@ -42,6 +42,8 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     scalesOfB = arguments[next++];
   if (shape.widened && shape.widened->hasZero)
     zerosOfB = arguments[next++];
+  if (shape.mac.isOrdered)
+    sparesOfB = arguments[next++];
   if (shape.widensPanel)
     words = arguments[next++];
   for (unsigned i = 0; i < epilogue.leaves().size(); ++i)

@@ -169,11 +169,11 @@ func.func @weights_with_a_zero_point(%x: tensor<4x13xui8>) -> tensor<4x7xi32> {
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">, <instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
 
-// Two weights of 64 are a pair that fits a word: 24 rows of each panel, and a table of two blocks of 16 places and the
-// number of spares, 0. (16 + 16) * (24 + 3) + 8 * (24 + 5) bytes.
+// Two weights of 64 are a pair that fits a word: 24 rows of each panel, and a table of two blocks of 16 places; no
+// spares. A column has 24 + 2 bytes, or 24 + 4 in the panel of 8: whole groups are 28.
 // CHECK-LABEL: @bytes_in_an_order
-// CHECK: nn.conv2d {{.*}}nn.ordered
-// CHECK: nn.packings = [unit, #nn.packing<"ordered_bytes", [1096, 1, 37, 22, 16, 8, 0, 4, 22, 1, 0]>]
+// CHECK: nn.conv2d {{.*}}nn.ordered = array<i32: 0, 0, 0>
+// CHECK: nn.packings = [unit, #nn.packing<"ordered_bytes", [1120, 1, 37, 22, 16, 8, 0, 4, 22, 1, 0]>]
 func.func @bytes_in_an_order(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
   %w = nn.constant dense<64> : tensor<37x1x1x22xi8>
   %y = nn.kernel "k" ins(%x, %w : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8>) {

@@ -86,13 +86,13 @@ func.func @less_memory(%x: memref<12x7xf32>, %w: memref<4xi8>, %y: memref<12x16x
 // -----
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">, <instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
-func.func @order(%x: memref<24x70xi8>, %w: memref<1248xi8>, %y: memref<24x16xi32>) {
+func.func @order(%x: memref<24x70xi8>, %w: memref<1280xi8>, %y: memref<24x16xi32>) {
   // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the weights are packed in another order}}
-  nn.kernel "k" ins(%x, %w : memref<24x70xi8>, memref<1248xi8>) outs(%y : memref<24x16xi32>) {
+  nn.kernel "k" ins(%x, %w : memref<24x70xi8>, memref<1280xi8>) outs(%y : memref<24x16xi32>) {
   ^bb0(%0: tensor<24x70xui8>, %1: tensor<70x16xi8>):
     %s = nn.matmul %0, %1 : tensor<24x70xui8>, tensor<70x16xi8> -> tensor<24x16xi32>
     nn.yield %s : tensor<24x16xi32>
-  } attributes {nn.packings = [unit, #nn.packing<"ordered_bytes", [1248, 1, 16, 70, 16, 8, 1, 4, 70, 1, 0]>]}
+  } attributes {nn.packings = [unit, #nn.packing<"ordered_bytes", [1280, 1, 16, 70, 16, 8, 1, 4, 70, 1, 0]>]}
   return
 }
 }
