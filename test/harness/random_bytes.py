@@ -1,10 +1,13 @@
 """Random convolutions and matrix products of bytes: both signs, zero points that are constants or known at run time, one for each
 channel, sums that are results themselves or are quantized again.
 
-Weights with a sign are of 7 bits, since onnxruntime's kernels for machines without VNNI saturate sums of two products; those of 8 bits are
-tested by ContractionsTest. Generators as in random_ops.py.
+onnxruntime's kernels of weights with a sign saturate sums of two products on machines without VNNI. Weights are of 7 bits where it runs
+these; for constants of ConvInteger and MatMulInteger that bytes without a sign are multiplied by it gets others (`unsaturated`), and they
+are of 8 bits. Generators as in random_ops.py.
 """
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 from random_contractions import MOST_MACS, extent, output_extents, single_pixels_between_rows, window, window_attributes, winograd_dilations
 from random_ops import Graph, distinct, pick
@@ -15,6 +18,37 @@ def integers(random, shape, dtype) -> np.ndarray:
     limits = np.iinfo(dtype)
     low, high = (-64, 63) if dtype is np.int8 else (limits.min, limits.max)
     return random.integers(low, high + 1, shape).astype(dtype)
+
+
+def whole_bytes(random, shape) -> np.ndarray:
+    """Weights with a sign of all 8 bits: few that are large, as networks have, or any, or large ones alone."""
+    kind = pick(random, ["few", "few", "any", "large"])
+    if kind == "any":
+        return random.integers(-128, 128, shape).astype(np.int8)
+    if kind == "large":
+        return np.where(random.random(shape) < 0.1, random.choice([-128, 127], shape), 0).astype(np.int8)
+    value = np.clip(np.round(random.normal(0, 25, shape)), -128, 127)
+    return np.where(random.random(shape) < 0.003, random.choice([-128, -100, 100, 127], shape), value).astype(np.int8)
+
+
+def unsaturated(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with constant weights of 8 bits and a sign as ones without a sign and a zero point of 128: the same sums, by kernels of
+    onnxruntime that saturate nowhere."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    constants = {weight.name: weight for weight in result.graph.initializer}
+    for node in result.graph.node:
+        weight = constants.get(node.input[1]) if node.op_type in ("ConvInteger", "MatMulInteger") else None
+        if weight is None or weight.data_type != onnx.TensorProto.INT8:
+            continue
+        value = numpy_helper.to_array(weight)
+        if np.all((value >= -64) & (value < 64)):
+            continue
+        weight.CopyFrom(numpy_helper.from_array((value.astype(np.int16) + 128).astype(np.uint8), weight.name))
+        zero = numpy_helper.from_array(np.uint8(128), f"{weight.name}_zero")
+        result.graph.initializer.append(zero)
+        node.input[2:] = [node.input[2] if len(node.input) > 2 else "", zero.name]
+    return result
 
 
 def activations(random, shape, dtype) -> np.ndarray:
@@ -91,7 +125,8 @@ def output_of_bytes(random, graph: Graph, shape: list[int], filter_shape: list[i
     outputs, taps = filter_shape[0], int(np.prod(filter_shape[1:]))
     if random.random() < 0.4:
         value = activations(random, shape, np.uint8)
-        operands = [graph.input(value), graph.constant(integers(random, filter_shape, pick(random, [np.int8, np.int8, np.uint8])))]
+        weights = whole_bytes(random, filter_shape) if random.random() < 0.6 else integers(random, filter_shape, pick(random, [np.int8, np.uint8]))
+        operands = [graph.input(value), graph.constant(weights)]
         if random.random() < 0.7:
             operands.append(zero_point(random, graph, np.uint8, True))
         graph.output(graph.node("ConvInteger", operands, **attributes), np.int32)
@@ -139,7 +174,7 @@ def chain_of_bytes(random, graph: Graph):
             raise ValueError("too expensive")
         weights = integers(random, [outputs, channels // groups, *kernel], np.int8)
         if is_second and random.random() < 0.2 and dtype is np.uint8:
-            operands = [value, graph.constant(weights)] + ([zero_point(random, graph, dtype, True)] if random.random() < 0.7 else [])
+            operands = [value, graph.constant(whole_bytes(random, weights.shape))] + ([zero_point(random, graph, dtype, True)] if random.random() < 0.7 else [])
             graph.output(graph.node("ConvInteger", operands, group=groups, **attributes), np.int32)
             return
         of_weights = random.uniform(0.002, 0.01, outputs if random.random() < 0.5 else ()).astype(np.float32)
@@ -191,7 +226,10 @@ def matmul_of_bytes(random, graph: Graph):
     dtype = pick(random, [np.uint8, np.int8])
     value, weights = activations(random, shape, dtype), integers(random, [k, n], np.int8)
     if random.random() < 0.6:
-        operands = [graph.input(value), graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
+        if dtype is np.uint8 and random.random() < 0.6:
+            operands = [graph.input(value), graph.constant(whole_bytes(random, [k, n]))]
+        else:
+            operands = [graph.input(value), graph.constant(weights) if random.random() < 0.8 else graph.input(weights)]
         if random.random() < 0.7:
             operands.append(zero_point(random, graph, dtype, True))
         graph.output(graph.node("MatMulInteger", operands), np.int32)
