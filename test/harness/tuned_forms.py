@@ -36,6 +36,7 @@ def network() -> Graph:
     g.output(g.node("AveragePool", [a], kernel_shape=[3, 3], strides=[2, 1], pads=[1, 1, 1, 1], count_include_pad=1))
     g.output(g.node("MatMul", [g.input(numbers(random, [29, 17])), g.constant(numbers(random, [17, 72]))]))
     g.output(g.node("MatMul", [g.input(numbers(random, [2, 9, 17])), g.input(numbers(random, [2, 17, 24]))]))
+    g.output(g.node("MatMulInteger", [g.input(random.integers(0, 256, [29, 80]).astype(np.uint8)), g.constant(random.integers(-60, 61, [80, 40]).astype(np.int8))]), np.int32)
     return g
 
 
@@ -80,7 +81,7 @@ def main():
         for program in nncc.machines(options):
             cpu = options.cpu or nncc.SHIPPED_CPU[program.target]
             kernels = kernels_of(program, model)
-            assert len(kernels) == 7, kernels
+            assert len(kernels) == 8, kernels
             for seed in range(options.seed, options.seed + options.cases):
                 random = np.random.default_rng(seed)
                 (folder / "tuning.json").write_text(any_file(random, kernels, cpu))
