@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 selection=("$@")
-[ ${#selection[@]} -gt 0 ] || selection=(-L '^(quick|models)$')
+# All cases of onnx-suite are in onnx-suite-all.
+[ ${#selection[@]} -gt 0 ] || selection=(-L '^(quick|models)$' -E '^onnx-suite$')
 
 tools/setup.sh
 cmake --preset release --log-level=WARNING
