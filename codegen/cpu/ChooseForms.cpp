@@ -52,6 +52,7 @@ struct Candidate {
 
   double savedPerByte() const { return saved / std::max<int64_t>(growth, 1); }
 };
+using Candidates = SmallVector<Candidate, 0>; ///< of one kernel
 
 /// Estimates of one layer on one machine. Two multiply-adds of vectors start in a cycle; for the products of bytes, see
 /// stepOfBytes() and stepOfWords().
@@ -143,8 +144,8 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
     llvm::StringMap<StringRef> asked;
     if (failed(checkWord(form, {"auto", "winograd", "direct"})) || failed(readKernels(asked)))
       return signalPassFailure();
-    SmallVector<Candidate, 0> candidates;
-    llvm::StringSet<> said; // kernels that are one are tuned, and warned of, together
+    std::vector<Candidates> candidates; // per kernel
+    llvm::StringSet<> said;             // kernels that are one are tuned, and warned of, together
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
       auto single = asked.find(kernel.getName());
       bool isSingle = single != asked.end();
@@ -154,14 +155,14 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
         return WalkResult::advance();
       std::string reason;
       bool isAsked = word == WinogradForm::kind;
-      auto candidate = weigh(kernel, isAsked, tuning, reason);
-      if (tuning && !candidate && said.insert(cpu::describeKernel(kernel)).second)
+      Candidates ofKernel = weigh(kernel, isAsked, tuning, reason);
+      if (tuning && ofKernel.empty() && said.insert(cpu::describeKernel(kernel)).second)
         emitWarning(getOperation().getLoc())
             << "kernel " << cpu::describeKernel(kernel) << " is not computed as it is tuned: " << reason;
-      if (candidate && isAsked) {
-        take(*candidate);
-      } else if (candidate) {
-        candidates.push_back(std::move(*candidate));
+      if (!ofKernel.empty() && isAsked) {
+        take(ofKernel.front());
+      } else if (!ofKernel.empty()) {
+        candidates.push_back(std::move(ofKernel));
       } else if (isSingle) {
         emitError(kernel.getLoc()) << "kernel '" << kernel.getName() << "' cannot run in Winograd's form: " << reason;
         return WalkResult::interrupt();
@@ -206,32 +207,32 @@ private:
     return forms;
   }
 
-  /// The best form for a kernel, where it is worth it, asked for or tuned.
-  std::optional<Candidate> weigh(nn::KernelOp kernel, bool isAsked, const std::optional<cpu::Tuning> &tuning,
-                                 std::string &reason) {
+  /// The forms for a kernel that are worth it, asked for or tuned: what saves most comes first, and each has fewer
+  /// bytes of weights than the ones before it.
+  Candidates weigh(nn::KernelOp kernel, bool isAsked, const std::optional<cpu::Tuning> &tuning, std::string &reason) {
     // A GPU reads the weights, too, as the direct form has them.
     StringRef device = kernel.getDevice().value_or("cpu0");
     nn::MachineAttr machine = cpu::getMachine(kernel);
     if (!machine || cpuFor(getOperation(), device) != device) {
       reason = "it is for another device than a CPU";
-      return std::nullopt;
+      return {};
     }
     auto contraction = cpu::Contraction::match(kernel, reason);
     auto layer = contraction ? cpu::WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
     if (!layer)
-      return std::nullopt;
+      return {};
     std::optional<int64_t> largestSum;
     if (layer->ofBytes) {
       auto filter = nn::ConstantReader::get(kernel.getInputs()[*contraction->rhs]);
       if (!filter) {
         reason = "its weights are not here";
-        return std::nullopt;
+        return {};
       }
       largestSum = layer->largestSumOfBytes(*filter);
     }
     Estimate estimate(*layer, *contraction, machine);
     Cost direct = estimate.direct();
-    std::optional<Candidate> best;
+    Candidates candidates;
     for (const WinogradForm &form : formsOf(*layer, estimate, tuning, reason)) {
       if (largestSum && !layer->isExact(form.tile, *largestSum)) {
         reason = "its sums may be larger than the form has bits for";
@@ -239,19 +240,18 @@ private:
       }
       Cost cost = estimate.winograd(form);
       double saved = direct.cycles - cost.cycles;
-      if (!best || saved > best->saved)
-        best = Candidate{kernel,
-                         *contraction,
-                         *layer,
-                         machine,
-                         form,
-                         saved,
-                         cost.weightBytes - direct.weightBytes,
-                         tuning.has_value()};
+      if (isAsked || tuning || saved >= kLeastSaving * direct.cycles)
+        candidates.push_back({kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes,
+                              tuning.has_value()});
     }
-    if (!best || (!isAsked && !tuning && best->saved < kLeastSaving * direct.cycles))
-      return std::nullopt;
-    return best;
+    llvm::sort(candidates, [](const auto &a, const auto &b) {
+      return std::pair(-a.saved, a.growth) < std::pair(-b.saved, b.growth);
+    });
+    Candidates smaller;
+    for (Candidate &candidate : candidates)
+      if (smaller.empty() || candidate.growth < smaller.back().growth)
+        smaller.push_back(std::move(candidate));
+    return smaller;
   }
 
   /// The ways in which threads can share out strips of so many tiles, at most four threads: those that serve two and
@@ -293,19 +293,26 @@ private:
   }
 
   /// Offers the form to the kernels that it saves most cycles for a byte of weights, first to those that are tuned.
-  void offerBest(ArrayRef<Candidate> candidates) {
-    auto order = llvm::to_vector(llvm::seq<size_t>(0, candidates.size()));
-    llvm::sort(order, [&](size_t a, size_t b) {
-      auto rank = [&](size_t i) { return std::tuple(!candidates[i].isTuned, -candidates[i].savedPerByte(), i); };
-      return rank(a) < rank(b);
-    });
+  /// Those whose weights have no room then come again with the tiles that save most after these.
+  void offerBest(ArrayRef<Candidates> kernels) {
     int64_t room = std::max(weightBytes() / 2, kGrowth);
-    for (size_t index : order) {
-      const Candidate &candidate = candidates[index];
-      if (candidate.growth > room)
-        continue;
-      room -= candidate.growth;
-      offer(candidate);
+    auto order = llvm::to_vector(llvm::seq<size_t>(0, kernels.size()));
+    for (size_t place = 0; !order.empty(); ++place) {
+      llvm::sort(order, [&](size_t a, size_t b) {
+        auto rank = [&](size_t i) {
+          return std::tuple(!kernels[i][place].isTuned, -kernels[i][place].savedPerByte(), i);
+        };
+        return rank(a) < rank(b);
+      });
+      llvm::erase_if(order, [&](size_t index) {
+        const Candidate &candidate = kernels[index][place];
+        bool hasRoom = candidate.growth <= room;
+        if (hasRoom) {
+          room -= candidate.growth;
+          offer(candidate);
+        }
+        return hasRoom || place + 1 == kernels[index].size();
+      });
     }
   }
 

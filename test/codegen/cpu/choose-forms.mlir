@@ -173,3 +173,22 @@ func.func @keeps_sums_of_four_direct(%x: tensor<1x27x35x64xui8>) -> tensor<1x27x
   return %y : tensor<1x27x35x48xi32>
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Tiles of 4x4 would save most, but their weights take 27 MiB more, and there is room for 8.
+// CHECK-LABEL: @takes_smaller_tiles_whose_weights_have_room
+// CHECK: nn.forms = [{{.*}}tile = array<i64: 2, 2>}
+// ASKED-LABEL: @takes_smaller_tiles_whose_weights_have_room
+// ASKED: tile = array<i64: 4, 4>
+func.func @takes_smaller_tiles_whose_weights_have_room(%x: tensor<1x28x36x512xf32>) -> tensor<1x28x36x512xf32> {
+  %w = nn.constant dense<1.0> : tensor<512x3x3x512xf32>
+  %y = nn.kernel "large_weights" ins(%x, %w : tensor<1x28x36x512xf32>, tensor<512x3x3x512xf32>) {
+  ^bb0(%0: tensor<1x28x36x512xf32>, %1: tensor<512x3x3x512xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x28x36x512xf32>, tensor<512x3x3x512xf32> -> tensor<1x28x36x512xf32>
+    nn.yield %r : tensor<1x28x36x512xf32>
+  } -> tensor<1x28x36x512xf32>
+  return %y : tensor<1x28x36x512xf32>
+}
+}
