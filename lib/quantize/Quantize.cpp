@@ -3,6 +3,7 @@
 #include "lib/quantize/Candidate.h"
 #include "lib/quantize/EqualizeStreams.h"
 #include "lib/quantize/Improve.h"
+#include "lib/quantize/Raise.h"
 #include "lib/quantize/RaiseOpset.h"
 #include "lib/quantize/Rounding.h"
 #include "lib/quantize/Weights.h"
@@ -25,8 +26,6 @@ constexpr size_t kAllSamples = SIZE_MAX;
 constexpr double kHopeless = 3;
 /// Only those that err at most so many times more than the best have their weights rounded together.
 constexpr double kNear = 1.15;
-/// What each tensor does alone is found on fewer: it is an order, no result.
-constexpr size_t kAloneSamples = 4;
 /// How much of a difference between channels the weights of a convolution take that reads a sum or concatenation.
 constexpr float kStreamShare = 0.5f;
 
@@ -595,68 +594,29 @@ private:
     });
   }
 
-  /// Finds what each tensor and the weights behind it do to the outputs alone, and leaves those float that do most,
-  /// until the bounds hold. error: reported, and false
+  /// Finds which tensors are to stay float, with the weights behind them, and leaves them so. error: reported, and
+  /// false
   bool raise(Candidate &best) {
     auto switchable = buildSwitchable(best, /*switchWeights=*/true);
     if (!switchable)
       return false;
     JudgedGrids grids;
     grids.fill(best.decision.grids);
-    std::set<std::string> all, off;
+    std::set<std::string> all;
     for (auto &[tensor, names] : switchable->inputs)
       all.insert(tensor);
-    for (const std::string &tensor : all) {
-      host.progress("quantizing '" + tensor + "' alone");
-      std::set<std::string> others = all;
-      others.erase(tensor);
-      auto alone = errorWith(*switchable, best, grids, others, kAloneSamples);
-      if (!alone)
-        return false;
-      aloneErrors[tensor] = *alone;
-    }
-    // The written model is measured, too: that this holds only saves compiling it for every tensor.
-    for (;;) {
-      auto outputs = compareWith(*switchable, best, grids, off, kAllSamples);
-      if (!outputs)
-        return false;
-      if (isGoodEnough(*outputs) || off.size() == all.size())
-        break;
-      off.insert(worstOf(all, off));
-    }
-    if (!lower(*switchable, best, grids, off))
+    // The written model is measured, too: that the bounds hold here only saves compiling it for every tensor.
+    auto found = findRaised(
+        all,
+        [&](const std::set<std::string> &floats, size_t samples) {
+          return compareWith(*switchable, best, grids, floats, samples);
+        },
+        [&](ArrayRef<OutputError> outputs) { return isGoodEnough(outputs); }, host);
+    if (!found)
       return false;
-    setFloat(best, off);
+    toRaise = std::move(*found);
+    setFloat(best, toRaise.tensors);
     return true;
-  }
-
-  /// Quantizes again what need not stay float beside the others, as long as the bounds hold, from the tensor on that
-  /// does least alone: errors of several are not the sum of theirs. Whichever errs least next would leave fewer, but
-  /// fits these samples only. error: reported, and false
-  bool lower(Switchable &switchable, const Candidate &best, const JudgedGrids &grids, std::set<std::string> &off) {
-    std::vector<std::string> order(off.begin(), off.end());
-    llvm::sort(order, [&](const std::string &a, const std::string &b) {
-      return std::pair(aloneErrors.at(a), a) < std::pair(aloneErrors.at(b), b);
-    });
-    for (const std::string &tensor : order) {
-      host.progress("quantizing '" + tensor + "' again");
-      std::set<std::string> fewer = off;
-      fewer.erase(tensor);
-      auto outputs = compareWith(switchable, best, grids, fewer, kAllSamples);
-      if (!outputs)
-        return false;
-      if (isGoodEnough(*outputs))
-        off = std::move(fewer);
-    }
-    return true;
-  }
-
-  std::string worstOf(const std::set<std::string> &all, const std::set<std::string> &off) const {
-    std::string worst;
-    for (const std::string &tensor : all)
-      if (!off.count(tensor) && (worst.empty() || aloneErrors.at(tensor) > aloneErrors.at(worst)))
-        worst = tensor;
-    return worst;
   }
 
   void setFloat(Candidate &candidate, const std::set<std::string> &tensors) {
@@ -670,8 +630,8 @@ private:
     std::set<std::string> all, off;
     for (auto &[tensor, grid] : best.decision.grids)
       all.insert(tensor);
-    for (size_t left = std::max<size_t>(aloneErrors.size() / 20, 1); left && off.size() < all.size(); --left)
-      off.insert(worstOf(all, off));
+    for (size_t left = std::max<size_t>(toRaise.alone.size() / 20, 1); left && off.size() < all.size(); --left)
+      off.insert(toRaise.worstBeside(off));
     setFloat(best, off);
   }
 
@@ -744,15 +704,15 @@ private:
         count_if(best.source->stored, [&](const StoredTensor &t) { return best.decision.grids.count(t.name); });
     report.floatNodes.assign(kept.begin(), kept.end());
     double total = 0;
-    for (auto &[tensor, error] : aloneErrors)
+    for (auto &[tensor, error] : toRaise.alone)
       total += error;
     for (const Grids *grids : {&best.decision.grids, &raised})
       for (auto &[tensor, grid] : *grids) {
         const Histogram &seen = best.source->observations.tensors.at(tensor).values;
-        auto alone = aloneErrors.find(tensor);
+        auto alone = toRaise.alone.find(tensor);
         report.tensors.push_back(
             {tensor, grid, seen.low(), seen.high(), qualityOf(seen, grid), grids == &raised,
-             alone == aloneErrors.end() ? std::nullopt : std::optional(alone->second / std::max(total, 1e-300))});
+             alone == toRaise.alone.end() ? std::nullopt : std::optional(alone->second / std::max(total, 1e-300))});
       }
   }
 
@@ -766,9 +726,9 @@ private:
   std::string modelHash;
   const QuantizeOptions &options;
   Host &host;
-  std::set<std::string> kept;                ///< contractions that stay float, by name
-  std::map<std::string, double> aloneErrors; ///< what each tensor alone does to the outputs
-  Grids raised;                              ///< of tensors that stay float since they do most
+  std::set<std::string> kept; ///< contractions that stay float, by name
+  Raised toRaise;             ///< of Mixed
+  Grids raised;               ///< of tensors that stay float since they do most
   QuantizeReport report;
 };
 
