@@ -7,6 +7,7 @@
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/emit/SharedLibrary.h"
 #include "codegen/emit/StackBound.h"
+#include "codegen/emit/StripObject.h"
 #include "codegen/emit/Variants.h"
 #include "codegen/emit/WeightsFile.h"
 #include "lib/support/InternalError.h"
@@ -96,14 +97,18 @@ Expected<EmittedCode> emitCode(llvm::Module &module, ModelPlan &plan, const Emit
       std::make_unique<SmallVectorMemoryBuffer>(std::move(*object), plan.name + ".o", /*RequiresNullTerminator=*/false);
   if (Error error = inspectObject(code.object->getMemBufferRef(), plan, code.facts))
     return std::move(error);
-  code.facts.codeHash = hashOf(code.object->getBuffer());
-
   std::vector<std::string> functions = publicSymbols(plan);
   functions.pop_back(); // M_model is no function
   Expected<int64_t> stack = stackBound(code.object->getMemBufferRef(), functions);
   plan.stackBytes = stack ? *stack : -1;
   // Without a bound the library is as good as with one.
   consumeError(stack.takeError());
+  Expected<SmallVector<char, 0>> stripped = strippedObject(code.object->getMemBufferRef());
+  if (!stripped)
+    return stripped.takeError();
+  code.object = std::make_unique<SmallVectorMemoryBuffer>(std::move(*stripped), plan.name + ".o",
+                                                          /*RequiresNullTerminator=*/false);
+  code.facts.codeHash = hashOf(code.object->getBuffer());
   return code;
 }
 

@@ -1,5 +1,6 @@
 // Headers, manifests and the checks of a library: what the link-and-run tests do not show.
 #include "codegen/emit/Library.h"
+#include "codegen/ObjectCode.h"
 #include "codegen/emit/Header.h"
 #include "codegen/emit/ModelEntry.h"
 #include "mlir/IR/Builders.h"
@@ -7,6 +8,7 @@
 #include "test/codegen/emit/TinyModel.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
@@ -40,6 +42,16 @@ TEST_F(LibraryTest, IsEmittedWithAStackBound) {
   EXPECT_EQ(emit(), "");
   EXPECT_GT(plan.stackBytes, 0);
   EXPECT_LT(plan.stackBytes, 1000);
+}
+
+TEST_F(LibraryTest, CarriesNothingForTheCompilerAlone) {
+  EmitOptions options;
+  options.compileToObject = test::tinyCompiler(plan);
+  auto code = cantFail(emitCode(*test::tinyModule(llvmContext, plan), plan, options));
+  EXPECT_TRUE(cantFail(readStackSizes(code.object->getBuffer())).empty());
+  auto object = cantFail(object::ELF64LEObjectFile::create(code.object->getMemBufferRef()));
+  for (const object::ELFSymbolRef symbol : object.symbols())
+    EXPECT_FALSE(cantFail(symbol.getName()).starts_with(".L"));
 }
 
 TEST_F(LibraryTest, CountsTheKernelsStack) {
