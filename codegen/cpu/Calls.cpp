@@ -389,7 +389,7 @@ void Calls::prefetchNextPanel() {
       int64_t own = tripsOf(variant, entry), trips = blocks ? own : all;
       if (trips == 0 || (blocks ? f[CallEntry::Lines] * f[CallEntry::Tiles] : tiles) > manyTiles)
         continue;
-      f[CallEntry::Ahead] = (blocks ? panelElements : at) - entry.offsets[B] * operands.panel;
+      entry.offsets[NextOfB] = blocks ? panelElements : at;
       f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), lineElements);
       at += own * f[CallEntry::AheadStep];
     }

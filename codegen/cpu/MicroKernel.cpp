@@ -79,8 +79,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : shape.widensPanel;
-  unsigned arguments =
-      2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + shape.mac.isOrdered + epilogue.leaves().size() + 1;
+  unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + shape.mac.isOrdered +
+                       shape.prefetches() + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);
   if (shape.winograd)
     types.push_back(builder.getI64Type());
@@ -235,9 +235,11 @@ LLVM::GlobalOp MicroKernels::getWords(ArrayRef<int64_t> words) {
     return table;
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto tensor = RankedTensorType::get(values.size(), builder.getI32Type());
+  // Most are short: a name and a section for each would be as many bytes of the library.
   table = LLVM::GlobalOp::create(
       builder, module.getLoc(), LLVM::LLVMArrayType::get(builder.getI32Type(), values.size()),
-      /*isConstant=*/true, LLVM::Linkage::Internal, "nncc_calls_" + std::to_string(tables.size() - 1),
+      /*isConstant=*/true, LLVM::Linkage::Private, "nncc_calls_" + std::to_string(tables.size() - 1),
       DenseElementsAttr::get(tensor, ArrayRef<int32_t>(values)), /*alignment=*/4);
+  table.setSection(".rodata.nncc_calls");
   return table;
 }

@@ -170,8 +170,7 @@ struct CallEntry {
     Tap1B, // outer taps
     RowB,
     Divisor,   // row length of an unpacked B; what sums are divided by
-    Ahead,     // what to prefetch first, in elements from B on
-    AheadStep, // and how much in a trip of the inner loop
+    AheadStep, // how much is prefetched in a trip of the inner loop
     FirstLeaf, // then per leaf: line stride, row stride, and in sweeps the stride of output rows; then scalars
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
@@ -213,8 +212,8 @@ public:
   /// Makes scalars of the constants in which an epilogue differs from others that were learned.
   void makeScalars(Epilogue &epilogue) const;
 
-  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] [words of B,] leaves..., entry) -> (). That of a
-  /// `winograd` shape takes the number of a strip, i64, as its last argument.
+  /// The function for a tile: (A, [B,] C, [bias,] [zero point,] [what to prefetch,] [words of B,] leaves..., entry) ->
+  /// (). That of a `winograd` shape takes the number of a strip, i64, as its last argument.
   mlir::func::FuncOp get(const TileShape &shape, const Epilogue &epilogue);
 
   /// The function for it: (A, planes, [zero point,] entry, number of the strip) -> ().

@@ -54,6 +54,13 @@ public:
       found[SparesOfB].element = IntegerType::get(kernel.getContext(), 32);
       found[SparesOfB].panel = 1;
     }
+    TileShape shape;
+    shape.body = contraction.body;
+    shape.isPadded = found.isPadded;
+    shape.byLane = contraction.isByLane(machine);
+    shape.widened = contraction.widened;
+    if (shape.prefetches())
+      found[NextOfB] = found[B];
     found[C].element = epilogue.storedElement();
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       found[FirstLeaf + i].element = leaf.memoryElement();

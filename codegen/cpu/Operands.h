@@ -5,8 +5,8 @@
 
 namespace nncc::cpu {
 
-/// The operands of micro-kernels; leaves of the epilogue follow.
-enum Stream : unsigned { A, B, C, Bias, Zero, ScaleOfB, ZeroOfB, SparesOfB, FirstLeaf };
+/// The operands of micro-kernels; leaves of the epilogue follow. NextOfB is what calls prefetch of B.
+enum Stream : unsigned { A, B, C, Bias, Zero, ScaleOfB, ZeroOfB, SparesOfB, NextOfB, FirstLeaf };
 
 /// One operand as all loops see it; strides count elements.
 struct Operand {

@@ -31,7 +31,7 @@ public:
     // What is prefetched goes on from tile to tile.
     SmallVector<Value> first = start.list();
     if (shape.prefetches())
-      first.push_back(code.at(matrix, field(CallEntry::Ahead), memory));
+      first.push_back(nextOfB);
     if (shape.widensPanel)
       matrix = words;
     auto withAhead = [](SmallVector<Value> list, Value ahead) {

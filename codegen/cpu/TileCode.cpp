@@ -44,6 +44,8 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     zerosOfB = arguments[next++];
   if (shape.mac.isOrdered)
     sparesOfB = arguments[next++];
+  if (shape.prefetches())
+    nextOfB = arguments[next++];
   if (shape.widensPanel)
     words = arguments[next++];
   for (unsigned i = 0; i < epilogue.leaves().size(); ++i)

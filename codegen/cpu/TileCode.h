@@ -93,6 +93,7 @@ protected:
   mlir::Value zeroPoint;                  ///< address of A's, or null
   mlir::Value scalesOfB, zerosOfB;        ///< of widened weights
   mlir::Value sparesOfB;                  ///< of those in an order, how many a panel has
+  mlir::Value nextOfB;                    ///< what to prefetch first
   mlir::Value words;                      ///< B as TileShape::widensPanel says
   llvm::SmallVector<mlir::Value> scalars; ///< of the epilogue
 

@@ -31,11 +31,11 @@
 // CHECK:       %[[BLOCK_OF_Y:.*]] = llvm.getelementptr %[[Y]][%[[TO_Y]]]
 // CHECK:       arith.cmpi eq, %[[BLOCK]], %c1
 // CHECK:       scf.if
-// CHECK:         call @nncc_gemm_f32_4x11_add(%[[BLOCK_OF_Q]], %[[KEYS]], %[[SCORES]], %[[M]],
+// CHECK:         call @nncc_gemm_f32_4x11_add(%[[BLOCK_OF_Q]], %[[KEYS]], %[[SCORES]], %{{.*}}, %[[M]],
 // CHECK:         call @nncc_softmax_f32_11x8(%[[SCORES]], %c4
 // CHECK:         call @nncc_gemm_f32_4x3(%[[SCORES]], %[[V]], %[[BLOCK_OF_Y]],
 // CHECK:       } else {
-// CHECK:         call @nncc_gemm_f32_5x11_add(%[[BLOCK_OF_Q]], %[[KEYS]], %[[SCORES]], %[[M]],
+// CHECK:         call @nncc_gemm_f32_5x11_add(%[[BLOCK_OF_Q]], %[[KEYS]], %[[SCORES]], %{{.*}}, %[[M]],
 // CHECK:         call @nncc_softmax_f32_11x8(%[[SCORES]], %c5
 // CHECK:         call @nncc_gemm_f32_5x3(%[[SCORES]], %[[V]], %[[BLOCK_OF_Y]],
 // CHECK:   } {nn.work = {{[0-9]+}} : i64}

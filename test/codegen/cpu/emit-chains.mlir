@@ -5,7 +5,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // Seven rows are strips of 2, 2, 2 and 1, two of which are a slot's. The first strip has padding above and makes three
 // rows, the next one keeps two of these and makes two. The first of the other slot makes all four that it reads, the
 // last one, with padding below, keeps both and makes none.
-// CHECK: llvm.mlir.global internal constant @nncc_calls_0(dense<[0, 0, 1, 1, 2, 1, 3, 2]> : tensor<8xi32>)
+// CHECK: llvm.mlir.global private constant @nncc_calls_0(dense<[0, 0, 1, 1, 2, 1, 3, 2]> : tensor<8xi32>)
 // CHECK-LABEL: func.func @strips_of_rows
 // CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xf32>
 // CHECK-SAME: %[[Y:[a-z0-9]*]]: memref<1x7x5x8xf32>

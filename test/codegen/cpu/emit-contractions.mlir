@@ -3,17 +3,17 @@
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
 // One call of 20 tiles.
-// CHECK: llvm.mlir.global internal constant @[[$WHOLE:nncc_calls_[0-9]+]](dense<[1, 0, 0, 20, 288, {{.*}}]>
+// CHECK: llvm.mlir.global private constant @[[$WHOLE:nncc_calls_[0-9]+]](dense<[1, 0, 0, 20, 288, {{.*}}]>
 
 // An entry for calls that differ in where they begin alone, behind it how far into A and C that is, for each of them.
-// CHECK: llvm.mlir.global internal constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 17, 288, {{.*}}, 0, 0, 29376, 71808]>
+// CHECK: llvm.mlir.global private constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 17, 288, {{.*}}, 0, 0, 4608, 29376, 71808, 4608]>
 
-// Scalars of the epilogues of @three_times and @twice: the bits of 3.0 and of 2.0.
-// CHECK: llvm.mlir.global internal constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128]>
-// CHECK: llvm.mlir.global internal constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1073741824]>
+// Scalars of the epilogues of @three_times and @twice, the bits of 3.0 and of 2.0, and how far in B the next panel is.
+// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128, 256]>
+// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1073741824, 256]>
 
 // Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
-// CHECK: llvm.mlir.global internal constant @nncc_calls_0
+// CHECK: llvm.mlir.global private constant @nncc_calls_0
 
 // CHECK-LABEL: func.func @convolution
 // CHECK-NOT: nn.kernel
@@ -218,10 +218,10 @@ func.func @one_column(%x: memref<4x3xf32>, %w: memref<3x1xf32>, %y: memref<4x1xf
 // CHECK-NOT: {{vector.fma|prefetch}}
 // CHECK: arith.maximumf
 // CHECK: func.func private @[[$SCALED]]({{.*}}%[[ENTRY:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}) {
-// CHECK: llvm.getelementptr %[[ENTRY]][17]
+// CHECK: llvm.getelementptr %[[ENTRY]][16]
 // CHECK: arith.bitcast {{.*}} : i32 to f32
 // CHECK: arith.constant dense<5.000000e-01>
 // CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_add(
-// CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}
+// CHECK-SAME: %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}, %{{[a-z0-9]+}}: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr {llvm.noalias}
 
 }

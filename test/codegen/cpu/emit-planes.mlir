@@ -3,9 +3,9 @@
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 // An image of three planes, 99 elements apart, whose lines have 11: three values of k follow each other in a line of a
 // plane, two lines are inner taps, and planes are outer ones, each with six rows of weights.
-// CHECK-DAG: llvm.mlir.global internal constant @[[$PLANES:nncc_calls_[0-9]+]](dense<[4, 22, 80, 1, 2, 16, 3, 2, 11, 3, 3, 99, 6, {{[0-9, ]+}}]>
+// CHECK-DAG: llvm.mlir.global private constant @[[$PLANES:nncc_calls_[0-9]+]](dense<[4, 22, 80, 1, 2, 16, 3, 2, 11, 3, 3, 99, 6, {{[0-9, ]+}}]>
 // Where the first line of taps is above the image, the first call has one, and begins with the second row of weights.
-// CHECK-DAG: llvm.mlir.global internal constant @[[$BORDER:nncc_calls_[0-9]+]](dense<[1, 0, 0, 1, 2, 16, 3, 1, 11, 3, 3, 99, 6, {{[0-9, ]+}}, 4, 22, 80, 1, 2, 16, 3, 2, 11, 3, 3, 99, 6, {{[0-9, ]+}}, 0, 0, 3, 0, 17, 11, 0, 80]>
+// CHECK-DAG: llvm.mlir.global private constant @[[$BORDER:nncc_calls_[0-9]+]](dense<[1, 0, 0, 1, 2, 16, 3, 1, 11, 3, 3, 99, 6, {{[0-9, ]+}}, 4, 22, 80, 1, 2, 16, 3, 2, 11, 3, 3, 99, 6, {{[0-9, ]+}}, 0, 0, 3, 0, 16, 11, 0, 80]>
 
 // CHECK-LABEL: func.func @planes
 // CHECK-NOT: nn.kernel

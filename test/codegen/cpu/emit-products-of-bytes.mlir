@@ -38,7 +38,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK-LABEL: func.func @words_of_a_panel(
 // CHECK: %[[WORDS:.*]] = llvm.alloca %c160_i64 x i16 {{.*}}nn.repeats
 // CHECK: call @nncc_widen_16(%{{.*}}, %[[WORDS]], %c10_i64) {nn.repeats}
-// CHECK: call @nncc_gemm_ui8_6x16(%{{.*}}, %{{.*}}, %{{.*}}, %[[WORDS]], %{{.*}})
+// CHECK: call @nncc_gemm_ui8_6x16(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[WORDS]], %{{.*}})
 func.func @words_of_a_panel(%x: memref<24x10xi8>, %w: memref<160xi8>, %y: memref<24x16xi32>) {
   nn.kernel "k" ins(%x, %w : memref<24x10xi8>, memref<160xi8>) outs(%y : memref<24x16xi32>) {
   ^bb0(%0: tensor<24x10xui8>, %1: tensor<10x16xi8>):
@@ -51,7 +51,7 @@ func.func @words_of_a_panel(%x: memref<24x10xi8>, %w: memref<160xi8>, %y: memref
 // Three tiles do not pay for that.
 // CHECK-LABEL: func.func @bytes_of_a_panel(
 // CHECK-NOT: nncc_widen
-// CHECK: call @nncc_gemm_ui8_6x16_1(%{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}})
+// CHECK: call @nncc_gemm_ui8_6x16_1(%{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}}, %{{[0-9]*}})
 func.func @bytes_of_a_panel(%x: memref<18x10xi8>, %w: memref<160xi8>, %y: memref<18x16xi32>) {
   nn.kernel "k" ins(%x, %w : memref<18x10xi8>, memref<160xi8>) outs(%y : memref<18x16xi32>) {
   ^bb0(%0: tensor<18x10xui8>, %1: tensor<10x16xi8>):

@@ -30,7 +30,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK:     scf.if
 // CHECK:       call @nncc_prologue_0_relu(%[[STRIP_OF_X]], %[[MADE]], %c25{{[^,]*}}, %c32{{[^,]*}}, %c5{{[^,]*}})
 // CHECK:       memref.extract_aligned_pointer_as_index %[[W]]
-// CHECK:       call @nncc_gemm_f32_5x16_add(%[[MADE]], %{{.*}}, %[[STRIP_OF_Y]], %[[STRIP_OF_O]], %{{.*}})
+// CHECK:       call @nncc_gemm_f32_5x16_add(%[[MADE]], %{{.*}}, %[[STRIP_OF_Y]], %{{.*}}, %[[STRIP_OF_O]], %{{.*}})
 // CHECK:     } else {
 // CHECK:       call @nncc_prologue_0_relu(%[[STRIP_OF_X]], %[[MADE]], %c27
 // CHECK:       call @nncc_gemm_f32_6x16_add(%[[MADE]],
