@@ -203,11 +203,10 @@ void Calls::cutForCache() {
   prefetchNextPanel();
 }
 
-/// Lines of planes whose pixels take lanes of the vectors of columns that they share (TileShape::columnTaps).
+/// Lines of planes whose pixels share columns (TileShape::columnTaps).
 bool Calls::sharesColumns(const Region &region) const {
-  return contraction.readsPlanes && contraction.isOfLanes(machine) && contraction.element.isF32() && !blockOfSums() &&
-         region.depth <= kMostColumnTaps && region.pixels.strides[A] >= 1 &&
-         region.pixels.strides[A] <= kMostColumnStep;
+  return contraction.readsPlanes && contraction.element.isF32() && !blockOfSums() && region.depth <= kMostColumnTaps &&
+         region.pixels.strides[A] >= 1 && region.pixels.strides[A] <= kMostColumnStep;
 }
 
 /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
@@ -249,9 +248,10 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
     for (RowCut cut : cutRows(region.pixels.count, isSide ? 1 : tileRows)) {
       if (ofPlanes) {
         int64_t step = region.pixels.strides[A];
-        bool isVector = (cut.rows - 1) * step + region.depth >= operands.lanes;
-        columnTaps = isVector ? region.depth : 0;
-        columnStep = isVector ? step : 0;
+        // Lanes are those of vectors of columns.
+        bool isShort = contraction.isOfLanes(machine) && (cut.rows - 1) * step + region.depth < operands.lanes;
+        columnTaps = isShort ? 0 : region.depth;
+        columnStep = isShort ? 0 : step;
       }
       // Blocks of lines, or of tiles where there is one line.
       int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;

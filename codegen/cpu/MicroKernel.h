@@ -88,7 +88,8 @@ struct TileShape {
   int64_t rest = 0;        ///< values of k in the last group of a run, where it is not whole
   /// For windows whose channels stay apart: the number of inner taps, when pixels of a tile lie `columnStep` inner taps
   /// apart. Every column of the input is then read once for all its taps. 0: any number at any distance. The same for
-  /// products by lane of images whose channels lie in planes, where inner taps are the values of a run.
+  /// products of images whose channels lie in planes, where inner taps are the values of a run; what is read once are
+  /// lanes there.
   int64_t columnTaps = 0, columnStep = 0;
   /// Long sums run in blocks that are added up in f64 (of f16, in f32): so many lines of taps, or values of k of a
   /// product. 0: in one.
@@ -145,7 +146,7 @@ struct TileShape {
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
-  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }
+  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened && !columnTaps; }
 
   /// Equal tiles share a function: whatever is added above is compared.
   bool operator==(const TileShape &) const = default;

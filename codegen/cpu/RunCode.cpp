@@ -275,12 +275,22 @@ void RunCode::tripsTogether(MutableArrayRef<Value> sums, MutableArrayRef<Value> 
 
 SmallVector<Value> RunCode::productOfColumns(Value line, Value weights, ValueRange before) {
   const int64_t columns = (shape.rows - 1) * shape.columnStep + shape.columnTaps;
+  SmallVector<Value> lanes, sums = llvm::to_vector(before);
+  RowsOfB ofB(*this, weights);
+  // Every column by itself: one base and constants, no counter. Opaque: LLVM would keep those that two pixels read, for
+  // which there are no registers.
+  if (!shape.byLane) {
+    for (int64_t k = 0; k < shape.columnTaps; ++k, line = code.opaque(line))
+      step(sums, ofB.next(), [&](int64_t row) {
+        Value column = code.load(code.at(line, row * shape.columnStep + k, memory), memory);
+        return code.broadcast(asFactor(column, shape.mac.lhs), vector);
+      });
+    return sums;
+  }
   // The last vector ends with the last column: nothing behind it may be read.
   auto firstOf = [&](int64_t i) { return std::min(i * shape.lanes, columns - shape.lanes); };
-  SmallVector<Value> lanes, sums = llvm::to_vector(before);
   for (int64_t i = 0; i * shape.lanes < columns; ++i)
     lanes.push_back(code.load(code.at(line, firstOf(i), memory), vector));
-  RowsOfB ofB(*this, weights);
   for (int64_t k = 0; k < shape.columnTaps; ++k)
     step(sums, ofB.next(), [&](int64_t row) {
       int64_t column = row * shape.columnStep + k, i = column / shape.lanes;

@@ -22,7 +22,8 @@ protected:
   llvm::SmallVector<mlir::Value> product(llvm::SmallVector<mlir::Value> rows, mlir::Value matrixRow, mlir::Value first,
                                          mlir::Value end, mlir::ValueRange before, mlir::Value ahead);
 
-  /// The values of k of a line of a plane: vectors of its columns, of which each pixel takes a lane for each value.
+  /// The values of k of a line of a plane: by lane, vectors of its columns, of which each pixel takes one for each
+  /// value.
   llvm::SmallVector<mlir::Value> productOfColumns(mlir::Value line, mlir::Value weights, mlir::ValueRange before);
 
 private:

@@ -10,7 +10,7 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK-LABEL: func.func @planes
 // CHECK-NOT: nn.kernel
 // CHECK: llvm.mlir.addressof @[[$PLANES]]
-// CHECK: call @nncc_gemm_f32_5x16
+// CHECK: call @nncc_gemm_f32_5x16_k3s2(
 func.func @planes(%x: memref<1x3x9x11xf32> {llvm.noalias}, %w: memref<1152xi8> {llvm.noalias}, %y: memref<1x4x5x16xf32> {llvm.noalias}) {
   nn.kernel "k" ins(%x, %w : memref<1x3x9x11xf32>, memref<1152xi8>) outs(%y : memref<1x4x5x16xf32>) {
   ^bb0(%0: tensor<1x3x9x11xf32>, %1: tensor<16x2x3x3xf32>):
@@ -24,7 +24,7 @@ func.func @planes(%x: memref<1x3x9x11xf32> {llvm.noalias}, %w: memref<1152xi8> {
 // CHECK-LABEL: func.func @border
 // CHECK-NOT: nn.kernel
 // CHECK: llvm.mlir.addressof @[[$BORDER]]
-// CHECK: call @nncc_gemm_f32_5x16
+// CHECK: call @nncc_gemm_f32_5x16_k3s2(
 func.func @border(%x: memref<1x3x9x11xf32> {llvm.noalias}, %w: memref<1152xi8> {llvm.noalias}, %y: memref<1x5x5x16xf32> {llvm.noalias}) {
   nn.kernel "k" ins(%x, %w : memref<1x3x9x11xf32>, memref<1152xi8>) outs(%y : memref<1x5x5x16xf32>) {
   ^bb0(%0: tensor<1x3x9x11xf32>, %1: tensor<16x2x3x3xf32>):
@@ -34,6 +34,15 @@ func.func @border(%x: memref<1x3x9x11xf32> {llvm.noalias}, %w: memref<1152xi8> {
   } attributes {nn.packings = [unit, #nn.packing<"panels", [1152, 1, 16, 18, 16, 8, 0, 3]>]}
   return
 }
+
+// The three values of k of a line are no loop: the last pixel of five reads columns 8 to 10.
+// CHECK-LABEL: func.func private @nncc_gemm_f32_5x16_k3s2
+// CHECK-COUNT-4: scf.for
+// CHECK-NOT: scf.for
+// CHECK: llvm.getelementptr %{{.*}}[8] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK: llvm.getelementptr %{{.*}}[9] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK: llvm.getelementptr %{{.*}}[10] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK: scf.yield
 }
 
 // -----
