@@ -166,11 +166,13 @@ int64_t Calls::bytesOfResults() const {
 }
 
 /// Where neither the input nor the weights fit the L2 cache, either passes by again and again: the input for every
-/// panel, or the weights for every block. True where the weights, in blocks of `most` bytes of input, are less.
+/// panel, or the weights for every block. True where the weights, in blocks of `most` bytes of input, are less than
+/// half of that: a CPU may have more cache than its level says, where the input stays and large weights do not.
+/// MiniLM's products of 1536 values of k take 6 % less time by panels with 2 MB of cache.
 bool Calls::prefersBlocks(int64_t bytes, int64_t most) const {
   int64_t panels = llvm::divideCeil(contraction.outputs, operands.panel), blocks = llvm::divideCeil(bytes, most);
   int64_t weights = contraction.outputs * bytesOfPanel() / operands.panel;
-  return weights <= most || (blocks - 1) * weights < (panels - 1) * bytes;
+  return weights <= most || 2 * (blocks - 1) * weights < (panels - 1) * bytes;
 }
 
 /// Cuts the regions into calls, and those into blocks where the input of one image does not fit the L2 cache beside
