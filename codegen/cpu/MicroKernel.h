@@ -146,7 +146,7 @@ struct TileShape {
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
   /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
   /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
-  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened && !columnTaps; }
+  bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }
 
   /// Equal tiles share a function: whatever is added above is compared.
   bool operator==(const TileShape &) const = default;

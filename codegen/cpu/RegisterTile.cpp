@@ -234,8 +234,13 @@ private:
                     tap1B);
       SmallVector<Value> inner = code.loop(zero, taps0, 1, outer, [&](Value, ValueRange tap) {
         ValueRange before = tap.take_front(count);
-        if (shape.columnTaps)
-          return next(productOfColumns(tap[count], tap[count + 1], before), tap, tap0A, tap0B);
+        if (shape.columnTaps) {
+          // A panel of so few values of k is there soon: nothing is prefetched.
+          SmallVector<Value> values = productOfColumns(tap[count], tap[count + 1], before);
+          if (ahead)
+            values.push_back(tap.back());
+          return next(values, tap, tap0A, tap0B);
+        }
         SmallVector<Value> rows = rowsFrom(tap[count]);
         return next(shape.body == TapBody::Product
                         ? product(rows, tap[count + 1], zero, depth, before, ahead ? tap.back() : Value())
