@@ -192,6 +192,12 @@ def small_weights(m: Model):
         constants = parameters(element, k, n, block=block)
         weights = m.inner("DequantizeLinear", constants, axis=0 if block else 1, **({"block_size": block} if block else {}))
         m.add("MatMul", [m.floats(2, rows, k), weights])
+    # Weights of floats behind pairs, beyond what 4 bits hold, too.
+    for element, zero, more in ((TensorProto.INT4, -2, {"axis": 1}), (TensorProto.UINT4, 7, {"axis": 0, "block_size": 16})):
+        scales = (abs(m.floats(*((4, 48) if "block_size" in more else (48,)))) * 0.1 + 0.1).astype(np.float32)
+        zeros = [helper.make_tensor("", element, scales.shape, [zero] * scales.size) for _ in range(2)]
+        pair = m.inner("QuantizeLinear", [m.floats(64, 48), scales, zeros[0]], **more)
+        m.add("MatMul", [m.floats(5, 64), m.inner("DequantizeLinear", [pair, scales, zeros[1]], **more)])
     # The scale is read by what follows, too: loops.
     values, scales, zeros = parameters(TensorProto.INT8, 130, 39, block=0)
     scales = m.operand(scales, True)

@@ -362,6 +362,12 @@ static std::string plural(unsigned count, StringRef what) {
   return std::to_string(count) + " " + what.str() + (count == 1 ? "" : "s");
 }
 
+std::string adviceToEnd(ArrayRef<StringRef> tensors, const Scope &scope) {
+  if (scope.depth > 0 || tensors.empty())
+    return "";
+  return ", or let the model end before it: --end=" + llvm::join(tensors, ",");
+}
+
 /// How a model ends before a node of its own graph whose operands are computed.
 static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
                                llvm::function_ref<bool(StringRef)> isComputed) {
@@ -369,9 +375,7 @@ static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
   for (const std::string &name : node.input())
     if (isComputed(name) && !llvm::is_contained(computed, name))
       computed.push_back(name);
-  if (scope.depth > 0 || computed.empty())
-    return "";
-  return ", or let the model end before it: --end=" + llvm::join(computed, ",");
+  return adviceToEnd(computed, scope);
 }
 
 /// True of what onnxruntime writes where it saves what it runs: layouts of one kind of machine, in many nodes.

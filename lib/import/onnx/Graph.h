@@ -32,6 +32,10 @@ struct Scope {
 /// The scope of a subgraph, which sees the names of the scope around it.
 Scope scopeInside(Scope &around, const std::string &prefix);
 
+/// What a user does who needs no more than what a node is computed from: `--end` of those tensors, behind other advice.
+/// Empty inside of subgraphs and functions, whose tensors no model can end with.
+std::string adviceToEnd(ArrayRef<StringRef> tensors, const Scope &scope);
+
 class GraphImporter {
 public:
   GraphImporter(onnx::ModelProto &model, const std::string &path, mlir::OpBuilder &builder,

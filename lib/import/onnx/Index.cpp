@@ -1,6 +1,7 @@
 // Operators that read or write where a tensor of indices says: gathers, scatters, OneHot, TopK.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"
 
 using namespace mlir;
@@ -184,8 +185,12 @@ void importTopK(Node &node) {
 /// The size of the result depends on values: only constants have one.
 void importNonZero(Node &node) {
   auto x = readElements(node.constant(0));
-  if (!x)
-    return node.error("its input has to be known at compile time, because the size of its result depends on it");
+  if (!x) {
+    bool isComputed = node.input(0) && node.input(0).getDefiningOp();
+    return node.error("its input has to be known at compile time, because the size of its result depends on it",
+                      node.importer().adviceToKnow(node.input(0)) +
+                          (isComputed ? adviceToEnd(node.inputName(0), node.graphScope()) : ""));
+  }
   SmallVector<int64_t> at;
   for (int64_t i = 0; i < x->size(); ++i)
     if (x->isFloat() ? x->floats[i] != 0 : x->ints[i] != 0)

@@ -58,6 +58,7 @@ public:
   /// Inputs as the node lists them; optional ones may be absent in between.
   size_t inputCount() const { return proto.input_size(); }
   bool hasInput(size_t i) const { return i < inputCount() && !proto.input(i).empty(); }
+  StringRef inputName(size_t i) const { return proto.input(i); }
   /// Null when absent.
   /// error   a sequence: "input 'x' is a sequence, must be a tensor"
   Value input(size_t i);

@@ -252,19 +252,41 @@ Blocked withParameters(Node &node, Value tensor) {
           SmallVector<int64_t>(shapeOf(tensor))};
 }
 
+/// UINT4 and INT4 of ONNX's TensorProto.DataType, which the protobuf classes are older than.
+constexpr int64_t kUint4 = 21, kInt4 = 22;
+
+Type byteType(Node &node, bool isSigned) {
+  return isSigned ? node.builder.getIntegerType(8) : node.builder.getIntegerType(8, false);
+}
+
 void importQuantizeLinear(Node &node) {
   int64_t outputType = node.integer("output_dtype", 0);
   node.ignore({"saturate", "precision"});
-  if (!node.requireNumber(0) || !requireScale(node, 1) || (node.hasInput(2) && !node.requireResultType(2)))
+  if (!node.requireNumber(0) || !requireScale(node, 1))
     return;
+  bool isOfNibbles = node.hasInput(2) ? node.isOfNibbles(2) : outputType == kUint4 || outputType == kInt4;
+  // Weights in floats behind a pair of QuantizeLinear and DequantizeLinear are what a constant of 4 bits is.
+  bool isConstant = node.constant(0) && node.constant(1);
+  if (isOfNibbles && !isConstant)
+    return node.error("the result is one of integers of 4 bits, which nncc makes of constants only",
+                      "nncc quantizes what is computed to integers of 8 and 16 bits");
   Type to = node.hasInput(2) ? node.type(2).getElementType()
+            : isOfNibbles    ? byteType(node, outputType == kInt4)
             : outputType     ? elementTypeOf((int32_t)outputType, node.context())
                              : node.builder.getIntegerType(8, false);
   if (!to)
     return node.error(describeUnsupported((int32_t)outputType));
   Blocked real = withParameters(node, node.input(0));
-  if (!node.failed())
-    node.set(0, node.reshape(quantize(node, real.tensor, real.parameters[0], real.parameters[1], to), real.shape));
+  if (node.failed())
+    return;
+  Value steps = node.reshape(quantize(node, real.tensor, real.parameters[0], real.parameters[1], to), real.shape);
+  if (!isOfNibbles)
+    return node.set(0, steps);
+  // Which byte a value is rounded to says which nibble: the limits of 4 bits lie within those of 8.
+  steps = to.isUnsignedInteger() ? node.unary(kind::clip, steps, 0, 15) : node.unary(kind::clip, steps, -8, 7);
+  if (steps)
+    node.importer().markNibbles(steps);
+  node.set(0, steps);
 }
 
 void importDequantizeLinear(Node &node) {

@@ -236,6 +236,7 @@ CASES = {
     "quantize-by-less": lambda: one("DequantizeLinear", ["x", "scale"], 3, 2, weights=[floats("scale", [0.5, -1e-9], [2])], dtype=UINT8, axis=1),
     "quantize-other-zero": lambda: one("QuantizeLinear", ["x", "scale", "zero"], 2, 3, weights=[floats("scale", [0.5], []), tensor("zero", [3], bytes(3), UINT8)]),
     "quantize-to-nibbles": lambda: one("QuantizeLinear", ["x", "scale", "zero"], 2, 3, weights=[floats("scale", [0.5], []), tensor("zero", [], b"\7", 21)], opset=21),
+    "non-zero": lambda: model([node("Relu", ["x"], ["positive"]), node("NonZero", ["positive"], ["y"], "n")], [value_info("x", [2, 3])], [field(1, "y")]),
     "cast-to-nibbles": lambda: model([field(2, "like") + field(4, "Constant") + field(5, field(1, "value") + field(20, 4) + field(5, tensor("", [1], b"\7", 22))),
                                       node("CastLike", ["x", "like"], ["y"], "n")], [value_info("x", [2, 3])], [field(1, "y")], opset=21),
     # Cut off at the ends of i32, or of the f32 below; the third value is one less.
