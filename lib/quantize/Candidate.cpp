@@ -82,6 +82,29 @@ Statistics Candidate::statistics(llvm::StringRef model, llvm::StringRef modelHas
   return statistics;
 }
 
+std::pair<std::set<std::string>, std::set<std::string>>
+Candidate::takeCounts(const std::map<std::string, Histogram> &counts) {
+  auto &tensors = source->observations.tensors;
+  auto take = [&](const std::string &tensor, std::set<std::string> &missing) {
+    auto found = counts.find(llvm::json::fixUTF8(tensor));
+    if (found == counts.end() || !found->second.count()) {
+      tensors.erase(tensor);
+      missing.insert(tensor);
+      return;
+    }
+    tensors[tensor].values = found->second;
+    for (Histogram &fold : tensors[tensor].folds)
+      fold = {}; // files do not say which samples: their ranges are judged as they are
+  };
+  std::set<std::string> unread, unstored;
+  for (const Contraction &contraction : source->contractions)
+    take(contraction.input, unread);
+  for (const StoredTensor &tensor : source->stored)
+    if (!unread.count(tensor.name))
+      take(tensor.name, unstored);
+  return {std::move(unread), std::move(unstored)};
+}
+
 void Candidate::dropLargeValues(const ModelEditor &editor) {
   llvm::erase_if(source->contractions, [&](const Contraction &contraction) {
     return !canBeHalves(contraction.weight.values, decision.weights);

@@ -53,6 +53,9 @@ struct Candidate {
   std::string way() const;
   /// Forgets what no contraction reads, and is not stored either.
   void dropUnread();
+  /// Puts counts of files in the place of what samples showed. returns  what they have no values of, and forget:
+  /// tensors that contractions read, and others that are stored
+  std::pair<std::set<std::string>, std::set<std::string>> takeCounts(const std::map<std::string, Histogram> &counts);
   /// What tensors were seen to hold, for a file: of a model by its name and hash.
   Statistics statistics(llvm::StringRef model, llvm::StringRef modelHash) const;
   /// Leaves what would become infinite in 16 bits as it is.

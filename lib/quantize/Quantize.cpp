@@ -1,6 +1,7 @@
 // See Quantize.h. Every improvement is measured on the outputs, and taken only where their error falls.
 #include "lib/quantize/Quantize.h"
 #include "lib/quantize/Candidate.h"
+#include "lib/quantize/Choices.h"
 #include "lib/quantize/EqualizeStreams.h"
 #include "lib/quantize/Improve.h"
 #include "lib/quantize/Raise.h"
@@ -122,7 +123,8 @@ private:
     report.opsetAfter = editor.opset();
     widenHalves(editor);
     report.foldedNorms = foldBatchNorms(editor);
-    candidate.source->model = editor.model();
+    measured = floatsOfChoices(editor);
+    candidate.source->model = writeObserved(editor.model(), measured);
     candidate.decision.inputs = options.hasRanges()                     ? Decision::Inputs::OnGrids
                                 : options.recipe == Recipe::Int8Dynamic ? Decision::Inputs::Dynamic
                                                                         : Decision::Inputs::Float;
@@ -261,24 +263,7 @@ private:
       for (auto &[tensor, values] : statistics.tensors)
         merged[tensor].merge(values);
     }
-    auto take = [&](const std::string &tensor, std::set<std::string> &missing) {
-      auto found = merged.find(json::fixUTF8(tensor));
-      if (found != merged.end() && found->second.count()) {
-        TensorStatistics &seen = candidate.source->observations.tensors[tensor];
-        seen.values = found->second;
-        for (Histogram &fold : seen.folds)
-          fold = {}; // files do not say which samples: their ranges are judged as they are
-        return;
-      }
-      candidate.source->observations.tensors.erase(tensor);
-      missing.insert(tensor);
-    };
-    std::set<std::string> unread, unstored;
-    for (const Contraction &contraction : candidate.source->contractions)
-      take(contraction.input, unread);
-    for (const StoredTensor &tensor : candidate.source->stored)
-      if (!unread.count(tensor.name))
-        take(tensor.name, unstored);
+    auto [unread, unstored] = candidate.takeCounts(merged);
     warnOfMissing(unread, "contractions read", "those contractions stay float");
     warnOfMissing(unstored, "are stored", "those stay float; --stats-out counts them with --optimize=size");
     return true;
@@ -676,6 +661,7 @@ private:
                                   [&](const Contraction &contraction, ArrayRef<int64_t> channels) {
                                     report.raisedChannels[contraction.name].assign(channels.begin(), channels.end());
                                   });
+    dropOutputs(result.model, measured);
     result.report = report;
     describe(best, result);
     return result;
@@ -684,7 +670,7 @@ private:
   std::optional<QuantizeResult> writeAndMeasure(const Candidate &best) {
     QuantizeResult result = write(best);
     host.progress("compiling the quantized model");
-    auto built = host.build(result.model);
+    auto built = host.build(writeObserved(result.model, measured));
     if (!built)
       return std::nullopt;
     auto outputs = compare(*built, best.source->observations, {}, kAllSamples, host);
@@ -726,9 +712,10 @@ private:
   std::string modelHash;
   const QuantizeOptions &options;
   Host &host;
-  std::set<std::string> kept; ///< contractions that stay float, by name
-  Raised toRaise;             ///< of Mixed
-  Grids raised;               ///< of tensors that stay float since they do most
+  std::vector<std::string> measured; ///< what a model that gives indices alone chooses by: outputs, but of the result
+  std::set<std::string> kept;        ///< contractions that stay float, by name
+  Raised toRaise;                    ///< of Mixed
+  Grids raised;                      ///< of tensors that stay float since they do most
   QuantizeReport report;
 };
 

@@ -383,24 +383,26 @@ def check_tied(options, folder: Path) -> list[str]:
 
 
 def check_outputs(options, folder: Path) -> list[str]:
-    """Outputs of 64 bits are measured as others are; classes alone are not, and have no bounds."""
+    """Outputs of 64 bits are measured as others are, of classes what they are chosen by; other integers are not, and have no bounds."""
     random, failures, program = np.random.default_rng(17), [], nncc.Nncc(options.nncc)
     path, out, report = folder / "outputs.onnx", folder / "outputs.q.onnx", folder / "report.json"
-    for op, attributes in (("Cast", {"to": TensorProto.DOUBLE}), ("ArgMax", {"axis": 1})):
-        graph = Graph(opset=13)
-        graph.output(graph.node(op, [conv(random, graph, graph.input(numbers(random, [1, 3, 9, 7])), 5, 3, (3, 3))], **attributes), np.float64 if op == "Cast" else np.int64)
+    for op, attributes, element in (("Cast", {"to": TensorProto.DOUBLE}, np.float64), ("ArgMax", {"axis": 1}, np.int64), ("Cast", {"to": TensorProto.INT64}, np.int64)):
+        graph, isMeasured = Graph(opset=13), element != np.int64 or op == "ArgMax"
+        graph.output(graph.node(op, [conv(random, graph, graph.input(numbers(random, [1, 3, 9, 7])), 5, 3, (3, 3))], **attributes), element)
         onnx.save(graph.model(), path)
         tensor, = graph.inputs
         np.savez(folder / "outputs.npz", **{tensor: numbers(random, [SAMPLES, 3, 9, 7])})
         program.call("quantize", path, f"--data={folder / 'outputs.npz'}", "-o", out, f"--report={report}")
         said = json.loads(report.read_text())
-        if op == "Cast" and not (len(said["outputs"]) == 1 and said["outputs"][0]["cosine"] > LEAST_COSINE):
-            failures.append(f"measured {said['outputs']}")
-        if op == "ArgMax" and said["outputs"]:
-            failures.append(f"classes are measured: {said['outputs']}")
+        if isMeasured and not (len(said["outputs"]) == 1 and said["outputs"][0]["cosine"] > LEAST_COSINE):
+            failures.append(f"{op}: measured {said['outputs']}")
+        if not isMeasured and said["outputs"]:
+            failures.append(f"integers are measured: {said['outputs']}")
+        if [output.name for output in onnx.load(out).graph.output] != [name for name, _ in graph.outputs]:
+            failures.append(f"{op}: the file has other outputs than the model")
     try:
         program.call("quantize", path, "--recipe=mixed", f"--data={folder / 'outputs.npz'}", "-o", out)
-        failures.append("classes have bounds")
+        failures.append("integers have bounds")
     except nncc.NnccError as error:
         if "no output of the model is a float" not in error.stderr:
             failures.append(error.stderr)
