@@ -98,6 +98,12 @@ void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads)
     region.tap1A = operands[A].plane;
     region.tap1B = contraction.tapsH * contraction.tapsW;
   }
+  if (operands.bytes && operands.bytes->isOrdered()) {
+    region.depth = operands.bytes->line();
+    region.taps0 = 1;
+    region.tap0B = operands.bytes->tableBytes();
+    region.tap1B = operands.bytes->rowsOfLine();
+  }
   region.divisor = countsPads ? (h.taps + h.inPads) * (w.taps + w.inPads) : h.taps * w.taps;
   if (h.taps == 0 || w.taps == 0)
     region.taps0 = region.taps1 = region.offsets[A] = region.offsets[B] = 0;
@@ -107,7 +113,7 @@ void Calls::addRegion(const AxisRegion &h, const AxisRegion &w, bool countsPads)
     NNCC_ASSERT(bytes->sums.empty() || sums != bytes->sums.end(), "weights are packed without the sums of these taps");
     region.sums = 4 * (sums - bytes->sums.begin()) - region.offsets[B];
   }
-  if (contraction.body == TapBody::Product) {
+  if (contraction.body == TapBody::Product && !contraction.isOrdered) {
     // Taps whose values follow each other in A and in B are one longer run.
     if (region.taps0 > 1 && region.tap0A == region.depth && region.tap0B == region.depth) {
       region.depth *= region.taps0;
@@ -306,8 +312,6 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
   f[CallEntry::Tap1B] = region.tap1B;
   f[CallEntry::RowB] = operands.unpackedRow;
   f[CallEntry::Divisor] = operands.bytes ? region.sums : region.divisor;
-  if (operands.bytes && operands.bytes->isOrdered())
-    f[CallEntry::Order] = operands.bytes->rowsOfGroups();
   for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
     entry.offsets[FirstLeaf + i] = offset(FirstLeaf + i);
     f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];

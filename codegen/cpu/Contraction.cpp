@@ -259,8 +259,17 @@ bool Contraction::isByLane(nn::MachineAttr machine) const {
 }
 
 bool Contraction::mayBeOrdered(nn::MachineAttr machine) const {
-  return isOrdered && isOfBytes() && body == TapBody::Product && depth >= PanelOrder::kBlock && tapsH * tapsW == 1 &&
-         panels(machine).batches == 1 && mac(machine, lanes(machine)).isOrdered;
+  return isOrdered && isOfBytes() && body == TapBody::Product &&
+         (tapsH * tapsW == 1 ? depth >= PanelOrder::kBlock : readsLines()) && panels(machine).batches == 1 &&
+         mac(machine, lanes(machine)).isOrdered;
+}
+
+bool Contraction::readsLines() const {
+  auto conv = dyn_cast<nn::Conv2DOp>(root);
+  // Where windows meet, Winograd's form does more.
+  return conv && tapsH * tapsW > 1 && conv.getDilations()[1] == 1 && conv.getStrides()[0] * conv.getStrides()[1] > 1 &&
+         llvm::all_of(conv.getPads(), [](int64_t pad) { return pad == 0; }) &&
+         depth * tapsW >= (tapsH > 1 ? PanelOrder::kLeast : PanelOrder::kBlock);
 }
 
 bool Contraction::isInWords(nn::MachineAttr machine, int64_t lanes) const {

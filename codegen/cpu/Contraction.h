@@ -76,8 +76,12 @@ struct Contraction {
   int64_t lanes(nn::MachineAttr machine) const;
   /// Steps multiply by lanes of A.
   bool isByLane(nn::MachineAttr machine) const;
-  /// Products of bytes by an instruction that takes an order: with isOrdered set, there is one.
+  /// Products of bytes by an instruction that takes an order: with isOrdered set, there is one. Of a window, each line
+  /// of taps has one (readsLines).
   bool mayBeOrdered(nn::MachineAttr machine) const;
+  /// A window of several taps that has all of them everywhere, in lines that are worth an order. Pixels of its image
+  /// have to follow each other.
+  bool readsLines() const;
   /// Products of bytes are summed in words, for vectors of so many sums.
   bool isInWords(nn::MachineAttr machine, int64_t lanes) const;
   /// Nothing but accumulators and operands takes registers: lanes are multiplied as they lie in memory.

@@ -92,6 +92,8 @@ public:
       return refuse("no convolution of floats or bytes with constant weights, and no maximum of windows");
     if (contraction->readsPlanes)
       return refuse("a transposition lies between it and what makes its input");
+    if (contraction->isOrdered && contraction->readsLines())
+      return refuse("pixels of its input have to follow each other");
     input = contraction->lhs;
     maker = cpu::makerOf(kernel, input);
     auto before = maker ? cpu::Contraction::match(maker, reason) : std::nullopt;

@@ -176,8 +176,8 @@ struct CallEntry {
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
     Sums = Divisor,
-    // Of those in an order: the way from B to its table, in rows of B.
-    Order = Tap1B,
+    // Of those in an order: bytes of the table of a line of taps. The tables lie behind all lines.
+    Table = Tap0B,
 
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
     InputRow = Tap1A,

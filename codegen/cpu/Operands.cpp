@@ -61,6 +61,8 @@ public:
     shape.widened = contraction.widened;
     if (shape.prefetches())
       found[NextOfB] = found[B];
+    if (contraction.isOrdered && contraction.readsLines() && found[A].w != contraction.depth)
+      return refuse("pixels of an image whose lines have an order do not follow each other");
     found[C].element = epilogue.storedElement();
     for (auto [i, leaf] : llvm::enumerate(epilogue.leaves()))
       found[FirstLeaf + i].element = leaf.memoryElement();

@@ -54,7 +54,7 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       if (contraction->isOfBytes()) {
         std::optional<int64_t> spares;
         if (isConstant(contraction->rhs) && !isReadTwice(contraction->rhs))
-          spares = orderWeights(*contraction, machine, readerOf(contraction->rhs));
+          spares = orderWeights(kernel, *contraction, machine, readerOf(contraction->rhs));
         int64_t offset = contraction->mac(machine, contraction->lanes(machine)).offset();
         auto zero = readerOf(contraction->zero);
         bool isCorrected = contraction->zero ? !zero || zero->getInteger(0) != offset : offset != 0;
@@ -92,7 +92,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
   /// The most spares of a panel where weights are worth an order (BytePacking): the contraction has them in it from
   /// then on. A group in an order takes three instructions where two of words take four. Larger tiles that were tuned
   /// are of words.
-  static std::optional<int64_t> orderWeights(cpu::Contraction &contraction, nn::MachineAttr machine,
+  static std::optional<int64_t> orderWeights(nn::KernelOp kernel, cpu::Contraction &contraction,
+                                             nn::MachineAttr machine,
                                              const std::optional<nn::ConstantReader> &weights) {
     constexpr double mostSpares = 0.25; // of all groups
     contraction.isOrdered = true;
@@ -100,10 +101,13 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       std::string reason;
       return !contraction.tuning || succeeded(cpu::checkTuning(*contraction.tuning, contraction, machine, reason));
     };
-    if (weights && contraction.mayBeOrdered(machine) && isAsTuned()) {
+    bool isWindow = contraction.tapsH * contraction.tapsW > 1;
+    if (weights && contraction.mayBeOrdered(machine) && isAsTuned() &&
+        (!isWindow || isOfItsOwn(kernel.getInputs()[contraction.lhs]))) {
       cpu::PanelPacking panels = contraction.panels(machine);
-      SmallVector<int32_t> spares = cpu::countSpares(*weights, panels);
-      int64_t groups = spares.size() * llvm::divideCeil(panels.depth, cpu::PanelOrder::kGroup);
+      int64_t line = isWindow ? contraction.depth * contraction.tapsW : panels.depth;
+      SmallVector<int32_t> spares = cpu::countSpares(*weights, panels, line);
+      int64_t groups = spares.size() * llvm::divideCeil(line, cpu::PanelOrder::kGroup);
       if (llvm::sum_of(spares, 0.0) <= mostSpares * static_cast<double>(groups)) {
         contraction.root->setAttr(cpu::kOrderedAttr, DenseI32ArrayAttr::get(contraction.root->getContext(), spares));
         return *llvm::max_element(spares);
@@ -111,6 +115,13 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     }
     contraction.isOrdered = false;
     return std::nullopt;
+  }
+
+  /// An image that is read once, made by a kernel that pads or transposes it: its pixels follow each other, wherever it
+  /// will lie.
+  static bool isOfItsOwn(Value image) {
+    auto maker = image.getDefiningOp<nn::KernelOp>();
+    return maker && isa_and_present<nn::PadOp, nn::TransposeOp>(maker.getRoot()) && image.hasOneUse();
   }
 
   /// The recipes of weights that are widened, and of what goes with them; false where one of these is no constant, or

@@ -65,15 +65,14 @@ int64_t BytePacking::placeInGroup(int64_t o, int64_t k, int64_t width) const {
 }
 
 int64_t BytePacking::rowsOfGroups() const {
-  return (panels.depth / run * static_cast<int64_t>(llvm::divideCeil(run, group)) + spares.value_or(0)) * group;
+  return isOrdered() ? lines() * rowsOfLine() : panels.depth / run * static_cast<int64_t>(llvm::alignTo(run, group));
 }
 
 int64_t BytePacking::columnSize(int64_t width) const {
   int64_t size = sumBytes() + rowsOfGroups();
   if (!isOrdered())
     return size;
-  int64_t table = shuffleBytes() + 4 * *spares;
-  return static_cast<int64_t>(llvm::alignTo(size + llvm::divideCeil(table, width), group));
+  return static_cast<int64_t>(llvm::alignTo(size + llvm::divideCeil(lines() * tableBytes(), width), group));
 }
 
 int64_t BytePacking::batchSize() const {
@@ -110,7 +109,9 @@ std::optional<BytePacking> BytePacking::from(nn::PackingAttr packing) {
     return std::nullopt;
   BytePacking bytes{{n[1], n[2], n[3], n[4], n[5], n[6] != 0}, n[7], n[8], n[9], {}, {}};
   if (isOrdered) {
-    if (bytes.group != PanelOrder::kGroup || bytes.run != bytes.panels.depth || bytes.run < PanelOrder::kBlock)
+    // What is read beyond less than a block is there where another line is.
+    if (bytes.group != PanelOrder::kGroup || bytes.line() < PanelOrder::kLeast ||
+        (bytes.line() < PanelOrder::kBlock && bytes.lines() == 1))
       return std::nullopt;
     bytes.spares = n[10];
   }
@@ -188,23 +189,29 @@ std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
 
-SmallVector<int32_t> cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels) {
+SmallVector<int32_t> cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels, int64_t line) {
   SmallVector<int32_t> spares;
   for (int64_t output = 0; output < panels.outputs; output += panels.panel) {
-    auto weight = [&](int64_t o, int64_t k) {
-      int64_t index = panels.outputsInnermost ? k * panels.outputs + output + o : (output + o) * panels.depth + k;
-      return static_cast<int8_t>(*weights.at(index));
-    };
-    PanelOrder order = PanelOrder::of(panels.depth, std::min(panels.panel, panels.outputs - output), weight);
-    spares.push_back(static_cast<int32_t>(order.spares.size()));
+    size_t most = 0;
+    for (int64_t first = 0; first < panels.depth; first += line) {
+      auto weight = [&](int64_t o, int64_t k) {
+        int64_t index = panels.outputsInnermost ? (first + k) * panels.outputs + output + o
+                                                : (output + o) * panels.depth + first + k;
+        return static_cast<int8_t>(*weights.at(index));
+      };
+      PanelOrder order = PanelOrder::of(line, std::min(panels.panel, panels.outputs - output), weight);
+      most = std::max(most, order.spares.size());
+    }
+    spares.push_back(static_cast<int32_t>(most));
   }
   return spares;
 }
 
-/// Writes the groups and the table of a panel in an order; false where it has more spares than the recipe says.
-static bool writeOrdered(const BytePacking &recipe, int64_t exists, int64_t width,
-                         function_ref<char(int64_t, int64_t)> byte, char *groups) {
-  const int64_t depth = recipe.panels.depth, group = recipe.group;
+/// Writes the groups and the table of a line of a panel in an order; false where it has more spares than the recipe
+/// says.
+static bool writeLine(const BytePacking &recipe, int64_t exists, int64_t width,
+                      function_ref<char(int64_t, int64_t)> byte, bool isFirst, char *groups, char *table) {
+  const int64_t depth = recipe.line(), group = recipe.group;
   PanelOrder order =
       PanelOrder::of(depth, exists, [&](int64_t o, int64_t k) { return static_cast<int8_t>(byte(o, k)); });
   if (static_cast<int64_t>(order.spares.size()) > *recipe.spares)
@@ -216,14 +223,27 @@ static bool writeOrdered(const BytePacking &recipe, int64_t exists, int64_t widt
   for (auto [place, k] : llvm::enumerate(order.places))
     if (k != PanelOrder::kNone)
       put(static_cast<int64_t>(place), k);
-  char *table = groups + recipe.rowsOfGroups() * width, *firsts = table + recipe.shuffleBytes();
+  char *firsts = table + recipe.shuffleBytes();
   for (int64_t block = 0; block * PanelOrder::kBlock < depth; ++block)
-    llvm::copy(order.shuffleOf(block, depth), table + block * PanelOrder::kBlock);
+    llvm::copy(order.shuffleOf(block, depth, isFirst), table + block * PanelOrder::kBlock);
   for (auto [i, spare] : llvm::enumerate(order.spares)) {
     llvm::support::endian::write32le(firsts + 4 * i, static_cast<uint32_t>(spare.first));
     for (int64_t j = 0; j < group; ++j)
       if (spare.isTaken[j])
         put(static_cast<int64_t>(order.places.size() + i * group) + j, spare.first + j);
+  }
+  return true;
+}
+
+/// Writes all lines of a panel in an order.
+static bool writeOrdered(const BytePacking &recipe, int64_t exists, int64_t width,
+                         function_ref<char(int64_t, int64_t)> byte, char *groups) {
+  char *tables = groups + recipe.rowsOfGroups() * width;
+  for (int64_t line = 0; line < recipe.lines(); ++line) {
+    auto byteOfLine = [&](int64_t o, int64_t k) { return byte(o, line * recipe.line() + k); };
+    if (!writeLine(recipe, exists, width, byteOfLine, line == 0, groups + line * recipe.rowsOfLine() * width,
+                   tables + line * recipe.tableBytes()))
+      return false;
   }
   return true;
 }

@@ -51,9 +51,10 @@ struct TapRange {
 ///
 /// packed  [batches][outputs / panel]( [sets][panel] i32, [runs of groups][panel][group] i8 )
 ///
-/// `"ordered_bytes"` with `spares` behind tapsW: the same of one tap, in groups of four and the order of PanelOrder, up
-/// to `spares` groups behind the others. Each panel ends with a table: a byte for each place of every block of 16 that
-/// says which of the 16 values of k there it takes, then an i32 for each spare: where it begins in k.
+/// `"ordered_bytes"` with `spares` behind tapsW: the same in groups of four and the order of PanelOrder, up to `spares`
+/// groups behind the others. Lines of taps, whose values follow each other, have an order each, and follow each other.
+/// Each panel ends with a table for each of them: a byte for each place of every block of 16 that says which of the 16
+/// values of k there it takes, then an i32 for each spare: where it begins in k.
 struct BytePacking {
   static constexpr llvm::StringLiteral kind = "bytes", kindOfOrdered = "ordered_bytes";
   PanelPacking panels;
@@ -70,10 +71,16 @@ struct BytePacking {
   int64_t placeInGroup(int64_t o, int64_t k, int64_t width) const;
   /// Bytes of the sums above a column of a panel.
   int64_t sumBytes() const { return 4 * sums.size(); }
-  /// Rows of a panel behind its sums, less its table.
+  /// Values of k in an order, and how many there are of these.
+  int64_t line() const { return run * tapsW; }
+  int64_t lines() const { return panels.depth / line(); }
+  /// Rows of a panel in an order for each line.
+  int64_t rowsOfLine() const { return static_cast<int64_t>(llvm::alignTo(line(), group)) + *spares * group; }
+  /// Rows of a panel behind its sums, less its tables.
   int64_t rowsOfGroups() const;
-  /// Bytes of the shuffles of the table.
-  int64_t shuffleBytes() const { return llvm::alignTo(panels.depth, 16); }
+  /// Bytes of the shuffles of a table, and of all of it.
+  int64_t shuffleBytes() const { return static_cast<int64_t>(llvm::alignTo(line(), 16)); }
+  int64_t tableBytes() const { return shuffleBytes() + 4 * *spares; }
   /// Bytes of a column of a panel of so many columns. Panels in an order are whole groups, so that no vector of the
   /// next one lies in two cache lines.
   int64_t columnSize(int64_t width) const;
@@ -146,8 +153,9 @@ struct WinogradPacking {
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };
 
-/// How many spares each panel of a matrix or filter of bytes has in the order of PanelOrder.
-llvm::SmallVector<int32_t> countSpares(const nn::ConstantReader &weights, const PanelPacking &panels);
+/// How many spares each panel of a matrix or filter of bytes has in the orders of PanelOrder, each of `line` values of
+/// k: in that which has the most.
+llvm::SmallVector<int32_t> countSpares(const nn::ConstantReader &weights, const PanelPacking &panels, int64_t line);
 
 /// The size of a packed constant: the first number of every recipe.
 int64_t packedBytes(nn::PackingAttr packing);

@@ -80,18 +80,21 @@ private:
 
 } // namespace
 
-int64_t PanelOrder::windowOf(int64_t block, int64_t depth) { return std::min(block * kBlock, depth - kBlock); }
+int64_t PanelOrder::windowOf(int64_t block, int64_t depth, bool isFirst) {
+  int64_t window = std::min(block * kBlock, depth - kBlock);
+  return isFirst ? std::max<int64_t>(window, 0) : window;
+}
 
-std::array<uint8_t, PanelOrder::kBlock> PanelOrder::shuffleOf(int64_t block, int64_t depth) const {
+std::array<uint8_t, PanelOrder::kBlock> PanelOrder::shuffleOf(int64_t block, int64_t depth, bool isFirst) const {
   std::array<uint8_t, kBlock> shuffle{};
   ArrayRef<int64_t> own = ArrayRef(places).drop_front(block * kBlock).take_front(kBlock);
   for (auto [place, k] : llvm::enumerate(own))
-    shuffle[place] = k == kNone ? 0 : static_cast<uint8_t>(k - windowOf(block, depth));
+    shuffle[place] = k == kNone ? 0 : static_cast<uint8_t>(k - windowOf(block, depth, isFirst));
   return shuffle;
 }
 
 PanelOrder PanelOrder::of(int64_t depth, int64_t width, function_ref<int8_t(int64_t, int64_t)> weight) {
-  NNCC_ASSERT(depth >= kBlock, "a vector of values of k is read");
+  NNCC_ASSERT(depth >= kLeast, "a vector of values of k is read");
   ColumnsOfSigns columns(depth, width, weight);
   PanelOrder order;
   SmallVector<int64_t> left;

@@ -14,7 +14,8 @@ namespace nncc::cpu {
 /// neighbours.
 struct PanelOrder {
   static constexpr int64_t kBlock = 16, kGroup = 4;
-  static constexpr int64_t kNone = -1; ///< a place without a value, where the weights are zeros
+  static constexpr int64_t kLeast = 13; ///< fewer values of k have fewer groups than a block
+  static constexpr int64_t kNone = -1;  ///< a place without a value, where the weights are zeros
 
   /// Four neighbours behind the blocks.
   struct Spare {
@@ -26,15 +27,16 @@ struct PanelOrder {
   mlir::SmallVector<int64_t> places;
   mlir::SmallVector<Spare> spares;
 
-  /// depth   values of k, at least a block
+  /// depth   values of k, at least kLeast
   /// width   columns
   /// weight  of a column and a value of k
   static PanelOrder of(int64_t depth, int64_t width, mlir::function_ref<int8_t(int64_t, int64_t)> weight);
 
-  /// Where a block of places reads: its own values, or the last 16 of k.
-  static int64_t windowOf(int64_t block, int64_t depth);
+  /// Where a block of places reads: its own values, or the last 16 of k. Less than a block reads what is behind k where
+  /// nothing need be in front of it, else what is there.
+  static int64_t windowOf(int64_t block, int64_t depth, bool isFirst);
   /// Which of the 16 bytes from there on each of its places takes.
-  std::array<uint8_t, kBlock> shuffleOf(int64_t block, int64_t depth) const;
+  std::array<uint8_t, kBlock> shuffleOf(int64_t block, int64_t depth, bool isFirst) const;
 };
 
 } // namespace nncc::cpu

@@ -212,6 +212,8 @@ private:
         ahead = sums.pop_back_val();
       return fromSteps(sums);
     }
+    if (shape.mac.isOrdered)
+      return accumulateLines(a, carried, ahead);
     unsigned count = carried.size();
     carried.push_back(a);
     if (matrix)
@@ -253,6 +255,23 @@ private:
       ahead = sums.back();
     sums.truncate(count);
     return fromSteps(sums);
+  }
+
+  /// The sums over lines of taps in an order each.
+  SmallVector<Value> accumulateLines(Value a, SmallVector<Value> sums, Value &ahead) {
+    if (ahead)
+      sums.push_back(ahead);
+    Value tables = code.at(matrix, code.mul(taps1, tap1B), memory), table = field(CallEntry::Table);
+    sums = code.loop(zero, taps1, 1, sums, [&](Value line, ValueRange before) {
+      SmallVector<Value> rows = rowsFrom(code.at(a, code.mul(line, tap1A), memory));
+      Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, line, zero);
+      return productInOrder(rows, code.at(matrix, code.mul(line, tap1B), memory),
+                            code.at(tables, code.mul(line, table), memory), isFirst, depth, llvm::to_vector(before),
+                            ahead);
+    });
+    if (ahead)
+      ahead = sums.pop_back_val();
+    return sums;
   }
 
   /// A sum in the type of totals of blocks.

@@ -78,7 +78,7 @@ SmallVector<Value> RunCode::product(SmallVector<Value> rows, Value matrixRow, Va
   if (ahead)
     sums.push_back(ahead);
   if (shape.mac.isOrdered)
-    return productInOrder(rows, matrixRow, end, sums, ahead);
+    return productInOrder(rows, matrixRow, code.at(matrixRow, tap1B, memory), Value(), end, sums, ahead);
   const int64_t group = shape.mac.group(), trip = shape.tripDepth();
   Value done = shape.isUnrolled() ? arith::AndIOp::create(b, end, code.constant(-trip)).getResult() : first,
         origin = zero;
@@ -127,10 +127,12 @@ SmallVector<Value> RunCode::product(SmallVector<Value> rows, Value matrixRow, Va
   return sums;
 }
 
-SmallVector<Value> RunCode::productInOrder(ArrayRef<Value> rows, Value matrixRow, Value count, SmallVector<Value> sums,
-                                           Value ahead) {
+SmallVector<Value> RunCode::productInOrder(ArrayRef<Value> rows, Value matrixRow, Value table, Value isFirst,
+                                           Value count, SmallVector<Value> sums, Value ahead) {
   const int64_t group = shape.mac.group(), block = shape.tripDepth();
-  Value table = code.at(matrixRow, tap1B, memory), whole = arith::AndIOp::create(b, count, code.constant(-block));
+  // The last groups of a line are as many as a block has, where they are four.
+  Value whole = isFirst ? code.add(count, code.constant(group - 1)) : count;
+  whole = arith::AndIOp::create(b, whole, code.constant(-block));
   auto orderAt = [&](Value k, Value place) { return orderOfA(rows, k, code.at(table, place, memory)); };
   auto stepAt = [&](SmallVectorImpl<Value> &values, Value k, function_ref<Value(int64_t)> placeOf) {
     step(values, code.at(matrixRow, code.mul(k, rowB), elementOfPanel), [&](int64_t i) {
@@ -140,7 +142,12 @@ SmallVector<Value> RunCode::productInOrder(ArrayRef<Value> rows, Value matrixRow
   };
   sums = code.loop(zero, whole, block, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> values = llvm::to_vector(carried);
-    Value place = orderAt(k, k);
+    Value from = k;
+    if (isFirst) { // PanelOrder::windowOf
+      from = arith::MinSIOp::create(b, k, arith::SubIOp::create(b, count, code.constant(block)));
+      from = arith::SelectOp::create(b, isFirst, arith::MaxSIOp::create(b, from, zero), from);
+    }
+    Value place = orderAt(from, k);
     for (int64_t u = 0; u < block; u += group)
       stepAt(values, code.add(k, code.constant(u)), [&](int64_t i) { return code.at(place, i * block + u, memory); });
     prefetchNext(values, ahead);

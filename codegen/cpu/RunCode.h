@@ -22,6 +22,14 @@ protected:
   llvm::SmallVector<mlir::Value> product(llvm::SmallVector<mlir::Value> rows, mlir::Value matrixRow, mlir::Value first,
                                          mlir::Value end, mlir::ValueRange before, mlir::Value ahead);
 
+  /// The same over a run of `count` values of k in the order of a PanelOrder, all of it.
+  ///
+  /// table    of the run
+  /// isFirst  the run is the first line of a window; null where it is the only one
+  llvm::SmallVector<mlir::Value> productInOrder(llvm::ArrayRef<mlir::Value> rows, mlir::Value matrixRow,
+                                                mlir::Value table, mlir::Value isFirst, mlir::Value count,
+                                                llvm::SmallVector<mlir::Value> sums, mlir::Value ahead);
+
   /// The values of k of a line of a plane: by lane, vectors of its columns, of which each pixel takes one for each
   /// value.
   llvm::SmallVector<mlir::Value> productOfColumns(mlir::Value line, mlir::Value weights, mlir::ValueRange before);
@@ -31,11 +39,6 @@ private:
 
   /// Fetches a line and moves the place to prefetch, the last of `values`, on.
   void prefetchNext(llvm::SmallVectorImpl<mlir::Value> &values, mlir::Value ahead);
-
-  /// The sums over a run of `count` values of k in the order of a PanelOrder.
-  llvm::SmallVector<mlir::Value> productInOrder(llvm::ArrayRef<mlir::Value> rows, mlir::Value matrixRow,
-                                                mlir::Value count, llvm::SmallVector<mlir::Value> sums,
-                                                mlir::Value ahead);
 
   /// The sums over whole groups of k behind the trips, and where they end: the last vector of A reaches back into the
   /// trip before, so there is one where there was a trip, or k has as many values.

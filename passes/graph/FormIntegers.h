@@ -22,7 +22,13 @@ void chooseSigns(mlir::func::FuncOp function);
 
 /// Gives images of three channels that convolutions of bytes read a fourth, which adds nothing: a tap is then a whole
 /// group for every instruction that sums products of two or four bytes, and taps of a row are one run.
+/// Others get their padding (readsPaddedLines).
 void fillUpChannels(mlir::func::FuncOp function);
+
+/// True for a convolution of an image of three channels of bytes that does not pad it by itself: the taps of a line
+/// are so many that they fill blocks of 16 bytes, and a machine multiplies those in an order of each line of taps,
+/// which takes all of them everywhere. With a fourth channel a quarter of all products would be for nothing.
+bool readsPaddedLines(nn::Conv2DOp op);
 
 /// Says of nn.requantize what the weights, biases and multipliers of a contraction in front of it prove: `fits`,
 /// `small_sums`.

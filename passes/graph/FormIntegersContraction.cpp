@@ -394,10 +394,16 @@ private:
   }
 };
 
+/// What makes the pixels of an image of planes; null for any other image.
+TransposeOp transposeOfPlanes(Value image) {
+  auto transpose = image.getDefiningOp<TransposeOp>();
+  return transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1} ? transpose : TransposeOp();
+}
+
 /// [N, H, W, 3] -> [N, H, W, 4]; whole planes of a transposed image are copied, rather than pixels.
 Value fourChannels(OpBuilder &builder, Value image) {
-  auto transpose = image.getDefiningOp<TransposeOp>();
-  bool hasPlanes = transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1};
+  TransposeOp transpose = transposeOfPlanes(image);
+  const bool hasPlanes = transpose != nullptr;
   SmallVector<int64_t> low(4, 0), high(4, 0);
   high[hasPlanes ? 1 : 3] = 1;
   Location loc = image.getLoc();
@@ -424,17 +430,51 @@ std::optional<ConstantReader> filterOfThree(Conv2DOp op, int64_t &zero) {
   return ConstantReader::get(op.getFilter());
 }
 
-/// True where a machine sums products of neighbouring bytes: others multiply what is filled up, too.
-bool sumsNeighbours(func::FuncOp function) {
-  auto module = function->getParentOfType<ModuleOp>();
+/// True where any machine has such an instruction for bytes.
+bool anyDot(Operation *op, function_ref<bool(DotAttr)> isOne) {
+  auto module = op->getParentOfType<ModuleOp>();
   auto machines = module ? module->getAttrOfType<DictionaryAttr>(kMachinesAttr) : DictionaryAttr();
-  return machines && llvm::any_of(machines.getValue(), [](NamedAttribute machine) {
+  return machines && llvm::any_of(machines.getValue(), [&](NamedAttribute machine) {
            auto cpu = dyn_cast<MachineAttr>(machine.getValue());
-           // Words are for taps of more channels.
-           return cpu && llvm::any_of(cpu.getDots(), [](DotAttr dot) { return dot.getGroup() <= 8; });
+           return cpu && llvm::any_of(cpu.getDots(), isOne);
          });
 }
+
+/// True where a machine sums products of neighbouring bytes: others multiply what is filled up, too.
+bool sumsNeighbours(func::FuncOp function) {
+  // Words are for taps of more channels.
+  return anyDot(function, [](DotAttr dot) { return dot.getGroup() <= 8; });
+}
+
+/// The image with the padding of a convolution, which stands for nothing: its zero point. Null where that is not known.
+Value paddedImage(OpBuilder &builder, Conv2DOp op) {
+  int64_t fill = 0;
+  if (Value point = op.getInputZeroPoint()) {
+    auto zero = ConstantReader::get(point);
+    if (!zero)
+      return {};
+    fill = zero->getInteger(0);
+  }
+  Value image = op.getInput();
+  auto transpose = transposeOfPlanes(image);
+  ArrayRef<int64_t> pads = op.getPads();
+  SmallVector<int64_t> low{0, pads[0], pads[1]}, high{0, pads[2], pads[3]};
+  low.insert(transpose ? low.begin() : low.end(), 0);
+  high.insert(transpose ? high.begin() : high.end(), 0);
+  Location loc = image.getLoc();
+  Value padded = PadOp::create(builder, loc, PadMode::constant, transpose ? transpose.getInput() : image, low, high,
+                               cast<TypedAttr>(builder.getI64IntegerAttr(fill)));
+  return transpose ? TransposeOp::create(builder, loc, padded, transpose.getPerm()).getResult() : padded;
+}
 } // namespace
+
+bool readsPaddedLines(Conv2DOp op) {
+  int64_t taps = typeOf(op.getFilter()).getDimSize(2), values = 3 * taps;
+  return typeOf(op.getInput()).getElementType().isInteger(8) && typeOf(op.getFilter()).getShape().back() == 3 &&
+         op.getGroups() == 1 && op.getDilations()[1] == 1 && op.getStrides()[0] * op.getStrides()[1] > 1 &&
+         typeOf(op.getFilter()).getDimSize(1) > 1 && values % 16 > 12 &&
+         anyDot(op, [](DotAttr dot) { return dot.saturates(); });
+}
 
 void fillUpChannels(func::FuncOp function) {
   if (!sumsNeighbours(function))
@@ -445,6 +485,12 @@ void fillUpChannels(func::FuncOp function) {
     if (!filter)
       return;
     OpBuilder builder(op);
+    if (readsPaddedLines(op) && llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; }))
+      if (Value padded = paddedImage(builder, op)) {
+        op.getInputMutable().assign(padded);
+        op.setPads({0, 0, 0, 0});
+        return;
+      }
     auto type = typeOf(op.getFilter());
     SmallVector<int64_t> shape(type.getShape());
     shape.back() = 4;

@@ -3,6 +3,7 @@
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Kinds.h"
 #include "dialects/nn/Origin.h"
+#include "passes/graph/FormIntegers.h"
 #include "passes/graph/Precision.h"
 #include "passes/graph/Simplify.h"
 #include <cmath>
@@ -59,7 +60,7 @@ struct PadIntoConvolution : OpRewritePattern<Conv2DOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
     PadOp pad = imagePadOf(op.getInput());
-    if (!pad || !isPaddingOf(op, fillOf(pad)))
+    if (!pad || !isPaddingOf(op, fillOf(pad)) || readsPaddedLines(op))
       return rewriter.notifyMatchFailure(op, "no padding by zeros of H and W");
     rewriter.modifyOpInPlace(op, [&] {
       op.setPads(addPads(op.getPads(), pad));

@@ -103,6 +103,18 @@ def conv_of_bytes(random, graph: Graph):
     output_of_bytes(random, graph, [batch, per_group * groups, *extents], [outputs, per_group, *kernel], dict(group=groups, **attributes))
 
 
+def image_of_bytes(random, graph: Graph):
+    """The same with an image of three channels, taps of which a line fills 16 bytes, or nearly, and steps."""
+    kernel, strides = [extent(random, 1, 6), pick(random, [5, 5, 5, 10, 4, 7])], pick(random, [[2, 2], [2, 2], [1, 2], [2, 1], [3, 3]])
+    attributes = dict(strides=strides, dilations=[1, 1], pads=[extent(random, 0, k - 1) for k in kernel * 2])
+    extents, outputs, batch = [extent(random, k, 24 + k) for k in kernel], extent(random, 6, 50), pick(random, [1, 1, 1, 2])
+    pixels = output_extents(attributes, kernel, extents)
+    if batch * np.prod(pixels) * outputs * 3 * np.prod(kernel) > MOST_MACS:
+        raise ValueError("too expensive")
+    graph.sizes = dict(M=pixels[-1], N=outputs, K=3 * kernel[1])
+    output_of_bytes(random, graph, [batch, 3, *extents], [outputs, 3, *kernel], attributes)
+
+
 def winograd_of_bytes(random, graph: Graph):
     """The same with three taps along one axis or both and strides of one, for --form=winograd: images of less than a tile up to several
     strips of tiles, pads of any size, some dilated."""
@@ -238,4 +250,5 @@ def matmul_of_bytes(random, graph: Graph):
     graph.output(graph.node("QLinearMatMul", operands), dtype)
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes, prologue_of_bytes)}
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, image_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes,
+                                                            prologue_of_bytes)}

@@ -50,7 +50,12 @@ size_t sparesOf(int64_t depth, int mostSmall, int oneInLarge, uint64_t seed) {
     for (size_t i : {place, place + 1})
       if (int64_t k = order.places[i]; k != PanelOrder::kNone) {
         int64_t block = static_cast<int64_t>(i) / PanelOrder::kBlock;
-        EXPECT_EQ(PanelOrder::windowOf(block, depth) + order.shuffleOf(block, depth)[i % PanelOrder::kBlock], k);
+        for (bool isFirst : {false, true}) {
+          int64_t window = PanelOrder::windowOf(block, depth, isFirst);
+          EXPECT_TRUE(!isFirst || window >= 0);
+          EXPECT_TRUE(isFirst || window + PanelOrder::kBlock <= depth);
+          EXPECT_EQ(window + order.shuffleOf(block, depth, isFirst)[i % PanelOrder::kBlock], k);
+        }
         ++count[k];
       }
   }
@@ -69,7 +74,7 @@ size_t sparesOf(int64_t depth, int mostSmall, int oneInLarge, uint64_t seed) {
 } // namespace
 
 TEST(PanelOrder, PairsWhatFits) {
-  for (int64_t depth = 16; depth < 70; ++depth)
+  for (int64_t depth = PanelOrder::kLeast; depth < 70; ++depth)
     EXPECT_EQ(sparesOf(depth, /*mostSmall=*/64, /*oneInLarge=*/1000000, depth), 0U);
 }
 

@@ -184,6 +184,28 @@ func.func @bytes_in_an_order(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
   return %y : tensor<1x7x9x37xi32>
 }
 
+// Fifteen values of a line of taps have an order each: five times sixteen rows, then as many bytes for each line. A column
+// has the sums of all taps, too: 4 + 80 + 5 bytes, which are whole groups in 92.
+// CHECK-LABEL: @lines_in_an_order
+// CHECK: nn.conv2d {{.*}}nn.ordered = array<i32: 0>
+// CHECK: nn.packings = [unit, #nn.packing<"ordered_bytes", [1472, 1, 16, 75, 16, 8, 0, 4, 3, 5, 0, 0, 1, 5, 0, 1, 5]>, unit, unit]
+func.func @lines_in_an_order(%x: tensor<1x8x8x3xui8>) -> tensor<1x4x4x16xi32> {
+  %w = nn.constant dense<64> : tensor<16x5x5x3xi8>
+  %z = nn.constant dense<7> : tensor<1xui8>
+  %zw = nn.constant dense<0> : tensor<16xi8>
+  %p = nn.kernel "p" ins(%x : tensor<1x8x8x3xui8>) {
+  ^bb0(%0: tensor<1x8x8x3xui8>):
+    %r = nn.pad constant %0 low [0, 2, 2, 0] high [0, 1, 1, 0] {value = 7 : i64} : tensor<1x8x8x3xui8> -> tensor<1x11x11x3xui8>
+    nn.yield %r : tensor<1x11x11x3xui8>
+  } -> tensor<1x11x11x3xui8>
+  %y = nn.kernel "k" ins(%p, %w, %z, %zw : tensor<1x11x11x3xui8>, tensor<16x5x5x3xi8>, tensor<1xui8>, tensor<16xi8>) {
+  ^bb0(%0: tensor<1x11x11x3xui8>, %1: tensor<16x5x5x3xi8>, %2: tensor<1xui8>, %3: tensor<16xi8>):
+    %r = nn.conv2d %0, %1 zero_points(%2, %3) strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x11x11x3xui8>, tensor<16x5x5x3xi8> zero_points(tensor<1xui8>, tensor<16xi8>) -> tensor<1x4x4x16xi32>
+    nn.yield %r : tensor<1x4x4x16xi32>
+  } -> tensor<1x4x4x16xi32>
+  return %y : tensor<1x4x4x16xi32>
+}
+
 // Two of 65 are none.
 // CHECK-LABEL: @bytes_without_an_order
 // CHECK-NOT: nn.ordered

@@ -340,6 +340,33 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 
 // -----
 
+// Fifteen taps of a line are a block of 16 bytes, where those have an order: the image gets its padding, which is the
+// zero point, in place of a fourth channel. It is not known of @padding_unknown.
+// CHECK-LABEL: @lines
+// CHECK: %[[PLANES:.*]] = nn.pad {{ *}}constant %arg0 low [0, 0, 1, 1] high [0, 0, 2, 2] {value = 7 : i64}
+// CHECK-NEXT: %[[IMAGE:.*]] = nn.transpose %[[PLANES]] [0, 2, 3, 1] : tensor<1x3x12x13xui8> -> tensor<1x12x13x3xui8>
+// CHECK-NEXT: nn.conv2d %[[IMAGE]], {{.*}} strides [2, 2] pads [0, 0, 0, 0]
+// CHECK-LABEL: @padding_unknown
+// CHECK: nn.conv2d {{.*}} pads [1, 1, 2, 2] {{.*}}x4xui8>
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">, <instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
+  func.func @lines(%x: tensor<1x3x9x10xui8>) -> tensor<1x4x5x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
+    %z = nn.constant dense<7> : tensor<1xui8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x9x10xui8> -> tensor<1x9x10x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
+    return %1 : tensor<1x4x5x8xi32>
+  }
+  func.func @padding_unknown(%x: tensor<1x9x10x3xui8>, %z: tensor<1xui8>) -> tensor<1x4x5x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
+    return %0 : tensor<1x4x5x8xi32>
+  }
+}
+
+// -----
+
 // Where bytes are multiplied one by one, a fourth channel would be more products.
 // CHECK-LABEL: @one_by_one
 // CHECK-NOT: nn.pad
