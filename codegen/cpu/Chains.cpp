@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-// A strip takes two words of a table.
+// A strip takes three words of a table.
 static constexpr int64_t kMostStrips = 1024;
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
@@ -81,19 +81,29 @@ std::optional<RowStrips> RowStrips::cut(Operation *first, Operation *second, con
     int64_t number = strip % cut.ofImage, top = number * form.rows;
     RowRange rows{top, std::min(top + form.rows, out[1])};
     RowsRead read = RowsRead::of(second, rows);
-    bool isFirst = number == 0 || strip % cut.ofSlot == 0;
-    RowRange made{isFirst ? read.rows.first : std::max(read.rows.first, last.end), read.rows.end};
-    RowsRead source{{0, 0}, 0, 0};
-    if (made.count() > 0)
-      source = RowsRead::of(first, made);
-    if (read.rows.count() <= 0 || (made.count() > 0 && source.rows.count() <= 0))
+    if (read.rows.count() <= 0)
       return std::nullopt;
-    int64_t kept = made.first - read.rows.first;
-    source.rows = source.rows.from(number * cut.readStep);
-    Fill fill{kept ? read.rows.first - last.first : 0, kept, made.from(number * cut.madeStep), source};
+    // The fill that makes the rows from one on; nothing where there is no row to read for them.
+    auto fillFrom = [&](int64_t row) -> std::optional<unsigned> {
+      RowRange made{row, read.rows.end};
+      RowsRead source{{0, 0}, 0, 0};
+      if (made.count() > 0)
+        source = RowsRead::of(first, made);
+      if (made.count() > 0 && source.rows.count() <= 0)
+        return std::nullopt;
+      int64_t kept = row - read.rows.first;
+      source.rows = source.rows.from(number * cut.readStep);
+      return numberOf(cut.fills,
+                      Fill{kept ? read.rows.first - last.first : 0, kept, made.from(number * cut.madeStep), source});
+    };
+    int64_t whole = read.rows.first, rest = number == 0 ? whole : std::max(whole, last.end);
+    bool beginsSlot = strip % cut.ofSlot == 0;
+    std::optional<unsigned> fill = fillFrom(rest), alone = beginsSlot ? fillFrom(whole) : fill;
+    if (!fill || !alone)
+      return std::nullopt;
     Sweep sweep{rows.count(), read.rows.count(), read.before, read.after};
-    cut.strips.push_back({numberOf(cut.fills, fill), numberOf(cut.sweeps, sweep)});
-    cut.rowsMade += made.count();
+    cut.strips.push_back({*fill, numberOf(cut.sweeps, sweep), *alone});
+    cut.rowsMade += read.rows.end - (beginsSlot ? whole : rest);
     slotRows = std::max(slotRows, read.rows.count());
     last = read.rows;
   }
@@ -234,21 +244,27 @@ private:
     Value scratch = code.pointerTo(kernel.getScratch());
     SmallVector<int64_t> words;
     for (const RowStrips::Strip &strip : cut.strips)
-      words.append({strip.fill, strip.sweep});
+      words.append({strip.fill, strip.alone, strip.sweep});
     Value table = LLVM::AddressOfOp::create(code.b, kernels.getWords(words));
     Value zero = code.constant(0), one = code.constant(1);
-    auto overSlots = scf::ForOp::create(code.b, zero, code.constant(slots()), one);
+    // What goes from slot to slot is the one that a thread began with; none before that.
+    auto overSlots = scf::ForOp::create(code.b, zero, code.constant(slots()), one, ValueRange{code.constant(-1)});
     overSlots->setAttr(nn::kParallelAttr, code.b.getUnitAttr());
     OpBuilder::InsertionGuard guard(code.b);
     code.b.setInsertionPointToStart(overSlots.getBody());
-    Value slot = overSlots.getInductionVar(), start = code.mul(slot, cut.ofSlot);
-    Value memory = code.at(scratch, code.mul(slot, cut.slotElements), element);
+    Value slot = overSlots.getInductionVar(), begun = overSlots.getRegionIterArg(0);
+    Value isAlone = arith::CmpIOp::create(code.b, arith::CmpIPredicate::slt, begun, zero);
+    begun = arith::SelectOp::create(code.b, isAlone, slot, begun);
+    Value start = code.mul(slot, cut.ofSlot), memory = code.at(scratch, code.mul(begun, cut.slotElements), element);
     Value end =
         arith::MinSIOp::create(code.b, code.add(start, code.constant(cut.ofSlot)), code.constant(cut.strips.size()));
     auto overStrips = scf::ForOp::create(code.b, start, end, one);
     overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(cut.ofSlot * workOfStrip()));
+    scf::YieldOp::create(code.b, begun);
     code.b.setInsertionPointToStart(overStrips.getBody());
-    emitStrip(overStrips.getInductionVar(), table, memory);
+    Value number = overStrips.getInductionVar();
+    Value isFirst = arith::CmpIOp::create(code.b, arith::CmpIPredicate::eq, number, start);
+    emitStrip(number, arith::AndIOp::create(code.b, isAlone, isFirst), table, memory);
   }
 
   /// Operations on vectors of 32 bytes.
@@ -262,17 +278,20 @@ private:
     Value image, strip;
   };
 
-  void emitStrip(Value number, Value table, Value memory) {
+  /// isAlone  the strip before it was not made
+  void emitStrip(Value number, Value isAlone, Value table, Value memory) {
     Place place{code.constant(0), number};
     if (cut.strips.size() != static_cast<size_t>(cut.ofImage)) {
       place.image = arith::DivUIOp::create(code.b, number, code.constant(cut.ofImage));
       place.strip = arith::RemUIOp::create(code.b, number, code.constant(cut.ofImage));
     }
     Type word = code.b.getI32Type();
-    Value entry = code.at(table, code.mul(number, 2), word);
-    auto kindAt = [&](int64_t column) { return code.load(code.at(entry, column, word), word); };
-    oneOf(kindAt(0), cut.fills.size(), [&](unsigned kind) { fill(kind, place, memory); });
-    oneOf(kindAt(1), cut.sweeps.size(), [&](unsigned kind) { sweep(kind, place, memory); });
+    Value entry = code.at(table, code.mul(number, 3), word);
+    Value column = arith::ExtUIOp::create(code.b, code.b.getI64Type(), isAlone);
+    oneOf(code.load(code.at(entry, column, word), word), cut.fills.size(),
+          [&](unsigned kind) { fill(kind, place, memory); });
+    oneOf(code.load(code.at(entry, 2, word), word), cut.sweeps.size(),
+          [&](unsigned kind) { sweep(kind, place, memory); });
   }
 
   /// Code for each of several kinds, of which the one that `kind` says runs.

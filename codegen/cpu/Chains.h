@@ -38,8 +38,8 @@ struct RowsForm {
   static std::optional<RowsForm> from(mlir::DictionaryAttr form);
 };
 
-/// The strips of a chain. Those of a slot follow each other in its memory: rows that the strip before has made, and
-/// windows of this one read as well, are kept.
+/// The strips of a chain. They follow each other in the memory of a slot: rows that the strip before has made, and
+/// windows of this one read as well, are kept. A thread begins with a slot, and goes on to the next ones in its memory.
 struct RowStrips {
   /// How the rows between the ops get there. Rows count from where the strip would begin without borders.
   struct Fill {
@@ -56,13 +56,14 @@ struct RowStrips {
   };
   struct Strip {
     unsigned fill, sweep; ///< which of these
+    unsigned alone;       ///< the fill where no strip was made before it
   };
   llvm::SmallVector<Fill, 0> fills;
   llvm::SmallVector<Sweep, 0> sweeps;
   llvm::SmallVector<Strip, 0> strips; ///< image by image
   int64_t ofImage = 0, ofSlot = 0;    ///< how many
   int64_t madeStep = 0, readStep = 0; ///< rows from strip to strip between the ops, and of the input
-  int64_t rowsMade = 0;               ///< between the ops, in all strips
+  int64_t rowsMade = 0;               ///< between the ops, in all strips where each slot has a thread
   int64_t slotElements = 0;
 
   /// Cuts the output of `second`, which reads what `first` or elementwise ops behind it make.

@@ -23,8 +23,17 @@ using cpu::RowStrips;
 
 // Threads that strips of rows have room for.
 constexpr int64_t kSlots = 4;
-// Each slot begins with rows that the one before makes, too: so many percent more may be made than without strips.
-constexpr int64_t kMostMadeTwice = 3;
+/// What a chain may cost.
+struct Limits {
+  int64_t mostMadeTwice; ///< threads begin slots with rows that the one before makes, too: percent more that four make
+  int64_t ofCache;       ///< so many of them fit the L2 cache: weights, and what the rows of a slot take
+  int64_t ofBetween;     ///< the same of all slots and what is between the ops
+  double least;          ///< what is between is at least so many L2 caches
+};
+constexpr Limits kStrict{3, 4, 4, 1};
+// For kernels that have no such chain. What is between 14x14 pixels of MobileNetV2, 1.2 caches of 256 KB, is read from
+// there sooner than rows of 14 pixels are computed one by one: 99 to 106 us.
+constexpr Limits kWide{12, 2, 3, 1.5};
 // What the arena has to fall to for chains that save nothing but memory.
 constexpr double kLeastGain = 0.99;
 
@@ -73,7 +82,7 @@ public:
   Fusion(ModuleOp module, nn::KernelOp kernel) : module(module), kernel(kernel) {}
 
   /// Finds out whether a window could make its input, without the arena growing; `reason` says why not.
-  bool match(std::string &reason) {
+  bool match(const Limits &limits, std::string &reason) {
     auto refuse = [&](StringRef why) {
       reason = why.str();
       return false;
@@ -110,11 +119,11 @@ public:
       return refuse("parts of it would read weights that are packed in another way");
     image = before->lhs;
     weightBytes = bytesOf(first->getOperand(1)) + (pool ? 0 : bytesOf(second->getOperand(1)));
-    return chooseRows(reason);
+    return chooseRows(limits, reason);
   }
 
   /// What is between would go to memory and come back.
-  bool savesTime() const { return bytesBetween() > machine.getL2Bytes(); }
+  bool savesTime(const Limits &limits) const { return bytesBetween() > limits.least * machine.getL2Bytes(); }
   /// Integers of 8 bits are between.
   bool isOfBytes() const { return elementBytes(second->getOperand(0)) == 1; }
   int64_t bytesBetween() const { return bytesOf(second->getOperand(0)); }
@@ -185,9 +194,9 @@ private:
     return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && cpu::getPacking(kernel, *contraction.rhs);
   }
 
-  /// Chooses the rows: the most whose slot takes a quarter of the L2 cache, or the fewest. All slots are at most a
-  /// quarter of what is between the ops.
-  bool chooseRows(std::string &reason) {
+  /// Chooses the rows: the most whose slot takes its share of the L2 cache, or the fewest. All slots are at most their
+  /// share of what is between the ops.
+  bool chooseRows(const Limits &limits, std::string &reason) {
     auto refuse = [&](const Twine &why) {
       reason = why.str();
       return false;
@@ -195,12 +204,12 @@ private:
     Value between = second->getOperand(0), result = kernel.getResult(0);
     int64_t l2 = machine.getL2Bytes(), images = shapeOf(between)[0], height = shapeOf(between)[1];
     int64_t ofRow = bytesOf(between) / (images * height);
-    if (weightBytes > l2 / 4)
+    if (weightBytes > l2 / limits.ofCache)
       return refuse("its weights and those of what makes its input would leave the cache in each strip");
     // Without a border: of one row of the output, and from one to the next.
     auto [window, stride] = cpu::rowsOfWindow(second);
-    int64_t fits = std::min(l2 / 4 / ofRow, images * height / (4 * kSlots));
-    int64_t rows = fits >= window ? (fits - window) / stride + 1 : 4 * kSlots * window <= images * height ? 1 : 0;
+    int64_t most = images * height / (limits.ofBetween * kSlots), fits = std::min(l2 / limits.ofCache / ofRow, most);
+    int64_t rows = fits >= window ? (fits - window) / stride + 1 : most >= window ? 1 : 0;
     // Whole blocks of rows of a window that sweeps.
     for (int64_t block : {4, 2})
       if (rows >= block) {
@@ -214,7 +223,7 @@ private:
     if (!strips)
       return refuse("its rows cannot be cut into strips of " + Twine(rows));
     int64_t twice = strips->rowsMade - images * height;
-    if (100 * twice > kMostMadeTwice * images * height)
+    if (100 * twice > limits.mostMadeTwice * images * height)
       return refuse("strips of four threads would make " + Twine(twice) + " of " + Twine(images * height) +
                     " rows twice");
     // Before, what is between was alive beside the input, then beside the result: the arena cannot grow.
@@ -368,21 +377,28 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
       erased.insert_range(std::array<Operation *, 2>{fusion.firstKernel(), fusion.secondKernel()});
       fusion.run(*before);
     };
-    for (size_t number : order) {
-      nn::KernelOp kernel = kernels[number];
-      if (erased.contains(kernel))
-        continue;
-      Fusion fusion(getOperation(), kernel);
-      std::string reason;
-      if (!fusion.match(reason))
-        miss(kernel, reason);
-      else if (fusion.savesTime())
-        run(fusion);
-      else if (fusion.isOfBytes())
-        ofBytes.push_back(fusion);
-      else
-        miss(kernel, "its input stays in the cache");
-    }
+    std::vector<std::string> reasons(kernels.size());
+    for (const Limits *limits : {&kStrict, &kWide})
+      for (size_t number : order) {
+        std::string &reason = reasons[number];
+        if (erased.contains(kernels[number]))
+          continue;
+        Fusion fusion(getOperation(), kernels[number]);
+        if (!fusion.match(*limits, reason))
+          continue;
+        reason.clear();
+        if (fusion.isOfBytes() && (limits == &kWide || !fusion.savesTime(*limits))) {
+          if (limits == &kStrict)
+            ofBytes.push_back(fusion);
+        } else if (fusion.savesTime(*limits)) {
+          run(fusion);
+        } else {
+          reason = "its input stays in the cache";
+        }
+      }
+    for (size_t number : order)
+      if (!erased.contains(kernels[number]) && !reasons[number].empty())
+        miss(kernels[number], reasons[number]);
     SmallVector<Fusion *> left;
     for (Fusion &fusion : ofBytes)
       if (!erased.contains(fusion.firstKernel()) && !erased.contains(fusion.secondKernel()))

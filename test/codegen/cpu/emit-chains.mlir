@@ -3,16 +3,22 @@
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
 // Seven rows are strips of 2, 2, 2 and 1, two of which are a slot's. The first strip has padding above and makes three
-// rows, the next one keeps two of these and makes two. The first of the other slot makes all four that it reads, the
-// last one, with padding below, keeps both and makes none.
-// CHECK: llvm.mlir.global private constant @nncc_calls_0(dense<[0, 0, 1, 1, 2, 1, 3, 2]> : tensor<8xi32>)
+// rows, the next one keeps two of these and makes two. So does the first of the other slot behind it; where a thread
+// begins with it, it makes all four that it reads. The last one, with padding below, keeps both and makes none.
+// CHECK: llvm.mlir.global private constant @nncc_calls_0(dense<[0, 0, 0, 1, 1, 1, 2, 3, 1, 4, 4, 2]> : tensor<12xi32>)
 // CHECK-LABEL: func.func @strips_of_rows
 // CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xf32>
 // CHECK-SAME: %[[Y:[a-z0-9]*]]: memref<1x7x5x8xf32>
 // CHECK-NOT: nn.kernel
-// CHECK: scf.for
+// CHECK: scf.for %[[SLOT:.*]] = %{{.*}} iter_args(%[[BEGUN:.*]] = %c-1_i64)
+// CHECK:   %[[ALONE:.*]] = arith.cmpi slt, %[[BEGUN]], %c0_i64
+// CHECK:   arith.select %[[ALONE]], %[[SLOT]], %[[BEGUN]]
 // CHECK:   scf.for
+// CHECK:     %[[FIRST:.*]] = arith.cmpi eq
+// CHECK:     arith.andi %[[ALONE]], %[[FIRST]]
 // CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm
+// CHECK:     "llvm.intr.memmove"
 // CHECK:     call @nncc_gemm
 // CHECK:     "llvm.intr.memmove"
 // CHECK:     call @nncc_gemm
