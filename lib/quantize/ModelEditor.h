@@ -96,8 +96,10 @@ public:
   /// Lets the model use operators of another domain; the version counts where it does not do so yet.
   void useDomain(const std::string &domain, int64_t version);
 
-  /// Puts a node in front of another, behind those put there before.
-  void insertBefore(int index, onnx::NodeProto node) { inserted[index].push_back(std::move(node)); }
+  /// Puts a node in front of another, behind those put there before; returns it, until the next one.
+  onnx::NodeProto &insertBefore(int index, onnx::NodeProto node) {
+    return inserted[index].emplace_back(std::move(node));
+  }
   void removeNode(int index) { removed.insert(index); }
   /// Carries out insertions and removals, drops constants that nothing reads any more, and makes the index anew.
   void apply();

@@ -149,14 +149,19 @@ private:
     if (candidate.decision.inputs == Decision::Inputs::Dynamic)
       erase_if(candidate.source->contractions,
                [&](const Contraction &contraction) { return !canBeDynamic(candidate.source->model, contraction); });
-    if (!candidate.decision.needsGrids())
-      candidate.decision.tables = findTables(editor);
-    if (isOfHalves(candidate.decision.weights))
-      candidate.dropLargeValues(editor);
+    auto tables = [&] {
+      if (!candidate.decision.needsGrids())
+        candidate.decision.tables = findTables(editor, candidate.source->contractions, candidate.decision.weights,
+                                               /*isDynamic=*/candidate.decision.inputs == Decision::Inputs::Dynamic);
+      if (isOfHalves(candidate.decision.weights))
+        candidate.dropLargeValues(editor);
+    };
+    tables();
     for (const std::string &text : options.keepFloat)
       if (!keep(text, candidate))
         return false;
     dropKept(candidate.source->contractions);
+    tables(); // without those that a product shares which stays float
     erase_if(candidate.source->stored, [&](const StoredTensor &tensor) { return kept.count(tensor.name); });
     erase_if(candidate.decision.tables, [&](const Table &table) { return kept.count(table.name); });
     report.tables = candidate.decision.tables.size();
@@ -563,7 +568,10 @@ private:
     Source &source = *candidate.source;
     auto moments = findMoments(
         source.model, source.contractions, source.observations,
-        [&](const Contraction &contraction) { return candidate.decision.quantizes(contraction); }, host);
+        [&](const Contraction &contraction) {
+          return candidate.decision.quantizes(contraction) && !candidate.decision.sharesTable(contraction);
+        },
+        host);
     if (!moments)
       return false;
     host.progress("rounding weights together");

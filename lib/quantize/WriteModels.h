@@ -5,6 +5,7 @@
 #include "lib/quantize/Ranges.h"
 #include "lib/quantize/SmallWeights.h"
 #include "lib/quantize/Tables.h"
+#include "llvm/ADT/STLExtras.h"
 #include <set>
 
 namespace nncc::quantize {
@@ -24,6 +25,10 @@ struct Decision {
   std::vector<Table> tables;    ///< matrices of rows that become integers
 
   bool needsGrids() const { return inputs == Inputs::OnGrids; }
+  /// Whether rows of its weights are read, too: each of those is to be the nearest.
+  bool sharesTable(const Contraction &contraction) const {
+    return llvm::any_of(tables, [&](const Table &table) { return table.weightName == contraction.weightName; });
+  }
   bool quantizes(const Contraction &contraction) const { return !needsGrids() || grids.count(contraction.input); }
 };
 

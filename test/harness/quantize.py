@@ -382,6 +382,30 @@ def check_tied(options, folder: Path) -> list[str]:
     return failures
 
 
+def check_shared(options, folder: Path) -> list[str]:
+    """A table whose rows are words, and the weights of the product that gives words, are in a file once."""
+    random, failures = np.random.default_rng(18), []
+    for transposed in (1, 0):
+        graph = Graph(opset=13)
+        words, matrix = graph.input(random.integers(0, 64, [5]).astype(np.int64)), graph.constant(numbers(random, [96, 80]))
+        x = graph.node("Gather", [matrix, words], axis=0)
+        if not transposed:
+            x = graph.node("Tanh", [graph.node("Gemm", [x, graph.constant(numbers(random, [80, 96]))])])
+        graph.output(graph.node("Gemm", [graph.node("Tanh", [x]), matrix], transB=transposed))
+        path, out = folder / "shared.onnx", folder / "shared.q.onnx"
+        onnx.save(shape_inference.infer_shapes(graph.model()), path)
+        expected = oracle.run(path.read_bytes(), graph.inputs)
+        np.savez(folder / "shared.npz", **{words: random.integers(0, 96, [SAMPLES * 5]).astype(np.int64)})
+        for recipe, size, *more in (("int8-weights", 1), ("int8-weights", 1, f"--data={folder / 'shared.npz'}"), ("f16", 2)):
+            nncc.Nncc(options.nncc).call("quantize", path, f"--recipe={recipe}", "-o", out, *more)
+            large = [len(tensor.raw_data) for tensor in onnx.load(out).graph.initializer if len(tensor.raw_data) > 1024]
+            if large != [96 * 80 * size] * (2 - transposed):
+                failures.append(f"{recipe}: constants of {large} bytes")
+            for answers in (oracle.run(out.read_bytes(), graph.inputs), nncc.Nncc(options.nncc).run(out, graph.inputs).outputs):
+                failures += [f"{recipe}, '{key}': cosine {cosine(answers[key], value):.5f}" for key, value in expected.items() if not cosine(answers[key], value) > LEAST_COSINE]
+    return failures
+
+
 def check_outputs(options, folder: Path) -> list[str]:
     """Outputs of 64 bits are measured as others are, of classes what they are chosen by; other integers are not, and have no bounds."""
     random, failures, program = np.random.default_rng(17), [], nncc.Nncc(options.nncc)
@@ -478,7 +502,7 @@ def check_digits(options, folder: Path) -> list[str]:
 
 
 CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
-          "tied": check_tied, "outputs": check_outputs}
+          "tied": check_tied, "shared": check_shared, "outputs": check_outputs}
 
 
 def main():
