@@ -115,7 +115,7 @@ private:
 
   double vectorsOf(int64_t channels) const { return llvm::divideCeil(channels, lanes); }
   int64_t stripsOf(const WinogradForm &form) const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
-  int64_t rowsOf(const WinogradForm &form) const { return stripsOf(form) * form.strip * form.tile.planes(); }
+  int64_t rowsOf(const WinogradForm &form) const { return stripsOf(form) * form.productRows(layer); }
   /// A value of a plane is loaded, stored, and passes the stack: some three cycles for each vector.
   double transform(const WinogradForm &form, int64_t channels) const {
     return 3.5 * rowsOf(form) * vectorsOf(channels);

@@ -115,7 +115,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
 }
 
 func::FuncOp MicroKernels::getInputTransform(const InputTransform &transform) {
-  std::string name = nameOfTransform("input", transform.tile, transform.lanes, transform.tail, transform.isDilated);
+  std::string name = nameOfTransform("input", transform.piece, transform.lanes, transform.tail, transform.isDilated);
   if (transform.isOfBytes())
     llvm::raw_string_ostream(name) << '_' << transform.element << (transform.hasZero ? "_zero" : "");
   func::FuncOp &function = inputTransforms[name];

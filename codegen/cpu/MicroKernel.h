@@ -62,7 +62,7 @@ struct WidenedWeights {
 
 /// Everything that is fixed in a transform of the input of Winograd's convolution.
 struct InputTransform {
-  WinogradTile tile;
+  WinogradPiece piece;
   mlir::Type element; ///< nn element type of the input: f32, or bytes, which become words of 16 bits
   int64_t lanes;      ///< elements per vector
   int64_t tail;       ///< channels behind whole vectors; 0 where there are none
@@ -96,7 +96,8 @@ struct TileShape {
   int64_t block = 0;
   std::optional<SlidingTile> sliding; ///< the kernel is a sweep; `rows` are those of its block
   /// The kernel makes output pixels of planes of products (WinogradCode.h), a vector of channels after the other.
-  std::optional<WinogradTile> winograd;
+  std::optional<WinogradPiece> winograd;
+  bool isWhole = false;                  ///< all of these are in the image
   bool isDilated = false;                ///< lines or pixels of these do not lie side by side
   bool isInRegisters = false;            ///< what is between the columns and the rows of these stays in registers
   std::optional<WidenedWeights> widened; ///< what is multiplied as f32 is stored as this

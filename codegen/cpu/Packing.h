@@ -143,12 +143,13 @@ struct WinogradPacking {
   /// False where there are too few panels for so many groups, or one output is left for the last, whose products would
   /// have one column.
   bool hasGroups() const { return groups == 1 || outputsOfLast() > 1; }
-  /// Panels of all planes of a group of so many outputs, as a product reads them.
-  PanelPacking panels(int64_t ofGroup) const {
-    return {tile.planes(), ofGroup, rows(), panel, lanes, /*outputsInnermost=*/true};
+  /// Panels of so many planes of a group of so many outputs, as a product reads them.
+  PanelPacking panels(int64_t planes, int64_t ofGroup) const {
+    return {planes, ofGroup, rows(), panel, lanes, /*outputsInnermost=*/true};
   }
-  /// Elements of such a group.
-  int64_t groupSize(int64_t ofGroup) const { return tile.planes() * panels(ofGroup).batchSize(); }
+  /// Elements of a plane of such a group, and of all of them.
+  int64_t planeSize(int64_t ofGroup) const { return panels(1, ofGroup).batchSize(); }
+  int64_t groupSize(int64_t ofGroup) const { return tile.planes() * planeSize(ofGroup); }
   nn::PackingAttr getAttr(mlir::MLIRContext *context) const;
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };

@@ -93,6 +93,76 @@ bool WinogradForm::fits(const WinogradLayer &layer) const {
   return slots <= strips && (slots == 1 || groups == 1) && llvm::isInt<31>(slotElements(layer));
 }
 
+SmallVector<WinogradPart> WinogradForm::parts(const WinogradLayer &layer) const {
+  int64_t lines = layer.height / tile.h, columns = layer.width / tile.w; // of whole tiles
+  WinogradTile rest{layer.height % tile.h, layer.width % tile.w};
+  if (strip < layer.tiles(tile) || layer.isDilated() || (rest.h == 0 && rest.w == 0))
+    return {{{tile, tile}, layer.tilesH(tile), layer.tilesW(tile), 0, 0, 0, strip}};
+  // Tiles with all lines of points follow each other, and so do those with all columns.
+  SmallVector<WinogradPart> parts;
+  int64_t first = 0;
+  auto add = [&](bool isBelow, bool isBehind) {
+    WinogradTile outputs{isBelow ? rest.h : tile.h, isBehind ? rest.w : tile.w};
+    int64_t tilesH = isBelow ? rest.h > 0 : lines, tilesW = isBehind ? rest.w > 0 : columns;
+    int64_t count = layer.images * tilesH * tilesW;
+    if (count > 0)
+      parts.push_back({{tile, outputs},
+                       tilesH,
+                       tilesW,
+                       isBelow ? lines * tile.h : 0,
+                       isBehind ? columns * tile.w : 0,
+                       first,
+                       count});
+    first += count;
+  };
+  add(/*isBelow=*/true, /*isBehind=*/false);
+  add(false, false);
+  add(false, true);
+  add(true, true);
+  return parts;
+}
+
+SmallVector<WinogradProducts> WinogradForm::products(const WinogradLayer &layer) const {
+  SmallVector<WinogradPart> parts = this->parts(layer);
+  auto pointsH = [](const WinogradPart &part) { return part.piece.alongH(false).points(); };
+  auto pointsW = [](const WinogradPart &part) { return part.piece.alongW(false).points(); };
+  // Where the points of some parts end, along an axis.
+  auto endsOf = [&](auto points) {
+    auto ends = llvm::map_to_vector(parts, points);
+    llvm::sort(ends);
+    ends.erase(llvm::unique(ends), ends.end());
+    return ends;
+  };
+  SmallVector<WinogradProducts> products;
+  int64_t firstLine = 0;
+  for (int64_t endLine : endsOf(pointsH)) {
+    int64_t firstColumn = 0;
+    for (int64_t endColumn : endsOf(pointsW)) {
+      WinogradProducts those{firstLine, endLine, firstColumn, endColumn, 0, 0};
+      for (const WinogradPart &part : parts) {
+        if (pointsH(part) < endLine || pointsW(part) < endColumn)
+          continue;
+        if (those.rows == 0)
+          those.firstRow = part.first;
+        NNCC_ASSERT(part.first == those.firstRow + those.rows, "tiles with the same points lie apart");
+        those.rows += part.count;
+      }
+      if (those.rows > 0)
+        products.push_back(those);
+      firstColumn = endColumn;
+    }
+    firstLine = endLine;
+  }
+  return products;
+}
+
+int64_t WinogradForm::productRows(const WinogradLayer &layer) const {
+  int64_t rows = 0;
+  for (const WinogradProducts &those : products(layer))
+    rows += (those.endLine - those.firstLine) * (those.endColumn - those.firstColumn) * those.rows;
+  return rows;
+}
+
 DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &layer, const Contraction &contraction,
                                      nn::MachineAttr machine) const {
   Builder b(kernel.getContext());
@@ -132,8 +202,12 @@ std::string cpu::describeForm(nn::KernelOp kernel) {
     auto tuning = Tuning::of(kernel);
     return tuning && tuning->form == Tuning::direct ? tuning->describe() : "";
   }
-  std::string words =
-      llvm::formatv("winograd, tiles of {0}x{1}, strips of {2}, ", form->tile.h, form->tile.w, form->strip);
+  std::string reason;
+  auto contraction = Contraction::match(kernel, reason);
+  auto layer = contraction ? WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
+  bool areCut = layer && form->parts(*layer).size() > 1;
+  std::string words = llvm::formatv("winograd, tiles of {0}x{1}{2}, strips of {3}, ", form->tile.h, form->tile.w,
+                                    areCut ? " cut at edges" : "", form->strip);
   return words + (form->groups > 1 ? llvm::formatv("channels in {0} groups", form->groups).str()
                                    : llvm::formatv("{0} at a time", form->slots).str());
 }
@@ -147,8 +221,9 @@ public:
   WinogradWriter(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels, const Contraction &contraction,
                  const WinogradLayer &layer, const WinogradForm &form, std::string &reason)
       : function(function), kernel(kernel), kernels(kernels), contraction(contraction), layer(layer), form(form),
-        epilogue(*contraction.epilogue), conv(cast<nn::Conv2DOp>(contraction.root)), reason(reason), builder(kernel),
-        code(kernel.getLoc(), builder, kernels.hasMaskedStores()), element(contraction.sum) {}
+        parts(form.parts(layer)), epilogue(*contraction.epilogue), conv(cast<nn::Conv2DOp>(contraction.root)),
+        reason(reason), builder(kernel), code(kernel.getLoc(), builder, kernels.hasMaskedStores()),
+        element(contraction.sum) {}
 
   LogicalResult run() {
     if (failed(describe()))
@@ -168,6 +243,7 @@ private:
   const Contraction &contraction;
   const WinogradLayer &layer;
   const WinogradForm &form;
+  SmallVector<WinogradPart> parts;
   const Epilogue &epilogue;
   nn::Conv2DOp conv;
   std::string &reason;
@@ -318,13 +394,16 @@ private:
 
   void transformInput(Value strip, Value planes) {
     int64_t lanes = lanesOfInput();
-    auto transform = kernels.getInputTransform({form.tile, contraction.element, lanes, layer.depth % lanes,
-                                                zeroPoint != nullptr, layer.isDilated(), isInRegisters()});
-    SmallVector<Value> arguments{code.pointerTo(input), planes};
-    if (zeroPoint)
-      arguments.push_back(code.pointerTo(zeroPoint));
-    arguments.append({inputEntry(), strip});
-    call(transform, arguments, layer.depthInPlanes());
+    for (const WinogradPart &part : parts) {
+      auto transform = kernels.getInputTransform({part.piece, contraction.element, lanes, layer.depth % lanes,
+                                                  zeroPoint != nullptr, layer.isDilated(), isInRegisters()});
+      Value rows = code.at(planes, part.first * rowPitch(layer.depthInPlanes()), element);
+      SmallVector<Value> arguments{code.pointerTo(input), rows};
+      if (zeroPoint)
+        arguments.push_back(code.pointerTo(zeroPoint));
+      arguments.append({inputEntry(part), strip});
+      call(transform, arguments, part, layer.depthInPlanes());
+    }
   }
 
   /// Four rows of six values, and what one more takes, have room in 32 registers. Where factors are read from memory,
@@ -340,28 +419,33 @@ private:
   /// So many channels, from `first` on, of the tiles of a strip.
   void transformOutput(Value strip, Value planes, Value first, int64_t channels) {
     auto at = [&](Value memory, Type type) { return code.at(code.pointerTo(memory), first, type); };
-    SmallVector<Value> arguments{planes, at(output, epilogue.storedElement())};
-    if (bias)
-      arguments.push_back(at(bias, element));
-    for (auto [leaf, value] : llvm::zip(epilogue.leaves(), leaves))
-      arguments.push_back(leaf.variesByChannel ? at(value, leaf.memoryElement()) : code.pointerTo(value));
-    arguments.append({outputEntry(channels), strip});
-    call(kernels.get(outputShape(channels), epilogue), arguments, channels);
+    for (const WinogradPart &part : parts) {
+      Value rows = code.at(planes, part.first * rowPitch(layer.outputs), element);
+      SmallVector<Value> arguments{rows, at(output, epilogue.storedElement())};
+      if (bias)
+        arguments.push_back(at(bias, element));
+      for (auto [leaf, value] : llvm::zip(epilogue.leaves(), leaves))
+        arguments.push_back(leaf.variesByChannel ? at(value, leaf.memoryElement()) : code.pointerTo(value));
+      arguments.append({outputEntry(part, channels), strip});
+      call(kernels.get(outputShape(part, channels), epilogue), arguments, part, channels);
+    }
   }
 
   /// A transform of so many channels.
-  void call(func::FuncOp callee, ValueRange arguments, int64_t channels) {
+  void call(func::FuncOp callee, ValueRange arguments, const WinogradPart &part, int64_t channels) {
     auto call = func::CallOp::create(code.b, callee, arguments);
-    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(channels)));
+    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(part.count, channels)));
   }
 
-  TileShape outputShape(int64_t channels) {
+  TileShape outputShape(const WinogradPart &part, int64_t channels) {
     TileShape shape;
     shape.mac = {element, element, element, {}};
     shape.lanes = packing.lanes;
     shape.rows = shape.vectors = 1;
     shape.tail = channels % packing.lanes ? channels % packing.lanes : packing.lanes;
-    shape.winograd = form.tile;
+    shape.winograd = part.piece;
+    shape.isWhole = part.tilesH * part.piece.outputs.h + part.top <= layer.height &&
+                    part.tilesW * part.piece.outputs.w + part.left <= layer.width;
     shape.isDilated = layer.isDilated();
     shape.isInRegisters = isInRegisters();
     shape.hasBias = contraction.bias.has_value();
@@ -372,7 +456,7 @@ private:
   }
 
   /// The fields that both transforms have, for pixels of `memory`, and so many elements of a pixel in planes.
-  SmallVector<int64_t> entryFor(Value memory, ArrayRef<int64_t> steps, int64_t inPlanes) {
+  SmallVector<int64_t> entryFor(const WinogradPart &part, Value memory, ArrayRef<int64_t> steps, int64_t inPlanes) {
     SmallVector<int64_t> f(WinogradEntry::FirstLeaf, 0);
     ArrayRef<int64_t> shape = cast<MemRefType>(memory.getType()).getShape();
     f[WinogradEntry::Height] = shape[1];
@@ -382,10 +466,12 @@ private:
     f[WinogradEntry::PixelStep] = steps[2];
     f[WinogradEntry::DilationH] = layer.dilationH;
     f[WinogradEntry::DilationW] = layer.dilationW;
-    f[WinogradEntry::TilesH] = layer.tilesH(form.tile);
-    f[WinogradEntry::TilesW] = layer.tilesW(form.tile);
-    f[WinogradEntry::Strip] = form.strip;
-    f[WinogradEntry::Tiles] = layer.tiles(form.tile);
+    f[WinogradEntry::TilesH] = part.tilesH;
+    f[WinogradEntry::TilesW] = part.tilesW;
+    f[WinogradEntry::Strip] = part.count;
+    f[WinogradEntry::Tiles] = layer.images * part.tilesH * part.tilesW;
+    f[WinogradEntry::Top] = part.top;
+    f[WinogradEntry::Left] = part.left;
     f[WinogradEntry::Pitch] = rowPitch(inPlanes);
     f[WinogradEntry::Plane] = planeOf(inPlanes);
     return f;
@@ -393,47 +479,76 @@ private:
 
   Value tableOf(ArrayRef<int64_t> entry) { return LLVM::AddressOfOp::create(code.b, kernels.getWords(entry)); }
 
-  Value inputEntry() {
-    SmallVector<int64_t> entry = entryFor(input, inputSteps, layer.depthInPlanes());
+  Value inputEntry(const WinogradPart &part) {
+    SmallVector<int64_t> entry = entryFor(part, input, inputSteps, layer.depthInPlanes());
     entry[WinogradEntry::Vectors] = layer.depth / lanesOfInput();
-    entry[WinogradEntry::PadTop] = conv.getPads()[0];
-    entry[WinogradEntry::PadLeft] = conv.getPads()[1];
+    entry[WinogradEntry::Top] -= conv.getPads()[0];
+    entry[WinogradEntry::Left] -= conv.getPads()[1];
     return tableOf(entry);
   }
 
-  Value outputEntry(int64_t channels) {
-    SmallVector<int64_t> entry = entryFor(output, outputSteps, layer.outputs);
+  Value outputEntry(const WinogradPart &part, int64_t channels) {
+    SmallVector<int64_t> entry = entryFor(part, output, outputSteps, layer.outputs);
     entry[WinogradEntry::Vectors] = channels / packing.lanes;
     for (ArrayRef<int64_t> steps : leafSteps)
       entry.append(steps.begin(), steps.end());
     return tableOf(entry);
   }
 
-  /// Planes times planes: a kernel of its own, which the contraction emitter turns into calls on the spot.
+  /// All planes of a group of so many outputs, those in the same tiles at once.
   void multiply(int64_t outputs, Value inputPlanes, Value weights, Value outputPlanes) {
+    const int64_t ofLine = WinogradTransform(form.tile.w).points();
+    for (const WinogradProducts &those : form.products(layer)) {
+      auto at = [&](Value plane) {
+        auto rowsAt = [&](Value planes, int64_t channels) {
+          Value first = code.at(planes, those.firstRow * rowPitch(channels), element);
+          return code.at(first, code.mul(plane, planeOf(channels)), element);
+        };
+        return std::array{rowsAt(inputPlanes, layer.depthInPlanes()),
+                          code.at(weights, code.mul(plane, packing.planeSize(outputs)), element),
+                          rowsAt(outputPlanes, layer.outputs)};
+      };
+      int64_t lines = those.endLine - those.firstLine, columns = those.endColumn - those.firstColumn;
+      Value first = code.constant(those.firstLine * ofLine + those.firstColumn);
+      if (lines == 1 || columns == ofLine) {
+        multiplyPlanes(at(first), lines * columns, those.rows, outputs);
+        continue;
+      }
+      auto overLines = scf::ForOp::create(code.b, code.constant(0), code.constant(lines), code.constant(1));
+      OpBuilder::InsertionGuard guard(code.b);
+      code.b.setInsertionPointToStart(overLines.getBody());
+      Value line = code.mul(overLines.getInductionVar(), ofLine);
+      multiplyPlanes(at(code.add(first, line)), columns, those.rows, outputs);
+    }
+  }
+
+  /// So many planes times planes, and rows of them: a kernel of its own, which the contraction emitter turns into calls
+  /// on the spot.
+  ///
+  /// at  the first of the input's planes, of the weights', of the output's
+  void multiplyPlanes(const std::array<Value, 3> &at, int64_t planes, int64_t rows, int64_t outputs) {
     ImplicitLocOpBuilder &b = code.b;
-    int64_t planes = form.tile.planes();
     auto cast = [&](Value pointer, MemRefType type) -> Value {
       return UnrealizedConversionCastOp::create(b, type, pointer).getResult(0);
     };
     auto memory = [&](Value pointer, int64_t channels, int64_t ofAll) {
       auto layout = StridedLayoutAttr::get(b.getContext(), 0, {planeOf(ofAll), rowPitch(ofAll), 1});
-      return cast(pointer, MemRefType::get({planes, form.strip, channels}, element, layout));
+      return cast(pointer, MemRefType::get({planes, rows, channels}, element, layout));
     };
     int64_t depth = layer.depthInPlanes();
-    Value left = memory(inputPlanes, depth, depth), result = memory(outputPlanes, outputs, layer.outputs);
-    nn::PackingAttr panels = packing.panels(outputs).getAttr(b.getContext(), element);
-    Value right = cast(weights, MemRefType::get(packedBytes(panels), b.getI8Type()));
+    Value left = memory(at[0], depth, depth), result = memory(at[2], outputs, layer.outputs);
+    nn::PackingAttr panels = packing.panels(planes, outputs).getAttr(b.getContext(), element);
+    Value right = cast(at[1], MemRefType::get(packedBytes(panels), b.getI8Type()));
     auto product = nn::KernelOp::create(b, TypeRange(), b.getStringAttr("products"), ValueRange{left, right},
                                         ValueRange{result}, Value(), kernel.getDeviceAttr(), ArrayAttr());
     Block &body = product.getBody().emplaceBlock();
     auto tensor = [&](int64_t rows, int64_t columns) {
       return RankedTensorType::get({planes, rows, columns}, element);
     };
-    Value lhs = body.addArgument(tensor(form.strip, depth), kernel.getLoc());
+    Value lhs = body.addArgument(tensor(rows, depth), kernel.getLoc());
     Value rhs = body.addArgument(tensor(depth, outputs), kernel.getLoc());
     OpBuilder inner = OpBuilder::atBlockBegin(&body);
-    auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(form.strip, outputs), lhs, rhs, Value(),
+    auto matmul = nn::MatMulOp::create(inner, kernel.getLoc(), tensor(rows, outputs), lhs, rhs, Value(),
                                        /*transpose_b=*/false);
     if (layer.ofBytes)
       matmul->setAttr(kWordPairsAttr, b.getUnitAttr());
@@ -449,13 +564,13 @@ private:
   /// Operations on vectors of 32 bytes.
   int64_t workOfStrip() const {
     int64_t out = llvm::divideCeil(layer.outputs, 8);
-    return form.strip * form.tile.planes() * layer.depthInPlanes() * out + workOfTransform(layer.depthInPlanes()) +
-           workOfTransform(layer.outputs);
+    return form.productRows(layer) * layer.depthInPlanes() * out + workOfTransform(form.strip, layer.depthInPlanes()) +
+           workOfTransform(form.strip, layer.outputs);
   }
 
   /// Some eight operations for each vector of a plane.
-  int64_t workOfTransform(int64_t channels) const {
-    return form.strip * form.tile.planes() * 8 * static_cast<int64_t>(llvm::divideCeil(channels, 8));
+  int64_t workOfTransform(int64_t tiles, int64_t channels) const {
+    return tiles * form.tile.planes() * 8 * static_cast<int64_t>(llvm::divideCeil(channels, 8));
   }
 };
 

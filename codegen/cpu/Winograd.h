@@ -46,6 +46,20 @@ private:
   }
 };
 
+/// Tiles of a strip, of which as much is computed: all, or those that lie at the same edges of the images.
+struct WinogradPart {
+  WinogradPiece piece;
+  int64_t tilesH, tilesW; ///< of an image
+  int64_t top, left;      ///< where the first one begins in the output
+  int64_t first, count;   ///< of all images, in the strip
+};
+
+/// Products of the points in some lines and columns of planes: those of the tiles that have them, one behind the other.
+struct WinogradProducts {
+  int64_t firstLine, endLine, firstColumn, endColumn;
+  int64_t firstRow, rows;
+};
+
 /// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, groups = 1, scratch_bytes = .., packings =
 /// [..]}` of `nn.forms` and `nn.form`. Threads share out slots, or groups of output channels, of which there is one
 /// then.
@@ -65,6 +79,12 @@ struct WinogradForm {
     return groups * inputElements(layer) + tile.planes() * strip * rowPitch(layer.outputs);
   }
   int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
+  /// Where all tiles are one strip, those at the lower and the right edge of an image are computed as far as it
+  /// reaches, from fewer points. Other strips, and those of dilated windows, are tiles of one size.
+  llvm::SmallVector<WinogradPart> parts(const WinogradLayer &layer) const;
+  llvm::SmallVector<WinogradProducts> products(const WinogradLayer &layer) const;
+  /// Rows of all products of planes of a strip.
+  int64_t productRows(const WinogradLayer &layer) const;
   /// Its tiles are those of the layer, no slot is without a strip, and the planes of one have less than 2^31 elements.
   bool fits(const WinogradLayer &layer) const;
   WinogradPacking packing(const WinogradLayer &layer, const Contraction &contraction, nn::MachineAttr machine) const;
@@ -75,9 +95,9 @@ struct WinogradForm {
   static std::optional<WinogradForm> from(mlir::DictionaryAttr form);
 };
 
-/// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49, 2 at a time", "strips of 56
-/// pixels, 4 at a time", "chain, strips of 8 rows, 4 at a time", or "direct, 6 rows, 2 vectors" where that was tuned;
-/// else empty for the direct form.
+/// What users are told of how a kernel is computed: "winograd, tiles of 4x4, strips of 49, 2 at a time" ("tiles of 4x4
+/// cut at edges" where there are smaller ones), "strips of 56 pixels, 4 at a time", "chain, strips of 8 rows, 4 at a
+/// time", or "direct, 6 rows, 2 vectors" where that was tuned; else empty for the direct form.
 std::string describeForm(nn::KernelOp kernel);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips.

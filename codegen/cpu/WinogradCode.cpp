@@ -8,11 +8,14 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-std::string cpu::nameOfTransform(StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail,
+std::string cpu::nameOfTransform(StringRef what, const WinogradPiece &piece, int64_t lanes, int64_t tail,
                                  bool isDilated) {
   std::string name;
-  llvm::raw_string_ostream(name) << "nncc_winograd_" << what << '_' << tile.h << 'x' << tile.w << '_' << lanes << 't'
-                                 << tail << (isDilated ? "_dilated" : "");
+  llvm::raw_string_ostream os(name);
+  os << "nncc_winograd_" << what << '_' << piece.tile.h << 'x' << piece.tile.w;
+  if (piece.outputs != piece.tile)
+    os << "_cut" << piece.outputs.h << 'x' << piece.outputs.w;
+  os << '_' << lanes << 't' << tail << (isDilated ? "_dilated" : "");
   return name;
 }
 
@@ -25,11 +28,17 @@ public:
 
   /// Input values to points. The rows of +x and -x are the sum and the difference of their even and odd powers.
   SmallVector<Value> input(const WinogradTransform &transform, ArrayRef<Value> values) {
-    if (transform.pairs() == 0)
+    if (transform.points() == 1)
       return llvm::to_vector(values);
-    SmallVector<Value> points{combine(transform.input.front(), values)};
-    for (int64_t pair = 0; pair < transform.pairs(); ++pair) {
-      ArrayRef<double> row = transform.input[2 * pair + 1];
+    // Single points before pairs and behind them: fewer values are needed at once.
+    int64_t pairs = transform.pairs(), singles = transform.points() - 2 * pairs;
+    auto singlePoints = [&](int64_t from, int64_t count) {
+      return llvm::map_to_vector(ArrayRef(transform.input).slice(2 * pairs + from, count),
+                                 [&](ArrayRef<double> row) { return combine(row, values); });
+    };
+    SmallVector<Value> first = singlePoints(0, singles / 2), points;
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      ArrayRef<double> row = transform.input[2 * pair];
       SmallVector<double> even(row), odd(row);
       double highest = 0; // odd powers are made with factor 1 for the highest: one multiplication less
       for (auto [power, coefficient] : llvm::enumerate(row)) {
@@ -43,28 +52,31 @@ public:
       points.push_back(addScaled(highest, difference, sum));
       points.push_back(addScaled(-highest, difference, sum));
     }
-    points.push_back(combine(transform.input.back(), values));
+    llvm::append_range(points, first);
+    llvm::append_range(points, singlePoints(singles / 2, singles - singles / 2));
     return points;
   }
 
   /// Points to output values. Even powers of +x and -x are equal, odd ones opposite.
   SmallVector<Value> output(const WinogradTransform &transform, ArrayRef<Value> points) {
-    if (transform.pairs() == 0)
+    if (transform.points() == 1)
       return llvm::to_vector(points);
-    SmallVector<Value> sums{points.front()}, differences{points.front()};
+    SmallVector<Value> sums, differences;
     for (int64_t pair = 0; pair < transform.pairs(); ++pair) {
-      Value plus = points[2 * pair + 1], minus = points[2 * pair + 2];
+      Value plus = points[2 * pair], minus = points[2 * pair + 1];
       sums.push_back(add(plus, minus));
       differences.push_back(subtract(plus, minus));
     }
-    sums.push_back(points.back());
-    differences.push_back(points.back());
+    for (Value single : points.drop_front(2 * transform.pairs())) {
+      sums.push_back(single);
+      differences.push_back(single);
+    }
     SmallVector<Value> outputs;
     for (auto [power, row] : llvm::enumerate(transform.output)) {
-      SmallVector<double> factors{row.front()};
+      SmallVector<double> factors;
       for (int64_t pair = 0; pair < transform.pairs(); ++pair)
-        factors.push_back(row[2 * pair + 1]);
-      factors.push_back(row.back());
+        factors.push_back(row[2 * pair]);
+      llvm::append_range(factors, llvm::drop_begin(row, 2 * transform.pairs()));
       outputs.push_back(combine(factors, power % 2 ? differences : sums));
     }
     return outputs;
@@ -193,8 +205,8 @@ Value reserve(Code &code, Type type, int64_t count) {
 class InputEmitter {
 public:
   InputEmitter(Code &code, const InputTransform &transform, Block::BlockArgListType arguments)
-      : code(code), b(code.b), shape(transform), alongH(transform.tile.h, transform.isOfBytes()),
-        alongW(transform.tile.w, transform.isOfBytes()), lanes(transform.lanes), image(arguments[0]),
+      : code(code), b(code.b), shape(transform), alongH(transform.piece.alongH(transform.isOfBytes())),
+        alongW(transform.piece.alongW(transform.isOfBytes())), lanes(transform.lanes), image(arguments[0]),
         planes(arguments[1]), entry(arguments.drop_back().back()), number(arguments.back()),
         memory(memoryType(transform.element)), element(transform.isOfBytes() ? b.getI16Type() : memory),
         word(b.getI32Type()), vector(VectorType::get(lanes, element)), zero(code.constant(0)) {
@@ -250,8 +262,8 @@ private:
     TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
     Value height = field(WinogradEntry::Height), width = field(WinogradEntry::Width), one = code.constant(1);
     TileAxis axisH(code, alongH.outputs(), dilationH), axisW(code, alongW.outputs(), dilationW);
-    Value top = arith::SubIOp::create(b, axisH.first(at.line), field(WinogradEntry::PadTop));
-    Value left = arith::SubIOp::create(b, axisW.first(at.column), field(WinogradEntry::PadLeft));
+    Value top = code.add(axisH.first(at.line), field(WinogradEntry::Top));
+    Value left = code.add(axisW.first(at.column), field(WinogradEntry::Left));
     Value source = code.at(image, code.mul(at.image, field(WinogradEntry::ImageStep)), memory);
     source = code.at(source, code.mul(left, pixelStep), memory);
     // Columns that do not exist stay zeros on the stack; of lines, another one is read, and masked.
@@ -318,7 +330,7 @@ private:
       // One base and offsets that stay: no address is computed from the one before.
       for (auto [i, value] : llvm::enumerate(transformer.input(alongW, values)))
         code.store(value, code.at(at[1], code.mul(plane, i), word));
-      return {code.at(at[0], lanes, element), code.at(at[1], code.mul(plane, alongW.points()), word)};
+      return {code.at(at[0], lanes, element), code.at(at[1], code.mul(plane, shape.piece.planesOfLine()), word)};
     });
   }
 
@@ -363,21 +375,16 @@ private:
       copyColumns(channel, count);
     }
     SmallVector<Value> lines = llvm::to_vector(at.drop_front());
-    // All lines of points at once are too many values for larger tiles.
-    SmallVector<SmallVector<int64_t>> groups(1);
+    // All lines of points at once are too many values for larger tiles: first those of pairs.
     constexpr int64_t mostValues = 24;
     const int64_t points = alongH.points();
-    if (points * alongW.points() > mostValues)
-      groups.push_back({0, points - 1});
-    for (int64_t line = 0; line < points; ++line)
-      if (!llvm::is_contained(groups.back(), line) || groups.size() == 1)
-        groups.front().push_back(line);
-    for (auto [g, group] : llvm::enumerate(groups)) {
-      // LLVM would keep what the groups share in registers, of which there are none.
-      if (g)
-        for (Value &line : lines)
-          line = code.opaque(line);
-      transformLines(lines, at.front(), group, count);
+    const int64_t first = points * alongW.points() > mostValues ? 2 * alongH.pairs() : points;
+    Value target = transformLines(lines, at.front(), 0, first, count);
+    if (first < points) {
+      // LLVM would keep what they share in registers, of which there are none.
+      for (Value &line : lines)
+        line = code.opaque(line);
+      transformLines(lines, target, first, points, count);
     }
     SmallVector<Value> next{code.at(at.front(), lanes, element)};
     for (Value line : lines)
@@ -396,10 +403,10 @@ private:
     });
   }
 
-  /// Some lines of points.
-  void transformLines(ArrayRef<Value> lines, Value target, ArrayRef<int64_t> group, int64_t count) {
+  /// The lines of points from `from` to `to`, the first of them at `target`; returns the place of the next one.
+  Value transformLines(ArrayRef<Value> lines, Value target, int64_t from, int64_t to, int64_t count) {
     Transformer transformer(code, vector);
-    SmallVector<SmallVector<Value>> columns; // points of each, of which only those of the group are used
+    SmallVector<SmallVector<Value>> columns; // points of each, of which only those lines are used
     for (int64_t column = 0; column < alongW.points(); ++column) {
       SmallVector<Value> values;
       for (Value line : lines)
@@ -407,17 +414,15 @@ private:
                                        shape.isOfBytes() ? lanes : count));
       columns.push_back(transformer.input(alongH, values));
     }
-    Value to = target;
-    int64_t before = 0;
-    for (int64_t line : group) {
-      to = code.at(to, code.mul(plane, (line - before) * alongW.points()), word);
-      before = line;
+    for (int64_t line = from; line < to; ++line) {
       SmallVector<Value> values;
       for (ArrayRef<Value> column : columns)
         values.push_back(column[line]);
       for (auto [i, value] : llvm::enumerate(transformer.input(alongW, values)))
-        code.store(value, code.at(to, code.mul(plane, i), word));
+        code.store(value, code.at(target, code.mul(plane, i), word));
+      target = code.at(target, code.mul(plane, shape.piece.planesOfLine()), word);
     }
+    return target;
   }
 
   /// The first `count` channels of a vector, bytes less their zero point. What is in the lanes behind them is
@@ -447,8 +452,9 @@ class OutputEmitter : TileCode {
 public:
   OutputEmitter(Code &code, const TileShape &shape, const Epilogue &epilogue, Block::BlockArgListType arguments)
       : TileCode(code, shape, epilogue, arguments), isOfIntegers(isa<IntegerType>(sumType)),
-        alongH(shape.winograd->h, isOfIntegers), alongW(shape.winograd->w, isOfIntegers),
-        axisH(code, alongH.outputs(), Value()), axisW(code, alongW.outputs(), Value()), number(arguments.back()) {}
+        alongH(shape.winograd->alongH(isOfIntegers)), alongW(shape.winograd->alongW(isOfIntegers)),
+        planesOfLine(shape.winograd->planesOfLine()), axisH(code, alongH.outputs(), Value()),
+        axisW(code, alongW.outputs(), Value()), number(arguments.back()) {}
 
   void run() {
     plane = field(WinogradEntry::Plane);
@@ -481,6 +487,7 @@ public:
 private:
   bool isOfIntegers;
   WinogradTransform alongH, alongW;
+  int64_t planesOfLine;
   TileAxis axisH, axisW;
   Value number, plane, vectors, stack, line;
   Value lineStep, pixelStep; ///< from one of a tile to the next
@@ -495,11 +502,16 @@ private:
 
   void finishTile(Value index, Value source) {
     TilePosition at(code, index, field(WinogradEntry::TilesH), field(WinogradEntry::TilesW));
-    Value top = axisH.first(at.line), left = axisW.first(at.column);
-    Value below = arith::SubIOp::create(b, field(WinogradEntry::Height), top);
-    Value behind = arith::SubIOp::create(b, field(WinogradEntry::Width), left);
-    rows = axisH.within(below, alongH.outputs());
-    columns = axisW.within(behind, alongW.outputs());
+    Value top = code.add(axisH.first(at.line), field(WinogradEntry::Top));
+    Value left = code.add(axisW.first(at.column), field(WinogradEntry::Left));
+    rows = code.constant(alongH.outputs());
+    columns = code.constant(alongW.outputs());
+    if (!shape.isWhole) {
+      Value below = arith::SubIOp::create(b, field(WinogradEntry::Height), top);
+      Value behind = arith::SubIOp::create(b, field(WinogradEntry::Width), left);
+      rows = axisH.within(below, alongH.outputs());
+      columns = axisW.within(behind, alongW.outputs());
+    }
     auto offsetOf = [&](Value image, Value line, Value pixel) {
       return code.add(code.add(code.mul(at.image, image), code.mul(top, line)), code.mul(left, pixel));
     };
@@ -538,7 +550,7 @@ private:
       SmallVector<Value> points;
       Value to = at[1];
       for (int64_t i = 0; i < alongH.points(); ++i)
-        points.push_back(code.load(code.at(at[0], code.mul(plane, i * alongW.points()), memory), vector));
+        points.push_back(code.load(code.at(at[0], code.mul(plane, i * planesOfLine), memory), vector));
       for (auto [i, value] : llvm::enumerate(transformer.output(alongH, points)))
         code.store(value, code.at(to, i * alongW.points() * shape.lanes, memory));
       return SmallVector<Value>{code.at(at[0], plane, memory), code.at(to, shape.lanes, memory)};
@@ -584,7 +596,7 @@ private:
     for (int64_t column = 0; column < alongW.points(); ++column) {
       SmallVector<Value> points;
       for (int64_t i = 0; i < alongH.points(); ++i)
-        points.push_back(code.load(code.at(from, code.mul(plane, i * alongW.points()), memory), vector));
+        points.push_back(code.load(code.at(from, code.mul(plane, i * planesOfLine), memory), vector));
       ofColumns.push_back(transformer.output(alongH, points));
       from = code.at(from, plane, memory);
     }
@@ -600,6 +612,16 @@ private:
     llvm::append_range(first, places.take_back(epilogue.leaves().size()));
     if (epilogue.isHeavy())
       return storeLines(sums, first, span);
+    auto storeAll = [&] {
+      SmallVector<Value> line = first;
+      for (ArrayRef<Value> pixels : sums) {
+        for (auto [j, sum] : llvm::enumerate(pixels))
+          storePixel(sum, pixelOf(line, j), span);
+        line = nextLine(line);
+      }
+    };
+    if (shape.isWhole)
+      return storeAll();
     auto isAll = [&](Value count, int64_t all) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, count, code.constant(all));
     };
@@ -607,12 +629,7 @@ private:
     auto choice = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(choice.thenBlock());
-    SmallVector<Value> line = first;
-    for (ArrayRef<Value> pixels : sums) {
-      for (auto [j, sum] : llvm::enumerate(pixels))
-        storePixel(sum, pixelOf(line, j), span);
-      line = nextLine(line);
-    }
+    storeAll();
     b.setInsertionPointToStart(choice.elseBlock());
     storeLines(sums, first, span);
   }
@@ -634,15 +651,20 @@ private:
     llvm::append_range(first, leaves);
     if (epilogue.isHeavy())
       return storePixels(sums, first, span);
+    auto storeAll = [&] {
+      SmallVector<Value> places = first;
+      for (Value sum : sums) {
+        storePixel(sum, places, span);
+        places = nextPixel(places);
+      }
+    };
+    if (shape.isWhole)
+      return storeAll();
     Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, columns, code.constant(alongW.outputs()));
     auto choice = scf::IfOp::create(b, isWhole, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(choice.thenBlock());
-    SmallVector<Value> places = first;
-    for (Value sum : sums) {
-      storePixel(sum, places, span);
-      places = nextPixel(places);
-    }
+    storeAll();
     b.setInsertionPointToStart(choice.elseBlock());
     storePixels(sums, first, span);
   }

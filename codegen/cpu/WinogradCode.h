@@ -26,15 +26,15 @@ struct WinogradEntry {
     Vectors, // whole vectors of channels
     Pitch,
     Plane, // the way from tile to tile in a plane, and from plane to plane
-    PadTop,
-    PadLeft,   // of the input
+    Top,
+    Left,      // the line and the pixel where the first tile begins; in the input, pads make it less
     FirstLeaf, // then per leaf of the epilogue: the way to the next image, line and pixel
   };
   static unsigned leafField(unsigned leaf, unsigned which) { return FirstLeaf + 3 * leaf + which; }
 };
 
 /// A part of a name that no other transform has, but for its bias and epilogue.
-std::string nameOfTransform(llvm::StringRef what, const WinogradTile &tile, int64_t lanes, int64_t tail,
+std::string nameOfTransform(llvm::StringRef what, const WinogradPiece &piece, int64_t lanes, int64_t tail,
                             bool isDilated);
 
 /// Writes the body of MicroKernels::getInputTransform. Pixels outside of the image are zeros, or the zero point, which

@@ -1,5 +1,6 @@
 // Matrices from points: products of linear factors, Lagrange's weights, powers (Toom 1963, Cook 1966).
 #include "codegen/cpu/WinogradTransform.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cmath>
 
 using namespace nncc::cpu;
@@ -13,6 +14,8 @@ static llvm::SmallVector<double> pointsFor(int64_t outputs, bool ofIntegers) {
     return {1};
   return ofIntegers ? llvm::SmallVector<double>{1, 2} : llvm::SmallVector<double>{0.625, 1.5};
 }
+
+static constexpr int64_t kTaps = 3;
 
 /// The product of (x - points[i]) over all i but `without`.
 static Polynomial productOf(llvm::ArrayRef<double> points, size_t without) {
@@ -32,31 +35,57 @@ WinogradTransform::WinogradTransform(int64_t outputs, bool ofIntegers) {
     input = weights = output = {{1}};
     return;
   }
-  constexpr size_t taps = 3;
-  llvm::SmallVector<double> points{0};
-  for (double x : pointsFor(outputs, ofIntegers))
-    points.append({x, -x});
-  const size_t count = points.size() + 1; // with infinity
-  for (size_t i = 0; i < points.size(); ++i) {
-    input.push_back(productOf(points, i));
+  for (double x : pointsFor(outputs, ofIntegers)) {
+    finite.append({x, -x});
+    ++pairCount;
+  }
+  finite.push_back(0);
+  const size_t count = finite.size() + 1; // with infinity
+  for (size_t i = 0; i < finite.size(); ++i) {
+    input.push_back(productOf(finite, i));
     input.back().resize(count, 0);
     double scale = 1;
-    for (size_t j = 0; j < points.size(); ++j)
-      scale *= j == i ? 1 : points[i] - points[j];
+    for (size_t j = 0; j < finite.size(); ++j)
+      scale *= j == i ? 1 : finite[i] - finite[j];
     weights.emplace_back();
-    for (size_t tap = 0; tap < taps; ++tap)
-      weights.back().push_back(std::pow(points[i], tap) / scale);
+    for (int64_t tap = 0; tap < kTaps; ++tap)
+      weights.back().push_back(std::pow(finite[i], tap) / scale);
   }
-  input.push_back(productOf(points, count));
+  input.push_back(productOf(finite, count));
   weights.push_back({0, 0, 1});
   for (int64_t k = 0; k < outputs; ++k) {
     output.emplace_back();
-    for (double point : points)
+    for (double point : finite)
       output.back().push_back(std::pow(point, k));
     output.back().push_back(k == outputs - 1 ? 1 : 0);
   }
   if (ofIntegers)
     scaleToIntegers();
+}
+
+WinogradTransform WinogradTransform::cutTo(int64_t outputs) const {
+  WinogradTransform cut(*this);
+  if (outputs == this->outputs())
+    return cut;
+  // Infinity is of the last output alone, so it is never among them.
+  const size_t count = outputs + kTaps - 1;
+  cut.finite.resize(count);
+  cut.input.clear();
+  for (size_t i = 0; i < count; ++i) {
+    cut.input.push_back(productOf(cut.finite, i));
+    // The factors that are left out, at this point: then weights and outputs stay as they are.
+    for (double without : llvm::drop_begin(finite, count))
+      for (double &factor : cut.input.back())
+        factor *= finite[i] - without;
+  }
+  cut.weights.resize(count);
+  cut.output.resize(outputs);
+  for (auto &row : cut.output)
+    row.resize(count);
+  // Without 0 as without infinity, +x and -x are symmetric; with half of a pair they are not.
+  if (count < 2 * static_cast<size_t>(pairCount))
+    cut.pairCount = 0;
+  return cut;
 }
 
 /// Lagrange's weights are fractions whose denominators divide those of two: 2 for 0, +-1; 24 with +-2.

@@ -8,21 +8,29 @@
 
 namespace nncc::cpu {
 
-/// The three matrices, by the values at which the polynomials are compared: 0, +-x for each of a few x, and infinity.
-/// Row 2i + 1 of those of input and weights is that of the i-th +x, row 2i + 2 that of -x.
+/// The three matrices, by the values at which the polynomials are compared: +-x for each of a few x, 0, and infinity.
+/// Row 2i of those of input and weights is that of the i-th +x, row 2i + 1 that of -x.
 ///
-/// Those of integers are integers, and what they give is `divisor` times the output. Along two axes, differences of two
-/// bytes become less than 2^15, and so do weights of 8 bits: rows of the input's matrix have absolute sums of at most
-/// 10, those of the weights' of at most 12 (10 * 10 * 255 and 12 * 12 * 128).
+/// Those of integers are integers, and what they give is `divisor` times the output. Along two axes, bytes less a zero
+/// point, which is a byte, become less than 2^15, and so do weights of 8 bits. The values of an input are 255 apart,
+/// and 0 is among them, so a sum is at most 255 times the sum of the positive factors, or of the negative ones: 5 and 5
+/// or 8 and 2 in whole tiles, at most 8 and 8 in others (2 * 8 * 8 * 255). Rows of the weights' have absolute sums of
+/// at most 12 (12 * 12 * 128).
 class WinogradTransform {
 public:
   /// outputs  1: there is one tap, and nothing is transformed; else 2 or 4, of three taps
   explicit WinogradTransform(int64_t outputs, bool ofIntegers = false);
 
+  /// The same for a tile at the edge of an image, of which the first outputs alone exist: they take the products of its
+  /// first points, one less for each output less, with the weights that other tiles have. What the input would be
+  /// behind them is free, and thought to be what makes the products of the other points 0.
+  WinogradTransform cutTo(int64_t outputs) const;
+
   int64_t outputs() const { return output.size(); }
   int64_t taps() const { return weights.front().size(); }
   int64_t points() const { return input.size(); }
-  int64_t pairs() const { return points() > 1 ? (points() - 2) / 2 : 0; }
+  /// Points that are +x and -x, of which the rows of the input's matrix have equal even and opposite odd parts.
+  int64_t pairs() const { return pairCount; }
 
   using Matrix = llvm::SmallVector<llvm::SmallVector<double>>;
   Matrix input;   ///< [points][points], B^T of the paper
@@ -31,6 +39,9 @@ public:
   int64_t divisor = 1;
 
 private:
+  llvm::SmallVector<double> finite; ///< the points before infinity
+  int64_t pairCount = 0;
+
   void scaleToIntegers();
 };
 
@@ -40,6 +51,17 @@ struct WinogradTile {
 
   int64_t planes() const { return WinogradTransform(h).points() * WinogradTransform(w).points(); }
   bool operator==(const WinogradTile &) const = default;
+};
+
+/// What of a tile is computed: all of it, or the outputs in the image, where it is at an edge.
+struct WinogradPiece {
+  WinogradTile tile, outputs;
+
+  WinogradTransform alongH(bool ofIntegers) const { return WinogradTransform(tile.h, ofIntegers).cutTo(outputs.h); }
+  WinogradTransform alongW(bool ofIntegers) const { return WinogradTransform(tile.w, ofIntegers).cutTo(outputs.w); }
+  /// Planes from one line of points to the next.
+  int64_t planesOfLine() const { return WinogradTransform(tile.w).points(); }
+  bool operator==(const WinogradPiece &) const = default;
 };
 
 } // namespace nncc::cpu

@@ -42,11 +42,11 @@ func.func @strips_of_tiles(%x: memref<1x10x15x5xf32> {llvm.noalias}, %w: memref<
 // CHECK:     scf.yield %[[OWNER]]
 // CHECK:   } {nn.parallel}
 // CHECK: } {nn.parallel, nn.uncut}
-func.func @groups_of_channels(%x: memref<1x6x7x5xf32> {llvm.noalias}, %w: memref<23040xi8> {llvm.noalias}, %b: memref<128xi8> {llvm.noalias}, %y: memref<1x6x7x32xf32> {llvm.noalias}, %s: memref<64512xi8> {llvm.noalias}) {
-  nn.kernel "k" ins(%x, %w, %b : memref<1x6x7x5xf32>, memref<23040xi8>, memref<128xi8>) outs(%y : memref<1x6x7x32xf32>) scratch(%s : memref<64512xi8>) {
-  ^bb0(%0: tensor<1x6x7x5xf32>, %1: tensor<32x3x3x5xf32>, %2: tensor<32xf32>):
-    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x7x5xf32>, tensor<32x3x3x5xf32>, tensor<32xf32> -> tensor<1x6x7x32xf32>
-    nn.yield %r : tensor<1x6x7x32xf32>
+func.func @groups_of_channels(%x: memref<1x4x16x5xf32> {llvm.noalias}, %w: memref<23040xi8> {llvm.noalias}, %b: memref<128xi8> {llvm.noalias}, %y: memref<1x4x16x32xf32> {llvm.noalias}, %s: memref<64512xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x4x16x5xf32>, memref<23040xi8>, memref<128xi8>) outs(%y : memref<1x4x16x32xf32>) scratch(%s : memref<64512xi8>) {
+  ^bb0(%0: tensor<1x4x16x5xf32>, %1: tensor<32x3x3x5xf32>, %2: tensor<32xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x4x16x5xf32>, tensor<32x3x3x5xf32>, tensor<32xf32> -> tensor<1x4x16x32xf32>
+    nn.yield %r : tensor<1x4x16x32xf32>
   } attributes {nn.form = {name = "winograd", scratch_bytes = 64512, slots = 1, groups = 2, strip = 4, tile = array<i64: 4, 4>},
                 nn.packings = [unit, #nn.packing<"winograd", [23040, 4, 4, 32, 5, 16, 8, 2]>, #nn.packing<"pad", [128, 1, 32, 8]>]}
   return
@@ -64,11 +64,11 @@ func.func @groups_of_channels(%x: memref<1x6x7x5xf32> {llvm.noalias}, %w: memref
 // CHECK:     scf.for {{.*}} to %c2
 // CHECK:       call @nncc_gemm_f32_2x16
 // CHECK:   call @nncc_winograd_output_4x4_8t8_bias
-func.func @groups_that_differ(%x: memref<1x4x7x5xf32> {llvm.noalias}, %w: memref<28800xi8> {llvm.noalias}, %b: memref<160xi8> {llvm.noalias}, %y: memref<1x4x7x35xf32> {llvm.noalias}, %s: memref<36864xi8> {llvm.noalias}) {
-  nn.kernel "k" ins(%x, %w, %b : memref<1x4x7x5xf32>, memref<28800xi8>, memref<160xi8>) outs(%y : memref<1x4x7x35xf32>) scratch(%s : memref<36864xi8>) {
-  ^bb0(%0: tensor<1x4x7x5xf32>, %1: tensor<35x3x3x5xf32>, %2: tensor<35xf32>):
-    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x4x7x5xf32>, tensor<35x3x3x5xf32>, tensor<35xf32> -> tensor<1x4x7x35xf32>
-    nn.yield %r : tensor<1x4x7x35xf32>
+func.func @groups_that_differ(%x: memref<1x4x8x5xf32> {llvm.noalias}, %w: memref<28800xi8> {llvm.noalias}, %b: memref<160xi8> {llvm.noalias}, %y: memref<1x4x8x35xf32> {llvm.noalias}, %s: memref<36864xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x4x8x5xf32>, memref<28800xi8>, memref<160xi8>) outs(%y : memref<1x4x8x35xf32>) scratch(%s : memref<36864xi8>) {
+  ^bb0(%0: tensor<1x4x8x5xf32>, %1: tensor<35x3x3x5xf32>, %2: tensor<35xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x4x8x5xf32>, tensor<35x3x3x5xf32>, tensor<35xf32> -> tensor<1x4x8x35xf32>
+    nn.yield %r : tensor<1x4x8x35xf32>
   } attributes {nn.form = {name = "winograd", scratch_bytes = 36864, slots = 1, groups = 2, strip = 2, tile = array<i64: 4, 4>},
                 nn.packings = [unit, #nn.packing<"winograd", [28800, 4, 4, 35, 5, 16, 8, 2]>, #nn.packing<"pad", [160, 1, 35, 8]>]}
   return
@@ -77,11 +77,11 @@ func.func @groups_that_differ(%x: memref<1x4x7x5xf32> {llvm.noalias}, %w: memref
 // Equal transforms are one function, whatever the image.
 // CHECK: func.func private @nncc_winograd_input_4x4_8t5(%{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: !llvm.ptr {llvm.noalias}, %{{.*}}: i64)
 // CHECK-NOT: @nncc_winograd_input_4x4
-func.func @another_image(%x: memref<1x7x6x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x5x4x16xf32> {llvm.noalias}, %s: memref<18432xi8> {llvm.noalias}) {
-  nn.kernel "k" ins(%x, %w, %b : memref<1x7x6x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x5x4x16xf32>) scratch(%s : memref<18432xi8>) {
-  ^bb0(%0: tensor<1x7x6x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
-    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x6x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x5x4x16xf32>
-    nn.yield %r : tensor<1x5x4x16xf32>
+func.func @another_image(%x: memref<1x10x6x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x8x4x16xf32> {llvm.noalias}, %s: memref<18432xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x10x6x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x8x4x16xf32>) scratch(%s : memref<18432xi8>) {
+  ^bb0(%0: tensor<1x10x6x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x10x6x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x8x4x16xf32>
+    nn.yield %r : tensor<1x8x4x16xf32>
   } attributes {nn.form = {name = "winograd", scratch_bytes = 18432, slots = 1, groups = 1, strip = 2, tile = array<i64: 4, 4>},
                 nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
   return
@@ -134,6 +134,43 @@ func.func @dilated(%x: memref<1x7x13x5xf32> {llvm.noalias}, %w: memref<11520xi8>
     %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [2, 3, 2, 3] dilations [2, 3] groups 1 : tensor<1x7x13x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x7x13x16xf32>
     nn.yield %r : tensor<1x7x13x16xf32>
   } attributes {nn.form = {name = "winograd", scratch_bytes = 36864, slots = 1, groups = 1, strip = 4, tile = array<i64: 4, 4>},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// 6 x 11 pixels are one line of two whole tiles; below lie two of which two lines exist, behind them one of three
+// columns, and one of both. Of 6 x 6 points they have 4 x 6, 6 x 5 and 4 x 5: those of 4 x 5 are multiplied for six
+// tiles, those that are left of lines and columns for four and three, those of neither for two.
+// CHECK-LABEL: func.func @tiles_at_edges
+// CHECK: scf.for %[[STRIP:.*]] =
+// CHECK: call @nncc_winograd_input_4x4_cut2x4_8t5(
+// CHECK: call @nncc_winograd_input_4x4_8t5(
+// CHECK: call @nncc_winograd_input_4x4_cut4x3_8t5(
+// CHECK: call @nncc_winograd_input_4x4_cut2x3_8t5(
+// CHECK: scf.for {{.*}} to %c4_
+// CHECK:   scf.for {{.*}} to %c5_
+// CHECK:     call @nncc_gemm_f32_6x16
+// CHECK: scf.for {{.*}} to %c4_
+// CHECK:   call @nncc_gemm_f32_4x16
+// CHECK: scf.for {{.*}} to %c2_
+// CHECK:   scf.for {{.*}} to %c5_
+// CHECK:     call @nncc_gemm_f32_3x16
+// CHECK: scf.for {{.*}} to %c2_
+// CHECK:   call @nncc_gemm_f32_2x16
+// CHECK: call @nncc_winograd_output_4x4_cut2x4_8t8_bias(
+// CHECK: call @nncc_winograd_output_4x4_8t8_bias(
+// CHECK: call @nncc_winograd_output_4x4_cut4x3_8t8_bias(
+// CHECK: call @nncc_winograd_output_4x4_cut2x3_8t8_bias(
+func.func @tiles_at_edges(%x: memref<1x6x11x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x6x11x16xf32> {llvm.noalias}, %s: memref<55296xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x6x11x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x6x11x16xf32>) scratch(%s : memref<55296xi8>) {
+  ^bb0(%0: tensor<1x6x11x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x11x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x6x11x16xf32>
+    nn.yield %r : tensor<1x6x11x16xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 55296, slots = 1, groups = 1, strip = 6, tile = array<i64: 4, 4>},
                 nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
   return
 }
