@@ -119,8 +119,8 @@ void ByteWindow::readTaps() {
             else
               code.store(vector, code.at(staged, index * type.getNumElements(), type.getElementType()));
           }
-  // Without sums to correct, this is what is multiplied as 0.
-  if (shape.hasSums && shape.hasZero)
+  // The zero point, whether sums or the bias are corrected by it. Without it, this is what is multiplied as 0.
+  if (shape.hasZero)
     missing = code.load(zeroPoint, memory);
   else
     missing = arith::ConstantIntOp::create(b, shape.hasSums ? 0 : static_cast<int8_t>(shape.mac.offset()), 8);
@@ -145,7 +145,7 @@ ByteWindow::Vectors ByteWindow::inputAt(int64_t firstRow, function_ref<Value(int
   SmallVector<Value> rows;
   for (int64_t row = firstRow; row < firstRow + groups.group; ++row)
     rows.push_back(row < height ? rowAt(row) : Value());
-  if (!shape.hasSums && llvm::none_of(rows, [](Value row) { return row != nullptr; }))
+  if (!shape.hasSums && !shape.hasZero && llvm::none_of(rows, [](Value row) { return row != nullptr; }))
     return {};
   Vectors vectors = grouped(
       [&](int64_t ofGroup, int64_t first) {

@@ -108,6 +108,9 @@ inline constexpr int64_t kMostColumnTaps = 7, kMostColumnStep = 2;
 /// The unit attribute of a root whose packed weights are multiplied in words: they have no -128.
 inline constexpr llvm::StringLiteral kFitsWordsAttr = "nn.fits_words";
 
+/// The unit attribute of a root whose bias has what the zero point of its bytes takes from every sum.
+inline constexpr llvm::StringLiteral kZeroInBiasAttr = "nn.zero_in_bias";
+
 /// The attribute of a root whose packed weights of bytes lie in an order (MacForm::isOrdered): the number of spares of
 /// each panel, `array<i32: 0, 2>`. They are in the code, not in the weights: how long it runs is known without these.
 inline constexpr llvm::StringLiteral kOrderedAttr = "nn.ordered";

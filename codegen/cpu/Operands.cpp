@@ -37,7 +37,11 @@ public:
     found.panel = contraction.panel(machine);
     if (failed(placeWeights()) || failed(placeBias()))
       return failure();
-    if (contraction.zero && found.bytes && (contraction.isOfFloatedBytes() || !found.bytes->sums.empty()))
+    // A sweep puts the zero point in the place of what is missing.
+    const bool isInBias = contraction.root->hasAttr(kZeroInBiasAttr), sweeps = contraction.sliding && isInBias;
+    if (isInBias && contraction.isOfFloatedBytes())
+      return refuse("the zero point is in the bias of a window that does not sweep");
+    if (contraction.zero && found.bytes && (contraction.isOfFloatedBytes() || sweeps || !found.bytes->sums.empty()))
       found[Zero].memory = kernel.getInputs()[*contraction.zero];
     if (failed(placePixels()))
       return failure();

@@ -58,7 +58,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         int64_t offset = contraction->mac(machine, contraction->lanes(machine)).offset();
         auto zero = readerOf(contraction->zero);
         bool isCorrected = contraction->zero ? !zero || zero->getInteger(0) != offset : offset != 0;
-        cpu::BytePacking bytes = contraction->bytes(machine, isCorrected && !contraction->isOfFloatedBytes());
+        isCorrected &= !contraction->isOfFloatedBytes();
+        if (isCorrected && zero && isConstant(contraction->rhs) && isConstant(contraction->bias) &&
+            !isReadTwice(contraction->rhs) && !isReadTwice(contraction->bias))
+          isCorrected = !putIntoBias(kernel, *contraction, machine, zero->getInteger(0) - offset);
+        cpu::BytePacking bytes = contraction->bytes(machine, isCorrected);
         bytes.spares = spares;
         panels = bytes.getAttr(kernel.getContext());
       } else {
@@ -87,6 +91,36 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     });
     if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// Takes what every sum has too much, by the sum of its weights times what bytes of A are less, from a bias where all
+  /// pixels have all taps, or what is in their place; false where there is none, or it would not be right for all
+  /// forms of the contraction.
+  static bool putIntoBias(nn::KernelOp kernel, const cpu::Contraction &contraction, nn::MachineAttr machine,
+                          int64_t less) {
+    const bool isPointwise = contraction.body == cpu::TapBody::Product && contraction.tapsH * contraction.tapsW == 1;
+    cpu::PanelPacking panels = contraction.panels(machine);
+    if (!contraction.bias || (!isPointwise && !contraction.sliding) || contraction.tapSets().size() != 1 ||
+        (contraction.isOfMatrices() && panels.batches > 1))
+      return false;
+    Value old = kernel.getInputs()[*contraction.bias];
+    auto bias = nn::ConstantReader::get(old), weights = nn::ConstantReader::get(kernel.getInputs()[*contraction.rhs]);
+    if (!bias || !weights || bias->size() != panels.batches * panels.outputs)
+      return false;
+    nn::ConstantBuilder corrected(bias->getType());
+    for (int64_t o = 0; o < bias->size(); ++o) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < panels.depth; ++k)
+        sum += weights->getInteger(panels.outputsInnermost ? k * panels.outputs + o : o * panels.depth + k);
+      corrected.setInteger(o, bias->getInteger(o) - less * sum);
+    }
+    OpBuilder builder(kernel);
+    Value made = nn::ConstantOp::create(builder, old.getLoc(), corrected.finish(nn::constantName(old)));
+    kernel.getInputsMutable()[*contraction.bias].assign(made);
+    if (old.use_empty())
+      old.getDefiningOp()->erase();
+    contraction.root->setAttr(cpu::kZeroInBiasAttr, builder.getUnitAttr());
+    return true;
   }
 
   /// The most spares of a panel where weights are worth an order (BytePacking): the contraction has them in it from

@@ -206,6 +206,25 @@ func.func @lines_in_an_order(%x: tensor<1x8x8x3xui8>) -> tensor<1x4x4x16xi32> {
   return %y : tensor<1x4x4x16xi32>
 }
 
+// What a zero point takes from all sums is in the bias: 22 weights of 64 times 7, less 10000. No sums are packed.
+// CHECK-LABEL: @zero_in_bias
+// CHECK: %[[BIAS:.*]] = nn.constant dense<144> : tensor<37xi32>
+// CHECK: ins(%{{.*}}, %{{.*}}, %[[BIAS]], %{{.*}}, %{{.*}} :
+// CHECK: nn.conv2d {{.*}}nn.zero_in_bias
+// CHECK: #nn.packing<"ordered_bytes", [1120, 1, 37, 22, 16, 8, 0, 4, 22, 1, 0]>
+func.func @zero_in_bias(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
+  %w = nn.constant dense<64> : tensor<37x1x1x22xi8>
+  %b = nn.constant dense<10000> : tensor<37xi32>
+  %z = nn.constant dense<7> : tensor<1xui8>
+  %zw = nn.constant dense<0> : tensor<37xi8>
+  %y = nn.kernel "k" ins(%x, %w, %b, %z, %zw : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8>, tensor<37xi32>, tensor<1xui8>, tensor<37xi8>) {
+  ^bb0(%0: tensor<1x7x9x22xui8>, %1: tensor<37x1x1x22xi8>, %2: tensor<37xi32>, %3: tensor<1xui8>, %4: tensor<37xi8>):
+    %r = nn.conv2d %0, %1 bias %2 zero_points(%3, %4) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x9x22xui8>, tensor<37x1x1x22xi8>, tensor<37xi32> zero_points(tensor<1xui8>, tensor<37xi8>) -> tensor<1x7x9x37xi32>
+    nn.yield %r : tensor<1x7x9x37xi32>
+  } -> tensor<1x7x9x37xi32>
+  return %y : tensor<1x7x9x37xi32>
+}
+
 // Two of 65 are none.
 // CHECK-LABEL: @bytes_without_an_order
 // CHECK-NOT: nn.ordered
