@@ -213,8 +213,9 @@ void Calls::cutForCache() {
 
 /// Lines of planes whose pixels share columns (TileShape::columnTaps).
 bool Calls::sharesColumns(const Region &region) const {
-  return contraction.readsPlanes && contraction.element.isF32() && !blockOfSums() && region.depth <= kMostColumnTaps &&
-         region.pixels.strides[A] >= 1 && region.pixels.strides[A] <= kMostColumnStep;
+  return contraction.readsPlanes && contraction.element.isF32() && !blockOfSums() && region.depth >= 1 &&
+         region.depth <= kMostColumnTaps && region.pixels.strides[A] >= 1 &&
+         region.pixels.strides[A] <= kMostColumnStep;
 }
 
 /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
@@ -235,7 +236,9 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
       std::swap(region.tap0A, region.tap1A);
       std::swap(region.tap0B, region.tap1B);
     };
-    const bool ofPlanes = sharesColumns(region);
+    // Where nothing is multiplied by lane, few pixels at the sides of an image run in the tiles that all others have.
+    const bool ofPlanes =
+        sharesColumns(region) && (contraction.isOfLanes(machine) || 2 * region.pixels.count > tileRows);
     if (!ofPlanes && tiles(region.pixels, region.lines) < tiles(region.lines, region.pixels))
       std::swap(region.lines, region.pixels);
     bool found = false;
@@ -379,6 +382,8 @@ void Calls::prefetchNextPanel() {
   int64_t lineElements = lineBytes * 8 / operands[B].element.getIntOrFloatBitWidth();
   auto tripsOf = [&](const Variant &variant, const CallEntry &entry) {
     auto &f = entry.fields;
+    if (variant.columnTaps)
+      return int64_t{0}; // they fetch nothing
     return f[CallEntry::Lines] * f[CallEntry::Tiles] * f[CallEntry::Taps0] * f[CallEntry::Taps1] *
            (f[CallEntry::Depth] / shapeOf(variant, operands.panel).tripDepth());
   };

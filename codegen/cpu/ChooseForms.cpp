@@ -244,9 +244,8 @@ private:
         candidates.push_back({kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes,
                               tuning.has_value()});
     }
-    llvm::sort(candidates, [](const auto &a, const auto &b) {
-      return std::pair(-a.saved, a.growth) < std::pair(-b.saved, b.growth);
-    });
+    auto rank = [](const Candidate &c) { return std::tuple(-c.saved, c.growth, -c.form.tile.h, -c.form.tile.w); };
+    llvm::sort(candidates, [&](const auto &a, const auto &b) { return rank(a) < rank(b); });
     Candidates smaller;
     for (Candidate &candidate : candidates)
       if (smaller.empty() || candidate.growth < smaller.back().growth)
@@ -296,7 +295,7 @@ private:
   /// Those whose weights have no room then come again with the tiles that save most after these.
   void offerBest(ArrayRef<Candidates> kernels) {
     int64_t room = std::max(weightBytes() / 2, kGrowth);
-    auto order = llvm::to_vector(llvm::seq<size_t>(0, kernels.size()));
+    SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, kernels.size()));
     for (size_t place = 0; !order.empty(); ++place) {
       llvm::sort(order, [&](size_t a, size_t b) {
         auto rank = [&](size_t i) {
@@ -304,15 +303,17 @@ private:
         };
         return rank(a) < rank(b);
       });
-      llvm::erase_if(order, [&](size_t index) {
+      SmallVector<size_t> left;
+      for (size_t index : order) {
         const Candidate &candidate = kernels[index][place];
-        bool hasRoom = candidate.growth <= room;
-        if (hasRoom) {
+        if (candidate.growth <= room) {
           room -= candidate.growth;
           offer(candidate);
+        } else if (place + 1 < kernels[index].size()) {
+          left.push_back(index);
         }
-        return hasRoom || place + 1 == kernels[index].size();
-      });
+      }
+      order = std::move(left);
     }
   }
 

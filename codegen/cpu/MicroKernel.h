@@ -145,8 +145,9 @@ struct TileShape {
   }
   /// Values of k in one trip.
   int64_t tripDepth() const { return tripSteps() * mac.group(); }
-  /// Every trip fetches a piece of the next panel of packed weights into the L2 cache. Not by lane: the two
-  /// instructions cost 3 to 6 % there by llvm-mca, and what they save is not measured.
+  /// Every trip fetches a piece of the next panel of packed weights into the L2 cache; tiles of columns, which have no
+  /// trips, are given it like all others of their kernel, and fetch nothing. Not by lane: the two instructions cost 3
+  /// to 6 % there by llvm-mca, and what they save is not measured. The same for all tiles of a kernel.
   bool prefetches() const { return body == TapBody::Product && isPadded && !byLane && !widened; }
 
   /// Equal tiles share a function: whatever is added above is compared.
