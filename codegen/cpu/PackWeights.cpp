@@ -100,7 +100,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
                           int64_t less) {
     const bool isPointwise = contraction.body == cpu::TapBody::Product && contraction.tapsH * contraction.tapsW == 1;
     cpu::PanelPacking panels = contraction.panels(machine);
-    if (!contraction.bias || (!isPointwise && !contraction.sliding) || contraction.tapSets().size() != 1 ||
+    // Where all pixels lack their only tap, sums have nothing too much.
+    auto isWhole = [&](const std::array<cpu::TapRange, 2> &taps) {
+      return taps[0].count == contraction.tapsH && taps[1].count == contraction.tapsW;
+    };
+    if (!contraction.bias || (!isPointwise && !contraction.sliding) || !llvm::all_of(contraction.tapSets(), isWhole) ||
         (contraction.isOfMatrices() && panels.batches > 1))
       return false;
     Value old = kernel.getInputs()[*contraction.bias];

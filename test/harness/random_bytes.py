@@ -95,12 +95,24 @@ def conv_of_bytes(random, graph: Graph):
     if kind == "pointwise":
         kernel, dilations = [1, 1], [1, 1]
     attributes = window_attributes(random, 2, kernel, dilations)
+    if kind == "pointwise" and random.random() < 0.2:
+        extents, attributes = single_line_behind_padding(random, extents)
     pixels, batch, outputs = output_extents(attributes, kernel, extents), pick(random, [1, 1, 2]), out_per_group * groups
     taps = per_group * int(np.prod(kernel))
     if min(pixels) < 1 or batch * np.prod(pixels) * outputs * taps > MOST_MACS:
         raise ValueError("empty, or too expensive")
     graph.sizes = dict(M=int(np.prod(pixels)) if kind == "pointwise" else pixels[-1], N=out_per_group, K=per_group)
     output_of_bytes(random, graph, [batch, per_group * groups, *extents], [outputs, per_group, *kernel], dict(group=groups, **attributes))
+
+
+def single_line_behind_padding(random, extents: list[int]) -> tuple[list[int], dict]:
+    """Extents and attributes of a convolution of single pixels that reads padding before all that there is along one axis, or both: nothing
+    else in most cases."""
+    extents, strides, pads = list(extents), [1, 1], [0] * 4
+    for axis in pick(random, [[0], [1], [0, 1]]):
+        extents[axis], strides[axis], pads[axis] = 1, extent(random, 2, 3), 1
+        pads[2 + axis] = pick(random, [0, 0, 1])
+    return extents, dict(strides=strides, dilations=[1, 1], pads=pads)
 
 
 def image_of_bytes(random, graph: Graph):

@@ -225,6 +225,24 @@ func.func @zero_in_bias(%x: tensor<1x7x9x22xui8>) -> tensor<1x7x9x37xi32> {
   return %y : tensor<1x7x9x37xi32>
 }
 
+// The only line of results reads padding alone: its sums have no tap, nor anything too much.
+// CHECK-LABEL: @zero_without_taps
+// CHECK: nn.constant dense<10000> : tensor<37xi32>
+// CHECK-NOT: nn.zero_in_bias
+// CHECK: #nn.packing<"ordered_bytes", [{{[0-9]+}}, 1, 37, 22, 16, 8, 0, 4, 22, 1, 0, 0, 0, 0, 0, 0, 0]>
+func.func @zero_without_taps(%x: tensor<1x1x9x22xui8>) -> tensor<1x1x9x37xi32> {
+  %w = nn.constant dense<64> : tensor<37x1x1x22xi8>
+  %b = nn.constant dense<10000> : tensor<37xi32>
+  %z = nn.constant dense<7> : tensor<1xui8>
+  %zw = nn.constant dense<0> : tensor<37xi8>
+  %y = nn.kernel "k" ins(%x, %w, %b, %z, %zw : tensor<1x1x9x22xui8>, tensor<37x1x1x22xi8>, tensor<37xi32>, tensor<1xui8>, tensor<37xi8>) {
+  ^bb0(%0: tensor<1x1x9x22xui8>, %1: tensor<37x1x1x22xi8>, %2: tensor<37xi32>, %3: tensor<1xui8>, %4: tensor<37xi8>):
+    %r = nn.conv2d %0, %1 bias %2 zero_points(%3, %4) strides [2, 1] pads [1, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x1x9x22xui8>, tensor<37x1x1x22xi8>, tensor<37xi32> zero_points(tensor<1xui8>, tensor<37xi8>) -> tensor<1x1x9x37xi32>
+    nn.yield %r : tensor<1x1x9x37xi32>
+  } -> tensor<1x1x9x37xi32>
+  return %y : tensor<1x1x9x37xi32>
+}
+
 // Two of 65 are none.
 // CHECK-LABEL: @bytes_without_an_order
 // CHECK-NOT: nn.ordered
