@@ -134,9 +134,7 @@ def _convert_mnn(network: networks.Network, folder: Path, _):
         raise Refused("the converter wrote no model")
 
 
-def _convert_litert(network: networks.Network, folder: Path, converter: Path | None):
-    if converter is None or not (converter / "onnx2tf").exists():
-        raise Refused("the converter is not installed")
+def _convert_litert(network: networks.Network, folder: Path, converter: Path):
     shutil.copy(network.path, folder / "model.onnx")
     # It checks itself on pictures, which it would fetch.
     pictures = np.random.default_rng(0).random((20, 128, 128, 3), dtype=np.float32)
@@ -162,6 +160,8 @@ def converted(peer: str, network: networks.Network, converter: Path | None) -> P
         return network.path
     if network.is_quantized:
         raise Refused("takes no quantized ONNX model")
+    if peer == "litert" and (converter is None or not (converter / "onnx2tf").exists()):
+        raise Refused("the converter is not installed")  # which is not kept: it may be, next time
     folder = networks.folder("converted") / f"{network.key}-{peer}-{'-'.join(map(version_of, PEERS[peer]))}"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
