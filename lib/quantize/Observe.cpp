@@ -101,11 +101,12 @@ bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> valu
   return true;
 }
 
-/// The first element of a sample that is no number, and where.
-std::string findNoNumber(StringRef kind, ArrayRef<Port> ports, ArrayRef<std::vector<char>> sample) {
+/// The first element of a sample that is no number, and where; but for ports of these names.
+std::string findNoNumber(StringRef kind, ArrayRef<Port> ports, ArrayRef<std::vector<char>> sample,
+                         ArrayRef<std::string> exempt = {}) {
   std::vector<float> wide;
   for (auto [port, bytes] : zip(ports, sample))
-    if (port.isFloat())
+    if (port.isFloat() && !is_contained(exempt, port.sample.name))
       for (auto [i, value] : enumerate(floatsOf(port, bytes, wide)))
         if (!std::isfinite(value))
           return kind.str() + " '" + port.sample.name + "': element " + std::to_string(i) + " is " +
@@ -155,8 +156,9 @@ std::vector<std::pair<std::string, int64_t>> observedTensors(ArrayRef<Contractio
 /// The run of the float model over all samples.
 class Observer {
 public:
-  Observer(BuiltModel &built, Observations &observations, ArrayRef<std::pair<std::string, int64_t>> tensors, Host &host)
-      : built(built), result(observations), tensors(tensors), host(host), outputs(built.outputs) {}
+  Observer(BuiltModel &built, Observations &observations, ArrayRef<std::pair<std::string, int64_t>> tensors,
+           ArrayRef<std::string> choices, Host &host)
+      : built(built), result(observations), tensors(tensors), choices(choices), host(host), outputs(built.outputs) {}
 
   bool run(ModelSamples &samples) {
     size_t bytes = 0;
@@ -205,7 +207,7 @@ private:
         return false;
       }
     }
-    if (std::string problem = findNoNumber("output", result.outputs, outputs.bytes); !problem.empty()) {
+    if (std::string problem = findNoNumber("output", result.outputs, outputs.bytes, choices); !problem.empty()) {
       host.error(where + problem + "\nnote: leave that sample out, or look for such numbers in the weights");
       return false;
     }
@@ -221,6 +223,7 @@ private:
   BuiltModel &built;
   Observations &result;
   ArrayRef<std::pair<std::string, int64_t>> tensors;
+  ArrayRef<std::string> choices;
   Host &host;
   OutputBuffers outputs;
   ConstantInputs constants;
@@ -255,7 +258,7 @@ static std::optional<ObservedModel> buildObserved(const onnx::ModelProto &model,
 }
 
 std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
-                                    ArrayRef<std::string> others, Host &host) {
+                                    ArrayRef<std::string> others, ArrayRef<std::string> choices, Host &host) {
   auto observed = buildObserved(model, contractions, others, host);
   if (!observed)
     return std::nullopt;
@@ -270,7 +273,7 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
   if (!samples)
     return std::nullopt;
   result.samples = samples->count();
-  if (!Observer(built, result, observed->tensors, host).run(*samples))
+  if (!Observer(built, result, observed->tensors, choices, host).run(*samples))
     return std::nullopt;
   return result;
 }
@@ -306,21 +309,22 @@ double OutputError::decibels() const {
   return noise > 0 ? 10 * std::log10(std::max(squareFloat, 1e-300) / noise) : std::numeric_limits<double>::infinity();
 }
 
+void OutputError::add(ArrayRef<float> right, ArrayRef<float> other) {
+  bool isMasked = !all_of(right, [](float value) { return std::isfinite(value); });
+  for (auto [a, b] : zip(right, other)) {
+    double x = isMasked && !std::isfinite(a) ? 0 : a, y = isMasked && !std::isfinite(b) ? 0 : b;
+    noise += (x - y) * (x - y);
+    dot += x * y;
+    squareFloat += x * x;
+    squareOther += y * y;
+  }
+}
+
 double errorOf(ArrayRef<OutputError> outputs) {
   double sum = 0;
   for (const OutputError &output : outputs)
     sum += output.noise / std::max(output.squareFloat, 1e-300);
   return outputs.empty() ? 0 : sum / (double)outputs.size();
-}
-
-static void addDifference(OutputError &error, ArrayRef<float> right, ArrayRef<float> other) {
-  for (auto [a, b] : zip(right, other)) {
-    double difference = (double)a - b;
-    error.noise += difference * difference;
-    error.dot += (double)a * b;
-    error.squareFloat += (double)a * a;
-    error.squareOther += (double)b * b;
-  }
 }
 
 std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observations &observations,
@@ -345,7 +349,7 @@ std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observa
     }
     for (auto [k, port] : enumerate(observations.outputs))
       if (port.isFloat())
-        addDifference(errors[k], floatsOf(port, observations.sampleOutputs[i][k], wideRight),
+        errors[k].add(floatsOf(port, observations.sampleOutputs[i][k], wideRight),
                       floatsOf(port, outputs.bytes[k], wideOther));
   }
   std::vector<OutputError> floats;

@@ -37,10 +37,12 @@ struct Observations {
 
 /// Builds the model with what its contractions read as outputs, and runs it on all samples.
 ///
-/// others  tensors of f32 that are observed as well
-/// error  reported, and nothing is returned: no samples, NaN or infinity in them or behind them
+/// others   tensors of f32 that are observed as well
+/// choices  outputs that may hold infinities, as masks have them, and NaN
+/// error    reported, and nothing is returned: no samples, NaN or infinity in them or behind them
 std::optional<Observations> observe(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
-                                    llvm::ArrayRef<std::string> others, Host &host);
+                                    llvm::ArrayRef<std::string> others, llvm::ArrayRef<std::string> choices,
+                                    Host &host);
 
 /// Runs the float model on the samples that are kept, and calls back with what its contractions read in each.
 ///
@@ -57,6 +59,9 @@ struct OutputError {
   double noise = 0, dot = 0, squareFloat = 0, squareOther = 0;
   double cosine() const;
   double decibels() const;
+  /// Counts what both models give for a sample. Where the float model has infinities or NaN in it, those of both count
+  /// as 0: a mask of the same places is no difference, one of others is as large as what it hides.
+  void add(llvm::ArrayRef<float> right, llvm::ArrayRef<float> other);
 };
 
 /// The mean over all outputs of noise over signal: what is to become small.

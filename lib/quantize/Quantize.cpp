@@ -124,7 +124,7 @@ private:
     widenHalves(editor);
     report.foldedNorms = foldBatchNorms(editor);
     measured = floatsOfChoices(editor);
-    candidate.source->model = writeObserved(editor.model(), measured);
+    candidate.source->model = withOutputs(editor.model(), measured);
     candidate.decision.inputs = options.hasRanges()                     ? Decision::Inputs::OnGrids
                                 : options.recipe == Recipe::Int8Dynamic ? Decision::Inputs::Dynamic
                                                                         : Decision::Inputs::Float;
@@ -232,7 +232,7 @@ private:
     bool areRangesAsked = candidate.decision.inputs != Decision::Inputs::Dynamic;
     auto observed = observe(candidate.source->model,
                             areRangesAsked ? ArrayRef(candidate.source->contractions) : ArrayRef<Contraction>(),
-                            candidate.source->storedNames(), host);
+                            candidate.source->storedNames(), measured, host);
     if (observed)
       candidate.source->observations = std::move(*observed);
     return observed.has_value();
@@ -678,7 +678,7 @@ private:
   std::optional<QuantizeResult> writeAndMeasure(const Candidate &best) {
     QuantizeResult result = write(best);
     host.progress("compiling the quantized model");
-    auto built = host.build(writeObserved(result.model, measured));
+    auto built = host.build(withOutputs(result.model, measured));
     if (!built)
       return std::nullopt;
     auto outputs = compare(*built, best.source->observations, {}, kAllSamples, host);

@@ -410,16 +410,25 @@ def check_outputs(options, folder: Path) -> list[str]:
     """Outputs of 64 bits are measured as others are, of classes what they are chosen by; other integers are not, and have no bounds."""
     random, failures, program = np.random.default_rng(17), [], nncc.Nncc(options.nncc)
     path, out, report = folder / "outputs.onnx", folder / "outputs.q.onnx", folder / "report.json"
-    for op, attributes, element in (("Cast", {"to": TensorProto.DOUBLE}, np.float64), ("ArgMax", {"axis": 1}, np.int64), ("Cast", {"to": TensorProto.INT64}, np.int64)):
+    for op, attributes, element, before in (("Cast", {"to": TensorProto.DOUBLE}, np.float64, ""), ("ArgMax", {"axis": 1}, np.int64, ""), ("ArgMax", {"axis": 1}, np.int64, "steps"),
+                                            ("ArgMax", {"axis": 1}, np.int64, "f64"), ("ArgMax", {"axis": 1}, np.int64, "mask"), ("Cast", {"to": TensorProto.INT64}, np.int64, "")):
         graph, isMeasured = Graph(opset=13), element != np.int64 or op == "ArgMax"
-        graph.output(graph.node(op, [conv(random, graph, graph.input(numbers(random, [1, 3, 9, 7])), 5, 3, (3, 3))], **attributes), element)
+        values = conv(random, graph, graph.input(numbers(random, [1, 3, 9, 7])), 5, 3, (3, 3))
+        if before == "mask":
+            values = graph.node("Where", [graph.constant(np.arange(5).reshape(5, 1, 1) == 2), graph.constant(np.float32(-np.inf)), values])
+        elif before:
+            values = graph.node("Cast", [values], to=TensorProto.INT32 if before == "steps" else TensorProto.DOUBLE)
+        chosen = graph.node(op, [values], **attributes)
+        if before:
+            chosen = graph.node("Gather", [graph.constant(np.array([7, 2, 90, 4, 5])), chosen])
+        graph.output(chosen, element)
         onnx.save(graph.model(), path)
         tensor, = graph.inputs
         np.savez(folder / "outputs.npz", **{tensor: numbers(random, [SAMPLES, 3, 9, 7])})
         program.call("quantize", path, f"--data={folder / 'outputs.npz'}", "-o", out, f"--report={report}")
         said = json.loads(report.read_text())
         if isMeasured and not (len(said["outputs"]) == 1 and said["outputs"][0]["cosine"] > LEAST_COSINE):
-            failures.append(f"{op}: measured {said['outputs']}")
+            failures.append(f"{op} {before}: measured {said['outputs']}")
         if not isMeasured and said["outputs"]:
             failures.append(f"integers are measured: {said['outputs']}")
         if [output.name for output in onnx.load(out).graph.output] != [name for name, _ in graph.outputs]:

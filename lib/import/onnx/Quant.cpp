@@ -266,7 +266,7 @@ void importQuantizeLinear(Node &node) {
     return;
   bool isOfNibbles = node.hasInput(2) ? node.isOfNibbles(2) : outputType == kUint4 || outputType == kInt4;
   // Weights in floats behind a pair of QuantizeLinear and DequantizeLinear are what a constant of 4 bits is.
-  bool isConstant = node.constant(0) && node.constant(1);
+  bool isConstant = node.constant(0) && node.constant(1) && (!node.hasInput(2) || node.constant(2));
   if (isOfNibbles && !isConstant)
     return node.error("the result is one of integers of 4 bits, which nncc makes of constants only",
                       "nncc quantizes what is computed to integers of 8 and 16 bits");
