@@ -76,7 +76,7 @@ json::Value toJson(const QuantizeReport &report) {
   auto text = [](const std::string &name) { return json::fixUTF8(name); };
   for (const quantize::OutputError &output : report.outputs)
     outputs.push_back(json::Object{{"name", text(output.name)},
-                                   {"cosine", output.cosine()},
+                                   {"cosine", finiteOrNull(output.cosine())},
                                    {"signal_to_noise_db", finiteOrNull(output.decibels())}});
   for (const quantize::TensorReport &tensor : report.tensors)
     tensors.push_back(
