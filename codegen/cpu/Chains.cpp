@@ -85,16 +85,16 @@ std::optional<RowStrips> RowStrips::cut(Operation *first, Operation *second, con
       return std::nullopt;
     // The fill that makes the rows from one on; nothing where there is no row to read for them.
     auto fillFrom = [&](int64_t row) -> std::optional<unsigned> {
-      RowRange made{row, read.rows.end};
-      RowsRead source{{0, 0}, 0, 0};
-      if (made.count() > 0)
-        source = RowsRead::of(first, made);
-      if (made.count() > 0 && source.rows.count() <= 0)
-        return std::nullopt;
       int64_t kept = row - read.rows.first;
-      source.rows = source.rows.from(number * cut.readStep);
-      return numberOf(cut.fills,
-                      Fill{kept ? read.rows.first - last.first : 0, kept, made.from(number * cut.madeStep), source});
+      Fill fill{kept ? read.rows.first - last.first : 0, kept, {0, 0}, {{0, 0}, 0, 0}};
+      if (RowRange made{row, read.rows.end}; made.count() > 0) {
+        fill.made = made.from(number * cut.madeStep);
+        fill.read = RowsRead::of(first, made);
+        if (fill.read.rows.count() <= 0)
+          return std::nullopt;
+        fill.read.rows = fill.read.rows.from(number * cut.readStep);
+      }
+      return numberOf(cut.fills, fill);
     };
     int64_t whole = read.rows.first, rest = number == 0 ? whole : std::max(whole, last.end);
     bool beginsSlot = strip % cut.ofSlot == 0;

@@ -44,8 +44,8 @@ struct RowStrips {
   /// How the rows between the ops get there. Rows count from where the strip would begin without borders.
   struct Fill {
     int64_t keptFrom, kept; ///< rows of the slot that become its first ones
-    RowRange made;          ///< of the image between the ops, behind the rows that are kept; perhaps none
-    RowsRead read;          ///< by the first op for these
+    RowRange made;          ///< of the image between the ops, behind the rows that are kept; {0, 0} for none
+    RowsRead read;          ///< by the first op for these; zeros for none
     bool operator==(const Fill &) const = default;
   };
   /// How rows of the output are made.

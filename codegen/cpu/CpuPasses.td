@@ -176,8 +176,9 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
 
     Only where that is larger than the L2 cache, so that it would go to memory and come back, or is of bytes and makes
     the arena as large as it is. It has to take more memory than all strips and the input of the one or the result of
-    the other: the arena cannot grow. Rows that the windows of two strips share are kept from one to the next; only
-    where the part of another thread begins they are made twice, which has to be little.
+    the other, and chains that make the arena larger nevertheless, since what is between lay in the caller's memory, are
+    left. Rows that the windows of two strips share are kept from one to the next; only where the part of another thread
+    begins they are made twice, which has to be little.
 
     ```mlir
     %a = nn.kernel "k003_Conv" ins(%x, %v) {conv2d, relu} attributes {nn.packings = [unit, #nn.packing<..>]}
@@ -188,6 +189,8 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
       nn.form = {name = "rows", rows = 2, slots = 4, scratch_bytes = 655360}}
     ```
   }];
+  let options = [Option<"savesCode", "saves-code", "bool", /*default=*/"false",
+                        "Chains at the wider limits only where the arena falls">];
   // Epilogues are written once for a trial, to see that they have vector code.
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -43,6 +43,11 @@ int64_t elementBytes(Value value) { return memoryType(getElementTypeOrSelf(value
 
 int64_t bytesOf(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements() * elementBytes(value); }
 
+/// Integers of 8 bits are what a window reads.
+bool readsBytes(nn::KernelOp kernel) { return elementBytes(kernel.getRoot()->getOperand(0)) == 1; }
+
+int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
+
 /// A copy of a function: a layout adds kernels, which copy.
 struct FunctionCopy {
   OwningOpRef<func::FuncOp> function;
@@ -60,6 +65,9 @@ struct Before {
   MemoryLayout layout;
 
   explicit Before(func::FuncOp function) : copy(function), layout(layOutInBestOrder(*copy.function)) {}
+
+  /// What the step that needs most of the arena needs.
+  int64_t peakBytes() const { return peak(loadsOfSteps(layout)); }
 
   /// The memory that an input of a kernel lies in, or its result; null where that is the caller's, or a constant.
   const Buffer *arenaOfInput(nn::KernelOp kernel, unsigned input) const {
@@ -81,7 +89,8 @@ class Fusion {
 public:
   Fusion(ModuleOp module, nn::KernelOp kernel) : module(module), kernel(kernel) {}
 
-  /// Finds out whether a window could make its input, without the arena growing; `reason` says why not.
+  /// Finds out whether a window could make its input, in less memory where all of that is in the arena; `reason` says
+  /// why not.
   bool match(const Limits &limits, std::string &reason) {
     auto refuse = [&](StringRef why) {
       reason = why.str();
@@ -124,8 +133,6 @@ public:
 
   /// What is between would go to memory and come back.
   bool savesTime(const Limits &limits) const { return bytesBetween() > limits.least * machine.getL2Bytes(); }
-  /// Integers of 8 bits are between.
-  bool isOfBytes() const { return elementBytes(second->getOperand(0)) == 1; }
   int64_t bytesBetween() const { return bytesOf(second->getOperand(0)); }
   int64_t bytesOfScratch() const { return scratchBytes; }
   nn::KernelOp firstKernel() const { return maker; }
@@ -226,7 +233,8 @@ private:
     if (100 * twice > limits.mostMadeTwice * images * height)
       return refuse("strips of four threads would make " + Twine(twice) + " of " + Twine(images * height) +
                     " rows twice");
-    // Before, what is between was alive beside the input, then beside the result: the arena cannot grow.
+    // Before, what is between was alive beside the input, then beside the result: where all three are in the arena, it
+    // cannot grow.
     scratchBytes = kSlots * strips->slotElements * elementBytes(between);
     if (std::min(bytesOf(maker.getInputs()[image]), bytesOf(result)) + scratchBytes > bytesOf(between))
       return refuse("what is between takes no more memory than strips of it, beside input and result");
@@ -234,8 +242,16 @@ private:
   }
 };
 
-/// Chains that save no time, and what the arena would be with some of them: by an estimate while they are chosen, by a
-/// layout of all that are.
+/// What the fullest step needs with some chains. Kernels may run in another order then, and write over other operands.
+int64_t peakWith(func::FuncOp function, ArrayRef<Fusion *> chains) {
+  FunctionCopy copy(function);
+  for (const Fusion *chain : chains)
+    chain->merge(copy.kernels.lookup(chain->firstKernel()), copy.kernels.lookup(chain->secondKernel()));
+  return peak(loadsOfSteps(layOutInBestOrder(*copy.function)));
+}
+
+/// Chains that are for memory alone, and what the arena would be with some of them: by an estimate while they are
+/// chosen, by a layout of all that are.
 class ArenaChoice {
 public:
   ArenaChoice(func::FuncOp function, ArrayRef<Fusion *> fusions)
@@ -273,7 +289,7 @@ public:
     for (auto [fusion, isChosen] : llvm::zip(fusions, isTaken))
       if (isChosen)
         chosen.push_back(fusion);
-    if (!chosen.empty() && peakWith(chosen) > kLeastGain * peak(whole))
+    if (!chosen.empty() && peakWith(function, chosen) > kLeastGain * peak(whole))
       chosen.clear();
     return chosen;
   }
@@ -292,16 +308,6 @@ private:
   std::vector<int64_t> whole; ///< bytes that each step needs without any chain
   SmallVector<Effect> effects;
   SmallVector<bool> isTaken;
-
-  static int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
-
-  /// What is needed with some chains. Kernels may run in another order then, and write over other operands.
-  int64_t peakWith(ArrayRef<Fusion *> chains) const {
-    FunctionCopy copy(function);
-    for (const Fusion *chain : chains)
-      chain->merge(copy.kernels.lookup(chain->firstKernel()), copy.kernels.lookup(chain->secondKernel()));
-    return peak(loadsOfSteps(layOutInBestOrder(*copy.function)));
-  }
 
   std::vector<int64_t> loads() const {
     std::vector<int64_t> loads = whole;
@@ -349,11 +355,66 @@ private:
 };
 
 struct FuseChains : impl::FuseChainsBase<FuseChains> {
+  using FuseChainsBase::FuseChainsBase;
+
   void runOnOperation() override {
     if (failed(requireStage(*this, getOperation(), {"N2"})))
       return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>())
       fuseIn(function);
+  }
+
+  /// Chains that there could be.
+  struct Selection {
+    std::vector<Fusion> forTime;   ///< a kernel is a part of one at most
+    std::vector<Fusion> forMemory; ///< worth it where the arena falls
+    DenseSet<Operation *> taken;   ///< the kernels of those that save time
+    SmallVector<std::pair<nn::KernelOp, std::string>> missed;
+  };
+
+  /// fits  whether chains have room in the arena, asked of each beside all that are taken already; null: they have
+  Selection select(ArrayRef<nn::KernelOp> kernels, function_ref<bool(std::vector<Fusion> &)> fits) {
+    constexpr StringLiteral isOfOther = "what makes its input is a part of another chain";
+    Selection found;
+    std::vector<std::string> reasons(kernels.size());
+    for (const Limits *limits : {&kStrict, &kWide})
+      for (auto [kernel, reason] : llvm::zip(kernels, reasons)) {
+        // Wide limits buy time: chains of bytes save memory, or what strict ones let through.
+        if (found.taken.contains(kernel) || (limits == &kWide && readsBytes(kernel)))
+          continue;
+        Fusion fusion(getOperation(), kernel);
+        if (!fusion.match(*limits, reason))
+          continue;
+        reason.clear();
+        if (found.taken.contains(fusion.firstKernel())) {
+          reason = isOfOther.str();
+        } else if (!fusion.savesTime(*limits)) {
+          if (readsBytes(kernel))
+            found.forMemory.push_back(fusion);
+          else
+            reason = "its input stays in the cache";
+        } else if (savesCode && limits == &kWide) {
+          found.forMemory.push_back(fusion);
+        } else {
+          found.forTime.push_back(fusion);
+          if (!fits || fits(found.forTime)) {
+            found.taken.insert_range(std::array<Operation *, 2>{fusion.firstKernel(), kernel});
+          } else {
+            found.forTime.pop_back();
+            reason = "the arena would be larger";
+          }
+        }
+      }
+    llvm::erase_if(found.forMemory, [&](Fusion &fusion) {
+      bool makerIsTaken = found.taken.contains(fusion.firstKernel());
+      if (makerIsTaken && !found.taken.contains(fusion.secondKernel()))
+        found.missed.push_back({fusion.secondKernel(), isOfOther.str()});
+      return makerIsTaken || found.taken.contains(fusion.secondKernel());
+    });
+    for (auto [kernel, reason] : llvm::zip(kernels, reasons))
+      if (!found.taken.contains(kernel) && !reason.empty())
+        found.missed.push_back({kernel, reason});
+    return found;
   }
 
   void fuseIn(func::FuncOp function) {
@@ -362,53 +423,36 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
       if (isa_and_nonnull<nn::Conv2DOp, nn::Pool2DOp>(kernel.getRoot()))
         kernels.push_back(kernel);
     });
-    // A kernel is a part of one chain: those between whose ops most is come first.
-    auto order = llvm::to_vector(llvm::seq<size_t>(0, kernels.size()));
-    llvm::sort(order, [&](size_t a, size_t b) {
-      auto rank = [&](size_t i) { return std::pair(-bytesOf(kernels[i].getRoot()->getOperand(0)), i); };
-      return rank(a) < rank(b);
+    // Those between whose ops most is come first.
+    llvm::sort(kernels, [](nn::KernelOp a, nn::KernelOp b) {
+      int64_t ofA = bytesOf(a.getRoot()->getOperand(0)), ofB = bytesOf(b.getRoot()->getOperand(0));
+      return ofA != ofB ? ofA > ofB : a->isBeforeInBlock(b);
     });
-    DenseSet<Operation *> erased;
-    std::vector<Fusion> ofBytes;
+    Selection found = select(kernels, nullptr);
     std::optional<Before> before;
-    auto run = [&](Fusion &fusion) {
-      if (!before)
-        before.emplace(function);
-      erased.insert_range(std::array<Operation *, 2>{fusion.firstKernel(), fusion.secondKernel()});
-      fusion.run(*before);
+    if (!found.forTime.empty() || !found.forMemory.empty())
+      before.emplace(function);
+    // What is between may lie in the caller's memory, as strips cannot. That is rare: one after the other is measured
+    // only where all of them make the arena larger.
+    auto fits = [&](std::vector<Fusion> &chains) {
+      return peakWith(function, llvm::to_vector(llvm::make_pointer_range(chains))) <= before->peakBytes();
     };
-    std::vector<std::string> reasons(kernels.size());
-    for (const Limits *limits : {&kStrict, &kWide})
-      for (size_t number : order) {
-        std::string &reason = reasons[number];
-        if (erased.contains(kernels[number]))
-          continue;
-        Fusion fusion(getOperation(), kernels[number]);
-        if (!fusion.match(*limits, reason))
-          continue;
-        reason.clear();
-        if (fusion.isOfBytes() && (limits == &kWide || !fusion.savesTime(*limits))) {
-          if (limits == &kStrict)
-            ofBytes.push_back(fusion);
-        } else if (fusion.savesTime(*limits)) {
-          run(fusion);
-        } else {
-          reason = "its input stays in the cache";
-        }
-      }
-    for (size_t number : order)
-      if (!erased.contains(kernels[number]) && !reasons[number].empty())
-        miss(kernels[number], reasons[number]);
-    SmallVector<Fusion *> left;
-    for (Fusion &fusion : ofBytes)
-      if (!erased.contains(fusion.firstKernel()) && !erased.contains(fusion.secondKernel()))
-        left.push_back(&fusion);
-    SmallVector<Fusion *> chosen = left.empty() ? SmallVector<Fusion *>() : ArenaChoice(function, left).choose();
+    if (!found.forTime.empty() && !fits(found.forTime))
+      found = select(kernels, fits);
+    for (Fusion &fusion : found.forTime)
+      fusion.run(*before);
+    for (auto &[kernel, reason] : found.missed)
+      miss(kernel, reason);
+    SmallVector<Fusion *> left = llvm::to_vector(llvm::make_pointer_range(found.forMemory)), chosen;
+    if (!left.empty())
+      chosen = ArenaChoice(function, left).choose();
     for (Fusion *fusion : left)
       if (!llvm::is_contained(chosen, fusion))
-        miss(fusion->secondKernel(), "its input stays in the cache, and the arena would be no smaller");
+        miss(fusion->secondKernel(), readsBytes(fusion->secondKernel())
+                                         ? "its input stays in the cache, and the arena would be no smaller"
+                                         : "it would take code, and the arena would be no smaller");
     for (Fusion *fusion : chosen)
-      run(*fusion);
+      fusion->run(*before);
   }
 
   static void miss(nn::KernelOp kernel, StringRef reason) {

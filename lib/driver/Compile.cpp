@@ -160,7 +160,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         passes.addPass(createFuseAttention());
         passes.addPass(createFusePlanes());
         if (options.makesChains)
-          passes.addPass(createFuseChains());
+          passes.addPass(createFuseChains(FuseChainsOptions{options.optimize == Optimize::Size}));
       })))
     return failure();
   if (reached(Stage::N2))

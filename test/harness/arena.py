@@ -19,9 +19,10 @@ import nncc
 TABLE = models.REPOSITORY / "test" / "expected" / "arena-bytes.json"
 MOST_OVER_LOWER_BOUND = 1.02
 # The lower bound counts no scratch memory. Where kernels make their input in strips these lie beside the tensors, and a part of what that
-# saves is Winograd's. The bound of the last two falls more than the arena does: by chains whose tensors it counted, from 2,408,448 and
-# 2,457,600 bytes for AArch64.
-MOST_WITH_STRIPS = {"densenet121": 1.06, "mlsd": 1.04, "oww-embedding": 1.25, "ppocr-det": 1.08, "mobilefacenet": 1.29, "ultraface": 1.14}
+# saves is Winograd's.
+MOST_WITH_STRIPS = {"densenet121": 1.06, "mlsd": 1.04, "oww-embedding": 1.25, "ppocr-det": 1.08}
+# By chains these fall below 2,408,448 and 2,457,600 bytes on AArch64 alone; their bound falls by more, the tensors that it counted.
+MOST_ON_AARCH64 = {"mobilefacenet": 1.29, "ultraface": 1.14}
 # What fusion and in-place operation have to save at least, where most of the arena is convolution results.
 MOST_OF_UNFUSED = {"mobilefacenet": 0.8}
 ALIGN = 64
@@ -89,6 +90,8 @@ def main():
             known = table.get(name, {}).get(target)
             line = f"{name} {target.split('-')[0]}: {size} bytes, {size / max(bound, 1):.3f} x lower bound {bound}"
             most = MOST_WITH_STRIPS.get(name, MOST_OVER_LOWER_BOUND)
+            if target == nncc.AARCH64:
+                most = MOST_ON_AARCH64.get(name, most)
             if size > most * bound:
                 failures.append(f"{line}: more than {most} x")
             if name in MOST_OF_UNFUSED:

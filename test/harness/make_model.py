@@ -611,6 +611,15 @@ def chain():
     return model(nodes, [value_info("x", [1, 3, 240, 100])], [value_info("y", [1, 40, 120, 50])], weights)
 
 
+@case
+def chain_beside_output():
+    """What lies between two convolutions is as large as the output, whose memory is free until it is transposed there."""
+    weights = [tensor("w0", [96, 8, 1, 1], [0.25, -0.5, 0.125, 1.0] * 192), tensor("w1", [96, 1, 3, 3], [0.5, -0.25, 0.125] * 288)]
+    nodes = [node("Conv", ["x", "w0"], ["t"], "first"), node("Relu", ["t"], ["r"], "relu"),
+             node("Conv", ["r", "w1"], ["y"], "second", group=96, pads=[1, 1, 1, 1])]
+    return model(nodes, [value_info("x", [1, 8, 200, 48])], [value_info("y", [1, 96, 200, 48])], weights)
+
+
 def main():
     if len(sys.argv) == 2 and sys.argv[1] == "--list":
         print("\n".join(CASES))

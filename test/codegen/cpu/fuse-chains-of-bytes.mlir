@@ -1,4 +1,5 @@
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains --remarks-filter=nncc-fuse-chains --remark-format=emitRemark --mlir-disable-threading -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // What is between stays in the L2 cache, but the arena falls from 7,296 to 1,536 bytes. Both zero points go with the kernel.
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 16384>}} {
@@ -154,5 +155,35 @@ func.func @keeps_an_image_that_is_overwritten_between(%x: tensor<1x101x9x10xi8>)
     nn.yield %s : tensor<1x50x4x10xi8>
   } -> tensor<1x50x4x10xi8>
   return %y : tensor<1x50x4x10xi8>
+}
+}
+
+// -----
+
+// Wider limits are for floats.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 4096>}} {
+// REMARK: Reason="strips of four threads would make 6 of 101 rows twice", Remark=overlapping, Remark=" has no chain: "
+// REMARK-NOT: Remark=overlapping
+// CHECK-LABEL: @keeps_windows_of_bytes_that_overlap
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_windows_of_bytes_that_overlap(%x: tensor<1x101x9x3xi8>) -> tensor<1x99x7x8xi32> {
+  %v = nn.constant dense<1> : tensor<8x1x1x3xi8>
+  %w = nn.constant dense<2> : tensor<8x3x3x1xi8>
+  %zero = nn.constant dense<0> : tensor<1xi8>
+  %a = nn.kernel "first" ins(%x, %v, %zero : tensor<1x101x9x3xi8>, tensor<8x1x1x3xi8>, tensor<1xi8>) {
+  ^bb0(%0: tensor<1x101x9x3xi8>, %1: tensor<8x1x1x3xi8>, %2: tensor<1xi8>):
+    %m = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+    %z = nn.constant dense<9> : tensor<1x1x1x1xi8>
+    %r = nn.conv2d %0, %1 zero_points (%2, %2) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xi8>, tensor<8x1x1x3xi8> zero_points (tensor<1xi8>, tensor<1xi8>) -> tensor<1x101x9x8xi32>
+    %q = nn.requantize %r, %m, %z : tensor<1x101x9x8xi32>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<1x101x9x8xi8>
+    nn.yield %q : tensor<1x101x9x8xi8>
+  } -> tensor<1x101x9x8xi8>
+  %y = nn.kernel "overlapping" ins(%a, %w, %zero : tensor<1x101x9x8xi8>, tensor<8x3x3x1xi8>, tensor<1xi8>) {
+  ^bb0(%0: tensor<1x101x9x8xi8>, %1: tensor<8x3x3x1xi8>, %2: tensor<1xi8>):
+    %r = nn.conv2d %0, %1 zero_points (%2, %2) strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 8 : tensor<1x101x9x8xi8>, tensor<8x3x3x1xi8> zero_points (tensor<1xi8>, tensor<1xi8>) -> tensor<1x99x7x8xi32>
+    nn.yield %r : tensor<1x99x7x8xi32>
+  } -> tensor<1x99x7x8xi32>
+  return %y : tensor<1x99x7x8xi32>
 }
 }

@@ -1,4 +1,5 @@
 // RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains | FileCheck %s
+// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains=saves-code=true | FileCheck %s --check-prefix=LITTLE
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 8192>}} {
 // Six rows between the convolutions for each of four threads are a quarter of all, and fit a quarter of the L2 cache: two
@@ -32,16 +33,53 @@ func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -
   return %y : tensor<1x51x5x8xf32>
 }
 
-// What is between would lie in z: the arena would not need it, and is promised nothing.
-// CHECK-LABEL: @promises_nothing_of_outputs
-// CHECK-NOT: "first"
-// CHECK: nn.kernel "second"
-// CHECK: nn.whole_bytes = 0
-func.func @promises_nothing_of_outputs(%x: tensor<1x101x9x3xf32>) -> (tensor<1x51x5x8xf32>, tensor<8000xf32>) {
+// What is between would lie in z: the arena would not need it, and strips would lie there.
+// CHECK-LABEL: @keeps_what_would_lie_in_an_output
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+func.func @keeps_what_would_lie_in_an_output(%x: tensor<1x101x9x3xf32>) -> (tensor<1x51x5x8xf32>, tensor<8000xf32>) {
   %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
   %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
   %zeros = nn.constant dense<0.0> : tensor<8000xf32>
   %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32>
+  %m = nn.kernel "most" ins(%y : tensor<1x51x5x8xf32>) {
+  ^bb0(%0: tensor<1x51x5x8xf32>):
+    %r = nn.reduce max %0 axes [0, 1, 2, 3] : tensor<1x51x5x8xf32> -> tensor<1x1x1x1xf32>
+    nn.yield %r : tensor<1x1x1x1xf32>
+  } -> tensor<1x1x1x1xf32>
+  %n = nn.reshape %m : tensor<1x1x1x1xf32> -> tensor<1xf32>
+  %z = nn.kernel "wide" ins(%n, %zeros : tensor<1xf32>, tensor<8000xf32>) {
+  ^bb0(%0: tensor<1xf32>, %1: tensor<8000xf32>):
+    %r = nn.binary add %0, %1 : tensor<1xf32>, tensor<8000xf32> -> tensor<8000xf32>
+    nn.yield %r : tensor<8000xf32>
+  } -> tensor<8000xf32>
+  return %y, %z : tensor<1x51x5x8xf32>, tensor<8000xf32>
+}
+
+// Here strips take less than the image does, 10,908 bytes of the arena: that is what the kernels took of it.
+// CHECK-LABEL: @promises_nothing_of_outputs
+// CHECK-NOT: "first"
+// CHECK: nn.kernel "second"
+// CHECK: nn.whole_bytes = 10908
+func.func @promises_nothing_of_outputs(%x: tensor<1x102x10x3xf32>) -> (tensor<1x51x5x8xf32>, tensor<8000xf32>) {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %zeros = nn.constant dense<0.0> : tensor<8000xf32>
+  %image = nn.kernel "image" ins(%x : tensor<1x102x10x3xf32>) {
+  ^bb0(%0: tensor<1x102x10x3xf32>):
+    %r = nn.pool2d max %0 kernel [2, 2] strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] overhang [0, 0] : tensor<1x102x10x3xf32> -> tensor<1x101x9x3xf32>
+    nn.yield %r : tensor<1x101x9x3xf32>
+  } -> tensor<1x101x9x3xf32>
+  %a = nn.kernel "first" ins(%image, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
   ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
     %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
     nn.yield %r : tensor<1x101x9x8xf32>
@@ -96,6 +134,9 @@ func.func @moves_where_most_is_saved(%x: tensor<1x101x9x3xf32>) -> tensor<1x50x4
 // CHECK-LABEL: @moves_windows_that_overlap
 // CHECK-NOT: "first"
 // CHECK: nn.form = {name = "rows", rows = 4 : i64, scratch_bytes = 7168 : i64, slots = 4 : i64}
+// LITTLE-LABEL: @moves_windows_that_overlap
+// LITTLE-NOT: "first"
+// LITTLE: nn.form = {name = "rows"
 func.func @moves_windows_that_overlap(%x: tensor<1x101x9x3xf32>) -> tensor<1x99x7x8xf32> {
   %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
   %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
@@ -110,6 +151,44 @@ func.func @moves_windows_that_overlap(%x: tensor<1x101x9x3xf32>) -> tensor<1x99x
     nn.yield %r : tensor<1x99x7x8xf32>
   } -> tensor<1x99x7x8xf32>
   return %y : tensor<1x99x7x8xf32>
+}
+
+// The arena is as large without this chain: it takes code for time.
+// CHECK-LABEL: @moves_beside_a_larger_tensor
+// CHECK-NOT: "first"
+// CHECK: nn.form = {name = "rows"
+// LITTLE-LABEL: @moves_beside_a_larger_tensor
+// LITTLE: nn.kernel "first"
+// LITTLE-NOT: nn.form
+func.func @moves_beside_a_larger_tensor(%x: tensor<1x101x9x3xf32>, %u: tensor<100x90xf32>) -> (tensor<1x99x7x8xf32>, tensor<90x100xf32>) {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32>
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x99x7x8xf32>
+    nn.yield %r : tensor<1x99x7x8xf32>
+  } -> tensor<1x99x7x8xf32>
+  %c = nn.kernel "third" ins(%u : tensor<100x90xf32>) {
+  ^bb0(%0: tensor<100x90xf32>):
+    %r = nn.unary exp %0 : tensor<100x90xf32> -> tensor<100x90xf32>
+    nn.yield %r : tensor<100x90xf32>
+  } -> tensor<100x90xf32>
+  %d = nn.kernel "fourth" ins(%c : tensor<100x90xf32>) {
+  ^bb0(%0: tensor<100x90xf32>):
+    %r = nn.transpose %0 [1, 0] : tensor<100x90xf32> -> tensor<90x100xf32>
+    nn.yield %r : tensor<90x100xf32>
+  } -> tensor<90x100xf32>
+  %e = nn.kernel "fifth" ins(%d : tensor<90x100xf32>) {
+  ^bb0(%0: tensor<90x100xf32>):
+    %r = nn.unary exp %0 : tensor<90x100xf32> -> tensor<90x100xf32>
+    nn.yield %r : tensor<90x100xf32>
+  } -> tensor<90x100xf32>
+  return %y, %e : tensor<1x99x7x8xf32>, tensor<90x100xf32>
 }
 
 // Each of four threads would begin with two rows that others make, too: 6 of 49.
