@@ -1,9 +1,9 @@
 // Reads the root ops that the emitter knows.
 #include "codegen/cpu/Contraction.h"
-#include "codegen/cpu/PanelOrder.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
+#include "passes/graph/PanelOrder.h"
 #include "passes/lower/DotProducts.h"
 #include "passes/lower/LoopBuilder.h"
 #include "passes/lower/Machine.h"

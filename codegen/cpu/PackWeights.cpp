@@ -1,10 +1,10 @@
 // Chooses packing recipes before memory is planned; they are executed when the weights are written.
 #include "codegen/cpu/Contraction.h"
 #include "codegen/cpu/CpuPasses.h"
-#include "codegen/cpu/PanelOrder.h"
 #include "dialects/nn/ConstantData.h"
 #include "dialects/nn/Origin.h"
 #include "passes/check/Stage.h"
+#include "passes/graph/PanelOrder.h"
 
 using namespace mlir;
 
@@ -128,12 +128,10 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
   }
 
   /// The most spares of a panel where weights are worth an order (BytePacking): the contraction has them in it from
-  /// then on. A group in an order takes three instructions where two of words take four. Larger tiles that were tuned
-  /// are of words.
+  /// then on. Larger tiles that were tuned are of words.
   static std::optional<int64_t> orderWeights(nn::KernelOp kernel, cpu::Contraction &contraction,
                                              nn::MachineAttr machine,
                                              const std::optional<nn::ConstantReader> &weights) {
-    constexpr double mostSpares = 0.25; // of all groups
     contraction.isOrdered = true;
     auto isAsTuned = [&] {
       std::string reason;
@@ -144,9 +142,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         (!isWindow || isOfItsOwn(kernel.getInputs()[contraction.lhs]))) {
       cpu::PanelPacking panels = contraction.panels(machine);
       int64_t line = isWindow ? contraction.depth * contraction.tapsW : panels.depth;
-      SmallVector<int32_t> spares = cpu::countSpares(*weights, panels, line);
-      int64_t groups = spares.size() * llvm::divideCeil(line, cpu::PanelOrder::kGroup);
-      if (llvm::sum_of(spares, 0.0) <= mostSpares * static_cast<double>(groups)) {
+      SmallVector<int32_t> spares = countSpares(*weights, panels.outputs, panels.panel, panels.outputsInnermost, line);
+      if (areFewSpares(spares, line)) {
         contraction.root->setAttr(cpu::kOrderedAttr, DenseI32ArrayAttr::get(contraction.root->getContext(), spares));
         return *llvm::max_element(spares);
       }

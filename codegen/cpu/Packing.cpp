@@ -1,10 +1,10 @@
 // Executes packing recipes on the raw bytes of constants.
 #include "codegen/cpu/Packing.h"
 #include "codegen/cpu/MacForm.h"
-#include "codegen/cpu/PanelOrder.h"
 #include "codegen/cpu/Tiling.h"
 #include "dialects/nn/ConstantData.h"
 #include "lib/support/InternalError.h"
+#include "passes/graph/PanelOrder.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
@@ -188,24 +188,6 @@ std::optional<WinogradPacking> WinogradPacking::from(nn::PackingAttr packing) {
 }
 
 int64_t cpu::packedBytes(nn::PackingAttr packing) { return packing.getNumbers().front(); }
-
-SmallVector<int32_t> cpu::countSpares(const nn::ConstantReader &weights, const PanelPacking &panels, int64_t line) {
-  SmallVector<int32_t> spares;
-  for (int64_t output = 0; output < panels.outputs; output += panels.panel) {
-    size_t most = 0;
-    for (int64_t first = 0; first < panels.depth; first += line) {
-      auto weight = [&](int64_t o, int64_t k) {
-        int64_t index = panels.outputsInnermost ? (first + k) * panels.outputs + output + o
-                                                : (output + o) * panels.depth + first + k;
-        return static_cast<int8_t>(*weights.at(index));
-      };
-      PanelOrder order = PanelOrder::of(line, std::min(panels.panel, panels.outputs - output), weight);
-      most = std::max(most, order.spares.size());
-    }
-    spares.push_back(static_cast<int32_t>(most));
-  }
-  return spares;
-}
 
 /// Writes the groups and the table of a line of a panel in an order; false where it has more spares than the recipe
 /// says.

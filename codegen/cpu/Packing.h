@@ -154,10 +154,6 @@ struct WinogradPacking {
   static std::optional<WinogradPacking> from(nn::PackingAttr packing);
 };
 
-/// How many spares each panel of a matrix or filter of bytes has in the orders of PanelOrder, each of `line` values of
-/// k: in that which has the most.
-llvm::SmallVector<int32_t> countSpares(const nn::ConstantReader &weights, const PanelPacking &panels, int64_t line);
-
 /// The size of a packed constant: the first number of every recipe.
 int64_t packedBytes(nn::PackingAttr packing);
 

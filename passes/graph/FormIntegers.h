@@ -27,7 +27,8 @@ void fillUpChannels(mlir::func::FuncOp function);
 
 /// True for a convolution of an image of three channels of bytes that does not pad it by itself: the taps of a line
 /// are so many that they fill blocks of 16 bytes, and a machine multiplies those in an order of each line of taps,
-/// which takes all of them everywhere. With a fourth channel a quarter of all products would be for nothing.
+/// which takes all of them everywhere. With a fourth channel a quarter of all products would be for nothing. False,
+/// too, where the filter has too many spares for an order, or another convolution reads the image.
 bool readsPaddedLines(nn::Conv2DOp op);
 
 /// Says of nn.requantize what the weights, biases and multipliers of a contraction in front of it prove: `fits`,

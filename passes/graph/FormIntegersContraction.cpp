@@ -2,6 +2,7 @@
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/Origin.h"
 #include "passes/graph/FormIntegers.h"
+#include "passes/graph/PanelOrder.h"
 #include "passes/graph/Permute.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
@@ -430,20 +431,22 @@ std::optional<ConstantReader> filterOfThree(Conv2DOp op, int64_t &zero) {
   return ConstantReader::get(op.getFilter());
 }
 
-/// True where any machine has such an instruction for bytes.
-bool anyDot(Operation *op, function_ref<bool(DotAttr)> isOne) {
+/// True where any machine is such a one.
+bool anyMachine(Operation *op, function_ref<bool(MachineAttr)> isOne) {
   auto module = op->getParentOfType<ModuleOp>();
   auto machines = module ? module->getAttrOfType<DictionaryAttr>(kMachinesAttr) : DictionaryAttr();
   return machines && llvm::any_of(machines.getValue(), [&](NamedAttribute machine) {
            auto cpu = dyn_cast<MachineAttr>(machine.getValue());
-           return cpu && llvm::any_of(cpu.getDots(), isOne);
+           return cpu && isOne(cpu);
          });
 }
 
 /// True where a machine sums products of neighbouring bytes: others multiply what is filled up, too.
 bool sumsNeighbours(func::FuncOp function) {
   // Words are for taps of more channels.
-  return anyDot(function, [](DotAttr dot) { return dot.getGroup() <= 8; });
+  return anyMachine(function, [](MachineAttr machine) {
+    return llvm::any_of(machine.getDots(), [](DotAttr dot) { return dot.getGroup() <= 8; });
+  });
 }
 
 /// The image with the padding of a convolution, which stands for nothing: its zero point. Null where that is not known.
@@ -469,28 +472,50 @@ Value paddedImage(OpBuilder &builder, Conv2DOp op) {
 } // namespace
 
 bool readsPaddedLines(Conv2DOp op) {
-  int64_t taps = typeOf(op.getFilter()).getDimSize(2), values = 3 * taps;
-  return typeOf(op.getInput()).getElementType().isInteger(8) && typeOf(op.getFilter()).getShape().back() == 3 &&
-         op.getGroups() == 1 && op.getDilations()[1] == 1 && op.getStrides()[0] * op.getStrides()[1] > 1 &&
-         typeOf(op.getFilter()).getDimSize(1) > 1 && values % 16 > 12 &&
-         anyDot(op, [](DotAttr dot) { return dot.saturates(); });
+  RankedTensorType type = typeOf(op.getFilter());
+  int64_t values = 3 * type.getDimSize(2);
+  if (!typeOf(op.getInput()).getElementType().isInteger(8) || type.getShape().back() != 3 || op.getGroups() != 1 ||
+      op.getDilations()[1] != 1 || op.getStrides()[0] * op.getStrides()[1] == 1 || type.getDimSize(1) == 1 ||
+      values % 16 <= 12)
+    return false;
+  int64_t lanes = 0;
+  if (!anyMachine(op, [&](MachineAttr machine) {
+        lanes = machine.lanes();
+        return llvm::any_of(machine.getDots(), [](DotAttr dot) { return dot.saturates(); });
+      }))
+    return false;
+  // One copy of an image that several read, with four channels, is less than one for each.
+  auto isReader = [](Operation *reader) { return isa<Conv2DOp>(reader); };
+  auto filter = ConstantReader::get(op.getFilter());
+  if (!filter || type.getElementType().isUnsignedInteger() || llvm::count_if(op.getInput().getUsers(), isReader) > 1)
+    return false;
+  // The panels that tiles of more than a few pixels have: of two vectors, or all columns in three.
+  int64_t outputs = type.getDimSize(0), panel = outputs <= 3 * lanes ? outputs : 2 * lanes;
+  return areFewSpares(countSpares(*filter, outputs, panel, /*outputsInnermost=*/false, values), values);
 }
 
 void fillUpChannels(func::FuncOp function) {
   if (!sumsNeighbours(function))
     return;
-  function.walk([](Conv2DOp op) {
+  // Who else reads an image changes with each of its readers.
+  SmallVector<std::pair<Conv2DOp, bool>> convolutions;
+  function.walk([&](Conv2DOp op) { convolutions.emplace_back(op, readsPaddedLines(op)); });
+  for (auto [op, readsLines] : convolutions) {
     int64_t zero = 0;
     auto filter = filterOfThree(op, zero);
     if (!filter)
-      return;
+      continue;
     OpBuilder builder(op);
-    if (readsPaddedLines(op) && llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; }))
+    if (readsLines && llvm::any_of(op.getPads(), [](int64_t pad) { return pad != 0; })) {
       if (Value padded = paddedImage(builder, op)) {
         op.getInputMutable().assign(padded);
         op.setPads({0, 0, 0, 0});
-        return;
+        continue;
       }
+    } else if (readsLines && op.getInput().hasOneUse() &&
+               isa_and_present<PadOp, TransposeOp>(op.getInput().getDefiningOp())) {
+      continue;
+    }
     auto type = typeOf(op.getFilter());
     SmallVector<int64_t> shape(type.getShape());
     shape.back() = 4;
@@ -501,7 +526,7 @@ void fillUpChannels(func::FuncOp function) {
     op.getFilterMutable().assign(
         ConstantOp::create(builder, op.getFilter().getLoc(), filled.finish(constantName(op.getFilter()))));
     op.getInputMutable().assign(fourChannels(builder, op.getInput()));
-  });
+  }
 }
 
 void addIntegerContractions(RewritePatternSet &patterns) { patterns.add<ContractSteps>(patterns.getContext()); }

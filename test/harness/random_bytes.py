@@ -118,7 +118,8 @@ def single_line_behind_padding(random, extents: list[int]) -> tuple[list[int], d
 def image_of_bytes(random, graph: Graph):
     """The same with an image of three channels, taps of which a line fills 16 bytes, or nearly, and steps."""
     kernel, strides = [extent(random, 1, 6), pick(random, [5, 5, 5, 10, 4, 7])], pick(random, [[2, 2], [2, 2], [1, 2], [2, 1], [3, 3]])
-    attributes = dict(strides=strides, dilations=[1, 1], pads=[extent(random, 0, k - 1) for k in kernel * 2])
+    has_pads = random.random() < 0.8
+    attributes = dict(strides=strides, dilations=[1, 1], pads=[extent(random, 0, k - 1) * has_pads for k in kernel * 2])
     extents, outputs, batch = [extent(random, k, 24 + k) for k in kernel], extent(random, 6, 50), pick(random, [1, 1, 1, 2])
     pixels = output_extents(attributes, kernel, extents)
     if batch * np.prod(pixels) * outputs * 3 * np.prod(kernel) > MOST_MACS:

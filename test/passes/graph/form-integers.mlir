@@ -348,6 +348,19 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK-NEXT: nn.conv2d %[[IMAGE]], {{.*}} strides [2, 2] pads [0, 0, 0, 0]
 // CHECK-LABEL: @padding_unknown
 // CHECK: nn.conv2d {{.*}} pads [1, 1, 2, 2] {{.*}}x4xui8>
+// No two weights of 65 fit a word: there is no order.
+// CHECK-LABEL: @lines_without_an_order
+// CHECK: nn.conv2d {{.*}} pads [1, 1, 2, 2] {{.*}}x4xui8>
+// One image with a fourth channel is less than two with paddings.
+// CHECK-LABEL: @two_readers
+// CHECK: nn.conv2d {{.*}} pads [1, 1, 2, 2] {{.*}}x4xui8>
+// CHECK: nn.conv2d {{.*}} pads [1, 1, 2, 2] {{.*}}x4xui8>
+// Without padding lines are whole as they are, where pixels of three channels are made anyway.
+// CHECK-LABEL: @whole_lines
+// CHECK: nn.transpose %arg0 [0, 2, 3, 1] : tensor<1x3x9x10xui8> -> tensor<1x9x10x3xui8>
+// CHECK-NEXT: nn.conv2d {{.*}} pads [0, 0, 0, 0]
+// CHECK-LABEL: @whole_lines_given
+// CHECK: nn.conv2d {{.*}} pads [0, 0, 0, 0] {{.*}}x4xui8>
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144, dots = [<instruction = "llvm.x86.avx2.pmadd.ub.sw", bits = 256, group = 4, lhs = ui8, rhs = i8, adds = false, rows = 1, wordSum = "llvm.x86.avx2.pmadd.wd", shuffle = "llvm.x86.ssse3.pshuf.b.128">, <instruction = "llvm.x86.avx2.pmadd.wd", bits = 256, group = 2, lhs = i16, rhs = i16, adds = false, rows = 1>]>}} {
   func.func @lines(%x: tensor<1x3x9x10xui8>) -> tensor<1x4x5x8xi32> {
     %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
@@ -362,6 +375,39 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
     %zw = nn.constant dense<0> : tensor<8xi8>
     %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
     return %0 : tensor<1x4x5x8xi32>
+  }
+  func.func @lines_without_an_order(%x: tensor<1x3x9x10xui8>) -> tensor<1x4x5x8xi32> {
+    %w = nn.constant dense<65> : tensor<8x5x5x3xi8>
+    %z = nn.constant dense<7> : tensor<1xui8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x9x10xui8> -> tensor<1x9x10x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
+    return %1 : tensor<1x4x5x8xi32>
+  }
+  func.func @two_readers(%x: tensor<1x3x9x10xui8>) -> (tensor<1x4x5x8xi32>, tensor<1x4x5x8xi32>) {
+    %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
+    %v = nn.constant dense<5> : tensor<8x5x5x3xi8>
+    %z = nn.constant dense<7> : tensor<1xui8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x9x10xui8> -> tensor<1x9x10x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
+    %2 = nn.conv2d %0, %v zero_points(%z, %zw) strides [2, 2] pads [1, 1, 2, 2] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x4x5x8xi32>
+    return %1, %2 : tensor<1x4x5x8xi32>, tensor<1x4x5x8xi32>
+  }
+  func.func @whole_lines(%x: tensor<1x3x9x10xui8>) -> tensor<1x3x3x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
+    %z = nn.constant dense<7> : tensor<1xui8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.transpose %x [0, 2, 3, 1] : tensor<1x3x9x10xui8> -> tensor<1x9x10x3xui8>
+    %1 = nn.conv2d %0, %w zero_points(%z, %zw) strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x3x3x8xi32>
+    return %1 : tensor<1x3x3x8xi32>
+  }
+  func.func @whole_lines_given(%x: tensor<1x9x10x3xui8>) -> tensor<1x3x3x8xi32> {
+    %w = nn.constant dense<3> : tensor<8x5x5x3xi8>
+    %z = nn.constant dense<7> : tensor<1xui8>
+    %zw = nn.constant dense<0> : tensor<8xi8>
+    %0 = nn.conv2d %x, %w zero_points(%z, %zw) strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x9x10x3xui8>, tensor<8x5x5x3xi8> zero_points(tensor<1xui8>, tensor<8xi8>) -> tensor<1x3x3x8xi32>
+    return %0 : tensor<1x3x3x8xi32>
   }
 }
 

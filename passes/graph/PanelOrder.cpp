@@ -1,5 +1,5 @@
 // Pairs are a matching of the values of a block; blocks are so short that a search with few steps finds nearly all.
-#include "codegen/cpu/PanelOrder.h"
+#include "passes/graph/PanelOrder.h"
 #include "lib/support/Assert.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
@@ -7,7 +7,6 @@
 
 using namespace mlir;
 using namespace nncc;
-using namespace nncc::cpu;
 
 namespace {
 
@@ -135,4 +134,30 @@ PanelOrder PanelOrder::of(int64_t depth, int64_t width, function_ref<int8_t(int6
     order.spares.push_back(spare);
   }
   return order;
+}
+
+SmallVector<int32_t> nncc::countSpares(const nn::ConstantReader &weights, int64_t outputs, int64_t panel,
+                                       bool outputsInnermost, int64_t line) {
+  const int64_t depth = weights.size() / outputs;
+  SmallVector<int32_t> spares;
+  for (int64_t output = 0; output < outputs; output += panel) {
+    size_t most = 0;
+    for (int64_t first = 0; first < depth; first += line) {
+      auto weight = [&](int64_t o, int64_t k) {
+        int64_t index = outputsInnermost ? (first + k) * outputs + output + o : (output + o) * depth + first + k;
+        return static_cast<int8_t>(*weights.at(index));
+      };
+      PanelOrder order = PanelOrder::of(line, std::min(panel, outputs - output), weight);
+      most = std::max(most, order.spares.size());
+    }
+    spares.push_back(static_cast<int32_t>(most));
+  }
+  return spares;
+}
+
+bool nncc::areFewSpares(ArrayRef<int32_t> spares, int64_t line) {
+  // A group in an order takes three instructions where two of words take four.
+  constexpr double most = 0.25; // of all groups
+  const auto groups = static_cast<int64_t>(spares.size()) * llvm::divideCeil(line, PanelOrder::kGroup);
+  return llvm::sum_of(spares, 0.0) <= most * static_cast<double>(groups);
 }

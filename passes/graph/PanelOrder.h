@@ -1,11 +1,11 @@
 // The order of the values of k of a panel of bytes in which no pair of products saturates a word.
-#ifndef NNCC_CODEGEN_CPU_PANELORDER_H
-#define NNCC_CODEGEN_CPU_PANELORDER_H
-#include "mlir/Support/LLVM.h"
+#ifndef NNCC_PASSES_GRAPH_PANELORDER_H
+#define NNCC_PASSES_GRAPH_PANELORDER_H
+#include "dialects/nn/ConstantData.h"
 #include <array>
 #include <cstdint>
 
-namespace nncc::cpu {
+namespace nncc {
 
 /// Where values of k lie in a panel that is multiplied by pairs (MacForm::isOrdered): bytes without a sign by weights
 /// with one, two products to a word of 16 bits. A pair fits, if in no column its weights of one sign sum up to more
@@ -39,5 +39,13 @@ struct PanelOrder {
   std::array<uint8_t, kBlock> shuffleOf(int64_t block, int64_t depth, bool isFirst) const;
 };
 
-} // namespace nncc::cpu
+/// How many spares each panel of a matrix or filter of bytes, whose `outputs` columns are cut into panels of `panel`,
+/// has in the orders of its lines, each of `line` values of k: in that which has the most.
+mlir::SmallVector<int32_t> countSpares(const nn::ConstantReader &weights, int64_t outputs, int64_t panel,
+                                       bool outputsInnermost, int64_t line);
+
+/// True where so few spares of each panel are worth an order of `line` values of k.
+bool areFewSpares(mlir::ArrayRef<int32_t> spares, int64_t line);
+
+} // namespace nncc
 #endif

@@ -1,10 +1,10 @@
 // The order of values of k: each is there once, and no pair saturates a word, whatever the weights.
-#include "codegen/cpu/PanelOrder.h"
+#include "passes/graph/PanelOrder.h"
 #include "gtest/gtest.h"
 #include <random>
 #include <vector>
 
-using namespace nncc::cpu;
+using namespace nncc;
 
 namespace {
 class Weights {
