@@ -46,10 +46,12 @@ struct Candidate {
   cpu::WinogradLayer layer;
   nn::MachineAttr machine;
   WinogradForm form;
+  double direct = 0;    ///< cycles without it
   double saved = 0;     ///< cycles
   int64_t growth = 0;   ///< bytes of weights
   bool isTuned = false; ///< measured to be better, whatever is estimated
 
+  bool isWorth(double cycles) const { return cycles >= kLeastSaving * direct; }
   double savedPerByte() const { return saved / std::max<int64_t>(growth, 1); }
 };
 using Candidates = SmallVector<Candidate, 0>; ///< of one kernel
@@ -190,15 +192,15 @@ private:
                              });
   }
 
-  /// Every size of tiles that may serve, with strips of a good length, or the one that is tuned.
-  static SmallVector<WinogradForm> formsOf(const cpu::WinogradLayer &layer, const Estimate &estimate,
-                                           const std::optional<cpu::Tuning> &tuning, std::string &reason) {
+  /// Every size of tiles that may serve, with strips of a good length, or those that are tuned.
+  SmallVector<WinogradForm> formsOf(const cpu::WinogradLayer &layer, const Estimate &estimate,
+                                    const std::optional<cpu::Tuning> &tuning, std::string &reason) {
     SmallVector<WinogradForm> forms;
     for (const WinogradTile &tile : layer.tileSizes()) {
       if (tuning && (tuning->tileH.value_or(tile.h) != tile.h || tuning->tileW.value_or(tile.w) != tile.w))
         continue;
       int64_t strip = tuning && tuning->strip ? *tuning->strip : estimate.stripOf(tile);
-      WinogradForm form{tile, strip, 1};
+      WinogradForm form{tile, strip, 1, 1, littleCode};
       if (strip >= 1 && form.fits(layer))
         forms.push_back(form);
     }
@@ -207,8 +209,36 @@ private:
     return forms;
   }
 
-  /// The forms for a kernel that are worth it, asked for or tuned: what saves most comes first, and each has fewer
-  /// bytes of weights than the ones before it.
+  /// The forms of a layer, as tuned or all: what saves most comes first.
+  ///
+  /// base        what they have in common
+  /// largestSum  of bytes: see WinogradLayer::isExact()
+  /// reason      why there are none
+  Candidates ranked(const Candidate &base, const std::optional<cpu::Tuning> &tuning, std::optional<int64_t> largestSum,
+                    std::string &reason) {
+    Estimate estimate(base.layer, base.contraction, base.machine);
+    Cost direct = estimate.direct();
+    Candidates candidates;
+    for (const WinogradForm &form : formsOf(base.layer, estimate, tuning, reason)) {
+      if (largestSum && !base.layer.isExact(form.tile, *largestSum)) {
+        reason = "its sums may be larger than the form has bits for";
+        continue;
+      }
+      Cost cost = estimate.winograd(form);
+      Candidate &candidate = candidates.emplace_back(base);
+      candidate.form = form;
+      candidate.direct = direct.cycles;
+      candidate.saved = direct.cycles - cost.cycles;
+      candidate.growth = cost.weightBytes - direct.weightBytes;
+      candidate.isTuned = tuning.has_value();
+    }
+    auto rank = [](const Candidate &c) { return std::tuple(-c.saved, c.growth, -c.form.tile.h, -c.form.tile.w); };
+    llvm::sort(candidates, [&](const auto &a, const auto &b) { return rank(a) < rank(b); });
+    return candidates;
+  }
+
+  /// The forms for a kernel: the best as it is asked for or tuned, then those that are worth it, with fewer bytes of
+  /// weights than the ones before them. Where weights of tuned tiles find no room, those of others may.
   Candidates weigh(nn::KernelOp kernel, bool isAsked, const std::optional<cpu::Tuning> &tuning, std::string &reason) {
     // A GPU reads the weights, too, as the direct form has them.
     StringRef device = kernel.getDevice().value_or("cpu0");
@@ -230,26 +260,16 @@ private:
       }
       largestSum = layer->largestSumOfBytes(*filter);
     }
-    Estimate estimate(*layer, *contraction, machine);
-    Cost direct = estimate.direct();
-    Candidates candidates;
-    for (const WinogradForm &form : formsOf(*layer, estimate, tuning, reason)) {
-      if (largestSum && !layer->isExact(form.tile, *largestSum)) {
-        reason = "its sums may be larger than the form has bits for";
-        continue;
-      }
-      Cost cost = estimate.winograd(form);
-      double saved = direct.cycles - cost.cycles;
-      if (isAsked || tuning || saved >= kLeastSaving * direct.cycles)
-        candidates.push_back({kernel, *contraction, *layer, machine, form, saved, cost.weightBytes - direct.weightBytes,
-                              tuning.has_value()});
-    }
-    auto rank = [](const Candidate &c) { return std::tuple(-c.saved, c.growth, -c.form.tile.h, -c.form.tile.w); };
-    llvm::sort(candidates, [&](const auto &a, const auto &b) { return rank(a) < rank(b); });
+    Candidate base{kernel, *contraction, *layer, machine, {}};
+    Candidates candidates = ranked(base, tuning, largestSum, reason);
+    if (tuning && !candidates.empty())
+      llvm::append_range(candidates, ranked(base, std::nullopt, largestSum, reason));
     Candidates smaller;
-    for (Candidate &candidate : candidates)
-      if (smaller.empty() || candidate.growth < smaller.back().growth)
+    for (Candidate &candidate : candidates) {
+      bool isWorth = candidate.isWorth(candidate.saved);
+      if (smaller.empty() ? isWorth || isAsked || tuning : isWorth && candidate.growth < smaller.back().growth)
         smaller.push_back(std::move(candidate));
+    }
     return smaller;
   }
 
@@ -258,7 +278,8 @@ private:
   static SmallVector<WinogradForm> sharings(const Candidate &candidate, int64_t strip) {
     const cpu::WinogradLayer &layer = candidate.layer;
     Estimate estimate(layer, candidate.contraction, candidate.machine);
-    SmallVector<WinogradForm> forms{{candidate.form.tile, strip, 1}};
+    SmallVector<WinogradForm> forms{candidate.form};
+    forms.front().strip = strip;
     for (int64_t threads : {4, 2}) {
       WinogradForm slots = forms.front(), groups = forms.front();
       slots.slots = std::min<int64_t>(threads, llvm::divideCeil(layer.tiles(slots.tile), strip));
@@ -331,9 +352,16 @@ private:
     Builder b(kernel);
     SmallVector<Attribute> forms;
     int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
+    Estimate estimate(candidate.layer, candidate.contraction, candidate.machine);
     SmallVector<int64_t> strips{most};
-    while (strips.back() > least)
-      strips.push_back(std::max<int64_t>(llvm::divideCeil(strips.back(), 2), least));
+    for (int64_t strip = most; strip > least;) {
+      strip = std::max<int64_t>(llvm::divideCeil(strip, 2), least);
+      // Tiles of several strips are whole, and the last strip is computed as if it had as many as the others.
+      WinogradForm shorter = candidate.form;
+      shorter.strip = strip;
+      if (candidate.isTuned || candidate.isWorth(candidate.direct - estimate.winograd(shorter).cycles))
+        strips.push_back(strip);
+    }
     for (int64_t strip : strips)
       for (const WinogradForm &form : sharings(candidate, strip))
         forms.push_back(attrOf(candidate, form));

@@ -64,7 +64,7 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     Requires N2, guarantees N2, after nncc-pack-weights. What `nn.packings` says serves the direct form, by register
     tiles over the input as it lies. A kernel that is estimated to be faster otherwise gets `nn.forms`
     (dialects/nn/KernelForms.h): Winograd's form with room for several threads, which share out strips of
-    tiles or groups of channels, with less room, and the direct one. Whoever
+    tiles or groups of channels, with less room as long as that is still faster, and the direct one. Whoever
     plans the memory takes the first whose scratch memory has room.
 
     Transformed weights are up to four times as large; those of bytes, which
@@ -73,7 +73,8 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     that is more.
 
     A kernel with `nn.tuned` is offered Winograd's form where that says so, with its tile and strips, whatever is
-    estimated, before all others; else the direct form is all that it has.
+    estimated, before all others, and other tiles where the weights of those have no room; else the direct form is all
+    that it has.
 
     `form` = `winograd` takes the form for all kernels that can have it, `direct` for none, and `kernels` decides for
     single ones, as `NAME:winograd` or `NAME:direct`. Scratch memory of what is asked for is a part of the plan, even
@@ -88,7 +89,9 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"form", "form", "std::string", /*default=*/"\"auto\"", "auto, winograd or direct">,
-                 ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:winograd or NAME:direct">];
+                 ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:winograd or NAME:direct">,
+                 Option<"littleCode", "little-code", "bool", /*default=*/"false",
+                        "No tiles that are cut at edges, which are code of their own">];
   // Epilogues are written once for a trial, to see which kernels have one.
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -96,7 +96,7 @@ bool WinogradForm::fits(const WinogradLayer &layer) const {
 SmallVector<WinogradPart> WinogradForm::parts(const WinogradLayer &layer) const {
   int64_t lines = layer.height / tile.h, columns = layer.width / tile.w; // of whole tiles
   WinogradTile rest{layer.height % tile.h, layer.width % tile.w};
-  if (strip < layer.tiles(tile) || layer.isDilated() || (rest.h == 0 && rest.w == 0))
+  if (hasWholeTiles || strip < layer.tiles(tile) || layer.isDilated() || (rest.h == 0 && rest.w == 0))
     return {{{tile, tile}, layer.tilesH(tile), layer.tilesW(tile), 0, 0, 0, strip}};
   // Tiles with all lines of points follow each other, and so do those with all columns.
   SmallVector<WinogradPart> parts;
@@ -158,8 +158,8 @@ SmallVector<WinogradProducts> WinogradForm::products(const WinogradLayer &layer)
 
 int64_t WinogradForm::productRows(const WinogradLayer &layer) const {
   int64_t rows = 0;
-  for (const WinogradProducts &those : products(layer))
-    rows += (those.endLine - those.firstLine) * (those.endColumn - those.firstColumn) * those.rows;
+  for (const WinogradPart &part : parts(layer))
+    rows += part.count * part.piece.planes();
   return rows;
 }
 
@@ -168,12 +168,16 @@ DictionaryAttr WinogradForm::getAttr(nn::KernelOp kernel, const WinogradLayer &l
   Builder b(kernel.getContext());
   auto packings = llvm::to_vector(kernel->getAttrOfType<ArrayAttr>(kPackingsAttr).getValue());
   packings[*contraction.rhs] = packing(layer, contraction, machine).getAttr(kernel.getContext());
-  return b.getDictionaryAttr(
-      {b.getNamedAttr("name", b.getStringAttr(kind)), b.getNamedAttr("tile", b.getDenseI64ArrayAttr({tile.h, tile.w})),
-       b.getNamedAttr("strip", b.getI64IntegerAttr(strip)), b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
-       b.getNamedAttr("groups", b.getI64IntegerAttr(groups)),
-       b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes(layer))),
-       b.getNamedAttr("packings", b.getArrayAttr(packings))});
+  SmallVector<NamedAttribute> fields{b.getNamedAttr("name", b.getStringAttr(kind)),
+                                     b.getNamedAttr("tile", b.getDenseI64ArrayAttr({tile.h, tile.w})),
+                                     b.getNamedAttr("strip", b.getI64IntegerAttr(strip)),
+                                     b.getNamedAttr("slots", b.getI64IntegerAttr(slots)),
+                                     b.getNamedAttr("groups", b.getI64IntegerAttr(groups)),
+                                     b.getNamedAttr("scratch_bytes", b.getI64IntegerAttr(scratchBytes(layer))),
+                                     b.getNamedAttr("packings", b.getArrayAttr(packings))};
+  if (hasWholeTiles)
+    fields.push_back(b.getNamedAttr("whole_tiles", b.getUnitAttr()));
+  return b.getDictionaryAttr(fields);
 }
 
 std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
@@ -186,7 +190,8 @@ std::optional<WinogradForm> WinogradForm::from(DictionaryAttr form) {
   if (!name || name.getValue() != kind || !tile || tile.size() != 2 || !llvm::all_of(tile.asArrayRef(), isSide) ||
       !strip || !slots || !groups || strip.getInt() < 1 || slots.getInt() < 1 || groups.getInt() < 1)
     return std::nullopt;
-  return WinogradForm{{tile[0], tile[1]}, strip.getInt(), slots.getInt(), groups.getInt()};
+  return WinogradForm{
+      {tile[0], tile[1]}, strip.getInt(), slots.getInt(), groups.getInt(), form.contains("whole_tiles")};
 }
 
 std::string cpu::describeForm(nn::KernelOp kernel) {
@@ -205,7 +210,8 @@ std::string cpu::describeForm(nn::KernelOp kernel) {
   std::string reason;
   auto contraction = Contraction::match(kernel, reason);
   auto layer = contraction ? WinogradLayer::match(kernel, *contraction, reason) : std::nullopt;
-  bool areCut = layer && form->parts(*layer).size() > 1;
+  auto isCut = [](const WinogradPart &part) { return part.piece.isCut(); };
+  bool areCut = layer && llvm::any_of(form->parts(*layer), isCut);
   std::string words = llvm::formatv("winograd, tiles of {0}x{1}{2}, strips of {3}, ", form->tile.h, form->tile.w,
                                     areCut ? " cut at edges" : "", form->strip);
   return words + (form->groups > 1 ? llvm::formatv("channels in {0} groups", form->groups).str()
@@ -434,7 +440,7 @@ private:
   /// A transform of so many channels.
   void call(func::FuncOp callee, ValueRange arguments, const WinogradPart &part, int64_t channels) {
     auto call = func::CallOp::create(code.b, callee, arguments);
-    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(part.count, channels)));
+    call->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(workOfTransform(part, channels)));
   }
 
   TileShape outputShape(const WinogradPart &part, int64_t channels) {
@@ -563,14 +569,15 @@ private:
 
   /// Operations on vectors of 32 bytes.
   int64_t workOfStrip() const {
-    int64_t out = llvm::divideCeil(layer.outputs, 8);
-    return form.productRows(layer) * layer.depthInPlanes() * out + workOfTransform(form.strip, layer.depthInPlanes()) +
-           workOfTransform(form.strip, layer.outputs);
+    int64_t work = form.productRows(layer) * layer.depthInPlanes() * llvm::divideCeil(layer.outputs, 8);
+    for (const WinogradPart &part : parts)
+      work += workOfTransform(part, layer.depthInPlanes()) + workOfTransform(part, layer.outputs);
+    return work;
   }
 
   /// Some eight operations for each vector of a plane.
-  int64_t workOfTransform(int64_t tiles, int64_t channels) const {
-    return tiles * form.tile.planes() * 8 * static_cast<int64_t>(llvm::divideCeil(channels, 8));
+  int64_t workOfTransform(const WinogradPart &part, int64_t channels) const {
+    return part.count * part.piece.planes() * 8 * static_cast<int64_t>(llvm::divideCeil(channels, 8));
   }
 };
 

@@ -61,8 +61,8 @@ struct WinogradProducts {
 };
 
 /// `{name = "winograd", tile = array<i64: 4, 4>, strip = 49, slots = 2, groups = 1, scratch_bytes = .., packings =
-/// [..]}` of `nn.forms` and `nn.form`. Threads share out slots, or groups of output channels, of which there is one
-/// then.
+/// [..]}` of `nn.forms` and `nn.form`; with `whole_tiles` where no tile is cut. Threads share out slots, or groups of
+/// output channels, of which there is one then.
 struct WinogradForm {
   static constexpr llvm::StringLiteral kind = "winograd";
   WinogradTile tile;
@@ -71,6 +71,7 @@ struct WinogradForm {
   /// Groups of output channels that threads may work on at the same time: each in planes of the input of its own, since
   /// whoever runs the first of some groups makes those for all of them.
   int64_t groups = 1;
+  bool hasWholeTiles = false; ///< also at the edges of an image: transforms of cut tiles are code of their own
 
   int64_t inputElements(const WinogradLayer &layer) const {
     return tile.planes() * strip * rowPitch(layer.depthInPlanes());
@@ -80,7 +81,8 @@ struct WinogradForm {
   }
   int64_t scratchBytes(const WinogradLayer &layer) const { return 4 * slots * slotElements(layer); }
   /// Where all tiles are one strip, those at the lower and the right edge of an image are computed as far as it
-  /// reaches, from fewer points. Other strips, and those of dilated windows, are tiles of one size.
+  /// reaches, from fewer points, but with `hasWholeTiles`. Other strips, and those of dilated windows, are tiles of one
+  /// size.
   llvm::SmallVector<WinogradPart> parts(const WinogradLayer &layer) const;
   llvm::SmallVector<WinogradProducts> products(const WinogradLayer &layer) const;
   /// Rows of all products of planes of a strip.

@@ -13,9 +13,9 @@ namespace nncc::cpu {
 ///
 /// Those of integers are integers, and what they give is `divisor` times the output. Along two axes, bytes less a zero
 /// point, which is a byte, become less than 2^15, and so do weights of 8 bits. The values of an input are 255 apart,
-/// and 0 is among them, so a sum is at most 255 times the sum of the positive factors, or of the negative ones: 5 and 5
-/// or 8 and 2 in whole tiles, at most 8 and 8 in others (2 * 8 * 8 * 255). Rows of the weights' have absolute sums of
-/// at most 12 (12 * 12 * 128).
+/// and 0 is among them, so a sum is at most 255 times the sum of the positive factors, or of the negative ones: those
+/// of a row are 16 together at most (8 and 8 in a tile cut to one output), those of two rows multiplied 128 of either
+/// sign (128 * 255; a test tries all). Rows of the weights' have absolute sums of at most 12 (12 * 12 * 128).
 class WinogradTransform {
 public:
   /// outputs  1: there is one tap, and nothing is transformed; else 2 or 4, of three taps
@@ -59,6 +59,9 @@ struct WinogradPiece {
 
   WinogradTransform alongH(bool ofIntegers) const { return WinogradTransform(tile.h, ofIntegers).cutTo(outputs.h); }
   WinogradTransform alongW(bool ofIntegers) const { return WinogradTransform(tile.w, ofIntegers).cutTo(outputs.w); }
+  /// Those in which it has points.
+  int64_t planes() const { return alongH(false).points() * alongW(false).points(); }
+  bool isCut() const { return outputs != tile; }
   /// Planes from one line of points to the next.
   int64_t planesOfLine() const { return WinogradTransform(tile.w).points(); }
   bool operator==(const WinogradPiece &) const = default;

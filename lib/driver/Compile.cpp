@@ -152,8 +152,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
           passes.addPass(createReadPlanes());
         passes.addPass(createPackWeights());
         ChooseFormsOptions forms;
-        bool isSmall = options.optimize == Optimize::Size && options.kernelForm == "auto";
-        forms.form = isSmall ? "direct" : options.kernelForm;
+        forms.littleCode = options.optimize == Optimize::Size;
+        forms.form = forms.littleCode && options.kernelForm == "auto" ? "direct" : options.kernelForm;
         forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
         passes.addPass(createChooseForms(forms));
         passes.addPass(createFusePrologues());

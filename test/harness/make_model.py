@@ -389,6 +389,13 @@ def image():
 
 
 @case
+def flat_image():
+    """A convolution of an image with fewer lines than tiles of 4x4 pixels."""
+    return model([node("Conv", ["x", "w"], ["y"], "conv", pads=[1, 1, 1, 1])], [value_info("x", [1, 16, 3, 32])], [value_info("y", [1, 16, 3, 32])],
+                 [tensor("w", [16, 16, 3, 3], [0.5] * 2304)])
+
+
+@case
 def bad_dilations():
     weight = tensor("w", [4, 3, 3, 3], [0.5] * 108)
     return model([node("Conv", ["x", "w"], ["y"], "backbone/conv1", kernel_shape=[3, 3], strides=[1, 0])],

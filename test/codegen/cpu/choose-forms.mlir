@@ -1,6 +1,7 @@
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms | FileCheck %s
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct | FileCheck %s --check-prefix=DIRECT
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd" | FileCheck %s --check-prefix=ASKED
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd little-code" | FileCheck %s --check-prefix=LITTLE
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=narrow:winograd,k7:direct" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=stride:winograd" 2>&1 | FileCheck %s --check-prefix=UNFIT
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=fft" 2>&1 | FileCheck %s --check-prefix=WORD
@@ -190,5 +191,44 @@ func.func @takes_smaller_tiles_whose_weights_have_room(%x: tensor<1x28x36x512xf3
     nn.yield %r : tensor<1x28x36x512xf32>
   } -> tensor<1x28x36x512xf32>
   return %y : tensor<1x28x36x512xf32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Tiles that were measured to be faster have no room either: then others are offered as without a measurement.
+// CHECK-LABEL: @takes_smaller_tiles_than_are_tuned
+// CHECK: nn.forms = [{{.*}}tile = array<i64: 2, 2>}
+func.func @takes_smaller_tiles_than_are_tuned(%x: tensor<1x28x36x512xf32>) -> tensor<1x28x36x512xf32> {
+  %w = nn.constant dense<2.0> : tensor<512x3x3x512xf32>
+  %y = nn.kernel "tuned" ins(%x, %w : tensor<1x28x36x512xf32>, tensor<512x3x3x512xf32>) {
+  ^bb0(%0: tensor<1x28x36x512xf32>, %1: tensor<512x3x3x512xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x28x36x512xf32>, tensor<512x3x3x512xf32> -> tensor<1x28x36x512xf32>
+    nn.yield %r : tensor<1x28x36x512xf32>
+  } -> tensor<1x28x36x512xf32> attributes {nn.tuned = {form = "winograd", tile_h = 4, tile_w = 4}}
+  return %y : tensor<1x28x36x512xf32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Eight tiles of three lines in one strip are cut, 25 to 30 products in place of 36; two strips of six whole ones would be
+// slower than the direct form, so they are not offered where there is less room.
+// CHECK-LABEL: @offers_no_strips_that_save_nothing
+// CHECK: strip = 8 : i64, tile = array<i64: 4, 4>
+// CHECK-NOT: strip = {{[1-7]}} :
+// CHECK: name = "direct"
+// LITTLE-LABEL: @offers_no_strips_that_save_nothing
+// LITTLE: nn.form = {{{.*}}, tile = array<i64: 4, 4>, whole_tiles}
+func.func @offers_no_strips_that_save_nothing(%x: tensor<1x3x31x24xf32>) -> tensor<1x3x31x24xf32> {
+  %w = nn.constant dense<1.0> : tensor<24x3x3x24xf32>
+  %y = nn.kernel "flat" ins(%x, %w : tensor<1x3x31x24xf32>, tensor<24x3x3x24xf32>) {
+  ^bb0(%0: tensor<1x3x31x24xf32>, %1: tensor<24x3x3x24xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x3x31x24xf32>, tensor<24x3x3x24xf32> -> tensor<1x3x31x24xf32>
+    nn.yield %r : tensor<1x3x31x24xf32>
+  } -> tensor<1x3x31x24xf32>
+  return %y : tensor<1x3x31x24xf32>
 }
 }

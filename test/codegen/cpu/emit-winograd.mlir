@@ -174,4 +174,21 @@ func.func @tiles_at_edges(%x: memref<1x6x11x5xf32> {llvm.noalias}, %w: memref<11
                 nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
   return
 }
+// The same image of six tiles where none is to be cut.
+// CHECK-LABEL: func.func @whole_tiles_at_edges
+// CHECK-NOT: _cut
+// CHECK: call @nncc_winograd_input_4x4_8t5(
+// CHECK: scf.for {{.*}} to %c36
+// CHECK:   call @nncc_gemm_f32_6x16
+// CHECK: call @nncc_winograd_output_4x4_8t8_bias_1(
+// CHECK: return
+func.func @whole_tiles_at_edges(%x: memref<1x6x11x5xf32> {llvm.noalias}, %w: memref<11520xi8> {llvm.noalias}, %b: memref<64xi8> {llvm.noalias}, %y: memref<1x6x11x16xf32> {llvm.noalias}, %s: memref<55296xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w, %b : memref<1x6x11x5xf32>, memref<11520xi8>, memref<64xi8>) outs(%y : memref<1x6x11x16xf32>) scratch(%s : memref<55296xi8>) {
+  ^bb0(%0: tensor<1x6x11x5xf32>, %1: tensor<16x3x3x5xf32>, %2: tensor<16xf32>):
+    %r = nn.conv2d %0, %1 bias %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x11x5xf32>, tensor<16x3x3x5xf32>, tensor<16xf32> -> tensor<1x6x11x16xf32>
+    nn.yield %r : tensor<1x6x11x16xf32>
+  } attributes {nn.form = {name = "winograd", scratch_bytes = 55296, slots = 1, groups = 1, strip = 6, tile = array<i64: 4, 4>, whole_tiles},
+                nn.packings = [unit, #nn.packing<"winograd", [11520, 4, 4, 16, 5, 16, 8, 1]>, #nn.packing<"pad", [64, 1, 16, 8]>]}
+  return
+}
 }
