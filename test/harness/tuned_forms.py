@@ -36,6 +36,12 @@ def network() -> Graph:
     g.output(g.node("AveragePool", [a], kernel_shape=[3, 3], strides=[2, 1], pads=[1, 1, 1, 1], count_include_pad=1))
     g.output(g.node("MatMul", [g.input(numbers(random, [29, 17])), g.constant(numbers(random, [17, 72]))]))
     g.output(g.node("MatMul", [g.input(numbers(random, [2, 9, 17])), g.input(numbers(random, [2, 17, 24]))]))
+    # As tiles of Winograd's form these are few: strips of any length, up to all of them, which are then cut at edges.
+    y, shape = g.input(numbers(random, [2, 16, 7, 11])), [2, 24, 7, 11]
+    c = g.node("Conv", [y, g.constant(numbers(random, [24, 16, 3, 3])), g.constant(numbers(random, [24]))], pads=[1, 1, 1, 1])
+    g.output(g.node("Relu", [g.node("Add", [c, g.input(numbers(random, shape))])]))
+    z = [g.input(random.integers(0, 256, [1, 15, 7, 11]).astype(np.uint8)), g.constant(random.integers(-60, 61, [20, 15, 3, 3]).astype(np.int8)), g.constant(np.array(7, np.uint8))]
+    g.output(g.node("ConvInteger", z, pads=[1, 1, 1, 1]), np.int32)
     g.output(g.node("MatMulInteger", [g.input(random.integers(0, 256, [29, 80]).astype(np.uint8)), g.constant(random.integers(-60, 61, [80, 40]).astype(np.int8))]), np.int32)
     return g
 
@@ -51,6 +57,8 @@ def any_number(random, name: str) -> int:
         return int(random.choice([0, 0, 1, 7, 60, 100, 437, 5000]))
     if name in ("tile_h", "tile_w"):
         return int(random.choice([1, 2, 2, 4, 4, 4, 3]))
+    if name == "strip" and random.random() < 0.6:
+        return int(random.choice([6, 12, 24, 48]))
     return int(random.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 40, *([0, -1, 1 << 31] if random.random() < 0.02 else [])]))
 
 
@@ -81,7 +89,7 @@ def main():
         for program in nncc.machines(options):
             cpu = options.cpu or nncc.SHIPPED_CPU[program.target]
             kernels = kernels_of(program, model)
-            assert len(kernels) == 8, kernels
+            assert len(kernels) == 10, kernels
             for seed in range(options.seed, options.seed + options.cases):
                 random = np.random.default_rng(seed)
                 (folder / "tuning.json").write_text(any_file(random, kernels, cpu))
