@@ -200,7 +200,7 @@ private:
       if (tuning && (tuning->tileH.value_or(tile.h) != tile.h || tuning->tileW.value_or(tile.w) != tile.w))
         continue;
       int64_t strip = tuning && tuning->strip ? *tuning->strip : estimate.stripOf(tile);
-      WinogradForm form{tile, strip, 1, 1, littleCode};
+      WinogradForm form{tile, strip, 1, 1, savesCode};
       if (strip >= 1 && form.fits(layer))
         forms.push_back(form);
     }

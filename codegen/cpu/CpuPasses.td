@@ -90,7 +90,7 @@ def ChooseForms : Pass<"nncc-choose-forms", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"form", "form", "std::string", /*default=*/"\"auto\"", "auto, winograd or direct">,
                  ListOption<"kernels", "kernels", "std::string", "Single kernels, as NAME:winograd or NAME:direct">,
-                 Option<"littleCode", "little-code", "bool", /*default=*/"false",
+                 Option<"savesCode", "saves-code", "bool", /*default=*/"false",
                         "No tiles that are cut at edges, which are code of their own">];
   // Epilogues are written once for a trial, to see which kernels have one.
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",

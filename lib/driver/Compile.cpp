@@ -152,8 +152,8 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
           passes.addPass(createReadPlanes());
         passes.addPass(createPackWeights());
         ChooseFormsOptions forms;
-        forms.littleCode = options.optimize == Optimize::Size;
-        forms.form = forms.littleCode && options.kernelForm == "auto" ? "direct" : options.kernelForm;
+        forms.savesCode = options.optimize == Optimize::Size;
+        forms.form = forms.savesCode && options.kernelForm == "auto" ? "direct" : options.kernelForm;
         forms.kernels.append(options.kernelForms.begin(), options.kernelForms.end());
         passes.addPass(createChooseForms(forms));
         passes.addPass(createFusePrologues());

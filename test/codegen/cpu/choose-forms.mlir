@@ -1,7 +1,7 @@
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms | FileCheck %s
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct | FileCheck %s --check-prefix=DIRECT
 // RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd" | FileCheck %s --check-prefix=ASKED
-// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd little-code" | FileCheck %s --check-prefix=LITTLE
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=winograd saves-code" | FileCheck %s --check-prefix=LITTLE
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=narrow:winograd,k7:direct" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="kernels=stride:winograd" 2>&1 | FileCheck %s --check-prefix=UNFIT
 // RUN: not nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms="form=fft" 2>&1 | FileCheck %s --check-prefix=WORD
