@@ -503,7 +503,7 @@ private:
 
   /// All planes of a group of so many outputs, those in the same tiles at once.
   void multiply(int64_t outputs, Value inputPlanes, Value weights, Value outputPlanes) {
-    const int64_t ofLine = WinogradTransform(form.tile.w).points();
+    const int64_t ofLine = parts.front().piece.planesOfLine();
     for (const WinogradProducts &those : form.products(layer)) {
       auto at = [&](Value plane) {
         auto rowsAt = [&](Value planes, int64_t channels) {

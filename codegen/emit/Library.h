@@ -29,7 +29,7 @@ struct EmitOptions {
   uint64_t cpuRequired = 0;       ///< requiredCpuFeatures() of the target; of several CPUs: those of all
 };
 
-/// The code object of a model and what is known about it.
+/// The code object of a model, stripped (StripObject.h), and what is known about it.
 struct EmittedCode {
   std::unique_ptr<llvm::MemoryBuffer> object;
   LibraryFacts facts; ///< of the code; of the weights after emitLibrary
