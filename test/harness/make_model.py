@@ -238,6 +238,16 @@ def undecided_if():
 
 
 @case
+def shape_by_data():
+    """y is one row or two, as the first value of what Relu makes says: no shape is known, and the branch needs no more than that."""
+    whole = graph_attribute("then_branch", [node("Neg", ["positive"], ["a"])], [value_info("a", [2, 3])])
+    part = graph_attribute("else_branch", [node("NonZero", ["positive"], ["b"], "find")], [value_info("b", [2, "n"])])
+    nodes = [node("Relu", ["x"], ["positive"], "relu"), node("ReduceMax", ["positive"], ["highest"], "highest", keepdims=0),
+             node("Greater", ["highest", "one"], ["is_high"], "compare"), node("If", ["is_high"], ["y"], "choose", extra=whole + part)]
+    return model(nodes, [X], [value_info("y", [2, "n"])], [tensor("one", [], [1.0])])
+
+
+@case
 def cyclic():
     return model([node("Add", ["x", "b"], ["a"], "one"), node("Relu", ["a"], ["b"], "two"), node("Relu", ["b"], ["y"], "three")], [X], [Y])
 

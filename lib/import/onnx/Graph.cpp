@@ -109,7 +109,8 @@ std::string GraphImporter::adviceToKnow(Value value) const {
       data = input->second;
   }
   if (!data.empty())
-    return "it depends on the values of input '" + data + "', which nncc does not know before the model runs";
+    return "it depends on the values of input '" + data + "', which nncc does not know before the model runs" +
+           adviceToEnd();
   if (deciding.empty())
     return "compute it from constants and shapes";
   llvm::sort(deciding);
@@ -362,20 +363,29 @@ static std::string plural(unsigned count, StringRef what) {
   return std::to_string(count) + " " + what.str() + (count == 1 ? "" : "s");
 }
 
-std::string adviceToEnd(ArrayRef<StringRef> tensors, const Scope &scope) {
-  if (scope.depth > 0 || tensors.empty())
-    return "";
-  return ", or let the model end before it: --end=" + llvm::join(tensors, ",");
+/// The option that lets a model end with some tensors, behind other advice; nothing for none.
+static std::string optionToEnd(ArrayRef<StringRef> tensors) {
+  return tensors.empty() ? "" : ", or let the model end before it: --end=" + llvm::join(tensors, ",");
+}
+
+std::string GraphImporter::adviceToEnd() const {
+  SmallVector<StringRef> computed;
+  if (outermost && undecided.empty())
+    forEachUse(*outermost, [&](const std::string &name) {
+      Value value = outermostScope->values.lookup(name);
+      if (value && value.getDefiningOp() && !nn::getConstantValue(value) && !llvm::is_contained(computed, name))
+        computed.push_back(name);
+    });
+  return optionToEnd(computed);
 }
 
 /// How a model ends before a node of its own graph whose operands are computed.
-static std::string adviceToCut(const onnx::NodeProto &node, const Scope &scope,
-                               llvm::function_ref<bool(StringRef)> isComputed) {
+static std::string adviceToCut(const onnx::NodeProto &node, llvm::function_ref<bool(StringRef)> isComputed) {
   SmallVector<StringRef> computed;
   for (const std::string &name : node.input())
     if (isComputed(name) && !llvm::is_contained(computed, name))
       computed.push_back(name);
-  return adviceToEnd(computed, scope);
+  return optionToEnd(computed);
 }
 
 /// True of what onnxruntime writes where it saves what it runs: layouts of one kind of machine, in many nodes.
@@ -405,7 +415,9 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const S
   if (!entry && functions.count({node.domain(), node.op_type()}))
     return true;
   if (!entry) {
-    std::string cut = isLayoutOfOnnxruntime(node.domain()) ? "" : adviceToCut(node, scope, isComputed);
+    std::string cut = isLayoutOfOnnxruntime(node.domain()) ? ""
+                      : scope.depth == 0                   ? adviceToCut(node, isComputed)
+                                                           : adviceToEnd();
     error(ref, "the operator is not supported", adviceInstead(node.domain()) + cut);
     return false;
   }
@@ -463,6 +475,10 @@ LogicalResult GraphImporter::importGraph(onnx::GraphProto &graph, Scope &scope) 
 
 void GraphImporter::importNode(onnx::NodeProto &proto, const NodeRef &ref, Scope &scope) {
   Node node(*this, scope, proto, ref);
+  if (scope.depth == 0) {
+    outermost = &proto;
+    outermostScope = &scope;
+  }
   bool canImport = true;
   // A node behind a failed one is not reported: it may be right.
   for (size_t i = 0; i < node.inputCount(); ++i)

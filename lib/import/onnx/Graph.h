@@ -32,10 +32,6 @@ struct Scope {
 /// The scope of a subgraph, which sees the names of the scope around it.
 Scope scopeInside(Scope &around, const std::string &prefix);
 
-/// What a user does who needs no more than what a node is computed from: `--end` of those tensors, behind other advice.
-/// Empty inside of subgraphs and functions, whose tensors no model can end with.
-std::string adviceToEnd(ArrayRef<StringRef> tensors, const Scope &scope);
-
 class GraphImporter {
 public:
   GraphImporter(onnx::ModelProto &model, const std::string &path, mlir::OpBuilder &builder,
@@ -69,7 +65,8 @@ public:
   /// Remembers constants of 4 bits, which are of bytes in the IR: results of their type cannot be made.
   void markNibbles(Value constant) { nibbles.insert(constant); }
   bool isOfNibbles(Value value) const { return nibbles.contains(value); }
-  /// What a user does so that a value is known at compile time: `--bind` of the inputs that it is computed from.
+  /// What a user does where a value has to be known at compile time: `--bind` of the inputs that it is computed from,
+  /// or, where these are data, `--end` before what needs the value.
   std::string adviceToKnow(Value value) const;
 
   /// While it lives, nodes belong to a branch that is imported although it may never be taken.
@@ -112,6 +109,10 @@ private:
   };
   void add(Mistake mistake);
   void report(const Mistake &mistake);
+  /// What a user does who needs no more than what the present node of the main graph is computed from: `--end` of those
+  /// tensors, behind other advice. For a node of a subgraph or function, whose tensors no model can end with, that is
+  /// the node around it. Empty where that reads constants and inputs only, and in an undecided branch, which says it.
+  std::string adviceToEnd() const;
 
   static constexpr unsigned kMaxErrors = 20;
   static constexpr unsigned kMaxDepth = 64; // a function that calls itself ends here
@@ -125,6 +126,9 @@ private:
   /// Functions and loops multiply nodes: a small file must not keep the compiler busy for ever.
   static constexpr size_t kMaxNodes = 100000;
   size_t nodes = 0;
+  /// The node of the main graph that is being imported, and its scope.
+  const onnx::NodeProto *outermost = nullptr;
+  const Scope *outermostScope = nullptr;
   int64_t foldedBytes = 0;
   bool isAborted = false;
 };

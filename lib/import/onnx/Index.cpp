@@ -185,12 +185,9 @@ void importTopK(Node &node) {
 /// The size of the result depends on values: only constants have one.
 void importNonZero(Node &node) {
   auto x = readElements(node.constant(0));
-  if (!x) {
-    bool isComputed = node.input(0) && node.input(0).getDefiningOp();
+  if (!x)
     return node.error("its input has to be known at compile time, because the size of its result depends on it",
-                      node.importer().adviceToKnow(node.input(0)) +
-                          (isComputed ? adviceToEnd(node.inputName(0), node.graphScope()) : ""));
-  }
+                      node.importer().adviceToKnow(node.input(0)));
   SmallVector<int64_t> at;
   for (int64_t i = 0; i < x->size(); ++i)
     if (x->isFloat() ? x->floats[i] != 0 : x->ints[i] != 0)
