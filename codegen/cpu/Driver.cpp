@@ -242,16 +242,20 @@ bool cpu::mayShare(func::FuncOp function, Value memory, Value output) {
   return memory == output || (!isDisjoint(memory) && !isDisjoint(output));
 }
 
-LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
-                                   std::string &reason) {
-  if (auto form = WinogradForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
-    return emitWinograd(function, kernel, kernels, *form, reason);
-  if (auto form = StripForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
-    return emitStrips(function, kernel, kernels, *form, reason);
-  if (auto form = AttentionForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
-    return emitAttention(function, kernel, kernels, *form, reason);
-  if (auto form = RowsForm::from(kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr)))
-    return emitChain(function, kernel, kernels, *form, reason);
+/// Writes the code of a kernel; `isLoops` becomes false where that is more than loops around calls.
+static LogicalResult emitAnyForm(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels, bool &isLoops,
+                                 std::string &reason) {
+  auto form = kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr);
+  if (auto winograd = WinogradForm::from(form))
+    return emitWinograd(function, kernel, kernels, *winograd, reason);
+  if (auto strips = StripForm::from(form))
+    return emitStrips(function, kernel, kernels, *strips, reason);
+  if (auto rows = RowsForm::from(form))
+    return emitChain(function, kernel, kernels, *rows, reason);
+  if (auto attention = AttentionForm::from(form)) {
+    isLoops = false;
+    return emitAttention(function, kernel, kernels, *attention, reason);
+  }
   auto machine = getMachine(kernel);
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)
@@ -260,10 +264,22 @@ LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, M
   auto operands = Operands::of(kernel, *contraction, machine, reason);
   if (!operands)
     return failure();
+  isLoops = !operands->packing;
   // What lies in a loop is a part of a kernel that one thread runs.
   bool isShared = kernel->getParentOp() == function;
   Calls calls(*contraction, *operands, machine, isShared);
   Driver(function, kernel, kernels, *contraction, *operands, calls).emit();
   kernel.erase();
+  return success();
+}
+
+LogicalResult cpu::emitContraction(func::FuncOp function, nn::KernelOp kernel, MicroKernels &kernels,
+                                   std::string &reason) {
+  bool isWhole = kernel->getParentOp() == function, isLoops = true;
+  if (failed(emitAnyForm(function, kernel, kernels, isLoops, reason)))
+    return failure();
+  // Hardly any time passes outside of the calls: divisions may take longer where they take less code.
+  if (isWhole && isLoops)
+    function->setAttr("passthrough", Builder(function).getStrArrayAttr({"minsize", "optsize"}));
   return success();
 }
