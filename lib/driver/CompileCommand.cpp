@@ -177,6 +177,13 @@ int emitSelfTest(const CompileOptions &options, const ModelPlan &plan, const Giv
   return error ? reportError(std::move(error)) : 0;
 }
 
+/// An error for a file that was read and has no hash any more: a pipe gives what is in it once.
+Error checkHasHash(StringRef path) {
+  if (sys::fs::is_regular_file(path))
+    return Error::success();
+  return createStringError("--sbom: '" + path + "' is no regular file, and cannot be read again for its hash");
+}
+
 /// Writes NAME.cdx.json, about the files that were read and all that are to be committed.
 Error emitBillOfMaterials(const ModelPlan &plan, ArrayRef<std::string> filesRead, OutputFiles &files) {
   SmallVector<FileDigest> sources, outputs;
@@ -188,8 +195,8 @@ Error emitBillOfMaterials(const ModelPlan &plan, ArrayRef<std::string> filesRead
     return Error::success();
   };
   for (const std::string &path : filesRead) {
-    if (!sys::fs::is_regular_file(path))
-      return createStringError("--sbom: '" + path + "' is no regular file, and cannot be read again for its hash");
+    if (Error error = checkHasHash(path))
+      return error;
     if (Error error = add(sources, path, path))
       return error;
   }
@@ -266,6 +273,11 @@ int compileModel() {
   std::vector<std::string> filesRead = {options->model};
   if (!options->tuningFile.empty())
     filesRead.push_back(options->tuningFile);
+  // What can be known before the work is said before it; that a file is missing, where it is read.
+  if (sbom)
+    for (const std::string &path : filesRead)
+      if (Error error = sys::fs::exists(path) ? checkHasHash(path) : Error::success())
+        return reportError(std::move(error));
   options->import.onFile = [&](StringRef path) { filesRead.push_back(path.str()); };
   auto given = readGivenInputs(*options);
   if (!given)
