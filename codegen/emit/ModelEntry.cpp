@@ -41,6 +41,7 @@ private:
   Error link(StringRef bitcode, StringRef what);
   Error linkCore();
   Error addQuestion();
+  GlobalVariable *addNumbers(ArrayRef<int32_t> numbers);
   void addDispatch();
   Constant *describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required, Constant *program);
   GlobalVariable *addDescription();
@@ -65,8 +66,9 @@ private:
   LLVMContext &context;
   PointerType *ptr;
   Type *i8, *i32, *i64;
-  Function *anyKernel = nullptr; ///< whose target attributes all others get
-  Constant *portTable = nullptr; ///< the nncc_ports of the inputs, then the outputs
+  Function *anyKernel = nullptr;                       ///< whose target attributes all others get
+  DenseMap<Constant *, GlobalVariable *> numberTables; ///< by what they hold
+  Constant *portTable = nullptr;                       ///< the nncc_ports of the inputs, then the outputs
   /// That of the model, or of each of its CPUs; null pointers: all kernels are the CPU's.
   std::vector<Constant *> devicePrograms;
 };
@@ -110,7 +112,7 @@ Error EntryBuilder::checkPlan() {
     if (!function || (function->isDeclaration() && plan.variants.empty()))
       return internalError("kernel '" + kernel.name + "': no function '" + kernel.function + "'");
     FunctionType *type = function->getFunctionType();
-    unsigned pointers = kernel.operands.size(), numbers = kernel.work ? 2 : 0;
+    unsigned pointers = kernel.operands.size() + !kernel.numbers.empty(), numbers = kernel.work ? 2 : 0;
     if (!type->getReturnType()->isVoidTy() || type->isVarArg() || type->getNumParams() != pointers + numbers ||
         !llvm::all_of(type->params().take_front(pointers), [](Type *t) { return t->isPointerTy(); }) ||
         !llvm::all_of(type->params().drop_front(pointers), [&](Type *t) { return t == i64; }))
@@ -219,6 +221,21 @@ Constant *EntryBuilder::makeString(StringRef text) {
   return string;
 }
 
+/// What kernels that share a function differ in: words beside the tables of calls.
+GlobalVariable *EntryBuilder::addNumbers(ArrayRef<int32_t> numbers) {
+  SmallVector<uint32_t> words(numbers.begin(), numbers.end());
+  Constant *value = ConstantDataArray::get(context, words);
+  GlobalVariable *&global = numberTables[value];
+  if (global)
+    return global;
+  global = addConstant(value, "nncc_numbers");
+  global->setLinkage(GlobalValue::PrivateLinkage);
+  global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  global->setAlignment(Align(4));
+  global->setSection(".rodata.nncc_calls");
+  return global;
+}
+
 /// nncc_core_dispatch(): calls one kernel with its operands' addresses, and with the range of its work that makes the
 /// part.
 void EntryBuilder::addDispatch() {
@@ -281,6 +298,8 @@ void EntryBuilder::addDispatch() {
         base = ConstantPointerNull::get(ptr);
       arguments.push_back(operand.byteOffset ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset) : base);
     }
+    if (!kernel.numbers.empty())
+      arguments.push_back(addNumbers(kernel.numbers));
     if (kernel.work) {
       auto bound = [&](Value *number) {
         return builder.CreateUDiv(builder.CreateMul(number, builder.getInt64(kernel.work)), parts);

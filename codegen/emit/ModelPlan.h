@@ -51,6 +51,7 @@ struct ResultPlan {
 struct KernelPlan {
   std::string name;               ///< `k017_conv1`
   std::string function;           ///< symbol that runs it; several kernels may share one
+  std::vector<int32_t> numbers;   ///< that the function is given a pointer to, behind the operands; none: it is not
   std::vector<std::string> nodes; ///< ONNX node names it came from
   std::string op;                 ///< root op: `conv2d`
   std::string device = "cpu0";

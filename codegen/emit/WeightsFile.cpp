@@ -97,6 +97,8 @@ uint64_t weightsLayout(const Module &module, const ModelPlan &plan) {
   out.write<uint64_t>(plan.weightsBytes);
   for (const KernelPlan &kernel : plan.kernels) {
     os << kernel.function << '\0';
+    for (int32_t number : kernel.numbers)
+      out.write<int32_t>(number);
     for (const OperandPlan &operand : kernel.operands) {
       out.write<uint32_t>(uint32_t(operand.memory));
       out.write<uint32_t>(operand.index);

@@ -5,6 +5,7 @@
 #include "codegen/DescribeMachine.h"
 #include "codegen/LowerToLLVM.h"
 #include "codegen/ObjectCode.h"
+#include "codegen/ShareFunctions.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/Packing.h"
 #include "codegen/gpu/GpuPasses.h"
@@ -86,6 +87,19 @@ PlaceOptions placeOptions(const Placement &placement, const std::optional<Estima
   for (const auto &[kernel, where] : placement.kernels)
     options.kernels.push_back(kernel + ":" + where);
   return options;
+}
+
+/// One function for the kernels whose functions differ in numbers alone.
+void shareFunctions(llvm::Module &module, ModelPlan &plan, bool hasMaxNum) {
+  std::vector<llvm::StringRef> names;
+  for (const KernelPlan &kernel : plan.kernels)
+    names.push_back(kernel.function);
+  auto shared = nncc::shareFunctions(module, names, hasMaxNum);
+  for (KernelPlan &kernel : plan.kernels)
+    if (auto found = shared.find(kernel.function); found != shared.end()) {
+      kernel.numbers = found->second.numbers;
+      kernel.function = found->second.name;
+    }
 }
 
 } // namespace
@@ -254,6 +268,7 @@ FailureOr<Compilation> compileImported(OwningOpRef<ModuleOp> imported, const Com
         function.addFnAttr(llvm::Attribute::MinSize);
         function.addFnAttr(llvm::Attribute::OptimizeForSize);
       }
+  shareFunctions(*result.llvmModule, result.plan, options.target.cpu.machine.hasMaxNum);
   if (options.progress)
     options.progress("generating code");
   return result;

@@ -45,7 +45,8 @@ namespace {
 /// Which values are numbers that the compiler knows, and which come from tensors.
 class DataFlow {
 public:
-  explicit DataFlow(ArrayRef<Function *> functions, const DenseSet<const Function *> &entries);
+  /// operands  the arguments of kernels that point to tensors
+  DataFlow(ArrayRef<Function *> functions, ArrayRef<const Argument *> operands);
 
   bool isData(const Value *value) const { return data.contains(value); }
 
@@ -74,6 +75,7 @@ public:
 
 private:
   SmallVector<Function *> reachable(ArrayRef<KernelCall> calls) const;
+  SmallVector<const Argument *> operandsOf(ArrayRef<KernelCall> calls) const;
   void dropOthers(ArrayRef<Function *> kept);
   void cut(Function &function, const DataFlow &flow);
   void decideByCoin(Function &function, const DataFlow &flow);
@@ -91,11 +93,8 @@ private:
 
 } // namespace
 
-DataFlow::DataFlow(ArrayRef<Function *> functions, const DenseSet<const Function *> &entries) {
-  for (const Function *function : functions)
-    if (entries.contains(function))
-      for (const Argument &argument : function->args())
-        tensors.insert(&argument);
+DataFlow::DataFlow(ArrayRef<Function *> functions, ArrayRef<const Argument *> operands)
+    : tensors(operands.begin(), operands.end()) {
   for (bool isNew = true; isNew;) {
     isNew = false;
     for (const Function *function : functions)
@@ -171,6 +170,20 @@ SmallVector<Function *> Skeleton::reachable(ArrayRef<KernelCall> calls) const {
         if (Function *callee = call->getCalledFunction(); callee && !callee->isDeclaration())
           found.insert(callee);
   return SmallVector<Function *>(found.begin(), found.end());
+}
+
+/// The argument for the numbers of a call that has some.
+static unsigned placeOfNumbers(const Function &function, const KernelCall &call) {
+  return function.arg_size() - (call.work ? 3 : 1);
+}
+
+SmallVector<const Argument *> Skeleton::operandsOf(ArrayRef<KernelCall> calls) const {
+  SmallVector<const Argument *> operands;
+  for (const KernelCall &call : calls)
+    for (const Argument &argument : module.getFunction(call.function)->args())
+      if (call.numbers.empty() || argument.getArgNo() != placeOfNumbers(*argument.getParent(), call))
+        operands.push_back(&argument);
+  return operands;
 }
 
 /// Leaves functions and constants that are called and read, and no more.
@@ -317,6 +330,12 @@ void Skeleton::addCall(size_t index, const KernelCall &call) {
   }
   if (call.work)
     arguments.back() = ConstantInt::get(arguments.back()->getType(), call.work);
+  if (!call.numbers.empty()) {
+    SmallVector<uint32_t> words(call.numbers.begin(), call.numbers.end());
+    Constant *value = ConstantDataArray::get(context, words);
+    arguments[placeOfNumbers(*callee, call)] = new GlobalVariable(
+        module, value->getType(), /*isConstant=*/true, GlobalValue::InternalLinkage, value, "nncc_count_numbers");
+  }
   builder.CreateCall(callee, arguments)->setCallingConv(callee->getCallingConv());
   builder.CreateRetVoid();
 }
@@ -326,10 +345,7 @@ void Skeleton::build(ArrayRef<KernelCall> calls) {
     blocks += function.size();
   SmallVector<Function *> functions = reachable(calls);
   dropOthers(functions);
-  DenseSet<const Function *> entries;
-  for (const KernelCall &call : calls)
-    entries.insert(module.getFunction(call.function));
-  DataFlow flow(functions, entries);
+  DataFlow flow(functions, operandsOf(calls));
   runs = addCounters(kRuns, blocks);
   bytes = addCounters(kBytes, blocks);
   coins = addCounters(kCoins, 1);

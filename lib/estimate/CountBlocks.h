@@ -19,7 +19,8 @@ namespace nncc {
 /// One way to call a function of a kernel.
 struct KernelCall {
   std::string function;
-  uint64_t work; ///< its last two arguments are the range [0, work); 0: it has none
+  uint64_t work;                     ///< its last two arguments are the range [0, work); 0: it has none
+  std::vector<int32_t> numbers = {}; ///< its last pointer is to these; none: that is an operand, too
 };
 
 /// What one call does, by the number of the block.

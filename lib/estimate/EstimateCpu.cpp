@@ -2,10 +2,10 @@
 #include "lib/estimate/EstimateCpu.h"
 #include "lib/estimate/BlockTimer.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCInst.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+#include <map>
 
 using namespace llvm;
 
@@ -47,11 +47,11 @@ struct Calls {
 
 Calls callsOf(const ModelPlan &plan) {
   Calls result;
-  StringMap<unsigned> known;
+  std::map<std::pair<std::string, std::vector<int32_t>>, unsigned> known;
   for (const KernelPlan &kernel : plan.kernels) {
-    auto [at, isNew] = known.try_emplace(kernel.function, result.calls.size());
+    auto [at, isNew] = known.try_emplace({kernel.function, kernel.numbers}, result.calls.size());
     if (isNew) {
-      result.calls.push_back({kernel.function, kernel.work});
+      result.calls.push_back({kernel.function, kernel.work, kernel.numbers});
       result.timesMade.push_back(0);
     }
     ++result.timesMade[at->second];

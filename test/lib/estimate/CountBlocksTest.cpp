@@ -84,6 +84,28 @@ TEST_F(CountBlocks, FollowsTablesIntoCallees) {
   EXPECT_FALSE(counts[0].dependsOnData);
 }
 
+TEST_F(CountBlocks, ReadsTheNumbersOfACall) {
+  auto counts = count(R"(
+define internal void @kernel(ptr %x, ptr %numbers, i64 %begin, i64 %end) {
+entry:
+  %count = load i32, ptr %numbers
+  br label %loop
+loop:
+  %i = phi i32 [ 0, %entry ], [ %next, %loop ]
+  store float 0.0, ptr %x
+  %next = add i32 %i, 1
+  %more = icmp slt i32 %next, %count
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}
+)",
+                      {{"kernel", 1, {5}}, {"kernel", 1, {7}}});
+  EXPECT_EQ(counts[0].runs, (std::vector<uint64_t>{1, 5, 1}));
+  EXPECT_EQ(counts[1].runs, (std::vector<uint64_t>{1, 7, 1}));
+  EXPECT_FALSE(counts[0].dependsOnData);
+}
+
 TEST_F(CountBlocks, SaysWhereDataDecides) {
   auto counts = count(kOnData, {{"kernel", 0}});
   EXPECT_TRUE(counts[0].dependsOnData);
