@@ -377,9 +377,11 @@ void Calls::cutSweep(const SlidingWindow &window) {
 void Calls::prefetchNextPanel() {
   if (!shapeOf(calls.begin()->first, operands.panel).prefetches())
     return;
-  constexpr int64_t manyTiles = 64, lineBytes = 64;
+  // A trip of four steps of k reads as many lines of B: no more are worth fetching in one.
+  constexpr int64_t manyTiles = 64, mostLines = 4;
   int64_t panelElements = operands[B].panel;
-  int64_t lineElements = lineBytes * 8 / operands[B].element.getIntOrFloatBitWidth();
+  int64_t lineElements = kLineBytes * 8 / operands[B].element.getIntOrFloatBitWidth();
+  int64_t bitsOfB = operands.typeOf(B).getElementTypeBitWidth(); // bytes, where it is packed
   auto tripsOf = [&](const Variant &variant, const CallEntry &entry) {
     auto &f = entry.fields;
     if (variant.columnTaps)
@@ -393,6 +395,9 @@ void Calls::prefetchNextPanel() {
       all += tripsOf(variant, entry);
       tiles += entry.fields[CallEntry::Lines] * entry.fields[CallEntry::Tiles];
     }
+  // Small weights are soon there: layers of different sizes share code.
+  if (all && !blocks && operands.typeOf(B).getNumElements() * bitsOfB / 8 > machine.getL2Bytes() / 2)
+    linesAhead = std::clamp<int64_t>(llvm::divideCeil(panelElements / lineElements, all), 1, mostLines);
   int64_t at = panelElements;
   for (auto &[variant, entries] : calls)
     for (CallEntry &entry : entries) {
@@ -401,7 +406,7 @@ void Calls::prefetchNextPanel() {
       if (trips == 0 || (blocks ? f[CallEntry::Lines] * f[CallEntry::Tiles] : tiles) > manyTiles)
         continue;
       entry.offsets[NextOfB] = blocks ? panelElements : at;
-      f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), lineElements);
+      f[CallEntry::AheadStep] = std::min<int64_t>(llvm::divideCeil(panelElements, trips), linesAhead * lineElements);
       at += own * f[CallEntry::AheadStep];
     }
 }
@@ -506,6 +511,7 @@ TileShape Calls::shapeOf(const Variant &variant, int64_t channels) const {
     shape.runLoad = machine.getRunLoad();
   shape.isBiasPadded = operands.isBiasPadded;
   shape.widensPanel = widensPanel();
+  shape.linesAhead = shape.columnTaps ? 1 : linesAhead;
   return shape;
 }
 

@@ -63,6 +63,7 @@ private:
   mlir::SmallVector<Axis> outer;
   std::map<Variant, mlir::SmallVector<CallEntry>, std::greater<>> calls;
   bool blocks = false;
+  int64_t linesAhead = 1; ///< TileShape's
 
   mlir::SmallVector<Region, 0> regions;
 

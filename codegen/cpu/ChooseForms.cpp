@@ -29,9 +29,10 @@ constexpr double kLeastSaving = 0.15;
 // Weights of a model may grow by half, or by so many bytes where that is more: what small models lose by that is little
 // memory, what large ones gain by more is little time.
 constexpr int64_t kGrowth = 8 << 20;
-// Bytes of weights in a cycle: from memory once, from a cache behind the L2 for each strip after the first. Measured on
-// x86-64 servers (18 GB/s from memory); phones have less of both, and multiply more slowly, too.
-constexpr double kBytesFromMemory = 6, kBytesFromCache = 24;
+// Bytes in a cycle: weights from memory once, from a cache behind the L2 what bytesOfStrips() counts. On x86-64 servers
+// a core reads 12 to 15 GB/s of pages of 4 KB, fetched meanwhile or not, at 4 GHz; phones have less of both, and
+// multiply more slowly, too.
+constexpr double kBytesFromMemory = 4, kBytesFromCache = 24;
 
 /// What a form of a kernel costs.
 struct Cost {
@@ -81,7 +82,7 @@ public:
     double step = layer.ofBytes ? stepOfWords() : 0.5;
     cost.cycles = step * rowsOf(form) * layer.depthInPlanes() * vectorsOf(layer.outputs) +
                   transform(form, layer.depthInPlanes()) + transform(form, layer.outputs) + ofSums +
-                  cost.weightBytes / kBytesFromMemory + (stripsOf(form) - 1) * cost.weightBytes / kBytesFromCache;
+                  cost.weightBytes / kBytesFromMemory + bytesOfStrips(form) / kBytesFromCache;
     return cost;
   }
 
@@ -99,9 +100,15 @@ public:
     return all * std::min(ofThread, strips) / strips;
   }
 
+  /// All tiles at once, or as many as stay in the cache: what costs less.
+  int64_t stripOf(const WinogradTile &tile) const {
+    WinogradForm whole{tile, layer.tiles(tile), 1}, some{tile, stripInCache(tile), 1};
+    return winograd(whole).cycles < winograd(some).cycles ? whole.strip : some.strip;
+  }
+
   /// As many tiles as have their planes in the L2 cache, but enough for each plane of weights to be worth its way from
   /// there; the same number in each strip.
-  int64_t stripOf(const WinogradTile &tile) const {
+  int64_t stripInCache(const WinogradTile &tile) const {
     WinogradForm one{tile, 1, 1};
     int64_t fits = machine.getL2Bytes() * 3 / 4 / one.scratchBytes(layer), tiles = layer.tiles(tile);
     int64_t rows = 3 * cpu::chooseTileRows(machine, 2);
@@ -114,6 +121,15 @@ private:
   const cpu::Contraction &contraction;
   nn::MachineAttr machine;
   int64_t lanes;
+
+  /// What comes from behind the L2 cache beside the weights of the first strip: those of the others, and planes that
+  /// are larger than it, which are written and read again.
+  double bytesOfStrips(const WinogradForm &form) const {
+    double weights = (stripsOf(form) - 1.0) * bytesOf(form.tile.planes(), layer.ofBytes ? 2 : 4);
+    WinogradForm one{form.tile, form.strip, 1};
+    int64_t planes = one.scratchBytes(layer);
+    return weights + (form.strip > stripInCache(form.tile) ? 2.0 * planes * stripsOf(form) : 0);
+  }
 
   double vectorsOf(int64_t channels) const { return llvm::divideCeil(channels, lanes); }
   int64_t stripsOf(const WinogradForm &form) const { return llvm::divideCeil(layer.tiles(form.tile), form.strip); }
@@ -354,8 +370,11 @@ private:
     int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
     Estimate estimate(candidate.layer, candidate.contraction, candidate.machine);
     SmallVector<int64_t> strips{most};
+    int64_t inCache = estimate.stripInCache(candidate.form.tile);
     for (int64_t strip = most; strip > least;) {
-      strip = std::max<int64_t>(llvm::divideCeil(strip, 2), least);
+      // What is more than the cache holds is worth it for all tiles alone.
+      strip = strip > inCache && !candidate.isTuned ? inCache : llvm::divideCeil(strip, 2);
+      strip = std::max(strip, least);
       // Tiles of several strips are whole, and the last strip is computed as if it had as many as the others.
       WinogradForm shorter = candidate.form;
       shorter.strip = strip;

@@ -73,6 +73,9 @@ struct InputTransform {
   bool isOfBytes() const { return mlir::isa<mlir::IntegerType>(element); }
 };
 
+/// A line of the cache.
+inline constexpr int64_t kLineBytes = 64;
+
 /// Everything that is fixed in one micro-kernel.
 struct TileShape {
   TapBody body = TapBody::Product;
@@ -108,6 +111,7 @@ struct TileShape {
   bool hasZero = false;            ///< A has a zero point, which is not 0
   bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide
   bool isBiasPadded = false;       ///< the tail of the bias may be read
+  int64_t linesAhead = 1;          ///< cache lines of what comes next in B that a trip fetches, where it does
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }

@@ -68,7 +68,9 @@ private:
 void RunCode::prefetchNext(SmallVectorImpl<Value> &values, Value ahead) {
   if (!ahead)
     return;
-  code.prefetch(values.back());
+  const int64_t lineElements = kLineBytes * 8 / memory.getIntOrFloatBitWidth();
+  for (int64_t line = 0; line < shape.linesAhead; ++line)
+    code.prefetch(code.at(values.back(), line * lineElements, memory));
   values.back() = code.at(values.back(), aheadStep, memory);
 }
 

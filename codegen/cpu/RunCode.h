@@ -37,7 +37,7 @@ protected:
 private:
   class RowsOfB;
 
-  /// Fetches a line and moves the place to prefetch, the last of `values`, on.
+  /// Fetches lines and moves the place to prefetch, the last of `values`, on.
   void prefetchNext(llvm::SmallVectorImpl<mlir::Value> &values, mlir::Value ahead);
 
   /// The sums over whole groups of k behind the trips, and where they end: the last vector of A reaches back into the
