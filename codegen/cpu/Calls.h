@@ -16,6 +16,7 @@ struct Axis {
 struct Variant {
   int64_t rows, columnTaps = 0, columnStep = 0;
   std::optional<SlidingTile> sliding;
+  bool goesOnInLines = false;
   auto operator<=>(const Variant &) const = default;
 };
 
@@ -54,6 +55,9 @@ private:
     Axis lines, pixels;
     int64_t depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B, divisor;
     int64_t sums; ///< of products of bytes: where their sums lie, in rows of B
+    /// Where all lines are one of the output, pixels of one of A, and how far those of the next lie behind them; else
+    /// 0.
+    int64_t lineWidth = 0, lineGap = 0;
   };
 
   const Contraction &contraction;
@@ -77,6 +81,7 @@ private:
   bool prefersBlocks(int64_t bytes, int64_t most) const;
   void cutForCache();
   bool sharesColumns(const Region &region) const;
+  void joinLines(Region &region, int64_t tileRows) const;
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles);
   CallEntry newEntry() const;
   void addCall(const Region &region, const Variant &variant, int64_t line, int64_t lines, int64_t pixel, int64_t tiles);

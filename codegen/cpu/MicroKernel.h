@@ -107,10 +107,13 @@ struct TileShape {
   /// Of a product of bytes that are multiplied as words: the panel was widened once for all tiles.
   bool widensPanel = false;
   bool hasBias = false;
-  bool hasSums = false;            ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
-  bool hasZero = false;            ///< A has a zero point, which is not 0
-  bool isPadded = false;           ///< B is packed: its tails may be read, and its rows are one tile wide
-  bool isBiasPadded = false;       ///< the tail of the bias may be read
+  bool hasSums = false;      ///< bytes of A are multiplied as they are, and packed B has the sums that correct it
+  bool hasZero = false;      ///< A has a zero point, which is not 0
+  bool isPadded = false;     ///< B is packed: its tails may be read, and its rows are one tile wide
+  bool isBiasPadded = false; ///< the tail of the bias may be read
+  /// Pixels of the output that follow each other are those of lines of the input that lie apart: a tile goes on in the
+  /// next line, once at most.
+  bool goesOnInLines = false;
   int64_t linesAhead = 1;          ///< cache lines of what comes next in B that a trip fetches, where it does
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
@@ -184,6 +187,12 @@ struct CallEntry {
     Sums = Divisor,
     // Of those in an order: bytes of the table of a line of taps. The tables lie behind all lines.
     Table = Tap0B,
+
+    // Tiles that go on in lines: pixels of a line of A, the way from behind its last one to the next line, and how many
+    // of the first line are before the call.
+    LineWidth = LineC,
+    LineGap = LineA,
+    FirstColumn = RowB,
 
     // A sweep: Lines blocks, LineA and LineC apart, Tiles trips of the inner loop, RowA and RowC from pixel to pixel.
     InputRow = Tap1A,

@@ -28,33 +28,46 @@ public:
     if (shape.widened && shape.body == TapBody::Product)
       return runWidened();
     Value lineStrideC = field(CallEntry::LineC), lineStrideA = field(CallEntry::LineA);
-    // What is prefetched goes on from tile to tile.
+    // What is prefetched goes on from tile to tile, and so does the pixel of a line of A.
     SmallVector<Value> first = start.list();
+    if (shape.goesOnInLines)
+      first.push_back(field(CallEntry::FirstColumn));
     if (shape.prefetches())
       first.push_back(nextOfB);
     if (shape.widensPanel)
       matrix = words;
-    auto withAhead = [](SmallVector<Value> list, Value ahead) {
-      if (ahead)
-        list.push_back(ahead);
+    const unsigned places = start.list().size();
+    auto withRest = [](SmallVector<Value> list, ArrayRef<Value> rest) {
+      list.append(rest.begin(), rest.end());
       return list;
     };
     code.loop(zero, field(CallEntry::Lines), 1, first, [&](Value, ValueRange line) {
       SmallVector<Value> last = code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
-        Value ahead = shape.prefetches() ? tile.back() : Value();
-        TilePlace place = TilePlace::from(ahead ? tile.drop_back() : tile);
+        Value ahead = shape.prefetches() ? tile.back() : Value(), stepA = code.mul(rowA, shape.rows);
+        SmallVector<Value> rest;
+        if (shape.goesOnInLines) {
+          columnOfTile = tile[places];
+          rest.push_back(code.add(columnOfTile, code.constant(shape.rows)));
+          Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest[0], lineWidth);
+          Value ofNext = arith::SubIOp::create(b, rest[0], lineWidth);
+          rest[0] = arith::SelectOp::create(b, isBehind, ofNext, rest[0]);
+          stepA = arith::SelectOp::create(b, isBehind, code.add(stepA, lineGap), stepA);
+        }
+        TilePlace place = TilePlace::from(tile.take_front(places));
         storeTile(accumulate(place.a, ahead), place);
-        return withAhead(advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2), ahead);
+        if (ahead)
+          rest.push_back(ahead);
+        return withRest(advance(place, stepA, code.mul(rowC, shape.rows), shape.rows, 2), rest);
       });
-      return withAhead(
-          advance(TilePlace::from(shape.prefetches() ? line.drop_back() : line), lineStrideA, lineStrideC, 1, 1),
-          shape.prefetches() ? last.back() : Value());
+      TilePlace place = TilePlace::from(line.take_front(places));
+      return withRest(advance(place, lineStrideA, lineStrideC, 1, 1), ArrayRef(last).drop_front(places));
     });
   }
 
 private:
   Value stack;
   Value rowA, rowC, depth, taps0, tap0A, tap0B, taps1, tap1A;
+  Value lineWidth, lineGap, columnOfTile; ///< where a tile goes on in lines; the last is that of its first pixel
 
   void readEntry() {
     rowA = field(CallEntry::RowA);
@@ -63,6 +76,10 @@ private:
     tap0A = field(CallEntry::Tap0A);
     taps1 = field(CallEntry::Taps1);
     tap1A = field(CallEntry::Tap1A);
+    if (shape.goesOnInLines) {
+      lineWidth = field(CallEntry::LineWidth);
+      lineGap = field(CallEntry::LineGap);
+    }
     if (!shape.hasB())
       return;
     // The rows of packed B are as long as this tile is wide.
@@ -353,6 +370,11 @@ private:
     SmallVector<Value> rows{first};
     for (int64_t i = 1; i < shape.rows; ++i)
       rows.push_back(code.at(rows.back(), rowA, memory));
+    for (int64_t i = 1; shape.goesOnInLines && i < shape.rows; ++i) {
+      Value isBehind =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, code.add(columnOfTile, code.constant(i)), lineWidth);
+      rows[i] = code.at(rows[i], arith::SelectOp::create(b, isBehind, lineGap, zero), memory);
+    }
     // Loads from eight bases and one index need no arithmetic; sums of one base and multiples of the stride do.
     if (shape.isUnrolled())
       for (Value &row : rows)

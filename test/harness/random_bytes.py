@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from random_contractions import MOST_MACS, extent, output_extents, single_pixels_between_rows, window, window_attributes, winograd_dilations
+from random_contractions import (MOST_MACS, extent, output_extents, single_pixels_between_rows, steps_over_pixels, window,
+                                 window_attributes, winograd_dilations)
 from random_ops import Graph, distinct, pick
 
 
@@ -113,6 +114,13 @@ def single_line_behind_padding(random, extents: list[int]) -> tuple[list[int], d
         extents[axis], strides[axis], pads[axis] = 1, extent(random, 2, 3), 1
         pads[2 + axis] = pick(random, [0, 0, 1])
     return extents, dict(strides=strides, dilations=[1, 1], pads=pads)
+
+
+def steps_of_bytes(random, graph: Graph):
+    """Conv of single pixels with strides."""
+    extents, _, attributes = steps_over_pixels(random)
+    inner, outputs = extent(random, 1, 70), extent(random, 2, 70)
+    output_of_bytes(random, graph, [pick(random, [1, 1, 2]), inner, *extents], [outputs, inner, 1, 1], attributes)
 
 
 def image_of_bytes(random, graph: Graph):
@@ -263,5 +271,5 @@ def matmul_of_bytes(random, graph: Graph):
     graph.output(graph.node("QLinearMatMul", operands), dtype)
 
 
-FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, image_of_bytes, winograd_of_bytes, matmul_of_bytes, chain_of_bytes,
-                                                            prologue_of_bytes)}
+FAMILIES = {generator.__name__: generator for generator in (conv_of_bytes, steps_of_bytes, image_of_bytes, winograd_of_bytes,
+                                                            matmul_of_bytes, chain_of_bytes, prologue_of_bytes)}

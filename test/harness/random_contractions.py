@@ -188,6 +188,25 @@ def conv(random, graph: Graph):
     convolution(random, graph, groups, per_group, outputs, pick(random, [1, 2, 2, 2, 2]), kind == "pointwise")
 
 
+def steps_over_pixels(random) -> tuple[list[int], list[int], dict]:
+    """Extents of an input and its result, and attributes, of single pixels that strides step over: tiles go on in the next line."""
+    pixels, strides = [extent(random, 1, 9), extent(random, 4, 18)], pick(random, [[2, 2], [2, 2], [2, 1], [1, 2], [3, 2]])
+    extents = [(count - 1) * stride + extent(random, 1, stride) for count, stride in zip(pixels, strides)]
+    return extents, pixels, dict(strides=strides)
+
+
+def steps(random, graph: Graph):
+    """Conv of single pixels with strides, as at the beginning of a stage of a residual network."""
+    (extents, pixels, attributes), batch = steps_over_pixels(random), pick(random, [1, 1, 2])
+    inner, outputs = extent(random, 1, 70), extent(random, 2, 70)
+    operands = [source(random, graph, [batch, inner, *extents]),
+                graph.constant(numbers(random, [outputs, inner, 1, 1], -(3 / inner) ** 0.5, (3 / inner) ** 0.5))]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+    value = graph.node("Conv", operands, **attributes)
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
 def image(random, graph: Graph):
     """Conv of few channels in long lines, as the first layer of networks: its windows may read the planes of an image."""
     kernel = [extent(random, 1, 5), extent(random, 2, 8)]
@@ -499,4 +518,4 @@ def attention(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator
-            for generator in (conv, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}
+            for generator in (conv, steps, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}
