@@ -300,7 +300,8 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     by no more than `slack` bytes or `slack-percent` of it, or a tenth where kernels that were merged (`nn.whole_bytes`)
     saved more, or to what it would be if no tensors lay in outputs. `@main` gets the arguments arena, weights, inputs and outputs, and the
     attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
-    index), `nn.peak_tensors` (which they are) and `nn.arena_tensors` (all tensors in the arena and when they live).
+    index), `nn.peak_tensors` (which they are), `nn.arena_tensors` (all tensors in the arena and when they live) and
+    `nn.without_room` (kernels in another form than the first, and the slack that gives them room for that).
 
     ```mlir
     %y = nn.kernel "k0" ins(%x : tensor<4xf32>) {...} -> tensor<4xf32>

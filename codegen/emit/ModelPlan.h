@@ -90,6 +90,12 @@ struct ArenaEntry {
   unsigned firstKernel = 0, lastKernel = 0;
 };
 
+/// A kernel that would run in another form if the arena could be larger.
+struct WithoutRoom {
+  std::string kernel, form;
+  int64_t slackBytes; ///< what the arena has to be larger by than its tensors are
+};
+
 /// A tensor that is alive during the fullest kernel. The bytes of all of them add up to the lower bound.
 struct PeakTensor {
   std::string tensor, kernel; ///< ONNX tensor, the kernel that wrote it
@@ -131,6 +137,7 @@ struct ModelPlan {
   int64_t transformBytes = 0; ///< of the weights, what they are larger by for Winograd's form
   unsigned peakKernel = 0;    ///< the kernel during which the arena is fullest
   std::vector<PeakTensor> peakTensors;
+  std::vector<WithoutRoom> withoutRoom;
   int64_t stackBytes = -1; ///< bound on the stack that M_run uses; -1 until computed
   LibraryForm form = LibraryForm::Archive;
   bool externWeights = false; ///< in M.weights instead of the library

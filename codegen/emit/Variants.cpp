@@ -118,6 +118,7 @@ void takeLargestArena(ModelPlan &merged, const ModelPlan &plan, unsigned firstKe
   merged.arenaBytes = plan.arenaBytes;
   merged.arenaLowerBound = plan.arenaLowerBound;
   merged.peakTensors = plan.peakTensors;
+  merged.withoutRoom = plan.withoutRoom;
   merged.peakKernel = firstKernel + plan.peakKernel;
   merged.arena = plan.arena;
   for (ArenaEntry &entry : merged.arena) {

@@ -26,6 +26,11 @@ ArrayAttr nn::offeredForms(KernelOp kernel) {
   return forms ? forms : ArrayAttr::get(kernel.getContext(), {});
 }
 
+StringRef nn::formName(DictionaryAttr form) {
+  auto name = form.getAs<StringAttr>("name");
+  return name ? name.getValue() : "";
+}
+
 int64_t nn::scratchBytes(DictionaryAttr form) {
   auto bytes = form.getAs<IntegerAttr>("scratch_bytes");
   return bytes ? bytes.getInt() : 0;

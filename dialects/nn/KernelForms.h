@@ -29,6 +29,9 @@ mlir::LogicalResult verifyForms(KernelOp kernel);
 /// The forms that a kernel offers; empty where there is no choice.
 mlir::ArrayAttr offeredForms(KernelOp kernel);
 
+/// What kind of form it is, such as "winograd".
+llvm::StringRef formName(mlir::DictionaryAttr form);
+
 /// Scratch memory that a form needs.
 int64_t scratchBytes(mlir::DictionaryAttr form);
 

@@ -55,6 +55,9 @@ public:
       plan.arena.push_back({cast<StringAttr>(tensor.get("tensor")).str(), integer("offset"), integer("bytes"),
                             unsigned(integer("first")), unsigned(integer("last"))});
     }
+    for (auto kernel : cast<ArrayAttr>(main->getAttr("nn.without_room")).getAsRange<DictionaryAttr>())
+      plan.withoutRoom.push_back({kernel.getAs<StringAttr>("kernel").str(), kernel.getAs<StringAttr>("form").str(),
+                                  kernel.getAs<IntegerAttr>("slack").getInt()});
     for (auto place : main.getOps<PlaceOp>())
       if (place.getValue())
         describeWeight(place);

@@ -178,6 +178,26 @@ std::string compileCommandLine(const ImportOptions &import) {
 
 constexpr StringLiteral sortKeys[] = {"macs", "weights", "written"};
 
+/// The slack that gives all kernels the memory that they would run faster with.
+void printWithoutRoom(const ModelPlan &plan) {
+  constexpr size_t shown = 4;
+  if (plan.withoutRoom.empty())
+    return;
+  int64_t slack = 0;
+  SmallVector<std::string> kernels;
+  for (const WithoutRoom &kernel : plan.withoutRoom) {
+    slack = std::max(slack, kernel.slackBytes);
+    if (kernels.size() < shown)
+      kernels.push_back(kernel.kernel + " as " + kernel.form);
+  }
+  outs() << "slack   --arena-slack=" << slack
+         << format(" (%.1f %%) gives room to what runs faster: ", 100.0 * slack / std::max<int64_t>(plan.arenaBytes, 1))
+         << join(kernels, ", ");
+  if (plan.withoutRoom.size() > shown)
+    outs() << " and " << plan.withoutRoom.size() - shown << " more";
+  outs() << "\n";
+}
+
 /// Memory first, then a row for each kernel, and the nodes of those that are not one node by its own name.
 void printPlan(const ModelPlan &plan, const RowOrder &order) {
   for (auto [kind, ports] : {std::pair("input  ", &plan.inputs), std::pair("output ", &plan.outputs)})
@@ -198,6 +218,7 @@ void printPlan(const ModelPlan &plan, const RowOrder &order) {
   outs() << "\n";
   if (plan.kernels.empty())
     return;
+  printWithoutRoom(plan);
   outs() << "peak    kernel " << plan.peakKernel << ", " << plan.kernels[plan.peakKernel].name << "; alive there:\n";
   Table alive({{"bytes", true}, {"at", true}, {"tensor", false, true}, {"written by", false, true}});
   for (const PeakTensor &tensor : aliveAtPeak(plan))
@@ -271,10 +292,15 @@ json::Value planJson(const ModelPlan &plan) {
                                  {"kernel", tensor.kernel},
                                  {"bytes", tensor.bytes},
                                  {"offset", tensor.byteOffset}});
-  return json::Object{{"kernels", std::move(kernels)},      {"inputs_read", std::move(read)},
-                      {"arena_bytes", plan.arenaBytes},     {"arena_lower_bound", plan.arenaLowerBound},
-                      {"weights_bytes", plan.weightsBytes}, {"transform_bytes", plan.transformBytes},
-                      {"peak_kernel", plan.peakKernel},     {"alive_at_peak", std::move(alive)}};
+  json::Array withoutRoom;
+  for (const WithoutRoom &kernel : plan.withoutRoom)
+    withoutRoom.push_back(
+        json::Object{{"kernel", kernel.kernel}, {"form", kernel.form}, {"slack_bytes", kernel.slackBytes}});
+  return json::Object{{"kernels", std::move(kernels)},         {"inputs_read", std::move(read)},
+                      {"arena_bytes", plan.arenaBytes},        {"arena_lower_bound", plan.arenaLowerBound},
+                      {"weights_bytes", plan.weightsBytes},    {"transform_bytes", plan.transformBytes},
+                      {"peak_kernel", plan.peakKernel},        {"alive_at_peak", std::move(alive)},
+                      {"without_room", std::move(withoutRoom)}};
 }
 
 json::Value openJson(const OpenChoices &open, const std::optional<ImportOptions> &choices) {

@@ -278,11 +278,26 @@ FreeMemory freeMemory(const Plan &plan, unsigned step) {
   return free;
 }
 
+/// Says that a kernel runs in another form than it would if the arena were `slack` bytes larger than its tensors are.
+Attribute describeWithoutRoom(nn::KernelOp kernel, StringRef form, int64_t slack, Builder b) {
+  remark::missed(kernel.getLoc(), remark::RemarkOpts::name("NoRoom").category("nncc-plan-memory"))
+      << kernel.getName() << " has no room for the scratch memory of its form '" << form
+      << "': " << remark::metric("Slack", slack) << " bytes of --arena-slack give it some";
+  return b.getDictionaryAttr({b.getNamedAttr("kernel", b.getStringAttr(kernel.getName())),
+                              b.getNamedAttr("form", b.getStringAttr(form)),
+                              b.getNamedAttr("slack", b.getI64IntegerAttr(slack))});
+}
+
 /// Gives every kernel the first form that it offers whose scratch memory has room where nothing lies while it runs, or
 /// behind all that does without the arena growing beyond `limit`, or `furtherLimit`, which is asked for when it
 /// matters. Where every tensor keeps its memory to the end, there is room behind them all.
-LogicalResult takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::function_ref<int64_t()> furtherLimit) {
-  const int64_t tensors = llvm::alignTo(plan.arenaBytes, kArenaAlignment);
+///
+/// returns the kernels that the kind of form they offer first has no room for: kernel, form, and the slack that it
+/// needs
+FailureOr<ArrayAttr> takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::function_ref<int64_t()> furtherLimit,
+                               Builder b) {
+  const int64_t ofTensors = plan.arenaBytes, tensors = llvm::alignTo(ofTensors, kArenaAlignment);
+  SmallVector<Attribute> withoutRoom;
   for (auto [index, step] : llvm::enumerate(plan.layout.steps)) {
     ArrayAttr forms = step.kernel ? nn::offeredForms(step.kernel) : ArrayAttr();
     if (!forms || forms.empty())
@@ -300,6 +315,13 @@ LogicalResult takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::function_r
     if (found == forms.end())
       return step.kernel.emitOpError() << "offers no form that has room";
     auto form = cast<DictionaryAttr>(*found);
+    if (StringRef first = nn::formName(cast<DictionaryAttr>(forms[0])); first != nn::formName(form)) {
+      int64_t least = INT64_MAX;
+      for (auto other : forms.getAsRange<DictionaryAttr>())
+        if (nn::formName(other) == first)
+          least = std::min(least, nn::scratchBytes(other));
+      withoutRoom.push_back(describeWithoutRoom(step.kernel, first, free.tail + least - ofTensors, b));
+    }
     if (int64_t bytes = nn::scratchBytes(form); bytes > 0) {
       step.scratch = plan.layout.buffers.size();
       unsigned now = index;
@@ -309,7 +331,7 @@ LogicalResult takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::function_r
     }
     nn::takeForm(step.kernel, form);
   }
-  return success();
+  return b.getArrayAttr(withoutRoom);
 }
 
 /// What `nncc inspect` says of the tensors that make the peak.
@@ -399,17 +421,19 @@ LogicalResult planMemory(func::FuncOp function, Reuse reuse, int64_t slack, int6
       withoutOutputs = plan.usesOutputs ? planWhole(*original, Reuse::Arena).arenaBytes : 0;
     return *withoutOutputs;
   };
-  if (failed(takeForms(plan, reuse, limit, furtherLimit)))
+  Builder b(function.getContext());
+  FailureOr<ArrayAttr> withoutRoom = takeForms(plan, reuse, limit, furtherLimit, b);
+  if (failed(withoutRoom))
     return failure();
   const MemoryLayout &layout = plan.layout;
   TensorLoad load = fullestStep(layout);
-  Builder b(function.getContext());
   ArrayAttr alive = describe(layout, load, b), arena = describeArena(layout, b);
   rewriteToPlaces(function, layout, plan.arenaBytes);
   function->setAttr("nn.arena_lower_bound", b.getI64IntegerAttr(load.bytes));
   function->setAttr("nn.peak_kernel", b.getI64IntegerAttr(load.step));
   function->setAttr("nn.peak_tensors", alive);
   function->setAttr("nn.arena_tensors", arena);
+  function->setAttr("nn.without_room", *withoutRoom);
   return success();
 }
 
