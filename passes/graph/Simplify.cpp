@@ -87,6 +87,7 @@ struct Simplify : impl::SimplifyBase<Simplify> {
     addElementwiseSimplifications(patterns);
     addActivationSimplifications(patterns);
     addRectifierSimplifications(patterns);
+    addChannelSimplifications(patterns);
     addLayoutSimplifications(patterns);
     addMatMulSimplifications(patterns);
     addNormSimplifications(patterns);

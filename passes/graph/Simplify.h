@@ -10,6 +10,7 @@ namespace nncc {
 void addElementwiseSimplifications(mlir::RewritePatternSet &patterns); ///< identities, clip, power
 void addActivationSimplifications(mlir::RewritePatternSet &patterns);  ///< silu, gelu, hard swish written out
 void addRectifierSimplifications(mlir::RewritePatternSet &patterns);   ///< prelu, leaky relu written out
+void addChannelSimplifications(mlir::RewritePatternSet &patterns);     ///< channels that no input changes
 void addLayoutSimplifications(mlir::RewritePatternSet &patterns);      ///< slice, concat, pad, expand, gather
 void addMatMulSimplifications(mlir::RewritePatternSet &patterns);      ///< batch dims, transposed operands
 void addNormSimplifications(mlir::RewritePatternSet &patterns);        ///< layer normalization written out

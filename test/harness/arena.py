@@ -21,8 +21,8 @@ MOST_OVER_LOWER_BOUND = 1.02
 # The lower bound counts no scratch memory. Where kernels make their input in strips these lie beside the tensors, and a part of what that
 # saves is Winograd's.
 MOST_WITH_STRIPS = {"densenet121": 1.06, "mlsd": 1.04, "oww-embedding": 1.25, "ppocr-det": 1.08}
-# By chains these fall below 2,408,448 and 2,457,600 bytes on AArch64 alone; their bound falls by more, the tensors that it counted.
-MOST_ON_AARCH64 = {"mobilefacenet": 1.29, "ultraface": 1.14}
+# By chains these fall below 2,207,744 and 2,457,600 bytes on AArch64 alone; their bound, of tensors alone, falls by more.
+MOST_ON_AARCH64 = {"mobilefacenet": 1.35, "ultraface": 1.14}
 # What fusion and in-place operation have to save at least, where most of the arena is convolution results.
 MOST_OF_UNFUSED = {"mobilefacenet": 0.8}
 ALIGN = 64
