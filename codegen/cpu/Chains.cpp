@@ -1,6 +1,6 @@
-// The function of a chain: a loop over slots, in it one over strips, each with two parts: the first op makes the rows
-// that are not there from the strip before, the second one reads them. At the borders of an image parts have its
-// padding, so that every element is computed as it would be without strips.
+// The function of a chain: a loop over slots, in it one over strips, each with a part for every op: those before the
+// last make the rows that are not there from the strip before, the last one reads them. At the borders of an image parts
+// have its padding, so that every element is computed as it would be without strips.
 #include "codegen/cpu/Chains.h"
 #include "codegen/cpu/KernelPart.h"
 #include "codegen/cpu/MergeKernels.h"
@@ -13,7 +13,7 @@ using namespace mlir;
 using namespace nncc;
 using namespace nncc::cpu;
 
-// A strip takes three words of a table.
+// A strip takes three words of a table and more.
 static constexpr int64_t kMostStrips = 1024;
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
@@ -44,6 +44,14 @@ RowsRead RowsRead::of(Operation *window, const RowRange &output) {
           std::max<int64_t>(end - height, 0)};
 }
 
+SmallVector<Operation *> cpu::windowsOf(nn::KernelOp kernel) {
+  SmallVector<Operation *> windows;
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    if (isa<nn::Conv2DOp, nn::Pool2DOp>(op))
+      windows.push_back(&op);
+  return windows;
+}
+
 std::pair<int64_t, int64_t> cpu::rowsOfWindow(Operation *window) {
   RowAxis axis = RowAxis::of(window);
   return {(axis.taps - 1) * axis.dilation + 1, axis.stride};
@@ -66,49 +74,77 @@ template <typename T> static unsigned numberOf(SmallVectorImpl<T> &list, const T
   return found - list.begin();
 }
 
-std::optional<RowStrips> RowStrips::cut(Operation *first, Operation *second, const RowsForm &form) {
+/// Bytes of a row of an image that lies in a slot.
+static int64_t bytesOfRow(Value between) {
+  ArrayRef<int64_t> shape = shapeOf(between);
+  return shape[2] * shape[3] * memoryType(getElementTypeOrSelf(between)).getIntOrFloatBitWidth() / 8;
+}
+
+std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const RowsForm &form) {
   RowStrips cut;
-  ArrayRef<int64_t> out = shapeOf(second->getResult(0)), between = shapeOf(second->getOperand(0));
+  const size_t makers = windows.size() - 1;
+  cut.stages.resize(makers);
+  ArrayRef<int64_t> out = shapeOf(windows.back()->getResult(0));
   cut.ofImage = llvm::divideCeil(out[1], form.rows);
-  cut.madeStep = form.rows * RowAxis::of(second).stride;
-  cut.readStep = cut.madeStep * RowAxis::of(first).stride;
-  int64_t all = out[0] * cut.ofImage, slotRows = 0;
+  cut.readStep = form.rows;
+  for (size_t i = windows.size(); i-- > 0; cut.readStep *= RowAxis::of(windows[i]).stride)
+    if (i < makers)
+      cut.stages[i].madeStep = cut.readStep;
+  int64_t all = out[0] * cut.ofImage;
   if (all > kMostStrips)
     return std::nullopt;
   cut.ofSlot = llvm::divideCeil(all, std::min(form.slots, all));
-  RowRange last{0, 0};
-  for (int64_t strip = 0; strip < all; ++strip) {
-    int64_t number = strip % cut.ofImage, top = number * form.rows;
+  SmallVector<RowRange> there(makers, {0, 0}); // of what each stage makes
+  SmallVector<int64_t> most(makers, 0);
+  for (int64_t index = 0; index < all; ++index) {
+    int64_t number = index % cut.ofImage, top = number * form.rows;
     RowRange rows{top, std::min(top + form.rows, out[1])};
-    RowsRead read = RowsRead::of(second, rows);
-    if (read.rows.count() <= 0)
-      return std::nullopt;
-    // The fill that makes the rows from one on; nothing where there is no row to read for them.
-    auto fillFrom = [&](int64_t row) -> std::optional<unsigned> {
-      int64_t kept = row - read.rows.first;
-      Fill fill{kept ? read.rows.first - last.first : 0, kept, {0, 0}, {{0, 0}, 0, 0}};
-      if (RowRange made{row, read.rows.end}; made.count() > 0) {
-        fill.made = made.from(number * cut.madeStep);
-        fill.read = RowsRead::of(first, made);
-        if (fill.read.rows.count() <= 0)
-          return std::nullopt;
-        fill.read.rows = fill.read.rows.from(number * cut.readStep);
-      }
-      return numberOf(cut.fills, fill);
-    };
-    int64_t whole = read.rows.first, rest = number == 0 ? whole : std::max(whole, last.end);
-    bool beginsSlot = strip % cut.ofSlot == 0;
-    std::optional<unsigned> fill = fillFrom(rest), alone = beginsSlot ? fillFrom(whole) : fill;
-    if (!fill || !alone)
-      return std::nullopt;
-    Sweep sweep{rows.count(), read.rows.count(), read.before, read.after};
-    cut.strips.push_back({*fill, numberOf(cut.sweeps, sweep), *alone});
-    cut.rowsMade += read.rows.end - (beginsSlot ? whole : rest);
-    slotRows = std::max(slotRows, read.rows.count());
-    last = read.rows;
+    Strip strip;
+    // What each stage has to have made: all that the one behind it reads.
+    SmallVector<RowRange> needed(makers);
+    for (size_t i = makers; i-- > 0;) {
+      RowsRead read = RowsRead::of(windows[i + 1], i + 1 == makers ? rows : needed[i + 1]);
+      if (read.rows.count() <= 0)
+        return std::nullopt;
+      needed[i] = read.rows;
+    }
+    const bool beginsSlot = index % cut.ofSlot == 0;
+    for (size_t i = 0; i < makers; ++i) {
+      Stage &stage = cut.stages[i];
+      // The fill that makes the rows from one on; nothing where there is no row to read for them.
+      auto fillFrom = [&](int64_t row) -> std::optional<unsigned> {
+        int64_t kept = row - needed[i].first;
+        Fill fill{kept ? needed[i].first - there[i].first : 0, kept, {0, 0}, {{0, 0}, 0, 0}};
+        if (RowRange made{row, needed[i].end}; made.count() > 0) {
+          fill.made = made.from(number * stage.madeStep);
+          fill.read = RowsRead::of(windows[i], made);
+          if (fill.read.rows.count() <= 0)
+            return std::nullopt;
+          fill.read.rows = fill.read.rows.from(i ? needed[i - 1].first : number * cut.readStep);
+        }
+        return numberOf(stage.fills, fill);
+      };
+      int64_t whole = needed[i].first, rest = number == 0 ? whole : std::max(whole, there[i].end);
+      std::optional<unsigned> fill = fillFrom(rest), alone = beginsSlot ? fillFrom(whole) : fill;
+      if (!fill || !alone)
+        return std::nullopt;
+      strip.fills.push_back(*fill);
+      strip.alone.push_back(*alone);
+      stage.rowsMade += std::max<int64_t>(needed[i].end - (beginsSlot ? whole : rest), 0);
+      most[i] = std::max(most[i], needed[i].count());
+      there[i] = needed[i];
+    }
+    RowsRead read = RowsRead::of(windows.back(), rows);
+    strip.sweep = numberOf(cut.sweeps, Sweep{rows.count(), read.rows.count(), read.before, read.after});
+    cut.strips.push_back(std::move(strip));
   }
   // Slots begin at cache lines.
-  cut.slotElements = llvm::alignTo(slotRows * between[2] * between[3], 64);
+  for (size_t i = 0; i < makers; ++i) {
+    Value between = windows[i + 1]->getOperand(0);
+    int64_t ofElement = memoryType(getElementTypeOrSelf(between)).getIntOrFloatBitWidth() / 8;
+    cut.stages[i].byteOfSlot = cut.slotBytes;
+    cut.slotBytes += llvm::alignTo(most[i] * bytesOfRow(between), 64 * ofElement);
+  }
   return cut;
 }
 
@@ -140,12 +176,10 @@ private:
   OpBuilder builder;
   Code code;
 
-  Operation *second = nullptr, *first = nullptr;
-  Value image;                                  ///< the input that the first one reads, as pixels or as planes
-  bool isOfPlanes = false;                      ///< `image`: [N, C, H, W]
-  SmallVector<Operation *> firstOps, secondOps; ///< both, with what is elementwise behind each
-  Type element;                                 ///< between them, in memory
-  int64_t width = 0, channels = 0;
+  SmallVector<Operation *> windows;            ///< one behind the other
+  SmallVector<SmallVector<Operation *>> opsOf; ///< each with what is elementwise behind it
+  Value image;                                 ///< the input that the first one reads, as pixels or as planes
+  bool isOfPlanes = false;                     ///< `image`: [N, C, H, W]
   RowStrips cut;
   /// How far memory that moves lies from image to image and from row to row, and in a view of rows in the two dims
   /// before the innermost one.
@@ -161,20 +195,17 @@ private:
   }
 
   LogicalResult describe() {
-    second = kernel.getRoot();
-    if (!isa_and_nonnull<nn::Conv2DOp, nn::Pool2DOp>(second) || !kernel.isPlanned() || kernel.getOutputs().size() != 1)
+    if (!isa_and_nonnull<nn::Conv2DOp, nn::Pool2DOp>(kernel.getRoot()) || !kernel.isPlanned() ||
+        kernel.getOutputs().size() != 1)
       return refuse("it is no planned window");
     if (failed(findOps()))
       return failure();
-    element = memoryType(cast<RankedTensorType>(second->getOperand(0).getType()).getElementType());
-    width = shapeOf(second->getOperand(0))[2], channels = shapeOf(second->getOperand(0))[3];
-    auto strips = RowStrips::cut(first, second, form);
+    auto strips = RowStrips::cut(windows, form);
     if (!strips)
       return refuse("its rows cannot be cut into strips of " + Twine(form.rows));
     cut = std::move(*strips);
     Value scratch = kernel.getScratch();
-    if (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() <
-                        form.slots * cut.slotElements * (element.getIntOrFloatBitWidth() / 8))
+    if (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < form.slots * cut.slotBytes)
       return refuse("there is no scratch memory for its rows");
     if (failed(findSteps(kernel.getOutputs().front())))
       return failure();
@@ -184,28 +215,32 @@ private:
     return success();
   }
 
-  /// What the root reads is made by the first op and what is elementwise behind it, everything else belongs to the
-  /// root.
+  /// What a window reads is made by the one before and what is elementwise behind that; what makes nothing that a window
+  /// reads belongs to the root.
   LogicalResult findOps() {
-    llvm::SmallPtrSet<Operation *, 8> makers;
-    SmallVector<Value> left{second->getOperand(0)};
-    while (!left.empty())
-      if (Operation *maker = left.pop_back_val().getDefiningOp(); maker && makers.insert(maker).second)
-        llvm::append_range(left, maker->getOperands());
-    for (Operation &op : kernel.getBody().front().without_terminator()) {
-      if (isa<nn::ConstantOp>(op))
-        continue;
-      (makers.contains(&op) ? firstOps : secondOps).push_back(&op);
-      bool isOfImage = isa<nn::TransposeOp>(op) && !first;
-      if (makers.contains(&op) && !nn::isElementwise(&op) && !isOfImage) {
-        if (first || !isa<nn::Conv2DOp>(op))
-          return refuse("there is more than a convolution before its root");
-        first = &op;
-      }
-    }
-    if (!first)
+    windows = windowsOf(kernel);
+    if (windows.size() < 2 || windows.back() != kernel.getRoot())
       return refuse("its root does not read what a convolution makes");
-    image = first->getOperand(0);
+    llvm::SmallPtrSet<Operation *, 16> makers;
+    for (Operation *window : llvm::drop_begin(windows)) {
+      llvm::SmallPtrSet<Operation *, 16> before = makers;
+      SmallVector<Value> left{window->getOperand(0)};
+      while (!left.empty())
+        if (Operation *maker = left.pop_back_val().getDefiningOp(); maker && makers.insert(maker).second)
+          llvm::append_range(left, maker->getOperands());
+      addOps([&](Operation *op) { return makers.contains(op) && !before.contains(op); });
+    }
+    addOps([&](Operation *op) { return !makers.contains(op); });
+    for (auto [window, ops] : llvm::zip(windows, opsOf)) {
+      bool isLast = window == windows.back();
+      auto isOther = [&](Operation *op) {
+        bool isOfImage = isa<nn::TransposeOp>(op) && window == windows.front();
+        return op != window && !nn::isElementwise(op) && (isa<nn::Conv2DOp, nn::Pool2DOp>(op) || !(isOfImage || isLast));
+      };
+      if (!llvm::is_contained(ops, window) || llvm::any_of(ops, isOther) || !(isLast || isa<nn::Conv2DOp>(window)))
+        return refuse("there is more than a convolution before its root, or one of its windows");
+    }
+    image = windows.front()->getOperand(0);
     if (auto transpose = image.getDefiningOp<nn::TransposeOp>();
         transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1}) {
       image = transpose.getInput();
@@ -213,6 +248,13 @@ private:
     }
     auto input = dyn_cast<BlockArgument>(image);
     return input && input.hasOneUse() ? success() : refuse("its input is computed in the kernel, or read twice");
+  }
+
+  void addOps(function_ref<bool(Operation *)> isOne) {
+    auto &ops = opsOf.emplace_back();
+    for (Operation &op : kernel.getBody().front().without_terminator())
+      if (!isa<nn::ConstantOp>(op) && isOne(&op))
+        ops.push_back(&op);
   }
 
   /// What the first op and elementwise ops read lies along pixels; weights and biases are whole.
@@ -243,8 +285,11 @@ private:
   void loopOverStrips() {
     Value scratch = code.pointerTo(kernel.getScratch());
     SmallVector<int64_t> words;
-    for (const RowStrips::Strip &strip : cut.strips)
-      words.append({strip.fill, strip.alone, strip.sweep});
+    for (const RowStrips::Strip &strip : cut.strips) {
+      for (auto [fill, alone] : llvm::zip(strip.fills, strip.alone))
+        words.append({fill, alone});
+      words.push_back(strip.sweep);
+    }
     Value table = LLVM::AddressOfOp::create(code.b, kernels.getWords(words));
     Value zero = code.constant(0), one = code.constant(1);
     // What goes from slot to slot is the one that a thread began with; none before that.
@@ -255,7 +300,7 @@ private:
     Value slot = overSlots.getInductionVar(), begun = overSlots.getRegionIterArg(0);
     Value isAlone = arith::CmpIOp::create(code.b, arith::CmpIPredicate::slt, begun, zero);
     begun = arith::SelectOp::create(code.b, isAlone, slot, begun);
-    Value start = code.mul(slot, cut.ofSlot), memory = code.at(scratch, code.mul(begun, cut.slotElements), element);
+    Value start = code.mul(slot, cut.ofSlot), memory = code.at(scratch, code.mul(begun, cut.slotBytes), code.b.getI8Type());
     Value end =
         arith::MinSIOp::create(code.b, code.add(start, code.constant(cut.ofSlot)), code.constant(cut.strips.size()));
     auto overStrips = scf::ForOp::create(code.b, start, end, one);
@@ -269,7 +314,7 @@ private:
 
   /// Operations on vectors of 32 bytes.
   int64_t workOfStrip() const {
-    int64_t lanes = 256 / element.getIntOrFloatBitWidth(), strips = cut.strips.size();
+    int64_t lanes = 256 / elementBetween(0).getIntOrFloatBitWidth(), strips = cut.strips.size();
     return std::max<int64_t>(multiplyAccumulates(kernel) / (lanes * strips), 1);
   }
 
@@ -286,11 +331,12 @@ private:
       place.strip = arith::RemUIOp::create(code.b, number, code.constant(cut.ofImage));
     }
     Type word = code.b.getI32Type();
-    Value entry = code.at(table, code.mul(number, 3), word);
+    Value entry = code.at(table, code.mul(number, 2 * cut.stages.size() + 1), word);
     Value column = arith::ExtUIOp::create(code.b, code.b.getI64Type(), isAlone);
-    oneOf(code.load(code.at(entry, column, word), word), cut.fills.size(),
-          [&](unsigned kind) { fill(kind, place, memory); });
-    oneOf(code.load(code.at(entry, 2, word), word), cut.sweeps.size(),
+    for (size_t stage = 0; stage < cut.stages.size(); ++stage)
+      oneOf(code.load(code.at(entry, stage ? code.add(column, code.constant(2 * stage)) : column, word), word),
+            cut.stages[stage].fills.size(), [&](unsigned kind) { fill(stage, kind, place, memory); });
+    oneOf(code.load(code.at(entry, 2 * cut.stages.size(), word), word), cut.sweeps.size(),
           [&](unsigned kind) { sweep(kind, place, memory); });
   }
 
@@ -314,44 +360,65 @@ private:
     return offset ? code.add(row, code.constant(offset)) : row;
   }
 
+  /// What the window behind a stage reads, as the ops have it.
+  Value between(size_t stage) const { return windows[stage + 1]->getOperand(0); }
+  /// Its type in memory.
+  Type elementBetween(size_t stage) const { return memoryType(getElementTypeOrSelf(between(stage))); }
+
+  /// A row of a slot, in memory of the size and the layout of some rows of what is in it.
+  Value slotAt(size_t stage, Value memory, int64_t row) {
+    Value slot = code.at(memory, cut.stages[stage].byteOfSlot, code.b.getI8Type());
+    return code.at(slot, row * elementsOfRow(stage), elementBetween(stage));
+  }
+  int64_t elementsOfRow(size_t stage) const {
+    ArrayRef<int64_t> shape = shapeOf(between(stage));
+    return shape[2] * shape[3];
+  }
+  Value viewOfRows(size_t stage, Value memory, int64_t row, RankedTensorType type) {
+    return viewAt(code, slotAt(stage, memory, row), type, elementsOfRow(stage), shapeOf(between(stage))[3]);
+  }
+
   /// Makes the rows of a strip that are not there from the strip before.
-  void fill(unsigned kind, const Place &place, Value memory) {
-    const RowStrips::Fill &fill = cut.fills[kind];
-    int64_t row = width * channels, bytes = element.getIntOrFloatBitWidth() / 8;
+  void fill(size_t stage, unsigned kind, const Place &place, Value memory) {
+    const RowStrips::Fill &fill = cut.stages[stage].fills[kind];
     if (fill.kept)
-      LLVM::MemmoveOp::create(code.b, memory, code.at(memory, fill.keptFrom * row, element),
-                              code.constant(fill.kept * row * bytes), /*isVolatile=*/false);
+      LLVM::MemmoveOp::create(code.b, slotAt(stage, memory, 0), slotAt(stage, memory, fill.keptFrom),
+                              code.constant(fill.kept * bytesOfRow(between(stage))), /*isVolatile=*/false);
     if (fill.made.count() == 0)
       return;
-    Value madeRow = rowAt(place, cut.madeStep, fill.made.first),
-          sourceRow = rowAt(place, cut.readStep, fill.read.rows.first);
-    auto operandOf = [&](Value value) {
-      return value == image ? inputAt(value, place, sourceRow, fill.read.rows.count())
-                            : inputAt(value, place, madeRow, fill.made.count());
+    Operation *window = windows[stage];
+    Value madeRow = rowAt(place, cut.stages[stage].madeStep, fill.made.first);
+    auto operandOf = [&](Value value) -> PartOperand {
+      if (value == image)
+        return inputAt(value, place, rowAt(place, cut.readStep, fill.read.rows.first), fill.read.rows.count());
+      if (value != window->getOperand(0) || stage == 0)
+        return inputAt(value, place, madeRow, fill.made.count());
+      RankedTensorType type = cutRows(value, fill.read.rows.count());
+      return {type, viewOfRows(stage - 1, memory, fill.read.rows.first, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) {
-      return cutRows(value, value == first->getOperand(0) ? fill.read.rows.count() : fill.made.count());
+      return cutRows(value, value == window->getOperand(0) ? fill.read.rows.count() : fill.made.count());
     };
     auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
-    RankedTensorType made = cutRows(second->getOperand(0), fill.made.count());
-    Value result = viewAt(code, code.at(memory, fill.kept * row, element), made, row, channels);
-    KernelPart{function, kernel, firstOps, operandOf, typeOf, adjust}.emit(code, kernels, result);
+    Value result = viewOfRows(stage, memory, fill.kept, cutRows(between(stage), fill.made.count()));
+    KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result);
   }
 
   /// The rows of the output, whose windows have all of their rows now.
   void sweep(unsigned kind, const Place &place, Value memory) {
     const RowStrips::Sweep &sweep = cut.sweeps[kind];
+    const size_t last = cut.stages.size() - 1;
     Value row = rowAt(place, form.rows, 0);
     auto operandOf = [&](Value value) -> PartOperand {
-      if (value != second->getOperand(0))
+      if (value != between(last))
         return inputAt(value, place, row, sweep.made);
       RankedTensorType type = cutRows(value, sweep.read);
-      return {type, viewAt(code, memory, type, width * channels, channels), code.b.getUnitAttr()};
+      return {type, viewOfRows(last, memory, 0, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) { return cutRows(value, sweep.made); };
     auto adjust = [&](Operation *op) { setPads(op, sweep.before, sweep.after); };
     Value result = rowsAt(kernel.getOutputs().front(), cutRows(kernel.getYielded().front(), sweep.made), place, row);
-    KernelPart{function, kernel, secondOps, operandOf, typeOf, adjust}.emit(code, kernels, result);
+    KernelPart{function, kernel, opsOf.back(), operandOf, typeOf, adjust}.emit(code, kernels, result);
   }
 
   static void setPads(Operation *op, int64_t before, int64_t after) {

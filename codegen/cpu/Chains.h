@@ -1,5 +1,6 @@
-// Two window ops in one kernel, a strip of rows at a time: the first, a convolution, makes the rows that the second
-// reads, in scratch memory that stays in the cache. What is between them is never in memory as a whole.
+// Window ops one behind the other in one kernel, a strip of rows at a time: each but the last, a convolution, makes the
+// rows that the next one reads, in scratch memory that stays in the cache. What is between them is never in memory as a
+// whole.
 #ifndef NNCC_CODEGEN_CPU_CHAINS_H
 #define NNCC_CODEGEN_CPU_CHAINS_H
 #include "codegen/cpu/Contraction.h"
@@ -23,11 +24,14 @@ struct RowsRead {
   bool operator==(const RowsRead &) const = default;
 };
 
+/// Convolutions and pooling of a kernel, in order.
+llvm::SmallVector<mlir::Operation *> windowsOf(nn::KernelOp kernel);
+
 /// Rows of the input under one row of the output, and from there to those under the next.
 std::pair<int64_t, int64_t> rowsOfWindow(mlir::Operation *window);
 
 /// `{name = "rows", rows = 4, slots = 4, scratch_bytes = ..}` of `nn.form`: how a kernel runs whose root, a convolution
-/// or pooling, reads what a convolution of its body makes.
+/// or pooling, reads what convolutions of its body make one from the other.
 struct RowsForm {
   static constexpr llvm::StringLiteral kind = "rows";
   int64_t rows;  ///< of the output that are computed at once, at most
@@ -40,12 +44,14 @@ struct RowsForm {
 
 /// The strips of a chain. They follow each other in the memory of a slot: rows that the strip before has made, and
 /// windows of this one read as well, are kept. A thread begins with a slot, and goes on to the next ones in its memory.
+/// All rows between two ops that a strip of the output depends on are there, whether they are read once more or not, so
+/// that they do not depend on where a thread has begun.
 struct RowStrips {
-  /// How the rows between the ops get there. Rows count from where the strip would begin without borders.
+  /// How rows between two ops get there. Rows count from where the strip would begin without borders.
   struct Fill {
     int64_t keptFrom, kept; ///< rows of the slot that become its first ones
     RowRange made;          ///< of the image between the ops, behind the rows that are kept; {0, 0} for none
-    RowsRead read;          ///< by the first op for these; zeros for none
+    RowsRead read;          ///< for these, of the image or of what lies in the slot of the op before; zeros for none
     bool operator==(const Fill &) const = default;
   };
   /// How rows of the output are made.
@@ -54,22 +60,31 @@ struct RowStrips {
     int64_t read, before, after; ///< rows of the slot, and of padding
     bool operator==(const Sweep &) const = default;
   };
-  struct Strip {
-    unsigned fill, sweep; ///< which of these
-    unsigned alone;       ///< the fill where no strip was made before it
+  /// An op that makes what the next one reads.
+  struct Stage {
+    llvm::SmallVector<Fill, 0> fills;
+    int64_t madeStep = 0; ///< rows from strip to strip of what it makes
+    int64_t rowsMade = 0; ///< in all strips where each slot has a thread
+    int64_t byteOfSlot = 0;
   };
-  llvm::SmallVector<Fill, 0> fills;
+  struct Strip {
+    llvm::SmallVector<unsigned, 3> fills; ///< which of these, of each stage
+    llvm::SmallVector<unsigned, 3> alone; ///< the fills where no strip was made before it
+    unsigned sweep;
+  };
+  llvm::SmallVector<Stage, 0> stages;
   llvm::SmallVector<Sweep, 0> sweeps;
   llvm::SmallVector<Strip, 0> strips; ///< image by image
   int64_t ofImage = 0, ofSlot = 0;    ///< how many
-  int64_t madeStep = 0, readStep = 0; ///< rows from strip to strip between the ops, and of the input
-  int64_t rowsMade = 0;               ///< between the ops, in all strips where each slot has a thread
-  int64_t slotElements = 0;
+  int64_t readStep = 0;               ///< rows of the input from strip to strip
+  int64_t slotBytes = 0;
 
-  /// Cuts the output of `second`, which reads what `first` or elementwise ops behind it make.
+  /// Cuts the output of the last of some ops, each of which reads what the one before or elementwise ops behind that
+  /// make.
   ///
+  /// windows  two or more
   /// returns  nothing where a strip has no row to read, or there are very many strips
-  static std::optional<RowStrips> cut(mlir::Operation *first, mlir::Operation *second, const RowsForm &form);
+  static std::optional<RowStrips> cut(llvm::ArrayRef<mlir::Operation *> windows, const RowsForm &form);
 };
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips of rows.

@@ -1,13 +1,11 @@
 // Which windows make their input by themselves, and how many rows of it at a time.
-#include "codegen/cpu/Chains.h"
+#include "codegen/cpu/ChainPlan.h"
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/MergeKernels.h"
 #include "dialects/nn/KernelForms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
-#include "passes/lower/DotProducts.h"
-#include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
 #include "passes/memory/MemoryLayout.h"
 
@@ -18,33 +16,23 @@ namespace nncc {
 #include "codegen/cpu/CpuPasses.h.inc"
 
 namespace {
-using cpu::RowsForm;
-using cpu::RowStrips;
+using cpu::ChainLimits;
+using cpu::ChainLink;
+using cpu::ChainPlan;
 
-// Threads that strips of rows have room for.
-constexpr int64_t kSlots = 4;
-/// What a chain may cost.
-struct Limits {
-  int64_t mostMadeTwice; ///< threads begin slots with rows that the one before makes, too: percent more that four make
-  int64_t ofCache;       ///< so many of them fit the L2 cache: weights, and what the rows of a slot take
-  int64_t ofBetween;     ///< the same of all slots and what is between the ops
-  double least;          ///< what is between is at least so many L2 caches
-};
-constexpr Limits kStrict{3, 4, 4, 1};
+constexpr ChainLimits kStrict{3, 4, 4, 1};
 // For kernels that have no such chain. What is between 14x14 pixels of MobileNetV2, 1.2 caches of 256 KB, is read from
 // there sooner than rows of 14 pixels are computed one by one: 99 to 106 us.
-constexpr Limits kWide{12, 2, 3, 1.5};
+constexpr ChainLimits kWide{12, 2, 3, 1.5};
 // What the arena has to fall to for chains that save nothing but memory.
 constexpr double kLeastGain = 0.99;
 
-ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
-
-int64_t elementBytes(Value value) { return memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth() / 8; }
-
-int64_t bytesOf(Value value) { return cast<RankedTensorType>(value.getType()).getNumElements() * elementBytes(value); }
+int64_t bytesOf(Value value) { return cpu::chainBytesOf(value); }
 
 /// Integers of 8 bits are what a window reads.
-bool readsBytes(nn::KernelOp kernel) { return elementBytes(kernel.getRoot()->getOperand(0)) == 1; }
+bool readsBytes(nn::KernelOp kernel) {
+  return getElementTypeOrSelf(kernel.getRoot()->getOperand(0)).getIntOrFloatBitWidth() <= 8;
+}
 
 int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
 
@@ -91,50 +79,41 @@ public:
 
   /// Finds out whether a window could make its input, in less memory where all of that is in the arena; `reason` says
   /// why not.
-  bool match(const Limits &limits, std::string &reason) {
+  bool match(const ChainLimits &limits, std::string &reason) {
     auto refuse = [&](StringRef why) {
       reason = why.str();
       return false;
     };
-    machine = cpu::getMachine(kernel);
-    StringRef device = kernel.getDevice().value_or("cpu0");
-    if (!machine || cpuFor(module, device) != device)
-      return refuse("it is for another device than a CPU");
-    auto contraction = cpu::Contraction::match(kernel, reason);
-    if (!contraction)
+    auto second = ChainLink::match(module, kernel, reason);
+    if (!second)
       return false;
-    second = contraction->root;
-    auto pool = dyn_cast<nn::Pool2DOp>(second);
-    bool isWindow = pool ? pool.getKind() == nn::PoolKind::max : isPackedConvolution(kernel, *contraction);
-    if (!isWindow || !isOfFloatsOrBytes(*contraction))
-      return refuse("no convolution of floats or bytes with constant weights, and no maximum of windows");
-    if (contraction->readsPlanes)
-      return refuse("a transposition lies between it and what makes its input");
-    if (contraction->isOrdered && contraction->readsLines())
-      return refuse("pixels of its input have to follow each other");
-    input = contraction->lhs;
+    if (!second->notBehind.empty())
+      return refuse(second->notBehind);
+    input = second->image;
     maker = cpu::makerOf(kernel, input);
-    auto before = maker ? cpu::Contraction::match(maker, reason) : std::nullopt;
-    if (!before || !isPackedConvolution(maker, *before) || !isOfFloatsOrBytes(*before))
+    auto first = maker ? ChainLink::match(module, maker, reason) : std::nullopt;
+    if (!first)
       return refuse("no convolution of floats or bytes makes its input for it alone");
-    first = before->root;
-    // What an epilogue reads may be what its kernel is written over.
-    if (!maker.getBody().getArgument(before->lhs).hasOneUse() ||
-        llvm::any_of(before->epilogue->leaves(), [](const cpu::Leaf &leaf) { return leaf.variesByPixel; }))
-      return refuse("the convolution that makes its input reads more than an image");
-    if (hasDotProducts(first) || hasDotProducts(second))
-      return refuse("rows of it that read no padding are dot products, which have loops of their own");
-    if (!runsAlikeInParts(*before) || !runsAlikeInParts(*contraction))
-      return refuse("parts of it would read weights that are packed in another way");
-    image = before->lhs;
-    weightBytes = bytesOf(first->getOperand(1)) + (pool ? 0 : bytesOf(second->getOperand(1)));
-    return chooseRows(limits, reason);
+    for (StringRef why : {first->notAhead, first->notInParts, second->notInParts})
+      if (!why.empty())
+        return refuse(why);
+    image = first->image;
+    plan = ChainPlan::of({*first, *second}, limits, reason);
+    if (!plan)
+      return false;
+    // Before, what is between was alive beside the input, then beside the result: where all three are in the arena, it
+    // cannot grow.
+    int64_t beside = std::min(bytesOf(maker.getInputs()[image]), bytesOf(kernel.getResult(0)));
+    if (beside + plan->bytesOfScratch() > plan->bytesBetween())
+      return refuse("what is between takes no more memory than strips of it, beside input and result");
+    l2Bytes = second->machine.getL2Bytes();
+    return true;
   }
 
   /// What is between would go to memory and come back.
-  bool savesTime(const Limits &limits) const { return bytesBetween() > limits.least * machine.getL2Bytes(); }
-  int64_t bytesBetween() const { return bytesOf(second->getOperand(0)); }
-  int64_t bytesOfScratch() const { return scratchBytes; }
+  bool savesTime(const ChainLimits &limits) const { return bytesBetween() > limits.least * l2Bytes; }
+  int64_t bytesBetween() const { return plan->bytesBetween(); }
+  int64_t bytesOfScratch() const { return plan->bytesOfScratch(); }
   nn::KernelOp firstKernel() const { return maker; }
   nn::KernelOp secondKernel() const { return kernel; }
   unsigned inputOfFirst() const { return image; }
@@ -142,7 +121,7 @@ public:
   /// Makes the chain of both kernels, or of their copies, which are erased.
   nn::KernelOp merge(nn::KernelOp first, nn::KernelOp second) const {
     nn::KernelOp merged = cpu::mergeKernels(first, second, input);
-    cpu::giveForm(merged, form.getAttr(merged.getContext(), scratchBytes), scratchBytes);
+    plan->giveFormTo(merged);
     return merged;
   }
 
@@ -163,83 +142,9 @@ public:
 private:
   ModuleOp module;
   nn::KernelOp kernel, maker;
-  nn::MachineAttr machine;
-  Operation *first = nullptr, *second = nullptr;
   unsigned input = 0, image = 0; ///< what is between as an input of the second, and what the first one reads
-  int64_t weightBytes = 0;
-  RowsForm form{0, kSlots};
-  int64_t scratchBytes = 0;
-
-  static bool isOfFloatsOrBytes(const cpu::Contraction &contraction) {
-    return isa<FloatType>(contraction.element) || contraction.isOfBytes() || contraction.element.isInteger(8);
-  }
-
-  /// Strips inside of an image have no padding above or below, and are no contraction then.
-  static bool hasDotProducts(Operation *window) {
-    auto conv = dyn_cast<nn::Conv2DOp>(window);
-    return conv && areInnerRowsDotProducts(conv);
-  }
-
-  /// Sums that correct products of bytes are packed for windows that sweep, or for each set of taps of those that do
-  /// not. A few rows by themselves may sweep where the whole does not (SlidingWindow::match()): one of its rows reads
-  /// none of the input, an operand of a heavy epilogue varies from row to row, or it was measured to be slower, which
-  /// parts do not know of. Products never sweep.
-  static bool runsAlikeInParts(const cpu::Contraction &contraction) {
-    if (!contraction.isOfBytes() || contraction.sliding || contraction.body == cpu::TapBody::Product)
-      return true;
-    bool isTuned = contraction.tuning && contraction.tuning->form == cpu::Tuning::direct;
-    bool variesByRow =
-        contraction.epilogue->isHeavy() &&
-        llvm::any_of(contraction.epilogue->leaves(), [](const auto &leaf) { return leaf.variesByPixel; });
-    int64_t last = shapeOf(contraction.root->getResult(0))[1] - 1;
-    return !isTuned && !variesByRow && llvm::all_of(std::array<int64_t, 2>{0, last}, [&](int64_t row) {
-      return cpu::RowsRead::of(contraction.root, {row, row + 1}).rows.count() > 0;
-    });
-  }
-
-  static bool isPackedConvolution(nn::KernelOp kernel, const cpu::Contraction &contraction) {
-    return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && cpu::getPacking(kernel, *contraction.rhs);
-  }
-
-  /// Chooses the rows: the most whose slot takes its share of the L2 cache, or the fewest. All slots are at most their
-  /// share of what is between the ops.
-  bool chooseRows(const Limits &limits, std::string &reason) {
-    auto refuse = [&](const Twine &why) {
-      reason = why.str();
-      return false;
-    };
-    Value between = second->getOperand(0), result = kernel.getResult(0);
-    int64_t l2 = machine.getL2Bytes(), images = shapeOf(between)[0], height = shapeOf(between)[1];
-    int64_t ofRow = bytesOf(between) / (images * height);
-    if (weightBytes > l2 / limits.ofCache)
-      return refuse("its weights and those of what makes its input would leave the cache in each strip");
-    // Without a border: of one row of the output, and from one to the next.
-    auto [window, stride] = cpu::rowsOfWindow(second);
-    int64_t most = images * height / (limits.ofBetween * kSlots), fits = std::min(l2 / limits.ofCache / ofRow, most);
-    int64_t rows = fits >= window ? (fits - window) / stride + 1 : most >= window ? 1 : 0;
-    // Whole blocks of rows of a window that sweeps.
-    for (int64_t block : {4, 2})
-      if (rows >= block) {
-        rows -= rows % block;
-        break;
-      }
-    if (rows < 1 || rows * stride < window - stride)
-      return refuse("the rows of a window are too many of all");
-    form.rows = rows;
-    auto strips = RowStrips::cut(first, second, form);
-    if (!strips)
-      return refuse("its rows cannot be cut into strips of " + Twine(rows));
-    int64_t twice = strips->rowsMade - images * height;
-    if (100 * twice > limits.mostMadeTwice * images * height)
-      return refuse("strips of four threads would make " + Twine(twice) + " of " + Twine(images * height) +
-                    " rows twice");
-    // Before, what is between was alive beside the input, then beside the result: where all three are in the arena, it
-    // cannot grow.
-    scratchBytes = kSlots * strips->slotElements * elementBytes(between);
-    if (std::min(bytesOf(maker.getInputs()[image]), bytesOf(result)) + scratchBytes > bytesOf(between))
-      return refuse("what is between takes no more memory than strips of it, beside input and result");
-    return true;
-  }
+  std::optional<ChainPlan> plan;
+  int64_t l2Bytes = 0;
 };
 
 /// What the fullest step needs with some chains. Kernels may run in another order then, and write over other operands.
@@ -377,7 +282,7 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
     constexpr StringLiteral isOfOther = "what makes its input is a part of another chain";
     Selection found;
     std::vector<std::string> reasons(kernels.size());
-    for (const Limits *limits : {&kStrict, &kWide})
+    for (const ChainLimits *limits : {&kStrict, &kWide})
       for (auto [kernel, reason] : llvm::zip(kernels, reasons)) {
         // Wide limits buy time: chains of bytes save memory, or what strict ones let through.
         if (found.taken.contains(kernel) || (limits == &kWide && readsBytes(kernel)))

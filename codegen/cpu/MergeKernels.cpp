@@ -10,13 +10,18 @@ bool cpu::hasForm(nn::KernelOp kernel) {
   return kernel->hasAttr(nn::kFormsAttr) || kernel->hasAttr(nn::kFormAttr) || kernel->hasAttr("nn.scratch_bytes");
 }
 
-nn::KernelOp cpu::makerOf(nn::KernelOp kernel, unsigned input) {
+nn::KernelOp cpu::soleMakerOf(nn::KernelOp kernel, unsigned input) {
   auto maker = kernel.getInputs()[input].getDefiningOp<nn::KernelOp>();
   if (!maker || maker.getNumResults() != 1 || !maker.getResult(0).hasOneUse() ||
       !kernel.getBody().getArgument(input).hasOneUse() || maker.getDeviceAttr() != kernel.getDeviceAttr() ||
-      hasForm(maker) || hasForm(kernel) || maker.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs)
+      maker.getInputs().size() + kernel.getInputs().size() - 1 > kMostInputs)
     return {};
   return maker;
+}
+
+nn::KernelOp cpu::makerOf(nn::KernelOp kernel, unsigned input) {
+  nn::KernelOp maker = soleMakerOf(kernel, input);
+  return maker && !hasForm(maker) && !hasForm(kernel) ? maker : nn::KernelOp();
 }
 
 nn::KernelOp cpu::mergeKernels(nn::KernelOp first, nn::KernelOp second, unsigned input) {

@@ -11,8 +11,11 @@ inline constexpr size_t kMostInputs = 12;
 /// True where a kernel has a form, or scratch memory for one, or for packing.
 bool hasForm(nn::KernelOp kernel);
 
-/// The kernel that makes an input of another for it alone, on the same device; null where there is none, where one of
-/// both has a form or scratch memory already, or where both together read too much.
+/// The kernel that makes an input of another for it alone, on the same device; null where there is none, or where both
+/// together read too much.
+nn::KernelOp soleMakerOf(nn::KernelOp kernel, unsigned input);
+
+/// The same; null, too, where one of both has a form or scratch memory already.
 nn::KernelOp makerOf(nn::KernelOp kernel, unsigned input);
 
 /// Puts a kernel with the ops of both, the inputs of the second ahead, in the place of both. It is called as the
