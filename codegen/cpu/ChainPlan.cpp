@@ -15,9 +15,7 @@ static constexpr int64_t kSlots = 4;
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
-static int64_t elementBytes(Value value) {
-  return memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth() / 8;
-}
+static int64_t elementBytes(Value value) { return memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth() / 8; }
 
 int64_t cpu::chainBytesOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getNumElements() * elementBytes(value);
@@ -102,7 +100,8 @@ void ChainPlan::giveFormTo(nn::KernelOp kernel) const {
   giveForm(kernel, form.getAttr(kernel.getContext(), scratchBytes), scratchBytes);
 }
 
-std::optional<ChainPlan> ChainPlan::of(ArrayRef<ChainLink> links, const ChainLimits &limits, std::string &reason) {
+std::optional<ChainPlan> ChainPlan::of(ArrayRef<ChainLink> links, const ChainLimits &limits, std::string &reason,
+                                       int64_t most) {
   ChainPlan plan;
   int64_t weightBytes = 0;
   for (const ChainLink &link : links) {
@@ -110,11 +109,11 @@ std::optional<ChainPlan> ChainPlan::of(ArrayRef<ChainLink> links, const ChainLim
     weightBytes += link.weightBytes;
   }
   int64_t l2 = links.back().machine.getL2Bytes();
-  if (weightBytes > l2 / limits.ofCache) {
+  if (weightBytes > l2 / limits.weights) {
     reason = "its weights and those of what makes its input would leave the cache in each strip";
     return std::nullopt;
   }
-  return plan.chooseRows(l2, limits, reason) ? std::optional(plan) : std::nullopt;
+  return plan.chooseRows(l2, limits, most, reason) ? std::optional(plan) : std::nullopt;
 }
 
 /// The most rows whose slot takes its share of the L2 cache, or the fewest. All slots are at most their share of what
@@ -135,12 +134,12 @@ int64_t ChainPlan::mostRows(int64_t l2Bytes, const ChainLimits &limits) const {
   return fits >= ofFirst ? (fits - ofFirst) / ofNext + 1 : most >= ofFirst ? 1 : 0;
 }
 
-bool ChainPlan::chooseRows(int64_t l2Bytes, const ChainLimits &limits, std::string &reason) {
+bool ChainPlan::chooseRows(int64_t l2Bytes, const ChainLimits &limits, int64_t most, std::string &reason) {
   auto refuse = [&](const Twine &why) {
     reason = why.str();
     return false;
   };
-  int64_t rows = mostRows(l2Bytes, limits);
+  int64_t rows = std::min(mostRows(l2Bytes, limits), most);
   // Whole blocks of rows of a window that sweeps.
   for (int64_t block : {4, 2})
     if (rows >= block) {

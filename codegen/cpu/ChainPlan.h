@@ -8,7 +8,8 @@ namespace nncc::cpu {
 /// What a chain may cost.
 struct ChainLimits {
   int64_t mostMadeTwice; ///< threads begin slots with rows that the one before makes, too: percent more that four make
-  double ofCache;        ///< so many of them fit the L2 cache: weights, and what the rows of a slot take
+  int64_t weights;       ///< so many of all weights fit the L2 cache
+  double ofCache;        ///< the same of what the rows of a slot take
   int64_t ofBetween;     ///< the same of all slots and what is between the ops
   double least;          ///< what is between is at least so many L2 caches
 };
@@ -31,9 +32,12 @@ struct ChainLink {
 class ChainPlan {
 public:
   /// links  two or more, of which each may be where it is
+  /// most   rows of the output at a time
   /// error  there are no strips within the limits: `reason` says why
-  static std::optional<ChainPlan> of(llvm::ArrayRef<ChainLink> links, const ChainLimits &limits, std::string &reason);
+  static std::optional<ChainPlan> of(llvm::ArrayRef<ChainLink> links, const ChainLimits &limits, std::string &reason,
+                                     int64_t most = INT64_MAX);
 
+  int64_t rows() const { return form.rows; }
   int64_t bytesOfScratch() const { return scratchBytes; }
   /// Of all that lies between the ops.
   int64_t bytesBetween() const;
@@ -44,7 +48,7 @@ private:
   RowsForm form{0, 0};
   int64_t scratchBytes = 0;
 
-  bool chooseRows(int64_t l2Bytes, const ChainLimits &limits, std::string &reason);
+  bool chooseRows(int64_t l2Bytes, const ChainLimits &limits, int64_t most, std::string &reason);
   int64_t mostRows(int64_t l2Bytes, const ChainLimits &limits) const;
 };
 

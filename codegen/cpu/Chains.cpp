@@ -1,6 +1,6 @@
 // The function of a chain: a loop over slots, in it one over strips, each with a part for every op: those before the
-// last make the rows that are not there from the strip before, the last one reads them. At the borders of an image parts
-// have its padding, so that every element is computed as it would be without strips.
+// last make the rows that are not there from the strip before, the last one reads them. At the borders of an image
+// parts have its padding, so that every element is computed as it would be without strips.
 #include "codegen/cpu/Chains.h"
 #include "codegen/cpu/KernelPart.h"
 #include "codegen/cpu/MergeKernels.h"
@@ -215,8 +215,8 @@ private:
     return success();
   }
 
-  /// What a window reads is made by the one before and what is elementwise behind that; what makes nothing that a window
-  /// reads belongs to the root.
+  /// What a window reads is made by the one before and what is elementwise behind that; what makes nothing that a
+  /// window reads belongs to the root.
   LogicalResult findOps() {
     windows = windowsOf(kernel);
     if (windows.size() < 2 || windows.back() != kernel.getRoot())
@@ -235,7 +235,8 @@ private:
       bool isLast = window == windows.back();
       auto isOther = [&](Operation *op) {
         bool isOfImage = isa<nn::TransposeOp>(op) && window == windows.front();
-        return op != window && !nn::isElementwise(op) && (isa<nn::Conv2DOp, nn::Pool2DOp>(op) || !(isOfImage || isLast));
+        return op != window && !nn::isElementwise(op) &&
+               (isa<nn::Conv2DOp, nn::Pool2DOp>(op) || !(isOfImage || isLast));
       };
       if (!llvm::is_contained(ops, window) || llvm::any_of(ops, isOther) || !(isLast || isa<nn::Conv2DOp>(window)))
         return refuse("there is more than a convolution before its root, or one of its windows");
@@ -300,7 +301,8 @@ private:
     Value slot = overSlots.getInductionVar(), begun = overSlots.getRegionIterArg(0);
     Value isAlone = arith::CmpIOp::create(code.b, arith::CmpIPredicate::slt, begun, zero);
     begun = arith::SelectOp::create(code.b, isAlone, slot, begun);
-    Value start = code.mul(slot, cut.ofSlot), memory = code.at(scratch, code.mul(begun, cut.slotBytes), code.b.getI8Type());
+    Value start = code.mul(slot, cut.ofSlot),
+          memory = code.at(scratch, code.mul(begun, cut.slotBytes), code.b.getI8Type());
     Value end =
         arith::MinSIOp::create(code.b, code.add(start, code.constant(cut.ofSlot)), code.constant(cut.strips.size()));
     auto overStrips = scf::ForOp::create(code.b, start, end, one);

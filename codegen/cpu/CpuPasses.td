@@ -193,7 +193,9 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"savesCode", "saves-code", "bool", /*default=*/"false",
-                        "Chains at the wider limits only where the arena falls">];
+                        "Chains at the wider limits only where the arena falls">,
+                 Option<"join", "join", "bool", /*default=*/"true",
+                        "Longer chains, and others that are for memory alone, where the arena is fullest">];
   // Epilogues are written once for a trial, to see that they have vector code.
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

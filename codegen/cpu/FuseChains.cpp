@@ -1,6 +1,6 @@
 // Which windows make their input by themselves, and how many rows of it at a time.
-#include "codegen/cpu/ChainPlan.h"
 #include "codegen/cpu/CpuPasses.h"
+#include "codegen/cpu/JoinChains.h"
 #include "codegen/cpu/MergeKernels.h"
 #include "dialects/nn/KernelForms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -19,11 +19,12 @@ namespace {
 using cpu::ChainLimits;
 using cpu::ChainLink;
 using cpu::ChainPlan;
+using cpu::FunctionCopy;
 
-constexpr ChainLimits kStrict{3, 4, 4, 1};
+constexpr ChainLimits kStrict{3, 4, 4, 4, 1};
 // For kernels that have no such chain. What is between 14x14 pixels of MobileNetV2, 1.2 caches of 256 KB, is read from
 // there sooner than rows of 14 pixels are computed one by one: 99 to 106 us.
-constexpr ChainLimits kWide{12, 2, 3, 1.5};
+constexpr ChainLimits kWide{12, 2, 2, 3, 1.5};
 // What the arena has to fall to for chains that save nothing but memory.
 constexpr double kLeastGain = 0.99;
 
@@ -35,17 +36,6 @@ bool readsBytes(nn::KernelOp kernel) {
 }
 
 int64_t peak(ArrayRef<int64_t> loads) { return *llvm::max_element(loads); }
-
-/// A copy of a function: a layout adds kernels, which copy.
-struct FunctionCopy {
-  OwningOpRef<func::FuncOp> function;
-  DenseMap<Operation *, nn::KernelOp> kernels; ///< by those of the function
-
-  explicit FunctionCopy(func::FuncOp of) : function(of.clone()) {
-    for (auto [own, copy] : llvm::zip(of.getOps<nn::KernelOp>(), function->getOps<nn::KernelOp>()))
-      kernels[own] = copy;
-  }
-};
 
 /// Where the tensors of a function would lie as it is.
 struct Before {
@@ -333,6 +323,13 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
       int64_t ofA = bytesOf(a.getRoot()->getOperand(0)), ofB = bytesOf(b.getRoot()->getOperand(0));
       return ofA != ofB ? ofA > ofB : a->isBeforeInBlock(b);
     });
+    // What windows are to chains, as long as each is a kernel of its own.
+    DenseMap<Operation *, ChainLink> links;
+    for (nn::KernelOp kernel : kernels) {
+      std::string reason;
+      if (auto link = ChainLink::match(getOperation(), kernel, reason))
+        links.try_emplace(link->window, *link);
+    }
     Selection found = select(kernels, nullptr);
     std::optional<Before> before;
     if (!found.forTime.empty() || !found.forMemory.empty())
@@ -358,6 +355,12 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
                                          : "it would take code, and the arena would be no smaller");
     for (Fusion *fusion : chosen)
       fusion->run(*before);
+    if (!join)
+      return;
+    for (nn::KernelOp kernel : cpu::joinChains(function, links))
+      remark::passed(kernel.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
+          << kernel.getName() << " is a chain of " << remark::metric("Windows", cpu::windowsOf(kernel).size())
+          << " windows";
   }
 
   static void miss(nn::KernelOp kernel, StringRef reason) {

@@ -68,6 +68,11 @@ nn::KernelOp cpu::mergeKernels(nn::KernelOp first, nn::KernelOp second, unsigned
   return merged;
 }
 
+cpu::FunctionCopy::FunctionCopy(func::FuncOp of) : function(of.clone()) {
+  for (auto [own, copy] : llvm::zip(of.getOps<nn::KernelOp>(), function->getOps<nn::KernelOp>()))
+    kernels[own] = copy;
+}
+
 void cpu::giveForm(nn::KernelOp kernel, DictionaryAttr form, int64_t scratchBytes) {
   kernel->setAttr("nn.scratch_bytes", Builder(kernel).getI64IntegerAttr(scratchBytes));
   kernel->setAttr(nn::kFormAttr, form);

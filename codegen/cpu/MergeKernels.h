@@ -2,6 +2,8 @@
 #ifndef NNCC_CODEGEN_CPU_MERGEKERNELS_H
 #define NNCC_CODEGEN_CPU_MERGEKERNELS_H
 #include "dialects/nn/NN.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace nncc::cpu {
 
@@ -21,6 +23,14 @@ nn::KernelOp makerOf(nn::KernelOp kernel, unsigned input);
 /// Puts a kernel with the ops of both, the inputs of the second ahead, in the place of both. It is called as the
 /// second.
 nn::KernelOp mergeKernels(nn::KernelOp first, nn::KernelOp second, unsigned input);
+
+/// A copy of a function, in which kernels are merged to see what that brings.
+struct FunctionCopy {
+  mlir::OwningOpRef<mlir::func::FuncOp> function;
+  llvm::DenseMap<mlir::Operation *, nn::KernelOp> kernels; ///< by those of the function
+
+  explicit FunctionCopy(mlir::func::FuncOp of);
+};
 
 /// A form of `slots` places in scratch memory, one for each thread that may work at the same time, in which at most
 /// `count` of a unit ("rows") are made at once: `{name = "rows", rows = 4, slots = 4, scratch_bytes = ..}`.

@@ -174,21 +174,23 @@ def output_of_bytes(random, graph: Graph, shape: list[int], filter_shape: list[i
 
 
 def chain_of_bytes(random, graph: Graph):
-    """A QLinearConv, and a QLinearConv, ConvInteger or MaxPool that alone reads it, where what is between is most of the memory: dense,
-    depthwise, single pixels. Rows that read padding alone are among them."""
+    """One to three QLinearConv, and a QLinearConv, ConvInteger or MaxPool, each of which alone reads the one before, where what is between is
+    most of the memory: dense, depthwise, single pixels. Rows that read padding alone are among them."""
     batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 24])), 0
     extents, dtype = [extent(random, 100, 320), extent(random, 6, 40)], pick(random, [np.uint8, np.uint8, np.int8])
     value, zero, scale_of_value = graph.input(activations(random, [batch, channels, *extents], dtype)), zero_point(random, graph, dtype, False), scale(random, 0.01, 0.03)
-    for is_second, kinds in enumerate((["pointwise", "pointwise", "depthwise", "dense"], ["depthwise", "depthwise", "dense", "pointwise", "pool"])):
-        kind = pick(random, kinds)
+    kinds = [pick(random, ["pointwise", "pointwise", "depthwise", "dense"]) for _ in range(pick(random, [1, 1, 2, 3]))]
+    kinds.append(pick(random, ["depthwise", "depthwise", "dense", "pointwise", "pool"]))
+    for number, kind in enumerate(kinds):
+        is_last = number == len(kinds) - 1
         kernel = [1, 1] if kind == "pointwise" else [pick(random, [1, 2, 3, 3, 3, 5]), pick(random, [1, 2, 3, 3, 3, 5])]
         dilations = [extent(random, 1, 3) for _ in kernel] if random.random() < 0.15 else [1, 1]
         attributes = window_attributes(random, 2, kernel, dilations)
-        if not is_second and random.random() < 0.7:
+        if not is_last and random.random() < 0.7:
             attributes["strides"] = [1, 1]
         if kind != "pool" and "auto_pad" not in attributes and random.random() < 0.1:
             attributes["pads"] = [extent(random, 0, 4) for _ in range(4)]
-        has_one_output = is_second and kind == "pointwise" and random.random() < 0.3
+        has_one_output = is_last and kind == "pointwise" and random.random() < 0.3
         if has_one_output:
             attributes = single_pixels_between_rows(random)
         extents = output_extents(attributes, kernel, extents)
@@ -198,15 +200,17 @@ def chain_of_bytes(random, graph: Graph):
             graph.output(graph.node("MaxPool", [value], kernel_shape=kernel, **attributes), dtype)
             return
         groups = channels if kind == "depthwise" else 1
-        outputs = 1 if has_one_output else extent(random, 2, 16) if is_second else extent(random, 2 * channels, 2 * channels + 60)
+        outputs = 1 if has_one_output else extent(random, 2, 16) if is_last else extent(random, 2 * channels, 2 * channels + 60)
+        if 0 < number and not is_last:
+            outputs = extent(random, 20, 60)
         if groups > 1:
-            outputs = channels * pick(random, [1, 1, 1, 2] if is_second else [2, 3, 4])
+            outputs = channels * pick(random, [1, 1, 1, 2] if is_last else [2, 3, 4])
         taps = channels // groups * int(np.prod(kernel))
         macs += batch * np.prod(extents) * outputs * taps
         if macs > 10 * MOST_MACS:
             raise ValueError("too expensive")
         weights = integers(random, [outputs, channels // groups, *kernel], np.int8)
-        if is_second and random.random() < 0.2 and dtype is np.uint8:
+        if is_last and random.random() < 0.2 and dtype is np.uint8:
             operands = [value, graph.constant(whole_bytes(random, weights.shape))] + ([zero_point(random, graph, dtype, True)] if random.random() < 0.7 else [])
             graph.output(graph.node("ConvInteger", operands, group=groups, **attributes), np.int32)
             return

@@ -336,6 +336,51 @@ def chain(random, graph: Graph):
     graph.output(fused(random, graph, value, [batch, channels, *extents]))
 
 
+def long_chain(random, graph: Graph):
+    """Three or four windows, each of which alone reads the one before: what is between them is most of the memory. Some are inverted residuals:
+    single pixels, depthwise, single pixels, and the image added."""
+    batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 16])), 0
+    extents, is_residual = [extent(random, 40, 160), extent(random, 8, 40)], random.random() < 0.35
+    image = value = (source if random.random() < 0.7 else computed)(random, graph, [batch, channels, *extents])
+    kinds = [pick(random, ["pointwise", "depthwise", "dense"]) for _ in range(pick(random, [2, 2, 3]))]
+    kinds = ["pointwise", "depthwise", "pointwise"] if is_residual else [*kinds, pick(random, ["depthwise", "pointwise", "dense", "pool"])]
+    shape = [batch, channels, *extents]
+    for number, kind in enumerate(kinds):
+        is_last = number == len(kinds) - 1
+        kernel = [1, 1] if kind == "pointwise" else [pick(random, [1, 2, 3, 3, 3, 5]), pick(random, [1, 2, 3, 3, 3, 5])]
+        dilations = [extent(random, 1, 3) for _ in kernel] if random.random() < 0.1 else [1, 1]
+        attributes = window_attributes(random, 2, kernel, dilations)
+        if not is_last and random.random() < 0.6:
+            attributes["strides"] = [1, 1]
+        if is_residual:
+            kernel = [3, 3] if kind == "depthwise" else kernel
+            attributes = dict(strides=[1, 1], pads=[kernel[0] // 2] * 4, dilations=[1, 1])
+        extents = output_extents(attributes, kernel, extents)
+        if min(extents) < 1:
+            raise ValueError("empty")
+        if kind == "pool":
+            value = graph.node("MaxPool", [value], kernel_shape=kernel, **attributes)
+            break
+        groups = channels if kind == "depthwise" else 1
+        outputs = channels * (1 if is_residual else pick(random, [1, 1, 2])) if groups > 1 else extent(random, 2, 12) if is_last else extent(random, 24, 70)
+        if is_residual and is_last:
+            outputs = shape[1]
+        macs += batch * np.prod(extents) * outputs * channels // groups * np.prod(kernel)
+        if macs > 20 * MOST_MACS:
+            raise ValueError("too expensive")
+        scale = (3 / (channels // groups * np.prod(kernel))) ** 0.5
+        operands = [value, graph.constant(numbers(random, [outputs, channels // groups, *kernel], -scale, scale))]
+        if random.random() < 0.6:
+            operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+        value, channels = graph.node("Conv", operands, group=groups, **attributes), outputs
+        if not is_last:
+            value = nonlinear(random, graph, value, channels, 2)
+    if is_residual:
+        graph.output(graph.node("Add", [value, image] if random.random() < 0.5 else [image, value]))
+    else:
+        graph.output(fused(random, graph, value, [batch, channels, *extents]))
+
+
 def depthwise(random, graph: Graph):
     """Conv with as many groups as channels, some with two outputs for each."""
     convolution(random, graph, extent(random, 2, 70), 1, pick(random, [1, 1, 1, 2]), pick(random, [1, 2, 2, 2, 2]), random.random() < 0.1)
@@ -518,4 +563,5 @@ def attention(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator
-            for generator in (conv, steps, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain)}
+            for generator in (conv, steps, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain,
+                              long_chain)}

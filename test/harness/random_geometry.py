@@ -26,7 +26,7 @@ import random_ops
 
 PER_MODEL = 12
 # Families whose forms depend on what is the most of the memory of a model.
-ALONE = {"chain_of_bytes"}
+ALONE = {"chain_of_bytes", "long_chain"}
 FAMILIES = {**random_contractions.FAMILIES, **random_bytes.FAMILIES, **random_ops.FAMILIES}
 GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes": random_bytes.FAMILIES,
           "others": random_ops.FAMILIES}
@@ -34,7 +34,7 @@ GROUPS = {"all": FAMILIES, "contractions": random_contractions.FAMILIES, "bytes"
 FORMS = {"winograd": ["--form=winograd"], "winograd_of_bytes": ["--form=winograd"]}
 LARGEST_SHARE_NOT_IN_PLACE = 0.2
 # Families that try one form of kernels, and the share of cases that has to get it.
-LEAST_SHARE = {"prologue": ("strips", 0.2), "attention": ("attention", 0.2), "chain": ("chain", 0.2), "chain_of_bytes": ("chain", 0.2),
+LEAST_SHARE = {"prologue": ("strips", 0.2), "attention": ("attention", 0.2), "chain": ("chain", 0.2), "long_chain": ("chain", 0.2), "chain_of_bytes": ("chain", 0.2),
                "prologue_of_bytes": ("strips", 0.2)}
 # The largest register tiles of all targets: rows of AVX-512, two of its vectors, and values of k in a vector of NEON. A tail is what is
 # left of an extent when it is cut into those.

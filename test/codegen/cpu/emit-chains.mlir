@@ -1,4 +1,5 @@
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=THREE
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
@@ -37,6 +38,35 @@ func.func @strips_of_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96x
     nn.yield %r : tensor<1x7x5x8xf32>
   } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 1536, slots = 2},
                 nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+
+// Three windows: for each strip the table says how the rows of either slot get there, then what is swept. The second
+// convolution of a middle strip reads four rows of the first one's, of which two were kept, and makes two; the third reads
+// these two alone, so that nothing is kept for it.
+// THREE: dense<[0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 2, 3, 1, 1, 0, 4, 4, 2, 2, 1]> : tensor<20xi32>
+// CHECK-LABEL: func.func @strips_of_three_windows
+// CHECK-NOT: nn.kernel
+// CHECK-NOT: memmove
+// CHECK: call @nncc_gemm
+// CHECK: "llvm.intr.memmove"
+// CHECK: call @nncc_gemm
+// CHECK: call @nncc_depthwise
+// CHECK-NOT: memmove
+// CHECK: call @nncc_depthwise
+// CHECK-NOT: memmove
+// CHECK: call @nncc_gemm
+// CHECK: } {nn.parallel}
+func.func @strips_of_three_windows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %u: memref<128xi8> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x2xf32> {llvm.noalias}, %s: memref<2560xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%u, %w, %x, %v : memref<128xi8>, memref<288xi8>, memref<1x7x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x5x2xf32>) scratch(%s : memref<2560xi8>) {
+  ^bb0(%3: tensor<2x1x1x8xf32>, %0: tensor<8x3x3x1xf32>, %1: tensor<1x7x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %a = nn.conv2d %1, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %a, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %r : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %q = nn.conv2d %p, %3 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x8xf32>, tensor<2x1x1x8xf32> -> tensor<1x7x5x2xf32>
+    nn.yield %q : tensor<1x7x5x2xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 2560, slots = 2},
+                nn.packings = [#nn.packing<"panels", [128, 1, 2, 8, 4, 4, 0]>, #nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
   return
 }
 

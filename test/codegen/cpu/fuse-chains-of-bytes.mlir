@@ -1,5 +1,5 @@
-// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains | FileCheck %s
-// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains --remarks-filter=nncc-fuse-chains --remark-format=emitRemark --mlir-disable-threading -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains=join=false | FileCheck %s
+// RUN: nncc-opt %s --split-input-file --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-chains=join=false --remarks-filter=nncc-fuse-chains --remark-format=emitRemark --mlir-disable-threading -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // What is between stays in the L2 cache, but the arena falls from 7,296 to 1,536 bytes. Both zero points go with the kernel.
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 16384>}} {

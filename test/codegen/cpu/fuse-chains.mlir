@@ -1,5 +1,5 @@
-// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains | FileCheck %s
-// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains=saves-code=true | FileCheck %s --check-prefix=LITTLE
+// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes --nncc-fuse-chains=join=false | FileCheck %s
+// RUN: nncc-opt %s --nncc-pack-weights --nncc-choose-forms=form=direct --nncc-fuse-prologues --nncc-fuse-planes "--nncc-fuse-chains=saves-code=true join=false" | FileCheck %s --check-prefix=LITTLE
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 4096, l2_bytes = 8192>}} {
 // Six rows between the convolutions for each of four threads are a quarter of all, and fit a quarter of the L2 cache: two
