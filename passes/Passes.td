@@ -299,7 +299,7 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     first whose scratch memory has room where nothing lies while it runs, or behind all that does, by which the arena grows
     by no more than `slack` bytes or `slack-percent` of it, or a tenth where kernels that were merged (`nn.whole_bytes`)
     saved more, or to what it would be if no tensors lay in outputs. `@main` gets the arguments arena, weights, inputs and outputs, and the
-    attributes `nn.arena_lower_bound` (the bytes of the tensors alive in the fullest kernel), `nn.peak_kernel` (its
+    attributes `nn.arena_lower_bound` (the bytes of tensors and scratch memory in the fullest kernel), `nn.peak_kernel` (its
     index), `nn.peak_tensors` (which they are), `nn.arena_tensors` (all tensors in the arena and when they live) and
     `nn.without_room` (kernels in another form than the first, and the slack that gives them room for that).
 

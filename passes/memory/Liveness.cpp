@@ -43,7 +43,7 @@ std::vector<int64_t> loadsOfSteps(const MemoryLayout &layout) {
   return loads;
 }
 
-TensorLoad fullestStep(const MemoryLayout &layout) {
+StepLoad fullestStep(const MemoryLayout &layout) {
   std::vector<unsigned> first(layout.tensors.size()), last(layout.tensors.size());
   for (auto [index, tensor] : llvm::enumerate(layout.tensors)) {
     // What overwrites an operand needs nothing in the step that writes it.
@@ -62,7 +62,12 @@ TensorLoad fullestStep(const MemoryLayout &layout) {
       change[first[index]] += tensor.bytes;
       change[last[index] + 1] -= tensor.bytes;
     }
-  TensorLoad fullest;
+  for (auto [index, step] : llvm::enumerate(layout.steps))
+    if (step.scratch >= 0) {
+      change[index] += layout.buffers[step.scratch].bytes;
+      change[index + 1] -= layout.buffers[step.scratch].bytes;
+    }
+  StepLoad fullest;
   int64_t load = 0;
   for (unsigned step = 0; step < layout.steps.size(); ++step) {
     load += change[step];

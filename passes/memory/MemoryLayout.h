@@ -104,16 +104,17 @@ std::vector<int64_t> loadsOfSteps(const MemoryLayout &layout);
 /// Inputs of a step whose memory its result could take, if they die in it.
 llvm::SmallVector<unsigned> inputsToOverwrite(const MemoryLayout &layout, const Step &step);
 
-/// How much memory the tensors take that are alive in one step.
-struct TensorLoad {
+/// How much memory one step needs: the tensors that are alive in it, and its scratch memory.
+struct StepLoad {
   int64_t bytes = 0;
   unsigned step = 0;
   llvm::SmallVector<unsigned> alive; ///< tensors in the arena, by the step that writes them
 };
 
-/// The step with the most bytes of live tensors: no plan for this order of the steps needs less. A tensor is alive from
-/// the step that writes it to the last that reads it or a view of it; what a kernel overwrites in place counts once.
-TensorLoad fullestStep(const MemoryLayout &layout);
+/// The step that needs the most bytes: no plan for this order of the steps and these forms of kernels needs less. A
+/// tensor is alive from the step that writes it to the last that reads it or a view of it; what a kernel overwrites in
+/// place counts once.
+StepLoad fullestStep(const MemoryLayout &layout);
 
 /// True for an elementwise kernel that is the only reader of a concatenation and could read the pieces instead.
 bool maySplitOverConcat(nn::KernelOp reader);

@@ -334,9 +334,14 @@ FailureOr<ArrayAttr> takeForms(Plan &plan, Reuse reuse, int64_t limit, llvm::fun
   return b.getArrayAttr(withoutRoom);
 }
 
-/// What `nncc inspect` says of the tensors that make the peak.
-ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b) {
+/// What `nncc inspect` says of what makes the peak.
+ArrayAttr describe(const MemoryLayout &layout, const StepLoad &load, Builder b) {
   SmallVector<Attribute> tensors;
+  auto add = [&](StringRef tensor, int64_t bytes, int64_t offset, StringRef kernel) {
+    tensors.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("tensor", b.getStringAttr(tensor)), b.getNamedAttr("bytes", b.getI64IntegerAttr(bytes)),
+         b.getNamedAttr("offset", b.getI64IntegerAttr(offset)), b.getNamedAttr("kernel", b.getStringAttr(kernel))}));
+  };
   for (unsigned index : load.alive) {
     const Tensor &tensor = layout.tensors[index];
     const Step &step = layout.steps[tensor.step];
@@ -344,10 +349,12 @@ ArrayAttr describe(const MemoryLayout &layout, const TensorLoad &load, Builder b
     std::string name = kernel ? kernel.getName().str() : step.copyName;
     const Place &place = kernel ? layout.places.find(tensor.value)->second : step.copyDestination;
     int64_t offset = layout.buffers[layout.root(place.buffer)].offset + place.byteOffset;
-    tensors.push_back(b.getDictionaryAttr({b.getNamedAttr("tensor", b.getStringAttr(tensorName(tensor.value))),
-                                           b.getNamedAttr("bytes", b.getI64IntegerAttr(tensor.bytes)),
-                                           b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
-                                           b.getNamedAttr("kernel", b.getStringAttr(name))}));
+    add(tensorName(tensor.value), tensor.bytes, offset, name);
+  }
+  if (const Step *step = layout.steps.empty() ? nullptr : &layout.steps[load.step]; step && step->scratch >= 0) {
+    const Buffer &scratch = layout.buffers[step->scratch];
+    nn::KernelOp kernel = step->kernel;
+    add("(scratch)", scratch.bytes, scratch.offset, kernel.getName());
   }
   return b.getArrayAttr(tensors);
 }
@@ -426,7 +433,7 @@ LogicalResult planMemory(func::FuncOp function, Reuse reuse, int64_t slack, int6
   if (failed(withoutRoom))
     return failure();
   const MemoryLayout &layout = plan.layout;
-  TensorLoad load = fullestStep(layout);
+  StepLoad load = fullestStep(layout);
   ArrayAttr alive = describe(layout, load, b), arena = describeArena(layout, b);
   rewriteToPlaces(function, layout, plan.arenaBytes);
   function->setAttr("nn.arena_lower_bound", b.getI64IntegerAttr(load.bytes));

@@ -18,9 +18,6 @@ import nncc
 
 TABLE = models.REPOSITORY / "test" / "expected" / "arena-bytes.json"
 MOST_OVER_LOWER_BOUND = 1.02
-# The lower bound counts no scratch memory. Where kernels make their input in strips these lie beside the tensors, and a part of what that
-# saves is Winograd's. By longer chains these fall, and their bound by more: the tensors that it counted.
-MOST_WITH_STRIPS = {"blazeface": 1.03, "densenet121": 1.06, "mlsd": 1.1, "mobilefacenet": 1.4, "oww-embedding": 1.25, "ppocr-det": 1.1}
 # What fusion and in-place operation have to save at least, where most of the arena is convolution results.
 MOST_OF_UNFUSED = {"mobilefacenet": 0.8}
 ALIGN = 64
@@ -87,9 +84,8 @@ def main():
             size, bound = plan["arena_bytes"], plan["arena_lower_bound"]
             known = table.get(name, {}).get(target)
             line = f"{name} {target.split('-')[0]}: {size} bytes, {size / max(bound, 1):.3f} x lower bound {bound}"
-            most = MOST_WITH_STRIPS.get(name, MOST_OVER_LOWER_BOUND)
-            if size > most * bound:
-                failures.append(f"{line}: more than {most} x")
+            if size > MOST_OVER_LOWER_BOUND * bound:
+                failures.append(f"{line}: more than {MOST_OVER_LOWER_BOUND} x")
             if name in MOST_OF_UNFUSED:
                 unfused = greedy_by_size(path)
                 line += f", {size / unfused:.3f} x unfused {unfused}"
