@@ -65,7 +65,8 @@ bool isBound(const Use &use) {
 bool takesAnyNumber(const Use &use) {
   auto *user = cast<Instruction>(use.getUser());
   if (auto *call = dyn_cast<CallBase>(user)) {
-    if (!call->isArgOperand(&use) || call->paramHasAttr(call->getArgOperandNo(&use), Attribute::ImmArg))
+    if (call->isInlineAsm() || !call->isArgOperand(&use) ||
+        call->paramHasAttr(call->getArgOperandNo(&use), Attribute::ImmArg))
       return false;
     auto *intrinsic = dyn_cast<IntrinsicInst>(call);
     return !intrinsic || isa<MinMaxIntrinsic>(intrinsic) ||
@@ -75,6 +76,10 @@ bool takesAnyNumber(const Use &use) {
     return step->getSourceElementType()->isSingleValueType();
   if (user->getOpcode() == Instruction::FDiv && use.getOperandNo() == 1)
     return !hasInverse(cast<Constant>(use));
+  // Shifts, products and divisions by a number are other instructions than those by any. Scalar ones are short so.
+  if (user->getType()->isIntOrIntVectorTy() &&
+      (user->isShift() || user->isIntDivRem() || user->getOpcode() == Instruction::Mul))
+    return !user->getType()->isVectorTy() && user->getFunction()->hasMinSize();
   return isa<BinaryOperator, CmpInst, SelectInst, PHINode, LoadInst, StoreInst>(user);
 }
 

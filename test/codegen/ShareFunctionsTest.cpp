@@ -72,6 +72,18 @@ TEST_F(ShareFunctions, LeavesDivisionsByPowersOfTwo) {
   EXPECT_FALSE(share(elementwise("a", divided, "5.0") + elementwise("b", divided, "3.0")).empty());
 }
 
+TEST_F(ShareFunctions, LeavesIntegersThatDecideOnInstructions) {
+  auto shares = [&](const char *op) {
+    std::string work = with("OP <4 x i32> VALUE, splat (i32 NUMBER)", "OP", op);
+    std::string both = elementwise("a", work.c_str(), "7") + elementwise("b", work.c_str(), "9");
+    return !share(with(both, "<4 x float>", "<4 x i32>")).empty();
+  };
+  for (const char *op : {"udiv", "sdiv", "urem", "srem", "mul", "shl", "lshr", "ashr"})
+    EXPECT_FALSE(shares(op)) << op;
+  for (const char *op : {"add", "sub", "and", "xor"})
+    EXPECT_TRUE(shares(op)) << op;
+}
+
 TEST_F(ShareFunctions, ComparesWithBoundsWhereMaximaTakeLong) {
   const char *bounded = "call <4 x float> @llvm.maxnum.v4f32(<4 x float> VALUE, <4 x float> splat (float NUMBER))";
   std::string code = elementwise("a", bounded, "-2.0") + elementwise("b", bounded, "-3.0");
