@@ -101,8 +101,13 @@ public:
       reason = "something else than convolutions and functions of their elements makes its input";
       return std::nullopt;
     }
+    // A convolution of one group that is in between itself reads all channels of what it reads.
+    auto readsThemApart = [&](Operation *user) {
+      auto conv = dyn_cast<Conv2DOp>(user);
+      return found.ops.contains(user) && (!conv || conv.getGroups() != 1);
+    };
     for (Operation *op : found.ops)
-      if (llvm::any_of(op->getUsers(), [&](Operation *user) { return user != reader && !found.ops.contains(user); })) {
+      if (llvm::any_of(op->getUsers(), [&](Operation *user) { return user != reader && !readsThemApart(user); })) {
         reason = "others read its input, or what that is made of";
         return std::nullopt;
       }
@@ -175,7 +180,9 @@ private:
   }
 
   Channels apply(const ConstantConv &conv, const llvm::DenseMap<Value, Channels> &known) const {
-    Channels read = known.lookup(conv.op->getOperand(0)), values(channels);
+    // Of one group, all channels are read by each.
+    Conv2DOp op = conv.op;
+    Channels values(channels), read = op.getGroups() != 1 ? known.lookup(op.getInput()) : Channels();
     for (auto [c, value] : llvm::enumerate(values))
       if (conv.isBias(c) || (!read.empty() && read[c] == conv.zero))
         value = conv.biasOf(c);
@@ -232,7 +239,7 @@ struct DropConstantChannels : OpRewritePattern<Conv2DOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(Conv2DOp op, PatternRewriter &rewriter) const override {
     auto reader = ConstantConv::of(op);
-    if (!reader || op.getGroups() != 1)
+    if (!reader || op.getGroups() != 1 || reader->filter.size() == 0)
       return rewriter.notifyMatchFailure(op, "no constant filter of one group");
     const char *reason = nullptr;
     auto between = Between::of(op, reason);
@@ -292,6 +299,9 @@ private:
     }
     if (!addsAny)
       return conv.op.getBias();
+    // Rounded to 16 bits the sum of them all is less exact than what they add one by one in f32.
+    if (isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 32)
+      return std::nullopt;
     Value like = conv.op.getBias() ? conv.op.getBias() : conv.op.getFilter();
     return ConstantOp::create(rewriter, conv.op.getLoc(), sums.finish(constantName(like)));
   }

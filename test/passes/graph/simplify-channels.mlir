@@ -101,3 +101,49 @@ func.func @drops_channels_of_bytes(%x: tensor<1x2x3x1xui8>) -> tensor<1x2x3x5xi3
   %7 = nn.conv2d %6, %v zero_points (%zero, %none) strides [1, 1] pads [0, 1, 0, 1] dilations [1, 1] groups 1 : tensor<1x2x3x18xui8>, tensor<5x1x3x18xi8> zero_points (tensor<1xui8>, tensor<1xi8>) -> tensor<1x2x3x5xi32>
   return %7 : tensor<1x2x3x5xi32>
 }
+
+// -----
+
+// A convolution of one group reads all channels of what it reads, also where it is in between itself.
+// CHECK-LABEL: @keeps_what_a_residual_branch_reads_first
+// CHECK-NOT: tensor<1x2x3x16xf32>
+func.func @keeps_what_a_residual_branch_reads_first(%x: tensor<1x2x3x1xf32>) -> tensor<1x2x3x5xf32> {
+  %w = nn.constant dense<[[[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]]]> : tensor<32x1x1x1xf32>
+  %u = nn.constant dense<0.0> : tensor<32x1x1x32xf32>
+  %v = nn.constant dense<1.0> : tensor<5x1x1x32xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x1xf32>, tensor<32x1x1x1xf32> -> tensor<1x2x3x32xf32>
+  %1 = nn.conv2d %0, %u strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x32xf32>, tensor<32x1x1x32xf32> -> tensor<1x2x3x32xf32>
+  %2 = nn.binary add %0, %1 : tensor<1x2x3x32xf32>, tensor<1x2x3x32xf32> -> tensor<1x2x3x32xf32>
+  %3 = nn.conv2d %2, %v strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x32xf32>, tensor<5x1x1x32xf32> -> tensor<1x2x3x5xf32>
+  return %3 : tensor<1x2x3x5xf32>
+}
+
+// -----
+
+// A convolution of one group reads all channels of what it reads, also where it is in between itself.
+// CHECK-LABEL: @keeps_what_a_residual_branch_reads_second
+// CHECK-NOT: tensor<1x2x3x16xf32>
+func.func @keeps_what_a_residual_branch_reads_second(%x: tensor<1x2x3x1xf32>) -> tensor<1x2x3x5xf32> {
+  %w = nn.constant dense<[[[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]]]> : tensor<32x1x1x1xf32>
+  %u = nn.constant dense<0.0> : tensor<32x1x1x32xf32>
+  %v = nn.constant dense<1.0> : tensor<5x1x1x32xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x1xf32>, tensor<32x1x1x1xf32> -> tensor<1x2x3x32xf32>
+  %1 = nn.conv2d %0, %u strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x32xf32>, tensor<32x1x1x32xf32> -> tensor<1x2x3x32xf32>
+  %2 = nn.binary add %1, %0 : tensor<1x2x3x32xf32>, tensor<1x2x3x32xf32> -> tensor<1x2x3x32xf32>
+  %3 = nn.conv2d %2, %v strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x32xf32>, tensor<5x1x1x32xf32> -> tensor<1x2x3x5xf32>
+  return %3 : tensor<1x2x3x5xf32>
+}
+
+// -----
+
+// What 16 channels add, 65536, is no number of 16 bits; where it is one it is rounded once for all.
+// CHECK-LABEL: @keeps_constants_of_halves
+// CHECK: -> tensor<1x2x3x32xf16>
+func.func @keeps_constants_of_halves(%x: tensor<1x2x3x1xf16>) -> tensor<1x2x3x1xf16> {
+  %w = nn.constant dense<[[[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[0.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]], [[[1.0]]]]> : tensor<32x1x1x1xf16>
+  %b = nn.constant dense<64.0> : tensor<32xf16>
+  %v = nn.constant dense<64.0> : tensor<1x1x1x32xf16>
+  %0 = nn.conv2d %x, %w bias %b strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x1xf16>, tensor<32x1x1x1xf16>, tensor<32xf16> -> tensor<1x2x3x32xf16>
+  %1 = nn.conv2d %0, %v strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x3x32xf16>, tensor<1x1x1x32xf16> -> tensor<1x2x3x1xf16>
+  return %1 : tensor<1x2x3x1xf16>
+}
