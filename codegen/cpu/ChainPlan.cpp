@@ -49,6 +49,13 @@ static bool runsAlikeInParts(const Contraction &contraction) {
   });
 }
 
+/// Windows that do not sweep run along the axis whose pixels share columns, so the number of rows decides in which
+/// order taps are added. Rows that two threads make have to be the same, bit by bit.
+static bool addsInOneOrder(const Contraction &contraction) {
+  return contraction.body != TapBody::Channelwise || contraction.sliding || contraction.isOfBytes() ||
+         contraction.tapsH == 1 || contraction.tapsW == 1;
+}
+
 static bool isPackedConvolution(nn::KernelOp kernel, const Contraction &contraction) {
   return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && getPacking(kernel, *contraction.rhs);
 }
@@ -78,6 +85,8 @@ std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, 
   else if (!kernel.getBody().getArgument(contraction->lhs).hasOneUse() ||
            llvm::any_of(contraction->epilogue->leaves(), [](const Leaf &leaf) { return leaf.variesByPixel; }))
     link.notAhead = "the convolution that makes its input reads more than an image";
+  else if (!addsInOneOrder(*contraction))
+    link.notAhead = "the convolution that makes its input adds up in an order that its number of rows decides";
   if (hasDotProducts(link.window))
     link.notInParts = "rows of it that read no padding are dot products, which have loops of their own";
   else if (!runsAlikeInParts(*contraction))

@@ -12,6 +12,9 @@ using namespace nncc::cpu;
 static constexpr size_t kMostWindows = 4;
 // What the arena has to fall to.
 static constexpr double kLeastGain = 0.99;
+// Kernels that are laid out, in all layouts that are tried: half a second. A network of many equal blocks needs as many
+// joins before its arena falls.
+static constexpr int64_t kMostWork = 50000;
 // What is between takes its memory whether it fits the cache or not. Where it does not, more rows than fit the cache
 // are still better than all of it: they are fewer calls.
 static constexpr ChainLimits kLimits{12, 2, 0.5, 3, 0};
@@ -43,7 +46,7 @@ public:
     Layout best = before;
     while (joinAtPeak(before, best)) {
     }
-    useRoom(best);
+    useRoom(before, best);
     SmallVector<nn::KernelOp> made;
     if (best.peak > kLeastGain * before.peak)
       return made;
@@ -65,7 +68,7 @@ public:
 private:
   func::FuncOp function;
   const DenseMap<Operation *, ChainLink> &links;
-  int64_t wholeBytes = 0;
+  int64_t wholeBytes = 0, work = 0;
   Groups groups;
 
   /// Where the tensors of the function would lie.
@@ -102,14 +105,17 @@ private:
     return image ? std::optional(image.getArgNumber()) : std::nullopt;
   }
 
-  /// Both groups as one.
+  /// The kernel that makes the image of a group, and nothing else reads it; null where there is none.
+  static nn::KernelOp makerOf(const Group &group) {
+    nn::KernelOp first = group.kernels.front();
+    std::optional<unsigned> image = imageOf(first);
+    return image ? soleMakerOf(first, *image) : nn::KernelOp();
+  }
+
+  /// Two groups as one, the second reading what the first makes.
   ///
   /// returns  no kernels where there is no chain of them
   Group join(const Group &first, const Group &second) const {
-    nn::KernelOp kernel = second.kernels.front(), maker = first.kernels.back();
-    std::optional<unsigned> image = imageOf(kernel);
-    if (!image || soleMakerOf(kernel, *image) != maker)
-      return {};
     Group both{first.kernels, std::nullopt};
     llvm::append_range(both.kernels, second.kernels);
     size_t inputs = 1;
@@ -163,6 +169,7 @@ private:
 
   Layout layOut(const Groups &groups) {
     FunctionCopy copy(function);
+    work += copy.kernels.size();
     SmallVector<Operation *> merged;
     for (const Group &group : groups)
       merged.push_back(merge(group, [&](nn::KernelOp kernel) { return copy.kernels.lookup(kernel); }));
@@ -222,13 +229,16 @@ private:
       if (layout.cost() < best.cost() && keepsForms(before, layout))
         best = std::move(layout), better = std::move(changed);
     };
-    for (size_t b = 0; b < groups.size(); ++b) {
+    for (size_t b = 0; b < groups.size() && work < kMostWork; ++b) {
       if (now.steps[b] < now.fullest)
         continue;
       if (now.steps[b] == now.fullest)
         attempt(groups, b);
-      for (size_t a = 0; a < groups.size(); ++a) {
-        Group both = a != b && now.steps[a] <= now.fullest ? join(groups[a], groups[b]) : Group();
+      const nn::KernelOp maker = makerOf(groups[b]);
+      for (size_t a = 0; maker && a < groups.size() && work < kMostWork; ++a) {
+        if (groups[a].kernels.back() != maker || now.steps[a] > now.fullest)
+          continue;
+        Group both = join(groups[a], groups[b]);
         if (both.kernels.empty())
           continue;
         Groups joined = groups;
@@ -243,16 +253,17 @@ private:
   }
 
   /// Gives chains as many rows as the arena has room for: fewer rows are more calls.
-  void useRoom(const Layout &best) {
+  void useRoom(const Layout &before, const Layout &best) {
     for (size_t i = 0; i < groups.size(); ++i) {
       if (!groups[i].plan)
         continue;
       for (ChainPlan &plan : plansOf(groups[i])) {
-        if (plan.rows() <= groups[i].plan->rows())
+        if (plan.rows() <= groups[i].plan->rows() || work >= kMostWork)
           break;
         Groups changed = groups;
         changed[i].plan = plan;
-        if (layOut(changed).peak <= best.peak) {
+        Layout layout = layOut(changed);
+        if (layout.peak <= best.peak && keepsForms(before, layout)) {
           groups = std::move(changed);
           break;
         }

@@ -296,4 +296,43 @@ func.func @keeps_planes_that_a_convolution_makes(%x: tensor<64x4x4x16xf32>) -> t
   } -> tensor<64x4x512x2xf32>
   return %y : tensor<64x4x512x2xf32>
 }
+
+// A depthwise convolution that does not sweep adds up its taps along the axis of more pixels: one row at a time in another
+// order than two. One that sweeps does not.
+// CHECK-LABEL: @keeps_sums_whose_order_depends_on_rows
+// LITTLE-LABEL: @keeps_sums_whose_order_depends_on_rows
+// CHECK: nn.kernel "first"
+// CHECK-NOT: nn.form
+// CHECK-LABEL: @moves_a_sweep_ahead
+// CHECK: nn.form = {name = "rows"
+func.func @keeps_sums_whose_order_depends_on_rows(%x: tensor<1x101x9x8xf32>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x3x3x1xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 2, 1, 2] dilations [1, 2] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+func.func @moves_a_sweep_ahead(%x: tensor<1x101x9x8xf32>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x3x3x1xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
 }
