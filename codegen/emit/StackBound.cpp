@@ -9,6 +9,11 @@ using namespace llvm;
 using namespace llvm::object;
 
 namespace {
+/// What LLVM moves out of several functions into one (on AArch64, where code is to be small). Around a call of it, or
+/// in it, the link register may be saved, 16 bytes each, of which frames know nothing.
+constexpr StringRef kOutlined = "OUTLINED_FUNCTION_";
+constexpr int64_t kSavedLinks = 32;
+
 struct FunctionInfo {
   std::string name;
   int64_t frameBytes = -1; ///< -1: not in .stack_sizes
@@ -80,7 +85,8 @@ Error StackAnalysis::readFrames(StringRef bytes) {
   for (const nncc::StackUse &use : *uses) {
     auto at = byName.find(use.function);
     if (at != byName.end())
-      functions[at->second].frameBytes = use.bytes + pushed;
+      functions[at->second].frameBytes =
+          use.bytes + pushed + (StringRef(use.function).starts_with(kOutlined) ? kSavedLinks : 0);
   }
   return Error::success();
 }
