@@ -406,6 +406,16 @@ def flat_image():
 
 
 @case
+def wide_middle():
+    """Three convolutions, the second from 64 channels to 64: while it runs the arena is full."""
+    def filters(name, outputs, inputs):
+        return tensor(name, [outputs, inputs, 3, 3], [(i % 7 - 3) / 8 for i in range(outputs * inputs * 9)])
+    nodes = [node("Conv", [x, w], [y], y, pads=[1, 1, 1, 1]) for x, w, y in (("x", "u", "a"), ("a", "v", "b"), ("b", "w", "y"))]
+    return model(nodes, [value_info("x", [1, 4, 24, 24])], [value_info("y", [1, 4, 24, 24])],
+                 [filters("u", 64, 4), filters("v", 64, 64), filters("w", 4, 64)])
+
+
+@case
 def bad_dilations():
     weight = tensor("w", [4, 3, 3, 3], [0.5] * 108)
     return model([node("Conv", ["x", "w"], ["y"], "backbone/conv1", kernel_shape=[3, 3], strides=[1, 0])],

@@ -10,6 +10,7 @@
 // floats lie before.)
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: memref<2048xi8> {nn.memory = "arena"}
+// CHECK-SAME: nn.without_room = [{form = "large", kernel = "k1", slack = 1088 : i64}, {form = "small", kernel = "k3", slack = 64 : i64}]
 // CHECK: nn.kernel "k1" ins({{.*}}) outs({{.*}}) scratch(%{{.*}} : memref<768xi8>)
 // CHECK: } attributes {nn.form = {name = "small", scratch_bytes = 768 : i64}, {{.*}}nn.packings = [unit]}
 // CHECK: nn.kernel "k3" ins({{.*}}) outs({{.*}}) {
