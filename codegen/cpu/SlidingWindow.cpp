@@ -48,7 +48,7 @@ std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body,
     return std::nullopt;
   // Every row of a block has an input row. This and what an epilogue reads are all here that depends on rows: sums of
   // bytes are packed for how the whole runs, so chains ask whether some of its rows would run otherwise
-  // (runsAlikeInParts() in FuseChains.cpp). A condition more belongs there, too.
+  // (runsAlikeInParts() in ChainPlan.cpp). A condition more belongs there, too.
   if (window.padTop >= window.tapsH || (window.outH - 1) * window.strideH - window.padTop >= window.inH)
     return std::nullopt;
   // A mean has one divisor everywhere.
