@@ -297,6 +297,15 @@ def prologue(random, graph: Graph):
     graph.output(graph.node("Conv" if spatial else "MatMul", [joined, graph.constant(weights)]))
 
 
+def link(random, graph: Graph, value: str, filter_shape: list[int], groups: int, attributes: dict) -> str:
+    """A convolution of a chain, perhaps with a bias: what it makes is as large as what it reads."""
+    scale = (3 / np.prod(filter_shape[1:])) ** 0.5
+    operands = [value, graph.constant(numbers(random, filter_shape, -scale, scale))]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, filter_shape[:1], -0.5, 0.5)))
+    return graph.node("Conv", operands, group=groups, **attributes)
+
+
 def chain(random, graph: Graph):
     """A Conv, and a Conv or MaxPool that alone reads it: dense, depthwise, single pixels, with what is fused behind each. What is between
     them is larger than most L2 caches. Some begin with an image of few channels."""
@@ -326,11 +335,7 @@ def chain(random, graph: Graph):
         if kind == "pool":
             value = graph.node("MaxPool", [value], kernel_shape=kernel, **attributes)
             break
-        scale = (3 / (channels // groups * np.prod(kernel))) ** 0.5
-        operands = [value, graph.constant(numbers(random, [outputs, channels // groups, *kernel], -scale, scale))]
-        if random.random() < 0.6:
-            operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
-        value, channels = graph.node("Conv", operands, group=groups, **attributes), outputs
+        value, channels = link(random, graph, value, [outputs, channels // groups, *kernel], groups, attributes), outputs
         if not is_second:
             value = nonlinear(random, graph, value, channels, 2)
     graph.output(fused(random, graph, value, [batch, channels, *extents]))
@@ -368,11 +373,7 @@ def long_chain(random, graph: Graph):
         macs += batch * np.prod(extents) * outputs * channels // groups * np.prod(kernel)
         if macs > 20 * MOST_MACS:
             raise ValueError("too expensive")
-        scale = (3 / (channels // groups * np.prod(kernel))) ** 0.5
-        operands = [value, graph.constant(numbers(random, [outputs, channels // groups, *kernel], -scale, scale))]
-        if random.random() < 0.6:
-            operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
-        value, channels = graph.node("Conv", operands, group=groups, **attributes), outputs
+        value, channels = link(random, graph, value, [outputs, channels // groups, *kernel], groups, attributes), outputs
         if not is_last:
             value = nonlinear(random, graph, value, channels, 2)
     if is_residual:
