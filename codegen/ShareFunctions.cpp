@@ -103,6 +103,19 @@ bool sayTheSame(const Instruction &a, const Instruction &b) {
   });
 }
 
+/// True where another number in the place of a constant makes a function that may share code.
+bool mayDiffer(const Use &use) {
+  auto *constant = dyn_cast<Constant>(use);
+  if (!constant || !takesAnyNumber(use))
+    return false;
+  auto *function = cast<Instruction>(use.getUser())->getFunction();
+  int64_t offset;
+  if (constant->getType()->isPointerTy())
+    return wordsAt(use, function->getDataLayout(), offset);
+  // Integers by themselves are what loops are made of.
+  return numberOf(constant) && (!constant->getType()->isIntegerTy() || function->hasFnAttribute(Attribute::MinSize));
+}
+
 /// A function, with numbers for its instructions.
 struct Code {
   explicit Code(Function &function) : function(&function) {
@@ -118,18 +131,13 @@ struct Code {
 /// Compares functions whose blocks and opcodes are the same.
 class Comparison {
 public:
-  Comparison(const Code &a, const Code &b)
-      : a(a), b(b), layout(a.function->getDataLayout()), mayBeSlow(a.function->hasFnAttribute(Attribute::MinSize)) {}
+  Comparison(const Code &a, const Code &b) : a(a), b(b) {}
 
   /// True where the functions differ in numbers alone: those at `places`.
   bool run(std::vector<Place> &places);
 
 private:
-  bool isNumber(const Use &x, const Use &y) const;
-
   const Code &a, &b;
-  const DataLayout &layout;
-  bool mayBeSlow;
   DenseMap<const Value *, const Value *> twins;
 };
 
@@ -147,7 +155,7 @@ bool Comparison::run(std::vector<Place> &places) {
       auto twin = twins.find(x);
       if (twin == twins.end() ? x == y : twin->second == y)
         continue;
-      if (twin != twins.end() || !isNumber(x, y))
+      if (twin != twins.end() || !mayDiffer(x) || !mayDiffer(y))
         return false;
       places.push_back({i, x.getOperandNo()});
     }
@@ -157,19 +165,6 @@ bool Comparison::run(std::vector<Place> &places) {
           return false;
   }
   return true;
-}
-
-bool Comparison::isNumber(const Use &x, const Use &y) const {
-  auto *one = dyn_cast<Constant>(x), *other = dyn_cast<Constant>(y);
-  if (!one || !other || !takesAnyNumber(x) || !takesAnyNumber(y))
-    return false;
-  int64_t offset;
-  if (one->getType()->isPointerTy())
-    return wordsAt(one, layout, offset) && wordsAt(other, layout, offset);
-  if (!numberOf(one) || !numberOf(other))
-    return false;
-  // Integers by themselves are what loops are made of.
-  return mayBeSlow || !one->getType()->isIntegerTy();
 }
 
 bool isReadByOthers(const Constant &constant, const Function &function) {
@@ -401,17 +396,23 @@ void Group::share(StringMap<SharedFunction> &shared) {
         global->eraseFromParent();
 }
 
-/// What functions have in common that may share code.
+/// What functions have in common that may share code: so that as good as all of one key do.
 std::string keyOf(const Function &function) {
   std::string key;
   raw_string_ostream os(key);
   function.getFunctionType()->print(os);
   os << function.getAttributes().getRawPointer();
+  hash_code constants(0);
   for (const BasicBlock &block : function) {
     os << ';';
-    for (const Instruction &instruction : block)
+    for (const Instruction &instruction : block) {
       os << instruction.getOpcode() << ' ';
+      for (const Use &use : instruction.operands())
+        if (isa<Constant>(use) && !mayDiffer(use))
+          constants = hash_combine(constants, use.get());
+    }
   }
+  os << size_t(constants);
   return key;
 }
 
