@@ -70,7 +70,7 @@ std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, 
   auto contraction = Contraction::match(kernel, reason);
   if (!contraction)
     return std::nullopt;
-  ChainLink link{contraction->root, contraction->lhs, 0, "", "", "", machine};
+  ChainLink link{contraction->root, contraction->lhs, bool(prologueOf(kernel)), 0, "", "", "", machine};
   const bool isConvolution = isPackedConvolution(kernel, *contraction) && isOfFloatsOrBytes(*contraction);
   auto pool = dyn_cast<nn::Pool2DOp>(link.window);
   if (!isConvolution && !(pool && pool.getKind() == nn::PoolKind::max && isOfFloatsOrBytes(*contraction)))
@@ -96,6 +96,32 @@ std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, 
   return link;
 }
 
+//===-- prologues ---------------------------------------------------------===//
+
+std::optional<unsigned> cpu::imageOf(nn::KernelOp kernel) {
+  auto image = dyn_cast<BlockArgument>(windowsOf(kernel).front()->getOperand(0));
+  return image ? std::optional(image.getArgNumber()) : std::nullopt;
+}
+
+nn::KernelOp cpu::prologueOf(nn::KernelOp kernel) {
+  std::optional<unsigned> image = imageOf(kernel);
+  nn::KernelOp maker = image ? soleMakerOf(kernel, *image) : nn::KernelOp();
+  if (!maker || hasForm(maker) || maker->hasAttr(kPackingsAttr))
+    return {};
+  unsigned input = 0;
+  std::string reason;
+  auto prologue = matchPrologueOfLines(maker, maker.getBody().front().getTerminator(), input, reason);
+  // Rows that several strips read are made for each of them. Inputs and constants lie as chains read them.
+  auto isWhole = [](Value value) { return isa<BlockArgument>(value) || nn::getConstantValue(value); };
+  return succeeded(prologue) && !prologue->isHeavy() && llvm::all_of(maker.getInputs(), isWhole) ? maker
+                                                                                                 : nn::KernelOp();
+}
+
+nn::KernelOp cpu::mergePrologue(nn::KernelOp kernel) {
+  nn::KernelOp prologue = prologueOf(kernel);
+  return prologue ? mergeKernels(prologue, kernel, *imageOf(kernel)) : kernel;
+}
+
 //===-- strips ------------------------------------------------------------===//
 
 int64_t ChainPlan::bytesBetween() const {
@@ -117,6 +143,7 @@ std::optional<ChainPlan> ChainPlan::of(ArrayRef<ChainLink> links, const ChainLim
     plan.windows.push_back(link.window);
     weightBytes += link.weightBytes;
   }
+  plan.hasPrologue = links.front().hasPrologue;
   int64_t l2 = links.back().machine.getL2Bytes();
   if (weightBytes > l2 / limits.weights) {
     reason = "its weights and those of what makes its input would leave the cache in each strip";
@@ -159,7 +186,7 @@ bool ChainPlan::chooseRows(int64_t l2Bytes, const ChainLimits &limits, int64_t m
   if (rows < 1 || rows * stride < window - stride)
     return refuse("the rows of a window are too many of all");
   form = {rows, kSlots};
-  auto strips = RowStrips::cut(windows, form);
+  auto strips = RowStrips::cut(windows, form, hasPrologue);
   if (!strips)
     return refuse("its rows cannot be cut into strips of " + Twine(rows));
   // Ops weigh as much as they multiply.

@@ -18,6 +18,7 @@ struct ChainLimits {
 struct ChainLink {
   mlir::Operation *window;
   unsigned image;          ///< the input of the kernel that it reads
+  bool hasPrologue;        ///< prologueOf() finds one
   int64_t weightBytes;     ///< as they are in the model
   std::string notBehind;   ///< why it does not read what another one makes row by row; empty where it may
   std::string notAhead;    ///< why no other reads what it makes so
@@ -27,6 +28,16 @@ struct ChainLink {
   /// error  none for a kernel of another device, or that is no window: `reason` says why
   static std::optional<ChainLink> match(mlir::ModuleOp module, nn::KernelOp kernel, std::string &reason);
 };
+
+/// The input that the first window of a kernel reads; nothing where it reads planes, or what is made in the kernel.
+std::optional<unsigned> imageOf(nn::KernelOp kernel);
+
+/// The elementwise kernel that makes what the first window of a kernel reads, for it alone, of an input of the model,
+/// line by line: a chain makes that by itself. Null where there is none, or a prologue is in the kernel already.
+nn::KernelOp prologueOf(nn::KernelOp kernel);
+
+/// Puts a chain in the place of itself and its prologue, where there is one.
+nn::KernelOp mergePrologue(nn::KernelOp kernel);
 
 /// Windows of which each makes what the next one reads, and strips of rows for them.
 class ChainPlan {
@@ -45,6 +56,7 @@ public:
 
 private:
   llvm::SmallVector<mlir::Operation *> windows;
+  bool hasPrologue = false;
   RowsForm form{0, 0};
   int64_t scratchBytes = 0;
 

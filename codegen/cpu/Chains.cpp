@@ -80,7 +80,7 @@ static int64_t bytesOfRow(Value between) {
   return shape[2] * shape[3] * memoryType(getElementTypeOrSelf(between)).getIntOrFloatBitWidth() / 8;
 }
 
-std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const RowsForm &form) {
+std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const RowsForm &form, bool hasPrologue) {
   RowStrips cut;
   const size_t makers = windows.size() - 1;
   cut.stages.resize(makers);
@@ -145,7 +145,48 @@ std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const Row
     cut.stages[i].byteOfSlot = cut.slotBytes;
     cut.slotBytes += llvm::alignTo(most[i] * bytesOfRow(between), 64 * ofElement);
   }
+  if (hasPrologue)
+    cut.placePrologue(windows);
   return cut;
+}
+
+/// The rows are read at once, and not kept. So they lie in front of those of a later stage, which are not needed there
+/// while the first stage is filled: none are where none are kept, and the front is free where those that are kept come
+/// from further behind. They have memory of their own where none has as much.
+void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
+  int64_t ofRow = bytesOfRow(windows.front()->getOperand(0)), most = 0;
+  auto bytesFor = [&](unsigned fill) { return stages.front().fills[fill].read.rows.count() * ofRow; };
+  for (unsigned fill = 0; fill < stages.front().fills.size(); ++fill)
+    most = std::max(most, bytesFor(fill));
+  for (size_t i = 1; i < stages.size(); ++i) {
+    const Stage &stage = stages[i];
+    int64_t all = (i + 1 < stages.size() ? stages[i + 1].byteOfSlot : slotBytes) - stage.byteOfSlot;
+    bool isFree = llvm::all_of(strips, [&](const Strip &strip) {
+      const Fill &fill = stage.fills[strip.fills[i]];
+      int64_t front = fill.kept ? fill.keptFrom * bytesOfRow(windows[i + 1]->getOperand(0)) : all;
+      return bytesFor(strip.fills[0]) <= front && bytesFor(strip.alone[0]) <= all;
+    });
+    if (isFree) {
+      byteOfPrologue = stage.byteOfSlot;
+      return;
+    }
+  }
+  byteOfPrologue = slotBytes;
+  slotBytes += llvm::alignTo(most, 64);
+}
+
+FailureOr<Epilogue> cpu::matchPrologueOfLines(nn::KernelOp kernel, Operation *root, unsigned &input,
+                                              std::string &reason) {
+  if (cast<RankedTensorType>(root->getOperand(0).getType()).getRank() != 4) {
+    reason = "it makes no image";
+    return failure();
+  }
+  auto prologue = Epilogue::matchPrologue(kernel, root, /*pixelDims=*/2, input, reason, /*channelDims=*/2);
+  if (succeeded(prologue) && llvm::any_of(prologue->leaves(), [](const Leaf &leaf) { return leaf.variesByPixel; })) {
+    reason = "reads several operands that vary from line to line";
+    return failure();
+  }
+  return prologue;
 }
 
 //===-- the function ------------------------------------------------------===//
@@ -180,6 +221,7 @@ private:
   SmallVector<SmallVector<Operation *>> opsOf; ///< each with what is elementwise behind it
   Value image;                                 ///< the input that the first one reads, as pixels or as planes
   bool isOfPlanes = false;                     ///< `image`: [N, C, H, W]
+  std::optional<Epilogue> prologue;            ///< what makes of `image` what the first one reads, line by line
   RowStrips cut;
   /// How far memory that moves lies from image to image and from row to row, and in a view of rows in the two dims
   /// before the innermost one.
@@ -200,7 +242,7 @@ private:
       return refuse("it is no planned window");
     if (failed(findOps()))
       return failure();
-    auto strips = RowStrips::cut(windows, form);
+    auto strips = RowStrips::cut(windows, form, prologue.has_value());
     if (!strips)
       return refuse("its rows cannot be cut into strips of " + Twine(form.rows));
     cut = std::move(*strips);
@@ -212,8 +254,16 @@ private:
     for (unsigned i = 0; i < kernel.getInputs().size(); ++i)
       if (moves(i) && failed(findSteps(kernel.getInputs()[i])))
         return failure();
+    if (prologue) {
+      auto [width, channels] = std::pair(shapeOf(image)[2], shapeOf(image)[3]);
+      const Steps &lines = steps.find(memoryOf(image))->second;
+      if (width > 1 && lines.ofView[1] != channels)
+        return refuse("pixels of its input do not follow each other");
+    }
     return success();
   }
+
+  Value memoryOf(Value input) { return kernel.getInputs()[cast<BlockArgument>(input).getArgNumber()]; }
 
   /// What a window reads is made by the one before and what is elementwise behind that; what makes nothing that a
   /// window reads belongs to the root.
@@ -221,13 +271,20 @@ private:
     windows = windowsOf(kernel);
     if (windows.size() < 2 || windows.back() != kernel.getRoot())
       return refuse("its root does not read what a convolution makes");
+    if (failed(findImage()))
+      return failure();
     llvm::SmallPtrSet<Operation *, 16> makers;
-    for (Operation *window : llvm::drop_begin(windows)) {
-      llvm::SmallPtrSet<Operation *, 16> before = makers;
+    auto addMakers = [&](Operation *window) {
       SmallVector<Value> left{window->getOperand(0)};
       while (!left.empty())
         if (Operation *maker = left.pop_back_val().getDefiningOp(); maker && makers.insert(maker).second)
           llvm::append_range(left, maker->getOperands());
+    };
+    if (prologue)
+      addMakers(windows.front());
+    for (Operation *window : llvm::drop_begin(windows)) {
+      llvm::SmallPtrSet<Operation *, 16> before = makers;
+      addMakers(window);
       addOps([&](Operation *op) { return makers.contains(op) && !before.contains(op); });
     }
     addOps([&](Operation *op) { return !makers.contains(op); });
@@ -241,11 +298,24 @@ private:
       if (!llvm::is_contained(ops, window) || llvm::any_of(ops, isOther) || !(isLast || isa<nn::Conv2DOp>(window)))
         return refuse("there is more than a convolution before its root, or one of its windows");
     }
+    return success();
+  }
+
+  LogicalResult findImage() {
     image = windows.front()->getOperand(0);
-    if (auto transpose = image.getDefiningOp<nn::TransposeOp>();
+    Operation *maker = image.getDefiningOp();
+    if (auto transpose = dyn_cast_or_null<nn::TransposeOp>(maker);
         transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1}) {
       image = transpose.getInput();
       isOfPlanes = true;
+    } else if (maker) {
+      unsigned input = 0;
+      auto found = matchPrologueOfLines(kernel, windows.front(), input, reason);
+      if (failed(found))
+        return failure();
+      prologue = std::move(*found);
+      image = kernel.getBody().getArgument(input);
+      return success();
     }
     auto input = dyn_cast<BlockArgument>(image);
     return input && input.hasOneUse() ? success() : refuse("its input is computed in the kernel, or read twice");
@@ -391,9 +461,13 @@ private:
     Operation *window = windows[stage];
     Value madeRow = rowAt(place, cut.stages[stage].madeStep, fill.made.first);
     auto operandOf = [&](Value value) -> PartOperand {
-      if (value == image)
-        return inputAt(value, place, rowAt(place, cut.readStep, fill.read.rows.first), fill.read.rows.count());
-      if (value != window->getOperand(0) || stage == 0)
+      bool isRead = value == window->getOperand(0);
+      if (stage == 0 && (isRead || value == image)) {
+        Value row = rowAt(place, cut.readStep, fill.read.rows.first);
+        return prologue ? madeImage(place, row, fill.read.rows.count(), memory)
+                        : inputAt(value, place, row, fill.read.rows.count());
+      }
+      if (!isRead)
         return inputAt(value, place, madeRow, fill.made.count());
       RankedTensorType type = cutRows(value, fill.read.rows.count());
       return {type, viewOfRows(stage - 1, memory, fill.read.rows.first, type), code.b.getUnitAttr()};
@@ -404,6 +478,21 @@ private:
     auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
     Value result = viewOfRows(stage, memory, fill.kept, cutRows(between(stage), fill.made.count()));
     KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result);
+  }
+
+  /// Lets the prologue make rows of what the first op reads.
+  PartOperand madeImage(const Place &place, Value row, int64_t rows, Value memory) {
+    Value made = windows.front()->getOperand(0), input = memoryOf(image);
+    int64_t channels = shapeOf(made)[3], ofLine = shapeOf(made)[2] * channels;
+    Value to = code.at(memory, cut.byteOfPrologue, code.b.getI8Type());
+    SmallVector<Value> arguments{rowPointer(input, place, row), to};
+    for (const Leaf &leaf : prologue->leaves())
+      arguments.push_back(code.pointerTo(kernel.getInputs()[leaf.input]));
+    for (int64_t number : {rows, ofLine, steps.find(input)->second.row})
+      arguments.push_back(code.constant(number));
+    func::CallOp::create(code.b, kernels.getPrologue(*prologue, ofLine, getMachine(kernel)), arguments);
+    RankedTensorType type = cutRows(made, rows);
+    return {type, viewAt(code, to, type, ofLine, channels), code.b.getUnitAttr()};
   }
 
   /// The rows of the output, whose windows have all of their rows now.
@@ -456,13 +545,18 @@ private:
 
   Value rowsAt(Value memory, RankedTensorType type, const Place &place, Value row) {
     const Steps &way = steps.find(memory)->second;
+    return viewAt(code, rowPointer(memory, place, row), type, way.ofView[0], way.ofView[1]);
+  }
+
+  Value rowPointer(Value memory, const Place &place, Value row) {
+    const Steps &way = steps.find(memory)->second;
     Type stored = cast<MemRefType>(memory.getType()).getElementType();
     Value at = code.pointerTo(memory);
     if (way.image)
       at = code.at(at, code.mul(place.image, way.image), stored);
     if (way.row)
       at = code.at(at, code.mul(row, way.row), stored);
-    return viewAt(code, at, type, way.ofView[0], way.ofView[1]);
+    return at;
   }
 };
 

@@ -1,6 +1,6 @@
 // Window ops one behind the other in one kernel, a strip of rows at a time: each but the last, a convolution, makes the
 // rows that the next one reads, in scratch memory that stays in the cache. What is between them is never in memory as a
-// whole.
+// whole, nor is what an elementwise prologue makes for the first.
 #ifndef NNCC_CODEGEN_CPU_CHAINS_H
 #define NNCC_CODEGEN_CPU_CHAINS_H
 #include "codegen/cpu/Contraction.h"
@@ -78,14 +78,27 @@ struct RowStrips {
   int64_t ofImage = 0, ofSlot = 0;    ///< how many
   int64_t readStep = 0;               ///< rows of the input from strip to strip
   int64_t slotBytes = 0;
+  int64_t byteOfPrologue = 0; ///< in a slot: where rows of the input are made as the first op reads them
 
   /// Cuts the output of the last of some ops, each of which reads what the one before or elementwise ops behind that
   /// make.
   ///
-  /// windows  two or more
-  /// returns  nothing where a strip has no row to read, or there are very many strips
-  static std::optional<RowStrips> cut(llvm::ArrayRef<mlir::Operation *> windows, const RowsForm &form);
+  /// windows      two or more
+  /// hasPrologue  elementwise ops make what the first one reads
+  /// returns      nothing where a strip has no row to read, or there are very many strips
+  static std::optional<RowStrips> cut(llvm::ArrayRef<mlir::Operation *> windows, const RowsForm &form,
+                                      bool hasPrologue);
+
+private:
+  void placePrologue(llvm::ArrayRef<mlir::Operation *> windows);
 };
+
+/// What makes the image that the first window of a kernel reads, of an input line by line: elementwise ops before
+/// `root`, that window or the end of a kernel of their own. `input` is that input's number.
+///
+/// error  other ops, or operands that vary from line to line: `reason` says why
+mlir::FailureOr<Epilogue> matchPrologueOfLines(nn::KernelOp kernel, mlir::Operation *root, unsigned &input,
+                                               std::string &reason);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips of rows.
 ///

@@ -58,13 +58,13 @@ FailureOr<Epilogue> Epilogue::match(nn::KernelOp kernel, Operation *root, unsign
     }
     list.push_back(&op);
   }
-  if (failed(epilogue.readOps(list, pixelDims, reason)))
+  if (failed(epilogue.readOps(list, pixelDims, /*channelDims=*/1, reason)))
     return failure();
   return epilogue;
 }
 
 FailureOr<Epilogue> Epilogue::matchPrologue(nn::KernelOp kernel, Operation *root, unsigned pixelDims, unsigned &input,
-                                            std::string &reason) {
+                                            std::string &reason, unsigned channelDims) {
   Epilogue prologue;
   prologue.yielded = root->getOperand(0);
   llvm::SetVector<Operation *> makers;
@@ -94,12 +94,13 @@ FailureOr<Epilogue> Epilogue::matchPrologue(nn::KernelOp kernel, Operation *root
   }
   prologue.start = *first;
   input = first->getArgNumber();
-  if (failed(prologue.readOps(list, pixelDims, reason)))
+  if (failed(prologue.readOps(list, pixelDims, channelDims, reason)))
     return failure();
   return prologue;
 }
 
-LogicalResult Epilogue::readOps(ArrayRef<Operation *> list, unsigned pixelDims, std::string &reason) {
+LogicalResult Epilogue::readOps(ArrayRef<Operation *> list, unsigned pixelDims, unsigned channelDims,
+                                std::string &reason) {
   auto shape = cast<RankedTensorType>(start.getType()).getShape();
   llvm::raw_string_ostream key(keyText), name(nameText);
   DenseMap<Value, unsigned> numbers;
@@ -135,9 +136,14 @@ LogicalResult Epilogue::readOps(ArrayRef<Operation *> list, unsigned pixelDims, 
           reason = "reads what is neither its own value nor an input of the result's rank";
           return failure();
         }
-        Leaf leaf{argument.getArgNumber(), type, type.getShape().back() == shape.back(), false};
+        ArrayRef<int64_t> channels = type.getShape().take_back(channelDims);
+        Leaf leaf{argument.getArgNumber(), type, channels == shape.take_back(channelDims), false};
+        if (!leaf.variesByChannel && llvm::any_of(channels, [](int64_t size) { return size > 1; })) {
+          reason = "reads what varies along a line in another way than its own value";
+          return failure();
+        }
         for (unsigned dim = 0; dim < pixelDims; ++dim)
-          leaf.variesByPixel |= type.getDimSize(type.getRank() - 2 - dim) > 1;
+          leaf.variesByPixel |= type.getDimSize(type.getRank() - 1 - channelDims - dim) > 1;
         key << " leaf" << leaf.variesByChannel << leaf.variesByPixel << type.getElementType();
         leafList.push_back(leaf);
       }

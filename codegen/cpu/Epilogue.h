@@ -12,7 +12,7 @@ namespace nncc::cpu {
 struct Leaf {
   unsigned input;              ///< index among the inputs of the kernel
   mlir::RankedTensorType type; ///< as the body sees it
-  bool variesByChannel;        ///< the innermost dim is not broadcast
+  bool variesByChannel;        ///< the dims of channels, mostly the innermost alone, are not broadcast
   bool variesByPixel;          ///< a dim that the rows of a tile may run along is not broadcast
 
   /// Elements as they lie in memory: booleans are bytes.
@@ -37,8 +37,10 @@ public:
                                          std::string &reason);
   /// Reads what makes the first operand of the root. It begins with an input of that shape, the first there is:
   /// `input` is its number.
+  ///
+  /// channelDims  how many dims, the innermost ones, are channels to its code: 2 where that runs along lines of pixels
   static mlir::FailureOr<Epilogue> matchPrologue(nn::KernelOp kernel, mlir::Operation *root, unsigned pixelDims,
-                                                 unsigned &input, std::string &reason);
+                                                 unsigned &input, std::string &reason, unsigned channelDims = 1);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
   /// True when the instructions are too many to repeat them for every accumulator; sums that become narrow integers
@@ -79,7 +81,8 @@ public:
                    llvm::ArrayRef<mlir::Value> scalars = {}) const;
 
 private:
-  mlir::LogicalResult readOps(llvm::ArrayRef<mlir::Operation *> list, unsigned pixelDims, std::string &reason);
+  mlir::LogicalResult readOps(llvm::ArrayRef<mlir::Operation *> list, unsigned pixelDims, unsigned channelDims,
+                              std::string &reason);
   mlir::LogicalResult readCode(std::string &reason);
   void readStructure(mlir::Block &code, mlir::Value yielded);
   mlir::Value emitOps(Code &code, mlir::Value value, llvm::ArrayRef<mlir::Value> leafValues) const;

@@ -110,7 +110,7 @@ public:
 
   /// Makes the chain of both kernels, or of their copies, which are erased.
   nn::KernelOp merge(nn::KernelOp first, nn::KernelOp second) const {
-    nn::KernelOp merged = cpu::mergeKernels(first, second, input);
+    nn::KernelOp merged = cpu::mergePrologue(cpu::mergeKernels(first, second, input));
     plan->giveFormTo(merged);
     return merged;
   }

@@ -99,12 +99,6 @@ private:
     return found;
   }
 
-  /// The input that the first window of a kernel reads; nothing where it reads planes.
-  static std::optional<unsigned> imageOf(nn::KernelOp kernel) {
-    auto image = dyn_cast<BlockArgument>(windowsOf(kernel).front()->getOperand(0));
-    return image ? std::optional(image.getArgNumber()) : std::nullopt;
-  }
-
   /// The kernel that makes the image of a group, and nothing else reads it; null where there is none.
   static nn::KernelOp makerOf(const Group &group) {
     nn::KernelOp first = group.kernels.front();
@@ -162,8 +156,10 @@ private:
       unsigned image = *imageOf(copyOf(next));
       merged = mergeKernels(merged, copyOf(next), image);
     }
-    if (group.plan)
+    if (group.plan) {
+      merged = mergePrologue(merged);
       group.plan->giveFormTo(merged);
+    }
     return merged;
   }
 

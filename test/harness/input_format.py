@@ -1,4 +1,4 @@
-"""`--input NAME=u8,nhwc,...` against onnxruntime on the path with floats: the same numbers, no transposition, one small kernel.
+"""`--input NAME=u8,nhwc,...` against onnxruntime on the path with floats: the same numbers, no transposition, no memory.
 
     input_format.py digits mobilefacenet --target both
     input_format.py small --target x86_64
@@ -178,12 +178,12 @@ def check(target: str, program: Path, path: Path, name: str, shape: list[int], t
 
 
 def check_kernels(program: Path, path: Path, name: str, text: str) -> str | None:
-    """A camera's layout costs one kernel that writes no more than the input in floats, and no transposition."""
+    """A camera's layout costs one kernel at most, or a part of one, no transposition, and no memory."""
     plain = nncc.Nncc(program).inspect(path)["plan"]
     plan = nncc.Nncc(program, flags=[f"--input={name}={text}"]).inspect(path)["plan"]
     before = [kernel["op"] for kernel in plain["kernels"]]
     after = [kernel["op"] for kernel in plan["kernels"]]
-    own = sum(kernel["nodes"] == [f"input {name}"] for kernel in plan["kernels"])
+    own = sum(f"input {name}" in kernel["nodes"] for kernel in plan["kernels"])
     if own != 1 or "nhwc" in text and "transpose" in after[:2] or len(after) > len(before) + 1:
         return f"kernels {after[:4]} ..., without the format {before[:3]} ..."
     return None if plan["arena_bytes"] <= plain["arena_bytes"] else f"arena {plan['arena_bytes']}, without {plain['arena_bytes']}"

@@ -70,6 +70,54 @@ func.func @strips_of_three_windows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %u: m
   return
 }
 
+// The image is made of bytes, so many lines of 15 elements at a time as the first convolution reads: in memory of its own
+// behind the rows between both, which take 768 bytes of a slot.
+// CHECK-LABEL: func.func @strips_behind_a_prologue
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xi8>
+// CHECK-SAME: %[[M:[a-z0-9]*]]: memref<1x1x5x3xf32>
+// CHECK-NOT: nn.kernel
+// CHECK: %[[ROWS:.*]] = llvm.getelementptr %{{.*}}[768] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK: memref.extract_aligned_pointer_as_index %[[X]]
+// CHECK: memref.extract_aligned_pointer_as_index %[[M]]
+// CHECK: call @nncc_prologue_0_cast_add(%{{.*}}, %[[ROWS]], %{{.*}}, %c3_i64{{.*}}, %c15_i64{{.*}}, %c15_i64{{.*}})
+// CHECK: call @nncc_gemm_{{.*}}(%[[ROWS]],
+// CHECK: } {nn.parallel}
+func.func @strips_behind_a_prologue(%x: memref<1x7x5x3xi8> {llvm.noalias}, %m: memref<1x1x5x3xf32> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x8xf32> {llvm.noalias}, %s: memref<2048xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %v, %x, %m : memref<288xi8>, memref<96xi8>, memref<1x7x5x3xi8>, memref<1x1x5x3xf32>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<2048xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %2: tensor<8x1x1x3xf32>, %1: tensor<1x7x5x3xui8>, %3: tensor<1x1x5x3xf32>):
+    %f = nn.cast %1 : tensor<1x7x5x3xui8> -> tensor<1x7x5x3xf32>
+    %i = nn.binary add %f, %3 : tensor<1x7x5x3xf32>, tensor<1x1x5x3xf32> -> tensor<1x7x5x3xf32>
+    %a = nn.conv2d %i, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %a : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %p, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    nn.yield %r : tensor<1x7x5x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 2048, slots = 2},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>, unit, unit]}
+  return
+}
+
+// Of three windows, the last one reads what no strip keeps: lines of the image lie there before, and need no more memory.
+// CHECK-LABEL: func.func @prologue_where_rows_are_made_behind_it
+// CHECK-NOT: nn.kernel
+// CHECK: %[[LINES:.*]] = llvm.getelementptr %{{.*}}[768] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK: call @nncc_prologue_{{[0-9]}}_relu(%{{.*}}, %[[LINES]], %c3_i64{{.*}}, %c15_i64{{.*}}, %c15_i64{{.*}})
+// CHECK: call @nncc_gemm
+// CHECK: call @nncc_depthwise
+// CHECK: } {nn.parallel}
+func.func @prologue_where_rows_are_made_behind_it(%x: memref<1x7x5x3xf32> {llvm.noalias}, %u: memref<128xi8> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x2xf32> {llvm.noalias}, %s: memref<2560xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%u, %w, %x, %v : memref<128xi8>, memref<288xi8>, memref<1x7x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x5x2xf32>) scratch(%s : memref<2560xi8>) {
+  ^bb0(%3: tensor<2x1x1x8xf32>, %0: tensor<8x3x3x1xf32>, %1: tensor<1x7x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %i = nn.unary relu %1 : tensor<1x7x5x3xf32> -> tensor<1x7x5x3xf32>
+    %a = nn.conv2d %i, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %a, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %r : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %q = nn.conv2d %p, %3 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x8xf32>, tensor<2x1x1x8xf32> -> tensor<1x7x5x2xf32>
+    nn.yield %q : tensor<1x7x5x2xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 2560, slots = 2},
+                nn.packings = [#nn.packing<"panels", [128, 1, 2, 8, 4, 4, 0]>, #nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+
 // Of bytes: both parts have the zero points of the whole, whose packed weights hold the sums that correct them, and what
 // is kept are as many bytes as elements.
 // CHECK-LABEL: func.func @strips_of_bytes

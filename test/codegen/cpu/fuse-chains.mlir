@@ -33,6 +33,42 @@ func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -
   return %y : tensor<1x51x5x8xf32>
 }
 
+// What makes the image for it alone, of an input of the model and of what is the same for all lines, comes along: rows of
+// it are made for each strip, in 4 x 384 bytes beside those between the convolutions.
+// CHECK-LABEL: @makes_its_image_line_by_line
+// CHECK-NOT: "image"
+// CHECK: nn.kernel "second" ins(%{{.*}}, %{{.*}}, %arg0, %{{.*}} : tensor<8x3x3x1xf32>, tensor<8x1x1x3xf32>, tensor<1x101x9x3xui8>, tensor<1x1x9x3xf32>)
+// CHECK: nn.cast
+// CHECK: nn.binary add
+// CHECK: nn.conv2d
+// CHECK: nn.unary relu
+// CHECK: nn.conv2d
+// CHECK: nn.form = {name = "rows", rows = 2 : i64, scratch_bytes = 8448 : i64, slots = 4 : i64}
+// CHECK-SAME: nodes = ["input x", "Conv_0", "Relu", "Conv_1"]
+func.func @makes_its_image_line_by_line(%x: tensor<1x101x9x3xui8>) -> tensor<1x51x5x8xf32> {
+  %m = nn.constant dense<3.0> : tensor<1x1x9x3xf32>
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %i = nn.kernel "image" ins(%x, %m : tensor<1x101x9x3xui8>, tensor<1x1x9x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xui8>, %1: tensor<1x1x9x3xf32>):
+    %r = nn.cast %0 : tensor<1x101x9x3xui8> -> tensor<1x101x9x3xf32>
+    %c = nn.binary add %r, %1 : tensor<1x101x9x3xf32>, tensor<1x1x9x3xf32> -> tensor<1x101x9x3xf32>
+    nn.yield %c : tensor<1x101x9x3xf32>
+  } -> tensor<1x101x9x3xf32> attributes {nodes = ["input x"]}
+  %a = nn.kernel "first" ins(%i, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    %p = nn.unary relu %r : tensor<1x101x9x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %p : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0", "Relu"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
 // What is between would lie in z: the arena would not need it, and strips would lie there.
 // CHECK-LABEL: @keeps_what_would_lie_in_an_output
 // CHECK: nn.kernel "first"
