@@ -99,7 +99,10 @@ std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, 
 //===-- prologues ---------------------------------------------------------===//
 
 std::optional<unsigned> cpu::imageOf(nn::KernelOp kernel) {
-  auto image = dyn_cast<BlockArgument>(windowsOf(kernel).front()->getOperand(0));
+  Operation *reader = windowsOf(kernel).front();
+  if (nn::TransposeOp transpose = transposeOfPlanes(reader))
+    reader = transpose;
+  auto image = dyn_cast<BlockArgument>(reader->getOperand(0));
   return image ? std::optional(image.getArgNumber()) : std::nullopt;
 }
 
@@ -110,7 +113,8 @@ nn::KernelOp cpu::prologueOf(nn::KernelOp kernel) {
     return {};
   unsigned input = 0;
   std::string reason;
-  auto prologue = matchPrologueOfLines(maker, maker.getBody().front().getTerminator(), input, reason);
+  bool isOfPlanes = transposeOfPlanes(windowsOf(kernel).front()) != nullptr;
+  auto prologue = matchPrologueOfLines(maker, maker.getBody().front().getTerminator(), isOfPlanes, input, reason);
   // Rows that several strips read are made for each of them. Inputs and constants lie as chains read them.
   auto isWhole = [](Value value) { return isa<BlockArgument>(value) || nn::getConstantValue(value); };
   return succeeded(prologue) && !prologue->isHeavy() && llvm::all_of(maker.getInputs(), isWhole) ? maker

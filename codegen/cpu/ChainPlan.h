@@ -29,7 +29,7 @@ struct ChainLink {
   static std::optional<ChainLink> match(mlir::ModuleOp module, nn::KernelOp kernel, std::string &reason);
 };
 
-/// The input that the first window of a kernel reads; nothing where it reads planes, or what is made in the kernel.
+/// The input that the first window of a kernel reads, as pixels or as planes; nothing where that is made in the kernel.
 std::optional<unsigned> imageOf(nn::KernelOp kernel);
 
 /// The elementwise kernel that makes what the first window of a kernel reads, for it alone, of an input of the model,

@@ -175,14 +175,20 @@ void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
   slotBytes += llvm::alignTo(most, 64);
 }
 
-FailureOr<Epilogue> cpu::matchPrologueOfLines(nn::KernelOp kernel, Operation *root, unsigned &input,
+nn::TransposeOp cpu::transposeOfPlanes(Operation *window) {
+  auto transpose = window->getOperand(0).getDefiningOp<nn::TransposeOp>();
+  return transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1} ? transpose : nn::TransposeOp();
+}
+
+FailureOr<Epilogue> cpu::matchPrologueOfLines(nn::KernelOp kernel, Operation *root, bool isOfPlanes, unsigned &input,
                                               std::string &reason) {
   if (cast<RankedTensorType>(root->getOperand(0).getType()).getRank() != 4) {
     reason = "it makes no image";
     return failure();
   }
-  auto prologue = Epilogue::matchPrologue(kernel, root, /*pixelDims=*/2, input, reason, /*channelDims=*/2);
-  if (succeeded(prologue) && llvm::any_of(prologue->leaves(), [](const Leaf &leaf) { return leaf.variesByPixel; })) {
+  auto prologue = Epilogue::matchPrologue(kernel, root, /*pixelDims=*/1, input, reason, isOfPlanes ? 1 : 2);
+  auto varies = [](const Leaf &leaf) { return leaf.variesByPixel || leaf.type.getDimSize(0) > 1; };
+  if (succeeded(prologue) && llvm::any_of(prologue->leaves(), varies)) {
     reason = "reads several operands that vary from line to line";
     return failure();
   }
@@ -219,9 +225,9 @@ private:
 
   SmallVector<Operation *> windows;            ///< one behind the other
   SmallVector<SmallVector<Operation *>> opsOf; ///< each with what is elementwise behind it
-  Value image;                                 ///< the input that the first one reads, as pixels or as planes
-  bool isOfPlanes = false;                     ///< `image`: [N, C, H, W]
-  std::optional<Epilogue> prologue;            ///< what makes of `image` what the first one reads, line by line
+  Value image, read;                           ///< an input, and what the first one reads: itself, or made of it
+  bool isOfPlanes = false;                     ///< both: [N, C, H, W]
+  std::optional<Epilogue> prologue;            ///< what makes `read`, line by line
   RowStrips cut;
   /// How far memory that moves lies from image to image and from row to row, and in a view of rows in the two dims
   /// before the innermost one.
@@ -254,7 +260,7 @@ private:
     for (unsigned i = 0; i < kernel.getInputs().size(); ++i)
       if (moves(i) && failed(findSteps(kernel.getInputs()[i])))
         return failure();
-    if (prologue) {
+    if (prologue && !isOfPlanes) {
       auto [width, channels] = std::pair(shapeOf(image)[2], shapeOf(image)[3]);
       const Steps &lines = steps.find(memoryOf(image))->second;
       if (width > 1 && lines.ofView[1] != channels)
@@ -274,17 +280,17 @@ private:
     if (failed(findImage()))
       return failure();
     llvm::SmallPtrSet<Operation *, 16> makers;
-    auto addMakers = [&](Operation *window) {
-      SmallVector<Value> left{window->getOperand(0)};
+    auto addMakers = [&](Value value) {
+      SmallVector<Value> left{value};
       while (!left.empty())
         if (Operation *maker = left.pop_back_val().getDefiningOp(); maker && makers.insert(maker).second)
           llvm::append_range(left, maker->getOperands());
     };
     if (prologue)
-      addMakers(windows.front());
+      addMakers(read);
     for (Operation *window : llvm::drop_begin(windows)) {
       llvm::SmallPtrSet<Operation *, 16> before = makers;
-      addMakers(window);
+      addMakers(window->getOperand(0));
       addOps([&](Operation *op) { return makers.contains(op) && !before.contains(op); });
     }
     addOps([&](Operation *op) { return !makers.contains(op); });
@@ -302,15 +308,15 @@ private:
   }
 
   LogicalResult findImage() {
-    image = windows.front()->getOperand(0);
-    Operation *maker = image.getDefiningOp();
-    if (auto transpose = dyn_cast_or_null<nn::TransposeOp>(maker);
-        transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 3, 1}) {
-      image = transpose.getInput();
+    Operation *reader = windows.front();
+    if (nn::TransposeOp transpose = transposeOfPlanes(reader)) {
+      reader = transpose;
       isOfPlanes = true;
-    } else if (maker) {
+    }
+    image = read = reader->getOperand(0);
+    if (read.getDefiningOp()) {
       unsigned input = 0;
-      auto found = matchPrologueOfLines(kernel, windows.front(), input, reason);
+      auto found = matchPrologueOfLines(kernel, reader, isOfPlanes, input, reason);
       if (failed(found))
         return failure();
       prologue = std::move(*found);
@@ -461,8 +467,8 @@ private:
     Operation *window = windows[stage];
     Value madeRow = rowAt(place, cut.stages[stage].madeStep, fill.made.first);
     auto operandOf = [&](Value value) -> PartOperand {
-      bool isRead = value == window->getOperand(0);
-      if (stage == 0 && (isRead || value == image)) {
+      bool isRead = value == (stage ? window->getOperand(0) : read);
+      if (stage == 0 && isRead) {
         Value row = rowAt(place, cut.readStep, fill.read.rows.first);
         return prologue ? madeImage(place, row, fill.read.rows.count(), memory)
                         : inputAt(value, place, row, fill.read.rows.count());
@@ -482,17 +488,29 @@ private:
 
   /// Lets the prologue make rows of what the first op reads.
   PartOperand madeImage(const Place &place, Value row, int64_t rows, Value memory) {
-    Value made = windows.front()->getOperand(0), input = memoryOf(image);
-    int64_t channels = shapeOf(made)[3], ofLine = shapeOf(made)[2] * channels;
+    RankedTensorType type = cutRows(read, rows);
+    const int64_t innermost = type.getDimSize(3), ofLine = isOfPlanes ? innermost : type.getDimSize(2) * innermost;
+    func::FuncOp function = kernels.getPrologue(*prologue, ofLine, getMachine(kernel));
+    Value input = memoryOf(image), from = rowPointer(input, place, row);
     Value to = code.at(memory, cut.byteOfPrologue, code.b.getI8Type());
-    SmallVector<Value> arguments{rowPointer(input, place, row), to};
-    for (const Leaf &leaf : prologue->leaves())
-      arguments.push_back(code.pointerTo(kernel.getInputs()[leaf.input]));
-    for (int64_t number : {rows, ofLine, steps.find(input)->second.row})
-      arguments.push_back(code.constant(number));
-    func::CallOp::create(code.b, kernels.getPrologue(*prologue, ofLine, getMachine(kernel)), arguments);
-    RankedTensorType type = cutRows(made, rows);
-    return {type, viewAt(code, to, type, ofLine, channels), code.b.getUnitAttr()};
+    for (int64_t plane = 0, planes = isOfPlanes ? type.getDimSize(1) : 1; plane < planes; ++plane) {
+      auto atPlane = [&](Value pointer, int64_t step, Type element) {
+        return step && plane ? code.at(pointer, plane * step, element) : pointer;
+      };
+      auto ofPlane = [&](Value pointer, Value whole) {
+        return atPlane(pointer, steps.find(whole)->second.ofView[0],
+                       cast<MemRefType>(whole.getType()).getElementType());
+      };
+      SmallVector<Value> arguments{ofPlane(from, input), atPlane(to, rows * ofLine, prologue->storedElement())};
+      for (const Leaf &leaf : prologue->leaves()) {
+        Value whole = kernel.getInputs()[leaf.input];
+        arguments.push_back(ofPlane(code.pointerTo(whole), whole));
+      }
+      for (int64_t number : {rows, ofLine, steps.find(input)->second.row})
+        arguments.push_back(code.constant(number));
+      func::CallOp::create(code.b, function, arguments);
+    }
+    return {type, viewAt(code, to, type, isOfPlanes ? rows * ofLine : ofLine, innermost), code.b.getUnitAttr()};
   }
 
   /// The rows of the output, whose windows have all of their rows now.
@@ -528,7 +546,7 @@ private:
     if (type.getRank() != 4)
       return type;
     SmallVector<int64_t> shape(type.getShape());
-    int64_t &height = shape[isOfPlanes && value == image ? 2 : 1];
+    int64_t &height = shape[isOfPlanes && value == read ? 2 : 1];
     shape[0] = 1;
     height = height == 1 ? 1 : rows;
     return type.clone(shape);

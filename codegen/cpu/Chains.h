@@ -94,11 +94,16 @@ private:
 };
 
 /// What makes the image that the first window of a kernel reads, of an input line by line: elementwise ops before
-/// `root`, that window or the end of a kernel of their own. `input` is that input's number.
+/// `root`, that window, a transposition before it, or the end of a kernel of their own. `input` is that input's number.
 ///
-/// error  other ops, or operands that vary from line to line: `reason` says why
-mlir::FailureOr<Epilogue> matchPrologueOfLines(nn::KernelOp kernel, mlir::Operation *root, unsigned &input,
-                                               std::string &reason);
+/// isOfPlanes  the image is [N, C, H, W], its lines are of one channel; else [N, H, W, C], whose lines are of all
+/// error       other ops, or operands that vary from line to line: `reason` says why
+mlir::FailureOr<Epilogue> matchPrologueOfLines(nn::KernelOp kernel, mlir::Operation *root, bool isOfPlanes,
+                                               unsigned &input, std::string &reason);
+
+/// The transposition between the first window of a kernel and planes that it reads as they lie; null where there is
+/// none.
+nn::TransposeOp transposeOfPlanes(mlir::Operation *window);
 
 /// Replaces the body of `function`, whose planned kernel has such a form, by loops over strips of rows.
 ///

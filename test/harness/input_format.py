@@ -25,7 +25,7 @@ NETWORKS = {
     "digits": ("image", ["u8,nhwc,mean=8,scale=0.0625", "u8,scale=0.0625", "s8,nhwc,mean=-3.5,std=32"]),
     "mobilefacenet": ("input", ["u8,nhwc,mean=127.5,scale=0.0078125", "u8,nhwc,bgr,mean=123.675,116.28,103.53,std=58.395,57.12,57.375"]),
     "blazeface": ("input:0", ["u8,nhwc,model=nhwc,mean=127.5,scale=0.0078431373", "u8,mean=127.5,scale=0.0078431373"]),
-    "ultraface": ("input", ["u8,nhwc,bgr,mean=127,scale=0.0078125"]),
+    "ultraface": ("input", ["u8,nhwc,bgr,mean=127,scale=0.0078125", "u8,mean=123.675,116.28,103.53,std=58.395,57.12,57.375"]),
 }
 
 

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from random_contractions import (MOST_MACS, extent, output_extents, single_pixels_between_rows, steps_over_pixels, window,
                                  window_attributes, winograd_dilations)
-from random_ops import Graph, distinct, pick
+from random_ops import Graph, distinct, numbers, pick
 
 
 def integers(random, shape, dtype) -> np.ndarray:
@@ -178,7 +178,12 @@ def chain_of_bytes(random, graph: Graph):
     most of the memory: dense, depthwise, single pixels. Rows that read padding alone are among them."""
     batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 24])), 0
     extents, dtype = [extent(random, 100, 320), extent(random, 6, 40)], pick(random, [np.uint8, np.uint8, np.int8])
-    value, zero, scale_of_value = graph.input(activations(random, [batch, channels, *extents], dtype)), zero_point(random, graph, dtype, False), scale(random, 0.01, 0.03)
+    zero, scale_of_value = zero_point(random, graph, dtype, False), scale(random, 0.01, 0.03)
+    if random.random() < 0.7:
+        value = graph.input(activations(random, [batch, channels, *extents], dtype))
+    else:  # a camera's lines, quantized by an elementwise kernel
+        lines = graph.input(numbers(random, [batch, *extents, channels], -2, 2))
+        value = graph.node("Transpose", [graph.node("QuantizeLinear", [lines, graph.constant(scale_of_value), zero])], perm=[0, 3, 1, 2])
     kinds = [pick(random, ["pointwise", "pointwise", "depthwise", "dense"]) for _ in range(pick(random, [1, 1, 2, 3]))]
     kinds.append(pick(random, ["depthwise", "depthwise", "dense", "pointwise", "pool"]))
     for number, kind in enumerate(kinds):

@@ -4,6 +4,7 @@ operands and results lie (in place of a residual, in a part of a concatenation, 
 Generators as in random_ops.py. `Graph.in_place` collects the nodes whose kernel should update a residual in place.
 """
 import numpy as np
+from onnx import TensorProto
 
 from random_ops import CHANNELS, Graph, activation, distinct, numbers, pick
 
@@ -306,12 +307,32 @@ def link(random, graph: Graph, value: str, filter_shape: list[int], groups: int,
     return graph.node("Conv", operands, group=groups, **attributes)
 
 
+def beginning(random, graph: Graph, shape: list[int]) -> str:
+    """The image that a chain begins with: an input, something computed, or what an elementwise kernel makes of a camera's lines or
+    planes."""
+    kind = pick(random, ["source", "source", "source", "computed", "computed", "lines", "lines", "planes"] + ["planes"] * (3 if shape[1] <= 4 else 0))
+    if kind in ("source", "computed"):
+        return (source if kind == "source" else computed)(random, graph, shape)
+    batch, channels, *extents = shape
+    dtype = pick(random, [np.uint8, np.uint8, np.int8, np.float32])
+    memory = [batch, *extents, channels] if kind == "lines" else shape
+    value = graph.input(numbers(random, memory, 0 if dtype == np.uint8 else -100, 127 if dtype == np.int8 else 255).astype(dtype))
+    if dtype != np.float32:
+        value = graph.node("Cast", [value], to=TensorProto.FLOAT)
+    each = pick(random, [[], [], [channels], [extents[1], channels]] if kind == "lines" else [[], [channels, 1, 1], [channels, 1, extents[1]]])
+    value = graph.node("Sub", [value, graph.constant(numbers(random, each, 90, 130))])
+    value = graph.node("Mul", [value, graph.constant(numbers(random, each, 0.005, 0.02))])
+    if random.random() < 0.5:
+        value = graph.node(pick(random, ["Relu", "LeakyRelu", "Abs", "Tanh"]), [value])
+    return graph.node("Transpose", [value], perm=[0, 3, 1, 2]) if kind == "lines" else value
+
+
 def chain(random, graph: Graph):
     """A Conv, and a Conv or MaxPool that alone reads it: dense, depthwise, single pixels, with what is fused behind each. What is between
     them is larger than most L2 caches. Some begin with an image of few channels."""
     batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 24, 24])), 0
     extents = [extent(random, 100, 320), extent(random, 12, 64)]
-    value = (source if random.random() < 0.7 else computed)(random, graph, [batch, channels, *extents])
+    value = beginning(random, graph, [batch, channels, *extents])
     for is_second, kinds in enumerate((["pointwise", "pointwise", "depthwise", "dense"], ["depthwise", "depthwise", "dense", "pointwise", "pool"])):
         kind = pick(random, kinds)
         kernel = [1, 1] if kind == "pointwise" else [pick(random, [1, 2, 3, 3, 3, 5]), pick(random, [1, 2, 3, 3, 3, 5])]
@@ -346,7 +367,7 @@ def long_chain(random, graph: Graph):
     single pixels, depthwise, single pixels, and the image added."""
     batch, channels, macs = pick(random, [1, 1, 1, 2]), extent(random, 1, pick(random, [4, 16])), 0
     extents, is_residual = [extent(random, 40, 160), extent(random, 8, 40)], random.random() < 0.35
-    image = value = (source if random.random() < 0.7 else computed)(random, graph, [batch, channels, *extents])
+    image = value = beginning(random, graph, [batch, channels, *extents])
     kinds = [pick(random, ["pointwise", "depthwise", "dense"]) for _ in range(pick(random, [2, 2, 3]))]
     kinds = ["pointwise", "depthwise", "pointwise"] if is_residual else [*kinds, pick(random, ["depthwise", "pointwise", "dense", "pool"])]
     shape = [batch, channels, *extents]

@@ -76,8 +76,8 @@ func.func @strips_of_three_windows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %u: m
 // CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xi8>
 // CHECK-SAME: %[[M:[a-z0-9]*]]: memref<1x1x5x3xf32>
 // CHECK-NOT: nn.kernel
-// CHECK: %[[ROWS:.*]] = llvm.getelementptr %{{.*}}[768] : (!llvm.ptr) -> !llvm.ptr, i8
 // CHECK: memref.extract_aligned_pointer_as_index %[[X]]
+// CHECK: %[[ROWS:.*]] = llvm.getelementptr %{{.*}}[768] : (!llvm.ptr) -> !llvm.ptr, i8
 // CHECK: memref.extract_aligned_pointer_as_index %[[M]]
 // CHECK: call @nncc_prologue_0_cast_add(%{{.*}}, %[[ROWS]], %{{.*}}, %c3_i64{{.*}}, %c15_i64{{.*}}, %c15_i64{{.*}})
 // CHECK: call @nncc_gemm_{{.*}}(%[[ROWS]],
@@ -115,6 +115,32 @@ func.func @prologue_where_rows_are_made_behind_it(%x: memref<1x7x5x3xf32> {llvm.
     nn.yield %q : tensor<1x7x5x2xf32>
   } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 2560, slots = 2},
                 nn.packings = [#nn.packing<"panels", [128, 1, 2, 8, 4, 4, 0]>, #nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+
+// Planes are made plane by plane, each with its own mean: the window reads them where it would have read the input.
+// CHECK-LABEL: func.func @prologue_of_planes
+// CHECK-NOT: nn.kernel
+// CHECK: %[[TO:.*]] = llvm.getelementptr %{{.*}}[768] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK: call @[[ADD:nncc_prologue_[0-9]_cast_add]](%[[FROM:.*]], %[[TO]], %[[M:.*]], %c4_i64{{.*}}, %c5_i64{{.*}}, %c5_i64{{.*}})
+// CHECK: %[[FROM1:.*]] = llvm.getelementptr %[[FROM]][35] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK: %[[TO1:.*]] = llvm.getelementptr %[[TO]][20] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK: %[[M1:.*]] = llvm.getelementptr %{{.*}}[1] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK: call @[[ADD]](%[[FROM1]], %[[TO1]], %[[M1]], %c4_i64{{.*}}, %c5_i64{{.*}}, %c5_i64{{.*}})
+// CHECK: call @nncc_gemm_{{.*}}(%[[TO]],
+// CHECK: } {nn.parallel}
+func.func @prologue_of_planes(%x: memref<1x2x7x5xi8> {llvm.noalias}, %m: memref<1x2x1x1xf32> {llvm.noalias}, %v: memref<576xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x8xf32> {llvm.noalias}, %s: memref<4096xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %v, %x, %m : memref<288xi8>, memref<576xi8>, memref<1x2x7x5xi8>, memref<1x2x1x1xf32>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<4096xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %2: tensor<8x3x3x2xf32>, %1: tensor<1x2x7x5xui8>, %3: tensor<1x2x1x1xf32>):
+    %f = nn.cast %1 : tensor<1x2x7x5xui8> -> tensor<1x2x7x5xf32>
+    %i = nn.binary add %f, %3 : tensor<1x2x7x5xf32>, tensor<1x2x1x1xf32> -> tensor<1x2x7x5xf32>
+    %t = nn.transpose %i [0, 2, 3, 1] : tensor<1x2x7x5xf32> -> tensor<1x7x5x2xf32>
+    %a = nn.conv2d %t, %2 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x7x5x2xf32>, tensor<8x3x3x2xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %a : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %p, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    nn.yield %r : tensor<1x7x5x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 4096, slots = 2},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, #nn.packing<"panels", [576, 1, 8, 18, 8, 8, 0, 2]>, unit, unit]}
   return
 }
 
