@@ -25,7 +25,7 @@ from random_ops import pick
 
 PER_MODEL = 25
 OPSETS = range(7, 27)  # 26 is the newest that onnxruntime runs
-FIRST_OPSET = {"einsum": 12, "quantize": 10, "integer_products": 10, "scatter": 9, "attention": 23}
+FIRST_OPSET = {"deform_conv": 19, "einsum": 12, "quantize": 10, "integer_products": 10, "scatter": 9, "attention": 23}
 MOST_ELEMENTS = 20000
 
 

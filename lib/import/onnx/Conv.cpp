@@ -2,6 +2,7 @@
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
+#include "lib/import/onnx/GridSampler.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Quantize.h"
 #include "lib/import/onnx/Window.h"
@@ -521,8 +522,101 @@ void importConvInteger(Node &node) {
   node.set(0, node.fromImage(sums, node.rank(0), 0));
 }
 
+/// What the taps of a deformable convolution read, times the mask: [N, OH, OW, KH * KW, C]; null with an error.
+///
+/// offsets  input 2, [N, groups * KH * KW * 2, OH, OW]   how far each tap is from its place, down and to the right
+/// mask     input 4, [N, groups * KH * KW, OH, OW]       may be absent
+Value deformedTaps(Node &node, const Window &window, ArrayRef<int64_t> output, int64_t groups, Type wide) {
+  int64_t batch = node.shape(0)[0], taps = product(window.kernel), height = output[0], width = output[1];
+  Value image = node.cast(node.transpose(node.input(0), {0, 2, 3, 1}), wide);
+  Value offsets = node.cast(node.input(2), wide), mask = node.cast(node.input(4), wide);
+  if (!image || !offsets)
+    return {};
+  // For each group and each of the two dims, the positions [N, OH, OW, KH * KW].
+  offsets = node.transpose(node.reshape(offsets, {batch, groups, taps, 2, height, width}), {1, 3, 0, 4, 5, 2});
+  if (mask)
+    mask = node.transpose(node.reshape(mask, {batch, groups, taps, height, width}), {1, 0, 3, 4, 2});
+  int64_t channels = shapeOf(image)[3] / groups;
+  SmallVector<int64_t> positions{batch, height, width, taps};
+  SmallVector<Value> read;
+  for (int64_t group = 0; group < groups; ++group) {
+    GridSampler grid(node, node.slice(image, 3, group * channels, channels), "zeros", /*alignCorners=*/true);
+    SmallVector<Value> at;
+    for (int64_t dim = 0; dim < 2; ++dim) {
+      SmallVector<int64_t> places;
+      forEachPosition({height, width, window.kernel[0], window.kernel[1]}, [&](ArrayRef<int64_t> i) {
+        places.push_back(i[dim] * window.strides[dim] - window.pads[dim] + i[2 + dim] * window.dilations[dim]);
+      });
+      Value own = node.slice(node.slice(offsets, 0, group, 1), 1, dim, 1);
+      at.push_back(
+          node.binary(kind::add, node.reshape(own, positions),
+                      node.cast(node.constant(places, {1, height, width, taps}, node.builder.getI64Type()), wide)));
+    }
+    Value pixels = grid.linear(at);
+    if (mask && pixels)
+      pixels = node.binary(kind::mul, pixels, grid.perPixel(node.reshape(node.slice(mask, 0, group, 1), positions)));
+    read.push_back(pixels);
+  }
+  return node.concat(read, 4);
+}
+
+/// A convolution whose taps are read between pixels, each as far from its place as an input says: a product of what
+/// they read with the weights.
+void importDeformConv(Node &node) {
+  int64_t groups = node.integer("group", 1), offsetGroups = node.integer("offset_group", 1);
+  if (!node.requireFloat(0))
+    return;
+  for (size_t i : {1, 2, 3, 4})
+    if (node.hasInput(i) && !node.requireTypeOf(i, 0))
+      return;
+  for (size_t i : {0, 1, 2, 4})
+    if (node.hasInput(i) && node.rank(i) != 4)
+      return node.error("input '" + node.inputName(i) + "' has shape " + describeShape(node.shape(i)),
+                        "nncc supports deformable convolutions of images: 4 dims");
+  ArrayRef<int64_t> x = node.shape(0), w = node.shape(1);
+  Window window = readWindow(node, x.drop_front(2), w.drop_front(2));
+  if (node.failed() || !checkGroups(node, groups, x[1], w[0], w[1]))
+    return;
+  if (offsetGroups < 1 || x[1] % offsetGroups != 0)
+    return node.error("offset_group " + Twine(offsetGroups) + " does not divide " + Twine(x[1]) + " channels");
+  if (node.hasInput(3) && node.shape(3) != ArrayRef<int64_t>{w[0]})
+    return node.error("a bias of shape " + describeShape(node.shape(3)) + " does not fit " + Twine(w[0]) + " channels");
+  SmallVector<int64_t> output;
+  for (int64_t dim = 0; dim < 2; ++dim)
+    output.push_back(
+        (x[2 + dim] + window.pads[dim] + window.pads[2 + dim] - window.dilations[dim] * (window.kernel[dim] - 1) - 1) /
+            window.strides[dim] +
+        1);
+  int64_t taps = product(window.kernel), perGroup = x[1] / groups, results = w[0] / groups;
+  for (size_t i : {2, 4})
+    if (node.hasInput(i) &&
+        node.shape(i) != ArrayRef<int64_t>{x[0], offsetGroups * taps * (i == 2 ? 2 : 1), output[0], output[1]})
+      return node.error("input '" + node.inputName(i) + "' has shape " + describeShape(node.shape(i)) +
+                        ", which does not fit " + Twine(taps) + " taps at " + describeShape(output) + " places");
+  if (product(x) == 0 || product(w) == 0 || product(output) == 0)
+    return node.error("a convolution without elements is not supported");
+  Type type = node.type(0).getElementType(), wide = wideType(type);
+  Value read = deformedTaps(node, window, output, offsetGroups, wide);
+  Value weights = node.cast(node.transpose(node.input(1), {0, 2, 3, 1}), wide); // [O, KH, KW, C / groups]
+  if (!read || !weights)
+    return;
+  int64_t pixels = x[0] * output[0] * output[1];
+  SmallVector<Value> sums;
+  for (int64_t group = 0; group < groups; ++group) {
+    Value rows = node.reshape(node.slice(read, 4, group * perGroup, perGroup), {pixels, taps * perGroup});
+    Value own = node.reshape(node.slice(weights, 0, group * results, results), {results, taps * perGroup});
+    sums.push_back(node.make<MatMulOp>(rows, own, Value(), /*transpose=*/true));
+  }
+  Value result = node.concat(sums, 1);
+  if (node.hasInput(3))
+    result = node.binary(kind::add, result, node.cast(node.input(3), wide));
+  result = node.reshape(node.cast(result, type), {x[0], output[0], output[1], w[0]});
+  node.set(0, node.fromImage(result, 4, 0));
+}
+
 const OpEntry kOps[] = {
     {"Conv", 2, 3, importConv},
+    {"DeformConv", 3, 5, importDeformConv},
     {"FusedConv", 2, 4, importFusedConv, "com.microsoft"},
     {"ConvTranspose", 2, 3, importConvTranspose},
     {"CausalConvWithState", 2, 4, importCausalConvWithState},

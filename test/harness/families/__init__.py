@@ -7,8 +7,8 @@ generators stay short. They state what the standard leaves open by not making it
 from families import attention, chains, contrib, control, conv, elementwise, index, layout, matmul, norm, pool, quant, recurrent, reduce, resample, shape, slice
 
 FAMILIES = {generator.__name__: generator for generator in (
-    conv.conv, conv.conv_transpose, pool.pool, matmul.matmul, matmul.einsum, quant.integer_products, elementwise.unary_float,
-    elementwise.unary_int, elementwise.binary_float, elementwise.binary_int, elementwise.compare, elementwise.choose, elementwise.cast,
+    conv.conv, conv.deform_conv, conv.conv_transpose, pool.pool, matmul.matmul, matmul.einsum, quant.integer_products,
+    elementwise.unary_float, elementwise.unary_int, elementwise.binary_float, elementwise.binary_int, elementwise.compare, elementwise.choose, elementwise.cast,
     reduce.reduce, reduce.positions, reduce.softmax, norm.norm, layout.layout, slice.slices, index.gather, index.scatter, index.select,
     quant.quantize, resample.resample, recurrent.recurrent, shape.fill, control.control, chains.chains, attention.attention,
     contrib.contrib)}

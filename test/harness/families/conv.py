@@ -24,6 +24,29 @@ def conv(random, node):
     node.result("Conv", operands, dtype, FUNCTION, 8.0, **attributes)
 
 
+def deform_conv(random, node):
+    """Groups of channels and of offsets, with and without mask and bias; taps beside the image and between its pixels."""
+    attributes, kernel, image = window(random, 2, names=False)
+    dtype = pick(random, FLOATS)
+    group, offset_group = pick(random, [1, 1, 2]), pick(random, [1, 1, 2, 3])
+    inputs, outputs, batch = group * offset_group * pick(random, [1, 2, 3]), group * pick(random, [1, 2, 5]), pick(random, [1, 2])
+    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
+    pads = attributes.setdefault("pads", [0, 0, 0, 0])
+    sizes = [(image[i] + pads[i] + pads[2 + i] - dilations[i] * (kernel[i] - 1) - 1) // strides[i] + 1 for i in range(2)]
+    taps = offset_group * kernel[0] * kernel[1]
+    operands = [node.operand(values(random, dtype, [batch, inputs, *image], False, -1, 1)),
+                node.operand(values(random, dtype, [outputs, inputs // group, *kernel], False, -1, 1)),
+                node.operand(values(random, dtype, [batch, 2 * taps, *sizes], False, -2, 2)),
+                node.operand(values(random, dtype, [outputs], False, -1, 1)) if maybe(random) else ""]
+    if maybe(random, 0.6):
+        operands.append(node.operand(values(random, dtype, [batch, taps, *sizes], False, 0, 1)))
+    attributes |= {"group": group} if group > 1 or maybe(random, 0.2) else {}
+    attributes |= {"offset_group": offset_group} if offset_group > 1 or maybe(random, 0.2) else {}
+    attributes |= {"kernel_shape": kernel} if maybe(random, 0.7) else {}
+    # The reference finds positions in f32, of f64 as well.
+    node.result("DeformConv", operands, dtype, (40 if dtype != np.float64 else 4e8) * FUNCTION, 8.0, **attributes)
+
+
 def conv_transpose(random, node):
     """The same with output padding and output shapes."""
     rank = pick(random, RANKS)
