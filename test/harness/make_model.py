@@ -184,7 +184,7 @@ def unknown_ops():
     nodes = [node("Relu", ["x"], ["a"], "first"),
              node("FancyConv", ["a"], ["b"], "head/fancy", domain="com.example", alpha=1),
              node("StringNormalizer", ["b"], ["c"]),
-             node("SVMClassifier", ["c"], ["d"], "svm", domain="ai.onnx.ml"),
+             node("FeatureVectorizer", ["c"], ["d"], "columns", domain="ai.onnx.ml"),
              node("NoSuchOp", ["d"], ["y"], "tail/none")]
     return model(nodes, [X], [Y], domains=["com.example", "ai.onnx.ml"])
 

@@ -25,6 +25,7 @@ class Graph:
         self.in_place: list[str] = []  # nodes whose kernel should overwrite one of its inputs
         self.sizes: dict[str, int] = {}  # M, N and K of a contraction: what register tiles are cut from
         self.inputs: dict[str, np.ndarray] = {}
+        self.versions = dict(DOMAINS)  # of other domains
         self.count = 0
 
     def name(self, hint: str) -> str:
@@ -68,7 +69,7 @@ class Graph:
         graph = helper.make_graph([node for g in graphs for node in g.nodes], "random", ports, results,
                                   [weight for g in graphs for weight in g.weights])
         domains = {node.domain for node in graph.node if node.domain}
-        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(domain, DOMAINS.get(domain, 1)) for domain in sorted(domains))]
+        opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(domain, self.versions.get(domain, 1)) for domain in sorted(domains))]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
     def difference(self, got: np.ndarray, reference: np.ndarray) -> str | None:

@@ -237,6 +237,20 @@ def support_vectors(random, g):
     g.output(ml(g, "SVMRegressor", [x], coefficients=[0.5, -1.0, 2.0], rho=[0.5], kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0]))
 
 
+@graph("tabular")
+def classes_of_support_vectors(random, g):
+    """A score of two classes, with both signs; scores of pairs, which vote; a class that has no vectors."""
+    x = g.input(numbers(random, [9, 3]))
+    for vectors, kind, more in (([4, 3], "RBF", {}), ([2, 5], "POLY", dict(post_transform="LOGISTIC")), ([3, 1, 3], "LINEAR", {}),
+                                ([2, 0, 3, 2], "SIGMOID", dict(post_transform="SOFTMAX"))):
+        count = len(vectors)
+        label, scores = ml(g, "SVMClassifier", [x], 2, coefficients=numbers(random, [7 * (count - 1)]).tolist(), kernel_type=kind,
+                           support_vectors=numbers(random, [21]).tolist(), vectors_per_class=vectors, kernel_params=[0.5, 0.125, 3.0],
+                           rho=numbers(random, [count * (count - 1) // 2], -0.25, 0.25).tolist(), classlabels_ints=[7, 3, 5, 20][:count], **more)
+        g.output(label, np.int64)
+        g.output(scores)
+
+
 # Children where comparisons are true and false, of two trees of different depths whose nodes are numbered in no order.
 TWO_TREES = {0: {7: (2, 5), 2: (9, 1), 5: None, 9: None, 1: None}, 3: {0: (1, 2), 1: None, 2: (4, 3), 3: None, 4: (6, 5), 5: None, 6: None}}
 # Sets of categories: nodes that share a child, which is on different levels by each way.
@@ -314,6 +328,29 @@ def classes_of_trees(random, g):
         if len(targets) != 2:
             g.output(label, np.int64)
         g.output(scores)
+
+
+@graph("tabular")
+def ensembles(random, g):
+    """Trees of opset 5: each function, each comparison and sets of members, NaN; values that often equal thresholds."""
+    g.versions["ai.onnx.ml"] = 5
+    values = random.integers(-1, 2, [23, 4]).astype(np.float32)
+    values[random.random(values.shape) < 0.2] = np.nan
+    x, nan = g.input(values), np.nan
+    for modes, members in (([0, 0, 0, 0, 0], None), ([1, 2, 3, 4, 5], None), ([6, 0, 6, 3, 6], [0, 1, nan, -1, nan, 0, -1, 2]),
+                           ([6, 6, 5, 0, 4], [1, nan, -1, 0, 1, nan])):
+        for function, targets in ((0, 1), (1, 2), (2, 3), (3, 1)):
+            attributes = dict(nodes_missing_value_tracks_true=[int(value) for value in random.integers(0, 2, 5)]) if function % 2 else {}
+            if members:
+                attributes["membership_values"] = onnx.numpy_helper.from_array(np.array(members, np.float32))
+            g.output(ml(g, "TreeEnsemble", [x], **attributes, tree_roots=[0, 3], n_targets=targets, aggregate_function=function,
+                        nodes_modes=onnx.numpy_helper.from_array(np.array(modes, np.uint8)),
+                        nodes_splits=onnx.numpy_helper.from_array(random.integers(-1, 2, 5).astype(np.float32)),
+                        nodes_featureids=[int(value) for value in random.integers(0, 4, 5)],
+                        nodes_truenodeids=[1, 1, 2, 4, 5], nodes_trueleafs=[0, 1, 1, 1, 1],
+                        nodes_falsenodeids=[0, 2, 3, 4, 6], nodes_falseleafs=[1, 0, 1, 0, 1],
+                        leaf_targetids=[int(value) for value in random.integers(0, targets, 7)],
+                        leaf_weights=onnx.numpy_helper.from_array(numbers(random, [7]))))
 
 
 # ---- Numbers that f16 has not, between inputs and outputs that it has -------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -42,8 +43,7 @@ void setClass(Node &node, Value places, const Classes &classes) {
   node.set(0, node.make<GatherOp>(node.vector(classes.labels), flat, 0));
 }
 
-Value postTransform(Node &node, Value scores) {
-  std::string kind = node.text("post_transform", "NONE");
+Value postTransform(Node &node, Value scores, StringRef kind) {
   if (kind == "SOFTMAX")
     return node.make<SoftmaxOp>(scores, 1, /*log=*/false);
   if (kind == "LOGISTIC")
@@ -236,7 +236,7 @@ Value linear(Node &node) {
 
 void importLinearRegressor(Node &node) {
   node.ignore({"targets"}); // how many there are, coefficients say
-  node.set(0, postTransform(node, linear(node)));
+  node.set(0, postTransform(node, linear(node), node.text("post_transform", "NONE")));
 }
 
 /// The class of the largest score, and the scores.
@@ -250,7 +250,7 @@ void importLinearClassifier(Node &node) {
     return node.error(Twine(shapeOf(scores)[1]) + " scores for " + Twine(classes->count) + " classes are not supported",
                       "skl2onnx writes a score for each class");
   setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false), *classes);
-  node.set(1, postTransform(node, scores));
+  node.set(1, postTransform(node, scores, node.text("post_transform", "NONE")));
 }
 
 /// What a kernel makes of rows [N, columns] and support vectors [count, columns]: [N, count]; null with an error when
@@ -314,6 +314,82 @@ void importSVMRegressor(Node &node) {
   node.set(0, score);
 }
 
+/// What each support vector adds to the scores of pairs of classes, [pairs, count], and who wins where a score is above
+/// 0: the difference that a win makes to votes, [classes, pairs], and the votes where no score is, [classes].
+struct Pairs {
+  std::vector<double> weights, wins, votes;
+  int64_t count;
+
+  /// vectors       of each class, one class after the other
+  /// coefficients  [classes - 1, count]: of a vector's class against each other class
+  Pairs(ArrayRef<int64_t> vectors, ArrayRef<double> coefficients) {
+    int64_t classes = vectors.size(), all = std::accumulate(vectors.begin(), vectors.end(), int64_t{0});
+    count = classes * (classes - 1) / 2;
+    weights.resize(count * all), wins.resize(classes * count), votes.resize(classes);
+    SmallVector<int64_t> starts{0};
+    for (int64_t ofClass : vectors)
+      starts.push_back(starts.back() + ofClass);
+    int64_t pair = 0;
+    for (int64_t first = 0; first < classes; ++first)
+      for (int64_t second = first + 1; second < classes; ++second, ++pair) {
+        for (int64_t i = starts[first]; i < starts[first + 1]; ++i)
+          weights[pair * all + i] = coefficients[(second - 1) * all + i];
+        for (int64_t i = starts[second]; i < starts[second + 1]; ++i)
+          weights[pair * all + i] = coefficients[first * all + i];
+        wins[first * count + pair] = 1;
+        wins[second * count + pair] = -1;
+        ++votes[second];
+      }
+  }
+};
+
+/// A score for each pair of classes, which votes for the first where it is above 0; the class with the most votes. Two
+/// classes have one score, and it is given with both signs.
+void importSVMClassifier(Node &node) {
+  SmallVector<double> coefficients = node.numbers("coefficients"), supports = node.numbers("support_vectors"),
+                      rho = node.numbers("rho");
+  SmallVector<int64_t> vectors = node.integers("vectors_per_class");
+  std::string transform = node.text("post_transform", "NONE");
+  node.ignore({"kernel_type", "kernel_params", "prob_b"});
+  auto classes = readClasses(node, "classlabels_ints");
+  Value x = classes ? asFloats(node) : Value();
+  if (!x || !node.requireRank(0, 2, 2))
+    return;
+  // onnxruntime finds probabilities of pairs of classes step by step, as many steps as it takes.
+  if (!node.numbers("prob_a").empty() && node.wants(1))
+    return node.error("probabilities of classes are not supported",
+                      "train with probability=False, or let the model end with the classes by --end");
+  if (vectors.empty())
+    return node.error("models without support vectors are not supported", "write them as LinearClassifier");
+  int64_t columns = shapeOf(x)[1], limit = coefficients.size(), count = 0;
+  for (int64_t ofClass : vectors)
+    count = ofClass < 0 || ofClass > limit ? limit + 1 : count + ofClass;
+  int64_t among = vectors.size(), pairs = among * (among - 1) / 2;
+  if (among < 2 || classes->count != among || limit != (among - 1) * count || (int64_t)rho.size() != pairs ||
+      (int64_t)supports.size() != count * columns)
+    return node.error(Twine(limit) + " coefficients, " + Twine(supports.size()) + " numbers of support vectors and " +
+                      Twine(rho.size()) + " in rho do not fit " + Twine(among) + " lists of vectors of " +
+                      Twine(columns) + " columns and " + Twine(classes->count) + " classes");
+  if (among == 2 && transform != "NONE" && transform != "LOGISTIC")
+    return node.error("post_transform '" + transform + "' of two classes with one score is not supported",
+                      "nncc supports NONE and LOGISTIC");
+  Value seen = kernelOf(node, x, floats(node, supports, {count, columns}));
+  if (!seen)
+    return;
+  Pairs of(vectors, coefficients);
+  Value scores = node.make<MatMulOp>(seen, floats(node, of.weights, {pairs, count}), floats(node, rho, {pairs}),
+                                     /*transpose=*/true);
+  if (!scores)
+    return;
+  Value wins = node.cast(node.binary(BinaryKind::greater, scores, node.scalar(0, scores)), elementOf(scores));
+  Value votes = node.make<MatMulOp>(wins, floats(node, of.wins, {among, pairs}), floats(node, of.votes, {among}),
+                                    /*transpose=*/true);
+  setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, votes, 1, /*last=*/false), *classes);
+  if (among == 2)
+    scores = node.concat({node.unary(UnaryKind::neg, scores), scores}, 1);
+  node.set(1, postTransform(node, scores, transform));
+}
+
 const char *const kDomain = "ai.onnx.ml";
 
 const OpEntry kOps[] = {
@@ -324,6 +400,7 @@ const OpEntry kOps[] = {
     {"ArrayFeatureExtractor", 2, 2, importArrayFeatureExtractor, kDomain},
     {"OneHotEncoder", 1, 1, importOneHotEncoder, kDomain},
     {"LabelEncoder", 1, 1, importLabelEncoder, kDomain},
+    {"SVMClassifier", 1, 1, importSVMClassifier, kDomain},
     {"SVMRegressor", 1, 1, importSVMRegressor, kDomain},
     {"LinearRegressor", 1, 1, importLinearRegressor, kDomain},
     {"LinearClassifier", 1, 1, importLinearClassifier, kDomain},

@@ -23,8 +23,9 @@ std::optional<Classes> readClasses(Node &node, StringRef integers);
 /// Sets output 0 by places [N, 1] in the list of classes, of integers or booleans.
 void setClass(Node &node, Value places, const Classes &classes);
 
-/// What attribute 'post_transform' says of scores [N, targets].
-Value postTransform(Node &node, Value scores);
+/// What a `post_transform` makes of scores [N, targets].
+/// error   a name that is not NONE, SOFTMAX or LOGISTIC
+Value postTransform(Node &node, Value scores, StringRef kind);
 
 } // namespace nncc::import
 #endif

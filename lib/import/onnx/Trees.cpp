@@ -1,10 +1,13 @@
-// Ensembles of decision trees (ai.onnx.ml, opsets 1 to 4): all trees of all rows go down one level at a time, by tables
+// Ensembles of decision trees (ai.onnx.ml, opsets 1 to 5): all trees of all rows go down one level at a time, by tables
 // that are read at the number of a node. A leaf is its own child, so that trees of any depth take the same steps.
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "lib/import/onnx/Tabular.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <limits>
 #include <map>
 
 using namespace mlir;
@@ -18,6 +21,7 @@ namespace {
 constexpr int64_t kMostLevels = 512;
 /// Numbers in the table of leaves, nodes times targets: 256 MB.
 constexpr int64_t kMostLeafNumbers = 1 << 26;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The trees, node by node; numbers of nodes are places in these lists.
 struct Forest {
@@ -43,6 +47,44 @@ std::optional<BinaryKind> comparisonOf(StringRef mode) {
       .Default(std::nullopt);
 }
 
+/// What a node does: compares its feature by `mode` with its threshold. `ways` lead on where that is false and where
+/// it is true, and change places with those of the opposite mode.
+/// error   a mode that is not known, a feature that is none of the columns
+bool compareAt(Node &node, Forest &forest, int64_t at, StringRef mode, std::pair<int64_t &, int64_t &> ways,
+               int64_t columns) {
+  auto comparison = comparisonOf(mode);
+  if (!comparison) {
+    node.error("node mode '" + mode + "' is not supported",
+               "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT, BRANCH_EQ and BRANCH_NEQ");
+    return false;
+  }
+  SmallVector<int64_t> &takes = forest.comparisons[*comparison];
+  takes.resize(forest.features.size());
+  takes[at] = 1;
+  if (mode == "BRANCH_NEQ") {
+    std::swap(ways.first, ways.second);
+    if (!forest.takesMissing.empty())
+      forest.takesMissing[at] = 0; // NaN equals nothing, and goes where it did
+  }
+  if (forest.features[at] >= 0 && forest.features[at] < columns)
+    return true;
+  node.error("feature " + Twine(forest.features[at]) + " is out of range for " + Twine(columns) + " columns");
+  return false;
+}
+
+/// Makes a list of zeros and ones of what says where NaN goes, or an empty one where it goes nowhere else.
+/// error   a list of another length
+bool readMissing(Node &node, Forest &forest, size_t count) {
+  forest.takesMissing = node.integers("nodes_missing_value_tracks_true");
+  for (int64_t &takes : forest.takesMissing)
+    takes = takes == 1; // the only number that says yes to onnxruntime
+  if (llvm::all_of(forest.takesMissing, [](int64_t takes) { return takes == 0; }))
+    forest.takesMissing.clear();
+  else if (forest.takesMissing.size() != count)
+    node.error("attribute 'nodes_missing_value_tracks_true' does not fit " + Twine(count) + " nodes");
+  return !node.failed();
+}
+
 /// Sets what nodes are and where they lead.
 /// error   no nodes, lists of different lengths, a mode that is not known, children that are missing
 bool readNodes(Node &node, Forest &forest, int64_t columns) {
@@ -51,7 +93,6 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
   SmallVector<std::string> modes = node.texts("nodes_modes");
   forest.features = node.integers("nodes_featureids");
   forest.thresholds = node.numbers("nodes_values");
-  forest.takesMissing = node.integers("nodes_missing_value_tracks_true");
   node.ignore({"nodes_hitrates"});
   auto fail = [&](const Twine &reason, const Twine &whatToDo = "") {
     node.error(reason, whatToDo);
@@ -64,12 +105,8 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
                         forest.thresholds.size()})
     if (length != count)
       return fail("the attributes that describe nodes have " + Twine(count) + " and " + Twine(length) + " elements");
-  for (int64_t &takes : forest.takesMissing)
-    takes = takes == 1; // the only number that says yes to onnxruntime
-  if (llvm::all_of(forest.takesMissing, [](int64_t takes) { return takes == 0; }))
-    forest.takesMissing.clear();
-  else if (forest.takesMissing.size() != count)
-    return fail("attribute 'nodes_missing_value_tracks_true' does not fit " + Twine(count) + " nodes");
+  if (!readMissing(node, forest, count))
+    return false;
   for (size_t i = 0; i < count; ++i)
     if (!forest.places.try_emplace({trees[i], numbers[i]}, i).second)
       return fail("node " + Twine(numbers[i]) + " of tree " + Twine(trees[i]) + " is described twice");
@@ -79,20 +116,8 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
       forest.children.append(2, i);
       continue;
     }
-    auto comparison = comparisonOf(modes[i]);
-    if (!comparison)
-      return fail("node mode '" + modes[i] + "' is not supported",
-                  "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT, BRANCH_EQ and BRANCH_NEQ");
-    SmallVector<int64_t> &takes = forest.comparisons[*comparison];
-    takes.resize(count);
-    takes[i] = 1;
-    if (modes[i] == "BRANCH_NEQ") {
-      std::swap(whenTrue[i], whenFalse[i]);
-      if (!forest.takesMissing.empty())
-        forest.takesMissing[i] = 0; // NaN equals nothing, and goes where it did
-    }
-    if (forest.features[i] < 0 || forest.features[i] >= columns)
-      return fail("feature " + Twine(forest.features[i]) + " is out of range for " + Twine(columns) + " columns");
+    if (!compareAt(node, forest, i, modes[i], {whenFalse[i], whenTrue[i]}, columns))
+      return false;
     for (int64_t child : {whenFalse[i], whenTrue[i]}) {
       auto place = forest.places.find({trees[i], child});
       if (place == forest.places.end())
@@ -105,11 +130,10 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
   return true;
 }
 
-/// Sets roots and levels. A set of categories is a chain of nodes that share a child, so the longest way counts.
-/// error   what readNodes() says, nodes that lead to each other, a tree that is too deep
-bool readForest(Node &node, Forest &forest, int64_t columns) {
-  if (!readNodes(node, forest, columns))
-    return false;
+/// Sets levels, and roots where none are known: nodes that no other leads to. A set of categories is a chain of nodes
+/// that share a child, so the longest way counts.
+/// error   nodes that lead to each other, a tree that is too deep
+bool findLevels(Node &node, Forest &forest) {
   int64_t count = forest.features.size();
   auto isLeaf = [&](int64_t at) { return forest.children[2 * at] == at; };
   SmallVector<int64_t> waysTo(count), depths(count);
@@ -117,11 +141,13 @@ bool readForest(Node &node, Forest &forest, int64_t columns) {
     if (!isLeaf(at))
       for (int64_t child : {forest.children[2 * at], forest.children[2 * at + 1]})
         ++waysTo[child];
+  // Every node comes after all that lead to it.
+  SmallVector<int64_t> order;
   for (int64_t at = 0; at < count; ++at)
     if (waysTo[at] == 0)
-      forest.roots.push_back(at);
-  // Every node comes after all that lead to it.
-  SmallVector<int64_t> order = forest.roots;
+      order.push_back(at);
+  if (forest.roots.empty())
+    forest.roots = order;
   for (size_t next = 0; next < order.size(); ++next) {
     int64_t at = order[next];
     forest.levels = std::max(forest.levels, depths[at]);
@@ -179,13 +205,15 @@ struct Leaves {
   SmallVector<int64_t> trees, nodes, targets;
   SmallVector<double> weights;
 
+  Leaves() = default;
   Leaves(Node &node, const Twine &prefix)
       : trees(node.integers((prefix + "_treeids").str())), nodes(node.integers((prefix + "_nodeids").str())),
         targets(node.integers((prefix + "_ids").str())), weights(node.numbers((prefix + "_weights").str())) {}
 };
 
-/// The sums of what the leaves say, [N, targets].
-Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x) {
+/// What the leaves say together, [N, targets]: sums, or the least or the most.
+Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x,
+             ReduceKind kind = ReduceKind::sum) {
   int64_t nodes = forest.features.size(), rows = shapeOf(x)[0];
   if (leaves.trees.size() != leaves.weights.size() || leaves.nodes.size() != leaves.weights.size() ||
       leaves.targets.size() != leaves.weights.size()) {
@@ -198,7 +226,9 @@ Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t tar
     node.error(Twine(targets) + " targets of " + Twine(nodes) + " nodes are not supported");
     return {};
   }
-  std::vector<double> table(nodes * targets);
+  // What no leaf speaks of is 0, of the least and the most, too.
+  double silent = kind == ReduceKind::sum ? 0 : kind == ReduceKind::min ? kInfinity : -kInfinity;
+  std::vector<double> table(nodes * targets, silent);
   for (auto [tree, number, target, weight] :
        llvm::zip_equal(leaves.trees, leaves.nodes, leaves.targets, leaves.weights)) {
     auto place = forest.places.find({tree, number});
@@ -206,10 +236,17 @@ Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t tar
       node.error("target " + Twine(target) + " of node " + Twine(number) + " of tree " + Twine(tree) + " is not there");
       return {};
     }
-    table[place->second * targets + target] += weight;
+    double &said = table[place->second * targets + target];
+    said = kind == ReduceKind::sum   ? said + weight
+           : kind == ReduceKind::min ? std::min(said, weight)
+                                     : std::max(said, weight);
   }
   Value said = node.make<GatherOp>(floats(node, table, {nodes, targets}), leavesOf(node, forest, x), 0);
-  return node.reshape(node.reduce(ReduceKind::sum, said, {1}), {rows, targets});
+  Value result = node.reshape(node.reduce(kind, said, {1}), {rows, targets});
+  if (kind == ReduceKind::sum || targets == 1)
+    return result;
+  return node.select(node.binary(BinaryKind::equal, result, node.scalar(silent, result)), node.scalar(0, result),
+                     result);
 }
 
 /// Adds base_values, of which there may be one for each target, or none.
@@ -227,25 +264,174 @@ Value addBase(Node &node, Value sums) {
 /// x as rows of floats, and the trees; null with an error.
 Value rowsAndForest(Node &node, Forest &forest) {
   Value x = asFloats(node);
-  if (!x || !node.requireRank(0, 2, 2) || !readForest(node, forest, shapeOf(x)[1]))
+  if (!x || !node.requireRank(0, 2, 2) || !readNodes(node, forest, shapeOf(x)[1]) || !findLevels(node, forest))
     return {};
   return x;
 }
 
+/// What trees say of targets by a function of that name; null with an error.
+Value aggregate(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x, StringRef function) {
+  auto kind = llvm::StringSwitch<std::optional<ReduceKind>>(function)
+                  .Case("SUM", ReduceKind::sum)
+                  .Case("AVERAGE", ReduceKind::sum)
+                  .Case("MIN", ReduceKind::min)
+                  .Case("MAX", ReduceKind::max)
+                  .Default(std::nullopt);
+  if (!kind)
+    node.error("aggregate_function '" + function + "' is not known", "it is SUM, AVERAGE, MIN or MAX");
+  Value said = kind ? sumsOf(node, forest, leaves, targets, x, *kind) : Value();
+  if (said && function == "AVERAGE")
+    said = node.binary(BinaryKind::div, said, node.scalar(forest.roots.size(), said));
+  return said;
+}
+
 void importTreeEnsembleRegressor(Node &node) {
-  std::string aggregate = node.text("aggregate_function", "SUM");
+  std::string function = node.text("aggregate_function", "SUM");
   int64_t targets = node.integer("n_targets", 1);
   Forest forest;
   Leaves leaves(node, "target");
-  if (aggregate != "SUM" && aggregate != "AVERAGE")
-    return node.error("aggregate_function '" + aggregate + "' is not supported", "nncc supports SUM and AVERAGE");
   Value x = rowsAndForest(node, forest);
-  Value sums = x ? sumsOf(node, forest, leaves, targets, x) : Value();
-  if (sums && aggregate == "AVERAGE")
-    sums = node.binary(BinaryKind::div, sums, node.scalar(forest.roots.size(), sums));
+  Value said = x ? aggregate(node, forest, leaves, targets, x, function) : Value();
   // As ONNX says; onnxruntime ignores LOGISTIC and SOFTMAX of one target, which common converters do not write.
-  if (Value scores = addBase(node, sums))
-    node.set(0, postTransform(node, scores));
+  if (Value scores = addBase(node, said))
+    node.set(0, postTransform(node, scores, node.text("post_transform", "NONE")));
+}
+
+/// The numbers of a tensor attribute; none where it is absent and may be.
+SmallVector<double> tensorNumbers(Node &node, StringRef name, bool mayBeAbsent = false) {
+  SmallVector<double> numbers;
+  if (mayBeAbsent && !node.has(name))
+    return numbers;
+  if (auto elements = readElements(node.tensor(name), kMostLeafNumbers))
+    llvm::append_range(numbers, elements->isFloat()
+                                    ? elements->floats
+                                    : std::vector<double>(elements->ints.begin(), elements->ints.end()));
+  return numbers;
+}
+
+/// The word with that number, counted from 0; the number itself where there is none.
+std::string wordOf(StringRef words, double number) {
+  SmallVector<StringRef> list;
+  words.split(list, ' ');
+  return number >= 0 && number < list.size() ? list[number].str() : llvm::formatv("{0:f0}", number).str();
+}
+
+/// The nodes of an ensemble, in lists of their own. Where `areLeaves` says so, a way leads to a leaf.
+struct Nodes {
+  SmallVector<double> modes, splits;
+  SmallVector<int64_t> features;
+  SmallVector<int64_t> ways[2], areLeaves[2]; ///< where a comparison is false, where it is true
+
+  int64_t count() const { return features.size(); }
+};
+
+constexpr StringRef kModes =
+    "BRANCH_LEQ BRANCH_LT BRANCH_GTE BRANCH_GT BRANCH_EQ BRANCH_NEQ BRANCH_MEMBER"; ///< in the order of their numbers
+constexpr double kEquals = 4, kIsMember = 6;
+
+/// Makes of each node that asks for a set a chain of nodes, behind all others, that ask for one member each. Sets are
+/// in the order of their nodes, with NaN behind each.
+/// error   a set that is empty or missing
+bool writeOutSets(Node &node, Nodes &nodes, ArrayRef<double> members, SmallVectorImpl<int64_t> &takesMissing) {
+  for (int64_t i = 0, given = nodes.count(); i < given; ++i) {
+    if (nodes.modes[i] != kIsMember)
+      continue;
+    ArrayRef<double> set = members.take_until([](double value) { return std::isnan(value); });
+    if (set.empty()) {
+      node.error("node " + Twine(i) + " asks for a member of a set that is empty or missing");
+      return false;
+    }
+    members = members.drop_front(std::min(members.size(), set.size() + 1));
+    nodes.modes[i] = kEquals;
+    nodes.splits[i] = set.front();
+    int64_t otherwise = nodes.ways[0][i], isLeaf = nodes.areLeaves[0][i];
+    for (int64_t last = i; double member : set.drop_front()) {
+      nodes.ways[0][last] = nodes.count();
+      nodes.areLeaves[0][last] = 0;
+      last = nodes.count();
+      nodes.modes.push_back(kEquals);
+      nodes.splits.push_back(member);
+      nodes.features.push_back(nodes.features[i]);
+      nodes.ways[0].push_back(otherwise), nodes.areLeaves[0].push_back(isLeaf);
+      nodes.ways[1].push_back(nodes.ways[1][i]), nodes.areLeaves[1].push_back(nodes.areLeaves[1][i]);
+      if (!takesMissing.empty())
+        takesMissing.push_back(takesMissing[i]);
+    }
+  }
+  return true;
+}
+
+/// Sets the trees of an ensemble, whose leaves get the places behind its nodes.
+/// error   lists that do not fit each other, children that are missing
+bool readEnsemble(Node &node, Forest &forest, Leaves &leaves, int64_t columns) {
+  SmallVector<double> members = tensorNumbers(node, "membership_values", /*mayBeAbsent=*/true);
+  Nodes nodes{tensorNumbers(node, "nodes_modes"),
+              tensorNumbers(node, "nodes_splits"),
+              node.integers("nodes_featureids"),
+              {node.integers("nodes_falsenodeids"), node.integers("nodes_truenodeids")},
+              {node.integers("nodes_falseleafs"), node.integers("nodes_trueleafs")}};
+  forest.roots = node.integers("tree_roots");
+  leaves.weights = tensorNumbers(node, "leaf_weights");
+  leaves.targets = node.integers("leaf_targetids");
+  node.ignore({"nodes_hitrates"});
+  int64_t given = nodes.count();
+  for (size_t length : {nodes.modes.size(), nodes.splits.size(), nodes.ways[0].size(), nodes.ways[1].size(),
+                        nodes.areLeaves[0].size(), nodes.areLeaves[1].size()})
+    if ((int64_t)length != given && !node.failed())
+      node.error("the attributes that describe nodes have " + Twine(given) + " and " + Twine(length) + " elements");
+  for (int64_t root : forest.roots)
+    if (root < 0 || root >= given)
+      node.error("root " + Twine(root) + " is none of " + Twine(given) + " nodes");
+  if (forest.roots.empty())
+    node.error("there are no trees");
+  if (node.failed() || !readMissing(node, forest, given) || !writeOutSets(node, nodes, members, forest.takesMissing))
+    return false;
+  int64_t inner = nodes.count(), count = inner + leaves.weights.size();
+  forest.features = nodes.features;
+  forest.thresholds = nodes.splits;
+  forest.features.resize(count);
+  forest.thresholds.resize(count);
+  if (!forest.takesMissing.empty())
+    forest.takesMissing.resize(count);
+  for (int64_t i = 0; i < inner; ++i) {
+    int64_t ways[2];
+    for (int way : {0, 1}) {
+      int64_t first = nodes.areLeaves[way][i] ? inner : 0, last = nodes.areLeaves[way][i] ? count : inner;
+      ways[way] = nodes.ways[way][i] + first;
+      if (nodes.ways[way][i] < 0 || nodes.ways[way][i] >= last - first || ways[way] == i) { // that looks like a leaf
+        node.error("node " + Twine(i) + " leads to " + Twine(nodes.ways[way][i]) + ", which is not there");
+        return false;
+      }
+    }
+    if (!compareAt(node, forest, i, wordOf(kModes, nodes.modes[i]), {ways[0], ways[1]}, columns))
+      return false;
+    forest.children.append({ways[0], ways[1]});
+  }
+  for (int64_t leaf = inner; leaf < count; ++leaf) {
+    forest.children.append(2, leaf);
+    forest.places[{0, leaf}] = leaf;
+    leaves.nodes.push_back(leaf);
+  }
+  leaves.trees.assign(leaves.nodes.size(), 0);
+  return findLevels(node, forest);
+}
+
+/// What a row's leaves say of each target. Numbers of functions are ONNX's; onnxruntime takes those of SOFTMAX and
+/// LOGISTIC for each other.
+void importTreeEnsemble(Node &node) {
+  std::string function = wordOf("AVERAGE SUM MIN MAX", node.integer("aggregate_function", 1)),
+              transform = wordOf("NONE SOFTMAX LOGISTIC SOFTMAX_ZERO PROBIT", node.integer("post_transform", 0));
+  int64_t targets = node.integer("n_targets", 1);
+  if (!node.requireFloat(0) || !node.requireRank(0, 2, 2))
+    return;
+  Type type = node.type(0).getElementType();
+  if (type.isF64())
+    return node.error("trees that compare in f64 are not supported", "make input and thresholds f32");
+  Forest forest;
+  Leaves leaves;
+  Value x = readEnsemble(node, forest, leaves, node.shape(0)[1]) ? asFloats(node) : Value();
+  if (Value said = x ? aggregate(node, forest, leaves, targets, x, function) : Value())
+    node.set(0, node.cast(postTransform(node, said, transform), type));
 }
 
 /// Two classes that share one sum: onnxruntime takes it for a probability where no leaf says less than 0. LOGISTIC
@@ -281,10 +467,11 @@ void importTreeEnsembleClassifier(Node &node) {
                          llvm::none_of(leaves.weights, [](double weight) { return weight < 0; }));
   // ONNX asks for the top class. Of two with sums of their own onnxruntime takes the second where its sum is above 0.
   setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false), *classes);
-  node.set(1, postTransform(node, scores));
+  node.set(1, postTransform(node, scores, node.text("post_transform", "NONE")));
 }
 
 const OpEntry kOps[] = {
+    {"TreeEnsemble", 1, 1, importTreeEnsemble, "ai.onnx.ml"},
     {"TreeEnsembleRegressor", 1, 1, importTreeEnsembleRegressor, "ai.onnx.ml"},
     {"TreeEnsembleClassifier", 1, 1, importTreeEnsembleClassifier, "ai.onnx.ml"},
 };
