@@ -109,16 +109,16 @@ std::optional<unsigned> cpu::imageOf(nn::KernelOp kernel) {
 nn::KernelOp cpu::prologueOf(nn::KernelOp kernel) {
   std::optional<unsigned> image = imageOf(kernel);
   nn::KernelOp maker = image ? soleMakerOf(kernel, *image) : nn::KernelOp();
-  if (!maker || hasForm(maker) || maker->hasAttr(kPackingsAttr))
+  // Inputs and constants lie as chains read them.
+  auto isWhole = [](Value value) { return isa<BlockArgument>(value) || nn::getConstantValue(value); };
+  if (!maker || hasForm(maker) || maker->hasAttr(kPackingsAttr) || !llvm::all_of(maker.getInputs(), isWhole))
     return {};
   unsigned input = 0;
   std::string reason;
   bool isOfPlanes = transposeOfPlanes(windowsOf(kernel).front()) != nullptr;
   auto prologue = matchPrologueOfLines(maker, maker.getBody().front().getTerminator(), isOfPlanes, input, reason);
-  // Rows that several strips read are made for each of them. Inputs and constants lie as chains read them.
-  auto isWhole = [](Value value) { return isa<BlockArgument>(value) || nn::getConstantValue(value); };
-  return succeeded(prologue) && !prologue->isHeavy() && llvm::all_of(maker.getInputs(), isWhole) ? maker
-                                                                                                 : nn::KernelOp();
+  // Rows that several strips read are made for each of them.
+  return succeeded(prologue) && !prologue->isHeavy() ? maker : nn::KernelOp();
 }
 
 nn::KernelOp cpu::mergePrologue(nn::KernelOp kernel) {

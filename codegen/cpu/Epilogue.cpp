@@ -75,7 +75,7 @@ FailureOr<Epilogue> Epilogue::matchPrologue(nn::KernelOp kernel, Operation *root
   SmallVector<Operation *> list;
   for (Operation &op : kernel.getBody().front().without_terminator())
     if (makers.contains(&op) && !isa<nn::ConstantOp>(op)) {
-      if (!nn::isElementwise(&op)) {
+      if (!nn::isElementwise(&op) || isa<nn::LookupOp>(op)) {
         reason = ("has '" + op.getName().getStringRef() + "' before the root").str();
         return failure();
       }

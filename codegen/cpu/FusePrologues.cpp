@@ -134,10 +134,8 @@ private:
       }
       main = i;
     }
-    Block &body = prologue.getBody().front();
-    bool hasTable = llvm::any_of(body, [](Operation &op) { return isa<nn::LookupOp>(op); });
-    if (!main || hasTable) {
-      reason = "the kernel that makes its input reads a table, or nothing that varies by pixel";
+    if (!main) {
+      reason = "the kernel that makes its input reads nothing that varies by pixel";
       return false;
     }
     Value operand = prologue.getInputs()[*main];
@@ -148,8 +146,8 @@ private:
     }
     unsigned number = 0;
     // The yield takes the place of the root.
-    return succeeded(
-        cpu::Epilogue::matchPrologue(prologue, body.getTerminator(), shapeOf(result).size() - 1, number, reason));
+    return succeeded(cpu::Epilogue::matchPrologue(prologue, prologue.getBody().front().getTerminator(),
+                                                  shapeOf(result).size() - 1, number, reason));
   }
 
   /// Chooses the strips: as many tiles of pixels as half of the first cache holds, but at least eight, and 64 pixels;

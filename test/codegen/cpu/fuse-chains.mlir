@@ -69,6 +69,35 @@ func.func @makes_its_image_line_by_line(%x: tensor<1x101x9x3xui8>) -> tensor<1x5
   return %y : tensor<1x51x5x8xf32>
 }
 
+// An image that a table makes stays a kernel of its own, beside the chain.
+// CHECK-LABEL: @keeps_an_image_of_a_table
+// CHECK: nn.kernel "image"
+// CHECK: nn.kernel "second"
+// CHECK: nn.form = {name = "rows"
+// CHECK-SAME: nodes = ["Conv_0", "Relu", "Conv_1"]
+func.func @keeps_an_image_of_a_table(%x: tensor<1x101x9x3xui8>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %i = nn.kernel "image" ins(%x : tensor<1x101x9x3xui8>) {
+  ^bb0(%0: tensor<1x101x9x3xui8>):
+    %t = nn.lookup %0 dense<7> : tensor<256xui8> : tensor<1x101x9x3xui8> -> tensor<1x101x9x3xui8>
+    %r = nn.cast %t : tensor<1x101x9x3xui8> -> tensor<1x101x9x3xf32>
+    nn.yield %r : tensor<1x101x9x3xf32>
+  } -> tensor<1x101x9x3xf32> attributes {nodes = ["Sigmoid"]}
+  %a = nn.kernel "first" ins(%i, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    %p = nn.unary relu %r : tensor<1x101x9x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %p : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0", "Relu"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
 // What is between would lie in z: the arena would not need it, and strips would lie there.
 // CHECK-LABEL: @keeps_what_would_lie_in_an_output
 // CHECK: nn.kernel "first"
