@@ -12,6 +12,8 @@ using namespace nncc::cpu;
 static constexpr size_t kMostWindows = 4;
 // What the arena has to fall to.
 static constexpr double kLeastGain = 0.99;
+// The same where threads share other kernels less for it.
+static constexpr double kLeastGainForThreads = 0.9;
 // Kernels that are laid out, in all layouts that are tried: half a second. A network of many equal blocks needs as many
 // joins before its arena falls.
 static constexpr int64_t kMostWork = 50000;
@@ -46,6 +48,7 @@ public:
     Layout best = before;
     while (joinAtPeak(before, best)) {
     }
+    joinForFewerThreads(before, best);
     useRoom(before, best);
     SmallVector<nn::KernelOp> made;
     if (best.peak > kLeastGain * before.peak)
@@ -69,6 +72,7 @@ private:
   func::FuncOp function;
   const DenseMap<Operation *, ChainLink> &links;
   int64_t wholeBytes = 0, work = 0;
+  bool keepsSlots = true; ///< as many threads may work on a kernel at once as before
   Groups groups;
 
   /// Where the tensors of the function would lie.
@@ -192,7 +196,18 @@ private:
     return std::max(layout.peak, std::min(layout.peak + layout.peak / 10, wholeBytes));
   }
 
-  /// Kernels that offer forms find room for the same as before.
+  /// Forms of which the one differs from the other in the number of threads that may work at once.
+  static bool differInSlots(Attribute a, Attribute b) {
+    auto withoutSlots = [](Attribute form) {
+      NamedAttrList parts(cast<DictionaryAttr>(form));
+      parts.erase("slots");
+      parts.erase("scratch_bytes");
+      return parts.getDictionary(form.getContext());
+    };
+    return a != b && withoutSlots(a) == withoutSlots(b);
+  }
+
+  /// Kernels that offer forms find room for the same as before, or, unless it is to keep its slots, for it with fewer.
   bool keepsForms(const Layout &before, const Layout &after) {
     size_t number = 0;
     for (auto kernel : function.getOps<nn::KernelOp>()) {
@@ -204,7 +219,8 @@ private:
           return layout.beside[number] + nn::scratchBytes(cast<DictionaryAttr>(form)) <= room(layout);
         });
       };
-      if (firstIn(after) > firstIn(before))
+      const Attribute *had = firstIn(before), *has = firstIn(after);
+      if (has > had && (keepsSlots || !differInSlots(*had, *has)))
         return false;
       ++number;
     }
@@ -246,6 +262,20 @@ private:
     if (better)
       groups = std::move(*better);
     return better.has_value();
+  }
+
+  /// Goes on where other kernels find room for fewer slots then, and takes that where the arena falls by much.
+  void joinForFewerThreads(const Layout &before, Layout &best) {
+    const Groups keeping = groups;
+    Layout layout = best;
+    keepsSlots = false;
+    while (joinAtPeak(before, layout)) {
+    }
+    keepsSlots = layout.peak > kLeastGainForThreads * best.peak;
+    if (keepsSlots)
+      groups = keeping;
+    else
+      best = std::move(layout);
   }
 
   /// Gives chains as many rows as the arena has room for: fewer rows are more calls.
