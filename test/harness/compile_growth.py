@@ -47,16 +47,19 @@ MODELS = {"ops of many lengths": (write_lengths, 250), "inverted residuals": (wr
 def check(program: nncc.Nncc, what: str, write, few: int) -> bool:
     """Whether growth from `few` to FACTOR times as many is what it may be; says how large it is."""
     with tempfile.TemporaryDirectory(prefix="nncc-growth-") as scratch:
-        runs = []
-        for count in (few, FACTOR * few):
-            path = Path(scratch) / f"{count}.onnx"
+        paths = {count: Path(scratch) / f"{count}.onnx" for count in (few, FACTOR * few)}
+        for count, path in paths.items():
             write(path, count)
-            runs.append(program.compile(path, Path(scratch) / "out", "--name=many"))
-    small, large = runs
-    kernels = [len(run.manifest["kernels"]) for run in runs]
-    growth, each = large.processor_seconds / small.processor_seconds, (large.peak_bytes - small.peak_bytes) / (kernels[1] - kernels[0])
+        small, large = [], []
+        # Others may use the machine, too.
+        while len(small) < 3 and (not small or nncc.least_seconds(large) > MOST_GROWTH * nncc.least_seconds(small)):
+            for runs, path in zip((small, large), paths.values()):
+                runs.append(program.compile(path, Path(scratch) / "out", "--name=many"))
+    kernels = [len(runs[0].manifest["kernels"]) for runs in (small, large)]
+    seconds = [nncc.least_seconds(runs) for runs in (small, large)]
+    growth, each = seconds[1] / seconds[0], (large[0].peak_bytes - small[0].peak_bytes) / (kernels[1] - kernels[0])
     good = kernels[1] >= FACTOR * few and growth <= MOST_GROWTH and each <= MOST_BYTES_A_KERNEL
-    print(f"{'ok  ' if good else 'FAIL'} {what}: {kernels[0]} kernels in {small.processor_seconds:.2f} s, {kernels[1]} in {large.processor_seconds:.2f} s: "
+    print(f"{'ok  ' if good else 'FAIL'} {what}: {kernels[0]} kernels in {seconds[0]:.2f} s, {kernels[1]} in {seconds[1]:.2f} s: "
           f"{growth:.1f} times as long (at most {MOST_GROWTH:g}), {each / 1e3:.0f} kB a kernel (at most {MOST_BYTES_A_KERNEL / 1e3:.0f})")
     return good
 

@@ -15,8 +15,6 @@ import make_network
 import models
 import nncc
 
-ATTEMPTS = 3
-
 
 def find_model(name: str, folder: Path) -> Path:
     """The file of a model, made in a folder where it is a generated one."""
@@ -27,11 +25,6 @@ def find_model(name: str, folder: Path) -> Path:
     return path
 
 
-def seconds(runs: list[nncc.Compiled]) -> float:
-    """The least time of some runs."""
-    return min(min(run.seconds, run.processor_seconds) for run in runs)
-
-
 def check(program: nncc.Nncc, name: str, path: Path, limit: float, most_code: int | None) -> bool:
     """Compiles one model for one target and prints a line; returns whether it stays within the limits."""
     hint = models.entry_of(name) if name not in make_network.NETWORKS else {"input": {}}
@@ -39,14 +32,12 @@ def check(program: nncc.Nncc, name: str, path: Path, limit: float, most_code: in
     binds = {key: values[key] for key in hint.get("bind", [])}
     with tempfile.TemporaryDirectory(prefix="nncc-compile-") as scratch:
         try:
-            runs = []
-            while len(runs) < ATTEMPTS and (not runs or seconds(runs) > limit):
-                runs.append(program.compile(path, Path(scratch), "--name=timed", dims=hint.get("dims"), binds=binds))
+            runs = program.compile_within(limit, path, Path(scratch), "--name=timed", dims=hint.get("dims"), binds=binds)
         except nncc.NnccError as error:
             print(f"FAIL {name} {program.target}: {error}")
             return False
         size = (Path(scratch) / "libtimed.a").stat().st_size
-    best, code = seconds(runs), runs[0].manifest["sizes"]["code"]
+    best, code = nncc.least_seconds(runs), runs[0].manifest["sizes"]["code"]
     good = best <= limit and (most_code is None or program.target != nncc.AARCH64 or code <= most_code)
     print(f"{'ok  ' if good else 'FAIL'} {name:18} {program.target.split('-')[0]:8} {best:6.2f} s of {limit:g}, "
           f"peak {max(run.peak_bytes for run in runs) / 1e6:6.0f} MB, archive {size / 1e3:7.0f} kB, code {code / 1e3:5.0f} kB, "

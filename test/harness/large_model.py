@@ -40,13 +40,14 @@ def main():
         most_bytes = 1.5 * path.stat().st_size + 300e6
         for target in nncc.TARGETS:
             try:
-                done = nncc.Nncc(options.nncc, target).compile(path, Path(scratch) / "out")
+                runs = nncc.Nncc(options.nncc, target).compile_within(MOST_SECONDS, path, Path(scratch) / "out")
             except nncc.NnccError as error:
                 print(f"FAIL {target}: {error}")
                 good = False
                 continue
-            right = done.seconds <= MOST_SECONDS and done.peak_bytes <= most_bytes
-            print(f"{'ok  ' if right else 'FAIL'} {target}: {done.seconds:.2f} s of {MOST_SECONDS}, peak {done.peak_bytes / 1e6:.0f} MB "
+            seconds, peak_bytes = nncc.least_seconds(runs), max(run.peak_bytes for run in runs)
+            right = seconds <= MOST_SECONDS and peak_bytes <= most_bytes
+            print(f"{'ok  ' if right else 'FAIL'} {target}: {seconds:.2f} s of {MOST_SECONDS}, peak {peak_bytes / 1e6:.0f} MB "
                   f"of {most_bytes / 1e6:.0f}, model {path.stat().st_size / 1e6:.0f} MB")
             good &= right
         x = np.random.default_rng(2).random([1, INNER], np.float32) - np.float32(0.5)

@@ -138,6 +138,13 @@ class Nncc:
         manifests = sorted(Path(out).glob("*.json"), key=lambda path: path.stat().st_mtime)
         return Compiled(json.loads(manifests[-1].read_text()), facts["seconds"], facts["processor_seconds"], facts["peak_bytes"])
 
+    def compile_within(self, limit: float, *arguments, **options) -> list["Compiled"]:
+        """compile(), up to three times, until least_seconds() are no more than a limit: others may use the machine, too."""
+        runs = []
+        while len(runs) < 3 and (not runs or least_seconds(runs) > limit):
+            runs.append(self.compile(*arguments, **options))
+        return runs
+
 
 @dataclass
 class Compiled:
@@ -146,6 +153,11 @@ class Compiled:
     seconds: float
     processor_seconds: float
     peak_bytes: int
+
+
+def least_seconds(runs: list[Compiled]) -> float:
+    """The least time of some runs, of wall and processor."""
+    return min(min(run.seconds, run.processor_seconds) for run in runs)
 
 
 def dim_flags(dims: dict[str, int] | None) -> list[str]:
