@@ -99,7 +99,10 @@ std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, 
 //===-- prologues ---------------------------------------------------------===//
 
 std::optional<unsigned> cpu::imageOf(nn::KernelOp kernel) {
-  Operation *reader = windowsOf(kernel).front();
+  SmallVector<Operation *> windows = windowsOf(kernel);
+  if (windows.empty())
+    return std::nullopt;
+  Operation *reader = windows.front();
   if (nn::TransposeOp transpose = transposeOfPlanes(reader))
     reader = transpose;
   auto image = dyn_cast<BlockArgument>(reader->getOperand(0));

@@ -400,4 +400,34 @@ func.func @moves_a_sweep_ahead(%x: tensor<1x101x9x8xf32>) -> tensor<1x51x5x8xf32
   } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
   return %y : tensor<1x51x5x8xf32>
 }
+
+// A transposed convolution has no window that a chain could begin with, and stays behind the chain.
+// CHECK-LABEL: @leaves_a_transposed_convolution_behind
+// CHECK-NOT: "first"
+// CHECK: nn.kernel "second"
+// CHECK: nn.form = {name = "rows"
+// CHECK: nn.kernel "third"
+// CHECK: nn.conv_transpose2d
+func.func @leaves_a_transposed_convolution_behind(%x: tensor<1x101x9x3xf32>) -> tensor<1x102x10x4xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %u = nn.constant dense<3.0> : tensor<4x2x2x8xf32>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    %p = nn.unary relu %r : tensor<1x101x9x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %p : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0", "Relu"]}
+  %b = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  %y = nn.kernel "third" ins(%b, %u : tensor<1x51x5x8xf32>, tensor<4x2x2x8xf32>) {
+  ^bb0(%0: tensor<1x51x5x8xf32>, %1: tensor<4x2x2x8xf32>):
+    %r = nn.conv_transpose2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] output_padding [0, 0] groups 1 : tensor<1x51x5x8xf32>, tensor<4x2x2x8xf32> -> tensor<1x102x10x4xf32>
+    nn.yield %r : tensor<1x102x10x4xf32>
+  } -> tensor<1x102x10x4xf32> attributes {nodes = ["ConvTranspose_2"]}
+  return %y : tensor<1x102x10x4xf32>
+}
 }
