@@ -390,10 +390,13 @@ void Group::share(StringMap<SharedFunction> &shared) {
     readNumbers(*addArgument());
   for (Code &member : drop_begin(members, places.empty()))
     member.function->eraseFromParent();
+  // One may be several tables of a member.
+  SetVector<GlobalVariable *> globals;
   for (const Tables &table : tables)
-    for (GlobalVariable *global : SetVector<GlobalVariable *>(table.begin(), table.end()))
-      if (global->use_empty())
-        global->eraseFromParent();
+    globals.insert_range(table);
+  for (GlobalVariable *global : globals)
+    if (global->use_empty())
+      global->eraseFromParent();
 }
 
 /// What functions have in common that may share code: so that as good as all of one key do.
@@ -416,6 +419,26 @@ std::string keyOf(const Function &function) {
   return key;
 }
 
+/// Computes sums with numbers and multiples anew in front of each of their uses. What is equal by chance in one layer,
+/// such as the steps of its input and its output, is not in another; LLVM finds again what is.
+void keepApart(Function &function) {
+  for (BasicBlock &block : function)
+    for (Instruction &instruction : make_early_inc_range(reverse(block))) {
+      bool isStep = is_contained({Instruction::Add, Instruction::Mul}, instruction.getOpcode()) &&
+                    isa<ConstantInt>(instruction.getOperand(1));
+      if (!isStep || instruction.use_empty() ||
+          any_of(instruction.users(), [](User *user) { return isa<PHINode>(user); }))
+        continue;
+      SmallVector<Use *> uses(make_pointer_range(instruction.uses()));
+      for (Use *use : drop_begin(uses)) {
+        Instruction *same = instruction.clone();
+        same->insertBefore(cast<Instruction>(use->getUser())->getIterator());
+        use->set(same);
+      }
+      instruction.moveBefore(cast<Instruction>(uses.front()->getUser())->getIterator());
+    }
+}
+
 } // namespace
 
 StringMap<SharedFunction> nncc::shareFunctions(Module &module, ArrayRef<StringRef> names, bool hasMaxNum) {
@@ -427,9 +450,16 @@ StringMap<SharedFunction> nncc::shareFunctions(Module &module, ArrayRef<StringRe
       functions.insert(function);
   for (Function *function : functions) {
     NNCC_ASSERT(function->use_empty(), "a function that is called cannot be shared");
-    // What it computes of shapes, which it may not read, is no difference.
-    for (BasicBlock &block : *function)
-      SimplifyInstructionsInBlock(&block);
+    // What it computes of shapes, which it may not read, is no difference. A shape is unread once what asks for a part
+    // of it is simplified.
+    for (bool goesOn = true; goesOn;) {
+      goesOn = false;
+      for (BasicBlock &block : *function)
+        goesOn |= SimplifyInstructionsInBlock(&block);
+    }
+    // Others are to be fast.
+    if (function->hasMinSize())
+      keepApart(*function);
     Code code(*function);
     auto [known, isNew] = groups.try_emplace(keyOf(*function));
     std::vector<Group> &alike = known->second;

@@ -134,9 +134,53 @@ TEST_F(ShareFunctions, TakesTablesAndTripsOfLoopsOfCalls) {
   EXPECT_EQ(module->getNamedGlobal("one"), nullptr);
 }
 
+TEST_F(ShareFunctions, TakesOneTableForTwo) {
+  auto withTwo = [](const char *name, const char *table, const char *second) {
+    std::string at = "  %at = getelementptr i32, ptr @" + std::string(table) + ", i64 %i\n";
+    return with(loop(name, table, "2", ""), at,
+                at + "  call void @micro(ptr @" + second + ", ptr %x)\n  call void @micro(ptr @" + table +
+                    ", ptr %x)\n");
+  };
+  auto shared = share("@third = private constant [1 x i32] [i32 4], align 4\n" +
+                      (kTables + withTwo("a", "one", "one")) + withTwo("b", "other", "third"));
+  // How far behind the numbers the second begins, in bytes.
+  EXPECT_EQ(shared.lookup("a").numbers, (std::vector<int32_t>{12, 5, 7, 5, 7}));
+  EXPECT_EQ(shared.lookup("b").numbers, (std::vector<int32_t>{16, 8, 9, 10, 4}));
+  EXPECT_EQ(module->getNamedGlobal("one"), nullptr);
+}
+
+TEST_F(ShareFunctions, TakesStepsThatAreEqualByChance) {
+  auto withSteps = [](const char *name, const char *first, const char *second) {
+    std::string at = "  %at = getelementptr i32, ptr @one, i64 %i\n";
+    return with(loop(name, "one", "2", "minsize"), at,
+                at + "  %u = mul i64 %i, " + first + "\n  %v = mul i64 %i, " + second + "\n" +
+                    "  %p = getelementptr i8, ptr %x, i64 %u\n  %q = getelementptr i8, ptr %x, i64 " +
+                    (std::string(first) == second ? "%u" : "%v") + "\n  call void @micro(ptr %p, ptr %q)\n");
+  };
+  auto shared = share(kTables + withSteps("a", "24", "24") + withSteps("b", "16", "40"));
+  EXPECT_EQ(shared.lookup("a").numbers, (std::vector<int32_t>{24, 24}));
+  EXPECT_EQ(shared.lookup("b").numbers, (std::vector<int32_t>{16, 40}));
+}
+
 TEST_F(ShareFunctions, LeavesTripsOfLoopsThatAreToBeFast) {
   EXPECT_TRUE(share(kTables + loop("a", "one", "2", "") + loop("b", "one", "3", "")).empty());
   EXPECT_FALSE(share(kTables + loop("a", "one", "2", "") + loop("b", "other", "2", "")).empty());
+}
+
+TEST_F(ShareFunctions, TakesShapesThatNobodyReads) {
+  // The pointer of a view is known only behind its last length.
+  auto withShape = [](std::string code, const char *length) {
+    code = with(code, "entry:\n", R"(entry:
+  %v0 = insertvalue { ptr, i64, i64 } poison, ptr %x, 0
+  %v1 = insertvalue { ptr, i64, i64 } %v0, i64 LENGTH, 1
+  %v2 = insertvalue { ptr, i64, i64 } %v1, i64 LENGTH, 2
+  %p = extractvalue { ptr, i64, i64 } %v2, 0
+)");
+    return with(with(code, "@micro(ptr %x", "@micro(ptr %p"), "LENGTH", length);
+  };
+  auto shared = share(kTables + withShape(loop("a", "one", "2", "minsize"), "48") +
+                      withShape(loop("b", "one", "3", "minsize"), "64"));
+  EXPECT_EQ(shared.lookup("b").numbers, std::vector<int32_t>{3});
 }
 
 TEST_F(ShareFunctions, NeedsNoNumbersWhereNothingDiffers) {
