@@ -121,9 +121,9 @@ private:
     SmallVector<Value> offsets; ///< per stream; null: it begins where the operand does
   };
 
-  /// A loop over the calls of a table.
-  void overCalls(ArrayRef<CallEntry> entries, function_ref<void(const Call &)> body) {
-    CallTable table = kernels.getTable(entries);
+  /// A loop over the calls of a variant, by their table.
+  void overCalls(const Variant &variant, ArrayRef<CallEntry> entries, function_ref<void(const Call &)> body) {
+    CallTable table = kernels.getTable(entries, EntryLayout(calls.shapeOf(variant, operands.panel), epilogue));
     Value base = LLVM::AddressOfOp::create(code.b, table.global);
     Type word = code.b.getI32Type();
     parallelLoop(entries.size(), [&](Value i) {
@@ -143,7 +143,7 @@ private:
     // Few pixels under many panels: a panel stays in the cache while all pixels pass. Many pixels: the other way.
     if (calls.areOutsideOfPanels())
       for (auto &[variant, entries] : calls.ofVariants())
-        overCalls(entries, [&](const Call &call) {
+        overCalls(variant, entries, [&](const Call &call) {
           overPanels(pointers, [&](Pointers at, int64_t width) { emitCall(variant, entries, at, width, call); });
         });
     else
@@ -151,7 +151,7 @@ private:
           pointers,
           [&](Pointers at, int64_t width) {
             for (auto &[variant, entries] : calls.ofVariants())
-              overCalls(entries, [&](const Call &call) { emitCall(variant, entries, at, width, call); });
+              overCalls(variant, entries, [&](const Call &call) { emitCall(variant, entries, at, width, call); });
           },
           calls.sharesPixels());
   }

@@ -190,17 +190,64 @@ func::FuncOp MicroKernels::getPrologue(const Epilogue &prologue, int64_t channel
   return function;
 }
 
-CallTable MicroKernels::getTable(ArrayRef<CallEntry> calls) {
-  CallTable table;
-  int64_t fields = calls.front().fields.size();
-  SmallVector<ArrayRef<int64_t>> entries;
-  SmallVector<int64_t> entryOf;
-  for (const CallEntry &call : calls) {
-    auto *found = llvm::find(entries, ArrayRef<int64_t>(call.fields));
-    entryOf.push_back((found - entries.begin()) * fields);
-    if (found == entries.end())
-      entries.push_back(call.fields);
+EntryLayout::EntryLayout(const TileShape &shape, const Epilogue &epilogue)
+    : isThere(CallEntry::firstScalar(epilogue) + epilogue.scalars().size(), true) {
+  // Their entries have fields of their own.
+  if (shape.winograd)
+    return;
+  auto drop = [&](std::initializer_list<unsigned> fields) {
+    for (unsigned field : fields)
+      isThere.reset(field);
+  };
+  if (!shape.readsTaps())
+    drop({CallEntry::Taps0, CallEntry::Tap0A, CallEntry::Tap0B, CallEntry::Taps1});
+  if (!shape.readsTaps() && !shape.sliding)
+    drop({CallEntry::Tap1A, CallEntry::Tap1B});
+  // Blocks are so many rows apart.
+  if (shape.sliding)
+    drop({CallEntry::LineA, CallEntry::LineC});
+  // Tiles that go on in lines have their first column in the place of the row length of B.
+  if (!shape.goesOnInLines && (shape.isPadded || !shape.hasB() || shape.sliding))
+    drop({CallEntry::RowB});
+  if (!shape.hasSums && (shape.body != TapBody::Sum || shape.sliding))
+    drop({CallEntry::Divisor});
+  if (!shape.prefetches())
+    drop({CallEntry::AheadStep});
+  for (auto [i, leaf] : llvm::enumerate(epilogue.leaves())) {
+    if (!leaf.variesByPixel)
+      drop({CallEntry::leafField(i, 1), CallEntry::leafField(i, 2)});
+    if (!leaf.variesByPixel || !shape.sliding)
+      drop({CallEntry::leafField(i, 3)});
   }
+}
+
+unsigned EntryLayout::at(unsigned field) const {
+  NNCC_ASSERT(field < isThere.size() && isThere[field], "a field of a call is read that is not there");
+  unsigned word = 0;
+  for (unsigned before = 0; before < field; ++before)
+    word += isThere[before];
+  return word;
+}
+
+SmallVector<int64_t> EntryLayout::words(ArrayRef<int64_t> fields) const {
+  SmallVector<int64_t> words;
+  for (unsigned field : isThere.set_bits())
+    words.push_back(fields[field]);
+  return words;
+}
+
+CallTable MicroKernels::getTable(ArrayRef<CallEntry> calls, const EntryLayout &layout) {
+  CallTable table;
+  SmallVector<SmallVector<int64_t>> entries;
+  SmallVector<size_t> numberOf;
+  for (const CallEntry &call : calls) {
+    SmallVector<int64_t> entry = layout.words(call.fields);
+    auto *found = llvm::find(entries, entry);
+    numberOf.push_back(found - entries.begin());
+    if (found == entries.end())
+      entries.push_back(std::move(entry));
+  }
+  int64_t fields = entries.front().size();
   table.firstRow = entries.size() * fields;
   table.hasEntries = entries.size() > 1;
   table.rowSize = table.hasEntries;
@@ -209,11 +256,11 @@ CallTable MicroKernels::getTable(ArrayRef<CallEntry> calls) {
     table.columns.push_back(isThere ? table.rowSize++ : -1);
   }
   SmallVector<int64_t> words;
-  for (ArrayRef<int64_t> entry : entries)
+  for (const SmallVector<int64_t> &entry : entries)
     llvm::append_range(words, entry);
-  for (auto [call, entry] : llvm::zip(calls, entryOf)) {
+  for (auto [call, number] : llvm::zip(calls, numberOf)) {
     if (table.hasEntries)
-      words.push_back(entry);
+      words.push_back(number * fields);
     for (auto [column, offset] : llvm::zip(table.columns, call.offsets))
       if (column >= 0)
         words.push_back(offset);

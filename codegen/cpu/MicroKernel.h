@@ -8,6 +8,7 @@
 #include "codegen/cpu/WinogradTransform.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/StringMap.h"
 #include <compare>
 #include <optional>
@@ -135,6 +136,8 @@ struct TileShape {
   bool loadsAhead() const { return isOfLanes() && isPadded && loads.run == 1 && !columnTaps && rows > 3; }
   /// Weights are widened for so few rows that keeping them would be more work than it saves.
   bool multipliesInRegisters() const { return widened && rows <= 3; }
+  /// The call has numbers of taps, or the tables of lines of them. Those of sweeps are fixed.
+  bool readsTaps() const { return (!isOneRun || mac.isOrdered) && !sliding; }
   /// Every row of A is read a vector at a time.
   bool readsLanes() const { return byLane || isStaged(); }
   /// Steps in one trip of the inner loop of a product: by lane, what one vector of A has for them. Bytes that are
@@ -208,6 +211,20 @@ struct CallEntry {
   llvm::SmallVector<int64_t> offsets;
 };
 
+/// Where the fields of a call lie that a micro-kernel reads: others take no words. The same for all tiles of a variant.
+class EntryLayout {
+public:
+  EntryLayout(const TileShape &shape, const Epilogue &epilogue);
+
+  /// The word of a field that is read.
+  unsigned at(unsigned field) const;
+  /// The words of a call.
+  llvm::SmallVector<int64_t> words(llvm::ArrayRef<int64_t> fields) const;
+
+private:
+  llvm::BitVector isThere;
+};
+
 /// Calls in read-only data. Few differ in more than where they begin: entries are there once, behind them a row for
 /// each call.
 struct CallTable {
@@ -246,7 +263,7 @@ public:
   mlir::func::FuncOp getPrologue(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine);
 
   /// The table of calls that all have as many fields and offsets.
-  CallTable getTable(llvm::ArrayRef<CallEntry> calls);
+  CallTable getTable(llvm::ArrayRef<CallEntry> calls, const EntryLayout &layout);
 
   /// A constant of these words.
   mlir::LLVM::GlobalOp getWords(llvm::ArrayRef<int64_t> words);

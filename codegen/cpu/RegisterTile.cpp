@@ -72,10 +72,12 @@ private:
   void readEntry() {
     rowA = field(CallEntry::RowA);
     rowC = field(CallEntry::RowC);
-    taps0 = field(CallEntry::Taps0);
-    tap0A = field(CallEntry::Tap0A);
-    taps1 = field(CallEntry::Taps1);
-    tap1A = field(CallEntry::Tap1A);
+    if (shape.readsTaps()) {
+      taps0 = field(CallEntry::Taps0);
+      tap0A = field(CallEntry::Tap0A);
+      taps1 = field(CallEntry::Taps1);
+      tap1A = field(CallEntry::Tap1A);
+    }
     if (shape.goesOnInLines) {
       lineWidth = field(CallEntry::LineWidth);
       lineGap = field(CallEntry::LineGap);
@@ -84,8 +86,10 @@ private:
       return;
     // The rows of packed B are as long as this tile is wide.
     rowB = shape.isPadded ? code.constant(shape.width()) : field(CallEntry::RowB);
-    tap0B = code.mul(field(CallEntry::Tap0B), rowB);
-    tap1B = code.mul(field(CallEntry::Tap1B), rowB);
+    if (shape.readsTaps()) {
+      tap0B = code.mul(field(CallEntry::Tap0B), rowB);
+      tap1B = code.mul(field(CallEntry::Tap1B), rowB);
+    }
     depth = field(CallEntry::Depth);
     readSums(rowB);
     if (shape.prefetches())
@@ -426,7 +430,7 @@ private:
     for (auto [i, sum] : llvm::enumerate(sums))
       sum = complete(sum, i % shape.vectors);
     if (shape.body == TapBody::Sum) {
-      Value divisor = code.load(code.at(entry, CallEntry::Divisor, b.getI32Type()), b.getI32Type());
+      Value divisor = code.load(code.at(entry, layout.at(CallEntry::Divisor), b.getI32Type()), b.getI32Type());
       Value divisors = code.broadcast(arith::SIToFPOp::create(b, sumType, divisor), vector);
       for (Value &sum : sums)
         sum = arith::DivFOp::create(b, sum, divisors);

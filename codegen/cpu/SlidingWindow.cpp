@@ -170,7 +170,7 @@ public:
       for (int64_t tap = 0; tap < tile.tapsH * tile.tapsW; ++tap)
         for (int64_t j = 0; j < shape.vectors; ++j)
           factors.push_back(loadWeights(matrix, tap, j));
-    Value lineA = field(CallEntry::LineA), lineC = field(CallEntry::LineC);
+    Value lineA = code.mul(inputRow, tile.rows * tile.strideH), lineC = code.mul(outputRow, tile.rows);
     code.loop(zero, field(CallEntry::Lines), 1, start.list(), [&](Value, ValueRange carried) {
       TilePlace place = TilePlace::from(carried);
       sweep(place);

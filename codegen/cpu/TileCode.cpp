@@ -28,7 +28,7 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
                                     : memory),
       elementOfPanel(shape.widensPanel ? b.getI16Type() : memory),
       resultType(startsAsFloatBits(shape, epilogue) ? b.getF32Type() : computeType(shape.mac.sum)),
-      vector(VectorType::get(shape.lanes, sumType)) {
+      vector(VectorType::get(shape.lanes, sumType)), layout(shape, epilogue) {
   unsigned next = 0;
   start.a = arguments[next++];
   if (shape.hasB())
@@ -53,7 +53,8 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
   entry = arguments[next];
   zero = code.constant(0);
   for (auto [i, scalar] : llvm::enumerate(epilogue.scalars())) {
-    Value word = code.load(code.at(entry, CallEntry::firstScalar(epilogue) + i, b.getI32Type()), b.getI32Type());
+    Value word =
+        code.load(code.at(entry, layout.at(CallEntry::firstScalar(epilogue) + i), b.getI32Type()), b.getI32Type());
     if (scalar.type.isF32())
       word = arith::BitcastOp::create(b, scalar.type, word);
     else if (!scalar.type.isInteger(32))
@@ -66,7 +67,7 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
 }
 
 Value TileCode::field(unsigned index) {
-  Value narrow = code.load(code.at(entry, index, b.getI32Type()), b.getI32Type());
+  Value narrow = code.load(code.at(entry, layout.at(index), b.getI32Type()), b.getI32Type());
   return arith::ExtSIOp::create(b, b.getI64Type(), narrow);
 }
 

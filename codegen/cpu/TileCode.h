@@ -88,6 +88,7 @@ protected:
   mlir::Type elementOfPanel;  ///< of what products read of B
   mlir::Type resultType;      ///< of sums that are complete
   mlir::VectorType vector;    ///< of sums
+  EntryLayout layout;
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
   mlir::Value zeroPoint;                  ///< address of A's, or null

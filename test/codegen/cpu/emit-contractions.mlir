@@ -218,7 +218,7 @@ func.func @one_column(%x: memref<4x3xf32>, %w: memref<3x1xf32>, %y: memref<4x1xf
 // CHECK-NOT: {{vector.fma|prefetch}}
 // CHECK: arith.maximumf
 // CHECK: func.func private @[[$SCALED]]({{.*}}%[[ENTRY:[a-z0-9]+]]: !llvm.ptr {llvm.noalias}) {
-// CHECK: llvm.getelementptr %[[ENTRY]][16]
+// CHECK: llvm.getelementptr %[[ENTRY]][14]
 // CHECK: arith.bitcast {{.*}} : i32 to f32
 // CHECK: arith.constant dense<5.000000e-01>
 // CHECK-LABEL: func.func private @nncc_gemm_f32_6x16_add(
