@@ -36,6 +36,15 @@ int64_t evenStep(int64_t count, int64_t most) {
   return llvm::divideCeil(count, llvm::divideCeil(count, most));
 }
 
+/// The same in equal pieces, which are one entry of a table, where these are at most half as many again.
+int64_t equalStep(int64_t count, int64_t most) {
+  int64_t step = evenStep(count, most);
+  for (int64_t equal = step; 3 * equal >= 2 * step; --equal)
+    if (count % equal == 0)
+      return equal;
+  return step;
+}
+
 } // namespace
 
 Calls::Calls(const Contraction &contraction, const Operands &operands, nn::MachineAttr machine, bool isShared)
@@ -293,8 +302,9 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
       int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
       if (budget && region.lines.count > 1)
         lineStep = evenStep(region.lines.count, budget / std::max<int64_t>(region.pixels.count, 1));
-      else if (budget && ofLine > budget)
-        tileStep = evenStep(cut.tiles, std::max(budget / cut.rows, leastTiles));
+      // What is left behind the largest tiles is little: one more call is not worth its code and its row of a table.
+      else if (budget && ofLine > (cut.rows < tileRows ? 2 * budget : budget))
+        tileStep = (blocks ? evenStep : equalStep)(cut.tiles, std::max(budget / cut.rows, leastTiles));
       for (int64_t line = 0; line < region.lines.count; line += lineStep)
         for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)
           addCall(region, {cut.rows, columnTaps, columnStep, std::nullopt, region.lineWidth > 0}, line,

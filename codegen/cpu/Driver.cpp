@@ -121,19 +121,60 @@ private:
     SmallVector<Value> offsets; ///< per stream; null: it begins where the operand does
   };
 
-  /// A loop over the calls of a variant, by their table.
+  /// Offsets of calls in one operand that follow each other at one distance, as most do.
+  struct Steps {
+    int64_t first, step;
+  };
+  static std::optional<Steps> stepsOf(ArrayRef<CallEntry> entries, unsigned stream) {
+    Steps steps{entries.front().offsets[stream], 0};
+    if (entries.size() > 1)
+      steps.step = entries[1].offsets[stream] - steps.first;
+    for (auto [i, entry] : llvm::enumerate(entries))
+      if (entry.offsets[stream] != steps.first + static_cast<int64_t>(i) * steps.step)
+        return std::nullopt;
+    return steps;
+  }
+
+  /// A loop over the calls of a variant, by their table: offsets that it need not hold are computed.
   void overCalls(const Variant &variant, ArrayRef<CallEntry> entries, function_ref<void(const Call &)> body) {
-    CallTable table = kernels.getTable(entries, EntryLayout(calls.shapeOf(variant, operands.panel), epilogue));
+    // A product takes one or two instructions more than a word of a table.
+    constexpr size_t fewRows = 3;
+    SmallVector<std::optional<Steps>> evenly(operands.streams.size());
+    SmallVector<CallEntry> inTable(entries);
+    SmallVector<int64_t> onlyRow;
+    for (unsigned stream = 0; stream < evenly.size(); ++stream) {
+      if (entries.size() > fewRows)
+        evenly[stream] = stepsOf(entries, stream);
+      if (entries.size() == 1)
+        onlyRow.push_back(entries.front().offsets[stream]);
+      if (evenly[stream] || entries.size() == 1)
+        for (CallEntry &entry : inTable)
+          entry.offsets[stream] = 0;
+    }
+    CallTable table = kernels.getTable(inTable, EntryLayout(calls.shapeOf(variant, operands.panel), epilogue));
     Value base = LLVM::AddressOfOp::create(code.b, table.global);
     Type word = code.b.getI32Type();
+    auto wordAt = [&](Value row, int64_t column) -> Value {
+      return arith::ExtSIOp::create(code.b, code.b.getI64Type(), code.load(code.at(row, column, word), word));
+    };
     parallelLoop(entries.size(), [&](Value i) {
-      Value row = code.at(code.at(base, table.firstRow, word), code.mul(i, table.rowSize), word);
-      auto load = [&](int64_t column) -> Value {
-        return arith::ExtSIOp::create(code.b, code.b.getI64Type(), code.load(code.at(row, column, word), word));
-      };
-      Call call{table.hasEntries ? code.at(base, load(0), word) : base, {}};
-      for (int column : table.columns)
-        call.offsets.push_back(column < 0 ? Value() : load(column));
+      Value row = table.rowSize ? code.at(code.at(base, table.firstRow, word), code.mul(i, table.rowSize), word) : base;
+      // LLVM reads the row of one call by itself, and drops it.
+      if (llvm::any_of(onlyRow, [](int64_t offset) { return offset != 0; }))
+        row = LLVM::AddressOfOp::create(code.b, kernel.getLoc(), kernels.getWords(onlyRow));
+      Call call{table.hasEntries ? code.at(base, wordAt(row, 0), word) : base, {}};
+      for (auto [stream, steps] : llvm::enumerate(evenly)) {
+        Value offset;
+        if (table.columns[stream] >= 0)
+          offset = wordAt(row, table.columns[stream]);
+        else if (steps && steps->step)
+          offset = code.mul(i, steps->step);
+        if (steps && steps->first)
+          offset = offset ? code.add(offset, code.constant(steps->first)) : code.constant(steps->first);
+        if (!onlyRow.empty() && onlyRow[stream])
+          offset = wordAt(row, stream);
+        call.offsets.push_back(offset);
+      }
       body(call);
     });
   }

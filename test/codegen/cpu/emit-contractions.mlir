@@ -8,9 +8,12 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // An entry for calls that differ in where they begin alone, behind it how far into A and C that is, for each of them.
 // CHECK: llvm.mlir.global private constant @[[$EVEN:nncc_calls_[0-9]+]](dense<[1, 0, 0, 17, 288, {{.*}}, 0, 0, 4608, 29376, 71808, 4608]>
 
-// Scalars of the epilogues of @three_times and @twice, the bits of 3.0 and of 2.0, and how far in B the next panel is.
-// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128, 256]>
-// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1073741824, 256]>
+// Scalars of the epilogues of @three_times and @twice, the bits of 3.0 and of 2.0.
+// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1077936128]>
+// CHECK: llvm.mlir.global private constant @nncc_calls_{{[0-9]+}}(dense<[{{[0-9, ]+}}, 1073741824]>
+
+// The calls of @shares_pixels follow each other at one distance: the words of one are those of all.
+// CHECK: llvm.mlir.global private constant @[[$EQUAL:nncc_calls_[0-9]+]](dense<[1, 0, 0, 5, 64, 32, 64, 1, 64, 64, 1, 0, 64, 0]>
 
 // Every region of the border has its own taps; interior and borders are calls of one table, a panel is one loop trip.
 // CHECK: llvm.mlir.global private constant @nncc_calls_0
@@ -33,7 +36,9 @@ func.func @convolution(%x: memref<1x14x12x5xf32> {llvm.noalias}, %w: memref<5760
 // some of the calls. A call says how much work it is, on average over its table.
 // CHECK-LABEL: func.func @shares_pixels
 // CHECK: scf.for {{.*}} = %c0{{.*}} to %c2{{.*}} step
-// CHECK:   scf.for {{.*}} to %c{{1[0-9]}}_i64
+// CHECK:   scf.for %[[I:.*]] = {{.*}} to %c{{1[0-9]}}_i64
+// CHECK-NOT: llvm.load
+// CHECK:     arith.muli %[[I]]
 // CHECK:     call @nncc_gemm_f32_6x16({{.*}}) {nn.work = {{[0-9]+}} : i64}
 // CHECK:   } {{{.*}}nn.parallel}
 // CHECK: } {{{.*}}nn.parallel, nn.uncut}
