@@ -267,6 +267,24 @@ void EntryBuilder::addDispatch() {
     weights = global;
   }
 
+  auto boundOf = [&](Value *number, Value *work) { return builder.CreateUDiv(builder.CreateMul(number, work), parts); };
+  // The range is computed once, from a table of the work of all kernels, and not in the code of each. The core asks for
+  // no other kernels than there are.
+  constexpr size_t fewKernels = 4;
+  Value *begin = nullptr, *end = nullptr;
+  if (plan.kernels.size() > fewKernels &&
+      llvm::all_of(plan.kernels, [](const KernelPlan &kernel) { return isUInt<32>(kernel.work); })) {
+    SmallVector<uint32_t> works;
+    for (const KernelPlan &kernel : plan.kernels)
+      works.push_back(kernel.work);
+    GlobalVariable *table = addConstant(ConstantDataArray::get(context, works), "nncc_work");
+    table->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+    Value *place = builder.CreateGEP(i32, table, builder.CreateZExt(member(Kernel), i64));
+    Value *work = builder.CreateZExt(builder.CreateLoad(i32, place), i64);
+    begin = boundOf(part, work);
+    end = boundOf(next, work);
+  }
+
   BasicBlock *done = BasicBlock::Create(context, "done", function);
   SwitchInst *choose = builder.CreateSwitch(member(Kernel), done, plan.kernels.size());
   for (auto [index, kernel] : llvm::enumerate(plan.kernels)) {
@@ -301,11 +319,9 @@ void EntryBuilder::addDispatch() {
     if (!kernel.numbers.empty())
       arguments.push_back(addNumbers(kernel.numbers));
     if (kernel.work) {
-      auto bound = [&](Value *number) {
-        return builder.CreateUDiv(builder.CreateMul(number, builder.getInt64(kernel.work)), parts);
-      };
-      arguments.push_back(bound(part));
-      arguments.push_back(bound(next));
+      Value *work = builder.getInt64(kernel.work);
+      arguments.push_back(begin ? begin : boundOf(part, work));
+      arguments.push_back(end ? end : boundOf(next, work));
     }
     Function *callee = module.getFunction(kernel.function);
     CallInst *call = builder.CreateCall(callee, arguments);
