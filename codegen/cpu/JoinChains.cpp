@@ -49,7 +49,7 @@ public:
     while (joinAtPeak(before, best)) {
     }
     joinForFewerThreads(before, best);
-    useRoom(before, best);
+    useRoom(best);
     SmallVector<nn::KernelOp> made;
     if (best.peak > kLeastGain * before.peak)
       return made;
@@ -186,7 +186,7 @@ private:
     for (Operation *kernel : merged)
       found.steps.push_back(stepOf.lookup(kernel));
     for (auto kernel : function.getOps<nn::KernelOp>())
-      if (nn::offeredForms(kernel))
+      if (!nn::offeredForms(kernel).empty())
         found.beside.push_back(loads[stepOf.lookup(copy.kernels.lookup(kernel))]);
     return found;
   }
@@ -212,7 +212,7 @@ private:
     size_t number = 0;
     for (auto kernel : function.getOps<nn::KernelOp>()) {
       ArrayAttr forms = nn::offeredForms(kernel);
-      if (!forms)
+      if (forms.empty())
         continue;
       auto firstIn = [&](const Layout &layout) {
         return llvm::find_if(forms, [&](Attribute form) {
@@ -220,7 +220,7 @@ private:
         });
       };
       const Attribute *had = firstIn(before), *has = firstIn(after);
-      if (has > had && (keepsSlots || !differInSlots(*had, *has)))
+      if (has > had && (keepsSlots || has == forms.end() || !differInSlots(*had, *has)))
         return false;
       ++number;
     }
@@ -271,15 +271,15 @@ private:
     keepsSlots = false;
     while (joinAtPeak(before, layout)) {
     }
-    keepsSlots = layout.peak > kLeastGainForThreads * best.peak;
-    if (keepsSlots)
+    keepsSlots = true;
+    if (layout.peak > kLeastGainForThreads * best.peak)
       groups = keeping;
     else
       best = std::move(layout);
   }
 
   /// Gives chains as many rows as the arena has room for: fewer rows are more calls.
-  void useRoom(const Layout &before, const Layout &best) {
+  void useRoom(const Layout &best) {
     for (size_t i = 0; i < groups.size(); ++i) {
       if (!groups[i].plan)
         continue;
@@ -289,7 +289,7 @@ private:
         Groups changed = groups;
         changed[i].plan = plan;
         Layout layout = layOut(changed);
-        if (layout.peak <= best.peak && keepsForms(before, layout)) {
+        if (layout.peak <= best.peak && keepsForms(best, layout)) {
           groups = std::move(changed);
           break;
         }
