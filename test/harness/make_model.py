@@ -8,7 +8,7 @@ import pathlib
 import struct
 import sys
 
-FLOAT, INT64, STRING, FLOAT16 = 1, 7, 8, 10
+FLOAT, UINT8, INT64, STRING, FLOAT16 = 1, 2, 7, 8, 10
 
 
 def varint(value):
@@ -49,7 +49,7 @@ def tensor(name, dims, data=None, dtype=FLOAT, external=None):
 
 
 def attribute(name, value):
-    kind, number = {int: (2, 3), float: (1, 2), str: (3, 4)}.get(type(value), (0, 0))
+    kind, number = {int: (2, 3), float: (1, 2), str: (3, 4), bytes: (4, 5)}.get(type(value), (0, 0))  # bytes are a tensor
     if isinstance(value, list):
         kind, number = {float: (6, 7), str: (8, 9)}.get(type(value[0]), (7, 8))
     payload = b"".join(field(number, v) for v in value) if isinstance(value, list) else field(number, value)
@@ -536,6 +536,47 @@ def branches_in_a_circle():
 @case
 def branch_without_child():
     return tree([1, 3, 0, 0], [2, 7, 0, 0])
+
+
+def ensemble(modes=(b"\0\0", UINT8), **more):
+    """Trees of opset 5, with two comparisons, 0 and 1, and three leaves."""
+    ways = dict(nodes_truenodeids=[1, 0], nodes_trueleafs=[0, 1], nodes_falsenodeids=[2, 1], nodes_falseleafs=[1, 1])
+    tests = dict(nodes_modes=tensor("", [2], *modes), nodes_splits=tensor("", [2], [0.5, 0.25]), nodes_featureids=[0, 0])
+    leaves = dict(leaf_targetids=[0] * 3, leaf_weights=tensor("", [3], [1.0, 2.0, 3.0]), n_targets=1)
+    return model([node("TreeEnsemble", ["x"], ["y"], "trees", domain="ai.onnx.ml", tree_roots=[0], **ways | tests | leaves | more)], [X],
+                 [value_info("y", [2, 1])], extra=field(8, field(1, "ai.onnx.ml") + field(2, 5)))
+
+
+@case
+def modes_of_floats():
+    return ensemble(modes=([0.0, 0.5], FLOAT))
+
+
+@case
+def leaf_out_of_range():
+    """So far that its number, counted on from the last comparison, is negative."""
+    return ensemble(nodes_falsenodeids=[(1 << 63) - 1, 1])
+
+
+@case
+def set_of_many():
+    """A set of more members than trees have levels."""
+    return ensemble(modes=(b"\6\0", UINT8), membership_values=tensor("", [600], [float(member) for member in range(600)]))
+
+
+@case
+def classes_without_vectors():
+    kernel = dict(kernel_type="LINEAR", kernel_params=[0.0, 0.0, 0.0])
+    return model([node("SVMClassifier", ["x"], ["y"], "vectors", domain="ai.onnx.ml", vectors_per_class=[0, 0], rho=[0.5], classlabels_ints=[0, 1],
+                       **kernel)], [X], [value_info("y", [2], INT64)], domains=["ai.onnx.ml"])
+
+
+@case
+def deformed_misfit():
+    """A window larger than the image: a quotient that is rounded towards 0 finds one place for it."""
+    return model([node("DeformConv", ["x", "w", "offsets"], ["y"], "taps", strides=[2, 2])],
+                 [value_info("x", [1, 1, 1, 1]), value_info("w", [1, 1, 2, 2]), value_info("offsets", [1, 8, 1, 1])],
+                 [value_info("y", [1, 1, 1, 1])], opset=19)
 
 
 @case

@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty booleans tabular ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
+    small_graphs.py [--group empty booleans tabular places ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "ranges": {}, "channels": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "ranges": {}, "channels": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -242,11 +242,11 @@ def classes_of_support_vectors(random, g):
     """A score of two classes, with both signs; scores of pairs, which vote; a class that has no vectors."""
     x = g.input(numbers(random, [9, 3]))
     for vectors, kind, more in (([4, 3], "RBF", {}), ([2, 5], "POLY", dict(post_transform="LOGISTIC")), ([3, 1, 3], "LINEAR", {}),
-                                ([2, 0, 3, 2], "SIGMOID", dict(post_transform="SOFTMAX"))):
+                                ([2, 0, 3, 2], "SIGMOID", dict(post_transform="SOFTMAX")), ([1, 1, 0, 2, 1, 1, 1], "RBF", {})):
         count = len(vectors)
         label, scores = ml(g, "SVMClassifier", [x], 2, coefficients=numbers(random, [7 * (count - 1)]).tolist(), kernel_type=kind,
                            support_vectors=numbers(random, [21]).tolist(), vectors_per_class=vectors, kernel_params=[0.5, 0.125, 3.0],
-                           rho=numbers(random, [count * (count - 1) // 2], -0.25, 0.25).tolist(), classlabels_ints=[7, 3, 5, 20][:count], **more)
+                           rho=numbers(random, [count * (count - 1) // 2], -0.25, 0.25).tolist(), classlabels_ints=[7, 3, 5, 20, 1, 9, 4][:count], **more)
         g.output(label, np.int64)
         g.output(scores)
 
@@ -351,6 +351,72 @@ def ensembles(random, g):
                         nodes_falsenodeids=[0, 2, 3, 4, 6], nodes_falseleafs=[1, 0, 1, 0, 1],
                         leaf_targetids=[int(value) for value in random.integers(0, targets, 7)],
                         leaf_weights=onnx.numpy_helper.from_array(numbers(random, [7]))))
+
+
+def silent_trees(random, targets, prefix):
+    """Attributes of trees whose leaves say nothing of some targets. A threshold of a leaf is 0, as converters write it: of a silent one
+    onnxruntime takes it for what is said of a single target."""
+    attributes, leaves = trees(random, 4)
+    attributes["nodes_values"] = [0.0 if mode == "LEAF" else value for mode, value in zip(attributes["nodes_modes"], attributes["nodes_values"])]
+    weights = said(random, leaves, targets, prefix)
+    kept = [entry for entry in zip(*weights.values()) if entry[:3] not in SILENT]
+    return attributes | dict(zip(weights, map(list, zip(*kept))))
+
+
+# Tree, leaf and target. There are rows where no leaf speaks of a target, each of the three.
+SILENT = {(0, 5, 0), (0, 9, 0), (3, 1, 0), (3, 3, 0), (3, 5, 0), (0, 1, 1), (0, 5, 1), (3, 6, 1), (3, 3, 1), (3, 1, 1), (0, 5, 2), (3, 5, 2)}
+
+
+@graph("tabular")
+def silent_leaves(random, g):
+    """Leaves that say nothing of a target, of which then no leaf of a row may speak: each function, with and without a base; a class of which
+    no leaf speaks is not chosen, though others are below 0. Of infinities, which leaves do say."""
+    x = g.input(numbers(random, [23, 4]))
+    for function in ("SUM", "AVERAGE", "MIN", "MAX"):
+        for targets in ([0], [0, 1, 2]):
+            for base in ({}, {"base_values": [5.0, -7.0, 0.5][:len(targets)]}):
+                g.output(ml(g, "TreeEnsembleRegressor", [x], **silent_trees(random, targets, "target"), **base, n_targets=len(targets),
+                            aggregate_function=function))
+    for function in ("MIN", "MAX"):
+        attributes, leaves = trees(random, 4)
+        weights = said(random, leaves, [0, 1], "target")
+        weights["target_weights"] = [float(value) for value in random.choice([-np.inf, np.inf], len(weights["target_weights"]))]
+        g.output(ml(g, "TreeEnsembleRegressor", [x], **attributes, **weights, n_targets=2, aggregate_function=function))
+    for more in ({}, {"base_values": [0.1, 0.2, -0.3]}, {"post_transform": "SOFTMAX"}):
+        label, scores = ml(g, "TreeEnsembleClassifier", [x], 2, **silent_trees(random, [0, 1, 2], "class"), classlabels_int64s=[4, 2, 8], **more)
+        g.output(label, np.int64)
+        g.output(scores)
+
+
+@graph("tabular")
+def silent_ensembles(random, g):
+    """The same of trees of opset 5, whose leaves speak of one target each: of targets that few leaves speak of, or none."""
+    g.versions["ai.onnx.ml"] = 5
+    x = g.input(numbers(random, [23, 4]))
+    for function in range(4):
+        for targets in ([0, 1, 0, 1, 1, 3, 0], [2, 2, 2, 3, 3, 3, 3]):
+            g.output(ml(g, "TreeEnsemble", [x], tree_roots=[0, 3], n_targets=5, aggregate_function=function,
+                        nodes_modes=onnx.numpy_helper.from_array(np.zeros(5, np.uint8)),
+                        nodes_splits=onnx.numpy_helper.from_array(numbers(random, [5])),
+                        nodes_featureids=[int(value) for value in random.integers(0, 4, 5)],
+                        nodes_truenodeids=[1, 1, 2, 4, 5], nodes_trueleafs=[0, 1, 1, 1, 1],
+                        nodes_falsenodeids=[0, 2, 3, 4, 6], nodes_falseleafs=[1, 0, 1, 0, 1], leaf_targetids=targets,
+                        leaf_weights=onnx.numpy_helper.from_array(numbers(random, [7], 0.25, 1.0))))
+
+
+# ---- Places that are nowhere -------------------------------------------------------------------------------------------------------
+
+
+@graph("places")
+def deformed_far_away(random, g):
+    """Taps that are infinitely far away, farther than integers reach, a pixel beside the image, or nowhere: all read 0."""
+    g.opset = 19
+    offsets = numbers(random, [2, 16, 3, 3], -3, 3)
+    far = random.random(offsets.shape)
+    offsets[far < 0.2] = random.choice(np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, 9e9]), offsets.shape)[far < 0.2]
+    offsets[far > 0.8] = np.round(offsets)[far > 0.8]
+    g.output(g.node("DeformConv", [g.input(numbers(random, [2, 4, 4, 4])), g.constant(numbers(random, [6, 2, 2, 2])), g.input(offsets)],
+                    group=2, offset_group=2))
 
 
 # ---- Numbers that f16 has not, between inputs and outputs that it has -------------------------------------------------------------

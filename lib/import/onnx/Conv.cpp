@@ -1,5 +1,6 @@
 // Convolutions: ONNX's NCHW and OIHW become NHWC and OHWI, 1-D ones get H = 1. 3-D ones are sums of 2-D ones of planes.
 #include "dialects/nn/Kinds.h"
+#include "dialects/nn/UnaryKind.h"
 #include "lib/import/onnx/Activation.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/GridSampler.h"
@@ -522,42 +523,50 @@ void importConvInteger(Node &node) {
   node.set(0, node.fromImage(sums, node.rank(0), 0));
 }
 
+/// Where the taps of a deformable convolution read along a dim, in pixels: [N, OH, OW, KH * KW].
+///
+/// offsets  how far each tap is from its place, of the same shape
+/// size     of the image; farther than a pixel beside it, all is 0, and NaN is nowhere
+Value deformedPositions(Node &node, Value offsets, const Window &window, int64_t dim, int64_t size) {
+  int64_t steps = shapeOf(offsets)[1 + dim], taps = product(window.kernel), columns = window.kernel[1];
+  SmallVector<int64_t> places, shape{1, 1, 1, taps};
+  shape[1 + dim] = steps;
+  for (int64_t step = 0; step < steps; ++step)
+    for (int64_t tap = 0; tap < taps; ++tap)
+      places.push_back(step * window.strides[dim] - window.pads[dim] +
+                       (dim == 0 ? tap / columns : tap % columns) * window.dilations[dim]);
+  Value own = node.cast(node.constant(places, shape, node.builder.getI64Type()), elementOf(offsets));
+  Value at = node.binary(kind::add, offsets, own), near = node.unary(kind::clip, at, -2, size + 1);
+  return node.select(node.unary(UnaryKind::is_nan, at), node.scalar(-2, at), near);
+}
+
 /// What the taps of a deformable convolution read, times the mask: [N, OH, OW, KH * KW, C]; null with an error.
 ///
 /// offsets  input 2, [N, groups * KH * KW * 2, OH, OW]   how far each tap is from its place, down and to the right
 /// mask     input 4, [N, groups * KH * KW, OH, OW]       may be absent
 Value deformedTaps(Node &node, const Window &window, ArrayRef<int64_t> output, int64_t groups, Type wide) {
-  int64_t batch = node.shape(0)[0], taps = product(window.kernel), height = output[0], width = output[1];
-  Value image = node.cast(node.transpose(node.input(0), {0, 2, 3, 1}), wide);
-  Value offsets = node.cast(node.input(2), wide), mask = node.cast(node.input(4), wide);
+  ArrayRef<int64_t> x = node.shape(0);
+  int64_t taps = product(window.kernel), height = output[0], width = output[1];
+  // Groups are images of their own.
+  int64_t images = x[0] * groups, channels = x[1] / groups;
+  Value image = node.reshape(node.cast(node.input(0), wide), {images, channels, x[2], x[3]});
+  Value offsets = node.reshape(node.cast(node.input(2), wide), {images, taps, 2, height, width});
+  GridSampler grid(node, node.transpose(image, {0, 2, 3, 1}), "zeros", /*alignCorners=*/true);
+  offsets = node.transpose(offsets, {2, 0, 3, 4, 1});
   if (!image || !offsets)
     return {};
-  // For each group and each of the two dims, the positions [N, OH, OW, KH * KW].
-  offsets = node.transpose(node.reshape(offsets, {batch, groups, taps, 2, height, width}), {1, 3, 0, 4, 5, 2});
-  if (mask)
-    mask = node.transpose(node.reshape(mask, {batch, groups, taps, height, width}), {1, 0, 3, 4, 2});
-  int64_t channels = shapeOf(image)[3] / groups;
-  SmallVector<int64_t> positions{batch, height, width, taps};
-  SmallVector<Value> read;
-  for (int64_t group = 0; group < groups; ++group) {
-    GridSampler grid(node, node.slice(image, 3, group * channels, channels), "zeros", /*alignCorners=*/true);
-    SmallVector<Value> at;
-    for (int64_t dim = 0; dim < 2; ++dim) {
-      SmallVector<int64_t> places;
-      forEachPosition({height, width, window.kernel[0], window.kernel[1]}, [&](ArrayRef<int64_t> i) {
-        places.push_back(i[dim] * window.strides[dim] - window.pads[dim] + i[2 + dim] * window.dilations[dim]);
-      });
-      Value own = node.slice(node.slice(offsets, 0, group, 1), 1, dim, 1);
-      at.push_back(
-          node.binary(kind::add, node.reshape(own, positions),
-                      node.cast(node.constant(places, {1, height, width, taps}, node.builder.getI64Type()), wide)));
-    }
-    Value pixels = grid.linear(at);
-    if (mask && pixels)
-      pixels = node.binary(kind::mul, pixels, grid.perPixel(node.reshape(node.slice(mask, 0, group, 1), positions)));
-    read.push_back(pixels);
+  SmallVector<Value> at;
+  for (int64_t dim = 0; dim < 2; ++dim) {
+    Value own = node.reshape(node.slice(offsets, 0, dim, 1), {images, height, width, taps});
+    at.push_back(deformedPositions(node, own, window, dim, x[2 + dim]));
   }
-  return node.concat(read, 4);
+  Value pixels = grid.linear(at);
+  if (pixels && node.hasInput(4)) {
+    Value mask = node.reshape(node.cast(node.input(4), wide), {images, taps, height, width});
+    pixels = node.binary(kind::mul, pixels, grid.perPixel(node.transpose(mask, {0, 2, 3, 1})));
+  }
+  pixels = node.transpose(node.reshape(pixels, {x[0], groups, height, width, taps, channels}), {0, 2, 3, 4, 1, 5});
+  return node.reshape(pixels, {x[0], height, width, taps, x[1]});
 }
 
 /// A convolution whose taps are read between pixels, each as far from its place as an input says: a product of what
@@ -582,11 +591,15 @@ void importDeformConv(Node &node) {
   if (node.hasInput(3) && node.shape(3) != ArrayRef<int64_t>{w[0]})
     return node.error("a bias of shape " + describeShape(node.shape(3)) + " does not fit " + Twine(w[0]) + " channels");
   SmallVector<int64_t> output;
-  for (int64_t dim = 0; dim < 2; ++dim)
-    output.push_back(
-        (x[2 + dim] + window.pads[dim] + window.pads[2 + dim] - window.dilations[dim] * (window.kernel[dim] - 1) - 1) /
-            window.strides[dim] +
-        1);
+  for (int64_t dim = 0; dim < 2; ++dim) {
+    auto size = windowOutputSize(x[2 + dim], window.pads[dim], window.pads[2 + dim], window.kernel[dim],
+                                 window.dilations[dim], window.strides[dim]);
+    if (failed(size))
+      return node.error("a window of " + Twine(window.kernel[dim]) + " with dilation " + Twine(window.dilations[dim]) +
+                        " does not fit into " + Twine(x[2 + dim]) + " elements with pads " + Twine(window.pads[dim]) +
+                        " and " + Twine(window.pads[2 + dim]));
+    output.push_back(*size);
+  }
   int64_t taps = product(window.kernel), perGroup = x[1] / groups, results = w[0] / groups;
   for (size_t i : {2, 4})
     if (node.hasInput(i) &&
@@ -597,17 +610,16 @@ void importDeformConv(Node &node) {
     return node.error("a convolution without elements is not supported");
   Type type = node.type(0).getElementType(), wide = wideType(type);
   Value read = deformedTaps(node, window, output, offsetGroups, wide);
-  Value weights = node.cast(node.transpose(node.input(1), {0, 2, 3, 1}), wide); // [O, KH, KW, C / groups]
-  if (!read || !weights)
+  if (!read)
     return;
+  // A product for each group, of [pixels, taps * channels] and [results, taps * channels].
   int64_t pixels = x[0] * output[0] * output[1];
-  SmallVector<Value> sums;
-  for (int64_t group = 0; group < groups; ++group) {
-    Value rows = node.reshape(node.slice(read, 4, group * perGroup, perGroup), {pixels, taps * perGroup});
-    Value own = node.reshape(node.slice(weights, 0, group * results, results), {results, taps * perGroup});
-    sums.push_back(node.make<MatMulOp>(rows, own, Value(), /*transpose=*/true));
-  }
-  Value result = node.concat(sums, 1);
+  Value rows = node.transpose(node.reshape(read, {pixels, taps, groups, perGroup}), {2, 0, 1, 3});
+  Value weights = node.cast(node.transpose(node.input(1), {0, 2, 3, 1}), wide);
+  Value result = node.make<MatMulOp>(node.reshape(rows, {groups, pixels, taps * perGroup}),
+                                     node.reshape(weights, {groups, results, taps * perGroup}), Value(),
+                                     /*transpose=*/true);
+  result = node.reshape(node.transpose(result, {1, 0, 2}), {pixels, w[0]});
   if (node.hasInput(3))
     result = node.binary(kind::add, result, node.cast(node.input(3), wide));
   result = node.reshape(node.cast(result, type), {x[0], output[0], output[1], w[0]});

@@ -401,7 +401,8 @@ static std::string adviceInstead(StringRef domain) {
   if (domain.empty() || domain == "ai.onnx")
     return "replace it with supported operators before the export, see docs/diagnostics.md";
   if (domain == "ai.onnx.ml")
-    return "of ai.onnx.ml nncc reads linear models, trees and what stands around networks, see docs/operators.md";
+    return "of ai.onnx.ml nncc reads linear models, support vectors, trees and what stands around networks, see "
+           "docs/operators.md";
   return "operators of the domain '" + domain.str() + "' are known to other tools; export with ONNX's own operators";
 }
 

@@ -6,7 +6,6 @@
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
-#include <numeric>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -314,34 +313,47 @@ void importSVMRegressor(Node &node) {
   node.set(0, score);
 }
 
-/// What each support vector adds to the scores of pairs of classes, [pairs, count], and who wins where a score is above
-/// 0: the difference that a win makes to votes, [classes, pairs], and the votes where no score is, [classes].
+/// The pairs of classes i < j, in order.
 struct Pairs {
-  std::vector<double> weights, wins, votes;
-  int64_t count;
+  SmallVector<int64_t> ofFirst, ofSecond; ///< [pairs]: where `sumsOfClasses` has what i and j add to their score
+  /// [classes * (classes - 1)]: for each class, where its votes are of all wins of firsts and then of seconds.
+  SmallVector<int64_t> votes;
 
-  /// vectors       of each class, one class after the other
-  /// coefficients  [classes - 1, count]: of a vector's class against each other class
-  Pairs(ArrayRef<int64_t> vectors, ArrayRef<double> coefficients) {
-    int64_t classes = vectors.size(), all = std::accumulate(vectors.begin(), vectors.end(), int64_t{0});
-    count = classes * (classes - 1) / 2;
-    weights.resize(count * all), wins.resize(classes * count), votes.resize(classes);
-    SmallVector<int64_t> starts{0};
-    for (int64_t ofClass : vectors)
-      starts.push_back(starts.back() + ofClass);
-    int64_t pair = 0;
-    for (int64_t first = 0; first < classes; ++first)
-      for (int64_t second = first + 1; second < classes; ++second, ++pair) {
-        for (int64_t i = starts[first]; i < starts[first + 1]; ++i)
-          weights[pair * all + i] = coefficients[(second - 1) * all + i];
-        for (int64_t i = starts[second]; i < starts[second + 1]; ++i)
-          weights[pair * all + i] = coefficients[first * all + i];
-        wins[first * count + pair] = 1;
-        wins[second * count + pair] = -1;
-        ++votes[second];
+  explicit Pairs(int64_t classes) {
+    SmallVector<SmallVector<int64_t>> ofClass(classes);
+    int64_t count = classes * (classes - 1) / 2;
+    for (int64_t i = 0; i < classes; ++i)
+      for (int64_t j = i + 1; j < classes; ++j) {
+        ofClass[i].push_back(ofFirst.size());
+        ofClass[j].push_back(count + ofFirst.size());
+        ofFirst.push_back(i * (classes - 1) + j - 1);
+        ofSecond.push_back(j * (classes - 1) + i);
       }
+    for (ArrayRef<int64_t> places : ofClass)
+      llvm::append_range(votes, places);
   }
 };
+
+/// What the vectors of each class say against each other class, [N, classes * (classes - 1)].
+///
+/// seen          [N, count]             what the kernel makes of them
+/// coefficients  [classes - 1, count]
+/// vectors       how many are of each class, one class after the other
+Value sumsOfClasses(Node &node, Value seen, ArrayRef<double> coefficients, ArrayRef<int64_t> vectors) {
+  int64_t rows = shapeOf(seen)[0], all = shapeOf(seen)[1], others = vectors.size() - 1, start = 0;
+  SmallVector<Value> sums;
+  for (int64_t count : vectors) {
+    std::vector<double> weights;
+    for (int64_t other = 0; other < others; ++other)
+      llvm::append_range(weights, coefficients.slice(other * all + start, count));
+    sums.push_back(count == 0 ? node.splat(0, {rows, others}, elementOf(seen))
+                              : node.make<MatMulOp>(node.slice(seen, 1, start, count),
+                                                    floats(node, weights, {others, count}), Value(),
+                                                    /*transpose=*/true));
+    start += count;
+  }
+  return node.concat(sums, 1);
+}
 
 /// A score for each pair of classes, which votes for the first where it is above 0; the class with the most votes. Two
 /// classes have one score, and it is given with both signs.
@@ -359,7 +371,7 @@ void importSVMClassifier(Node &node) {
   if (!node.numbers("prob_a").empty() && node.wants(1))
     return node.error("probabilities of classes are not supported",
                       "train with probability=False, or let the model end with the classes by --end");
-  if (vectors.empty())
+  if (llvm::all_of(vectors, [](int64_t ofClass) { return ofClass == 0; }))
     return node.error("models without support vectors are not supported", "write them as LinearClassifier");
   int64_t columns = shapeOf(x)[1], limit = coefficients.size(), count = 0;
   for (int64_t ofClass : vectors)
@@ -376,14 +388,18 @@ void importSVMClassifier(Node &node) {
   Value seen = kernelOf(node, x, floats(node, supports, {count, columns}));
   if (!seen)
     return;
-  Pairs of(vectors, coefficients);
-  Value scores = node.make<MatMulOp>(seen, floats(node, of.weights, {pairs, count}), floats(node, rho, {pairs}),
-                                     /*transpose=*/true);
+  Pairs of(among);
+  Value sums = sumsOfClasses(node, seen, coefficients, vectors);
+  auto columnsOf = [&](Value x, ArrayRef<int64_t> places) { return node.make<GatherOp>(x, node.vector(places), 1); };
+  Value scores = node.binary(BinaryKind::add, columnsOf(sums, of.ofFirst), columnsOf(sums, of.ofSecond));
+  scores = node.binary(BinaryKind::add, scores, floats(node, rho, {pairs}));
   if (!scores)
     return;
   Value wins = node.cast(node.binary(BinaryKind::greater, scores, node.scalar(0, scores)), elementOf(scores));
-  Value votes = node.make<MatMulOp>(wins, floats(node, of.wins, {among, pairs}), floats(node, of.votes, {among}),
-                                    /*transpose=*/true);
+  Value losses = node.binary(BinaryKind::sub, node.scalar(1, wins), wins);
+  Value votes = columnsOf(node.concat({wins, losses}, 1), of.votes);
+  votes = node.reduce(ReduceKind::sum, node.reshape(votes, {shapeOf(x)[0], among, among - 1}), {2});
+  votes = node.reshape(votes, {shapeOf(x)[0], among});
   setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, votes, 1, /*last=*/false), *classes);
   if (among == 2)
     scores = node.concat({node.unary(UnaryKind::neg, scores), scores}, 1);

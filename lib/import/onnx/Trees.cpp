@@ -29,6 +29,7 @@ struct Forest {
   SmallVector<double> thresholds;          ///< [nodes]
   SmallVector<int64_t> takesMissing;       ///< [nodes], or empty: NaN goes where comparisons are true
   SmallVector<int64_t> roots;
+  SmallVector<int64_t> order; ///< all nodes, each behind all that lead to it
   /// The comparisons that nodes make, each with what it takes of a node: 1 or 0 [nodes]. Leaves take none.
   llvm::MapVector<BinaryKind, SmallVector<int64_t>> comparisons;
   int64_t levels = 0;
@@ -55,7 +56,8 @@ bool compareAt(Node &node, Forest &forest, int64_t at, StringRef mode, std::pair
   auto comparison = comparisonOf(mode);
   if (!comparison) {
     node.error("node mode '" + mode + "' is not supported",
-               "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT, BRANCH_EQ and BRANCH_NEQ");
+               "nncc supports BRANCH_LEQ, BRANCH_LT, BRANCH_GTE, BRANCH_GT, BRANCH_EQ, BRANCH_NEQ, and of TreeEnsemble "
+               "BRANCH_MEMBER");
     return false;
   }
   SmallVector<int64_t> &takes = forest.comparisons[*comparison];
@@ -130,9 +132,9 @@ bool readNodes(Node &node, Forest &forest, int64_t columns) {
   return true;
 }
 
-/// Sets levels, and roots where none are known: nodes that no other leads to. A set of categories is a chain of nodes
-/// that share a child, so the longest way counts.
-/// error   nodes that lead to each other, a tree that is too deep
+/// Sets the order of nodes, levels, and roots where none are known: nodes that no other leads to. A set of categories
+/// is a chain of nodes that share a child, so the longest way counts. error   nodes that lead to each other, a tree
+/// that is too deep
 bool findLevels(Node &node, Forest &forest) {
   int64_t count = forest.features.size();
   auto isLeaf = [&](int64_t at) { return forest.children[2 * at] == at; };
@@ -141,8 +143,7 @@ bool findLevels(Node &node, Forest &forest) {
     if (!isLeaf(at))
       for (int64_t child : {forest.children[2 * at], forest.children[2 * at + 1]})
         ++waysTo[child];
-  // Every node comes after all that lead to it.
-  SmallVector<int64_t> order;
+  SmallVector<int64_t> &order = forest.order;
   for (int64_t at = 0; at < count; ++at)
     if (waysTo[at] == 0)
       order.push_back(at);
@@ -163,7 +164,8 @@ bool findLevels(Node &node, Forest &forest) {
     node.error("nodes lead to each other in a circle");
   else if (forest.levels > kMostLevels)
     node.error("a tree has " + Twine(forest.levels) + " levels",
-               "nncc supports up to " + Twine(kMostLevels) + "; train with a bound, such as max_depth");
+               "nncc supports up to " + Twine(kMostLevels) +
+                   ", of which a set of categories takes one for each member; train with a bound, such as max_depth");
   return !node.failed();
 }
 
@@ -211,9 +213,32 @@ struct Leaves {
         targets(node.integers((prefix + "_ids").str())), weights(node.numbers((prefix + "_weights").str())) {}
 };
 
-/// What the leaves say together, [N, targets]: sums, or the least or the most.
-Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x,
-             ReduceKind kind = ReduceKind::sum) {
+/// What the leaves that rows come to say together of targets.
+struct Said {
+  Value scores;   ///< [N, targets]; null with an error
+  Value isSpoken; ///< [N, targets], booleans: false where no leaf speaks of a target. Null where there is no such row
+};
+
+/// True where some row may come to leaves of which none speaks of a target.
+///
+/// speaks  [nodes, targets] of leaves; those of other nodes are set on the way: whatever leaf is reached speaks
+bool maybeSilent(const Forest &forest, std::vector<char> speaks, int64_t targets) {
+  for (int64_t at : llvm::reverse(forest.order)) {
+    int64_t below = forest.children[2 * at], other = forest.children[2 * at + 1];
+    if (below != at)
+      for (int64_t target = 0; target < targets; ++target)
+        speaks[at * targets + target] = speaks[below * targets + target] && speaks[other * targets + target];
+  }
+  return llvm::any_of(llvm::seq(targets), [&](int64_t target) {
+    return llvm::none_of(forest.roots, [&](int64_t root) { return speaks[root * targets + target]; });
+  });
+}
+
+/// Sums of what leaves say, or the least or the most. A leaf that says nothing of a target counts for nothing, but
+/// where there is a single one, for 0. So it does to onnxruntime, which takes the leaf's threshold, and converters
+/// write 0 there.
+Said saidOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x,
+            ReduceKind kind = ReduceKind::sum) {
   int64_t nodes = forest.features.size(), rows = shapeOf(x)[0];
   if (leaves.trees.size() != leaves.weights.size() || leaves.nodes.size() != leaves.weights.size() ||
       leaves.targets.size() != leaves.weights.size()) {
@@ -226,9 +251,10 @@ Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t tar
     node.error(Twine(targets) + " targets of " + Twine(nodes) + " nodes are not supported");
     return {};
   }
-  // What no leaf speaks of is 0, of the least and the most, too.
-  double silent = kind == ReduceKind::sum ? 0 : kind == ReduceKind::min ? kInfinity : -kInfinity;
+  bool hearsSilence = kind == ReduceKind::sum || targets == 1;
+  double silent = hearsSilence ? 0 : kind == ReduceKind::min ? kInfinity : -kInfinity;
   std::vector<double> table(nodes * targets, silent);
+  std::vector<char> speaks(nodes * targets);
   for (auto [tree, number, target, weight] :
        llvm::zip_equal(leaves.trees, leaves.nodes, leaves.targets, leaves.weights)) {
     auto place = forest.places.find({tree, number});
@@ -236,22 +262,28 @@ Value sumsOf(Node &node, const Forest &forest, const Leaves &leaves, int64_t tar
       node.error("target " + Twine(target) + " of node " + Twine(number) + " of tree " + Twine(tree) + " is not there");
       return {};
     }
-    double &said = table[place->second * targets + target];
-    said = kind == ReduceKind::sum   ? said + weight
+    int64_t at = place->second * targets + target;
+    double &said = table[at];
+    said = !speaks[at]               ? weight
+           : kind == ReduceKind::sum ? said + weight
            : kind == ReduceKind::min ? std::min(said, weight)
                                      : std::max(said, weight);
+    speaks[at] = true;
   }
-  Value said = node.make<GatherOp>(floats(node, table, {nodes, targets}), leavesOf(node, forest, x), 0);
-  Value result = node.reshape(node.reduce(kind, said, {1}), {rows, targets});
-  if (kind == ReduceKind::sum || targets == 1)
-    return result;
-  return node.select(node.binary(BinaryKind::equal, result, node.scalar(silent, result)), node.scalar(0, result),
-                     result);
+  Value reached = leavesOf(node, forest, x);
+  auto together = [&](ArrayRef<double> numbers, ReduceKind kind) {
+    Value ofLeaves = node.make<GatherOp>(floats(node, numbers, {nodes, targets}), reached, 0);
+    return node.reshape(node.reduce(kind, ofLeaves, {1}), {rows, targets});
+  };
+  Said said{together(table, kind), Value()};
+  if (targets > 1 && maybeSilent(forest, speaks, targets))
+    said.isSpoken = node.cast(together(std::vector<double>(speaks.begin(), speaks.end()), ReduceKind::max),
+                              node.builder.getI1Type());
+  return said;
 }
 
 /// Adds base_values, of which there may be one for each target, or none.
-Value addBase(Node &node, Value sums) {
-  SmallVector<double> base = node.numbers("base_values");
+Value addBase(Node &node, Value sums, ArrayRef<double> base) {
   if (base.empty() || !sums)
     return sums;
   if ((int64_t)base.size() != shapeOf(sums)[1]) {
@@ -259,6 +291,11 @@ Value addBase(Node &node, Value sums) {
     return {};
   }
   return node.binary(BinaryKind::add, sums, floats(node, base, {(int64_t)base.size()}));
+}
+
+/// Scores where a target is spoken of, else another number.
+Value whereSpoken(Node &node, Value scores, Value isSpoken, double otherwise) {
+  return scores && isSpoken ? node.select(isSpoken, scores, node.scalar(otherwise, scores)) : scores;
 }
 
 /// x as rows of floats, and the trees; null with an error.
@@ -269,20 +306,25 @@ Value rowsAndForest(Node &node, Forest &forest) {
   return x;
 }
 
-/// What trees say of targets by a function of that name; null with an error.
-Value aggregate(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x, StringRef function) {
+/// What trees say of targets by a function of that name, with `base`; null with an error. A target that no leaf speaks
+/// of is 0, without its base.
+Value aggregate(Node &node, const Forest &forest, const Leaves &leaves, int64_t targets, Value x, StringRef function,
+                ArrayRef<double> base = {}) {
   auto kind = llvm::StringSwitch<std::optional<ReduceKind>>(function)
                   .Case("SUM", ReduceKind::sum)
                   .Case("AVERAGE", ReduceKind::sum)
                   .Case("MIN", ReduceKind::min)
                   .Case("MAX", ReduceKind::max)
                   .Default(std::nullopt);
-  if (!kind)
+  if (!kind) {
     node.error("aggregate_function '" + function + "' is not known", "it is SUM, AVERAGE, MIN or MAX");
-  Value said = kind ? sumsOf(node, forest, leaves, targets, x, *kind) : Value();
-  if (said && function == "AVERAGE")
-    said = node.binary(BinaryKind::div, said, node.scalar(forest.roots.size(), said));
-  return said;
+    return {};
+  }
+  auto [scores, isSpoken] = saidOf(node, forest, leaves, targets, x, *kind);
+  if (scores && function == "AVERAGE")
+    scores = node.binary(BinaryKind::div, scores, node.scalar(forest.roots.size(), scores));
+  bool silenceIsZero = *kind == ReduceKind::sum && base.empty();
+  return silenceIsZero ? scores : whereSpoken(node, addBase(node, scores, base), isSpoken, 0);
 }
 
 void importTreeEnsembleRegressor(Node &node) {
@@ -290,23 +332,30 @@ void importTreeEnsembleRegressor(Node &node) {
   int64_t targets = node.integer("n_targets", 1);
   Forest forest;
   Leaves leaves(node, "target");
+  SmallVector<double> base = node.numbers("base_values");
   Value x = rowsAndForest(node, forest);
-  Value said = x ? aggregate(node, forest, leaves, targets, x, function) : Value();
   // As ONNX says; onnxruntime ignores LOGISTIC and SOFTMAX of one target, which common converters do not write.
-  if (Value scores = addBase(node, said))
+  if (Value scores = x ? aggregate(node, forest, leaves, targets, x, function, base) : Value())
     node.set(0, postTransform(node, scores, node.text("post_transform", "NONE")));
 }
 
-/// The numbers of a tensor attribute; none where it is absent and may be.
-SmallVector<double> tensorNumbers(Node &node, StringRef name, bool mayBeAbsent = false) {
+/// The numbers of a tensor; none where it is null.
+SmallVector<double> numbersOf(ElementsAttr tensor) {
   SmallVector<double> numbers;
-  if (mayBeAbsent && !node.has(name))
-    return numbers;
-  if (auto elements = readElements(node.tensor(name), kMostLeafNumbers))
+  if (auto elements = readElements(tensor, kMostLeafNumbers))
     llvm::append_range(numbers, elements->isFloat()
                                     ? elements->floats
                                     : std::vector<double>(elements->ints.begin(), elements->ints.end()));
   return numbers;
+}
+
+/// The numbers of modes, [nodes].
+/// error   modes that are no integers
+SmallVector<double> readModes(Node &node) {
+  ElementsAttr modes = node.tensor("nodes_modes");
+  if (modes && !isa<IntegerType>(modes.getElementType()))
+    node.error("attribute 'nodes_modes' is " + nameOf(modes.getElementType()) + ", must be ui8");
+  return numbersOf(modes);
 }
 
 /// The word with that number, counted from 0; the number itself where there is none.
@@ -364,14 +413,15 @@ bool writeOutSets(Node &node, Nodes &nodes, ArrayRef<double> members, SmallVecto
 /// Sets the trees of an ensemble, whose leaves get the places behind its nodes.
 /// error   lists that do not fit each other, children that are missing
 bool readEnsemble(Node &node, Forest &forest, Leaves &leaves, int64_t columns) {
-  SmallVector<double> members = tensorNumbers(node, "membership_values", /*mayBeAbsent=*/true);
-  Nodes nodes{tensorNumbers(node, "nodes_modes"),
-              tensorNumbers(node, "nodes_splits"),
+  SmallVector<double> members =
+      numbersOf(node.has("membership_values") ? node.tensor("membership_values") : ElementsAttr());
+  Nodes nodes{readModes(node),
+              numbersOf(node.tensor("nodes_splits")),
               node.integers("nodes_featureids"),
               {node.integers("nodes_falsenodeids"), node.integers("nodes_truenodeids")},
               {node.integers("nodes_falseleafs"), node.integers("nodes_trueleafs")}};
   forest.roots = node.integers("tree_roots");
-  leaves.weights = tensorNumbers(node, "leaf_weights");
+  leaves.weights = numbersOf(node.tensor("leaf_weights"));
   leaves.targets = node.integers("leaf_targetids");
   node.ignore({"nodes_hitrates"});
   int64_t given = nodes.count();
@@ -396,12 +446,13 @@ bool readEnsemble(Node &node, Forest &forest, Leaves &leaves, int64_t columns) {
   for (int64_t i = 0; i < inner; ++i) {
     int64_t ways[2];
     for (int way : {0, 1}) {
-      int64_t first = nodes.areLeaves[way][i] ? inner : 0, last = nodes.areLeaves[way][i] ? count : inner;
-      ways[way] = nodes.ways[way][i] + first;
-      if (nodes.ways[way][i] < 0 || nodes.ways[way][i] >= last - first || ways[way] == i) { // that looks like a leaf
-        node.error("node " + Twine(i) + " leads to " + Twine(nodes.ways[way][i]) + ", which is not there");
+      int64_t to = nodes.ways[way][i], first = nodes.areLeaves[way][i] ? inner : 0,
+              most = first ? count - inner : inner;
+      if (to < 0 || to >= most || (first == 0 && to == i)) { // which would look like a leaf
+        node.error("node " + Twine(i) + " leads to " + Twine(to) + ", which is not there");
         return false;
       }
+      ways[way] = to + first;
     }
     if (!compareAt(node, forest, i, wordOf(kModes, nodes.modes[i]), {ways[0], ways[1]}, columns))
       return false;
@@ -459,14 +510,18 @@ void importTreeEnsembleClassifier(Node &node) {
   bool sharesSum = classes->count == 2 && !leaves.targets.empty() && llvm::all_equal(leaves.targets);
   if (sharesSum && leaves.targets.front() != 0)
     return node.error("leaves that speak of the second of two classes alone are not supported");
-  Value scores = addBase(node, sumsOf(node, forest, leaves, sharesSum ? 1 : classes->count, x));
+  SmallVector<double> base = node.numbers("base_values");
+  auto [sums, isSpoken] = saidOf(node, forest, leaves, sharesSum ? 1 : classes->count, x);
+  Value scores = addBase(node, sums, base);
   if (!scores)
     return;
   if (sharesSum)
     return setTwoClasses(node, scores, *classes,
                          llvm::none_of(leaves.weights, [](double weight) { return weight < 0; }));
   // ONNX asks for the top class. Of two with sums of their own onnxruntime takes the second where its sum is above 0.
-  setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, scores, 1, /*last=*/false), *classes);
+  // Of what no leaf speaks, the score is 0, and without a base no class either.
+  Value spoken = base.empty() ? whereSpoken(node, scores, isSpoken, -kInfinity) : scores;
+  setClass(node, node.make<ArgReduceOp>(ArgReduceKind::argmax, spoken, 1, /*last=*/false), *classes);
   node.set(1, postTransform(node, scores, node.text("post_transform", "NONE")));
 }
 
