@@ -252,7 +252,8 @@ void Calls::joinLines(Region &region, int64_t tileRows) const {
 }
 
 /// Cuts the regions into calls. `budget` is how many output pixels a call may cover, 0 for all.
-/// `leastTiles` of one line it may always cover, even where that is more than the budget.
+/// `leastTiles` of one line it may always cover, even where that is more than the budget, and twice as many pixels of
+/// what is left behind the first tiles.
 void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
   for (Region &region : regions) {
     joinLines(region, tileRows);
@@ -302,8 +303,8 @@ void Calls::cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles) {
       int64_t ofLine = cut.rows * cut.tiles, lineStep = region.lines.count, tileStep = cut.tiles;
       if (budget && region.lines.count > 1)
         lineStep = evenStep(region.lines.count, budget / std::max<int64_t>(region.pixels.count, 1));
-      // What is left behind the largest tiles is little: one more call is not worth its code and its row of a table.
-      else if (budget && ofLine > (cut.rows < tileRows ? 2 * budget : budget))
+      // What is left behind the first tiles is little: one more call is not worth its code and its row of a table.
+      else if (budget && ofLine > (pixel ? 2 * budget : budget))
         tileStep = (blocks ? evenStep : equalStep)(cut.tiles, std::max(budget / cut.rows, leastTiles));
       for (int64_t line = 0; line < region.lines.count; line += lineStep)
         for (int64_t tile = 0; tile < cut.tiles; tile += tileStep)

@@ -193,6 +193,7 @@ func::FuncOp MicroKernels::getPrologue(const Epilogue &prologue, int64_t channel
 EntryLayout::EntryLayout(const TileShape &shape, const Epilogue &epilogue)
     : isThere(CallEntry::firstScalar(epilogue) + epilogue.scalars().size(), true) {
   // Their entries have fields of their own.
+  static_assert(unsigned(WinogradEntry::FirstLeaf) <= unsigned(CallEntry::FirstLeaf));
   if (shape.winograd)
     return;
   auto drop = [&](std::initializer_list<unsigned> fields) {
