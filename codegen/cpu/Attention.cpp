@@ -112,9 +112,10 @@ public:
     if (failed(findOps()) || failed(findOperands()) || failed(checkMemory()))
       return failure();
     cutRows();
+    Operation *before = kernel->getPrevNode();
+    reason.clear();
     loopOverSlots();
-    kernel.erase();
-    return success();
+    return finishParts(kernel, before, reason);
   }
 
 private:
@@ -382,7 +383,7 @@ private:
     auto keep = [](Operation *) {};
     auto emit = [&](ArrayRef<Operation *> ops, Value made, Value pointer, int64_t step) {
       KernelPart part{function, kernel, ops, read, typeOf, keep};
-      part.emit(code, kernels, view(made, count, pointer, step).memory);
+      part.emit(code, kernels, view(made, count, pointer, step).memory, reason);
     };
     emit(scoreOps, softmax.getInput(), memory, pitch);
     int64_t lanes = std::max<int64_t>(4, getMachine(kernel).lanes(computeType(element).getIntOrFloatBitWidth()));

@@ -209,9 +209,10 @@ public:
   LogicalResult run() {
     if (failed(describe()))
       return failure();
+    Operation *before = kernel->getPrevNode();
+    reason.clear();
     loopOverStrips();
-    kernel.erase();
-    return success();
+    return finishParts(kernel, before, reason);
   }
 
 private:
@@ -483,7 +484,7 @@ private:
     };
     auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
     Value result = viewOfRows(stage, memory, fill.kept, cutRows(between(stage), fill.made.count()));
-    KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result);
+    KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result, reason);
   }
 
   /// Lets the prologue make rows of what the first op reads.
@@ -527,7 +528,7 @@ private:
     auto typeOf = [&](Value value) { return cutRows(value, sweep.made); };
     auto adjust = [&](Operation *op) { setPads(op, sweep.before, sweep.after); };
     Value result = rowsAt(kernel.getOutputs().front(), cutRows(kernel.getYielded().front(), sweep.made), place, row);
-    KernelPart{function, kernel, opsOf.back(), operandOf, typeOf, adjust}.emit(code, kernels, result);
+    KernelPart{function, kernel, opsOf.back(), operandOf, typeOf, adjust}.emit(code, kernels, result, reason);
   }
 
   static void setPads(Operation *op, int64_t before, int64_t after) {

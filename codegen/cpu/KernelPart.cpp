@@ -1,6 +1,5 @@
 // The part is a planned kernel for a moment: the code that emits all contractions turns it into calls.
 #include "codegen/cpu/KernelPart.h"
-#include "lib/support/Assert.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/lower/ScalarMath.h"
 #include "llvm/ADT/SetVector.h"
@@ -27,7 +26,7 @@ Value cpu::viewAt(Code &code, Value pointer, RankedTensorType type, int64_t rowS
   return UnrealizedConversionCastOp::create(code.b, memory, pointer).getResult(0);
 }
 
-void KernelPart::emit(Code &code, MicroKernels &kernels, Value result) {
+void KernelPart::emit(Code &code, MicroKernels &kernels, Value result, std::string &reason) {
   llvm::SetVector<Value> read;
   llvm::SetVector<Operation *> constants;
   for (Operation *op : ops)
@@ -62,11 +61,22 @@ void KernelPart::emit(Code &code, MicroKernels &kernels, Value result) {
     adjust(clone);
   }
   nn::YieldOp::create(inner, kernel.getLoc(), inside.lookup(ops.back()->getResult(0)));
-  std::string why;
-  bool isEmitted = succeeded(emitContraction(function, part, kernels, why));
-  NNCC_ASSERT(isEmitted, "a part of a kernel is no contraction");
+  if (std::string why; failed(emitContraction(function, part, kernels, why))) {
+    reason = std::move(why);
+    part.erase();
+  }
   inputs.push_back(result);
   for (Value operand : inputs)
     if (auto view = operand.getDefiningOp<UnrealizedConversionCastOp>())
       view.erase();
+}
+
+LogicalResult cpu::finishParts(nn::KernelOp kernel, Operation *before, const std::string &reason) {
+  if (reason.empty()) {
+    kernel.erase();
+    return success();
+  }
+  while (kernel->getPrevNode() != before)
+    kernel->getPrevNode()->erase();
+  return failure();
 }

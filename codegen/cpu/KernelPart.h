@@ -30,8 +30,14 @@ struct KernelPart {
   llvm::function_ref<void(mlir::Operation *)> adjust;
 
   /// Turns it into calls at the place of `code`.
-  void emit(Code &code, MicroKernels &kernels, mlir::Value result);
+  ///
+  /// error  no micro-kernels run it, as where weights are packed in another way: `reason` says why, nothing is written
+  void emit(Code &code, MicroKernels &kernels, mlir::Value result, std::string &reason);
 };
+
+/// Ends the code of a kernel, written in front of it in parts, behind `before`, which is null at the beginning of a
+/// block: erases the kernel, or, where `reason` says why a part could not be emitted, all that was written.
+mlir::LogicalResult finishParts(nn::KernelOp kernel, mlir::Operation *before, const std::string &reason);
 
 } // namespace nncc::cpu
 #endif

@@ -87,9 +87,10 @@ public:
   LogicalResult run() {
     if (failed(describe()))
       return failure();
+    Operation *before = kernel->getPrevNode();
+    reason.clear();
     loopOverStrips();
-    kernel.erase();
-    return success();
+    return finishParts(kernel, before, reason);
   }
 
 private:
@@ -312,7 +313,7 @@ private:
     };
     auto typeOf = [&](Value value) { return cut(value, count); };
     Value result = viewAt(code, places.back(), cut(kernel.getYielded().front(), count), 0, axes.back().steps.back());
-    KernelPart{function, kernel, ops, operandOf, typeOf, [](Operation *) {}}.emit(code, kernels, result);
+    KernelPart{function, kernel, ops, operandOf, typeOf, [](Operation *) {}}.emit(code, kernels, result, reason);
   }
 };
 

@@ -96,3 +96,20 @@ func.func @order(%x: memref<24x70xi8>, %w: memref<1280xi8>, %y: memref<24x16xi32
   return
 }
 }
+
+// -----
+
+// Of a chain: its first window's weights take 96 bytes.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+func.func @part(%x: memref<1x7x5x3xf32>, %v: memref<2xi8>, %w: memref<288xi8>, %y: memref<1x7x5x8xf32>, %s: memref<1536xi8>) {
+  // expected-error @+1 {{'nn.kernel' op has packed weights, but no micro-kernel runs it: the packed weights are larger than their memory}}
+  nn.kernel "k" ins(%w, %x, %v : memref<288xi8>, memref<1x7x5x3xf32>, memref<2xi8>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<1536xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %1: tensor<1x7x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %a = nn.conv2d %1, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %a, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    nn.yield %r : tensor<1x7x5x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 1536, slots = 2},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+}
