@@ -399,8 +399,8 @@ void Group::share(StringMap<SharedFunction> &shared) {
       global->eraseFromParent();
 }
 
-/// What functions have in common that may share code: their ops, and a hash of the constants that may not differ. With ops
-/// alone, many layers of as many lengths would be compared pair by pair.
+/// What functions have in common that may share code: their ops, and a hash of the constants that may not differ. With
+/// ops alone, many layers of as many lengths would be compared pair by pair.
 std::string keyOf(const Function &function) {
   std::string key;
   raw_string_ostream os(key);

@@ -197,8 +197,8 @@ struct CallEntry {
     LineGap = LineA,
     FirstColumn = RowB,
 
-    // A sweep: Lines blocks, Tiles trips of the inner loop, RowA and RowC from pixel to pixel. Its code computes LineA and
-    // LineC, from block to block: only calls are cut by them.
+    // A sweep: Lines blocks, Tiles trips of the inner loop, RowA and RowC from pixel to pixel. Its code computes LineA
+    // and LineC, from block to block: only calls are cut by them.
     InputRow = Tap1A,
     OutputRow = Tap1B,
     RestSteps = Depth,
