@@ -5,6 +5,7 @@
 #include "passes/lower/KernelCost.h"
 #include "passes/lower/Machine.h"
 #include "passes/lower/ScalarMath.h"
+#include "passes/memory/MemoryLayout.h"
 
 using namespace mlir;
 using namespace nncc;
@@ -15,10 +16,9 @@ static constexpr int64_t kSlots = 4;
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
-static int64_t elementBytes(Value value) { return memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth() / 8; }
-
 int64_t cpu::chainBytesOf(Value value) {
-  return cast<RankedTensorType>(value.getType()).getNumElements() * elementBytes(value);
+  return cast<RankedTensorType>(value.getType()).getNumElements() *
+         (memoryType(getElementTypeOrSelf(value)).getIntOrFloatBitWidth() / 8);
 }
 
 //===-- links -------------------------------------------------------------===//
@@ -109,19 +109,37 @@ std::optional<unsigned> cpu::imageOf(nn::KernelOp kernel) {
   return image ? std::optional(image.getArgNumber()) : std::nullopt;
 }
 
+/// Some channels of an input of the model, or some rows: what reads them reads the input itself, in which pixels and
+/// planes lie as far from each other as before.
+static bool isPartOfInput(Value value) {
+  auto maker = value.getDefiningOp<nn::KernelOp>();
+  nn::SliceOp slice = maker && value.hasOneUse() ? soleOp<nn::SliceOp>(maker) : nn::SliceOp();
+  if (!slice || !isa<BlockArgument>(maker.getInputs().front()))
+    return false;
+  ArrayRef<int64_t> whole = shapeOf(slice.getInput()), part = shapeOf(value);
+  return whole.size() == 4 && llvm::all_of(slice.getStarts(), [](int64_t start) { return start == 0; }) &&
+         llvm::all_of(slice.getSteps(), [](int64_t step) { return step == 1; }) &&
+         (whole.back() == part.back() || whole.back() <= kMostHeld);
+}
+
 nn::KernelOp cpu::prologueOf(nn::KernelOp kernel) {
   std::optional<unsigned> image = imageOf(kernel);
   nn::KernelOp maker = image ? soleMakerOf(kernel, *image) : nn::KernelOp();
   // Inputs and constants lie as chains read them.
   auto isWhole = [](Value value) { return isa<BlockArgument>(value) || nn::getConstantValue(value); };
-  if (!maker || hasForm(maker) || maker->hasAttr(kPackingsAttr) || !llvm::all_of(maker.getInputs(), isWhole))
+  if (!maker || hasForm(maker) || maker->hasAttr(kPackingsAttr))
     return {};
   unsigned input = 0;
   std::string reason;
   bool isOfPlanes = transposeOfPlanes(windowsOf(kernel).front()) != nullptr;
   auto prologue = matchPrologueOfLines(maker, maker.getBody().front().getTerminator(), isOfPlanes, input, reason);
   // Rows that several strips read are made for each of them.
-  return succeeded(prologue) && !prologue->isHeavy() ? maker : nn::KernelOp();
+  if (failed(prologue) || prologue->isHeavy())
+    return {};
+  bool areThere = llvm::all_of(llvm::enumerate(maker.getInputs()), [&](auto operand) {
+    return isWhole(operand.value()) || (operand.index() == input && isPartOfInput(operand.value()));
+  });
+  return areThere ? maker : nn::KernelOp();
 }
 
 nn::KernelOp cpu::mergePrologue(nn::KernelOp kernel) {

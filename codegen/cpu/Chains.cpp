@@ -4,6 +4,7 @@
 #include "codegen/cpu/Chains.h"
 #include "codegen/cpu/KernelPart.h"
 #include "codegen/cpu/MergeKernels.h"
+#include "codegen/cpu/Strips.h"
 #include "dialects/nn/KernelForms.h"
 #include "dialects/nn/Parts.h"
 #include "passes/lower/KernelCost.h"
@@ -229,6 +230,7 @@ private:
   Value image, read;                           ///< an input, and what the first one reads: itself, or made of it
   bool isOfPlanes = false;                     ///< both: [N, C, H, W]
   std::optional<Epilogue> prologue;            ///< what makes `read`, line by line
+  PixelGroups groups;                          ///< how pixels lie in `image`
   RowStrips cut;
   /// How far memory that moves lies from image to image and from row to row, and in a view of rows in the two dims
   /// before the innermost one.
@@ -261,10 +263,11 @@ private:
     for (unsigned i = 0; i < kernel.getInputs().size(); ++i)
       if (moves(i) && failed(findSteps(kernel.getInputs()[i])))
         return failure();
-    if (prologue && !isOfPlanes) {
-      auto [width, channels] = std::pair(shapeOf(image)[2], shapeOf(image)[3]);
-      const Steps &lines = steps.find(memoryOf(image))->second;
-      if (width > 1 && lines.ofView[1] != channels)
+    if (prologue && !isOfPlanes && shapeOf(image)[2] > 1) {
+      groups = {shapeOf(image)[3], steps.find(memoryOf(image))->second.ofView[1]};
+      if (groups.held == groups.read)
+        groups = {};
+      else if (groups.held < groups.read || groups.held > kMostHeld)
         return refuse("pixels of its input do not follow each other");
     }
     return success();
@@ -491,7 +494,7 @@ private:
   PartOperand madeImage(const Place &place, Value row, int64_t rows, Value memory) {
     RankedTensorType type = cutRows(read, rows);
     const int64_t innermost = type.getDimSize(3), ofLine = isOfPlanes ? innermost : type.getDimSize(2) * innermost;
-    func::FuncOp function = kernels.getPrologue(*prologue, ofLine, getMachine(kernel));
+    func::FuncOp function = kernels.getPrologue(*prologue, ofLine, groups, getMachine(kernel));
     Value input = memoryOf(image), from = rowPointer(input, place, row);
     Value to = code.at(memory, cut.byteOfPrologue, code.b.getI8Type());
     for (int64_t plane = 0, planes = isOfPlanes ? type.getDimSize(1) : 1; plane < planes; ++plane) {

@@ -101,6 +101,9 @@ private:
 mlir::FailureOr<Epilogue> matchPrologueOfLines(nn::KernelOp kernel, mlir::Operation *root, bool isOfPlanes,
                                                unsigned &input, std::string &reason);
 
+// Elements from pixel to pixel of such an input, of which a part alone is read: vectors read all of them.
+constexpr int64_t kMostHeld = 4;
+
 /// The transposition between the first window of a kernel and planes that it reads as they lie; null where there is
 /// none.
 nn::TransposeOp transposeOfPlanes(mlir::Operation *window);

@@ -182,7 +182,7 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
     the other, and chains that make the arena larger nevertheless, since what is between lay in the caller's memory, are
     left. Rows that the windows of two strips share are kept from one to the next; only where the part of another thread
     begins they are made twice, which has to be little. An elementwise kernel that makes what the first convolution reads,
-    of an input of the model, becomes a part of the chain, too.
+    of an input of the model or of a part of one (rgb of rgbx), becomes a part of the chain, too.
 
     ```mlir
     %a = nn.kernel "k003_Conv" ins(%x, %v) {conv2d, relu} attributes {nn.packings = [unit, #nn.packing<..>]}

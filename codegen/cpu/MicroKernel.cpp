@@ -164,11 +164,12 @@ func::FuncOp MicroKernels::getWidening(int64_t count) {
   return function;
 }
 
-func::FuncOp MicroKernels::getPrologue(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine) {
-  PixelVectors vectors = PixelVectors::of(prologue, channels, machine);
+func::FuncOp MicroKernels::getPrologue(const Epilogue &prologue, int64_t channels, const PixelGroups &groups,
+                                       nn::MachineAttr machine) {
+  PixelVectors vectors = PixelVectors::of(prologue, channels, groups, machine);
   std::string key;
   llvm::raw_string_ostream(key) << prologue.startElement() << ' ' << prologue.key() << ' ' << vectors.lanes << ' '
-                                << vectors.whole << ' ' << vectors.tail;
+                                << vectors.whole << ' ' << vectors.tail << ' ' << groups.read << ' ' << groups.held;
   func::FuncOp &function = prologues[key];
   if (function)
     return function;

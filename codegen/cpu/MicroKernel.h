@@ -15,6 +15,7 @@
 #include <vector>
 
 namespace nncc::cpu {
+struct PixelGroups;
 
 /// What happens at every tap of the window of an output pixel.
 enum class TapBody {
@@ -260,8 +261,10 @@ public:
   /// The function that writes pixels as a root reads them: (input, strip, leaves..., number of pixels, elements from
   /// pixel to pixel of the strip, of the input, and of each leaf that varies by pixel) -> ().
   ///
-  /// channels  of a pixel
-  mlir::func::FuncOp getPrologue(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine);
+  /// channels  of a pixel, as the root reads it
+  /// groups    how they lie in the input
+  mlir::func::FuncOp getPrologue(const Epilogue &prologue, int64_t channels, const PixelGroups &groups,
+                                 nn::MachineAttr machine);
 
   /// The table of calls that all have as many fields and offsets.
   CallTable getTable(llvm::ArrayRef<CallEntry> calls, const EntryLayout &layout);

@@ -23,12 +23,34 @@ std::optional<StripForm> StripForm::from(DictionaryAttr form) {
 
 //===-- its prologue ------------------------------------------------------===//
 
-PixelVectors PixelVectors::of(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine) {
+PixelVectors PixelVectors::of(const Epilogue &prologue, int64_t channels, const PixelGroups &groups,
+                              nn::MachineAttr machine) {
   // As many as fill a register with the widest of what goes in and what comes out.
   unsigned bits = std::max(computeType(prologue.startElement()).getIntOrFloatBitWidth(),
                            prologue.storedElement().getIntOrFloatBitWidth());
-  int64_t lanes = machine.lanes(std::max(bits, 32u));
-  return {lanes, channels / lanes, channels % lanes};
+  int64_t lanes = machine.lanes(std::max(bits, 32u)), count = channels / groups.read;
+  return {lanes, count / lanes, count % lanes, groups};
+}
+
+/// A vector of elements that are read of groups, the one behind `before` such vectors of groups that follow each other.
+///
+/// place  of `exist` groups, at most as many as the vector has lanes; nothing behind them is touched
+static Value loadOfGroups(Code &code, Value place, VectorType type, const PixelGroups &groups, int64_t before,
+                          int64_t exist) {
+  const int64_t lanes = type.getNumElements(), first = before * lanes;
+  auto groupOf = [&](int64_t i) { return i / groups.read; };
+  // Only the groups that it is made of: shuffles within 16 bytes are one instruction.
+  int64_t all = lanes * groups.held, span = groupOf(first + lanes - 1) - groupOf(first) + 1;
+  Type element = type.getElementType();
+  int64_t least = 128 / element.getIntOrFloatBitWidth();
+  int64_t width = std::min<int64_t>(all, std::max<int64_t>(llvm::PowerOf2Ceil(span * groups.held), least));
+  int64_t begin = std::min(groupOf(first) * groups.held, all - width);
+  Value held = code.loadPart(code.at(place, begin, element), VectorType::get(width, element),
+                             std::min(width, exist * groups.held - begin));
+  SmallVector<int64_t> order;
+  for (int64_t i = first; i < first + lanes; ++i)
+    order.push_back(groupOf(i) * groups.held + i % groups.read - begin);
+  return vector::ShuffleOp::create(code.b, held, held, order);
 }
 
 void cpu::emitPrologue(Code &code, const Epilogue &prologue, const PixelVectors &vectors,
@@ -36,32 +58,46 @@ void cpu::emitPrologue(Code &code, const Epilogue &prologue, const PixelVectors 
   ScalarMath math(code.b, code.b.getLoc());
   ArrayRef<Leaf> leaves = prologue.leaves();
   const unsigned pointers = 2 + leaves.size();
+  const int64_t lanes = vectors.lanes;
+  const PixelGroups &groups = vectors.groups;
   Value pixels = arguments[pointers], zero = code.constant(0);
   Type from = memoryType(prologue.startElement()), to = prologue.storedElement();
-  auto vectorAt = [&](Value channel, int64_t exist, ValueRange places) {
+  auto vectorAt = [&](Value channel, int64_t exist, ValueRange places, function_ref<Value(VectorType)> start) {
     auto load = [&](Value place, Type element) {
-      return code.loadPart(code.at(place, channel, element), VectorType::get(vectors.lanes, element), exist);
+      return code.loadPart(code.at(place, channel, element), VectorType::get(lanes, element), exist);
     };
     SmallVector<Value> values;
     for (auto [leaf, place] : llvm::zip(leaves, places.drop_front(2))) {
       Type element = leaf.memoryElement();
       values.push_back(leaf.variesByChannel
                            ? load(place, element)
-                           : code.broadcast(code.load(place, element), VectorType::get(vectors.lanes, element)));
+                           : code.broadcast(code.load(place, element), VectorType::get(lanes, element)));
     }
-    Value made = prologue.emit(code, math.fromMemory(load(places[0], from), prologue.startElement()), values);
+    Value begun = math.fromMemory(start(VectorType::get(lanes, from)), prologue.startElement());
+    Value made = prologue.emit(code, begun, values);
     NNCC_ASSERT(made, "the prologue was matched, but cannot be emitted");
     code.storePart(made, code.at(places[1], channel, to), exist);
   };
+  // `exist` groups from one on, at most as many as a vector has lanes.
+  auto groupsAt = [&](Value group, int64_t exist, ValueRange places) {
+    Value place = code.at(places[0], code.mul(group, groups.held), from);
+    if (groups.held == groups.read)
+      return vectorAt(group, exist, places, [&](VectorType type) { return code.loadPart(place, type, exist); });
+    Value channel = code.mul(group, groups.read);
+    for (int64_t before = 0; before * lanes < exist * groups.read; ++before)
+      vectorAt(before ? code.add(channel, code.constant(before * lanes)) : channel,
+               std::min(exist * groups.read - before * lanes, lanes), places,
+               [&](VectorType type) { return loadOfGroups(code, place, type, groups, before, exist); });
+  };
   code.loop(zero, pixels, 1, arguments.take_front(pointers), [&](Value, ValueRange places) {
     if (vectors.whole)
-      code.loop(zero, code.constant(vectors.whole * vectors.lanes), vectors.lanes, {},
-                [&](Value channel, ValueRange) -> SmallVector<Value> {
-                  vectorAt(channel, vectors.lanes, places);
+      code.loop(zero, code.constant(vectors.whole * lanes), lanes, {},
+                [&](Value group, ValueRange) -> SmallVector<Value> {
+                  groupsAt(group, lanes, places);
                   return {};
                 });
     if (vectors.tail)
-      vectorAt(code.constant(vectors.whole * vectors.lanes), vectors.tail, places);
+      groupsAt(code.constant(vectors.whole * lanes), vectors.tail, places);
     unsigned step = pointers + 1;
     SmallVector<Value> next = llvm::to_vector(places);
     next[1] = code.at(next[1], arguments[step++], to);
@@ -279,7 +315,7 @@ private:
     }
     arguments.append({code.constant(count), code.constant(rowPitch(depth))});
     arguments.append(steps);
-    func::CallOp::create(code.b, kernels.getPrologue(*prologue, depth, getMachine(kernel)), arguments);
+    func::CallOp::create(code.b, kernels.getPrologue(*prologue, depth, {}, getMachine(kernel)), arguments);
   }
 
   /// A type of the body for so many pixels, or for one where it is the same for all of them.

@@ -23,11 +23,20 @@ struct StripForm {
   static std::optional<StripForm> from(mlir::DictionaryAttr form);
 };
 
+/// Elements that a prologue reads lie in groups of `held`, of which it reads the first ones: three of four bytes where
+/// pixels are stored so.
+struct PixelGroups {
+  int64_t read = 1, held = 1;
+};
+
 /// The channels of a pixel as vectors of a prologue.
 struct PixelVectors {
-  int64_t lanes, whole, tail; ///< `whole` vectors, then one of `tail` channels where that is not 0
+  int64_t lanes;
+  int64_t whole, tail; ///< `whole` times as many groups as a vector has lanes, then `tail` groups where that is not 0
+  PixelGroups groups;
 
-  static PixelVectors of(const Epilogue &prologue, int64_t channels, nn::MachineAttr machine);
+  static PixelVectors of(const Epilogue &prologue, int64_t channels, const PixelGroups &groups,
+                         nn::MachineAttr machine);
 };
 
 /// Writes the body of MicroKernels::getPrologue().

@@ -25,7 +25,8 @@ NETWORKS = {
     "digits": ("image", ["u8,nhwc,mean=8,scale=0.0625", "u8,scale=0.0625", "s8,nhwc,mean=-3.5,std=32"]),
     "mobilefacenet": ("input", ["u8,nhwc,mean=127.5,scale=0.0078125", "u8,nhwc,bgr,mean=123.675,116.28,103.53,std=58.395,57.12,57.375"]),
     "blazeface": ("input:0", ["u8,nhwc,model=nhwc,mean=127.5,scale=0.0078431373", "u8,mean=127.5,scale=0.0078431373"]),
-    "ultraface": ("input", ["u8,nhwc,bgr,mean=127,scale=0.0078125", "u8,mean=123.675,116.28,103.53,std=58.395,57.12,57.375"]),
+    "ultraface": ("input", ["u8,nhwc,bgr,mean=127,scale=0.0078125", "u8,rgbx,mean=127,scale=0.0078125",
+                             "u8,bgrx,mean=123.675,116.28,103.53,std=58.395,57.12,57.375", "u8,mean=123.675,116.28,103.53,std=58.395,57.12,57.375"]),
 }
 
 
@@ -184,7 +185,7 @@ def check_kernels(program: Path, path: Path, name: str, text: str) -> str | None
     before = [kernel["op"] for kernel in plain["kernels"]]
     after = [kernel["op"] for kernel in plan["kernels"]]
     own = sum(f"input {name}" in kernel["nodes"] for kernel in plan["kernels"])
-    if own != 1 or "nhwc" in text and "transpose" in after[:2] or len(after) > len(before) + 1:
+    if own != 1 or ("nhwc" in text or "x," in text) and "transpose" in after[:2] or len(after) > len(before) + 1:
         return f"kernels {after[:4]} ..., without the format {before[:3]} ..."
     return None if plan["arena_bytes"] <= plain["arena_bytes"] else f"arena {plan['arena_bytes']}, without {plain['arena_bytes']}"
 

@@ -309,14 +309,19 @@ def link(random, graph: Graph, value: str, filter_shape: list[int], groups: int,
 
 def beginning(random, graph: Graph, shape: list[int]) -> str:
     """The image that a chain begins with: an input, something computed, or what an elementwise kernel makes of a camera's lines or
-    planes."""
+    planes, or of a part of them."""
     kind = pick(random, ["source", "source", "source", "computed", "computed", "lines", "lines", "planes"] + ["planes"] * (3 if shape[1] <= 4 else 0))
     if kind in ("source", "computed"):
         return (source if kind == "source" else computed)(random, graph, shape)
     batch, channels, *extents = shape
     dtype = pick(random, [np.uint8, np.uint8, np.int8, np.float32])
     memory = [batch, *extents, channels] if kind == "lines" else shape
-    value = graph.input(numbers(random, memory, 0 if dtype == np.uint8 else -100, 127 if dtype == np.int8 else 255).astype(dtype))
+    # At times a part of what a camera has: rgb of rgbx, an image without its last rows and columns.
+    is_part = random.random() < 0.4
+    whole = [size + extent(random, 0, pick(random, [0, 1, 3])) * (is_part and axis > 0) for axis, size in enumerate(memory)]
+    value = graph.input(numbers(random, whole, 0 if dtype == np.uint8 else -100, 127 if dtype == np.int8 else 255).astype(dtype))
+    if whole != memory:
+        value = graph.node("Slice", [value, *(graph.constant(np.array(list, np.int64)) for list in ([0] * 4, memory, range(4)))])
     if dtype != np.float32:
         value = graph.node("Cast", [value], to=TensorProto.FLOAT)
     each = pick(random, [[], [], [channels], [extents[1], channels]] if kind == "lines" else [[], [channels, 1, 1], [channels, 1, extents[1]]])

@@ -1,5 +1,6 @@
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=THREE
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=RGB
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
@@ -93,6 +94,40 @@ func.func @strips_behind_a_prologue(%x: memref<1x7x5x3xi8> {llvm.noalias}, %m: m
     nn.yield %r : tensor<1x7x5x8xf32>
   } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 2048, slots = 2},
                 nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>, unit, unit]}
+  return
+}
+
+// Three of four bytes a pixel: eight pixels become three vectors of what is made, of 16 bytes each, and the last two a part
+// of one, of the eight bytes that are there.
+// CHECK-LABEL: func.func @prologue_of_three_of_four_bytes
+// CHECK-NOT: nn.kernel
+// CHECK: call @nncc_prologue_1_cast(%{{.*}}, %{{.*}}, %c3_i64{{.*}}, %c30_i64{{.*}}, %c40_i64{{.*}})
+// CHECK: call @nncc_gemm
+// CHECK: } {nn.parallel}
+// RGB: func.func private @nncc_prologue_1_cast(%[[FROM:[a-z0-9]*]]: !llvm.ptr
+// RGB: scf.for
+// RGB: scf.for
+// RGB: %[[AT:.*]] = llvm.getelementptr %{{.*}}[%{{.*}}] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+// RGB: %[[FIRST:.*]] = llvm.load %[[AT]] {{.*}} -> vector<16xi8>
+// RGB: vector.shuffle %[[FIRST]], %[[FIRST]] [0, 1, 2, 4, 5, 6, 8, 9]
+// RGB: llvm.getelementptr %[[AT]][8]
+// RGB: vector.shuffle %{{.*}} [2, 4, 5, 6, 8, 9, 10, 12]
+// RGB: llvm.getelementptr %[[AT]][16]
+// RGB: vector.shuffle %{{.*}} [5, 6, 8, 9, 10, 12, 13, 14]
+// RGB: llvm.load %{{.*}} -> vector<8xi8>
+// RGB: [0, 1, 2, 4, 5, 6, 8, 9]
+// RGB: llvm.store %{{.*}} : vector<4xf32>
+// RGB: llvm.store %{{.*}} : vector<2xf32>
+func.func @prologue_of_three_of_four_bytes(%x: memref<1x7x10x3xi8, strided<[280, 40, 4, 1]>> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x10x8xf32> {llvm.noalias}, %s: memref<4096xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %v, %x : memref<288xi8>, memref<96xi8>, memref<1x7x10x3xi8, strided<[280, 40, 4, 1]>>) outs(%y : memref<1x7x10x8xf32>) scratch(%s : memref<4096xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %2: tensor<8x1x1x3xf32>, %1: tensor<1x7x10x3xui8>):
+    %i = nn.cast %1 : tensor<1x7x10x3xui8> -> tensor<1x7x10x3xf32>
+    %a = nn.conv2d %i, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x10x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x10x8xf32>
+    %p = nn.unary relu %a : tensor<1x7x10x8xf32> -> tensor<1x7x10x8xf32>
+    %r = nn.conv2d %p, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x10x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x10x8xf32>
+    nn.yield %r : tensor<1x7x10x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 4096, slots = 2},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>, unit]}
   return
 }
 

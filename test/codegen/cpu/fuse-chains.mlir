@@ -69,6 +69,68 @@ func.func @makes_its_image_line_by_line(%x: tensor<1x101x9x3xui8>) -> tensor<1x5
   return %y : tensor<1x51x5x8xf32>
 }
 
+// Three of four bytes a pixel are read where they lie.
+// CHECK-LABEL: @makes_its_image_of_three_of_four_bytes
+// CHECK: %[[RGB:.*]] = nn.kernel "part" ins(%arg0
+// CHECK-NOT: "image"
+// CHECK: nn.kernel "second" ins(%{{.*}}, %{{.*}}, %[[RGB]] : tensor<8x3x3x1xf32>, tensor<8x1x1x3xf32>, tensor<1x101x9x3xui8>)
+// CHECK: nn.form = {name = "rows"
+func.func @makes_its_image_of_three_of_four_bytes(%x: tensor<1x101x9x4xui8>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %p = nn.kernel "part" ins(%x : tensor<1x101x9x4xui8>) {
+  ^bb0(%0: tensor<1x101x9x4xui8>):
+    %r = nn.slice %0 starts [0, 0, 0, 0] sizes [1, 101, 9, 3] steps [1, 1, 1, 1] : tensor<1x101x9x4xui8> -> tensor<1x101x9x3xui8>
+    nn.yield %r : tensor<1x101x9x3xui8>
+  } -> tensor<1x101x9x3xui8> attributes {nodes = ["input x"]}
+  %i = nn.kernel "image" ins(%p : tensor<1x101x9x3xui8>) {
+  ^bb0(%0: tensor<1x101x9x3xui8>):
+    %r = nn.cast %0 : tensor<1x101x9x3xui8> -> tensor<1x101x9x3xf32>
+    nn.yield %r : tensor<1x101x9x3xf32>
+  } -> tensor<1x101x9x3xf32> attributes {nodes = ["input x"]}
+  %a = nn.kernel "first" ins(%i, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
+// Of five or more, vectors would read more that is not asked for.
+// CHECK-LABEL: @keeps_an_image_of_three_of_five_bytes
+// CHECK: nn.kernel "image"
+// CHECK: nn.form = {name = "rows"
+func.func @keeps_an_image_of_three_of_five_bytes(%x: tensor<1x101x9x5xui8>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
+  %p = nn.kernel "part" ins(%x : tensor<1x101x9x5xui8>) {
+  ^bb0(%0: tensor<1x101x9x5xui8>):
+    %r = nn.slice %0 starts [0, 0, 0, 0] sizes [1, 101, 9, 3] steps [1, 1, 1, 1] : tensor<1x101x9x5xui8> -> tensor<1x101x9x3xui8>
+    nn.yield %r : tensor<1x101x9x3xui8>
+  } -> tensor<1x101x9x3xui8> attributes {nodes = ["input x"]}
+  %i = nn.kernel "image" ins(%p : tensor<1x101x9x3xui8>) {
+  ^bb0(%0: tensor<1x101x9x3xui8>):
+    %r = nn.cast %0 : tensor<1x101x9x3xui8> -> tensor<1x101x9x3xf32>
+    nn.yield %r : tensor<1x101x9x3xf32>
+  } -> tensor<1x101x9x3xf32> attributes {nodes = ["input x"]}
+  %a = nn.kernel "first" ins(%i, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %r : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
 // An image that a table makes stays a kernel of its own, beside the chain.
 // CHECK-LABEL: @keeps_an_image_of_a_table
 // CHECK: nn.kernel "image"
