@@ -29,10 +29,22 @@ constexpr double kLeastSaving = 0.15;
 // Weights of a model may grow by half, or by so many bytes where that is more: what small models lose by that is little
 // memory, what large ones gain by more is little time.
 constexpr int64_t kGrowth = 8 << 20;
-// Bytes in a cycle: weights from memory once, from a cache behind the L2 what bytesOfStrips() counts. On x86-64 servers
-// a core reads 12 to 15 GB/s of pages of 4 KB, fetched meanwhile or not, at 4 GHz; phones have less of both, and
-// multiply more slowly, too.
-constexpr double kBytesFromMemory = 4, kBytesFromCache = 24;
+// Bytes in a cycle that come from a cache behind the L2, of what bytesOfStrips() counts.
+constexpr double kBytesFromCache = 24;
+
+/// How weights come, once in a run.
+struct WeightFetch {
+  double bytesInCycle;
+  double notHidden; ///< of the shorter of fetching and multiplying: what it takes beside the other
+
+  /// bytes  of all weights of a model. On x86-64 servers a core reads 12 to 15 GB/s of pages of 4 KB at 4 GHz, and less
+  ///        while it multiplies, of weights that no cache has kept since the last run. Phones have less of both, and
+  ///        multiply more slowly, too.
+  static WeightFetch of(int64_t bytes) {
+    constexpr int64_t mostInCaches = 32 << 20;
+    return bytes > mostInCaches ? WeightFetch{2.5, 0.3} : WeightFetch{4, 1};
+  }
+};
 
 /// What a form of a kernel costs.
 struct Cost {
@@ -61,16 +73,17 @@ using Candidates = SmallVector<Candidate, 0>; ///< of one kernel
 /// stepOfBytes() and stepOfWords().
 class Estimate {
 public:
-  Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine)
-      : layer(layer), contraction(contraction), machine(machine), lanes(contraction.lanes(machine)) {}
+  Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine,
+           WeightFetch fetch)
+      : layer(layer), contraction(contraction), machine(machine), lanes(contraction.lanes(machine)), fetch(fetch) {}
 
   Cost direct() const {
     Cost cost;
     int64_t taps = layer.tapsH * layer.tapsW;
     cost.weightBytes = bytesOf(taps, layer.ofBytes ? 1 : 4);
     double step = layer.ofBytes ? stepOfBytes() : 0.5;
-    cost.cycles = step * layer.images * layer.height * layer.width * taps * layer.depth * vectorsOf(layer.outputs) +
-                  cost.weightBytes / kBytesFromMemory;
+    int64_t products = layer.images * layer.height * layer.width * taps * layer.depth;
+    cost.cycles = withWeights(step * products * vectorsOf(layer.outputs), cost.weightBytes);
     return cost;
   }
 
@@ -80,9 +93,10 @@ public:
     // Sums of products are stored, and begin anew for every plane.
     double ofSums = 1.5 * rowsOf(form) * vectorsOf(layer.outputs);
     double step = layer.ofBytes ? stepOfWords() : 0.5;
-    cost.cycles = step * rowsOf(form) * layer.depthInPlanes() * vectorsOf(layer.outputs) +
-                  transform(form, layer.depthInPlanes()) + transform(form, layer.outputs) + ofSums +
-                  cost.weightBytes / kBytesFromMemory + bytesOfStrips(form) / kBytesFromCache;
+    cost.cycles = withWeights(step * rowsOf(form) * layer.depthInPlanes() * vectorsOf(layer.outputs) +
+                                  transform(form, layer.depthInPlanes()) + transform(form, layer.outputs) + ofSums +
+                                  bytesOfStrips(form) / kBytesFromCache,
+                              cost.weightBytes);
     return cost;
   }
 
@@ -121,6 +135,13 @@ private:
   const cpu::Contraction &contraction;
   nn::MachineAttr machine;
   int64_t lanes;
+  WeightFetch fetch;
+
+  /// What takes so many cycles, and the weights that it needs.
+  double withWeights(double cycles, int64_t bytes) const {
+    double fetching = bytes / fetch.bytesInCycle;
+    return std::max(cycles, fetching) + fetch.notHidden * std::min(cycles, fetching);
+  }
 
   /// What comes from behind the L2 cache beside the weights of the first strip: those of the others, and planes that
   /// are larger than it, which are written and read again.
@@ -162,6 +183,8 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
     llvm::StringMap<StringRef> asked;
     if (failed(checkWord(form, {"auto", "winograd", "direct"})) || failed(readKernels(asked)))
       return signalPassFailure();
+    weightBytes = bytesOfWeights();
+    fetch = WeightFetch::of(weightBytes);
     std::vector<Candidates> candidates; // per kernel
     llvm::StringSet<> said;             // kernels that are one are tuned, and warned of, together
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
@@ -193,6 +216,18 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
   }
 
 private:
+  int64_t weightBytes = 0; ///< of the model
+  WeightFetch fetch = WeightFetch::of(0);
+
+  int64_t bytesOfWeights() {
+    int64_t bytes = 0;
+    getOperation().walk([&](nn::ConstantOp constant) {
+      auto type = cast<RankedTensorType>(constant.getType());
+      bytes += type.getNumElements() * nn::constantElementBytes(type.getElementType());
+    });
+    return bytes;
+  }
+
   LogicalResult checkWord(StringRef word, ArrayRef<StringRef> words) {
     if (llvm::is_contained(words, word))
       return success();
@@ -232,7 +267,7 @@ private:
   /// reason      why there are none
   Candidates ranked(const Candidate &base, const std::optional<cpu::Tuning> &tuning, std::optional<int64_t> largestSum,
                     std::string &reason) {
-    Estimate estimate(base.layer, base.contraction, base.machine);
+    Estimate estimate(base.layer, base.contraction, base.machine, fetch);
     Cost direct = estimate.direct();
     Candidates candidates;
     for (const WinogradForm &form : formsOf(base.layer, estimate, tuning, reason)) {
@@ -291,9 +326,9 @@ private:
 
   /// The ways in which threads can share out strips of so many tiles, at most four threads: those that serve two and
   /// four best come first, and each needs less memory than the ones before it. The last is for one thread.
-  static SmallVector<WinogradForm> sharings(const Candidate &candidate, int64_t strip) {
+  SmallVector<WinogradForm> sharings(const Candidate &candidate, int64_t strip) {
     const cpu::WinogradLayer &layer = candidate.layer;
-    Estimate estimate(layer, candidate.contraction, candidate.machine);
+    Estimate estimate(layer, candidate.contraction, candidate.machine, fetch);
     SmallVector<WinogradForm> forms{candidate.form};
     forms.front().strip = strip;
     for (int64_t threads : {4, 2}) {
@@ -331,7 +366,7 @@ private:
   /// Offers the form to the kernels that it saves most cycles for a byte of weights, first to those that are tuned.
   /// Those whose weights have no room then come again with the tiles that save most after these.
   void offerBest(ArrayRef<Candidates> kernels) {
-    int64_t room = std::max(weightBytes() / 2, kGrowth);
+    int64_t room = std::max(weightBytes / 2, kGrowth);
     SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, kernels.size()));
     for (size_t place = 0; !order.empty(); ++place) {
       llvm::sort(order, [&](size_t a, size_t b) {
@@ -354,21 +389,12 @@ private:
     }
   }
 
-  int64_t weightBytes() {
-    int64_t bytes = 0;
-    getOperation().walk([&](nn::ConstantOp constant) {
-      auto type = cast<RankedTensorType>(constant.getType());
-      bytes += type.getNumElements() * nn::constantElementBytes(type.getElementType());
-    });
-    return bytes;
-  }
-
   void offer(const Candidate &candidate) {
     nn::KernelOp kernel = candidate.kernel;
     Builder b(kernel);
     SmallVector<Attribute> forms;
     int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
-    Estimate estimate(candidate.layer, candidate.contraction, candidate.machine);
+    Estimate estimate(candidate.layer, candidate.contraction, candidate.machine, fetch);
     SmallVector<int64_t> strips{most};
     int64_t inCache = estimate.stripInCache(candidate.form.tile);
     for (int64_t strip = most; strip > least;) {

@@ -232,3 +232,37 @@ func.func @offers_no_strips_that_save_nothing(%x: tensor<1x3x63x24xf32>) -> tens
   return %y : tensor<1x3x63x24xf32>
 }
 }
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// Planes of 16 MB of weights save products, and nothing where they come from memory.
+// CHECK-LABEL: @multiplies_few_pixels_by_weights_that_caches_keep
+// CHECK: nn.forms = [{{.*}}tile = array<i64: 2, 2>
+func.func @multiplies_few_pixels_by_weights_that_caches_keep(%x: tensor<1x6x8x512xf32>) -> tensor<1x6x8x512xf32> {
+  %w = nn.constant dense<1.0> : tensor<512x3x3x512xf32>
+  %y = nn.kernel "small_model" ins(%x, %w : tensor<1x6x8x512xf32>, tensor<512x3x3x512xf32>) {
+  ^bb0(%0: tensor<1x6x8x512xf32>, %1: tensor<512x3x3x512xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x8x512xf32>, tensor<512x3x3x512xf32> -> tensor<1x6x8x512xf32>
+    nn.yield %r : tensor<1x6x8x512xf32>
+  } -> tensor<1x6x8x512xf32>
+  return %y : tensor<1x6x8x512xf32>
+}
+}
+
+// -----
+
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: @multiplies_few_pixels_by_weights_from_memory
+// CHECK-NOT: nn.forms
+func.func @multiplies_few_pixels_by_weights_from_memory(%x: tensor<1x6x8x512xf32>) -> tensor<1x6x8x512xf32> {
+  %others = nn.constant dense<1.0> : tensor<2048x4096xf32>
+  %w = nn.constant dense<1.0> : tensor<512x3x3x512xf32>
+  %y = nn.kernel "large_model" ins(%x, %w : tensor<1x6x8x512xf32>, tensor<512x3x3x512xf32>) {
+  ^bb0(%0: tensor<1x6x8x512xf32>, %1: tensor<512x3x3x512xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x6x8x512xf32>, tensor<512x3x3x512xf32> -> tensor<1x6x8x512xf32>
+    nn.yield %r : tensor<1x6x8x512xf32>
+  } -> tensor<1x6x8x512xf32>
+  return %y : tensor<1x6x8x512xf32>
+}
+}
