@@ -78,7 +78,7 @@ private:
   /// Bytes of the weights of a panel, and of what is read and written for its part of an output pixel.
   int64_t bytesOfPanel() const;
   int64_t bytesOfResults() const;
-  bool prefersBlocks(int64_t bytes, int64_t most) const;
+  bool prefersBlocks(int64_t bytes, int64_t most, bool isWhole) const;
   void cutForCache();
   bool sharesColumns(const Region &region) const;
   void joinLines(Region &region, int64_t tileRows) const;

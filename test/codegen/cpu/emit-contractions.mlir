@@ -138,6 +138,33 @@ func.func @fits_beside_a_panel(%x: memref<120x288xf32> {llvm.noalias}, %w: memre
   return
 }
 
+// Half the L2 cache holds the input of a third of the pixels. 48 panels pass by each third: what comes of weights
+// again is less than half of what the input would be with every panel, but not less than a fifth.
+// CHECK-LABEL: func.func @pixels_in_blocks
+// CHECK: scf.for {{.*}} to %c3_i64
+// CHECK: scf.for {{.*}} to %c48_i64
+func.func @pixels_in_blocks(%x: memref<1x10x12x576xf32> {llvm.noalias}, %w: memref<1769472xi8> {llvm.noalias}, %y: memref<1x10x12x768xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<1x10x12x576xf32>, memref<1769472xi8>) outs(%y : memref<1x10x12x768xf32>) {
+  ^bb0(%0: tensor<1x10x12x576xf32>, %1: tensor<768x1x1x576xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x10x12x576xf32>, tensor<768x1x1x576xf32> -> tensor<1x10x12x768xf32>
+    nn.yield %r : tensor<1x10x12x768xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1769472, 1, 768, 576, 16, 8, 0]>]}
+  return
+}
+
+// As many pixels that strides leave: all pass by each panel.
+// CHECK-LABEL: func.func @strided_pixels_at_once
+// CHECK-NOT: scf.for
+// CHECK: scf.for {{.*}} to %c48_i64
+func.func @strided_pixels_at_once(%x: memref<1x20x24x576xf32> {llvm.noalias}, %w: memref<1769472xi8> {llvm.noalias}, %y: memref<1x10x12x768xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<1x20x24x576xf32>, memref<1769472xi8>) outs(%y : memref<1x10x12x768xf32>) {
+  ^bb0(%0: tensor<1x20x24x576xf32>, %1: tensor<768x1x1x576xf32>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x20x24x576xf32>, tensor<768x1x1x576xf32> -> tensor<1x10x12x768xf32>
+    nn.yield %r : tensor<1x10x12x768xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [1769472, 1, 768, 576, 16, 8, 0]>]}
+  return
+}
+
 // More weights than pixels: panels are shared out.
 // CHECK-LABEL: func.func @shares_panels
 // CHECK: scf.for
