@@ -16,10 +16,19 @@ namespace nncc {
 
 static Error failure(const Twine &message) { return createStringError(message); }
 
-/// What the other process does: waits for the end of the first one, then removes the folder. A program that was started
-/// to write there dies in the same moment, so a folder that fills again is removed again.
-[[noreturn]] static void keep(const std::string &folder, int lifeline) {
+/// What the other process does: makes the folder, so that there is none without it, waits for the end of the first
+/// process, then removes it. A program that was started to write there dies in the same moment, so a folder that fills
+/// again is removed again.
+///
+/// report  gets the number of an error, 0 for none, and the path
+[[noreturn]] static void keep(StringRef prefix, int lifeline, int report) {
   ::setsid(); // Ctrl-C and a kill of the group are not for it
+  SmallString<128> folder;
+  int error = sys::fs::createUniqueDirectory(prefix, folder).value();
+  (void)!::write(report, &error, sizeof error);
+  (void)!::write(report, folder.data(), folder.size());
+  if (error)
+    ::_exit(1);
   // Whoever reads what the first process writes must not wait for this one.
   ::dup2(lifeline, 0);
   ::close_range(1, ~0u, 0);
@@ -36,22 +45,40 @@ static Error failure(const Twine &message) { return createStringError(message); 
 
 Expected<TemporaryFolder> TemporaryFolder::create(StringRef prefix) {
   TemporaryFolder made;
-  SmallString<128> path;
-  if (std::error_code code = sys::fs::createUniqueDirectory(prefix, path))
-    return failure("cannot make a temporary folder: " + code.message());
-  made.folder = std::string(path);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
+  int life[2], report[2];
+  if (::pipe2(life, O_CLOEXEC) != 0)
     return failure("cannot open a pipe: " + Twine(std::strerror(errno)));
-  made.lifeline = ends[1];
-  made.keeper = ::fork();
-  if (made.keeper == 0) {
-    ::close(ends[1]);
-    keep(made.folder, ends[0]);
+  made.lifeline = life[1];
+  if (::pipe2(report, O_CLOEXEC) != 0) {
+    int why = errno;
+    ::close(life[0]);
+    return failure("cannot open a pipe: " + Twine(std::strerror(why)));
   }
-  ::close(ends[0]);
+  made.keeper = ::fork();
+  int why = errno;
+  if (made.keeper == 0) {
+    ::close(life[1]);
+    keep(prefix, life[0], report[1]);
+  }
+  ::close(life[0]);
+  ::close(report[1]);
+  // The number, then the path; the other process closes the pipe.
+  std::string answer;
+  char bytes[256];
+  ssize_t count;
+  while ((count = ::read(report[0], bytes, sizeof bytes)) > 0 || (count < 0 && errno == EINTR))
+    if (count > 0)
+      answer.append(bytes, count);
+  ::close(report[0]);
   if (made.keeper < 0)
-    return failure("cannot start a process: " + Twine(std::strerror(errno)));
+    return failure("cannot start a process: " + Twine(std::strerror(why)));
+  int error;
+  if (answer.size() < sizeof error)
+    return failure("cannot make a temporary folder: the process that keeps it has ended");
+  std::memcpy(&error, answer.data(), sizeof error);
+  if (error)
+    return failure("cannot make a temporary folder: " + Twine(std::strerror(error)));
+  made.folder = answer.substr(sizeof error);
   return made;
 }
 
