@@ -3,6 +3,7 @@
 #include "codegen/emit/ModelEntry.h"
 #include "codegen/ObjectCode.h"
 #include "codegen/emit/DeviceProgram.h"
+#include "codegen/emit/Dispatch.h"
 #include "codegen/emit/Embedded.h"
 #include "codegen/emit/PortType.h"
 #include "codegen/emit/WeightsFile.h"
@@ -41,8 +42,7 @@ private:
   Error link(StringRef bitcode, StringRef what);
   Error linkCore();
   Error addQuestion();
-  GlobalVariable *addNumbers(ArrayRef<int32_t> numbers);
-  void addDispatch();
+  void prepareDispatch();
   Constant *describe(ArrayRef<KernelPlan> kernels, int64_t arenaBytes, uint64_t required, Constant *program);
   GlobalVariable *addDescription();
   GlobalVariable *addVariantDescriptions();
@@ -66,9 +66,8 @@ private:
   LLVMContext &context;
   PointerType *ptr;
   Type *i8, *i32, *i64;
-  Function *anyKernel = nullptr;                       ///< whose target attributes all others get
-  DenseMap<Constant *, GlobalVariable *> numberTables; ///< by what they hold
-  Constant *portTable = nullptr;                       ///< the nncc_ports of the inputs, then the outputs
+  Function *anyKernel = nullptr; ///< whose target attributes all others get
+  Constant *portTable = nullptr; ///< the nncc_ports of the inputs, then the outputs
   /// That of the model, or of each of its CPUs; null pointers: all kernels are the CPU's.
   std::vector<Constant *> devicePrograms;
 };
@@ -221,115 +220,13 @@ Constant *EntryBuilder::makeString(StringRef text) {
   return string;
 }
 
-/// What kernels that share a function differ in: words beside the tables of calls.
-GlobalVariable *EntryBuilder::addNumbers(ArrayRef<int32_t> numbers) {
-  SmallVector<uint32_t> words(numbers.begin(), numbers.end());
-  Constant *value = ConstantDataArray::get(context, words);
-  GlobalVariable *&global = numberTables[value];
-  if (global)
-    return global;
-  global = addConstant(value, "nncc_numbers");
-  global->setLinkage(GlobalValue::PrivateLinkage);
-  global->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
-  global->setAlignment(Align(4));
-  global->setSection(".rodata.nncc_calls");
-  return global;
-}
-
-/// nncc_core_dispatch(): calls one kernel with its operands' addresses, and with the range of its work that makes the
-/// part.
-void EntryBuilder::addDispatch() {
-  auto *function = Function::Create(FunctionType::get(Type::getVoidTy(context), {ptr, i32}, false),
-                                    GlobalValue::ExternalLinkage, "nncc_core_dispatch", module);
+/// nncc_core_dispatch(), of which one copy serves run and step.
+void EntryBuilder::prepareDispatch() {
+  Function *function = addDispatch(module, plan);
   setTargetAttributes(*function);
   function->setDoesNotThrow();
-  function->addFnAttr(Attribute::NoInline); // one copy serves run and step
+  function->addFnAttr(Attribute::NoInline);
   function->addFnAttr(Attribute::OptimizeForSize);
-
-  // nncc_job of runtime/model/core.h.
-  enum { Kernel, Parts, Arena, Inputs, Outputs, Weights };
-  StructType *job = StructType::get(context, {i32, i32, ptr, ptr, ptr, ptr});
-  IRBuilder<> builder(BasicBlock::Create(context, "entry", function));
-  auto member = [&](unsigned number) -> Value * {
-    return builder.CreateLoad(job->getElementType(number), builder.CreateStructGEP(job, function->getArg(0), number));
-  };
-  Value *arena = member(Arena), *inputs = member(Inputs), *outputs = member(Outputs), *weights = nullptr;
-  Value *part = builder.CreateZExt(function->getArg(1), i64), *next = builder.CreateAdd(part, builder.getInt64(1)),
-        *parts = builder.CreateZExt(member(Parts), i64);
-  if (plan.externWeights) {
-    weights = member(Weights);
-  } else if (plan.weightsBytes) {
-    auto *global = new GlobalVariable(module, ArrayType::get(i8, plan.weightsBytes), /*isConstant=*/true,
-                                      GlobalValue::ExternalLinkage, nullptr, weightsSymbol(plan));
-    global->setVisibility(GlobalValue::HiddenVisibility);
-    global->setDSOLocal(true);
-    global->setAlignment(Align(64));
-    weights = global;
-  }
-
-  auto boundOf = [&](Value *number, Value *work) { return builder.CreateUDiv(builder.CreateMul(number, work), parts); };
-  // The range is computed once, from a table of the work of all kernels, and not in the code of each. The core asks for
-  // no other kernels than there are.
-  constexpr size_t fewKernels = 4;
-  Value *begin = nullptr, *end = nullptr;
-  if (plan.kernels.size() > fewKernels &&
-      llvm::all_of(plan.kernels, [](const KernelPlan &kernel) { return isUInt<32>(kernel.work); })) {
-    SmallVector<uint32_t> works;
-    for (const KernelPlan &kernel : plan.kernels)
-      works.push_back(kernel.work);
-    GlobalVariable *table = addConstant(ConstantDataArray::get(context, works), "nncc_work");
-    table->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
-    Value *place = builder.CreateGEP(i32, table, builder.CreateZExt(member(Kernel), i64));
-    Value *work = builder.CreateZExt(builder.CreateLoad(i32, place), i64);
-    begin = boundOf(part, work);
-    end = boundOf(next, work);
-  }
-
-  BasicBlock *done = BasicBlock::Create(context, "done", function);
-  SwitchInst *choose = builder.CreateSwitch(member(Kernel), done, plan.kernels.size());
-  for (auto [index, kernel] : llvm::enumerate(plan.kernels)) {
-    BasicBlock *block = BasicBlock::Create(context, kernel.name, function, done);
-    choose->addCase(builder.getInt32(index), block);
-    builder.SetInsertPoint(block);
-    auto loadPort = [&](Value *table, unsigned port) -> Value * {
-      return builder.CreateLoad(ptr, builder.CreateConstGEP1_64(ptr, table, port));
-    };
-    SmallVector<Value *> arguments;
-    for (const OperandPlan &operand : kernel.operands) {
-      Value *base = nullptr;
-      switch (operand.memory) {
-      case Memory::Arena:
-        base = arena;
-        break;
-      case Memory::Weights:
-        base = weights;
-        break;
-      case Memory::Input:
-        base = loadPort(inputs, operand.index);
-        break;
-      case Memory::Output:
-        base = loadPort(outputs, operand.index);
-        break;
-      }
-      // No weights at all: an empty operand of an empty memory.
-      if (!base)
-        base = ConstantPointerNull::get(ptr);
-      arguments.push_back(operand.byteOffset ? builder.CreateConstInBoundsGEP1_64(i8, base, operand.byteOffset) : base);
-    }
-    if (!kernel.numbers.empty())
-      arguments.push_back(addNumbers(kernel.numbers));
-    if (kernel.work) {
-      Value *work = builder.getInt64(kernel.work);
-      arguments.push_back(begin ? begin : boundOf(part, work));
-      arguments.push_back(end ? end : boundOf(next, work));
-    }
-    Function *callee = module.getFunction(kernel.function);
-    CallInst *call = builder.CreateCall(callee, arguments);
-    call->setCallingConv(callee->getCallingConv());
-    builder.CreateBr(done);
-  }
-  builder.SetInsertPoint(done);
-  builder.CreateRetVoid();
 }
 
 /// An nncc_model_desc.
@@ -499,7 +396,7 @@ Error EntryBuilder::build() {
     return error;
   if (Error error = prepareKernels())
     return error;
-  addDispatch();
+  prepareDispatch();
   if (Error error = linkCore())
     return error;
   devicePrograms = addDevicePrograms(module, plan, module.getNamedGlobal(weightsSymbol(plan)));

@@ -1,7 +1,7 @@
 """Time and memory of compiling, and size of what comes out: `compile_time.py mobilefacenet resnet50 ... --limit=6`.
 
 Seconds for each model and target, at the first of three attempts that is quick enough, and the less of wall and processor time: others
-may use the machine, too. A model is one of models.json, or a network of make_network.py. --most-code=BYTES fails where a library for AArch64 has more code.
+may use the machine, too. A model is one of models.json, or a network of make_network.py. --most-code=BYTES fails where a library has more code and constants.
 """
 import argparse
 import sys
@@ -37,11 +37,12 @@ def check(program: nncc.Nncc, name: str, path: Path, limit: float, most_code: in
             print(f"FAIL {name} {program.target}: {error}")
             return False
         size = (Path(scratch) / "libtimed.a").stat().st_size
-    best, code = nncc.least_seconds(runs), runs[0].manifest["sizes"]["code"]
-    good = best <= limit and (most_code is None or program.target != nncc.AARCH64 or code <= most_code)
+    best, sizes = nncc.least_seconds(runs), runs[0].manifest["sizes"]
+    code, constants = sizes["code"], sizes["constants"]
+    good = best <= limit and (most_code is None or code + constants <= most_code)
     print(f"{'ok  ' if good else 'FAIL'} {name:18} {program.target.split('-')[0]:8} {best:6.2f} s of {limit:g}, "
-          f"peak {max(run.peak_bytes for run in runs) / 1e6:6.0f} MB, archive {size / 1e3:7.0f} kB, code {code / 1e3:5.0f} kB, "
-          f"arena {runs[0].manifest['arena']['bytes'] / 1e3:7.0f} kB, {len(runs[0].manifest['kernels'])} kernels", flush=True)
+          f"peak {max(run.peak_bytes for run in runs) / 1e6:6.0f} MB, archive {size / 1e3:7.0f} kB, "
+          f"code {code / 1e3:5.1f} kB, constants {constants / 1e3:4.1f} kB, arena {runs[0].manifest['arena']['bytes'] / 1e3:7.0f} kB, {len(runs[0].manifest['kernels'])} kernels", flush=True)
     return good
 
 
@@ -50,7 +51,7 @@ def main():
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--limit", type=float, default=6, metavar="SECONDS")
     parser.add_argument("--most-code", type=int, metavar="BYTES")
-    nncc.add_arguments(parser)
+    nncc.add_machine_arguments(parser, target="both")
     options = parser.parse_args()
     good, missing = True, []
     with tempfile.TemporaryDirectory(prefix="nncc-networks-") as scratch:
@@ -60,8 +61,8 @@ def main():
             except models.MissingModel as absent:
                 missing.append(absent)
                 continue
-            for target in nncc.TARGETS:
-                good &= check(nncc.Nncc(options.nncc, target), name, path, options.limit, options.most_code)
+            for program in nncc.machines(options):
+                good &= check(program, name, path, options.limit, options.most_code)
     if missing and good:
         models.skip_or_fail(missing[0])
     sys.exit(0 if good else 1)
