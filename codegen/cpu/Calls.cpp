@@ -231,8 +231,8 @@ bool Calls::sharesColumns(const Region &region) const {
          region.pixels.strides[A] <= kMostColumnStep;
 }
 
-/// Makes one line of those that follow each other in all operands but A, for single taps, where that takes a tenth
-/// fewer tiles: a stride steps over lines of A, short ones leave tiles that are not full.
+/// Makes one line of all where that takes a tenth fewer tiles: a stride steps over lines of A, pixels at borders lie
+/// between those that have all taps, and short lines leave tiles that are not full.
 void Calls::joinLines(Region &region, int64_t tileRows) const {
   auto tilesOf = [&](int64_t pixels) { return static_cast<int64_t>(llvm::divideCeil(pixels, tileRows)); };
   int64_t lines = region.lines.count, width = region.pixels.count;
@@ -241,16 +241,22 @@ void Calls::joinLines(Region &region, int64_t tileRows) const {
   shape.byLane = contraction.isByLane(machine);
   shape.rows = tileRows;
   bool isPlain = shape.body == TapBody::Product && shape.isUnrolled() && operands.isPadded && !contraction.widened &&
-                 !contraction.isOrdered && !contraction.readsPlanes && region.taps0 == 1 && region.taps1 == 1;
+                 !contraction.isOrdered && !contraction.readsPlanes;
   if (!isPlain || lines == 1 || width < tileRows || 10 * tilesOf(lines * width) > 9 * lines * tilesOf(width))
     return;
-  for (auto [i, operand] : llvm::enumerate(operands.streams)) {
+  // Of windows and of borders, tiles that go on are code of their own: a tenth of so many multiply-adds is worth it.
+  constexpr int64_t leastWork = 1 << 23;
+  auto isApart = [&](auto indexed) {
+    auto [i, operand] = indexed;
     bool isOfPixels = i == C || (i >= FirstLeaf && operand.memory);
-    if (isOfPixels && region.lines.strides[i] != width * region.pixels.strides[i])
-      return;
-  }
+    return isOfPixels && region.lines.strides[i] != width * region.pixels.strides[i];
+  };
+  int64_t taps = region.taps0 * region.taps1, work = lines * width * taps * region.depth * contraction.outputs;
+  if (work < leastWork && (taps > 1 || llvm::any_of(llvm::enumerate(operands.streams), isApart)))
+    return;
   region.lineWidth = width;
-  region.lineGap = region.lines.strides[A] - width * region.pixels.strides[A];
+  for (auto [ofLine, ofPixel] : llvm::zip(region.lines.strides, region.pixels.strides))
+    region.lineGaps.push_back(ofLine - width * ofPixel);
   region.lines.count = 1;
   region.pixels.count *= lines;
 }
@@ -335,7 +341,8 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
   CallEntry entry = newEntry();
   auto &f = entry.fields;
   auto offset = [&](unsigned stream) {
-    return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream];
+    int64_t gaps = region.lineWidth ? pixel / region.lineWidth * region.lineGaps[stream] : 0;
+    return region.offsets[stream] + line * region.lines.strides[stream] + pixel * region.pixels.strides[stream] + gaps;
   };
   entry.offsets[A] = offset(A);
   entry.offsets[B] = operands.isPadded ? region.offsets[B] : 0;
@@ -356,14 +363,15 @@ void Calls::addCall(const Region &region, const Variant &variant, int64_t line, 
   f[CallEntry::RowB] = operands.unpackedRow;
   f[CallEntry::Divisor] = operands.bytes ? region.sums : region.divisor;
   if (int64_t width = region.lineWidth) {
-    entry.offsets[A] += pixel / width * region.lineGap;
     f[CallEntry::LineWidth] = width;
-    f[CallEntry::LineGap] = region.lineGap;
+    f[CallEntry::LineGap] = region.lineGaps[A];
+    f[CallEntry::LineGapC] = region.lineGaps[C];
     f[CallEntry::FirstColumn] = pixel % width;
   }
   for (unsigned i = 0; i < contraction.epilogue->leaves().size(); ++i) {
-    entry.offsets[FirstLeaf + i] = offset(FirstLeaf + i);
-    f[CallEntry::leafField(i, 1)] = region.lines.strides[FirstLeaf + i];
+    const unsigned stream = FirstLeaf + i;
+    entry.offsets[stream] = offset(stream);
+    f[CallEntry::leafField(i, 1)] = region.lineWidth ? region.lineGaps[stream] : region.lines.strides[stream];
     f[CallEntry::leafField(i, 2)] = region.pixels.strides[FirstLeaf + i];
   }
   calls[variant].push_back(entry);

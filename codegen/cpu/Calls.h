@@ -55,9 +55,10 @@ private:
     Axis lines, pixels;
     int64_t depth, taps0, tap0A, tap0B, taps1, tap1A, tap1B, divisor;
     int64_t sums; ///< of products of bytes: where their sums lie, in rows of B
-    /// Where all lines are one of the output, pixels of one of A, and how far those of the next lie behind them; else
-    /// 0.
-    int64_t lineWidth = 0, lineGap = 0;
+    /// Where all lines are one: pixels of one of them, 0 elsewhere, and per stream how far those of the next lie behind
+    /// them.
+    int64_t lineWidth = 0;
+    mlir::SmallVector<int64_t> lineGaps;
   };
 
   const Contraction &contraction;

@@ -215,6 +215,8 @@ EntryLayout::EntryLayout(const TileShape &shape, const Epilogue &epilogue)
     drop({CallEntry::Divisor});
   if (!shape.prefetches())
     drop({CallEntry::AheadStep});
+  if (!shape.goesOnInLines)
+    drop({CallEntry::LineGapC});
   for (auto [i, leaf] : llvm::enumerate(epilogue.leaves())) {
     if (!leaf.variesByPixel)
       drop({CallEntry::leafField(i, 1), CallEntry::leafField(i, 2)});

@@ -113,8 +113,7 @@ struct TileShape {
   bool hasZero = false;      ///< A has a zero point, which is not 0
   bool isPadded = false;     ///< B is packed: its tails may be read, and its rows are one tile wide
   bool isBiasPadded = false; ///< the tail of the bias may be read
-  /// Pixels of the output that follow each other are those of lines of the input that lie apart: a tile goes on in the
-  /// next line, once at most.
+  /// Lines of the input or the output lie apart, and a tile goes on in the next line, once at most.
   bool goesOnInLines = false;
   int64_t linesAhead = 1;          ///< cache lines of what comes next in B that a trip fetches, where it does
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
@@ -185,6 +184,7 @@ struct CallEntry {
     RowB,
     Divisor,   // row length of an unpacked B; what sums are divided by
     AheadStep, // how much is prefetched in a trip of the inner loop
+    LineGapC,  // of tiles that go on in lines: LineGap of the output
     FirstLeaf, // then per leaf: line stride, row stride, and in sweeps the stride of output rows; then scalars
 
     // Sums of integers: the way from B to the sums that correct them, in rows of B.
@@ -192,8 +192,8 @@ struct CallEntry {
     // Of those in an order: bytes of the table of a line of taps. The tables lie behind all lines.
     Table = Tap0B,
 
-    // Tiles that go on in lines: pixels of a line of A, the way from behind its last one to the next line, and how many
-    // of the first line are before the call.
+    // Tiles that go on in lines: pixels of a line, the way from behind its last one to the next line of A, and how many
+    // of the first line are before the call. The line stride of a leaf is its gap.
     LineWidth = LineC,
     LineGap = LineA,
     FirstColumn = RowB,

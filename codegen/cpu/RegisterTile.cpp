@@ -43,21 +43,23 @@ public:
     };
     code.loop(zero, field(CallEntry::Lines), 1, first, [&](Value, ValueRange line) {
       SmallVector<Value> last = code.loop(zero, field(CallEntry::Tiles), 1, line, [&](Value, ValueRange tile) {
-        Value ahead = shape.prefetches() ? tile.back() : Value(), stepA = code.mul(rowA, shape.rows);
-        SmallVector<Value> rest;
-        if (shape.goesOnInLines) {
+        Value ahead = shape.prefetches() ? tile.back() : Value();
+        if (shape.goesOnInLines)
           columnOfTile = tile[places];
-          rest.push_back(code.add(columnOfTile, code.constant(shape.rows)));
-          Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest[0], lineWidth);
-          Value ofNext = arith::SubIOp::create(b, rest[0], lineWidth);
-          rest[0] = arith::SelectOp::create(b, isBehind, ofNext, rest[0]);
-          stepA = arith::SelectOp::create(b, isBehind, code.add(stepA, lineGap), stepA);
-        }
         TilePlace place = TilePlace::from(tile.take_front(places));
         storeTile(accumulate(place.a, ahead), place);
+        SmallVector<Value> rest,
+            next = advance(place, code.mul(rowA, shape.rows), code.mul(rowC, shape.rows), shape.rows, 2);
+        if (shape.goesOnInLines) {
+          Value column = code.add(columnOfTile, code.constant(shape.rows));
+          Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, column, lineWidth);
+          Value ofNext = arith::SubIOp::create(b, column, lineWidth);
+          rest.push_back(arith::SelectOp::create(b, isBehind, ofNext, column));
+          next = behindGap(TilePlace::from(next), isBehind).list();
+        }
         if (ahead)
           rest.push_back(ahead);
-        return withRest(advance(place, stepA, code.mul(rowC, shape.rows), shape.rows, 2), rest);
+        return withRest(next, rest);
       });
       TilePlace place = TilePlace::from(line.take_front(places));
       return withRest(advance(place, lineStrideA, lineStrideC, 1, 1), ArrayRef(last).drop_front(places));
@@ -67,7 +69,8 @@ public:
 private:
   Value stack;
   Value rowA, rowC, depth, taps0, tap0A, tap0B, taps1, tap1A;
-  Value lineWidth, lineGap, columnOfTile; ///< where a tile goes on in lines; the last is that of its first pixel
+  // Where a tile goes on in lines; the last is that of its first pixel.
+  Value lineWidth, lineGap, lineGapC, columnOfTile;
 
   void readEntry() {
     rowA = field(CallEntry::RowA);
@@ -81,6 +84,7 @@ private:
     if (shape.goesOnInLines) {
       lineWidth = field(CallEntry::LineWidth);
       lineGap = field(CallEntry::LineGap);
+      lineGapC = field(CallEntry::LineGapC);
     }
     if (!shape.hasB())
       return;
@@ -369,6 +373,26 @@ private:
     });
   }
 
+  /// A place in the next line, where that is so: what the ways from pixel to pixel are less than to there.
+  TilePlace behindGap(TilePlace place, Value isBehind) {
+    auto gap = [&](Value way) -> Value { return arith::SelectOp::create(b, isBehind, way, zero); };
+    place.a = code.at(place.a, gap(lineGap), memory);
+    place.c = code.at(place.c, gap(lineGapC), epilogue.storedElement());
+    for (auto [k, leaf] : llvm::enumerate(epilogue.leaves()))
+      if (leaf.variesByPixel)
+        place.leaves[k] = code.at(place.leaves[k], gap(field(CallEntry::leafField(k, 1))), leaf.memoryElement());
+    return place;
+  }
+
+  /// A place one row of the tile further, at row `i` of it, as far as it is written there.
+  TilePlace nextRow(const TilePlace &place, Value i) {
+    TilePlace next = TilePlace::from(advance(place, zero, rowC, 1, 2));
+    if (!shape.goesOnInLines)
+      return next;
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, code.add(columnOfTile, i), lineWidth);
+    return behindGap(next, isFirst);
+  }
+
   /// The places in A of the rows of a tile.
   SmallVector<Value> rowsFrom(Value first) {
     SmallVector<Value> rows{first};
@@ -459,7 +483,7 @@ private:
             values.push_back(loadLeaf(leaf, address, span));
           storeOne(sum, values, at.c, span);
         }
-        return advance(at, zero, rowC, 1, 2);
+        return nextRow(at, code.add(i, code.constant(1))).list();
       });
       return;
     }
@@ -470,27 +494,24 @@ private:
       for (auto [k, leaf] : llvm::enumerate(leaves))
         if (!leaf.variesByPixel)
           values[k] = loadLeaf(leaf, place.leaves[k], span);
-      SmallVector<Value> rows = place.leaves;
+      TilePlace row = place;
       auto readRow = [&](int64_t i) {
+        if (i)
+          row = nextRow(row, code.constant(i));
         for (auto [k, leaf] : llvm::enumerate(leaves))
-          if (leaf.variesByPixel) {
-            if (i)
-              rows[k] = code.at(rows[k], field(CallEntry::leafField(k, 2)), leaf.memoryElement());
-            values[k] = loadLeaf(leaf, rows[k], span);
-          }
+          if (leaf.variesByPixel)
+            values[k] = loadLeaf(leaf, row.leaves[k], span);
       };
       // A part of a row is stored under a mask that reaches into the next row. Where the result lies in the place of a
       // leaf, that row's load would wait for the store to leave the core: it goes first.
       bool readsAhead = epilogue.storedElement().getIntOrFloatBitWidth() < 32 && span.exists < span.lanes;
-      Value c = place.c;
       readRow(0);
       for (int64_t i = 0; i < shape.rows; ++i) {
         SmallVector<Value> here = values;
+        Value c = row.c;
         bool hasNext = i + 1 < shape.rows;
         if (readsAhead && hasNext)
           readRow(i + 1);
-        if (i)
-          c = code.at(c, rowC, epilogue.storedElement());
         storeRow(sumsOf(sums, i, span), here, c, span);
         if (!readsAhead && hasNext)
           readRow(i + 1);
@@ -512,7 +533,7 @@ private:
     read(false);
     for (int64_t i = 0; i < shape.rows; ++i) {
       if (i)
-        place = TilePlace::from(advance(place, zero, rowC, 1, 2));
+        place = nextRow(place, code.constant(i));
       read(true);
       for (auto [j, span] : llvm::enumerate(spans))
         storeOne(sumsOf(sums, i, span), values[j], place.c, span);

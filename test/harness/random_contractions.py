@@ -208,6 +208,21 @@ def steps(random, graph: Graph):
     graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
 
 
+def lines(random, graph: Graph):
+    """Conv of windows with enough channels to let tiles go on in the next line, where lines are no whole tiles: between the borders of an
+    image, and where strides step over pixels."""
+    pixels, strides, batch = [extent(random, 10, 16), extent(random, 9, 17)], pick(random, [[1, 1], [2, 2], [2, 2], [1, 2]]), pick(random, [1, 1, 2])
+    inner, outputs = extent(random, 60, 75), extent(random, 112, 136)
+    pads = [extent(random, 0, 1) for _ in range(4)]
+    extents = [(count - 1) * stride + 3 - pads[i] - pads[i + 2] for i, (count, stride) in enumerate(zip(pixels, strides))]
+    scale = (3 / (9 * inner)) ** 0.5
+    operands = [source(random, graph, [batch, inner, *extents]), graph.constant(numbers(random, [outputs, inner, 3, 3], -scale, scale))]
+    if random.random() < 0.6:
+        operands.append(weight(random, graph, numbers(random, [outputs], -0.5, 0.5)))
+    value = graph.node("Conv", operands, pads=pads, strides=strides)
+    graph.output(fused(random, graph, value, [batch, outputs, *pixels]))
+
+
 def image(random, graph: Graph):
     """Conv of few channels in long lines, as the first layer of networks: its windows may read the planes of an image."""
     kernel = [extent(random, 1, 5), extent(random, 2, 8)]
@@ -590,5 +605,5 @@ def attention(random, graph: Graph):
 
 
 FAMILIES = {generator.__name__: generator
-            for generator in (conv, steps, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain,
+            for generator in (conv, steps, lines, image, depthwise, conv_transpose, pool, matmul, gemm, winograd, prologue, attention, chain,
                               long_chain)}

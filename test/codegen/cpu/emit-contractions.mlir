@@ -2,6 +2,9 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
+// Tiles that go on in lines: 14 pixels of 16, the gap between them in A and, last, in C.
+// CHECK: llvm.mlir.global private constant @[[$JOINED:nncc_calls_[0-9]+]](dense<[1, 128, 14, 31, 64, 256, {{.*}}, 512
+
 // One call of 20 tiles.
 // CHECK: llvm.mlir.global private constant @[[$WHOLE:nncc_calls_[0-9]+]](dense<[1, 0, 0, 20, 288, {{.*}}]>
 
@@ -162,6 +165,18 @@ func.func @strided_pixels_at_once(%x: memref<1x20x24x576xf32> {llvm.noalias}, %w
     %r = nn.conv2d %0, %1 strides [2, 2] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x20x24x576xf32>, tensor<768x1x1x576xf32> -> tensor<1x10x12x768xf32>
     nn.yield %r : tensor<1x10x12x768xf32>
   } attributes {nn.packings = [unit, #nn.packing<"panels", [1769472, 1, 768, 576, 16, 8, 0]>]}
+  return
+}
+
+// Between the borders 14 lines of 14 pixels are 33 tiles, or 42 line by line.
+// CHECK-LABEL: func.func @tiles_go_on_between_borders
+// CHECK: llvm.mlir.addressof @[[$JOINED]]
+func.func @tiles_go_on_between_borders(%x: memref<1x16x16x64xf32> {llvm.noalias}, %w: memref<589824xi8> {llvm.noalias}, %y: memref<1x16x16x256xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<1x16x16x64xf32>, memref<589824xi8>) outs(%y : memref<1x16x16x256xf32>) {
+  ^bb0(%0: tensor<1x16x16x64xf32>, %1: tensor<256x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x16x16x64xf32>, tensor<256x3x3x64xf32> -> tensor<1x16x16x256xf32>
+    nn.yield %r : tensor<1x16x16x256xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [589824, 1, 256, 576, 16, 8, 0]>]}
   return
 }
 
