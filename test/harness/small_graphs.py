@@ -239,7 +239,7 @@ def support_vectors(random, g):
 
 @graph("tabular")
 def classes_of_support_vectors(random, g):
-    """A score of two classes, with both signs; scores of pairs, which vote; a class that has no vectors."""
+    """A score of two classes, with both signs; scores of pairs, which vote; a class that has no vectors; probabilities of them all."""
     x = g.input(numbers(random, [9, 3]))
     for vectors, kind, more in (([4, 3], "RBF", {}), ([2, 5], "POLY", dict(post_transform="LOGISTIC")), ([3, 1, 3], "LINEAR", {}),
                                 ([2, 0, 3, 2], "SIGMOID", dict(post_transform="SOFTMAX")), ([1, 1, 0, 2, 1, 1, 1], "RBF", {})):
@@ -247,6 +247,13 @@ def classes_of_support_vectors(random, g):
         label, scores = ml(g, "SVMClassifier", [x], 2, coefficients=numbers(random, [7 * (count - 1)]).tolist(), kernel_type=kind,
                            support_vectors=numbers(random, [21]).tolist(), vectors_per_class=vectors, kernel_params=[0.5, 0.125, 3.0],
                            rho=numbers(random, [count * (count - 1) // 2], -0.25, 0.25).tolist(), classlabels_ints=[7, 3, 5, 20, 1, 9, 4][:count], **more)
+        g.output(label, np.int64)
+        g.output(scores)
+        slopes, offsets = (numbers(random, [count * (count - 1) // 2], low, high).tolist() for low, high in ((-4, -1), (-0.5, 0.5)))
+        label, scores = ml(g, "SVMClassifier", [x], 2, coefficients=numbers(random, [7 * (count - 1)]).tolist(), kernel_type="RBF",
+                           support_vectors=numbers(random, [21]).tolist(), vectors_per_class=vectors, kernel_params=[0.5, 0.125, 3.0],
+                           rho=numbers(random, [count * (count - 1) // 2], -0.25, 0.25).tolist(), classlabels_ints=[7, 3, 5, 20, 1, 9, 4][:count],
+                           prob_a=slopes, prob_b=offsets)
         g.output(label, np.int64)
         g.output(scores)
 
