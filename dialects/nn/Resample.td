@@ -30,4 +30,30 @@ def NN_ResizeOp : NN_Op<"resize", [Pure]> {
   let results = (outs NN_Tensor:$output);
   let assemblyFormat = "$mode $input `axes` $axes `scales` $scales attr-dict `:` type($input) `->` type($output)";
 }
+
+def NN_RoiAlignOp : NN_Op<"roi_align", [Pure]> {
+  let summary = "regions of images, each in bins of one number per channel";
+  let description = [{
+    A region is cut into as many bins as the output has rows and columns. A bin is the mean of `samples` x `samples`
+    linearly interpolated samples (0: of as many as it has pixels, rounded up), or with `max` the largest part that one
+    of the four pixels around a sample has in it, as onnxruntime takes it. A sample further outside than one pixel is 0,
+    one less far that at the border. No samples make 0.
+
+    input    [N, H, W, C]   float
+    boxes    [R, 4]         f32 or f64: x1, y1, x2, y2, times `scale`, minus half a pixel with `half_pixel`; without it
+                            a region is of one pixel at least
+    images   [R]            the image of each region; those outside are clamped
+    output   [R, OH, OW, C]
+
+    ONNX RoiAlign; He et al. 2017, Mask R-CNN.
+
+    ```mlir
+    %y = nn.roi_align %x at %r of %i samples 2 scale 2.5e-01 {half_pixel} : tensor<2x9x7x3xf32>, tensor<5x4xf32>, tensor<5xi64> -> tensor<5x4x6x3xf32>
+    ```
+  }];
+  let arguments = (ins NN_Tensor:$input, NN_Tensor:$boxes, NN_IndexTensor:$images, I64Attr:$samples, F64Attr:$scale,
+                       UnitAttr:$half_pixel, UnitAttr:$max);
+  let results = (outs NN_Tensor:$output);
+  let assemblyFormat = "$input `at` $boxes `of` $images `samples` $samples `scale` $scale attr-dict `:` type($input) `,` type($boxes) `,` type($images) `->` type($output)";
+}
 #endif

@@ -184,6 +184,8 @@ public:
 private:
   /// Whether a result depends on digits of an operand that f16 has not.
   static bool showsDigits(Operation *op) {
+    if (isa<nn::RoiAlignOp>(op))
+      return true;
     if (auto cast = dyn_cast<nn::CastOp>(op))
       return isWide(cast.getInput().getType()) && isIndex(cast.getType());
     if (auto unary = dyn_cast<nn::UnaryOp>(op))

@@ -70,6 +70,7 @@ mlir::LogicalResult lowerScatterND(KernelLoops &loops, nn::ScatterNDOp op);
 mlir::LogicalResult lowerOneHot(KernelLoops &loops, nn::OneHotOp op);
 mlir::LogicalResult lowerTopK(KernelLoops &loops, nn::TopKOp op);
 mlir::LogicalResult lowerResize(KernelLoops &loops, nn::ResizeOp op);
+mlir::LogicalResult lowerRoiAlign(KernelLoops &loops, nn::RoiAlignOp op);
 
 } // namespace nncc
 #endif

@@ -41,6 +41,7 @@ LogicalResult lowerRoot(KernelLoops &loops) {
       .Case([&](nn::OneHotOp op) { return lowerOneHot(loops, op); })
       .Case([&](nn::TopKOp op) { return lowerTopK(loops, op); })
       .Case([&](nn::ResizeOp op) { return lowerResize(loops, op); })
+      .Case([&](nn::RoiAlignOp op) { return lowerRoiAlign(loops, op); })
       .Default(failure());
 }
 

@@ -572,6 +572,14 @@ def classes_without_vectors():
 
 
 @case
+def aligned_misfit():
+    """More regions than there are images of them."""
+    return model([node("RoiAlign", ["x", "boxes", "images"], ["y"], "regions")],
+                 [value_info("x", [1, 2, 5, 7]), value_info("boxes", [3, 4]), value_info("images", [2], INT64)],
+                 [value_info("y", [3, 2, 1, 1])], opset=16)
+
+
+@case
 def deformed_misfit():
     """A window larger than the image: a quotient that is rounded towards 0 finds one place for it."""
     return model([node("DeformConv", ["x", "w", "offsets"], ["y"], "taps", strides=[2, 2])],

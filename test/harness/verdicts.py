@@ -230,6 +230,7 @@ VERDICTS = [
             "as below, and onnxruntime, whose taps are moved, has images alone"),
     Verdict(("GridSample",), lambda f: f.attributes.get("mode") in (b"cubic", b"bicubic"), (ORT, REFERENCE),
             "the text leaves open whether a location beyond the border is moved there, or each of its taps"),
+    Verdict(("RoiAlign",), lambda f: f.opset < 16, (ORT,), "opset 10 knows no half pixel, which the reference takes from"),
     Verdict(("Attention",), lambda f: f.shows_raw_scores() and (np.dtype(np.float64) in f.types or f.is_causal_behind_others()), (),
             "onnxruntime is off as below, and the reference shows scores that softcap has bounded"),
     Verdict(("Attention",), lambda f: f.shows_raw_scores(), (ORT,), "'0: raw QK matmul result': the reference shows what softcap made of it"),

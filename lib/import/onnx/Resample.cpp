@@ -1,4 +1,4 @@
-// Operators that compute values between pixels, or where they are: Resize, Upsample, GridSample, AffineGrid.
+// Operators that compute values between pixels, or where they are: Resize, Upsample, GridSample, AffineGrid, RoiAlign.
 #include "dialects/nn/Kinds.h"
 #include "lib/import/onnx/Families.h"
 #include "lib/import/onnx/GridSampler.h"
@@ -393,11 +393,52 @@ void importAffineGrid(Node &node) {
   node.set(0, node.cast(sum, type));
 }
 
+//===-- RoiAlign ----------------------------------------------------------===//
+
+void importRoiAlign(Node &node) {
+  std::string mode = node.text("mode", "avg");
+  // Up to opset 10 no pixel was shifted.
+  std::string coordinate =
+      node.text("coordinate_transformation_mode", node.opset() < 16 ? "output_half_pixel" : "half_pixel");
+  int64_t height = node.integer("output_height", 1), width = node.integer("output_width", 1);
+  int64_t samples = node.integer("sampling_ratio", 0);
+  double scale = node.number("spatial_scale", 1);
+  if (mode != "avg" && mode != "max")
+    return node.error("mode '" + mode + "' is not known", "it is avg or max");
+  if (coordinate != "half_pixel" && coordinate != "output_half_pixel")
+    return node.error("coordinate_transformation_mode '" + coordinate + "' is not known",
+                      "it is half_pixel or output_half_pixel");
+  if (height < 1 || height > kMaxWindow || width < 1 || width > kMaxWindow)
+    return node.error("an output of " + describeShape({height, width}) + " is not possible");
+  if (samples < 0 || samples > kMaxWindow)
+    return node.error("a sampling_ratio of " + Twine(samples) + " is not possible");
+  if (!node.requireFloat(0) || !node.requireTypeOf(1, 0) || !node.requireInteger(2) || !node.requireRank(0, 4, 4))
+    return;
+  ArrayRef<int64_t> x = node.shape(0), regions = node.shape(1);
+  if (regions.size() != 2 || regions[1] != 4 || node.shape(2) != ArrayRef<int64_t>{regions[0]})
+    return node.error("regions of shape " + describeShape(regions) + " of images of shape " +
+                          describeShape(node.shape(2)) + " do not fit each other",
+                      "they are [R, 4] and [R]");
+  if (product(x) == 0)
+    return node.error("there is nothing to align in a tensor of shape " + describeShape(x));
+  // Positions are f32 at least, as in GridSample.
+  Value wide = node.cast(node.input(1), wideType(node.type(1).getElementType()));
+  Value images = node.input(2), image = node.toImage(node.input(0));
+  if (images && !elementOf(images).isSignlessInteger(32) && !elementOf(images).isSignlessInteger(64))
+    images = node.cast(images, node.builder.getI64Type());
+  if (!wide || !images || !image)
+    return;
+  Builder &b = node.builder;
+  Value result = node.makeTyped<RoiAlignOp>(RankedTensorType::get({regions[0], height, width, x[1]}, elementOf(image)),
+                                            image, wide, images, b.getI64IntegerAttr(samples), b.getF64FloatAttr(scale),
+                                            coordinate == "half_pixel" ? b.getUnitAttr() : UnitAttr(),
+                                            mode == "max" ? b.getUnitAttr() : UnitAttr());
+  node.set(0, node.fromImage(result, 4, 0));
+}
+
 const OpEntry kOps[] = {
-    {"AffineGrid", 2, 2, importAffineGrid},
-    {"Resize", 1, 4, importResize},
-    {"Upsample", 1, 2, importUpsample},
-    {"GridSample", 2, 2, importGridSample},
+    {"AffineGrid", 2, 2, importAffineGrid}, {"RoiAlign", 3, 3, importRoiAlign},     {"Resize", 1, 4, importResize},
+    {"Upsample", 1, 2, importUpsample},     {"GridSample", 2, 2, importGridSample},
 };
 } // namespace
 

@@ -7,10 +7,30 @@ from random_ops import pick
 RULES = ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"]
 
 
+def roi_align(random, node, dtype):
+    """Regions inside of an image and beside it, of less than a pixel and of all of them; some end before they begin."""
+    shape = [pick(random, [1, 2]), pick(random, [1, 3, 8, 21]), *(int(d) for d in random.integers(1, 14, 2))]
+    count, size = pick(random, [1, 2, 5]), max(shape[2:])
+    attributes = {"spatial_scale": pick(random, [0.25, 0.5])} if maybe(random) else {}
+    attributes |= {name: int(random.integers(1, 6)) for name in ("output_height", "output_width") if maybe(random, 0.8)}
+    attributes |= {"sampling_ratio": pick(random, [0, 1, 2, 3])} if maybe(random, 0.7) else {}
+    attributes |= {"mode": pick(random, ["avg", "avg", "max"])} if maybe(random, 0.7) else {}
+    if node.opset >= 16 and maybe(random, 0.7):
+        attributes["coordinate_transformation_mode"] = pick(random, ["half_pixel", "output_half_pixel"])
+    begin = random.uniform(-3, size + 1, [count, 2])
+    end = begin + random.uniform(pick(random, [0, 0, -1]), size * pick(random, [0.5, 1, 4]), [count, 2])
+    boxes = (np.concatenate([begin, end], 1) / attributes.get("spatial_scale", 1)).astype(dtype)
+    operands = [values(random, dtype, shape, False), boxes, random.integers(0, shape[0], count)]
+    node.result("RoiAlign", [node.operand(operand) for operand in operands], dtype, 40 * FUNCTION, 4.0, **attributes)
+
+
 def resample(random, node):
-    """Resize of all opsets, modes and rules, Upsample, GridSample, AffineGrid."""
-    op = pick(random, ["Resize", "Resize", "Resize", "GridSample"] if node.opset >= 10 else ["Upsample"])
+    """Resize of all opsets, modes and rules, Upsample, GridSample, AffineGrid, RoiAlign."""
+    op = pick(random, ["Resize", "Resize", "Resize", "Resize", "GridSample", "GridSample" if node.opset >= 22 else "RoiAlign"] if node.opset >= 10 else ["Upsample"])
     dtype = pick(random, FLOATS)
+    if op == "RoiAlign":
+        # Whether a sample lies in the image, and how many there are, are decided by digits of positions.
+        return roi_align(random, node, pick(random, [np.float32, np.float32, np.float64]))
     if op == "GridSample" and node.opset >= 20 and maybe(random, 0.3):
         dims = pick(random, [2, 2, 3])
         size = np.array([pick(random, [1, 2, 3]), 4, *random.integers(1 if maybe(random, 0.2) else 2, 8, dims)])

@@ -107,6 +107,30 @@ func.func @nearest(%x: memref<2x4xf32>, %y: memref<4x4xf32>) {
 }
 }
 
+// How many samples a bin has depends on the region: loops over those that may lie in the image, with all channels of a
+// sample in one vector. The sum is divided by how many there are.
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 128, registers = 32, l1_bytes = 32768, l2_bytes = 262144>}} {
+// CHECK-LABEL: func.func @roi_align
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: math.ceil
+// CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%{{.*}}) -> (vector<16xf32>)
+// CHECK: scf.for %{{.*}} iter_args(%{{.*}}) -> (vector<16xf32>)
+// CHECK-COUNT-4: vector.load %{{.*}} : memref<2016xf32>, vector<16xf32>
+// CHECK-NOT: vector.load
+// CHECK: arith.divf %[[SUM]], %{{.*}} : vector<16xf32>
+// CHECK: vector.store %{{.*}} : memref<960xf32>, vector<16xf32>
+func.func @roi_align(%x: memref<2x9x7x16xf32>, %r: memref<5x4xf32>, %i: memref<5xi64>, %y: memref<5x4x3x16xf32>) {
+  nn.kernel "k" ins(%x, %r, %i : memref<2x9x7x16xf32>, memref<5x4xf32>, memref<5xi64>) outs(%y : memref<5x4x3x16xf32>) {
+  ^bb0(%0: tensor<2x9x7x16xf32>, %1: tensor<5x4xf32>, %2: tensor<5xi64>):
+    %3 = nn.roi_align %0 at %1 of %2 samples 0 scale 5.0e-01 : tensor<2x9x7x16xf32>, tensor<5x4xf32>, tensor<5xi64> -> tensor<5x4x3x16xf32>
+    nn.yield %3 : tensor<5x4x3x16xf32>
+  }
+  return
+}
+}
+
 // A matrix times a column: eight rows share the loads of the column, and their sums become one vector.
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 // CHECK-LABEL: func.func @matrix_times_column
