@@ -114,6 +114,22 @@ void Candidate::dropLargeValues(const ModelEditor &editor) {
   });
 }
 
+std::string Candidate::whyNothing(bool isKept) const {
+  bool isDynamic = decision.inputs == Decision::Inputs::Dynamic;
+  std::string why = isKept      ? "--keep leaves all"
+                    : isDynamic ? "the model has no MatMul or Gemm with constant, finite weights of f32"
+                                : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite weights "
+                                  "of f32";
+  if (!isKept && !isDynamic && isOfHalves(decision.weights))
+    why += " that 16 bits hold";
+  if (!isKept && isDynamic)
+    why += "\nnote: --recipe=int8 quantizes convolutions, too";
+  if (source->model.functions_size())
+    why += "\nnote: functions of the model that are of other opsets than the model are not looked at: write them out "
+           "first, with onnx.inliner.inline_local_functions";
+  return why;
+}
+
 void Candidate::chooseStored() {
   auto countOf = [&](const StoredTensor &tensor) {
     auto seen = source->observations.tensors.find(tensor.name);
@@ -132,6 +148,14 @@ void Candidate::chooseStored() {
   dropUnread();
 }
 
+void Candidate::take(const std::string &tensor, const ActivationGrid &grid, llvm::ArrayRef<float> offsets) {
+  decision.grids[tensor] = grid;
+  if (offsets.empty())
+    decision.offsets.erase(tensor);
+  else
+    decision.offsets[tensor] = offsets.vec();
+}
+
 void Candidate::applySteps() const {
   if (!areWeightsRoundedTogether)
     return;
@@ -140,25 +164,29 @@ void Candidate::applySteps() const {
       contraction.steps = steps->second;
 }
 
-std::map<std::string, float> Switchable::values(const Candidate &candidate, const Grids &grids,
-                                                const std::set<std::string> &off) const {
-  std::map<std::string, float> values;
+std::map<std::string, std::vector<float>> Switchable::values(const Candidate &candidate, const Grids &grids,
+                                                             const std::set<std::string> &off) const {
+  std::map<std::string, std::vector<float>> values;
   for (auto &[tensor, names] : inputs) {
     ActivationGrid grid = grids.at(tensor);
     if (!names.weights.empty())
-      values[names.weights] = off.count(tensor) ? 0 : 1;
+      values[names.weights] = {off.count(tensor) ? 0.0f : 1.0f};
+    if (!names.offsets.empty()) {
+      const std::vector<float> &offsets = candidate.decision.offsets.at(tensor);
+      values[names.offsets] = off.count(tensor) ? std::vector<float>(offsets.size(), 0) : offsets;
+    }
     if (off.count(tensor)) {
       // A power of two, so that products with it are exact, as fine as an f32 of the largest value.
       const Histogram &seen = candidate.source->observations.tensors.at(tensor).values;
       float largest = std::max({std::fabs(seen.low()), std::fabs(seen.high()), 1e-30f});
-      values[names.scale] = std::ldexp(1.0f, std::ilogb(largest) - 23);
-      values[names.low] = -std::numeric_limits<float>::infinity();
-      values[names.high] = std::numeric_limits<float>::infinity();
+      values[names.scale] = {std::ldexp(1.0f, std::ilogb(largest) - 23)};
+      values[names.low] = {-std::numeric_limits<float>::infinity()};
+      values[names.high] = {std::numeric_limits<float>::infinity()};
       continue;
     }
-    values[names.scale] = grid.scale;
-    values[names.low] = (float)-grid.zeroPoint;
-    values[names.high] = (float)(255 - grid.zeroPoint);
+    values[names.scale] = {grid.scale};
+    values[names.low] = {(float)-grid.zeroPoint};
+    values[names.high] = {(float)(255 - grid.zeroPoint)};
   }
   return values;
 }

@@ -60,8 +60,14 @@ struct Candidate {
   Statistics statistics(llvm::StringRef model, llvm::StringRef modelHash) const;
   /// Leaves what would become infinite in 16 bits as it is.
   void dropLargeValues(const ModelEditor &editor);
+  /// Why there is nothing to quantize, for a message.
+  ///
+  /// isKept  contractions stay float since the caller says so
+  std::string whyNothing(bool isKept) const;
   /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
   void chooseStored();
+  /// Puts a tensor on a grid; biases take `offsets` out of its channels.
+  void take(const std::string &tensor, const ActivationGrid &grid, llvm::ArrayRef<float> offsets);
   /// Gives contractions the steps that their weights have together, if the candidate takes those.
   void applySteps() const;
 };
@@ -72,8 +78,8 @@ struct Switchable {
   std::map<std::string, GridInputs> inputs;
 
   /// The values of its inputs: the grids of all tensors, and of those in `off` one that changes nothing.
-  std::map<std::string, float> values(const Candidate &candidate, const Grids &grids,
-                                      const std::set<std::string> &off) const;
+  std::map<std::string, std::vector<float>> values(const Candidate &candidate, const Grids &grids,
+                                                   const std::set<std::string> &off) const;
 };
 
 } // namespace nncc::quantize

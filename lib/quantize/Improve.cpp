@@ -3,6 +3,7 @@
 #include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
+#include <limits>
 
 using namespace llvm;
 
@@ -15,6 +16,9 @@ constexpr float kLargestFactor = 1024;
 /// A Mul is for factors of at least this: less saves no bit.
 constexpr float kLeastInserted = 1.25f;
 
+/// Into so many parts a range is split to find where 0 suits it.
+constexpr int kZeros = 256;
+
 bool isDepthwise(const Contraction &conv) {
   return conv.op == "Conv" && conv.weight.dim(1) == 1 && conv.groups == conv.outputChannels();
 }
@@ -22,6 +26,32 @@ bool isDepthwise(const Contraction &conv) {
 /// True for a function with f(a * x) = a * f(x) for all a > 0.
 bool isRectifier(const onnx::NodeProto &node) {
   return node.op_type() == "Relu" || node.op_type() == "LeakyRelu" || node.op_type() == "PRelu";
+}
+
+/// The range that all channels share, with 0 where the steps that are left to each are finest beside its own range, in
+/// the mean of squares. Functions such as hard swish have the same least value in every channel: by the range of all
+/// values, which has few steps below 0, no channel could grow.
+///
+/// share  power of the difference between channels that is taken
+std::pair<float, float> rangeOfAll(ArrayRef<float> low, ArrayRef<float> high, double share) {
+  float lowest = *min_element(low), highest = *max_element(high);
+  if (lowest == 0 || highest == 0)
+    return {lowest, highest};
+  std::pair<float, float> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (int zero = 1; zero < kZeros; ++zero) {
+    double below = (double)zero / kZeros, squares = 0, widest = 0;
+    for (auto [from, to] : zip(low, high)) {
+      double range = std::max(-from / below, to / (1 - below));
+      widest = std::max(widest, range);
+      if (to > from)
+        squares += std::pow(range / (to - from), 2 * share);
+    }
+    squares *= std::pow(widest, 2 - 2 * share);
+    if (squares < least)
+      least = squares, best = {(float)(-widest * below), (float)(widest * (1 - below))};
+  }
+  return best;
 }
 
 class Equalizer {
@@ -122,8 +152,9 @@ private:
   /// How often a channel fits into the range of all, below and above 0.
   std::vector<float> factorsOf(const std::string &tensor, ArrayRef<size_t> reading) const {
     ArrayRef<float> low = tensors.at(tensor).low, high = tensors.at(tensor).high;
-    float lowest = *min_element(low), highest = *max_element(high);
     bool takesAll = all_of(reading, [&](size_t reader) { return isDepthwise(contractions[reader]); });
+    auto [lowest, highest] = how.choosesZero ? rangeOfAll(low, high, takesAll ? 1 : how.share)
+                                             : std::pair(*min_element(low), *max_element(high));
     std::vector<float> factors;
     for (auto [least, most] : zip(low, high)) {
       float ratio = kLargestFactor;
@@ -223,9 +254,12 @@ void correctBiases(std::vector<Contraction> &contractions, const Decision &decis
         quantizeWeights(contraction, grid == decision.grids.end() ? std::nullopt : std::optional(grid->second.scale))
             .values(contraction);
     std::vector<double> shift(contraction.outputChannels(), 0);
+    auto offsets = decision.offsets.find(contraction.input);
     for (auto [i, value] : enumerate(contraction.weight.values)) {
       auto [output, input] = *channelsOf(contraction, i);
       shift[output] += ((double)rounded[i] - value) * seen->second.mean(input);
+      if (offsets != decision.offsets.end())
+        shift[output] += (double)rounded[i] * offsets->second[input];
     }
     for (double added : shift)
       contraction.correction.push_back((float)-added);

@@ -10,7 +10,8 @@ namespace nncc::quantize {
 struct Equalization {
   float share = 0.5f; ///< power of the whole difference that readers with scales for output channels alone take
   bool insertsFactors = false; ///< also where no convolution in front can take the factors: by a Mul
-  bool isStored = false;       ///< no Mul behind sums, nor where others read the tensor: both are in bytes themselves
+  bool choosesZero = false; ///< where 0 lies in the range of all is what suits the channels, not what all values have
+  bool isStored = false;    ///< no Mul behind sums, nor where others read the tensor: both are in bytes themselves
 };
 
 /// Gives the channels of a tensor that contractions read ranges that are alike: each is multiplied by a factor, and the
@@ -26,7 +27,8 @@ std::vector<std::string> equalize(ModelEditor &editor, llvm::ArrayRef<Contractio
                                   const std::map<std::string, TensorStatistics> &tensors, Equalization how = {});
 
 /// Finds the corrections of biases that take out what rounded weights add to each output channel on average,
-/// E[(Wq - W) x]. Contractions that have no bias get one where they take one.
+/// E[(Wq - W) x], and what the grid of x adds, Wq E[xq - x], where the decision has that. Contractions that have no
+/// bias get one where they take one.
 ///
 /// source  as above, section 4.2, with measured means of x; what lies at borders counts as what does not
 void correctBiases(std::vector<Contraction> &contractions, const Decision &decision,

@@ -336,10 +336,10 @@ std::optional<std::vector<OutputError>> compare(BuiltModel &built, const Observa
     errors.push_back({port.sample.name});
   for (size_t i = 0; i < std::min(limit, observations.sampleInputs.size()); ++i) {
     std::vector<ArrayRef<char>> inputs;
-    const std::map<std::string, float> &values = extra[observations.sampleFolds[i]];
+    const auto &values = extra[observations.sampleFolds[i]];
     for (const Port &port : built.inputs) {
       if (auto given = values.find(port.sample.name); given != values.end())
-        inputs.push_back({reinterpret_cast<const char *>(&given->second), sizeof(float)});
+        inputs.push_back({reinterpret_cast<const char *>(given->second.data()), given->second.size() * sizeof(float)});
       else if (const Port *own = findPort(observations.inputs, port.sample.name))
         inputs.push_back(observations.sampleInputs[i][own - observations.inputs.data()]);
     }

@@ -67,7 +67,7 @@ struct OutputError {
 /// The mean over all outputs of noise over signal: what is to become small.
 double errorOf(llvm::ArrayRef<OutputError> outputs);
 
-using ExtraInputs = std::array<std::map<std::string, float>, kFolds>;
+using ExtraInputs = std::array<std::map<std::string, std::vector<float>>, kFolds>;
 
 /// Runs a model on the samples that are kept and compares its outputs. Outputs that are no floats are left out.
 ///

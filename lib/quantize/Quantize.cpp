@@ -7,6 +7,7 @@
 #include "lib/quantize/Raise.h"
 #include "lib/quantize/RaiseOpset.h"
 #include "lib/quantize/Rounding.h"
+#include "lib/quantize/TuneGrids.h"
 #include "lib/quantize/Weights.h"
 #include "lib/quantize/WidenHalves.h"
 #include "lib/quantize/WriteOutFunctions.h"
@@ -93,12 +94,13 @@ private:
       return writeUnmeasured(best);
     if (options.recipe == Recipe::Int8Dynamic || best.decision.weights != WeightForm::Int8)
       return finish(best);
+    const Candidate plain = best;
     if (!best.decision.needsGrids() ? !measureWeights(best) : !chooseRanges(best))
       return std::nullopt;
     best.applySteps();
     if (best.isCorrected)
       correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
-    if (options.recipe == Recipe::Mixed && !raise(best))
+    if (options.recipe == Recipe::Mixed && !raise(best, plain))
       return std::nullopt;
     return finish(best);
   }
@@ -167,25 +169,8 @@ private:
     report.tables = candidate.decision.tables.size();
     if (!candidate.source->contractions.empty() || report.tables)
       return true;
-    sayNothing(candidate);
+    host.error("there is nothing to quantize: " + candidate.whyNothing(!kept.empty()));
     return false;
-  }
-
-  /// error: reported, that there is nothing to quantize, and why
-  void sayNothing(const Candidate &candidate) {
-    bool isDynamic = candidate.decision.inputs == Decision::Inputs::Dynamic;
-    std::string why = !kept.empty() ? "--keep leaves all"
-                      : isDynamic   ? "the model has no MatMul or Gemm with constant, finite weights of f32"
-                                    : "the model has no Conv, ConvTranspose, MatMul or Gemm with constant, finite "
-                                      "weights of f32";
-    if (kept.empty() && !isDynamic && isOfHalves(candidate.decision.weights))
-      why += " that 16 bits hold";
-    if (kept.empty() && isDynamic)
-      why += "\nnote: --recipe=int8 quantizes convolutions, too";
-    if (candidate.source->model.functions_size())
-      why += "\nnote: functions of the model that are of other opsets than the model are not looked at: write them out "
-             "first, with onnx.inliner.inline_local_functions";
-    host.error("there is nothing to quantize: " + why);
   }
 
   /// Leaves what a pattern of --keep names as it is. error: reported, and false
@@ -589,25 +574,73 @@ private:
 
   /// Finds which tensors are to stay float, with the weights behind them, and leaves them so. error: reported, and
   /// false
-  bool raise(Candidate &best) {
+  bool raise(Candidate &best, const Candidate &plain) {
     auto switchable = buildSwitchable(best, /*switchWeights=*/true);
-    if (!switchable)
+    auto found = switchable ? findRaisedOf(*switchable, best) : std::nullopt;
+    if (!found)
       return false;
+    toRaise = std::move(*found);
+    if (!toRaise.areFew() && !options.method && !options.storesAll && options.statistics.empty())
+      return raiseTuned(best, plain);
+    setFloat(best, toRaise.tensors);
+    return true;
+  }
+
+  /// error: reported, and nothing is returned
+  std::optional<Raised> findRaisedOf(Switchable &switchable, const Candidate &candidate) {
     JudgedGrids grids;
-    grids.fill(best.decision.grids);
+    grids.fill(candidate.decision.grids);
     std::set<std::string> all;
-    for (auto &[tensor, names] : switchable->inputs)
+    for (auto &[tensor, names] : switchable.inputs)
       all.insert(tensor);
     // The written model is measured, too: that the bounds hold here only saves compiling it for every tensor.
     auto found = findRaised(
         all,
         [&](const std::set<std::string> &floats, size_t samples) {
-          return compareWith(*switchable, best, grids, floats, samples);
+          return compareWith(switchable, candidate, grids, floats, samples);
         },
         [&](ArrayRef<OutputError> outputs) { return isGoodEnough(outputs); }, host);
+    if (found)
+      report.steps.push_back(std::to_string(found->tensors.size()) + " of " + std::to_string(all.size()) +
+                             " tensors float, " + candidate.way());
+    return found;
+  }
+
+  /// Gives each tensor a grid of its own, channels alike and biases that take out what grids add, and takes that where
+  /// fewer tensors stay float so. error: reported, and false
+  bool raiseTuned(Candidate &best, const Candidate &plain) {
+    ModelEditor editor(plain.source->model);
+    Equalization how{0.5f, /*insertsFactors=*/true, /*choosesZero=*/true};
+    size_t changed = equalize(editor, plain.source->contractions, plain.source->observations.tensors, how).size();
+    auto tuned = rewritten(plain, editor);
+    auto choices = tuned ? findGridChoices(*tuned->source, host) : std::nullopt;
+    if (!choices)
+      return false;
+    tuned->channels = "channels of " + std::to_string(changed) + " tensors made alike, a grid for each, ";
+    tuned->decision.grids = tuned->gridsOf(RangeMethod::MinMax);
+    // What grids add is an input of the model with switches, whose biases are corrected for weights alone.
+    correctBiases(tuned->source->contractions, tuned->decision, tuned->source->observations.tensors);
+    for (auto &[tensor, grids] : *choices)
+      tuned->take(tensor, grids.front().grid, grids.front().offsets);
+    auto switchable = buildSwitchable(*tuned, /*switchWeights=*/true);
+    auto measureGrids = [&](const Candidate &candidate, const std::set<std::string> &floats, size_t samples) {
+      JudgedGrids grids;
+      grids.fill(candidate.decision.grids);
+      return errorWith(*switchable, candidate, grids, floats, samples);
+    };
+    if (!switchable || !chooseGrids(*tuned, *choices, measureGrids, host))
+      return false;
+    auto found = findRaisedOf(*switchable, *tuned);
     if (!found)
       return false;
-    toRaise = std::move(*found);
+    if (found->tensors.size() < toRaise.tensors.size()) {
+      toRaise = std::move(*found);
+      best = std::move(*tuned);
+      for (Contraction &contraction : best.source->contractions)
+        contraction.correction.clear();
+      correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
+      report.method = "for each tensor";
+    }
     setFloat(best, toRaise.tensors);
     return true;
   }
@@ -620,12 +653,10 @@ private:
 
   /// Leaves another twentieth of the tensors float.
   void raiseMore(Candidate &best) {
-    std::set<std::string> all, off;
-    for (auto &[tensor, grid] : best.decision.grids)
-      all.insert(tensor);
-    for (size_t left = std::max<size_t>(toRaise.alone.size() / 20, 1); left && off.size() < all.size(); --left)
-      off.insert(toRaise.worstBeside(off));
-    setFloat(best, off);
+    for (size_t left = std::max<size_t>(toRaise.alone.size() / 20, 1); left; --left)
+      if (std::string worst = toRaise.worstBeside(toRaise.tensors); !worst.empty())
+        toRaise.tensors.insert(worst);
+    setFloat(best, toRaise.tensors);
   }
 
   //===-- The result ------------------------------------------------------===//

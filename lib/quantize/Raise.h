@@ -10,6 +10,8 @@ struct Raised {
   std::set<std::string> tensors;       ///< stay float
   std::map<std::string, double> alone; ///< what each tensor, quantized alone, does to the outputs
 
+  /// At most a tenth.
+  bool areFew() const { return tensors.size() * 10 <= alone.size(); }
   /// Of the tensors that are not among `raised`, the one that does most alone; empty where there is none.
   std::string worstBeside(const std::set<std::string> &raised) const;
 };

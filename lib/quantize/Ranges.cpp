@@ -84,6 +84,13 @@ static ActivationGrid findLeastError(const Histogram &values) {
   return ActivationGrid::of(bestLow, bestHigh);
 }
 
+/// The grid of all values but so many at either end.
+static ActivationGrid findGridWithout(const Histogram &values, uint64_t left) {
+  std::vector<Histogram::Bin> bins = values.bins();
+  return ActivationGrid::of(std::max((double)values.low(), quantileFrom(bins, left, false)),
+                            std::min((double)values.high(), quantileFrom(bins, left, true)));
+}
+
 ActivationGrid findGrid(const Histogram &values, RangeMethod method) {
   if (!values.count())
     return {};
@@ -93,10 +100,12 @@ ActivationGrid findGrid(const Histogram &values, RangeMethod method) {
     return ActivationGrid::of(values.low() * kWider, values.high() * kWider);
   if (method == RangeMethod::Error)
     return findLeastError(values);
-  std::vector<Histogram::Bin> bins = values.bins();
-  uint64_t allowed = values.count() / 10000;
-  return ActivationGrid::of(std::max((double)values.low(), quantileFrom(bins, allowed, false)),
-                            std::min((double)values.high(), quantileFrom(bins, allowed, true)));
+  return findGridWithout(values, values.count() / 10000);
+}
+
+ActivationGrid findGridWithin(const Histogram &values, double cutOff) {
+  auto left = (uint64_t)((double)values.count() * cutOff);
+  return left ? findGridWithout(values, left) : findGrid(values, RangeMethod::MinMax);
 }
 
 double GridQuality::decibels() const {

@@ -28,6 +28,8 @@ struct ActivationGrid {
 };
 
 ActivationGrid findGrid(const Histogram &values, RangeMethod method);
+/// The grid of all values but a share of them at either end.
+ActivationGrid findGridWithin(const Histogram &values, double cutOff);
 
 /// What a grid does to the values that were seen.
 struct GridQuality {

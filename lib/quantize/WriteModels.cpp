@@ -9,12 +9,16 @@ namespace nncc::quantize {
 
 namespace {
 
-void addFloatValue(onnx::ValueInfoProto &value, const std::string &name, bool isScalar) {
+/// shape  none: not told
+void addFloatValue(onnx::ValueInfoProto &value, const std::string &name, std::optional<ArrayRef<int64_t>> shape) {
   value.set_name(name);
   auto &type = *value.mutable_type()->mutable_tensor_type();
   type.set_elem_type(onnx::TensorProto::FLOAT);
-  if (isScalar)
-    type.mutable_shape();
+  if (!shape)
+    return;
+  type.mutable_shape();
+  for (int64_t dim : *shape)
+    type.mutable_shape()->add_dim()->set_dim_value(dim);
 }
 
 /// Takes out the factors of a Gemm, which its weights and bias hold from now on.
@@ -26,9 +30,10 @@ void dropFactors(onnx::NodeProto &node, const Contraction &contraction) {
     removeAttribute(node, "beta");
 }
 
-std::string addScalarInput(ModelEditor &editor, const std::string &wanted) {
+/// A scalar by default.
+std::string addInput(ModelEditor &editor, const std::string &wanted, ArrayRef<int64_t> shape = {}) {
   std::string name = editor.freshName(wanted);
-  addFloatValue(*editor.mutableModel().mutable_graph()->add_input(), name, /*isScalar=*/true);
+  addFloatValue(*editor.mutableModel().mutable_graph()->add_input(), name, shape);
   return name;
 }
 
@@ -50,11 +55,13 @@ std::string writeValues(ModelEditor &editor, int node, const std::string &name, 
   return result;
 }
 
-/// Writes x = round(x / scale), limited, times scale in front of a node. Returns the result's name.
-std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, GridInputs &inputs) {
-  inputs.scale = addScalarInput(editor, tensor + "_scale");
-  inputs.low = addScalarInput(editor, tensor + "_low");
-  inputs.high = addScalarInput(editor, tensor + "_high");
+/// Writes x = round(x / scale), limited, times scale in front of a node, less offsets of this shape, if it is one.
+/// Returns the result's name.
+std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, ArrayRef<int64_t> offsets,
+                        GridInputs &inputs) {
+  inputs.scale = addInput(editor, tensor + "_scale");
+  inputs.low = addInput(editor, tensor + "_low");
+  inputs.high = addInput(editor, tensor + "_high");
   std::string current = tensor;
   auto step = [&](const char *op, const char *suffix, const std::string &other) {
     std::string result = editor.freshName(tensor + suffix);
@@ -69,6 +76,10 @@ std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor
   step("Max", "_above", inputs.low);
   step("Min", "_within", inputs.high);
   step("Mul", "_on_grid", inputs.scale);
+  if (!offsets.empty()) {
+    inputs.offsets = addInput(editor, tensor + "_offsets", offsets);
+    step("Sub", "_without_offsets", inputs.offsets);
+  }
   return current;
 }
 
@@ -245,7 +256,7 @@ bool canBeDynamic(const onnx::ModelProto &model, const Contraction &contraction)
 onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::string> tensors) {
   onnx::ModelProto result = model;
   for (const std::string &tensor : tensors)
-    addFloatValue(*result.mutable_graph()->add_output(), tensor, /*isScalar=*/false);
+    addFloatValue(*result.mutable_graph()->add_output(), tensor, std::nullopt);
   return result;
 }
 
@@ -253,14 +264,20 @@ SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contract
                                 const Decision &decision, bool switchWeights) {
   SwitchableModel result;
   ModelEditor editor(model);
-  std::set<std::string> multiplied;
+  std::map<std::string, const Contraction *> readers;
   for (const Contraction &contraction : contractions)
-    multiplied.insert(contraction.input);
+    readers.insert({contraction.input, &contraction});
+  auto offsetsOf = [&](const std::string &tensor) {
+    std::vector<int64_t> shape;
+    if (auto found = decision.offsets.find(tensor); found != decision.offsets.end())
+      shape.resize(readers.at(tensor)->weight.rank() - 1, 1), shape[0] = (int64_t)found->second.size();
+    return shape;
+  };
   auto write = [&](int node, const std::string &tensor, const ActivationGrid &) {
     GridInputs &inputs = result.inputs[tensor];
-    if (switchWeights && multiplied.count(tensor))
-      inputs.weights = addScalarInput(editor, tensor + "_weights");
-    return writeSwitch(editor, node, tensor, inputs);
+    if (switchWeights && readers.count(tensor))
+      inputs.weights = addInput(editor, tensor + "_weights");
+    return writeSwitch(editor, node, tensor, offsetsOf(tensor), inputs);
   };
   InputGrids grids(editor, decision, write);
   for (const Contraction &contraction : contractions) {

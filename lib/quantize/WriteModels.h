@@ -21,6 +21,8 @@ struct Decision {
   WeightForm weights = WeightForm::Int8; ///< where inputs are Float
   int64_t block = 0;                     ///< of Int4
   std::map<std::string, ActivationGrid> grids;
+  /// What rounding to its grid adds to each channel of a tensor on average, where biases are to take that out.
+  std::map<std::string, std::vector<float>> offsets;
   std::set<std::string> stored; ///< those of them that all nodes read on their grid, not contractions alone
   std::vector<Table> tables;    ///< matrices of rows that become integers
 
@@ -40,6 +42,8 @@ struct GridInputs {
   std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
   /// f32 scalar, where contractions read the tensor and their weights can be switched: 1, these are rounded; 0, not.
   std::string weights;
+  /// f32, one for each channel, where the decision has such: taken off, as biases of the quantized model do it.
+  std::string offsets;
 };
 
 /// A copy that computes in floats what the quantized model computes in integers: weights have the values that their

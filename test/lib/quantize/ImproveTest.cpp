@@ -69,6 +69,36 @@ TEST(Improve, AMulTakesFactorsWhereNoConvolutionCan) {
   EXPECT_EQ(editor.floats(reader.input(1))->values, (std::vector<float>{0.5, 5}));
 }
 
+TEST(Improve, ZeroIsWhereItSuitsTheChannels) {
+  auto tensors = seenBetween();
+  tensors["between"].low = {-1, -1}; // the range of all is 1 below 0 and 16 above: the first channel fills it below
+  Equalization how;
+  for (bool choosesZero : {false, true}) {
+    how.choosesZero = choosesZero;
+    ModelEditor editor = makeModel(/*isDepthwise=*/true);
+    equalize(editor, findContractions(editor), tensors, how);
+    std::vector<float> weights = findContractions(editor)[0].weight.values;
+    EXPECT_FLOAT_EQ(weights[1], 3);
+    if (choosesZero)
+      EXPECT_GT(weights[0], 4);
+    else
+      EXPECT_FLOAT_EQ(weights[0], 1);
+  }
+}
+
+TEST(Improve, BiasesTakeOutWhatGridsAdd) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  auto contractions = findContractions(editor);
+  Decision decision;
+  decision.grids["between"] = ActivationGrid::of(0, 16);
+  decision.offsets["between"] = {0.5f, -0.25f};
+  correctBiases(contractions, decision, seenBetween());
+  EXPECT_TRUE(contractions[0].correction.empty());
+  ASSERT_EQ(contractions[1].correction.size(), 2u);
+  EXPECT_NEAR(contractions[1].correction[0], -4, 1e-3); // weights are 8 and 5
+  EXPECT_NEAR(contractions[1].correction[1], 1.25, 1e-3);
+}
+
 TEST(Improve, ChannelsKeepWithinTheRangeBelowZero) {
   ModelEditor editor = makeModel(/*isDepthwise=*/true);
   auto tensors = seenBetween();

@@ -28,6 +28,8 @@ TEST(Ranges, CutOffWhatIsRare) {
   values.add(many);
   EXPECT_FLOAT_EQ((float)findGrid(values, RangeMethod::MinMax).high(), 50);
   EXPECT_NEAR(findGrid(values, RangeMethod::Percentile).high(), 1, 0.02);
+  EXPECT_FLOAT_EQ((float)findGridWithin(values, 0).high(), 50);
+  EXPECT_NEAR(findGridWithin(values, 1e-3).high(), 1, 0.02);
   ActivationGrid grid = findGrid(values, RangeMethod::Error);
   EXPECT_LT(grid.high(), 50);
   EXPECT_LT(qualityOf(values, grid).noise, qualityOf(values, findGrid(values, RangeMethod::MinMax)).noise);
