@@ -42,7 +42,7 @@ def NN_RoiAlignOp : NN_Op<"roi_align", [Pure]> {
     input    [N, H, W, C]   float
     boxes    [R, 4]         f32 or f64: x1, y1, x2, y2, times `scale`, minus half a pixel with `half_pixel`; without it
                             a region is of one pixel at least
-    images   [R]            the image of each region; those outside are clamped
+    images   [R]            the image of each region; from the last one on where negative, then clamped
     output   [R, OH, OW, C]
 
     ONNX RoiAlign; He et al. 2017, Mask R-CNN.

@@ -165,23 +165,31 @@ private:
 /// Functions with a period, and what makes their angles: of an angle of 100, f16 has steps of 1/16, and so it has of a
 /// place in an image, whose fraction weighs pixels, or which becomes the index of the nearest. Ops on elements and
 /// cumulative sums make angles of frequencies and phases, which have to be as exact; what products, convolutions and
-/// reductions make angles of need not.
+/// reductions make angles of need not. So are the boxes of regions such places, in pixels.
 class Angles {
 public:
   explicit Angles(func::FuncOp function) {
     for (Operation &op : function.getBody().front())
       if (showsDigits(&op))
         ops.insert(&op);
-    for (size_t i = 0; i < ops.size(); ++i)
-      if (Operation *op = ops[i]; isElementwise(op) || isa<nn::CumSumOp, nn::ResizeOp, nn::ExpandOp, nn::TileOp>(op))
+    for (size_t i = 0; i < ops.size(); ++i) {
+      if (auto regions = dyn_cast<nn::RoiAlignOp>(ops[i]))
+        addMaker(regions.getBoxes());
+      if (Operation *op = ops[i];
+          isElementwise(op) || isa<nn::CumSumOp, nn::ResizeOp, nn::ExpandOp, nn::TileOp, nn::GatherOp>(op))
         for (Value operand : op->getOperands())
-          if (Operation *maker = operand.getDefiningOp())
-            ops.insert(maker);
+          addMaker(operand);
+    }
   }
 
   bool contains(Operation *op) const { return ops.contains(op); }
 
 private:
+  void addMaker(Value value) {
+    if (Operation *maker = value.getDefiningOp())
+      ops.insert(maker);
+  }
+
   /// Whether a result depends on digits of an operand that f16 has not.
   static bool showsDigits(Operation *op) {
     if (isa<nn::RoiAlignOp>(op))

@@ -264,6 +264,27 @@ func.func @angle(%x: tensor<2x4xf32>) -> tensor<6xf32> {
   return %6 : tensor<6xf32>
 }
 
+// Boxes, of all that makes them of a head's results; the image is read as f32 and made in f16.
+// CHECK-LABEL: @boxes
+// CHECK:       nn.unary{{ +}}exp {{.*}} -> tensor<9x2xf32>
+// CHECK:       nn.binary{{ +}}add {{.*}} -> tensor<9x2xf32>
+// CHECK:       nn.concat {{.*}} -> tensor<9x4xf32>
+// CHECK:       nn.gather {{.*}} -> tensor<3x4xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<1x5x5x2xf16>
+// CHECK:       nn.roi_align {{.*}} -> tensor<3x2x2x2xf32>
+// CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<3x2x2x2xf16>
+func.func @boxes(%x: tensor<1x5x5x2xf32>, %sizes: tensor<9x2xf32>, %at: tensor<9x2xf32>, %best: tensor<3xi64>) -> tensor<3x2x2x2xf32> {
+  %images = nn.constant dense<0> : tensor<3xi64>
+  %0 = nn.unary exp %sizes : tensor<9x2xf32> -> tensor<9x2xf32>
+  %1 = nn.binary add %at, %0 : tensor<9x2xf32>, tensor<9x2xf32> -> tensor<9x2xf32>
+  %2 = nn.concat %at, %1 axis 1 : tensor<9x2xf32>, tensor<9x2xf32> -> tensor<9x4xf32>
+  %3 = nn.gather %2, %best axis 0 : tensor<9x4xf32>, tensor<3xi64> -> tensor<3x4xf32>
+  %4 = nn.unary neg %x : tensor<1x5x5x2xf32> -> tensor<1x5x5x2xf32>
+  %5 = nn.roi_align %4 at %3 of %images samples 2 scale 1.0 : tensor<1x5x5x2xf32>, tensor<3x4xf32>, tensor<3xi64> -> tensor<3x2x2x2xf32>
+  %6 = nn.unary neg %5 : tensor<3x2x2x2xf32> -> tensor<3x2x2x2xf32>
+  return %6 : tensor<3x2x2x2xf32>
+}
+
 // A phase is the sum of the frequencies so far.
 // CHECK-LABEL: @phase
 // CHECK:       nn.unary{{ +}}neg {{.*}} -> tensor<2x7xf32>
