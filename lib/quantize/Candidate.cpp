@@ -28,8 +28,10 @@ double Candidate::rank() const {
   return error / (method == RangeMethod::Percentile ? kPercentile : 1) / (hasFactors ? kFactors : 1);
 }
 
+std::string Candidate::ranges() const { return isTuned ? "least error of each tensor" : nameOf(method); }
+
 std::string Candidate::way() const {
-  std::string text = channels + "ranges by " + nameOf(method);
+  std::string text = channels + "ranges by " + ranges();
   if (ofInputs)
     text += std::string(", those of inputs by ") + nameOf(*ofInputs);
   return text;

@@ -40,6 +40,7 @@ struct Candidate {
   bool hasFactors = false;                  ///< a Mul makes channels alike
   bool isCorrected = false;                 ///< biases are
   bool areWeightsRoundedTogether = false;   ///< to the steps of the source
+  bool isTuned = false;                     ///< each tensor has a range of its own
   double error = 0;                         ///< of the outputs
 
   /// The ranges of all tensors by a method, of all samples and of those outside of each fold.
@@ -49,7 +50,8 @@ struct Candidate {
   Grids gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const;
   /// The error that decides.
   double rank() const;
-  /// What it is, in words.
+  /// What its ranges are by, in words, and what it is.
+  std::string ranges() const;
   std::string way() const;
   /// Forgets what no contraction reads, and is not stored either.
   void dropUnread();

@@ -324,6 +324,8 @@ double errorOf(ArrayRef<OutputError> outputs) {
   double sum = 0;
   for (const OutputError &output : outputs)
     sum += output.noise / std::max(output.squareFloat, 1e-300);
+  if (std::isnan(sum)) // outputs that are no numbers are the worst that can be
+    return std::numeric_limits<double>::infinity();
   return outputs.empty() ? 0 : sum / (double)outputs.size();
 }
 

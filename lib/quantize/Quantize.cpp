@@ -94,13 +94,15 @@ private:
       return writeUnmeasured(best);
     if (options.recipe == Recipe::Int8Dynamic || best.decision.weights != WeightForm::Int8)
       return finish(best);
-    const Candidate plain = best;
+    std::optional<Candidate> plain;
+    if (options.recipe == Recipe::Mixed)
+      plain = best;
     if (!best.decision.needsGrids() ? !measureWeights(best) : !chooseRanges(best))
       return std::nullopt;
     best.applySteps();
     if (best.isCorrected)
       correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
-    if (options.recipe == Recipe::Mixed && !raise(best, plain))
+    if (plain && !raise(best, *plain))
       return std::nullopt;
     return finish(best);
   }
@@ -330,7 +332,7 @@ private:
       if (finalist.rank() < kNear * least && !tryRoundedTogether(finalist))
         return false;
     best = std::move(finalists.at(bestOf(finalists)));
-    report.method = nameOf(best.method);
+    report.method = best.ranges();
     return true;
   }
 
@@ -575,11 +577,13 @@ private:
   /// Finds which tensors are to stay float, with the weights behind them, and leaves them so. error: reported, and
   /// false
   bool raise(Candidate &best, const Candidate &plain) {
-    auto switchable = buildSwitchable(best, /*switchWeights=*/true);
-    auto found = switchable ? findRaisedOf(*switchable, best) : std::nullopt;
-    if (!found)
-      return false;
-    toRaise = std::move(*found);
+    {
+      auto switchable = buildSwitchable(best, /*switchWeights=*/true);
+      auto found = switchable ? findRaisedOf(*switchable, best) : std::nullopt;
+      if (!found)
+        return false;
+      toRaise = std::move(*found);
+    }
     if (!toRaise.areFew() && !options.method && !options.storesAll && options.statistics.empty())
       return raiseTuned(best, plain);
     setFloat(best, toRaise.tensors);
@@ -616,7 +620,9 @@ private:
     auto choices = tuned ? findGridChoices(*tuned->source, host) : std::nullopt;
     if (!choices)
       return false;
-    tuned->channels = "channels of " + std::to_string(changed) + " tensors made alike, a grid for each, ";
+    if (changed)
+      tuned->channels = "channels of " + std::to_string(changed) + " tensors made alike, ";
+    tuned->isTuned = true;
     tuned->decision.grids = tuned->gridsOf(RangeMethod::MinMax);
     // What grids add is an input of the model with switches, whose biases are corrected for weights alone.
     correctBiases(tuned->source->contractions, tuned->decision, tuned->source->observations.tensors);
@@ -634,12 +640,11 @@ private:
     if (!found)
       return false;
     if (found->tensors.size() < toRaise.tensors.size()) {
-      toRaise = std::move(*found);
-      best = std::move(*tuned);
+      untuned = {std::exchange(best, std::move(*tuned)), std::exchange(toRaise, std::move(*found))};
       for (Contraction &contraction : best.source->contractions)
         contraction.correction.clear();
       correctBiases(best.source->contractions, best.decision, best.source->observations.tensors);
-      report.method = "for each tensor";
+      report.method = best.ranges();
     }
     setFloat(best, toRaise.tensors);
     return true;
@@ -651,11 +656,16 @@ private:
         raised.insert(std::move(grid));
   }
 
-  /// Leaves another twentieth of the tensors float.
+  /// Leaves another twentieth of the tensors float. What was tuned is given up where no fewer are float than without.
   void raiseMore(Candidate &best) {
     for (size_t left = std::max<size_t>(toRaise.alone.size() / 20, 1); left; --left)
       if (std::string worst = toRaise.worstBeside(toRaise.tensors); !worst.empty())
         toRaise.tensors.insert(worst);
+    if (untuned && toRaise.tensors.size() >= untuned->second.tensors.size()) {
+      std::tie(best, toRaise) = *std::exchange(untuned, std::nullopt);
+      report.method = best.ranges();
+      raised.clear();
+    }
     setFloat(best, toRaise.tensors);
   }
 
@@ -754,7 +764,8 @@ private:
   std::vector<std::string> measured; ///< what a model that gives indices alone chooses by: outputs, but of the result
   std::set<std::string> kept;        ///< contractions that stay float, by name
   Raised toRaise;                    ///< of Mixed
-  Grids raised;                      ///< of tensors that stay float since they do most
+  std::optional<std::pair<Candidate, Raised>> untuned; ///< what was best before tensors had grids of their own
+  Grids raised;                                        ///< of tensors that stay float since they do most
   QuantizeReport report;
 };
 

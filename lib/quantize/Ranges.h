@@ -25,6 +25,7 @@ struct ActivationGrid {
   static ActivationGrid of(double low, double high);
   double low() const { return -(double)zeroPoint * scale; }
   double high() const { return (255.0 - zeroPoint) * scale; }
+  bool operator==(const ActivationGrid &) const = default;
 };
 
 ActivationGrid findGrid(const Histogram &values, RangeMethod method);

@@ -10,6 +10,9 @@ namespace nncc::quantize {
 /// What grids cut off at either end: where a few values are far beyond all others, steps as fine as what lies between
 /// them asks for err less, however far those are off.
 static constexpr double kCutOff[] = {0, 1e-4, 1e-3};
+/// What is cut off has to make the error less by a fifth: other data have more beyond than the samples show
+/// (Candidate.cpp).
+static constexpr double kCutOffGain = 0.8;
 /// On so many samples: of fewer, one that turns by chance decides.
 static constexpr size_t kTuneSamples = 8;
 /// A tensor that has less than this share of what all do alone is left as it is.
@@ -55,10 +58,13 @@ std::optional<GridChoices> findGridChoices(const Source &source, Host &host) {
   GridChoices choices;
   std::map<std::string, std::vector<std::vector<Added>>> added;
   for (auto &[tensor, seen] : source.observations.tensors) {
+    std::vector<GridChoice> &grids = choices[tensor];
     for (double share : kCutOff)
-      choices[tensor].push_back({findGridWithin(seen.values, share), {}});
+      if (ActivationGrid grid = findGridWithin(seen.values, share);
+          none_of(grids, [&](const GridChoice &other) { return other.grid == grid; }))
+        grids.push_back({grid, {}});
     if (canTakeOffsets(source, tensor))
-      added[tensor].assign(std::size(kCutOff), std::vector<Added>(seen.sums.size()));
+      added[tensor].assign(grids.size(), std::vector<Added>(seen.sums.size()));
   }
   bool isRun = replay(source.model, source.contractions, source.observations, host,
                       [&](const std::string &tensor, ArrayRef<float> values, ArrayRef<int64_t> shape) {
@@ -95,7 +101,9 @@ bool chooseGrids(Candidate &candidate, const GridChoices &choices, MeasureGrids 
     auto error = measureAlone(tensor);
     if (!error)
       return false;
-    total += alone[tensor] = *error;
+    alone[tensor] = *error;
+    if (std::isfinite(*error))
+      total += *error;
   }
   for (auto &[tensor, grids] : choices) {
     if (alone.at(tensor) < kLeastShare * total)
@@ -107,7 +115,7 @@ bool chooseGrids(Candidate &candidate, const GridChoices &choices, MeasureGrids 
       auto error = measureAlone(tensor);
       if (!error)
         return false;
-      if (*error >= alone.at(tensor))
+      if (*error >= alone.at(tensor) * kCutOffGain)
         continue;
       alone[tensor] = *error;
       best = &choice;

@@ -42,7 +42,8 @@ struct GridInputs {
   std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
   /// f32 scalar, where contractions read the tensor and their weights can be switched: 1, these are rounded; 0, not.
   std::string weights;
-  /// f32, one for each channel, where the decision has such: taken off, as biases of the quantized model do it.
+  /// f32, one for each channel, where the decision has such: taken off, as biases of the quantized model do it but at
+  /// borders of images, where those count taps in the padding, too.
   std::string offsets;
 };
 
