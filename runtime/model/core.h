@@ -30,7 +30,7 @@ typedef struct nncc_device_context {
 
 /* What all parts of a running kernel share. codegen/emit knows the members. */
 typedef struct nncc_job {
-  uint32_t kernel;
+  uint32_t kernel; /* one that there is: the dispatcher reads tables by it */
   uint32_t parts;
   void *arena;
   const void *const *inputs;
