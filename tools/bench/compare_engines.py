@@ -23,7 +23,7 @@ PEER_NAMES = ["onnxruntime", "openvino", "ncnn", "mnn", "litert"]
 def arguments():
     parser = argparse.ArgumentParser(prog="compare.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", metavar="NAME,...", help="networks (default: the generated ones and all of the tests); `generated`, "
-                        "`tests`, `digits`; NAME-int8 is NAME quantized; or FILE.onnx")
+                        "`tests`, `digits`; NAME-int8 is NAME quantized, NAME-dynamic-u8s8-tensor and the like in another way; or FILE.onnx")
     parser.add_argument("--peers", metavar="NAME,...", help=f"default: {','.join(PEER_NAMES)}")
     parser.add_argument("--nncc", metavar="[LABEL=]PATH", action="append", help="the nncc program; repeatable, to compare builds")
     parser.add_argument("--cpu", metavar="CPU,...", default="native,x86-64-v3", help="what nncc compiles for; the first is what peers are "

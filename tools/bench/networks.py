@@ -13,9 +13,11 @@ import inputs as seeded  # noqa: E402
 import make_network  # noqa: E402
 import models  # noqa: E402
 import oracle  # noqa: E402
+import quantized_networks  # noqa: E402
 
 GENERATED = ["mobilenet_v1", "mobilenet_v2", "squeezenet", "resnet50", "minilm"]
-QUANTIZED = "-int8"  # NAME-int8: NAME with 8-bit activations and weights, as onnxruntime's quantizer writes it
+# What NAME-int8 is: the network as onnxruntime's quantizer writes it for the fastest of its kernels, u8 by s8, a scale for each channel.
+QUANTIZED = {"-int8": "qdq-u8s8-channel", **{f"-{kind}": kind for kind in quantized_networks.KINDS}}
 _QUANTIZED_OPS = ("QuantizeLinear", "QLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 
 
@@ -55,7 +57,7 @@ def folder(name: str) -> Path:
 
 
 def find(name: str) -> Network:
-    """A network by its name: generated, of models.json, `digits`, one of these with -int8 behind it, or a file. Raises MissingModel."""
+    """A network by its name: generated, of models.json, `digits`, one of these with an ending of QUANTIZED, or a file. Raises MissingModel."""
     path, hint = _original(name)
     values = seeded.make_inputs(path, 0, hint["input"])
     model, dims = onnx.load(path), hint.get("dims", {})
@@ -73,8 +75,10 @@ def _original(name: str) -> tuple[Path, dict]:
     """The file that a name stands for, and what models.json, or make_network.py, says of its inputs."""
     if name.endswith(".onnx"):
         return Path(name), {"input": {}}
-    if name.endswith(QUANTIZED):
-        return _quantized(name), _original(name.removesuffix(QUANTIZED))[1]
+    for ending, kind in QUANTIZED.items():
+        if name.endswith(ending):
+            network = name.removesuffix(ending)
+            return quantized_networks.file_of(network, kind), _original(network)[1]
     if name in make_network.NETWORKS:
         path = folder("made") / f"{name}.onnx"
         data = make_network.make_network(name).SerializeToString()
@@ -118,23 +122,3 @@ def _keep(name: str, model: onnx.ModelProto) -> Path:
         temporary.write_bytes(data)
         temporary.replace(path)
     return path
-
-
-def _quantized(name: str) -> Path:
-    """NAME quantized by onnxruntime: QDQ, a scale for each channel, 7 bits of weights (8 overflow in onnxruntime on CPUs without VNNI)."""
-    from onnxruntime import quantization
-    path, hint = _original(name.removesuffix(QUANTIZED))
-    made = folder("made") / f"{name}-{models.hash_of(path)[:12]}.onnx"
-    if made.exists():
-        return made
-
-    class Reader(quantization.CalibrationDataReader):
-        """Four inputs to learn the ranges from."""
-        def __init__(self):
-            self.left = iter([seeded.make_inputs(path, seed, hint["input"]) for seed in range(4)])
-
-        def get_next(self):
-            return next(self.left, None)
-
-    quantization.quantize_static(str(path), str(made), Reader(), per_channel=True, reduce_range=True)
-    return made
