@@ -106,6 +106,25 @@ def zero_points_for_each_matrix(graph):
     return {**one(graph, product, sums), **one(graph, steps, wanted)}
 
 
+@case(18)
+def sizes_by_scales_of_floats(graph):
+    """Scales are f32, and so is what they make of a dim: 10/3 of 3 is 10, 3/22 of 55 is 7.5, which is rounded up, 7/6 of 27 is less than 31.5."""
+    expected = {}
+    for dim, size in ((3, 10), (7, 13), (41, 23)):
+        x, scale = np.arange(dim, dtype=np.float32), np.float32(size / dim)
+        resized = graph.node("Resize", [graph.input(x), "", graph.constant(f32(scale))], mode="nearest", nearest_mode="floor",
+                             coordinate_transformation_mode="asymmetric")
+        expected |= one(graph, resized, x[(np.arange(size, dtype=np.float32) / scale).astype(int)])
+    for height, rows, width, columns in ((22, 3, 55, 8), (6, 7, 27, 31)):
+        image = np.arange(height * width, dtype=np.float32).reshape(height, width)
+        scale = np.float32(rows) / np.float32(height)
+        resized = graph.node("Resize", [graph.input(image), "", "", graph.constant(np.int64([rows, 99]))], mode="nearest", nearest_mode="floor",
+                             coordinate_transformation_mode="asymmetric", keep_aspect_ratio_policy="not_larger")
+        of_rows, of_columns = ((np.arange(count, dtype=np.float32) / scale).astype(int) for count in (rows, columns))
+        expected |= one(graph, resized, image[np.ix_(of_rows, of_columns)])
+    return expected
+
+
 @case()
 def largest_integer_as_a_fill(graph):
     fill = graph.node("ConstantOfShape", [graph.constant(np.array([2]))], value=numpy_helper.from_array(np.array([2**63 - 1])))

@@ -120,7 +120,8 @@ bool readMode(Node &node, Resize &resize) {
   return !node.failed();
 }
 
-/// Sizes from scales: rounded down. The scales are floats in the file.
+/// Sizes from scales: rounded down. The scales are floats in the file, and so is the product: 3 * 10/3 is 10, as in
+/// onnxruntime and in ONNX's shape inference.
 bool setScales(Node &node, Resize &resize, ArrayRef<double> scales) {
   ArrayRef<int64_t> shape = node.shape(0);
   if (scales.size() != shape.size()) {
@@ -128,7 +129,7 @@ bool setScales(Node &node, Resize &resize, ArrayRef<double> scales) {
     return false;
   }
   for (auto [scale, dim] : llvm::zip(scales, shape)) {
-    double size = std::floor((double)dim * scale);
+    double size = scale == 1 ? (double)dim : std::floor((float)dim * (float)scale);
     if (!(scale > 0) || !(size <= INT32_MAX)) {
       node.error("a scale of " + llvm::Twine(std::to_string(scale)) + " is out of range");
       return false;
@@ -163,7 +164,8 @@ void importUpsample(Node &node) {
   makeResize(node, resize);
 }
 
-/// Sizes of chosen axes. Policies keep the aspect ratio: the smallest or largest scale counts for all (opset 18).
+/// Sizes of chosen axes. Policies keep the aspect ratio: the smallest or largest scale counts for all (opset 18), a
+/// float as those that files have.
 bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int64_t> axes, StringRef policy) {
   ArrayRef<int64_t> shape = node.shape(0);
   if (sizes.size() != axes.size()) {
@@ -172,7 +174,7 @@ bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int6
   }
   resize.sizes.assign(shape.begin(), shape.end());
   resize.scales.assign(shape.size(), 1);
-  double common = 0;
+  float common = 0;
   for (auto [size, axis] : llvm::zip(sizes, axes)) {
     bool isEmpty = size == 0 && shape[axis] == 0;
     if (!isEmpty && (size < 1 || size > INT32_MAX || shape[axis] < 1)) {
@@ -180,20 +182,21 @@ bool setSizes(Node &node, Resize &resize, ArrayRef<int64_t> sizes, ArrayRef<int6
       return false;
     }
     double scale = isEmpty ? 1 : (double)size / shape[axis];
-    if (common == 0 || (policy == "not_larger" ? scale < common : scale > common))
-      common = scale;
+    if (common == 0 || (policy == "not_larger" ? (float)scale < common : (float)scale > common))
+      common = (float)scale;
     resize.sizes[axis] = size;
     resize.scales[axis] = scale;
   }
   if (policy == "stretch")
     return true;
   for (int64_t axis : axes) {
-    if (!(common * shape[axis] < INT32_MAX)) {
+    double size = std::floor((double)(common * (float)shape[axis]) + 0.5);
+    if (!(size < INT32_MAX)) {
       node.error("sizes " + describeShape(sizes) + " are out of range");
       return false;
     }
     resize.scales[axis] = common;
-    resize.sizes[axis] = (int64_t)std::floor(common * shape[axis] + 0.5);
+    resize.sizes[axis] = (int64_t)size;
   }
   return true;
 }
