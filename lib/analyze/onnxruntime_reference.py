@@ -99,6 +99,16 @@ def read_exactly(stream, count: int):
     return data
 
 
+def without_maps(model, name: str, result):
+    """A result of ZipMap as the tensor of its scores, in the order of the node's classes; any other as it is."""
+    node = next((node for node in model.graph.node if name in node.output), None)
+    if node is None or node.op_type != "ZipMap" or not isinstance(result, list):
+        return result
+    lists = [onnx.helper.get_attribute_value(attribute) for attribute in node.attribute if attribute.name.startswith("classlabels_")]
+    classes = [label.decode() if isinstance(label, bytes) else label for label in next(labels for labels in lists if labels)]
+    return np.array([[row[label] for label in classes] for row in result], np.float32)
+
+
 def answer_runs(model, values: dict, options):
     """Runs the model on every set of arrays of standard input. `values` holds the inputs that are the same in all."""
     streamed = []
@@ -117,7 +127,8 @@ def answer_runs(model, values: dict, options):
                 array = np.frombuffer(data, dtype).reshape(shape)
                 values[name] = array.astype(ports[name]) if options.cast and dtype == np.float32 else array
             results = session.run(None, values)
-            arrays = [(port.name, result) for port, result in zip(session.get_outputs(), results)
+            named = [(port.name, without_maps(model, port.name, result)) for port, result in zip(session.get_outputs(), results)]
+            arrays = [(name, result) for name, result in named
                       if isinstance(result, np.ndarray) and result.dtype != object]
             line = json.dumps([{"name": name, "dtype": str(array.dtype), "shape": list(array.shape)} for name, array in arrays])
             sys.stdout.buffer.write(line.encode() + b"\n" + b"".join(array.tobytes() for _, array in arrays))
@@ -170,6 +181,7 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     entries = []
     for (name, node, op), value in [((name, "", ""), value) for name, value in values.items()] + list(zip(tensors, results)):
+        value = without_maps(model, name, value)
         if not isinstance(value, np.ndarray) or value.dtype == object:  # sequences, optionals, strings
             continue
         file = f"{len(entries)}.npy"

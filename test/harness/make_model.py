@@ -190,6 +190,17 @@ def unknown_ops():
 
 
 @case
+def maps_of_scores():
+    return model([node("ZipMap", ["x"], ["y"], "zip", domain="ai.onnx.ml", classlabels_int64s=[7, 5, 11])], [X], [Y], domains=["ai.onnx.ml"])
+
+
+@case
+def maps_of_other_classes():
+    return model([node("ZipMap", ["x"], ["y"], "zip", domain="ai.onnx.ml", classlabels_strings=["cat", "dog"])], [X], [Y],
+                 domains=["ai.onnx.ml"])
+
+
+@case
 def onnxruntime_layouts():
     """What onnxruntime saves of two convolutions with all its optimizations."""
     nodes = [node("Relu", ["x"], ["a"], "first"), node("ReorderInput", ["a"], ["b"], "in", domain="com.microsoft.nchwc"),

@@ -31,6 +31,21 @@ def two_inputs(path: Path) -> Path:
     return path
 
 
+def maps_of_scores(path: Path) -> Path:
+    """Labels, and scores as scikit-learn's and CatBoost's exporters give them: a map from classes to scores for each row."""
+    weights = [float(weight) for weight in np.random.default_rng(2).standard_normal(12)]
+    classes = [5, 3, 9]
+    scored = helper.make_node("LinearClassifier", ["x"], ["label", "raw"], domain="ai.onnx.ml", coefficients=weights, intercepts=[0.25, 0.0, -0.25],
+                              classlabels_ints=classes, multi_class=1, post_transform="SOFTMAX")
+    maps = helper.make_node("ZipMap", ["raw"], ["scores"], domain="ai.onnx.ml", classlabels_int64s=classes)
+    scores = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, [])))
+    graph = helper.make_graph([scored, maps], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+                              [helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]), helper.make_value_info("scores", scores)])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    return path
+
+
 def processor_seconds() -> float:
     """Of all that this program has started and seen end."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -119,6 +134,14 @@ def check_two_inputs(check: Check):
     check.refused(model, "--data=other.npz", words="'other.npz' has no array for input 'y.1'\nnote: it has 'x' f32[5, 3], 'z' f32[5, 3]")
 
 
+def check_maps(check: Check):
+    """What is a map for each row in onnxruntime is a row of scores here, in the order of the model's classes."""
+    model = maps_of_scores(check.folder / "maps.onnx")
+    np.save(check.folder / "rows.npy", np.random.default_rng(3).standard_normal((20, 4)).astype(np.float32))
+    label, scores = check.outputs(model, "--data=rows.npy")
+    assert label["max_error"] == 0 and scores["shape"] == [1, 3] and scores["max_error"] < 1e-6, (label, scores)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     nncc.add_arguments(parser)
@@ -128,6 +151,7 @@ def main():
         check = Check(options.nncc, Path(scratch))
         check_digits(check, targets)
         check_two_inputs(check)
+        check_maps(check)
     print("ok")
 
 

@@ -3,6 +3,7 @@
 #include "lib/import/onnx/Tabular.h"
 #include "dialects/nn/BinaryKind.h"
 #include "dialects/nn/UnaryKind.h"
+#include "lib/import/onnx/Graph.h"
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
@@ -481,6 +482,23 @@ void importSVMClassifier(Node &node) {
   node.set(1, postTransform(node, scores, transform));
 }
 
+/// A map from classes to scores for each row, which no tensor is: the scores stay the tensor that they are.
+void importZipMap(Node &node) {
+  SmallVector<int64_t> numbers = node.integers("classlabels_int64s");
+  SmallVector<std::string> names = node.texts("classlabels_strings");
+  if (numbers.empty() == names.empty())
+    return node.error("needs classlabels_int64s or classlabels_strings");
+  if (!node.requireRank(0, 1, 2))
+    return;
+  int64_t count = numbers.size() + names.size();
+  if (node.shape(0).back() != count)
+    return node.error(Twine(count) + " classes do not fit scores of shape " + describeShape(node.shape(0)));
+  node.importer().warning(node.describe() + ": no tensor is a map for each row; the library gives the scores alone",
+                          "they are in the order of the model's " + Twine(count) + " classes" +
+                              (names.empty() && count <= 16 ? ", " + describeShape(numbers) : ""));
+  node.set(0, node.input(0));
+}
+
 const char *const kDomain = "ai.onnx.ml";
 
 const OpEntry kOps[] = {
@@ -495,6 +513,7 @@ const OpEntry kOps[] = {
     {"SVMRegressor", 1, 1, importSVMRegressor, kDomain},
     {"LinearRegressor", 1, 1, importLinearRegressor, kDomain},
     {"LinearClassifier", 1, 1, importLinearClassifier, kDomain},
+    {"ZipMap", 1, 1, importZipMap, kDomain},
 };
 } // namespace
 
