@@ -96,44 +96,55 @@ std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const Row
     return std::nullopt;
   cut.ofSlot = llvm::divideCeil(all, std::min(form.slots, all));
   SmallVector<RowRange> there(makers, {0, 0}); // of what each stage makes
-  SmallVector<int64_t> most(makers, 0);
+  // What each stage has to have made: all that is read for what the one behind it makes, which is what `madeOf` says of
+  // what that has to have made.
+  auto neededFor = [&](const RowRange &rows, auto madeOf) -> std::optional<SmallVector<RowRange>> {
+    SmallVector<RowRange> needed(there);
+    RowRange made = rows;
+    for (size_t i = makers; i-- > 0; made = madeOf(i, needed[i])) {
+      if (made.count() <= 0)
+        continue;
+      needed[i] = RowsRead::of(windows[i + 1], made).rows;
+      if (needed[i].count() <= 0)
+        return std::nullopt;
+    }
+    return needed;
+  };
   for (int64_t index = 0; index < all; ++index) {
     int64_t number = index % cut.ofImage, top = number * form.rows;
     RowRange rows{top, std::min(top + form.rows, out[1])};
     Strip strip;
-    // What each stage has to have made: all that the one behind it reads.
-    SmallVector<RowRange> needed(makers);
-    for (size_t i = makers; i-- > 0;) {
-      RowsRead read = RowsRead::of(windows[i + 1], i + 1 == makers ? rows : needed[i + 1]);
-      if (read.rows.count() <= 0)
-        return std::nullopt;
-      needed[i] = read.rows;
-    }
     const bool beginsSlot = index % cut.ofSlot == 0;
+    auto isMade = [&](size_t i, const RowRange &needed) {
+      return RowRange{number ? std::max(needed.first, there[i].end) : needed.first, needed.end};
+    };
+    auto needed = neededFor(rows, isMade), whole = neededFor(rows, [](size_t, const RowRange &all) { return all; });
+    if (!needed || !whole)
+      return std::nullopt;
     for (size_t i = 0; i < makers; ++i) {
       Stage &stage = cut.stages[i];
-      // The fill that makes the rows from one on; nothing where there is no row to read for them.
-      auto fillFrom = [&](int64_t row) -> std::optional<unsigned> {
-        int64_t kept = row - needed[i].first;
-        Fill fill{kept ? needed[i].first - there[i].first : 0, kept, {0, 0}, {{0, 0}, 0, 0}};
-        if (RowRange made{row, needed[i].end}; made.count() > 0) {
+      // The fill that makes some rows, behind others that are there; nothing where there is no row to read for them.
+      auto fillOf = [&](const RowRange &made, int64_t kept) -> std::optional<unsigned> {
+        Fill fill{kept, {0, 0}, {{0, 0}, 0, 0}};
+        if (made.count() > 0) {
           fill.made = made.from(number * stage.madeStep);
           fill.read = RowsRead::of(windows[i], made);
           if (fill.read.rows.count() <= 0)
             return std::nullopt;
-          fill.read.rows = fill.read.rows.from(i ? needed[i - 1].first : number * cut.readStep);
+          fill.read.rows = fill.read.rows.from(i ? (*needed)[i - 1].end : number * cut.readStep);
         }
         return numberOf(stage.fills, fill);
       };
-      int64_t whole = needed[i].first, rest = number == 0 ? whole : std::max(whole, there[i].end);
-      std::optional<unsigned> fill = fillFrom(rest), alone = beginsSlot ? fillFrom(whole) : fill;
+      const RowRange ofAll = (*whole)[i], made = isMade(i, (*needed)[i]);
+      std::optional<unsigned> fill = fillOf(made, made.first - (*needed)[i].first);
+      std::optional<unsigned> alone = beginsSlot ? fillOf(ofAll, 0) : fill;
       if (!fill || !alone)
         return std::nullopt;
       strip.fills.push_back(*fill);
       strip.alone.push_back(*alone);
-      stage.rowsMade += std::max<int64_t>(needed[i].end - (beginsSlot ? whole : rest), 0);
-      most[i] = std::max(most[i], needed[i].count());
-      there[i] = needed[i];
+      stage.rowsMade += std::max<int64_t>((beginsSlot ? ofAll : made).count(), 0);
+      stage.rows = std::max(stage.rows, std::max(ofAll.count(), (*needed)[i].count()));
+      there[i] = (*needed)[i];
     }
     RowsRead read = RowsRead::of(windows.back(), rows);
     strip.sweep = numberOf(cut.sweeps, Sweep{rows.count(), read.rows.count(), read.before, read.after});
@@ -144,16 +155,15 @@ std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const Row
     Value between = windows[i + 1]->getOperand(0);
     int64_t ofElement = memoryType(getElementTypeOrSelf(between)).getIntOrFloatBitWidth() / 8;
     cut.stages[i].byteOfSlot = cut.slotBytes;
-    cut.slotBytes += llvm::alignTo(most[i] * bytesOfRow(between), 64 * ofElement);
+    cut.slotBytes += llvm::alignTo(cut.stages[i].rows * bytesOfRow(between), 64 * ofElement);
   }
   if (hasPrologue)
     cut.placePrologue(windows);
   return cut;
 }
 
-/// The rows are read at once, and not kept. So they lie in front of those of a later stage, which are not needed there
-/// while the first stage is filled: none are where none are kept, and the front is free where those that are kept come
-/// from further behind. They have memory of their own where none has as much.
+/// The rows are read at once, and not kept. So they lie in front of those of a later stage: while the first stage is
+/// filled, those that are kept are the last ones there. They have memory of their own where none has as much.
 void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
   int64_t ofRow = bytesOfRow(windows.front()->getOperand(0)), most = 0;
   auto bytesFor = [&](unsigned fill) { return stages.front().fills[fill].read.rows.count() * ofRow; };
@@ -164,7 +174,7 @@ void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
     int64_t all = (i + 1 < stages.size() ? stages[i + 1].byteOfSlot : slotBytes) - stage.byteOfSlot;
     bool isFree = llvm::all_of(strips, [&](const Strip &strip) {
       const Fill &fill = stage.fills[strip.fills[i]];
-      int64_t front = fill.kept ? fill.keptFrom * bytesOfRow(windows[i + 1]->getOperand(0)) : all;
+      int64_t front = fill.kept ? (stage.rows - fill.kept) * bytesOfRow(windows[i + 1]->getOperand(0)) : all;
       return bytesFor(strip.fills[0]) <= front && bytesFor(strip.alone[0]) <= all;
     });
     if (isFree) {
@@ -463,11 +473,13 @@ private:
   /// Makes the rows of a strip that are not there from the strip before.
   void fill(size_t stage, unsigned kind, const Place &place, Value memory) {
     const RowStrips::Fill &fill = cut.stages[stage].fills[kind];
-    if (fill.kept)
-      LLVM::MemmoveOp::create(code.b, slotAt(stage, memory, 0), slotAt(stage, memory, fill.keptFrom),
-                              code.constant(fill.kept * bytesOfRow(between(stage))), /*isVolatile=*/false);
     if (fill.made.count() == 0)
       return;
+    const int64_t firstMade = cut.stages[stage].rows - fill.made.count(), firstKept = firstMade - fill.kept;
+    if (fill.kept)
+      LLVM::MemmoveOp::create(code.b, slotAt(stage, memory, firstKept),
+                              slotAt(stage, memory, cut.stages[stage].rows - fill.kept),
+                              code.constant(fill.kept * bytesOfRow(between(stage))), /*isVolatile=*/false);
     Operation *window = windows[stage];
     Value madeRow = rowAt(place, cut.stages[stage].madeStep, fill.made.first);
     auto operandOf = [&](Value value) -> PartOperand {
@@ -480,13 +492,14 @@ private:
       if (!isRead)
         return inputAt(value, place, madeRow, fill.made.count());
       RankedTensorType type = cutRows(value, fill.read.rows.count());
-      return {type, viewOfRows(stage - 1, memory, fill.read.rows.first, type), code.b.getUnitAttr()};
+      int64_t first = cut.stages[stage - 1].rows + fill.read.rows.first;
+      return {type, viewOfRows(stage - 1, memory, first, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) {
       return cutRows(value, value == window->getOperand(0) ? fill.read.rows.count() : fill.made.count());
     };
     auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
-    Value result = viewOfRows(stage, memory, fill.kept, cutRows(between(stage), fill.made.count()));
+    Value result = viewOfRows(stage, memory, firstMade, cutRows(between(stage), fill.made.count()));
     KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result, reason);
   }
 
@@ -526,7 +539,7 @@ private:
       if (value != between(last))
         return inputAt(value, place, row, sweep.made);
       RankedTensorType type = cutRows(value, sweep.read);
-      return {type, viewOfRows(last, memory, 0, type), code.b.getUnitAttr()};
+      return {type, viewOfRows(last, memory, cut.stages[last].rows - sweep.read, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) { return cutRows(value, sweep.made); };
     auto adjust = [&](Operation *op) { setPads(op, sweep.before, sweep.after); };

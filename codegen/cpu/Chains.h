@@ -44,20 +44,20 @@ struct RowsForm {
 
 /// The strips of a chain. They follow each other in the memory of a slot: rows that the strip before has made, and
 /// windows of this one read as well, are kept. A thread begins with a slot, and goes on to the next ones in its memory.
-/// All rows between two ops that a strip of the output depends on are there, whether they are read once more or not, so
-/// that they do not depend on where a thread has begun.
+/// The rows between two ops are those that what is made behind them reads: where a thread begins, that is more. They
+/// end where their memory does, so that it does not matter to those behind where a thread has begun.
 struct RowStrips {
   /// How rows between two ops get there. Rows count from where the strip would begin without borders.
   struct Fill {
-    int64_t keptFrom, kept; ///< rows of the slot that become its first ones
-    RowRange made;          ///< of the image between the ops, behind the rows that are kept; {0, 0} for none
-    RowsRead read;          ///< for these, of the image or of what lies in the slot of the op before; zeros for none
+    int64_t kept;  ///< the last rows that are there, which move to the front of those that are made
+    RowRange made; ///< of the image between the ops; {0, 0} for none
+    RowsRead read; ///< for these, of the image, or before the end of what lies in the slot of the op before; or zeros
     bool operator==(const Fill &) const = default;
   };
   /// How rows of the output are made.
   struct Sweep {
     int64_t made;                ///< rows of the output
-    int64_t read, before, after; ///< rows of the slot, and of padding
+    int64_t read, before, after; ///< last rows of the slot, and rows of padding
     bool operator==(const Sweep &) const = default;
   };
   /// An op that makes what the next one reads.
@@ -65,6 +65,7 @@ struct RowStrips {
     llvm::SmallVector<Fill, 0> fills;
     int64_t madeStep = 0; ///< rows from strip to strip of what it makes
     int64_t rowsMade = 0; ///< in all strips where each slot has a thread
+    int64_t rows = 0;     ///< that a slot has memory for
     int64_t byteOfSlot = 0;
   };
   struct Strip {
