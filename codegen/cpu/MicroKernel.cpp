@@ -6,6 +6,7 @@
 #include "codegen/cpu/Strips.h"
 #include "codegen/cpu/WinogradCode.h"
 #include "lib/support/Assert.h"
+#include "passes/lower/ScalarMath.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -26,6 +27,12 @@ static StringRef nameOf(TapBody body) {
     return "l2pool";
   }
   return "";
+}
+
+int64_t TileShape::lanesOf(int64_t j) const {
+  const int64_t bits = lanes * computeType(mac.sum).getIntOrFloatBitWidth();
+  const bool isOfFloats = isa<FloatType>(mac.lhs) && !mac.ofHalves && !winograd && !widened && !block;
+  return isOfFloats && bits == 512 && j + 1 == vectors && 2 * tail <= lanes ? lanes / 2 : lanes;
 }
 
 void MicroKernels::learn(const Epilogue &epilogue) {

@@ -119,6 +119,9 @@ struct TileShape {
   llvm::SmallVector<bool> inPlace; ///< per leaf of the epilogue: it may be the output itself
 
   int64_t width() const { return vectors * lanes; }
+  /// Lanes of vector `j` as it is computed with: of floats, half a register of 512 bits where the last vector has no
+  /// more output channels. It takes one multiply-add unit of 256 bits where a whole one takes two, or one twice.
+  int64_t lanesOf(int64_t j) const;
   /// Where windows do not sweep, bytes of channels that stay apart are multiplied and added up as floats, exactly:
   /// their sums are below 2^24.
   bool isOfFloatedBytes() const { return body == TapBody::Channelwise && mac.isOfBytes() && !sliding; }

@@ -455,9 +455,9 @@ private:
       sum = complete(sum, i % shape.vectors);
     if (shape.body == TapBody::Sum) {
       Value divisor = code.load(code.at(entry, layout.at(CallEntry::Divisor), b.getI32Type()), b.getI32Type());
-      Value divisors = code.broadcast(arith::SIToFPOp::create(b, sumType, divisor), vector);
-      for (Value &sum : sums)
-        sum = arith::DivFOp::create(b, sum, divisors);
+      divisor = arith::SIToFPOp::create(b, sumType, divisor);
+      for (auto [i, sum] : llvm::enumerate(sums))
+        sum = arith::DivFOp::create(b, sum, code.broadcast(divisor, vectorOf(i % shape.vectors)));
     } else if (shape.body == TapBody::SumOfSquares) {
       for (Value &sum : sums)
         sum = math::SqrtOp::create(b, sum);

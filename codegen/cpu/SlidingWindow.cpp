@@ -372,8 +372,8 @@ private:
   void storeColumn(Column sums, const Finished &state) {
     if (shape.body == TapBody::Sum) {
       Value divisor = arith::ConstantOp::create(b, b.getFloatAttr(sumType, double(tile.tapsH * tile.tapsW)));
-      for (Value &sum : sums)
-        sum = arith::DivFOp::create(b, sum, code.broadcast(divisor, vector));
+      for (auto [i, sum] : llvm::enumerate(sums))
+        sum = arith::DivFOp::create(b, sum, code.broadcast(divisor, vectorOf(i % shape.vectors)));
     } else if (shape.body == TapBody::SumOfSquares) {
       for (Value &sum : sums)
         sum = math::SqrtOp::create(b, sum);
@@ -412,10 +412,11 @@ private:
     Value width = code.add(code.add(code.mul(trips, perTrip), perTrip > 1 ? rest : zero), code.constant(live - 1));
     code.loop(zero, code.constant(tile.rows), 1, block.c, [&](Value, ValueRange line) -> SmallVector<Value> {
       code.loop(zero, width, 1, line, [&](Value, ValueRange pixel) -> SmallVector<Value> {
-        for (int64_t j = 0; j < shape.vectors; ++j)
-          storeOne(code.loadPart(code.at(pixel[0], j * shape.lanes, resultType),
-                                 VectorType::get(shape.lanes, resultType), extent(j)),
-                   leafValues(0, span(j), Finished()), pixel[0], span(j));
+        for (int64_t j = 0; j < shape.vectors; ++j) {
+          auto [first, lanes, exists] = span(j);
+          Value sums = code.loadPart(code.at(pixel[0], first, resultType), VectorType::get(lanes, resultType), exists);
+          storeOne(sums, leafValues(0, span(j), Finished()), pixel[0], span(j));
+        }
         return {code.at(pixel[0], pixelC, resultType)};
       });
       return {code.at(line[0], outputRow, resultType)};

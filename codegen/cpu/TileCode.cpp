@@ -83,7 +83,7 @@ SmallVector<Value> TileCode::advance(TilePlace place, Value a, Value c, int64_t 
 
 Value TileCode::loadChannels(Value address, int64_t j, bool isPadded, Type element) {
   Value place = code.at(address, j * shape.lanes, memoryType(element));
-  auto type = VectorType::get(shape.lanes, memoryType(element));
+  auto type = VectorType::get(shape.lanesOf(j), memoryType(element));
   return asFactor(isPadded ? code.load(place, type) : code.loadPart(place, type, extent(j)), element);
 }
 
@@ -121,6 +121,10 @@ Value TileCode::complete(Value sum, int64_t j) {
 }
 
 Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
+  // A number that is the same in all lanes, and a vector that is narrower.
+  if (auto type = cast<VectorType>(sum.getType()); x.getType() != type)
+    x = vector::ExtractStridedSliceOp::create(b, x, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{type.getNumElements()},
+                                              ArrayRef<int64_t>{1});
   if (isa<FloatType>(sumType))
     return vector::FMAOp::create(b, x, y, sum);
   return arith::AddIOp::create(b, arith::MulIOp::create(b, x, y), sum);
@@ -128,7 +132,7 @@ Value TileCode::multiplyAdd(Value x, Value y, Value sum) {
 
 Value TileCode::initial(int64_t j) {
   bool addsBias = shape.hasBias && !shape.isOfFloatedBytes();
-  Value first = addsBias ? loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum) : code.zero(vector);
+  Value first = addsBias ? loadChannels(bias, j, shape.isBiasPadded, shape.mac.sum) : code.zero(vectorOf(j));
   if (areFloatBits()) {
     auto bits = DenseElementsAttr::get(vector, llvm::bit_cast<int32_t>(kFloatOfBits));
     return code.add(first, arith::ConstantOp::create(b, bits));
@@ -142,7 +146,7 @@ Value TileCode::initial(int64_t j) {
     lowest = b.getIntegerAttr(sumType, shape.mac.lhs.isUnsignedInteger()
                                            ? APInt::getMinValue(sumType.getIntOrFloatBitWidth())
                                            : APInt::getSignedMinValue(sumType.getIntOrFloatBitWidth()));
-  return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, lowest));
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(vectorOf(j), lowest));
 }
 
 void TileCode::addTap(Value &sum, Value x, Value factor) {
@@ -176,14 +180,18 @@ SmallVector<Span> TileCode::spansOfRow() const {
     // itself.
     int64_t most = isNarrowed() ? shape.vectors - j : shape.loadsAhead() ? whole - j : 1;
     int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(most, 1)));
-    spans.push_back({j * shape.lanes, count * shape.lanes, (count - 1) * shape.lanes + extent(j + count - 1)});
+    if (count == 1)
+      spans.push_back(span(j));
+    else
+      spans.push_back({j * shape.lanes, count * shape.lanes, (count - 1) * shape.lanes + extent(j + count - 1)});
     j += count;
   }
   return spans;
 }
 
 Value TileCode::sumsOf(ArrayRef<Value> sums, int64_t i, Span span) {
-  ArrayRef<Value> row = sums.slice(i * shape.vectors + span.first / shape.lanes, span.lanes / shape.lanes);
+  ArrayRef<Value> row =
+      sums.slice(i * shape.vectors + span.first / shape.lanes, std::max<int64_t>(span.lanes / shape.lanes, 1));
   if (row.size() == 1)
     return widened(row.front());
   Value all = code.zero(VectorType::get(span.lanes, resultType));

@@ -38,7 +38,9 @@ protected:
 
   /// How many elements of vector `j` exist.
   int64_t extent(int64_t j) const { return j == shape.vectors - 1 ? shape.tail : shape.lanes; }
-  Span span(int64_t j) const { return {j * shape.lanes, shape.lanes, extent(j)}; }
+  Span span(int64_t j) const { return {j * shape.lanes, shape.lanesOf(j), extent(j)}; }
+  /// The type of sums of vector `j` while they are added up.
+  mlir::VectorType vectorOf(int64_t j) const { return mlir::VectorType::get(shape.lanesOf(j), sumType); }
   /// Vector `j` of the channels at an address, as it is computed with.
   mlir::Value loadChannels(mlir::Value address, int64_t j, bool isPadded) {
     return loadChannels(address, j, isPadded, shape.mac.lhs);
@@ -87,7 +89,7 @@ protected:
   mlir::Type memoryOfB;       ///< the same of weights that are widened as they are read
   mlir::Type elementOfPanel;  ///< of what products read of B
   mlir::Type resultType;      ///< of sums that are complete
-  mlir::VectorType vector;    ///< of sums
+  mlir::VectorType vector;    ///< of sums, where none is narrower
   EntryLayout layout;
   TilePlace start;
   mlir::Value matrix, bias, entry, zero;
