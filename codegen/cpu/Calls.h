@@ -82,6 +82,7 @@ private:
   bool prefersBlocks(int64_t bytes, int64_t most, bool isWhole) const;
   void cutForCache();
   bool sharesColumns(const Region &region) const;
+  int64_t rowsAlong(const Axis &axis, int64_t tileRows) const;
   void joinLines(Region &region, int64_t tileRows) const;
   void cutRegions(int64_t tileRows, int64_t budget, int64_t leastTiles);
   CallEntry newEntry() const;

@@ -2,6 +2,30 @@
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576>}} {
 
+// 28 rows as tiles of 14.
+// CHECK-LABEL: func.func @rows_in_many_sets
+// CHECK: call @nncc_gemm_f32_14x32(
+func.func @rows_in_many_sets(%x: memref<28x1008xf32> {llvm.noalias}, %w: memref<129024xi8> {llvm.noalias}, %y: memref<28x32xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<28x1008xf32>, memref<129024xi8>) outs(%y : memref<28x32xf32>) {
+  ^bb0(%0: tensor<28x1008xf32>, %1: tensor<1008x32xf32>):
+    %r = nn.matmul %0, %1 : tensor<28x1008xf32>, tensor<1008x32xf32> -> tensor<28x32xf32>
+    nn.yield %r : tensor<28x32xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [129024, 1, 32, 1008, 32, 16, 1]>]}
+  return
+}
+
+// Rows of A that lie 4096 bytes apart meet in one set of the L1 cache, of eight ways.
+// CHECK-LABEL: func.func @rows_in_one_set
+// CHECK: call @nncc_gemm_f32_7x32(
+func.func @rows_in_one_set(%x: memref<28x1024xf32> {llvm.noalias}, %w: memref<131072xi8> {llvm.noalias}, %y: memref<28x32xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<28x1024xf32>, memref<131072xi8>) outs(%y : memref<28x32xf32>) {
+  ^bb0(%0: tensor<28x1024xf32>, %1: tensor<1024x32xf32>):
+    %r = nn.matmul %0, %1 : tensor<28x1024xf32>, tensor<1024x32xf32> -> tensor<28x32xf32>
+    nn.yield %r : tensor<28x32xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [131072, 1, 32, 1024, 32, 16, 1]>]}
+  return
+}
+
 // 24 output channels are one register and half of one; packed weights are as wide as two.
 // CHECK-LABEL: func.func @half_a_register
 // CHECK: call @nncc_gemm_f32_2x24(
