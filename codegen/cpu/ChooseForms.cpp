@@ -37,14 +37,22 @@ struct WeightFetch {
   double bytesInCycle;
   double notHidden; ///< of the shorter of fetching and multiplying: what it takes beside the other
 
-  /// bytes  of all weights of a model. On x86-64 servers a core reads 12 to 15 GB/s of pages of 4 KB at 4 GHz, and less
-  ///        while it multiplies, of weights that no cache has kept since the last run. Phones have less of both, and
-  ///        multiply more slowly, too.
-  static WeightFetch of(int64_t bytes) {
+  /// bytes       of all weights of a model. On x86-64 servers a core reads 12 to 15 GB/s of pages of 4 KB at 4 GHz, and
+  ///             less while it multiplies, of weights that no cache has kept since the last run. Phones have less of
+  ///             both, and multiply more slowly, too.
+  /// vectorBits  of the machine. Cores of AMD's take twice as long for a multiply-add of 512 bits as Estimate counts,
+  ///             and read 30 to 40 GB/s: twice the bytes meanwhile. Intel's take as long either way (decision 0057).
+  static WeightFetch of(int64_t bytes, int64_t vectorBits) {
     constexpr int64_t mostInCaches = 32 << 20;
-    return bytes > mostInCaches ? WeightFetch{2.5, 0.3} : WeightFetch{4, 1};
+    WeightFetch fetch = bytes > mostInCaches ? WeightFetch{2.5, 0.3} : WeightFetch{4, 1};
+    if (vectorBits == 512)
+      fetch.bytesInCycle *= 2;
+    return fetch;
   }
 };
+
+/// A micro-kernel of so many rows, as only registers of 512 bits have, reads weights seldom: one tile may be a strip.
+bool isLargeTile(int64_t rows) { return rows > 8; }
 
 /// What a form of a kernel costs.
 struct Cost {
@@ -74,8 +82,9 @@ using Candidates = SmallVector<Candidate, 0>; ///< of one kernel
 class Estimate {
 public:
   Estimate(const cpu::WinogradLayer &layer, const cpu::Contraction &contraction, nn::MachineAttr machine,
-           WeightFetch fetch)
-      : layer(layer), contraction(contraction), machine(machine), lanes(contraction.lanes(machine)), fetch(fetch) {}
+           int64_t bytesOfModel)
+      : layer(layer), contraction(contraction), machine(machine), lanes(contraction.lanes(machine)),
+        fetch(WeightFetch::of(bytesOfModel, machine.getVectorBits())) {}
 
   Cost direct() const {
     Cost cost;
@@ -124,9 +133,17 @@ public:
   /// there; the same number in each strip.
   int64_t stripInCache(const WinogradTile &tile) const {
     WinogradForm one{tile, 1, 1};
-    int64_t fits = machine.getL2Bytes() * 3 / 4 / one.scratchBytes(layer), tiles = layer.tiles(tile);
-    int64_t rows = 3 * cpu::chooseTileRows(machine, 2);
-    int64_t strip = std::clamp<int64_t>(fits, rows, 4 * rows);
+    int64_t cache = machine.getL2Bytes() * 3 / 4, tiles = layer.tiles(tile);
+    int64_t rows = cpu::chooseTileRows(machine, 2), least = 3 * rows, most = 4 * least;
+    // Where weights stay in the cache, too, planes take what they leave: large tiles read them seldom. The first of few
+    // strips waits for weights, while as much as possible should be computed.
+    constexpr int64_t manyStrips = 16;
+    int64_t weights = bytesOf(tile.planes(), layer.ofBytes ? 2 : 4);
+    if (isLargeTile(rows) && weights <= cache && tiles >= manyStrips * rows) {
+      cache = std::max<int64_t>(machine.getL2Bytes() * 5 / 8 - weights, 0);
+      least = rows;
+    }
+    int64_t strip = std::clamp<int64_t>(cache / one.scratchBytes(layer), least, most);
     return llvm::divideCeil(tiles, llvm::divideCeil(tiles, strip));
   }
 
@@ -184,7 +201,6 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
     if (failed(checkWord(form, {"auto", "winograd", "direct"})) || failed(readKernels(asked)))
       return signalPassFailure();
     weightBytes = bytesOfWeights();
-    fetch = WeightFetch::of(weightBytes);
     std::vector<Candidates> candidates; // per kernel
     llvm::StringSet<> said;             // kernels that are one are tuned, and warned of, together
     WalkResult result = getOperation().walk([&](nn::KernelOp kernel) {
@@ -217,7 +233,6 @@ struct ChooseForms : impl::ChooseFormsBase<ChooseForms> {
 
 private:
   int64_t weightBytes = 0; ///< of the model
-  WeightFetch fetch = WeightFetch::of(0);
 
   int64_t bytesOfWeights() {
     int64_t bytes = 0;
@@ -267,7 +282,7 @@ private:
   /// reason      why there are none
   Candidates ranked(const Candidate &base, const std::optional<cpu::Tuning> &tuning, std::optional<int64_t> largestSum,
                     std::string &reason) {
-    Estimate estimate(base.layer, base.contraction, base.machine, fetch);
+    Estimate estimate(base.layer, base.contraction, base.machine, weightBytes);
     Cost direct = estimate.direct();
     Candidates candidates;
     for (const WinogradForm &form : formsOf(base.layer, estimate, tuning, reason)) {
@@ -328,10 +343,14 @@ private:
   /// four best come first, and each needs less memory than the ones before it. The last is for one thread.
   SmallVector<WinogradForm> sharings(const Candidate &candidate, int64_t strip) {
     const cpu::WinogradLayer &layer = candidate.layer;
-    Estimate estimate(layer, candidate.contraction, candidate.machine, fetch);
+    Estimate estimate(layer, candidate.contraction, candidate.machine, weightBytes);
     SmallVector<WinogradForm> forms{candidate.form};
     forms.front().strip = strip;
+    // Four strips of one register tile take more memory than one of three.
+    const int64_t rows = cpu::chooseTileRows(candidate.machine, 2);
     for (int64_t threads : {4, 2}) {
+      if (threads > 2 && isLargeTile(rows) && strip <= rows)
+        continue;
       WinogradForm slots = forms.front(), groups = forms.front();
       slots.slots = std::min<int64_t>(threads, llvm::divideCeil(layer.tiles(slots.tile), strip));
       groups.groups = threads;
@@ -394,7 +413,7 @@ private:
     Builder b(kernel);
     SmallVector<Attribute> forms;
     int64_t most = candidate.form.strip, least = std::min(most, cpu::chooseTileRows(candidate.machine, 2));
-    Estimate estimate(candidate.layer, candidate.contraction, candidate.machine, fetch);
+    Estimate estimate(candidate.layer, candidate.contraction, candidate.machine, weightBytes);
     SmallVector<int64_t> strips{most};
     int64_t inCache = estimate.stripInCache(candidate.form.tile);
     for (int64_t strip = most; strip > least;) {

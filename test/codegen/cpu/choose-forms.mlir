@@ -177,6 +177,35 @@ func.func @keeps_sums_of_four_direct(%x: tensor<1x27x35x64xui8>) -> tensor<1x27x
 
 // -----
 
+module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, registers = 32, masked_stores = true, l1_bytes = 32768, l2_bytes = 1048576>}} {
+// Weights of 288 KB stay in the cache, beside as many planes as have room in five eighths of it.
+// CHECK-LABEL: @strips_beside_weights
+// CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", {{.*}}, strip = 19 : i64, tile = array<i64: 4, 4>},
+func.func @strips_beside_weights(%x: tensor<1x64x60x64xf32>) -> tensor<1x64x60x24xf32> {
+  %w = nn.constant dense<1.0> : tensor<24x3x3x64xf32>
+  %y = nn.kernel "beside" ins(%x, %w : tensor<1x64x60x64xf32>, tensor<24x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x64x60x64xf32>, %1: tensor<24x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x64x60x64xf32>, tensor<24x3x3x64xf32> -> tensor<1x64x60x24xf32>
+    nn.yield %r : tensor<1x64x60x24xf32>
+  } -> tensor<1x64x60x24xf32>
+  return %y : tensor<1x64x60x24xf32>
+}
+// Those of 1.7 MB do not fit: strips are as long as planes have room for.
+// CHECK-LABEL: @strips_with_weights_from_beyond
+// CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", {{.*}}, strip = 35 : i64, tile = array<i64: 4, 4>},
+func.func @strips_with_weights_from_beyond(%x: tensor<1x40x56x128xf32>) -> tensor<1x40x56x96xf32> {
+  %w = nn.constant dense<1.0> : tensor<96x3x3x128xf32>
+  %y = nn.kernel "beyond" ins(%x, %w : tensor<1x40x56x128xf32>, tensor<96x3x3x128xf32>) {
+  ^bb0(%0: tensor<1x40x56x128xf32>, %1: tensor<96x3x3x128xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x40x56x128xf32>, tensor<96x3x3x128xf32> -> tensor<1x40x56x96xf32>
+    nn.yield %r : tensor<1x40x56x96xf32>
+  } -> tensor<1x40x56x96xf32>
+  return %y : tensor<1x40x56x96xf32>
+}
+}
+
+// -----
+
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 // Tiles of 4x4 would save most, but their weights take 27 MiB more, and there is room for 8.
 // CHECK-LABEL: @takes_smaller_tiles_whose_weights_have_room
