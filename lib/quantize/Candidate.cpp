@@ -59,11 +59,11 @@ Grids Candidate::gridsOf(RangeMethod by) const {
   return gridsOf(by, [](const TensorStatistics &statistics) { return statistics.values; });
 }
 
-JudgedGrids Candidate::judgedGridsOf(RangeMethod by) const {
-  JudgedGrids grids;
+Judged Candidate::judgedGridsOf(RangeMethod by) const {
+  Judged judged;
   for (unsigned fold = 0; fold < kFolds; ++fold)
-    grids[fold] = gridsOf(by, [fold](const TensorStatistics &statistics) { return statistics.outside(fold); });
-  return grids;
+    judged[fold].grids = gridsOf(by, [fold](const TensorStatistics &statistics) { return statistics.outside(fold); });
+  return judged;
 }
 
 void Candidate::dropUnread() {
@@ -150,14 +150,6 @@ void Candidate::chooseStored() {
   dropUnread();
 }
 
-void Candidate::take(const std::string &tensor, const ActivationGrid &grid, llvm::ArrayRef<float> offsets) {
-  decision.grids[tensor] = grid;
-  if (offsets.empty())
-    decision.offsets.erase(tensor);
-  else
-    decision.offsets[tensor] = offsets.vec();
-}
-
 void Candidate::applySteps() const {
   if (!areWeightsRoundedTogether)
     return;
@@ -166,15 +158,15 @@ void Candidate::applySteps() const {
       contraction.steps = steps->second;
 }
 
-std::map<std::string, std::vector<float>> Switchable::values(const Candidate &candidate, const Grids &grids,
+std::map<std::string, std::vector<float>> Switchable::values(const Candidate &candidate, const Placement &placement,
                                                              const std::set<std::string> &off) const {
   std::map<std::string, std::vector<float>> values;
   for (auto &[tensor, names] : inputs) {
-    ActivationGrid grid = grids.at(tensor);
+    ActivationGrid grid = placement.grids.at(tensor);
     if (!names.weights.empty())
       values[names.weights] = {off.count(tensor) ? 0.0f : 1.0f};
     if (!names.offsets.empty()) {
-      const std::vector<float> &offsets = candidate.decision.offsets.at(tensor);
+      const std::vector<float> &offsets = placement.offsets.at(tensor);
       values[names.offsets] = off.count(tensor) ? std::vector<float>(offsets.size(), 0) : offsets;
     }
     if (off.count(tensor)) {

@@ -13,9 +13,15 @@
 namespace nncc::quantize {
 
 using Grids = std::map<std::string, ActivationGrid>;
+using Offsets = std::map<std::string, std::vector<float>>;
+/// The grids of all tensors, and what biases take out of some.
+struct Placement {
+  Grids grids;
+  Offsets offsets;
+};
 /// By which ranges are judged: for each fold of the samples, grids that the others show. A range that holds just what
 /// was seen looks better on that than it is.
-using JudgedGrids = std::array<Grids, kFolds>;
+using Judged = std::array<Placement, kFolds>;
 
 /// A model that computes what the float model does, and what its contractions read in all samples.
 struct Source {
@@ -33,7 +39,7 @@ struct Source {
 struct Candidate {
   std::shared_ptr<Source> source = std::make_shared<Source>();
   Decision decision;
-  JudgedGrids judged;                       ///< beside decision.grids
+  Judged judged;                            ///< beside those of the decision
   std::string channels;                     ///< what was done to them, for the report
   RangeMethod method = RangeMethod::MinMax; ///< by which its ranges were found
   std::optional<RangeMethod> ofInputs;      ///< by which those of what a caller gives were, where otherwise
@@ -45,7 +51,7 @@ struct Candidate {
 
   /// The ranges of all tensors by a method, of all samples and of those outside of each fold.
   Grids gridsOf(RangeMethod by) const;
-  JudgedGrids judgedGridsOf(RangeMethod by) const;
+  Judged judgedGridsOf(RangeMethod by) const;
   /// Grids by what each tensor is seen to hold, and those that share its grid.
   Grids gridsOf(RangeMethod by, llvm::function_ref<Histogram(const TensorStatistics &)> seen) const;
   /// The error that decides.
@@ -68,8 +74,6 @@ struct Candidate {
   std::string whyNothing(bool isKept) const;
   /// Decides by what was seen which tensors are large enough to be stored in 8 bits.
   void chooseStored();
-  /// Puts a tensor on a grid; biases take `offsets` out of its channels.
-  void take(const std::string &tensor, const ActivationGrid &grid, llvm::ArrayRef<float> offsets);
   /// Gives contractions the steps that their weights have together, if the candidate takes those.
   void applySteps() const;
 };
@@ -80,7 +84,7 @@ struct Switchable {
   std::map<std::string, GridInputs> inputs;
 
   /// The values of its inputs: the grids of all tensors, and of those in `off` one that changes nothing.
-  std::map<std::string, std::vector<float>> values(const Candidate &candidate, const Grids &grids,
+  std::map<std::string, std::vector<float>> values(const Candidate &candidate, const Placement &placement,
                                                    const std::set<std::string> &off) const;
 };
 

@@ -1,5 +1,6 @@
 // See Improve.h.
 #include "lib/quantize/Improve.h"
+#include "lib/quantize/Terms.h"
 #include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
@@ -227,12 +228,45 @@ private:
   Equalization how;
 };
 
-/// The output and input channel that a weight joins, where that is one each for every place of the output.
-std::optional<std::pair<int64_t, int64_t>> channelsOf(const Contraction &contraction, int64_t element) {
-  ArrayRef<int64_t> shape = contraction.weight.shape;
-  if (contraction.op != "Conv" && contraction.op != "Gemm")
-    return std::nullopt; // which taps of a ConvTranspose meet an output depends on its place; a MatMul has no bias
-  return std::pair(ChannelIndex(shape, contraction.weightAxis).of(element), contraction.inputChannelOf(element));
+/// What of its means a contraction adds to each output, by weights that it has or that are added to those.
+std::vector<double> addedTo(const Terms &terms, ArrayRef<float> weights, ArrayRef<int64_t> shape,
+                            function_ref<double(int64_t channel)> mean) {
+  std::vector<double> sums = terms.sumsOfTaps(weights, shape), added;
+  const double *sum = sums.data();
+  for (int64_t group = 0; group < terms.groups(); ++group)
+    for (int64_t output = 0; output < terms.outputs(); ++output) {
+      double &of = added.emplace_back(0);
+      for (int64_t channel = 0; channel < terms.channelsOfGroup(); ++channel)
+        of += *sum++ * mean(group * terms.channelsOfGroup() + channel);
+    }
+  return added;
+}
+
+/// Adds to the corrections of biases what each contraction is found to add to its outputs, given the values that its
+/// rounded weights stand for.
+void correct(const onnx::ModelProto &model, std::vector<Contraction> &contractions, const Decision &decision,
+             const std::map<std::string, TensorStatistics> &tensors,
+             function_ref<std::vector<double>(const Contraction &, const Terms &, const TensorStatistics &,
+                                              ArrayRef<float> rounded)>
+                 added) {
+  for (Contraction &contraction : contractions) {
+    auto seen = tensors.find(contraction.input);
+    // Which taps of a ConvTranspose meet an output depends on its place; a MatMul has no bias.
+    auto terms = Terms::of(model.graph().node(contraction.node), contraction);
+    if (!contraction.takesBias || !decision.quantizes(contraction) || seen == tensors.end() || !terms ||
+        (int64_t)seen->second.sums.size() != contraction.inputChannels())
+      continue;
+    auto grid = decision.grids.find(contraction.input);
+    std::vector<float> rounded =
+        quantizeWeights(contraction, grid == decision.grids.end() ? std::nullopt : std::optional(grid->second.scale))
+            .values(contraction);
+    std::vector<double> sums = added(contraction, *terms, seen->second, rounded);
+    if (sums.empty())
+      continue;
+    contraction.correction.resize(sums.size(), 0);
+    for (auto [correction, sum] : zip(contraction.correction, sums))
+      correction -= (float)sum;
+  }
 }
 
 } // namespace
@@ -242,28 +276,28 @@ std::vector<std::string> equalize(ModelEditor &editor, ArrayRef<Contraction> con
   return Equalizer(editor, contractions, tensors, how).run();
 }
 
-void correctBiases(std::vector<Contraction> &contractions, const Decision &decision,
+void correctBiases(const onnx::ModelProto &model, std::vector<Contraction> &contractions, const Decision &decision,
                    const std::map<std::string, TensorStatistics> &tensors) {
-  for (Contraction &contraction : contractions) {
-    auto seen = tensors.find(contraction.input);
-    if (!contraction.takesBias || !decision.quantizes(contraction) || seen == tensors.end() ||
-        !channelsOf(contraction, 0) || (int64_t)seen->second.sums.size() != contraction.inputChannels())
-      continue;
-    auto grid = decision.grids.find(contraction.input);
-    std::vector<float> rounded =
-        quantizeWeights(contraction, grid == decision.grids.end() ? std::nullopt : std::optional(grid->second.scale))
-            .values(contraction);
-    std::vector<double> shift(contraction.outputChannels(), 0);
-    auto offsets = decision.offsets.find(contraction.input);
-    for (auto [i, value] : enumerate(contraction.weight.values)) {
-      auto [output, input] = *channelsOf(contraction, i);
-      shift[output] += ((double)rounded[i] - value) * seen->second.mean(input);
-      if (offsets != decision.offsets.end())
-        shift[output] += (double)rounded[i] * offsets->second[input];
-    }
-    for (double added : shift)
-      contraction.correction.push_back((float)-added);
-  }
+  correct(
+      model, contractions, decision, tensors,
+      [](const Contraction &contraction, const Terms &terms, const TensorStatistics &seen, ArrayRef<float> rounded) {
+        std::vector<float> change;
+        for (auto [to, from] : zip(rounded, contraction.weight.values))
+          change.push_back(to - from);
+        return addedTo(terms, change, seen.shape, [&](int64_t channel) { return seen.mean(channel); });
+      });
+}
+
+void takeOutOffsets(const onnx::ModelProto &model, std::vector<Contraction> &contractions, const Decision &decision,
+                    const std::map<std::string, TensorStatistics> &tensors) {
+  correct(model, contractions, decision, tensors,
+          [&](const Contraction &contraction, const Terms &terms, const TensorStatistics &seen,
+              ArrayRef<float> rounded) -> std::vector<double> {
+            auto offsets = decision.offsets.find(contraction.input);
+            if (offsets == decision.offsets.end())
+              return {};
+            return addedTo(terms, rounded, seen.shape, [&](int64_t channel) { return offsets->second[channel]; });
+          });
 }
 
 } // namespace nncc::quantize

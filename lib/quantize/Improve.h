@@ -26,13 +26,18 @@ struct Equalization {
 std::vector<std::string> equalize(ModelEditor &editor, llvm::ArrayRef<Contraction> contractions,
                                   const std::map<std::string, TensorStatistics> &tensors, Equalization how = {});
 
-/// Finds the corrections of biases that take out what rounded weights add to each output channel on average,
-/// E[(Wq - W) x], and what the grid of x adds, Wq E[xq - x], where the decision has that. Contractions that have no
-/// bias get one where they take one.
+/// Adds to the corrections of biases what takes out what rounded weights add to each output channel on average,
+/// E[(Wq - W) x]. Contractions that have no bias get one where they take one. A tap of a window counts as often as it
+/// lies inside of the tensor: padding is 0.
 ///
-/// source  as above, section 4.2, with measured means of x; what lies at borders counts as what does not
-void correctBiases(std::vector<Contraction> &contractions, const Decision &decision,
+/// model   that the contractions are of
+/// source  as above, section 4.2, with measured means of x
+void correctBiases(const onnx::ModelProto &model, std::vector<Contraction> &contractions, const Decision &decision,
                    const std::map<std::string, TensorStatistics> &tensors);
+
+/// The same for what the grid of x adds, Wq E[xq - x], where the decision has that.
+void takeOutOffsets(const onnx::ModelProto &model, std::vector<Contraction> &contractions, const Decision &decision,
+                    const std::map<std::string, TensorStatistics> &tensors);
 
 } // namespace nncc::quantize
 #endif

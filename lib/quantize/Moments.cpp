@@ -120,7 +120,7 @@ std::optional<std::map<int, GroupMoments>> findMoments(const onnx::ModelProto &m
         {std::move(*terms), isCentered ? meansOf(seen->second) : std::vector<float>(), &moments});
   }
   bool isRun = replay(model, contractions, observations, host,
-                      [&](const std::string &tensor, ArrayRef<float> values, ArrayRef<int64_t> shape) {
+                      [&](const std::string &tensor, ArrayRef<float> values, ArrayRef<int64_t> shape, unsigned) {
                         for (Gathered &reader : readers[tensor])
                           reader.add(values, shape);
                       });

@@ -77,6 +77,7 @@ bool addSample(TensorStatistics &statistics, unsigned fold, ArrayRef<float> valu
   if (axis < 0)
     axis += rank;
   ChannelIndex channel(rank ? shape : ArrayRef<int64_t>(1), rank ? std::clamp<int64_t>(axis, 0, rank - 1) : 0);
+  statistics.shape = shape.vec();
   statistics.summed += values.size();
   statistics.sums.resize(channel.channels);
   statistics.low.resize(channel.channels);
@@ -279,12 +280,12 @@ std::optional<Observations> observe(const onnx::ModelProto &model, ArrayRef<Cont
 }
 
 bool replay(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, const Observations &observations,
-            Host &host, function_ref<void(const std::string &, ArrayRef<float>, ArrayRef<int64_t>)> visit) {
+            Host &host, function_ref<void(const std::string &, ArrayRef<float>, ArrayRef<int64_t>, unsigned)> visit) {
   auto observed = buildObserved(model, contractions, {}, host);
   if (!observed)
     return false;
   OutputBuffers outputs(observed->built.outputs);
-  for (const auto &sample : observations.sampleInputs) {
+  for (auto [sample, fold] : zip(observations.sampleInputs, observations.sampleFolds)) {
     std::vector<ArrayRef<char>> inputs(sample.begin(), sample.end());
     if (auto times = observed->built.runnable->run(inputs, outputs.views); !times) {
       host.error(toString(times.takeError()));
@@ -292,7 +293,7 @@ bool replay(const onnx::ModelProto &model, ArrayRef<Contraction> contractions, c
     }
     for (auto &[tensor, axis] : observed->tensors) {
       auto [port, bytes] = findTensor(tensor, observed->built, sample, outputs);
-      visit(tensor, asFloats(bytes), port->sample.shape);
+      visit(tensor, asFloats(bytes), port->sample.shape, fold);
     }
   }
   return true;

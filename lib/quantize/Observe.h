@@ -13,6 +13,7 @@ inline constexpr unsigned kFolds = 4;
 
 /// What one tensor held in all samples.
 struct TensorStatistics {
+  std::vector<int64_t> shape; ///< in every sample
   Histogram values;
   Histogram folds[kFolds];      ///< of every fourth sample: ranges that all but one show are judged on that one
   std::vector<double> sums;     ///< of the values of each channel of the contractions that read it
@@ -44,14 +45,16 @@ std::optional<Observations> observe(const onnx::ModelProto &model, llvm::ArrayRe
                                     llvm::ArrayRef<std::string> others, llvm::ArrayRef<std::string> choices,
                                     Host &host);
 
-/// Runs the float model on the samples that are kept, and calls back with what its contractions read in each.
+/// Runs the float model on the samples that are kept, and calls back with what its contractions read in each, and the
+/// fold that it is of.
 ///
 /// observations  those of the same model
 /// error         reported, and false
-bool replay(
-    const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions, const Observations &observations,
-    Host &host,
-    llvm::function_ref<void(const std::string &tensor, llvm::ArrayRef<float>, llvm::ArrayRef<int64_t> shape)> visit);
+bool replay(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions, const Observations &observations,
+            Host &host,
+            llvm::function_ref<void(const std::string &tensor, llvm::ArrayRef<float>, llvm::ArrayRef<int64_t> shape,
+                                    unsigned fold)>
+                visit);
 
 /// How far one output is from that of the float model, over all samples that are compared.
 struct OutputError {

@@ -22,6 +22,15 @@ int64_t Terms::Axis::begin(int64_t dim, int64_t place) const {
   return place * stride - pad;
 }
 
+double Terms::Axis::shareInside(int64_t dim, int64_t tap) const {
+  int64_t all = places(dim), inside = 0;
+  for (int64_t place = 0; place < all; ++place) {
+    int64_t at = begin(dim, place) + tap * dilation;
+    inside += at >= 0 && at < dim;
+  }
+  return all ? (double)inside / (double)all : 1;
+}
+
 /// One of the attributes that are lists of integers.
 static std::optional<int64_t> listed(const onnx::NodeProto &node, StringRef name, int64_t index) {
   const onnx::AttributeProto *list = attributeOf(node, name);
@@ -75,6 +84,33 @@ int64_t Terms::places(ArrayRef<int64_t> shape) const {
   return count * shape[0];
 }
 
+std::vector<double> Terms::sharesInside(ArrayRef<int64_t> shape) const {
+  std::vector<double> shares(taps, 1);
+  int64_t inner = taps;
+  if (axes.empty() || shape.empty())
+    return shares;
+  for (auto [axis, dim] : zip(axes, shape.drop_front(2))) {
+    inner /= axis.size;
+    for (int64_t tap = 0; tap < axis.size; ++tap) {
+      double share = axis.shareInside(dim, tap);
+      for (auto [i, of] : enumerate(shares))
+        if ((int64_t)i / inner % axis.size == tap)
+          of *= share;
+    }
+  }
+  return shares;
+}
+
+std::vector<double> Terms::sumsOfTaps(ArrayRef<float> weights, ArrayRef<int64_t> shape) const {
+  std::vector<double> shares = sharesInside(shape), sums(groupCount * outputCount * channelsOfGroup(), 0);
+  double *sum = sums.data();
+  for (int64_t group = 0; group < groupCount; ++group)
+    for (int64_t output = 0; output < outputCount; ++output, sum += channelsOfGroup())
+      for (int64_t term = 0; term < termCount; ++term)
+        sum[term / taps] += shares[term % taps] * weights[weight(group, output, term)];
+  return sums;
+}
+
 void Terms::read(ArrayRef<float> values, ArrayRef<int64_t> shape, int64_t group, int64_t place, float *row) const {
   if (axes.empty()) {
     copy(values.slice(place * termCount, termCount), row);
@@ -88,7 +124,7 @@ void Terms::read(ArrayRef<float> values, ArrayRef<int64_t> shape, int64_t group,
     place /= places;
     size *= dim;
   }
-  int64_t channels = termCount / taps;
+  int64_t channels = channelsOfGroup();
   ArrayRef<float> plane = values.drop_front((place * shape[1] + group * channels) * size);
   for (int64_t channel = 0; channel < channels; ++channel, plane = plane.drop_front(size))
     for (int64_t tap = 0; tap < taps; ++tap) {

@@ -24,9 +24,21 @@ public:
 
   /// Channels of what is read, of all groups.
   int64_t channels() const { return channel(groupCount, 0); }
+  int64_t channelsOfGroup() const { return termCount / taps; }
 
   /// At how many places sums are taken in a tensor of this shape.
   int64_t places(llvm::ArrayRef<int64_t> shape) const;
+  /// How often each tap of a window lies inside of a tensor, of all places.
+  ///
+  /// shape    of the tensor; empty: unknown, all lie inside
+  /// returns  [taps]  in [0, 1]; term i is of tap i modulo so many, a product has one
+  std::vector<double> sharesInside(llvm::ArrayRef<int64_t> shape) const;
+  /// What an output adds up on average where every element of a channel is 1: the weights of all its taps, by how often
+  /// they lie inside of a tensor of this shape.
+  ///
+  /// weights  in the shape of the contraction's
+  /// returns  [groups, outputs, channels of a group]
+  std::vector<double> sumsOfTaps(llvm::ArrayRef<float> weights, llvm::ArrayRef<int64_t> shape) const;
   /// Writes the terms of one place; what lies outside of the tensor is 0.
   ///
   /// values  [shape]  what the contraction reads
@@ -41,6 +53,7 @@ private:
     bool isSame = false, isSameLower = false; ///< pads follow from the size of the tensor
     int64_t places(int64_t dim) const;
     int64_t begin(int64_t dim, int64_t place) const; ///< of the window
+    double shareInside(int64_t dim, int64_t tap) const;
   };
 
   bool readAxes(const onnx::NodeProto &node, const Contraction &contraction);

@@ -5,22 +5,31 @@
 
 namespace nncc::quantize {
 
-/// A grid that a tensor may have, and what rounding to it adds to each channel on average: parts of a picture that are
-/// flat are all off by the same, which no sum over them makes less. What the grid cuts off does not count. Empty where
-/// no bias can take it.
-struct GridChoice {
+/// A grid, and what rounding to it adds to each channel on average: parts of a picture that are flat are all off by the
+/// same, which no sum over them makes less. What the grid cuts off does not count. Empty where no bias can take it.
+struct PlacedTensor {
   ActivationGrid grid;
   std::vector<float> offsets;
 };
 
-/// By tensor: a grid for all values, and some that cut ever more of them off at both ends.
+/// A grid that a tensor may have.
+struct GridChoice {
+  PlacedTensor ofAll;                      ///< by all samples
+  std::array<PlacedTensor, kFolds> judged; ///< by those outside of each fold
+  double gain = 1;                         ///< taken where the error falls below so much of what it is
+};
+
+/// By tensor: a grid for all values, a wider one, and some that cut ever more of them off at both ends.
 using GridChoices = std::map<std::string, std::vector<GridChoice>>;
 
 /// Runs the float model once more. error: reported, and nothing is returned
 std::optional<GridChoices> findGridChoices(const Source &source, Host &host);
 
-/// The error of the outputs with the grids of a candidate, but for tensors that stay float, on so many samples. error:
-/// reported, and nothing is returned
+/// Gives every tensor its first grid.
+void takeFirst(Candidate &candidate, const GridChoices &choices);
+
+/// The error of the outputs with the grids by which a candidate is judged, but for tensors that stay float, on so many
+/// samples. error: reported, and nothing is returned
 using MeasureGrids =
     llvm::function_ref<std::optional<double>(const Candidate &, const std::set<std::string> &floats, size_t samples)>;
 

@@ -1,5 +1,6 @@
 // See WriteModels.h.
 #include "lib/quantize/WriteModels.h"
+#include "lib/quantize/Terms.h"
 #include "lib/quantize/Weights.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -55,10 +56,8 @@ std::string writeValues(ModelEditor &editor, int node, const std::string &name, 
   return result;
 }
 
-/// Writes x = round(x / scale), limited, times scale in front of a node, less offsets of this shape, if it is one.
-/// Returns the result's name.
-std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, ArrayRef<int64_t> offsets,
-                        GridInputs &inputs) {
+/// Writes x = round(x / scale), limited, times scale in front of a node. Returns the result's name.
+std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor, GridInputs &inputs) {
   inputs.scale = addInput(editor, tensor + "_scale");
   inputs.low = addInput(editor, tensor + "_low");
   inputs.high = addInput(editor, tensor + "_high");
@@ -76,11 +75,32 @@ std::string writeSwitch(ModelEditor &editor, int node, const std::string &tensor
   step("Max", "_above", inputs.low);
   step("Min", "_within", inputs.high);
   step("Mul", "_on_grid", inputs.scale);
-  if (!offsets.empty()) {
-    inputs.offsets = addInput(editor, tensor + "_offsets", offsets);
-    step("Sub", "_without_offsets", inputs.offsets);
-  }
   return current;
+}
+
+/// Writes the bias of a convolution without what offsets of the channels that it reads add to each output in front of
+/// it. Returns the result's name.
+///
+/// sums  [groups, outputs, channels of a group]  what channels add to outputs, each times its offset
+/// bias  empty: 0
+std::string writeWithoutOffsets(ModelEditor &editor, const Contraction &contraction, const Terms &terms,
+                                ArrayRef<float> sums, const std::string &offsets, const std::string &bias) {
+  auto insert = [&](const char *op, const char *suffix, ArrayRef<std::string> operands) {
+    std::string result = editor.freshName(contraction.weightName + suffix);
+    editor.insertBefore(contraction.node, makeNode(op, editor.freshName(result + "_node"), operands, result));
+    return result;
+  };
+  auto constant = [&](const char *suffix, ArrayRef<int64_t> values) {
+    return editor.addConstant<int64_t>(contraction.weightName + suffix, {(int64_t)values.size()}, values);
+  };
+  std::string shaped =
+      insert("Reshape", "_offsets", {offsets, constant("_groups", {terms.groups(), 1, terms.channelsOfGroup()})});
+  std::string factors = editor.addConstant<float>(contraction.weightName + "_sums",
+                                                  {terms.groups(), terms.outputs(), terms.channelsOfGroup()}, sums);
+  std::string added =
+      insert("ReduceSum", "_added", {insert("Mul", "_products", {shaped, factors}), constant("_dim", {2})});
+  added = insert("Reshape", "_by_output", {added, constant("_outputs", {contraction.outputChannels()})});
+  return bias.empty() ? insert("Neg", "_bias_alone", {added}) : insert("Sub", "_bias_without", {bias, added});
 }
 
 /// Writes a QuantizeLinear and a DequantizeLinear in front of a node. Returns the result's name.
@@ -261,23 +281,20 @@ onnx::ModelProto writeObserved(const onnx::ModelProto &model, ArrayRef<std::stri
 }
 
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contraction> contractions,
-                                const Decision &decision, bool switchWeights) {
+                                const Decision &decision, const std::map<std::string, TensorStatistics> &tensors,
+                                bool switchWeights) {
   SwitchableModel result;
   ModelEditor editor(model);
-  std::map<std::string, const Contraction *> readers;
+  std::set<std::string> read;
   for (const Contraction &contraction : contractions)
-    readers.insert({contraction.input, &contraction});
-  auto offsetsOf = [&](const std::string &tensor) {
-    std::vector<int64_t> shape;
-    if (auto found = decision.offsets.find(tensor); found != decision.offsets.end())
-      shape.resize(readers.at(tensor)->weight.rank() - 1, 1), shape[0] = (int64_t)found->second.size();
-    return shape;
-  };
+    read.insert(contraction.input);
   auto write = [&](int node, const std::string &tensor, const ActivationGrid &) {
     GridInputs &inputs = result.inputs[tensor];
-    if (switchWeights && readers.count(tensor))
+    if (switchWeights && read.count(tensor))
       inputs.weights = addInput(editor, tensor + "_weights");
-    return writeSwitch(editor, node, tensor, offsetsOf(tensor), inputs);
+    if (auto offsets = decision.offsets.find(tensor); offsets != decision.offsets.end())
+      inputs.offsets = addInput(editor, tensor + "_offsets", {(int64_t)offsets->second.size()});
+    return writeSwitch(editor, node, tensor, inputs);
   };
   InputGrids grids(editor, decision, write);
   for (const Contraction &contraction : contractions) {
@@ -290,12 +307,20 @@ SwitchableModel writeSwitchable(const onnx::ModelProto &model, ArrayRef<Contract
       return writeValues(editor, contraction.node, contraction.weightName + kind, shape, plain, rounded, onOff);
     };
     onnx::NodeProto &node = editor.node(contraction.node);
-    node.set_input(1, add("_values", contraction.weight.shape, contraction.weight.values, weights.values(contraction)));
+    std::vector<float> values = weights.values(contraction);
+    node.set_input(1, add("_values", contraction.weight.shape, contraction.weight.values, values));
     std::vector<float> rounded =
         scale ? weights.biasValues() : contraction.correctedBias().value_or(std::vector<float>());
     std::vector<float> plain = contraction.bias.value_or(std::vector<float>(rounded.size(), 0));
-    if (!rounded.empty())
-      setInput(node, 2, add("_bias_values", {(int64_t)rounded.size()}, plain, rounded));
+    std::string bias = rounded.empty() ? "" : add("_bias_values", {(int64_t)rounded.size()}, plain, rounded);
+    if (decision.offsets.count(contraction.input)) {
+      Terms terms = *Terms::of(model.graph().node(contraction.node), contraction);
+      std::vector<double> sums = terms.sumsOfTaps(values, tensors.at(contraction.input).shape);
+      bias = writeWithoutOffsets(editor, contraction, terms, std::vector<float>(sums.begin(), sums.end()),
+                                 result.inputs[contraction.input].offsets, bias);
+    }
+    if (!bias.empty())
+      setInput(node, 2, bias);
     dropFactors(node, contraction);
   }
   editor.apply();

@@ -2,6 +2,7 @@
 #ifndef NNCC_LIB_QUANTIZE_WRITEMODELS_H
 #define NNCC_LIB_QUANTIZE_WRITEMODELS_H
 #include "lib/quantize/Contractions.h"
+#include "lib/quantize/Observe.h"
 #include "lib/quantize/Ranges.h"
 #include "lib/quantize/SmallWeights.h"
 #include "lib/quantize/Tables.h"
@@ -42,21 +43,22 @@ struct GridInputs {
   std::string scale, low, high; ///< f32 scalars: round(x / scale) is limited to [low, high], and multiplied by scale
   /// f32 scalar, where contractions read the tensor and their weights can be switched: 1, these are rounded; 0, not.
   std::string weights;
-  /// f32, one for each channel, where the decision has such: taken off, as biases of the quantized model do it but at
-  /// borders of images, where those count taps in the padding, too.
+  /// f32, one for each channel, where the decision has such: biases take it out, as in the quantized model.
   std::string offsets;
 };
 
 /// A copy that computes in floats what the quantized model computes in integers: weights have the values that their
 /// integers stand for, and every tensor with a grid is put on one that is an input of the model.
 ///
+/// tensors        what contractions were seen to read
 /// switchWeights  an input says for each tensor whether the weights and biases of what reads it are rounded, too
 struct SwitchableModel {
   onnx::ModelProto model;
   std::map<std::string, GridInputs> inputs; ///< by tensor
 };
 SwitchableModel writeSwitchable(const onnx::ModelProto &model, llvm::ArrayRef<Contraction> contractions,
-                                const Decision &decision, bool switchWeights = false);
+                                const Decision &decision, const std::map<std::string, TensorStatistics> &tensors,
+                                bool switchWeights = false);
 
 /// Whether a contraction can find the grid of what it reads in every run: products can, unless their sums of steps
 /// could pass 31 bits; convolutions stay as they are.

@@ -27,6 +27,7 @@ SAMPLES = 16
 # A step of a digit is 1 / 360: at most one answer is lost.
 DIGITS_LOST = 0.003
 LEAST_COSINE = 0.999
+MOST_OF_PLAIN = 0.5  # of the error by one way to find ranges, where tensors have grids of their own
 
 
 def case(build):
@@ -492,6 +493,50 @@ def digits_samples() -> tuple[np.ndarray, np.ndarray]:
     return images, np.array([int(label) for _, label in rows])
 
 
+def swishes(random) -> Graph:
+    """Channels of different scales behind hard swishes, which give all of them the same least value, read by depthwise convolutions, one with
+    windows higher than the image."""
+    g = Graph(opset=14)
+    channels = 16
+    x = g.input(numbers(random, [1, 3, 4, 20]))
+    for inputs, size in ((3, 3), (channels, 5), (channels, 3)):
+        scales = 100 ** random.uniform(0, 1, [channels, 1, 1, 1]).astype(np.float32)
+        x = g.node("Conv", [x, g.constant(numbers(random, [channels, inputs, 1, 1]) * scales / inputs ** 0.5)])
+        weights = numbers(random, [channels, 1, size, size]) / scales * 6 / size
+        x = g.node("Conv", [g.node("HardSwish", [x]), g.constant(weights)], group=channels, pads=[size // 2] * 4)
+        x = g.node("HardSwish", [x])
+    g.output(conv(random, g, x, 6, channels, (1, 1), bias=False))
+    return g
+
+
+def check_tuned(options, folder: Path) -> list[str]:
+    """Tensors get grids of their own where the outputs err less so, in the file, on pictures that were not seen, and with fewer floats for a bound."""
+    random, failures = np.random.default_rng(19), []
+    graph = swishes(random)
+    path, out, plain = folder / "tuned.onnx", folder / "tuned.q.onnx", folder / "tuned-plain.q.onnx"
+    onnx.save(shape_inference.infer_shapes(graph.model()), path)
+    tensor, = graph.inputs
+    pictures = np.repeat(np.repeat(numbers(random, [2 * SAMPLES, 3, 2, 5]), 2, axis=2), 4, axis=3)  # flat in large parts
+    samples, others = {tensor: pictures[:SAMPLES]}, pictures[SAMPLES:]
+    tuned = "least error of each tensor"
+    reports = {file: quantize(options, path, samples, file, *flags) for file, flags in ((out, []), (plain, ["--ranges=minmax"]))}
+    mixed = quantize(options, path, samples, folder / "tuned-mixed.q.onnx", "--recipe=mixed", "--min-cosine=0.9995")
+    if (reports[out]["ranges"], mixed["ranges"]) != (tuned, tuned):
+        failures.append(f"ranges are by {reports[out]['ranges']}, with a bound by {mixed['ranges']}")
+    failures += complain_about_file(out)
+    right = [oracle.run(path.read_bytes(), {tensor: picture[None]}) for picture in others]
+    answers = {file: [oracle.run(file.read_bytes(), {tensor: picture[None]}) for picture in others] for file in (out, plain)}
+    name, = right[0]
+    errors = {file: 1 - cosine([one[name] for one in right], [one[name] for one in answers[file]]) for file in answers}
+    if errors[out] > MOST_OF_PLAIN * errors[plain]:
+        failures.append(f"1 - cosine of {errors[out]:.2g}, of {errors[plain]:.2g} with one way to find ranges")
+    for program in (nncc.Nncc(options.nncc), nncc.Nncc(options.nncc, nncc.AARCH64)):
+        ours = [program.run(out, {tensor: picture[None]}).outputs[name] for picture in others[:2]]
+        if cosine(ours, [one[name] for one in answers[out][:2]]) < 0.9999:
+            failures.append(f"cosine {cosine(ours, [one[name] for one in answers[out][:2]]):.6f} between nncc and onnxruntime")
+    return failures
+
+
 def check_digits(options, folder: Path) -> list[str]:
     """Right answers, and those of nncc on a few digits."""
     images, labels = digits_samples()
@@ -510,7 +555,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "tuned": check_tuned, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
           "tied": check_tied, "shared": check_shared, "outputs": check_outputs}
 
 

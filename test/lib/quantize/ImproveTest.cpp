@@ -92,11 +92,32 @@ TEST(Improve, BiasesTakeOutWhatGridsAdd) {
   Decision decision;
   decision.grids["between"] = ActivationGrid::of(0, 16);
   decision.offsets["between"] = {0.5f, -0.25f};
-  correctBiases(contractions, decision, seenBetween());
+  takeOutOffsets(editor.model(), contractions, decision, seenBetween());
   EXPECT_TRUE(contractions[0].correction.empty());
   ASSERT_EQ(contractions[1].correction.size(), 2u);
   EXPECT_NEAR(contractions[1].correction[0], -4, 1e-3); // weights are 8 and 5
   EXPECT_NEAR(contractions[1].correction[1], 1.25, 1e-3);
+}
+
+TEST(Improve, PaddingAddsNothing) {
+  ModelEditor editor = makeModel(/*isDepthwise=*/true);
+  onnx::NodeProto &conv = editor.node(2);
+  conv.set_input(1, editor.addConstant<float>("wide", {2, 1, 1, 3}, {1, 1, 1, 0, 3, 0}));
+  onnx::AttributeProto &pads = *conv.add_attribute();
+  pads.set_name("pads");
+  for (int64_t pad : {0, 1, 0, 1})
+    pads.add_ints(pad);
+  editor.apply();
+  auto contractions = findContractions(editor);
+  auto tensors = seenBetween();
+  tensors["between"].shape = {1, 2, 1, 2}; // either tap at an end is outside in one of two places
+  Decision decision;
+  decision.grids["between"] = ActivationGrid::of(0, 16);
+  decision.offsets["between"] = {0.5f, -0.25f};
+  takeOutOffsets(editor.model(), contractions, decision, tensors);
+  ASSERT_EQ(contractions[1].correction.size(), 2u);
+  EXPECT_NEAR(contractions[1].correction[0], -0.5 * (0.5 + 1 + 0.5), 1e-3);
+  EXPECT_NEAR(contractions[1].correction[1], 0.25 * 3, 1e-3);
 }
 
 TEST(Improve, ChannelsKeepWithinTheRangeBelowZero) {
@@ -148,7 +169,7 @@ TEST(Improve, BiasesTakeOutWhatRoundingAddsOnAverage) {
   std::map<std::string, TensorStatistics> tensors = seenBetween();
   Decision decision;
   decision.grids["between"] = ActivationGrid::of(0, 16);
-  correctBiases(contractions, decision, tensors);
+  correctBiases(editor.model(), contractions, decision, tensors);
   EXPECT_TRUE(contractions[0].correction.empty()); // its input is not quantized
   ASSERT_TRUE(contractions[1].correctedBias());
   EXPECT_FLOAT_EQ(contractions[1].correctedBias()->front(), 0.375f * 8); // the mean of the second channel is 8

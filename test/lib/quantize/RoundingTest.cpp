@@ -67,6 +67,18 @@ TEST(Rounding, AutomaticPadsFollowTheTensor) {
   }
 }
 
+TEST(Rounding, TapsCountAsOftenAsTheyLieInside) {
+  onnx::NodeProto node = makeNode("Conv", "", {}, "y");
+  addList(node, "strides", {2, 1});
+  addList(node, "pads", {1, 0, 0, 1});
+  Contraction conv = makeContraction("Conv", {2, 1, 2, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 0, 2);
+  auto terms = Terms::of(node, conv);
+  // Rows -1 and 0; columns 0 to 2, and 1 to 3, of which the last is padding.
+  EXPECT_EQ(terms->sharesInside({1, 2, 2, 3}), (std::vector<double>{0, 0, 0, 1, 1, 0.5}));
+  EXPECT_EQ(terms->sharesInside({}), std::vector<double>(6, 1));
+  EXPECT_EQ(terms->sumsOfTaps(conv.weight.values, {1, 2, 2, 3}), (std::vector<double>{12, 27}));
+}
+
 TEST(Rounding, TermsOfAProductAreRows) {
   auto terms = Terms::of(makeNode("MatMul", "", {}, "y"), makeContraction("MatMul", {3, 2}, std::vector<float>(6), 1));
   ASSERT_EQ(terms->places({1, 2, 3}), 2);
