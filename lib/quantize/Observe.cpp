@@ -177,8 +177,7 @@ public:
       }
       if (!runSample(sample, i))
         return false;
-      // Spread evenly over all samples: number k is the first at or behind k / kept of them.
-      if (result.sampleInputs.size() < kept && i >= result.sampleInputs.size() * samples.count() / kept)
+      if (isKept(i, samples.count(), kept))
         keep(sample, i % kFolds);
     }
     for (auto &[tensor, statistics] : result.tensors)
@@ -213,6 +212,16 @@ private:
       return false;
     }
     return true;
+  }
+
+  /// Whether a sample is kept, so that those that are spread evenly over all and, where there is a choice, over folds:
+  /// number k is the first at or behind k / kept of them that is of fold k, or the last one that can be.
+  bool isKept(size_t sample, size_t count, size_t kept) const {
+    const size_t number = result.sampleInputs.size();
+    if (number == kept || sample < number * count / kept)
+      return false;
+    bool hasChoice = count >= 2 * kept && count - sample > kept - number;
+    return !hasChoice || sample % kFolds == number % kFolds;
   }
 
   void keep(ArrayRef<std::vector<char>> sample, unsigned fold) {

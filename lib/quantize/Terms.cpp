@@ -23,12 +23,10 @@ int64_t Terms::Axis::begin(int64_t dim, int64_t place) const {
 }
 
 double Terms::Axis::shareInside(int64_t dim, int64_t tap) const {
-  int64_t all = places(dim), inside = 0;
-  for (int64_t place = 0; place < all; ++place) {
-    int64_t at = begin(dim, place) + tap * dilation;
-    inside += at >= 0 && at < dim;
-  }
-  return all ? (double)inside / (double)all : 1;
+  const int64_t all = places(dim), ofFirst = begin(dim, 0) + tap * dilation;
+  int64_t first = std::max<int64_t>(divideCeilSigned(-ofFirst, stride), 0);
+  int64_t last = std::min(divideFloorSigned(dim - 1 - ofFirst, stride), all - 1);
+  return all ? (double)std::max<int64_t>(last - first + 1, 0) / (double)all : 1;
 }
 
 /// One of the attributes that are lists of integers.
@@ -85,18 +83,17 @@ int64_t Terms::places(ArrayRef<int64_t> shape) const {
 }
 
 std::vector<double> Terms::sharesInside(ArrayRef<int64_t> shape) const {
-  std::vector<double> shares(taps, 1);
-  int64_t inner = taps;
   if (axes.empty() || shape.empty())
-    return shares;
+    return std::vector<double>(taps, 1);
+  std::vector<double> shares{1};
   for (auto [axis, dim] : zip(axes, shape.drop_front(2))) {
-    inner /= axis.size;
-    for (int64_t tap = 0; tap < axis.size; ++tap) {
-      double share = axis.shareInside(dim, tap);
-      for (auto [i, of] : enumerate(shares))
-        if ((int64_t)i / inner % axis.size == tap)
-          of *= share;
-    }
+    std::vector<double> ofAxis, all;
+    for (int64_t tap = 0; tap < axis.size; ++tap)
+      ofAxis.push_back(axis.shareInside(dim, tap));
+    for (double outer : shares)
+      for (double inner : ofAxis)
+        all.push_back(outer * inner);
+    shares = std::move(all);
   }
   return shares;
 }

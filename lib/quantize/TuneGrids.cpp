@@ -76,6 +76,10 @@ void setOffsets(PlacedTensor &placed, ArrayRef<Added> added) {
     placed.offsets.push_back(channel.count ? (float)(channel.sum / (double)channel.count) : 0);
 }
 
+bool hasAny(ArrayRef<Added> added) {
+  return any_of(added, [](const Added &channel) { return channel.count > 0; });
+}
+
 GridChoice makeChoice(const TensorStatistics &seen, function_ref<ActivationGrid(const Histogram &)> find, double gain) {
   GridChoice choice{{find(seen.values), {}}, {}, gain};
   for (auto [fold, placed] : enumerate(choice.judged))
@@ -129,8 +133,9 @@ std::optional<GridChoices> findGridChoices(const Source &source, Host &host) {
   for (auto &[tensor, ofChoices] : added)
     for (auto [choice, sums] : zip(choices.at(tensor), ofChoices)) {
       setOffsets(choice.ofAll, sums.ofAll);
+      // Where no sample is of another fold, what all add: as for ranges.
       for (auto [placed, judged] : zip(choice.judged, sums.judged))
-        setOffsets(placed, judged);
+        setOffsets(placed, hasAny(judged) ? judged : sums.ofAll);
     }
   return choices;
 }
