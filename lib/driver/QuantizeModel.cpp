@@ -177,12 +177,17 @@ private:
   int status = 1;
 };
 
-/// Says what inputs and outputs are of which the file does not say it, as those of a part.
+bool isTensorWithoutShape(const onnx::TypeProto &type) {
+  bool isOther = type.value_case() != onnx::TypeProto::VALUE_NOT_SET && !type.has_tensor_type();
+  return !isOther && !type.tensor_type().has_shape();
+}
+
+/// Says what inputs and outputs are of which the file does not say it, as those of a part. Maps stay maps.
 void completePorts(google::protobuf::RepeatedPtrField<onnx::ValueInfoProto> &ports, mlir::TypeRange types,
                    function_ref<mlir::StringAttr(unsigned)> nameOf) {
   for (auto [index, type] : enumerate(types))
     for (onnx::ValueInfoProto &port : ports)
-      if (port.name() == nameOf(index).getValue() && !port.type().tensor_type().has_shape())
+      if (port.name() == nameOf(index).getValue() && isTensorWithoutShape(port.type()))
         import::completePort(port, cast<mlir::RankedTensorType>(type));
 }
 

@@ -195,6 +195,11 @@ def maps_of_scores():
 
 
 @case
+def maps_of_a_class_twice():
+    return model([node("ZipMap", ["x"], ["y"], "zip", domain="ai.onnx.ml", classlabels_int64s=[7, 5, 7])], [X], [Y], domains=["ai.onnx.ml"])
+
+
+@case
 def maps_of_other_classes():
     return model([node("ZipMap", ["x"], ["y"], "zip", domain="ai.onnx.ml", classlabels_strings=["cat", "dog"])], [X], [Y],
                  domains=["ai.onnx.ml"])

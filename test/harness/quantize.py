@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 import compare
 import models
@@ -485,6 +485,28 @@ def check_dynamic(options, folder: Path) -> list[str]:
     return failures
 
 
+def check_maps(options, folder: Path) -> list[str]:
+    """Outputs that are maps of scores, of which nncc makes tensors, stay maps in the file."""
+    random, failures = np.random.default_rng(23), []
+    path, out = folder / "maps.onnx", folder / "maps.q.onnx"
+    scores = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, [])))
+    weights = numpy_helper.from_array(numbers(random, [32, 3]), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Softmax", ["h"], ["p"]),
+                               helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[5, 3, 9])],
+                              "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 32])], [helper.make_value_info("y", scores)], [weights])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    samples = {"x": numbers(random, [SAMPLES, 4, 32])}
+    expected = [row for sample in samples["x"] for row in oracle.run(path.read_bytes(), {"x": sample})["y"]]
+    for recipe in ("int8", "int8-dynamic", "int8-weights"):
+        quantize(options, path, samples, out, f"--recipe={recipe}")
+        answers = [row for sample in samples["x"] for row in oracle.run(out.read_bytes(), {"x": sample})["y"]]
+        values = [np.array([[row[label] for label in (5, 3, 9)] for row in rows], np.float32) for rows in (expected, answers)]
+        if not cosine(*values) > LEAST_COSINE:
+            failures.append(f"{recipe}: cosine {cosine(*values):.5f}")
+    return failures
+
+
 def digits_samples() -> tuple[np.ndarray, np.ndarray]:
     """The digits that the demo network was not trained on, and what they are."""
     text = (models.REPOSITORY / "tools" / "demo" / "digits_samples.h").read_text()
@@ -555,7 +577,7 @@ def check_digits(options, folder: Path) -> list[str]:
     return failures
 
 
-CHECKS = {"digits": check_digits, "mixed": check_mixed, "tuned": check_tuned, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
+CHECKS = {"digits": check_digits, "mixed": check_mixed, "tuned": check_tuned, "maps": check_maps, "dynamic": check_dynamic, "special": check_special, "alike": check_alike, "pixels": check_pixels, "size": check_size, "large": check_large,
           "tied": check_tied, "shared": check_shared, "outputs": check_outputs}
 
 

@@ -7,6 +7,7 @@
 #include "lib/import/onnx/ModelFile.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <cmath>
+#include <set>
 
 using namespace mlir;
 using namespace nncc::nn;
@@ -482,12 +483,17 @@ void importSVMClassifier(Node &node) {
   node.set(1, postTransform(node, scores, transform));
 }
 
-/// A map from classes to scores for each row, which no tensor is: the scores stay the tensor that they are.
+/// A map from classes to scores for each row, which no tensor is: the scores stay the tensor that they are, one row
+/// where they have no dim of rows.
 void importZipMap(Node &node) {
   SmallVector<int64_t> numbers = node.integers("classlabels_int64s");
   SmallVector<std::string> names = node.texts("classlabels_strings");
   if (numbers.empty() == names.empty())
-    return node.error("needs classlabels_int64s or classlabels_strings");
+    return node.error("needs one of classlabels_int64s and classlabels_strings, and has " +
+                      Twine(names.empty() ? "none" : "both"));
+  if (std::set<int64_t>(numbers.begin(), numbers.end()).size() != numbers.size() ||
+      std::set<std::string>(names.begin(), names.end()).size() != names.size())
+    return node.error("has a class twice: a map has one score for it");
   if (!node.requireRank(0, 1, 2))
     return;
   int64_t count = numbers.size() + names.size();
@@ -496,7 +502,8 @@ void importZipMap(Node &node) {
   node.importer().warning(node.describe() + ": no tensor is a map for each row; the library gives the scores alone",
                           "they are in the order of the model's " + Twine(count) + " classes" +
                               (names.empty() && count <= 16 ? ", " + describeShape(numbers) : ""));
-  node.set(0, node.input(0));
+  bool isRow = node.shape(0).size() == 1;
+  node.set(0, isRow ? node.reshape(node.input(0), {1, count}) : node.input(0));
 }
 
 const char *const kDomain = "ai.onnx.ml";
