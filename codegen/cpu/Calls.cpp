@@ -265,9 +265,9 @@ void Calls::joinLines(Region &region, int64_t tileRows) const {
 /// set of an L1 cache of 8 ways (12 since Ice Lake, of 48 KB): of 14, none would stay there until its next value is
 /// read.
 int64_t Calls::rowsAlong(const Axis &axis, int64_t tileRows) const {
-  constexpr int64_t waysBytes = 4096, ways = 8;
+  constexpr int64_t bytesOfWay = 4096, ways = 8;
   int64_t step = axis.strides[A] * (contraction.element.getIntOrFloatBitWidth() / 8);
-  bool meet = contraction.body == TapBody::Product && step != 0 && step % waysBytes == 0;
+  bool meet = contraction.body == TapBody::Product && step != 0 && step % bytesOfWay == 0;
   return meet && !(contraction.tuning && contraction.tuning->rows) ? std::min(tileRows, ways) : tileRows;
 }
 

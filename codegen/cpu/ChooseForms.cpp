@@ -346,11 +346,7 @@ private:
     Estimate estimate(layer, candidate.contraction, candidate.machine, weightBytes);
     SmallVector<WinogradForm> forms{candidate.form};
     forms.front().strip = strip;
-    // Four strips of one register tile take more memory than one of three.
-    const int64_t rows = cpu::chooseTileRows(candidate.machine, 2);
     for (int64_t threads : {4, 2}) {
-      if (threads > 2 && isLargeTile(rows) && strip <= rows)
-        continue;
       WinogradForm slots = forms.front(), groups = forms.front();
       slots.slots = std::min<int64_t>(threads, llvm::divideCeil(layer.tiles(slots.tile), strip));
       groups.groups = threads;

@@ -202,6 +202,30 @@ func.func @strips_with_weights_from_beyond(%x: tensor<1x40x56x128xf32>) -> tenso
   } -> tensor<1x40x56x96xf32>
   return %y : tensor<1x40x56x96xf32>
 }
+// Weights of 576 KB leave little: strips are one tile of the micro-kernel, for as many threads as longer ones.
+// CHECK-LABEL: @strips_of_one_tile
+// CHECK: nn.forms = [{groups = 1 : i64, name = "winograd", {{.*}}, slots = 4 : i64, strip = 14 : i64, tile = array<i64: 4, 4>},
+func.func @strips_of_one_tile(%x: tensor<1x160x160x64xf32>) -> tensor<1x160x160x64xf32> {
+  %w = nn.constant dense<1.0> : tensor<64x3x3x64xf32>
+  %y = nn.kernel "one_tile" ins(%x, %w : tensor<1x160x160x64xf32>, tensor<64x3x3x64xf32>) {
+  ^bb0(%0: tensor<1x160x160x64xf32>, %1: tensor<64x3x3x64xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x160x160x64xf32>, tensor<64x3x3x64xf32> -> tensor<1x160x160x64xf32>
+    nn.yield %r : tensor<1x160x160x64xf32>
+  } -> tensor<1x160x160x64xf32>
+  return %y : tensor<1x160x160x64xf32>
+}
+// Few pixels, whose weights come from memory at 8 bytes a cycle of multiply-adds.
+// CHECK-LABEL: @weights_at_eight_bytes
+// CHECK: nn.forms = [{groups = {{.*}}, name = "winograd", {{.*}}, tile = array<i64: 4, 2>},
+func.func @weights_at_eight_bytes(%x: tensor<1x14x14x256xf32>) -> tensor<1x14x14x256xf32> {
+  %w = nn.constant dense<1.0> : tensor<256x3x3x256xf32>
+  %y = nn.kernel "eight_bytes" ins(%x, %w : tensor<1x14x14x256xf32>, tensor<256x3x3x256xf32>) {
+  ^bb0(%0: tensor<1x14x14x256xf32>, %1: tensor<256x3x3x256xf32>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x14x14x256xf32>, tensor<256x3x3x256xf32> -> tensor<1x14x14x256xf32>
+    nn.yield %r : tensor<1x14x14x256xf32>
+  } -> tensor<1x14x14x256xf32>
+  return %y : tensor<1x14x14x256xf32>
+}
 }
 
 // -----
