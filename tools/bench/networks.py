@@ -78,7 +78,8 @@ def _original(name: str) -> tuple[Path, dict]:
     for ending, kind in QUANTIZED.items():
         if name.endswith(ending):
             network = name.removesuffix(ending)
-            return quantized_networks.file_of(network, kind), _original(network)[1]
+            hint = _original(network)[1]  # fetches it
+            return quantized_networks.file_of(network, kind), hint
     if name in make_network.NETWORKS:
         path = folder("made") / f"{name}.onnx"
         data = make_network.make_network(name).SerializeToString()
