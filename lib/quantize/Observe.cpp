@@ -214,8 +214,9 @@ private:
     return true;
   }
 
-  /// Whether a sample is kept, so that those that are spread evenly over all and, where there is a choice, over folds:
-  /// number k is the first at or behind k / kept of them that is of fold k, or the last one that can be.
+  /// Whether a sample is one of those to keep, which are spread evenly over all samples and, where there are twice as
+  /// many, over folds: number k is the first at or behind k / kept of all that is of fold k modulo kFolds, or the last
+  /// that leaves enough for the others.
   bool isKept(size_t sample, size_t count, size_t kept) const {
     const size_t number = result.sampleInputs.size();
     if (number == kept || sample < number * count / kept)
