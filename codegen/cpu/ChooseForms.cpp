@@ -51,9 +51,6 @@ struct WeightFetch {
   }
 };
 
-/// A micro-kernel of so many rows, as only registers of 512 bits have, reads weights seldom: one tile may be a strip.
-bool isLargeTile(int64_t rows) { return rows > 8; }
-
 /// What a form of a kernel costs.
 struct Cost {
   double cycles = 0;
@@ -135,11 +132,12 @@ public:
     WinogradForm one{tile, 1, 1};
     int64_t cache = machine.getL2Bytes() * 3 / 4, tiles = layer.tiles(tile);
     int64_t rows = cpu::chooseTileRows(machine, 2), least = 3 * rows, most = 4 * least;
-    // Where weights stay in the cache, too, planes take what they leave: large tiles read them seldom. The first of few
-    // strips waits for weights, while as much as possible should be computed.
-    constexpr int64_t manyStrips = 16;
+    // Where weights stay in the cache, too, planes take what they leave: tiles of many rows, as only registers of 512
+    // bits have, read them seldom, so that one may be a strip. The first of few strips waits for weights, while as much
+    // as possible should be computed.
+    constexpr int64_t manyRows = 9, manyStrips = 16;
     int64_t weights = bytesOf(tile.planes(), layer.ofBytes ? 2 : 4);
-    if (isLargeTile(rows) && weights <= cache && tiles >= manyStrips * rows) {
+    if (rows >= manyRows && weights <= cache && tiles >= manyStrips * rows) {
       cache = std::max<int64_t>(machine.getL2Bytes() * 5 / 8 - weights, 0);
       least = rows;
     }
