@@ -61,6 +61,8 @@ def main():
         sizes = make_model(model)
         expected = oracle.run(str(model), lines)["y"].ravel()
         got = nncc.Nncc(options.nncc).run(model, lines).outputs["y"].ravel()
+    if got.size != expected.size:
+        sys.exit(f"FAIL sizes: {got.size} elements in all, {expected.size} in onnxruntime")
     wrong, start = 0, 0
     for name, size in sizes.items():
         for i in np.flatnonzero(got[start:start + size] != expected[start:start + size]):
