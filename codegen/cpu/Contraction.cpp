@@ -119,7 +119,7 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     }
     if (Type stored = typeOf(rhs).getElementType(); typeOf(lhs).getElementType().isF32() && !stored.isF32())
       contraction.widened = WidenedWeights{stored, (int64_t)stored.getIntOrFloatBitWidth(), /*block=*/0,
-                                           /*hasScale=*/false, /*hasZero=*/false};
+                                           /*scale=*/Type(), /*hasZero=*/false};
   } else if (auto conv = dyn_cast_or_null<nn::ConvTranspose2DOp>(root)) {
     lhs = conv.getInput(), rhs = conv.getFilter(), bias = conv.getBias();
     readConvolution(conv, contraction);
@@ -141,9 +141,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
     contraction.depth = typeOf(rhs).getDimSize(0);
     contraction.rows = typeOf(lhs).getDimSize(0);
     int64_t block = (int64_t)matmul.getBlock();
+    Type scale = matmul.getScale() ? typeOf(matmul.getScale()).getElementType() : Type();
     contraction.widened =
         WidenedWeights{typeOf(rhs).getElementType(), (int64_t)matmul.getBits(), block < contraction.depth ? block : 0,
-                       matmul.getScale() != nullptr, matmul.getZeroPoint() != nullptr};
+                       scale, matmul.getZeroPoint() != nullptr};
     contraction.rhsScale = inputOf(matmul.getScale());
     contraction.rhsZero = inputOf(matmul.getZeroPoint());
     pixelDims = 1;

@@ -66,6 +66,8 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
                                  << (shape.width() - shape.lanes + shape.tail);
   if (shape.widened)
     llvm::raw_string_ostream(name) << '_' << shape.widened->element << '_' << shape.widened->bits << "bits";
+  if (shape.widened && shape.widened->scale && !shape.widened->scale.isF32())
+    llvm::raw_string_ostream(name) << '_' << shape.widened->scale << "scale";
   if (shape.columnTaps)
     name += "_k" + std::to_string(shape.columnTaps) + "s" + std::to_string(shape.columnStep);
   if (shape.sliding)
@@ -85,7 +87,7 @@ func::FuncOp MicroKernels::get(const TileShape &shape, const Epilogue &epilogue)
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = module.getLoc();
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  unsigned ofWidened = shape.widened ? shape.widened->hasScale + shape.widened->hasZero : shape.widensPanel;
+  unsigned ofWidened = shape.widened ? (shape.widened->scale != nullptr) + shape.widened->hasZero : shape.widensPanel;
   unsigned arguments = 2 + shape.hasB() + shape.hasBias + shape.hasZero + ofWidened + shape.mac.isOrdered +
                        shape.prefetches() + epilogue.leaves().size() + 1;
   SmallVector<Type> types(arguments, pointer);

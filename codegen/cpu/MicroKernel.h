@@ -43,9 +43,9 @@ struct SlidingTile {
 struct WidenedWeights {
   mlir::Type element; ///< nn element type: i8, ui8, f16, bf16
   int64_t bits;
-  int64_t block; ///< values of k that share a scale; 0: all
-  bool hasScale; ///< values are multiplied by it as they are widened
-  bool hasZero;  ///< a zero point for each scale, too
+  int64_t block;    ///< values of k that share a scale; 0: all
+  mlir::Type scale; ///< nn element type of what values are multiplied by as they are widened: f32, f16, bf16, or none
+  bool hasZero;     ///< a zero point for each scale, too
 
   /// Elements of a row of a panel of so many vectors: two values of 4 bits lie in a byte, one of a vector in the lower
   /// half and that of the next vector in the upper one.

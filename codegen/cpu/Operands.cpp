@@ -52,7 +52,8 @@ public:
     found[Bias].element = memoryType(contraction.sum);
     if (contraction.widened) {
       found[B].element = found[ZeroOfB].element = memoryType(contraction.widened->element);
-      found[ScaleOfB].element = memoryType(contraction.sum);
+      if (contraction.widened->scale)
+        found[ScaleOfB].element = memoryType(contraction.widened->scale);
     }
     if (contraction.isOrdered) {
       found[SparesOfB].element = IntegerType::get(kernel.getContext(), 32);

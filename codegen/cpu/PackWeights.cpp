@@ -171,7 +171,7 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
          weights.bits == 4 ? cpu::NibblePacking{panels}.getAttr(context) : panels.getAttr(context, weights.element)}};
     cpu::PanelPacking parameters = contraction.parameters(machine);
     if (contraction.rhsScale)
-      recipes.push_back({*contraction.rhsScale, parameters.getAttr(context, contraction.sum)});
+      recipes.push_back({*contraction.rhsScale, parameters.getAttr(context, weights.scale)});
     if (contraction.rhsZero)
       recipes.push_back({*contraction.rhsZero, parameters.getAttr(context, weights.element)});
     for (auto [input, recipe] : recipes) {

@@ -38,7 +38,7 @@ TileCode::TileCode(Code &code, const TileShape &shape, const Epilogue &epilogue,
     bias = arguments[next++];
   if (shape.hasZero)
     zeroPoint = arguments[next++];
-  if (shape.widened && shape.widened->hasScale)
+  if (shape.widened && shape.widened->scale)
     scalesOfB = arguments[next++];
   if (shape.widened && shape.widened->hasZero)
     zerosOfB = arguments[next++];

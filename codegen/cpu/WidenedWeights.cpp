@@ -53,7 +53,8 @@ PanelWidening::Block PanelWidening::parametersAt(Value k) {
   int64_t length = shape.widened->block;
   Value number = scales && length ? Value(arith::DivUIOp::create(code.b, k, code.constant(length))) : Value();
   if (scales)
-    found.factors = rowOf(scales, number, f32());
+    for (Value factor : rowOf(scales, number, memoryType(shape.widened->scale)))
+      found.factors.push_back(math.fromMemory(factor, shape.widened->scale));
   if (zeros)
     for (Value integers : rowOf(zeros, number, stored()))
       found.zeros.push_back(extended(integers));

@@ -9,7 +9,7 @@ namespace nncc::cpu {
 class PanelWidening {
 public:
   /// weights  [depth] rows of a panel, as `shape.widened` says
-  /// scales   [blocks][width] f32, zeros [blocks][width]; null where there are none
+  /// scales   [blocks][width], zeros [blocks][width], of the types that `shape.widened` says; null where there are none
   PanelWidening(Code &code, ScalarMath &math, const TileShape &shape, mlir::Value weights, mlir::Value scales,
                 mlir::Value zeros)
       : code(code), math(math), shape(shape), weights(weights), scales(scales), zeros(zeros) {}

@@ -68,6 +68,8 @@ LogicalResult MatMulWidenedOp::inferReturnTypes(MLIRContext *, std::optional<Loc
   if (isByte != (op.getScale() != nullptr) || (op.getZeroPoint() && !isByte))
     return emitOptionalError(location, "a right side of ", element,
                              isByte ? " has no scale" : " has a scale or zero point");
+  if (Type scale = op.getScale() ? typeOf(op.getScale()).getElementType() : Type(); scale && scale.isF64())
+    return emitOptionalError(location, "a scale of ", scale);
   int64_t block = op.getBlock();
   if (block < 1)
     return emitOptionalError(location, "blocks of ", block);

@@ -105,12 +105,12 @@ def NN_MatMulWidenedOp : NN_InferredOp<"matmul_widened", [AttrSizedOperandSegmen
     |------------|-----------------------------|--------------------------------------------|
     | lhs        | M x K                       | f32                                        |
     | rhs        | K x N                       | i8, ui8 with `scale`; f16, bf16 without    |
-    | scale      | (K / block, rounded up) x N | f32                                        |
+    | scale      | (K / block, rounded up) x N | f32, f16, bf16                             |
     | zero_point | that of `scale`             | that of rhs                                |
     | output     | M x N                       | f32                                        |
 
-    The product of `lhs` with `f32(rhs[k][n] - zero_point[k / block][n]) * scale[k / block][n]`, each rounded to f32, or
-    with `f32(rhs)`. With `bits = 4` all values of the right side, which is a constant then, are those of 4 bits (-8 to 7
+    The product of `lhs` with `f32(rhs[k][n] - zero_point[k / block][n]) * f32(scale[k / block][n])`, each rounded to
+    f32, or with `f32(rhs)`. With `bits = 4` all values of the right side, which is a constant then, are those of 4 bits (-8 to 7
     of i8, 0 to 15 of ui8), and two of them lie in a byte of a library. ONNX MatMul, Gemm of a DequantizeLinear or Cast
     of a constant, MatMulNBits.
 
@@ -118,7 +118,7 @@ def NN_MatMulWidenedOp : NN_InferredOp<"matmul_widened", [AttrSizedOperandSegmen
     %y = nn.matmul_widened %a, %q scale %s zero_point %z block 2 bits 4 : tensor<2x3xf32>, tensor<3x5xui8> scale tensor<2x5xf32> zero_point tensor<2x5xui8> -> tensor<2x5xf32>
     ```
   }];
-  let arguments = (ins NN_F32Tensor:$lhs, NN_Tensor:$rhs, Optional<NN_F32Tensor>:$scale,
+  let arguments = (ins NN_F32Tensor:$lhs, NN_Tensor:$rhs, Optional<NN_FloatTensor>:$scale,
                        Optional<NN_ByteTensor>:$zero_point, I64Attr:$block, I64Attr:$bits);
   let results = (outs NN_F32Tensor:$output);
   let assemblyFormat = [{

@@ -10,6 +10,24 @@ using namespace llvm;
 
 namespace nncc::quantize {
 
+static const fltSemantics &semanticsOf(WeightForm form) {
+  return form == WeightForm::F16 ? APFloat::IEEEhalf() : APFloat::BFloat();
+}
+
+static APFloat narrowed(float value, WeightForm form) {
+  APFloat half(value);
+  bool losesInfo;
+  half.convert(semanticsOf(form), APFloat::rmNearestTiesToEven, &losesInfo);
+  return half;
+}
+
+/// A scale as f16, where it is a normal number of that; else as it is. Libraries keep those that f16 holds in two
+/// bytes.
+static float asScale(float scale) {
+  APFloat half = narrowed(scale, WeightForm::F16);
+  return half.isFinite() && half.isNormal() ? half.convertToFloat() : scale;
+}
+
 /// The step that a value becomes, -8 to 7.
 static float stepOf(float value, float scale) { return std::clamp(std::nearbyint(value / scale), -8.0f, 7.0f); }
 
@@ -24,7 +42,7 @@ static float chooseScale(ArrayRef<float> values) {
   double least = std::numeric_limits<double>::infinity();
   constexpr int tries = 16;
   for (int i = 0; i < tries; ++i) {
-    float scale = largest * (1 - 0.02f * i);
+    float scale = asScale(largest * (1 - 0.02f * i));
     double error = 0;
     for (float value : values) {
       double difference = value - scale * stepOf(value, scale);
@@ -97,17 +115,6 @@ void BlockedProducts::write(const Contraction &contraction) {
   std::string bias = editor.addConstant<float>(contraction.weightName + "_bias", {(int64_t)contraction.bias->size()},
                                                *contraction.bias);
   editor.node(contraction.node) = makeNode("Add", name, {result, bias}, output);
-}
-
-static const fltSemantics &semanticsOf(WeightForm form) {
-  return form == WeightForm::F16 ? APFloat::IEEEhalf() : APFloat::BFloat();
-}
-
-static APFloat narrowed(float value, WeightForm form) {
-  APFloat half(value);
-  bool losesInfo;
-  half.convert(semanticsOf(form), APFloat::rmNearestTiesToEven, &losesInfo);
-  return half;
 }
 
 bool canBeHalves(ArrayRef<float> values, WeightForm form) {

@@ -191,13 +191,33 @@ public:
   }
   int64_t depth() const { return rows.size(); }
 
-  /// Every `step`-th row, as a tensor of `shape`.
-  ElementsAttr rowsAt(int64_t step, ArrayRef<int64_t> shape, StringRef name) const {
+  /// The type of 16 bits that holds all numbers as they are; their own where there is none.
+  Type narrowest() const {
+    MLIRContext *context = reader.getElementType().getContext();
+    for (FloatType half : {FloatType(Float16Type::get(context)), FloatType(BFloat16Type::get(context))}) {
+      auto holds = [&](int64_t i) {
+        llvm::APFloat number(reader.getFloat(i));
+        bool losesInfo;
+        number.convert(half.getFloatSemantics(), llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+        return !losesInfo;
+      };
+      if (llvm::all_of(llvm::seq<int64_t>(reader.isSplat() ? 1 : reader.size()), holds))
+        return half;
+    }
+    return reader.getElementType();
+  }
+
+  /// Every `step`-th row, as a tensor of `shape` of a type that holds all numbers.
+  ElementsAttr rowsAt(int64_t step, ArrayRef<int64_t> shape, Type element, StringRef name) const {
+    bool isSame = element == reader.getElementType();
     int64_t bytes = constantElementBytes(reader.getElementType()), next = 0;
-    ConstantBuilder result(RankedTensorType::get(shape, reader.getElementType()));
+    ConstantBuilder result(RankedTensorType::get(shape, element));
     for (int64_t k = 0; k < depth(); k += step)
-      for (int64_t n = 0; n < (int64_t)columns.size(); ++n)
-        std::memcpy(result.at(next++), at(k, n), bytes);
+      for (int64_t n = 0; n < (int64_t)columns.size(); ++n, ++next)
+        if (isSame)
+          std::memcpy(result.at(next), at(k, n), bytes);
+        else
+          result.setFloat(next, reader.getFloat(rows[k] + columns[n]));
     return result.finish(name);
   }
 
@@ -348,11 +368,13 @@ std::optional<Stored> storeIntegers(const Product &product, const Weights &weigh
     to.setInteger(at, (*values)->getInteger(from) - less);
   });
   SmallVector<int64_t> blocks{(int64_t)llvm::divideCeil(depth, block), columns};
-  auto rows = [&](const Parameter &parameter, const char *suffix) {
-    return parameter.rowsAt(block, product.isMatrices ? ArrayRef(blocks) : ArrayRef(columns), name + suffix);
+  auto rows = [&](const Parameter &parameter, Type type, const char *suffix) {
+    return parameter.rowsAt(block, product.isMatrices ? ArrayRef(blocks) : ArrayRef(columns), type, name + suffix);
   };
-  return Stored{integers, rows(*scale, ".scale"), hasZeros ? rows(*zero, ".zero_point") : ElementsAttr(), block,
-                fits ? 4 : 8};
+  // One scale for a column is little beside its values.
+  Type ofScale = block < depth ? scale->narrowest() : (*scale)->getElementType();
+  return Stored{integers, rows(*scale, ofScale, ".scale"),
+                hasZeros ? rows(*zero, (*zero)->getElementType(), ".zero_point") : ElementsAttr(), block, fits ? 4 : 8};
 }
 
 std::optional<Stored> storeHalves(const Product &product, const Weights &weights, const std::string &name) {

@@ -97,7 +97,8 @@ LogicalResult lowerMatMulWidened(KernelLoops &loops, nn::MatMulWidenedOp op) {
     value = math.cast(value, stored, i32);
     if (zero)
       value = math.binary(nn::kind::sub, value, math.cast(load(*zero, at), stored, i32), i32);
-    return math.binary(nn::kind::mul, math.cast(value, i32, f32), load(*scale, at), f32);
+    Value scaled = math.cast(load(*scale, at), loops.elementOf(op.getScale()), f32);
+    return math.binary(nn::kind::mul, math.cast(value, i32, f32), scaled, f32);
   };
 
   Cursor start;

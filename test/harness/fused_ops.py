@@ -144,9 +144,13 @@ def integers(m: Model):
         blocks = -(-k // block)
         b, scales = m.bytes(np.uint8, n, blocks, block * bits // 8), (abs(m.floats(n * blocks)) * 0.1 + 0.01).astype(np.float32)
         size = dict(K=k, N=n, bits=bits, block_size=block)
-        m.add("MatMulNBits", [m.floats(2, 3, k), b, scales], {1, 2}, domain=MICROSOFT, **size)
-        m.add("MatMulNBits", [m.floats(3, k), b, scales, m.bytes(np.uint8, n * -(-blocks * bits // 8)), None, m.floats(n)], {1, 2, 3, 5},
-              domain=MICROSOFT, **size)
+        # Scales of 32 bits, those that f16 holds, and, too small for that, those that bf16 holds.
+        halves = scales.astype(np.float16).astype(np.float32), (scales.view(np.uint32) & 0xFFFF0000).view(np.float32) * np.float32(2**-20)
+        for held in (scales, *halves):
+            m.add("MatMulNBits", [m.floats(2, 3, k), b, held], {1, 2}, domain=MICROSOFT, **size)
+            m.add("MatMulNBits", [m.floats(3, k), b, held, m.bytes(np.uint8, n * -(-blocks * bits // 8)), None, m.floats(n)], {1, 2, 3, 5},
+                  domain=MICROSOFT, **size)
+        m.add("MatMulNBits", [m.floats(19, k), b, halves[0]], {1, 2}, domain=MICROSOFT, **size)
 
 
 def channels_last(m: Model):

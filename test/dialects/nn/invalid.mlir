@@ -267,6 +267,15 @@ func.func @matmul_widened_blocks(%x: tensor<2x9xf32>, %w: tensor<9x8xi8>, %s: te
 
 // -----
 
+func.func @matmul_widened_scale(%x: tensor<2x9xf32>, %w: tensor<9x8xi8>, %s: tensor<3x8xf64>) {
+  // expected-error@+2 {{a scale of 'f64'}}
+  // expected-error@+1 {{failed to infer returned types}}
+  %0 = nn.matmul_widened %x, %w scale %s block 4 bits 8 : tensor<2x9xf32>, tensor<9x8xi8> scale tensor<3x8xf64> -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
 func.func @matmul_widened_bits(%x: tensor<2x9xf32>, %w: tensor<9x8xf16>) {
   // expected-error@+2 {{a right side of 'f16' has no 4 bits}}
   // expected-error@+1 {{failed to infer returned types}}

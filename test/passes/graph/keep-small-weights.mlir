@@ -1,9 +1,10 @@
 // RUN: nncc-opt %s --nncc-keep-small-weights --nncc-check=N1 --split-input-file | FileCheck %s
 
-// One zero point for all is taken out of the values, which 4 bits hold then.
+// One zero point for all is taken out of the values, which 4 bits hold then; scales of blocks that 16 bits hold take no
+// more.
 // CHECK-LABEL: @four_bits_in_blocks
 // CHECK-DAG: %[[Q:.*]] = nn.constant dense<-3> : tensor<16x8xi8>
-// CHECK-DAG: %[[S:.*]] = nn.constant dense<{{\[\[}}5.000000e-01, 5.000000e-01, {{.*}}], [2.000000e+00, {{.*}}]]> : tensor<2x8xf32>
+// CHECK-DAG: %[[S:.*]] = nn.constant dense<{{\[\[}}5.000000e-01, 5.000000e-01, {{.*}}], [2.000000e+00, {{.*}}]]> : tensor<2x8xf16>
 // CHECK: nn.matmul_widened %arg0, %[[Q]] scale %[[S]] block 8 bits 4 : {{.*}} -> tensor<3x8xf32>
 func.func @four_bits_in_blocks(%a: tensor<3x16xf32>) -> tensor<3x8xf32> {
   %q = nn.constant dense<5> : tensor<2x8x8xui8>
