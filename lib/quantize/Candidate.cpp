@@ -1,5 +1,6 @@
 // See Candidate.h.
 #include "lib/quantize/Candidate.h"
+#include "lib/quantize/Improve.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <cmath>
@@ -156,6 +157,20 @@ void Candidate::applySteps() const {
   for (Contraction &contraction : source->contractions)
     if (auto steps = source->stepsTogether->find(contraction.node); steps != source->stepsTogether->end())
       contraction.steps = steps->second;
+}
+
+void Candidate::correctBiases() const {
+  quantize::correctBiases(source->model, source->contractions, decision, source->observations.tensors);
+}
+
+void Candidate::correct() const {
+  applySteps();
+  if (isCorrected)
+    correctBiases();
+}
+
+void Candidate::takeOutOffsets() const {
+  quantize::takeOutOffsets(source->model, source->contractions, decision, source->observations.tensors);
 }
 
 std::map<std::string, std::vector<float>> Switchable::values(const Candidate &candidate, const Placement &placement,

@@ -76,6 +76,12 @@ struct Candidate {
   void chooseStored();
   /// Gives contractions the steps that their weights have together, if the candidate takes those.
   void applySteps() const;
+  /// Takes what rounded weights add on average out of the biases.
+  void correctBiases() const;
+  /// Gives contractions the weights and biases that were decided, but for what grids add.
+  void correct() const;
+  /// Takes what grids add out of the biases, where that was decided.
+  void takeOutOffsets() const;
 };
 
 /// A candidate that runs, with grids that can be exchanged.
