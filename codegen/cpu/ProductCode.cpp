@@ -94,11 +94,12 @@ SmallVector<Value> ProductCode::toSteps(SmallVector<Value> sums) {
 SmallVector<Value> ProductCode::fromSteps(SmallVector<Value> squares) {
   if (shape.mac.rows() == 1)
     return squares;
-  SmallVector<Value> sums;
-  for (int64_t i = 0; i < shape.rows; ++i)
+  SmallVector<Value> sums(shape.rows * shape.vectors);
+  // Upper halves first: on AArch64 lower ones (INS) are written over what both come from, which is not copied then.
+  for (int64_t i = shape.rows; i-- > 0;)
     for (int64_t j = 0; j < shape.vectors; ++j) {
       size_t at = (i / 2 * shape.vectors + j) * 2;
-      sums.push_back(half(squares[at], squares[at + 1], i % 2));
+      sums[i * shape.vectors + j] = half(squares[at], squares[at + 1], i % 2);
     }
   return sums;
 }
