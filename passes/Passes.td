@@ -77,11 +77,11 @@ def FormIntegers : Pass<"nncc-form-integers", "::mlir::func::FuncOp"> {
     Dequantize moves below, quantize above what only moves elements. Contractions of quantized tensors become sums of
     products of bytes with a requantize, or a dequantize where floats are read; functions of one tensor become tables;
     sums, products and means have forms of their own; limits that saturation sets anyway vanish. Constant weights
-    become `i8` without a zero point where they fit. A contraction whose sums could pass 2^31, by its weights, stays
-    float, and a remark says so. Every form computes what docs/quantization.md says, bit by bit. Where `nn.machines`
-    multiply bytes of one sign alone, tensors between contractions get that sign. A requantize of sums says what weights
-    prove of them (`fits`, `small_sums`). The zero point of what a product or a convolution of single pixels reads becomes
-    part of its bias.
+    become `i8` without a zero point where they fit; else the zero point times the sum of what it is multiplied with is
+    subtracted. A contraction whose sums could pass 2^31, by its weights, stays float, and a remark says so. Every form
+    computes what docs/quantization.md says, bit by bit. Where `nn.machines` multiply bytes of one sign alone, tensors
+    between contractions get that sign. A requantize of sums says what weights prove of them (`fits`, `small_sums`). The
+    zero point of what a product or a convolution of single pixels reads becomes part of its bias.
 
     Requires N1 with nn.dequantize of constants unfolded, guarantees N1.
 

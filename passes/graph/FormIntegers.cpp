@@ -145,6 +145,7 @@ struct FormIntegers : impl::FormIntegersBase<FormIntegers> {
     });
     run(addIntegerRemains);
     reportFloats(getOperation());
+    subtractZeroPoints(getOperation());
     chooseSigns(getOperation());
     fillUpChannels(getOperation());
     stateBounds(getOperation());

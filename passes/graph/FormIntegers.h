@@ -17,6 +17,11 @@ void addIntegerRemains(mlir::RewritePatternSet &patterns);
 /// when both are, or none.
 std::optional<std::pair<mlir::Type, mlir::Type>> signToChange(mlir::func::FuncOp function);
 
+/// Takes zero points of constant weights that do not fit 8 bits without them out of contractions: their weights become
+/// `i8`, and the sums of what is multiplied by them, less the zero point of the left side, times the zero points are
+/// subtracted.
+void subtractZeroPoints(mlir::func::FuncOp function);
+
 /// Gives what contractions of bytes read the sign that the machine's instructions take, by `nn.machines`.
 void chooseSigns(mlir::func::FuncOp function);
 
@@ -86,8 +91,17 @@ struct Rounding {
 
 bool isContraction(mlir::Operation *op);
 mlir::Value biasOf(mlir::Operation *contraction); ///< null where it has none
+/// The zero points of a contraction's operands; null where it has none.
+std::pair<mlir::Value, mlir::Value> zeroPointsOf(mlir::Operation *contraction);
 /// The dim of the right operand that numbers output channels.
 int64_t channelDim(mlir::Operation *contraction);
+/// The operands of a contraction: a bias, and both zero points, may be null.
+struct ContractionOf {
+  mlir::Value left, right, bias, leftZero, rightZero;
+};
+/// A contraction with the window of another one.
+mlir::Value contractLike(mlir::OpBuilder &builder, mlir::Location loc, mlir::Operation *op, mlir::RankedTensorType type,
+                         const ContractionOf &of);
 /// True when a parameter is one number, or one for each index of a dim.
 bool isAlong(mlir::Value parameter, int64_t dim);
 /// Of each output channel, along `dim`: the sum of magnitudes of the weights less their zero points (null: 0).

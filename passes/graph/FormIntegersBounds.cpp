@@ -1,6 +1,5 @@
 // What constant weights prove of the sums that nn.requantize reads, which lets their code be shorter.
 #include "passes/graph/FormIntegers.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
 
 using namespace mlir;
@@ -8,16 +7,6 @@ using namespace nncc::nn;
 
 namespace nncc {
 namespace {
-
-/// The zero points of a contraction's operands; null where it has none.
-std::pair<Value, Value> zeroPointsOf(Operation *op) {
-  using Pair = std::pair<Value, Value>;
-  return llvm::TypeSwitch<Operation *, Pair>(op)
-      .Case<Conv2DOp, ConvTranspose2DOp>(
-          [](auto conv) -> Pair { return {conv.getInputZeroPoint(), conv.getFilterZeroPoint()}; })
-      .Case([](MatMulOp matmul) -> Pair { return {matmul.getLhsZeroPoint(), matmul.getRhsZeroPoint()}; })
-      .Default(Pair());
-}
 
 /// The farthest that bytes of a type are from a zero point; from any, where that is not known.
 double reachOf(Type element, Value zeroPoint) {

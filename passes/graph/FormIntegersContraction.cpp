@@ -25,6 +25,33 @@ int64_t channelDim(Operation *op) {
   return matmul ? typeOf(matmul.getRhs()).getRank() - (matmul.getTransposeB() ? 2 : 1) : 0;
 }
 
+Value contractLike(OpBuilder &builder, Location loc, Operation *op, RankedTensorType type, const ContractionOf &of) {
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](Conv2DOp conv) {
+        return Conv2DOp::create(builder, loc, type, of.left, of.right, of.bias, of.leftZero, of.rightZero,
+                                conv.getStrides(), conv.getPads(), conv.getDilations(), conv.getGroups());
+      })
+      .Case([&](ConvTranspose2DOp conv) {
+        return ConvTranspose2DOp::create(builder, loc, type, of.left, of.right, of.bias, of.leftZero, of.rightZero,
+                                         conv.getStrides(), conv.getPads(), conv.getDilations(),
+                                         conv.getOutputPadding(), conv.getGroups());
+      })
+      .Case([&](MatMulOp matmul) {
+        return MatMulOp::create(builder, loc, type, of.left, of.right, of.bias, of.leftZero, of.rightZero,
+                                matmul.getTransposeB());
+      })
+      .Default(Value());
+}
+
+std::pair<Value, Value> zeroPointsOf(Operation *op) {
+  using Pair = std::pair<Value, Value>;
+  return llvm::TypeSwitch<Operation *, Pair>(op)
+      .Case<Conv2DOp, ConvTranspose2DOp>(
+          [](auto conv) -> Pair { return {conv.getInputZeroPoint(), conv.getFilterZeroPoint()}; })
+      .Case([](MatMulOp matmul) -> Pair { return {matmul.getLhsZeroPoint(), matmul.getRhsZeroPoint()}; })
+      .Default(Pair());
+}
+
 bool isAlong(Value parameter, int64_t dim) {
   RankedTensorType type = typeOf(parameter);
   return type.getNumElements() == 1 || (dim < type.getRank() && type.getNumElements() == type.getDimSize(dim));
@@ -141,22 +168,10 @@ struct Product {
     DequantizeOp dequantize = right;
     Value x = left.steps, w = dequantize.getInput(), wZero = dequantize.getZeroPoint();
     auto leftZero = [&](int64_t rank) { return oneStep(rewriter, loc, left.grid.element, rank, left.grid.zero); };
-    auto rightZero = [&] { return viewed(rewriter, wZero, {typeOf(wZero).getNumElements()}); };
-    return llvm::TypeSwitch<Operation *, Value>(op)
-        .Case([&](Conv2DOp conv) {
-          return Conv2DOp::create(rewriter, loc, type, x, w, added, leftZero(1), rightZero(), conv.getStrides(),
-                                  conv.getPads(), conv.getDilations(), conv.getGroups());
-        })
-        .Case([&](ConvTranspose2DOp conv) {
-          return ConvTranspose2DOp::create(rewriter, loc, type, x, w, added, leftZero(1), rightZero(),
-                                           conv.getStrides(), conv.getPads(), conv.getDilations(),
-                                           conv.getOutputPadding(), conv.getGroups());
-        })
-        .Case([&](MatMulOp matmul) {
-          return MatMulOp::create(rewriter, loc, type, x, w, added, leftZero(type.getRank()), wZero,
-                                  matmul.getTransposeB());
-        })
-        .Default(Value());
+    if (isa<MatMulOp>(op))
+      return contractLike(rewriter, loc, op, type, {x, w, added, leftZero(type.getRank()), wZero});
+    return contractLike(rewriter, loc, op, type,
+                        {x, w, added, leftZero(1), viewed(rewriter, wZero, {typeOf(wZero).getNumElements()})});
   }
 
   /// A number for each channel as it goes with the sums; one where all are equal.

@@ -554,3 +554,47 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
     return %0 : tensor<3x2xi32>
   }
 }
+
+// -----
+
+// Weights without a sign that are no i8 less their zero point: 128 less of both, and what the zero points add is the sum
+// of what they are multiplied with, of one channel.
+// CHECK-LABEL: @zero_points_of_weights
+// CHECK-DAG: %[[Z:.*]] = nn.constant dense<9> : tensor<1x1xi32>
+// CHECK-DAG: %[[W:.*]] = nn.constant dense<{{\[\[}}-128, -28, -127, 127], [-8, -9, 127, -128]]> : tensor<2x4xi8>
+// CHECK-DAG: %[[ONES:.*]] = nn.constant dense<1> : tensor<2x1xi8>
+// CHECK-DAG: %[[S:.*]] = nn.matmul %arg0, %[[W]] zero_points(%arg1, %{{.*}}) : {{.*}} -> tensor<3x4xi32>
+// CHECK-DAG: %[[X:.*]] = nn.matmul %arg0, %[[ONES]] zero_points(%arg1, %{{.*}}) : {{.*}} -> tensor<3x1xi32>
+// CHECK: %[[T:.*]] = nn.binary mul %[[X]], %[[Z]]
+// CHECK: %[[Y:.*]] = nn.binary add %[[S]], %[[T]]
+// CHECK: return %[[Y]]
+func.func @zero_points_of_weights(%x: tensor<3x2xui8>, %zx: tensor<1x1xui8>) -> tensor<3x4xi32> {
+  %w = nn.constant dense<[[0, 100, 1, 255], [120, 119, 255, 0]]> : tensor<2x4xui8>
+  %zw = nn.constant dense<119> : tensor<1x1xui8>
+  %0 = nn.matmul %x, %w zero_points(%zx, %zw) : tensor<3x2xui8>, tensor<2x4xui8> zero_points(tensor<1x1xui8>, tensor<1x1xui8>) -> tensor<3x4xi32>
+  return %0 : tensor<3x4xi32>
+}
+
+// -----
+
+// Signed weights keep their bytes; channels of groups read inputs of their own, which are summed for each. Few channels
+// stay as they are: one more would be a part of them.
+// CHECK-LABEL: @zero_points_of_groups
+// CHECK-DAG: %[[Z:.*]] = nn.constant dense<{{\[\[\[\[}}-7, 0, 0, 3]]]]> : tensor<1x1x1x4xi32>
+// CHECK-DAG: %[[ONES:.*]] = nn.constant dense<1> : tensor<4x3x3x1xi8>
+// CHECK-DAG: nn.conv2d %arg0, %{{.*}} bias %{{.*}} zero_points({{.*}} groups 4
+// CHECK-DAG: %[[X:.*]] = nn.conv2d %arg0, %[[ONES]] zero_points({{.*}} pads [1, 1, 1, 1] {{.*}} groups 4 {{.*}} -> tensor<1x5x6x4xi32>
+// CHECK: nn.binary mul %[[X]], %[[Z]]
+// CHECK: nn.conv2d %arg0, %{{.*}} zero_points({{.*}} groups 1
+// CHECK-NOT: nn.binary
+func.func @zero_points_of_groups(%x: tensor<1x5x6x4xi8>) -> (tensor<1x5x6x4xi32>, tensor<1x5x6x3xi32>) {
+  %w = nn.constant dense<-128> : tensor<4x3x3x1xi8>
+  %v = nn.constant dense<-128> : tensor<3x3x3x4xi8>
+  %b = nn.constant dense<5> : tensor<4xi32>
+  %z = nn.constant dense<3> : tensor<1xi8>
+  %zw = nn.constant dense<[7, 0, 0, -3]> : tensor<4xi8>
+  %zv = nn.constant dense<7> : tensor<1xi8>
+  %0 = nn.conv2d %x, %w bias %b zero_points(%z, %zw) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 4 : tensor<1x5x6x4xi8>, tensor<4x3x3x1xi8>, tensor<4xi32> zero_points(tensor<1xi8>, tensor<4xi8>) -> tensor<1x5x6x4xi32>
+  %1 = nn.conv2d %x, %v zero_points(%z, %zv) strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 1 : tensor<1x5x6x4xi8>, tensor<3x3x3x4xi8> zero_points(tensor<1xi8>, tensor<1xi8>) -> tensor<1x5x6x3xi32>
+  return %0, %1 : tensor<1x5x6x4xi32>, tensor<1x5x6x3xi32>
+}
