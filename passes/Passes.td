@@ -295,7 +295,7 @@ def PlanMemory : Pass<"nncc-plan-memory", "::mlir::ModuleOp"> {
     takes over the memory of an operand that dies in it, results of the model are written straight to the caller, whose
     memory holds other tensors before, where the arena would be fullest. What no view can replace becomes a copy kernel.
     Where a concatenation makes the peak, an elementwise kernel that is its only reader reads the pieces, and a piece that
-    is written there is copied into it later. Kernels run in another order where that makes the arena smaller; their names keep the numbers of the model's order. A kernel that offers forms gets the
+    is written there is copied into it later; where what is padded makes it, that lies in the padded tensor. Kernels run in another order where that makes the arena smaller; their names keep the numbers of the model's order. A kernel that offers forms gets the
     first whose scratch memory has room where nothing lies while it runs, or behind all that does, by which the arena grows
     by no more than `slack` bytes or `slack-percent` of it, or a tenth where kernels that were merged (`nn.whole_bytes`)
     saved more, or to what it would be if no tensors lay in outputs. `@main` gets the arguments arena, weights, inputs and outputs, and the

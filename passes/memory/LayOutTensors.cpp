@@ -133,7 +133,12 @@ private:
         continue;
       }
       auto kernel = dyn_cast<KernelOp>(&op);
-      auto concat = kernel ? soleConcat(kernel) : ConcatOp();
+      if (!kernel)
+        continue;
+      if (std::optional<unsigned> input = overwrittenInPiece(kernel))
+        if (auto place = destination.find(kernel.getResult(0)); place != destination.end())
+          destination.try_emplace(kernel.getInputs()[*input], Place(place->second));
+      ConcatOp concat = soleConcat(kernel);
       if (!concat)
         continue;
       Value result = kernel.getResult(0);
@@ -157,6 +162,12 @@ private:
         pieces[kernel].push_back({outer, place});
       }
     }
+  }
+
+  /// The operand that a kernel is to overwrite where its result is a piece of a concatenation.
+  static std::optional<unsigned> overwrittenInPiece(KernelOp kernel) {
+    auto number = kernel->getAttrOfType<IntegerAttr>(kOverwritesAttr);
+    return number ? std::optional<unsigned>(number.getInt()) : std::nullopt;
   }
 
   /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks. Pieces
@@ -278,6 +289,11 @@ private:
                                                          contiguousStrides(type.getShape())};
         tensorsOf[result] = {write(step, result, place)};
         layout.places[result] = place;
+        if (std::optional<unsigned> input = overwrittenInPiece(kernel);
+            input && samePlace(layout.places.lookup(kernel.getInputs()[*input]), place)) {
+          step.overwrites = *input;
+          step.overwritten = tensorName(kernel.getInputs()[*input]);
+        }
       }
       if (auto scratch = kernel->getAttrOfType<IntegerAttr>("nn.scratch_bytes"); scratch && scratch.getInt() > 0)
         step.scratch = newBuffer(BufferKind::Arena, 0, scratch.getInt());

@@ -123,6 +123,22 @@ bool maySplitOverConcat(nn::KernelOp reader);
 /// reader, count as one. The kernels write the pieces of the result, which is a concatenation now.
 void splitOverConcat(nn::KernelOp reader);
 
+/// True for a kernel that does nothing but pad along one dim with a number.
+bool mayFillBeside(nn::KernelOp kernel);
+
+/// Replaces such a kernel by a concatenation of what it reads and of kernels that write the number.
+void fillBeside(nn::KernelOp kernel);
+
+/// The number of an operand that a kernel overwrites where its result is a piece of a concatenation: both lie there.
+/// Nothing may read the operand later, in whatever order kernels run.
+inline constexpr llvm::StringLiteral kOverwritesAttr = "nn.overwrites";
+
+/// True where what is padded is written by a kernel that could overwrite an operand.
+bool mayFillBesideInPlace(nn::KernelOp kernel);
+
+/// The same as fillBeside(), and what is padded overwrites an operand of its kernel.
+void fillBesideInPlace(nn::KernelOp kernel);
+
 /// Replaces the body of the function by kernels on places of the arena, the weights and the caller's memory.
 void rewriteToPlaces(mlir::func::FuncOp function, const MemoryLayout &layout, int64_t arenaBytes);
 

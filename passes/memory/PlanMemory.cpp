@@ -17,10 +17,10 @@ namespace nncc {
 
 namespace {
 
-/// A kernel that is split runs a little slower, and so does a copy: the arena has to fall by a percent for that.
-constexpr double kLeastSplitGain = 0.99;
+/// What is replaced may run a little slower: the arena has to fall by a percent for that.
+constexpr double kLeastReplacementGain = 0.99;
 /// Every try plans the whole memory anew.
-constexpr int64_t kMostSplitTries = 16;
+constexpr int64_t kMostReplacementTries = 16;
 
 /// The steps of a layout as the order planner sees them: only memory in the arena counts.
 OrderProblem orderProblem(const MemoryLayout &layout) {
@@ -142,11 +142,23 @@ std::optional<Plan> planInBestOrder(func::FuncOp function, Reuse reuse, int64_t 
   return other;
 }
 
-/// Kernels that could be split over a concatenation that takes memory where the arena is fullest.
-SmallVector<unsigned> kernelsToSplit(func::FuncOp function, const Plan &plan) {
+/// What a kernel may be replaced by where the arena is fullest.
+struct Replacement {
+  StringLiteral name, what; ///< of a remark
+  bool (*isPossible)(nn::KernelOp);
+  void (*replace)(nn::KernelOp);
+};
+constexpr Replacement kReplacements[] = {
+    {"Fill", " fills the rest of what is written there", mayFillBeside, fillBeside},
+    {"Fill", " fills the rest of what is written there in place", mayFillBesideInPlace, fillBesideInPlace},
+    {"Split", " reads the pieces of a concatenation", maySplitOverConcat, splitOverConcat},
+};
+
+/// Kernels that could be replaced, and read what takes memory where the arena is fullest.
+SmallVector<unsigned> kernelsToReplace(func::FuncOp function, const Plan &plan, const Replacement &replacement) {
   SmallVector<unsigned> found;
   for (auto [number, kernel] : llvm::enumerate(function.getOps<nn::KernelOp>())) {
-    if (!maySplitOverConcat(kernel))
+    if (!replacement.isPossible(kernel))
       continue;
     bool isAtPeak = llvm::any_of(kernel.getInputs(), [&](Value input) {
       auto place = plan.layout.places.find(input);
@@ -169,24 +181,23 @@ void take(func::FuncOp function, Plan &best, func::FuncOp copy, Plan better) {
   best = std::move(better);
 }
 
-/// Splits elementwise kernels over the concatenations that they read, as long as that makes the arena smaller.
-void splitAtPeak(func::FuncOp function, Reuse reuse, Plan &best) {
+/// Replaces kernels as long as that makes the arena smaller.
+void replaceAtPeak(func::FuncOp function, Reuse reuse, const Replacement &replacement, Plan &best) {
   bool isBetter = true;
-  for (int64_t tries = 0; isBetter && tries < kMostSplitTries;) {
+  for (int64_t tries = 0; isBetter && tries < kMostReplacementTries;) {
     isBetter = false;
-    for (unsigned number : kernelsToSplit(function, best)) {
-      if (++tries > kMostSplitTries)
+    for (unsigned number : kernelsToReplace(function, best, replacement)) {
+      if (++tries > kMostReplacementTries)
         break;
       OwningOpRef<func::FuncOp> copy(function.clone());
       auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), number);
       std::string name = kernel.getName().str();
-      splitOverConcat(kernel);
-      int64_t limit = best.arenaBytes * kLeastSplitGain;
+      replacement.replace(kernel);
+      int64_t limit = best.arenaBytes * kLeastReplacementGain;
       std::optional<Plan> plan = planInBestOrder(*copy, reuse, limit);
       if (!plan || plan->arenaBytes > limit)
         continue;
-      best.changes.push_back(
-          {"Split", name + " reads the pieces of a concatenation", best.arenaBytes, plan->arenaBytes});
+      best.changes.push_back({replacement.name, name + replacement.what.str(), best.arenaBytes, plan->arenaBytes});
       take(function, best, *copy, std::move(*plan));
       isBetter = true;
       break;
@@ -228,14 +239,14 @@ std::optional<unsigned> pieceAtPeak(func::FuncOp function, const Plan &plan) {
 /// Copies pieces of concatenations into them, as long as that makes the arena smaller: a concatenation takes memory
 /// from its first piece on, which may be where much else is alive.
 void copyAtPeak(func::FuncOp function, Reuse reuse, Plan &best) {
-  for (int64_t tries = 0; tries < kMostSplitTries; ++tries) {
+  for (int64_t tries = 0; tries < kMostReplacementTries; ++tries) {
     std::optional<unsigned> number = pieceAtPeak(function, best);
     if (!number)
       return;
     OwningOpRef<func::FuncOp> copy(function.clone());
     auto kernel = *std::next(copy->getOps<nn::KernelOp>().begin(), *number);
     copyResult(kernel);
-    int64_t limit = best.arenaBytes * kLeastSplitGain;
+    int64_t limit = best.arenaBytes * kLeastReplacementGain;
     std::optional<Plan> plan = planInBestOrder(*copy, reuse, limit);
     if (!plan || plan->arenaBytes > limit)
       return;
@@ -245,11 +256,12 @@ void copyAtPeak(func::FuncOp function, Reuse reuse, Plan &best) {
   }
 }
 
-/// The plan of the whole function, whose kernels may be split and copied.
+/// The plan of the whole function, whose kernels may be replaced and copied.
 Plan planWhole(func::FuncOp function, Reuse reuse) {
   Plan plan = *planInBestOrder(function, reuse);
   if (reuse != Reuse::None) {
-    splitAtPeak(function, reuse, plan);
+    for (const Replacement &replacement : kReplacements)
+      replaceAtPeak(function, reuse, replacement, plan);
     copyAtPeak(function, reuse, plan);
   }
   return plan;

@@ -227,7 +227,8 @@ private:
     auto kernel = KernelOp::create(builder, loc, TypeRange{}, source.getNameAttr(), inputs, outputs, scratch,
                                    source.getDeviceAttr(), source.getNodesAttr());
     for (NamedAttribute attr : source->getDiscardableAttrs())
-      kernel->setDiscardableAttr(attr.getName(), attr.getValue());
+      if (attr.getName() != kOverwritesAttr)
+        kernel->setDiscardableAttr(attr.getName(), attr.getValue());
     if (step.overwrites >= 0)
       kernel->setDiscardableAttr("nn.in_place_of", builder.getStringAttr(step.overwritten));
     kernel.getBody().takeBody(source.getBody());

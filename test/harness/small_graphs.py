@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty booleans tabular places ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
+    small_graphs.py [--group empty booleans tabular places memory ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "ranges": {}, "channels": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "memory": {}, "ranges": {}, "channels": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -424,6 +424,29 @@ def deformed_far_away(random, g):
     offsets[far > 0.8] = np.round(offsets)[far > 0.8]
     g.output(g.node("DeformConv", [g.input(numbers(random, [2, 4, 4, 4])), g.constant(numbers(random, [6, 2, 2, 2])), g.input(offsets)],
                     group=2, offset_group=2))
+
+
+# ---- What lies in memory where it is fullest -------------------------------------------------------------------------------------
+
+
+@graph("memory")
+def padded_residual(random, g):
+    """A sum that is padded with channels of 0 and read as it is: both lie in one place, where the sum overwrites its operand."""
+    x = g.node("Relu", [g.node("Conv", [g.input(numbers(random, [1, 5, 9, 7])), g.constant(numbers(random, [16, 5, 1, 1]))])])
+    less = g.node("Relu", [g.node("Conv", [x, g.constant(numbers(random, [4, 16, 1, 1]))])])
+    total = g.node("Relu", [g.node("Add", [g.node("Conv", [less, g.constant(numbers(random, [16, 4, 1, 1]))]), x])])
+    padded = g.node("Concat", [total, g.constant(np.zeros([1, 4, 9, 7], np.float32))], axis=1)
+    other = g.node("Relu", [g.node("Conv", [total, g.constant(numbers(random, [2, 16, 3, 3]))], strides=[2, 2], pads=[1, 1, 1, 1])])
+    g.output(g.node("Add", [g.node("Conv", [padded, g.constant(numbers(random, [2, 20, 3, 3]))], strides=[2, 2], pads=[1, 1, 1, 1]), other]))
+
+
+@graph("memory")
+def padded_rows(random, g):
+    """Rows of 1.5 in front of and behind what others read, too."""
+    x = g.node("Tanh", [g.node("Conv", [g.input(numbers(random, [1, 2, 8, 10])), g.constant(numbers(random, [6, 2, 1, 1]))])])
+    padded = g.node("Pad", [x, g.constant(integers(0, 0, 1, 0, 0, 0, 3, 0)), g.constant(np.float32(1.5))])
+    most = g.node("GlobalMaxPool", [x])
+    g.output(g.node("Mul", [g.node("AveragePool", [padded], kernel_shape=[3, 3], strides=[3, 3]), most]))
 
 
 # ---- Numbers that f16 has not, between inputs and outputs that it has -------------------------------------------------------------
