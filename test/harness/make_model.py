@@ -227,6 +227,14 @@ def detector():
 
 
 @case
+def drawn():
+    """Noise that is drawn while the model runs, as in text to speech."""
+    nodes = [node("Relu", ["x"], ["mean"], "mean"), node("RandomNormalLike", ["mean"], ["noise"], "draw", dtype=1),
+             node("Add", ["mean", "noise"], ["y"], "sum")]
+    return model(nodes, [value_info("x", [2, 3])], [value_info("y", [2, 3])])
+
+
+@case
 def many_unknown_ops():
     nodes = [node(f"NoSuchOp{i}", [f"t{i}"], [f"t{i + 1}"], f"bad{i}") for i in range(30)]
     return model(nodes, [value_info("t0", [2, 3])], [value_info("t30", [2, 3])])

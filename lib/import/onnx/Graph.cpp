@@ -393,8 +393,21 @@ static bool isLayoutOfOnnxruntime(StringRef domain) {
   return domain == "com.microsoft.nchwc" || domain == "com.ms.internal.nhwc";
 }
 
+/// True of operators of ONNX whose results are drawn at random.
+static bool drawsNumbers(const onnx::NodeProto &node) {
+  StringRef type = node.op_type();
+  return (node.domain().empty() || node.domain() == "ai.onnx") &&
+         (type.starts_with("Random") || type == "Bernoulli" || type == "Multinomial");
+}
+
 /// What to do instead of an operator that is not in the tables.
-static std::string adviceInstead(StringRef domain) {
+///
+/// mayBegin  true where results of the node can be inputs of the model
+static std::string adviceInstead(const onnx::NodeProto &node, bool mayBegin) {
+  StringRef domain = node.domain();
+  if (drawsNumbers(node) && mayBegin && node.output_size())
+    return "a library computes the same from the same inputs; let the program give what is drawn: --begin=" +
+           node.output(0) + " --shape=" + node.output(0) + "=N,N,...";
   if (isLayoutOfOnnxruntime(domain))
     return "onnxruntime saved the model in layouts of one kind of machine; compile the model that it read, or let it "
            "save one with graph_optimization_level = ORT_ENABLE_EXTENDED";
@@ -419,7 +432,7 @@ bool GraphImporter::checkNode(onnx::NodeProto &node, const NodeRef &ref, const S
     std::string cut = isLayoutOfOnnxruntime(node.domain()) ? ""
                       : scope.depth == 0                   ? adviceToCut(node, isComputed)
                                                            : adviceToEnd();
-    error(ref, "the operator is not supported", adviceInstead(node.domain()) + cut);
+    error(ref, "the operator is not supported", adviceInstead(node, scope.depth == 0) + cut);
     return false;
   }
   unsigned inputs = node.input_size();
