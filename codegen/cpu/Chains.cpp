@@ -58,13 +58,18 @@ std::pair<int64_t, int64_t> cpu::rowsOfWindow(Operation *window) {
   return {(axis.taps - 1) * axis.dilation + 1, axis.stride};
 }
 
+static constexpr StringLiteral kMoves = "moves";
+
 DictionaryAttr RowsForm::getAttr(MLIRContext *context, int64_t scratchBytes) const {
-  return slotForm(context, kind, "rows", rows, slots, scratchBytes);
+  NamedAttrList form(slotForm(context, kind, "rows", rows, slots, scratchBytes));
+  if (moves)
+    form.set(kMoves, UnitAttr::get(context));
+  return form.getDictionary(context);
 }
 
 std::optional<RowsForm> RowsForm::from(DictionaryAttr form) {
   auto found = readSlotForm(form, kind, "rows");
-  return found ? std::optional(RowsForm{found->first, found->second}) : std::nullopt;
+  return found ? std::optional(RowsForm{found->first, found->second, form.contains(kMoves)}) : std::nullopt;
 }
 
 /// The number of an element in a list, which gets it where it is new.
@@ -81,11 +86,20 @@ static int64_t bytesOfRow(Value between) {
   return shape[2] * shape[3] * memoryType(getElementTypeOrSelf(between)).getIntOrFloatBitWidth() / 8;
 }
 
-std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const RowsForm &form, bool hasPrologue) {
+/// A window that makes each row of its output of the same row of its input.
+static bool isOfSingleRows(Operation *window) {
+  RowAxis axis = RowAxis::of(window);
+  return axis.taps == 1 && axis.stride == 1 && axis.before == 0;
+}
+
+std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const RowsForm &form, bool hasPrologue,
+                                        ArrayRef<bool> sweep) {
   RowStrips cut;
   const size_t makers = windows.size() - 1;
   cut.stages.resize(makers);
   ArrayRef<int64_t> out = shapeOf(windows.back()->getResult(0));
+  cut.rows = form.rows;
+  cut.height = out[1];
   cut.ofImage = llvm::divideCeil(out[1], form.rows);
   cut.readStep = form.rows;
   for (size_t i = windows.size(); i-- > 0; cut.readStep *= RowAxis::of(windows[i]).stride)
@@ -110,45 +124,24 @@ std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const Row
     }
     return needed;
   };
+  std::vector<Needs> needs;
   for (int64_t index = 0; index < all; ++index) {
-    int64_t number = index % cut.ofImage, top = number * form.rows;
-    RowRange rows{top, std::min(top + form.rows, out[1])};
-    Strip strip;
-    const bool beginsSlot = index % cut.ofSlot == 0;
+    int64_t number = index % cut.ofImage;
     auto isMade = [&](size_t i, const RowRange &needed) {
       return RowRange{number ? std::max(needed.first, there[i].end) : needed.first, needed.end};
     };
+    RowRange rows = cut.rowsOf(index);
     auto needed = neededFor(rows, isMade), whole = neededFor(rows, [](size_t, const RowRange &all) { return all; });
     if (!needed || !whole)
       return std::nullopt;
-    for (size_t i = 0; i < makers; ++i) {
-      Stage &stage = cut.stages[i];
-      // The fill that makes some rows, behind others that are there; nothing where there is no row to read for them.
-      auto fillOf = [&](const RowRange &made, int64_t kept) -> std::optional<unsigned> {
-        Fill fill{kept, {0, 0}, {{0, 0}, 0, 0}};
-        if (made.count() > 0) {
-          fill.made = made.from(number * stage.madeStep);
-          fill.read = RowsRead::of(windows[i], made);
-          if (fill.read.rows.count() <= 0)
-            return std::nullopt;
-          fill.read.rows = fill.read.rows.from(i ? (*needed)[i - 1].end : number * cut.readStep);
-        }
-        return numberOf(stage.fills, fill);
-      };
-      const RowRange ofAll = (*whole)[i], made = isMade(i, (*needed)[i]);
-      std::optional<unsigned> fill = fillOf(made, made.first - (*needed)[i].first);
-      std::optional<unsigned> alone = beginsSlot ? fillOf(ofAll, 0) : fill;
-      if (!fill || !alone)
-        return std::nullopt;
-      strip.fills.push_back(*fill);
-      strip.alone.push_back(*alone);
-      stage.rowsMade += std::max<int64_t>((beginsSlot ? ofAll : made).count(), 0);
-      stage.rows = std::max(stage.rows, std::max(ofAll.count(), (*needed)[i].count()));
-      there[i] = (*needed)[i];
+    Needs &ofStages = needs.emplace_back();
+    for (auto [i, stage] : llvm::enumerate(cut.stages)) {
+      Need need{(*needed)[i], isMade(i, (*needed)[i]), (*whole)[i]};
+      stage.rowsMade += std::max<int64_t>((cut.beginsSlot(index) ? need.whole : need.made).count(), 0);
+      stage.rows = std::max(stage.rows, std::max(need.whole.count(), need.rows.count()));
+      ofStages.push_back(need);
     }
-    RowsRead read = RowsRead::of(windows.back(), rows);
-    strip.sweep = numberOf(cut.sweeps, Sweep{rows.count(), read.rows.count(), read.before, read.after});
-    cut.strips.push_back(std::move(strip));
+    there = *needed;
   }
   // Slots begin at cache lines.
   for (size_t i = 0; i < makers; ++i) {
@@ -158,24 +151,38 @@ std::optional<RowStrips> RowStrips::cut(ArrayRef<Operation *> windows, const Row
     cut.slotBytes += llvm::alignTo(cut.stages[i].rows * bytesOfRow(between), 64 * ofElement);
   }
   if (hasPrologue)
-    cut.placePrologue(windows);
+    cut.placePrologue(windows, needs);
+  for (auto [i, stage] : llvm::enumerate(cut.stages)) {
+    bool keepsNone = llvm::all_of(needs, [&](const Needs &ofStages) { return ofStages[i].kept() == 0; });
+    stage.goesAlong = keepsNone && i + 1 < makers && isOfSingleRows(windows[i + 1]);
+    // The prologue lies in front of rows that are kept at the end.
+    if (!form.moves && (!hasPrologue || i == 0 || cut.byteOfPrologue != stage.byteOfSlot))
+      cut.chooseTurns(stage, i, needs, i + 1 < sweep.size() && sweep[i + 1]);
+  }
+  for (int64_t index = 0; index < all; ++index)
+    if (!cut.addStrip(windows, needs[index], index))
+      return std::nullopt;
   return cut;
 }
 
 /// The rows are read at once, and not kept. So they lie in front of those of a later stage: while the first stage is
 /// filled, those that are kept are the last ones there. They have memory of their own where none has as much.
-void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
+void RowStrips::placePrologue(ArrayRef<Operation *> windows, ArrayRef<Needs> needs) {
   int64_t ofRow = bytesOfRow(windows.front()->getOperand(0)), most = 0;
-  auto bytesFor = [&](unsigned fill) { return stages.front().fills[fill].read.rows.count() * ofRow; };
-  for (unsigned fill = 0; fill < stages.front().fills.size(); ++fill)
-    most = std::max(most, bytesFor(fill));
+  auto bytesFor = [&](const RowRange &made) {
+    return made.count() > 0 ? RowsRead::of(windows.front(), made).rows.count() * ofRow : 0;
+  };
+  auto bytesAlone = [&](size_t strip) { return beginsSlot(strip) ? bytesFor(needs[strip].front().whole) : 0; };
+  for (auto [strip, ofStages] : llvm::enumerate(needs))
+    most = std::max({most, bytesFor(ofStages.front().made), bytesAlone(strip)});
   for (size_t i = 1; i < stages.size(); ++i) {
     const Stage &stage = stages[i];
     int64_t all = (i + 1 < stages.size() ? stages[i + 1].byteOfSlot : slotBytes) - stage.byteOfSlot;
-    bool isFree = llvm::all_of(strips, [&](const Strip &strip) {
-      const Fill &fill = stage.fills[strip.fills[i]];
-      int64_t front = fill.kept ? (stage.rows - fill.kept) * bytesOfRow(windows[i + 1]->getOperand(0)) : all;
-      return bytesFor(strip.fills[0]) <= front && bytesFor(strip.alone[0]) <= all;
+    bool isFree = llvm::all_of(llvm::enumerate(needs), [&](auto indexed) {
+      auto [strip, ofStages] = indexed;
+      int64_t kept = ofStages[i].kept();
+      int64_t front = kept ? (stage.rows - kept) * bytesOfRow(windows[i + 1]->getOperand(0)) : all;
+      return bytesFor(ofStages.front().made) <= front && bytesAlone(strip) <= all;
     });
     if (isFree) {
       byteOfPrologue = stage.byteOfSlot;
@@ -184,6 +191,108 @@ void RowStrips::placePrologue(ArrayRef<Operation *> windows) {
   }
   byteOfPrologue = slotBytes;
   slotBytes += llvm::alignTo(most, 64);
+}
+
+//===-- turns -------------------------------------------------------------===//
+
+/// Lets strips take turns, where all inside of an image end where the next one begins, and each makes what it keeps.
+///
+/// isSwept  what is kept, if it is more than a row, may be read in reverse order
+void RowStrips::chooseTurns(Stage &stage, size_t number, ArrayRef<Needs> needs, bool isSwept) const {
+  int64_t most = 0, kept = 0;
+  for (const Needs &ofStages : needs)
+    most = std::max(most, ofStages[number].rows.count());
+  for (size_t strip = 0; strip < needs.size(); ++strip) {
+    const Need &need = needs[strip][number];
+    const bool isLast = (strip + 1) % ofImage == 0;
+    if (strip % ofImage == 0)
+      continue;
+    int64_t madeBefore = needs[strip - 1][number].made.count();
+    if (need.made.count() <= 0) {
+      // It reads the last rows of the strip before.
+      if (!isLast || beginsSlot(strip) || need.rows.count() > madeBefore)
+        return;
+      continue;
+    }
+    if (need.kept() == 0 || (kept && need.kept() != kept) || need.kept() > madeBefore ||
+        (!isLast && need.rows.count() != most))
+      return;
+    kept = need.kept();
+  }
+  if (kept == 0 || (kept > 1 && !isSwept) || 2 * kept > most)
+    return;
+  stage.kept = kept;
+  stage.turnsAt = stage.rows - most;
+}
+
+bool RowStrips::goesDown(size_t stage, size_t strip) const {
+  if (stages[stage].turnsAt)
+    return strip % ofSlot % 2 == 1;
+  return stages[stage].goesAlong && goesDown(stage + 1, strip);
+}
+
+/// Where rows of a strip lie that are all it needs, or all that it makes behind `kept` ones.
+RowsInSlot RowStrips::placeOf(size_t stage, size_t strip, const Need &need, bool isMade) const {
+  const Stage &its = stages[stage];
+  const bool down = goesDown(stage, strip);
+  if (!its.turnsAt) {
+    int64_t count = isMade ? need.made.count() : need.rows.count();
+    return down ? RowsInSlot{its.rows - 1, true} : RowsInSlot{its.rows - count};
+  }
+  auto turned = [&](int64_t first, bool down, int64_t reversed = 0) {
+    return RowsInSlot{down ? *its.turnsAt + its.rows - 1 - first : first, down, reversed};
+  };
+  if (need.made.count() <= 0) // they stay where the strip before has made them
+    return turned(its.rows - need.rows.count(), !down);
+  if (need.kept() == 0)
+    return turned(its.rows - need.made.count(), down);
+  return isMade ? turned(*its.turnsAt + need.kept(), down)
+                : turned(*its.turnsAt, down, need.kept() > 1 ? need.kept() : 0);
+}
+
+bool RowStrips::addStrip(ArrayRef<Operation *> windows, const Needs &needs, size_t index) {
+  const int64_t number = index % ofImage;
+  // The fill that makes what a strip needs, alone or behind another one; nothing where there is no row to read for it.
+  auto fillOf = [&](size_t i, const Needs &needs) -> std::optional<unsigned> {
+    const Need &need = needs[i];
+    Fill fill{need.kept(), {0, 0}, {{0, 0}, 0, 0}, {0}, {0}};
+    if (need.made.count() > 0) {
+      fill.made = need.made.from(number * stages[i].madeStep);
+      fill.read = RowsRead::of(windows[i], need.made);
+      if (fill.read.rows.count() <= 0)
+        return std::nullopt;
+      fill.at = placeOf(i, index, need, /*isMade=*/true);
+      if (i)
+        fill.readsAt = placeOf(i - 1, index, needs[i - 1], /*isMade=*/false);
+      if (isOfSingleRows(windows[i]) && fill.at.goDown && fill.readsAt.goDown) {
+        fill.at = fill.at.upwards(need.made.count());
+        fill.readsAt = fill.readsAt.upwards(need.made.count());
+      }
+      fill.read.rows = fill.read.rows.from(i ? needs[i - 1].rows.end : number * readStep);
+    }
+    return numberOf(stages[i].fills, fill);
+  };
+  Needs alone =
+      llvm::map_to_vector<3>(needs, [](const Need &need) { return Need{need.whole, need.whole, need.whole}; });
+  Strip strip;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    std::optional<unsigned> fill = fillOf(i, needs), ofAll = beginsSlot(index) ? fillOf(i, alone) : fill;
+    if (!fill || !ofAll)
+      return false;
+    strip.fills.push_back(*fill);
+    strip.alone.push_back(*ofAll);
+  }
+  auto sweepOf = [&](const Needs &needs) {
+    RowRange rows = rowsOf(index);
+    RowsRead read = RowsRead::of(windows.back(), rows);
+    RowsInSlot readsAt = placeOf(stages.size() - 1, index, needs.back(), /*isMade=*/false);
+    return numberOf(sweeps, Sweep{rows.count(), read.rows.count(), read.before, read.after, readsAt});
+  };
+  strip.sweep = sweepOf(needs);
+  strip.sweepAlone = beginsSlot(index) ? sweepOf(alone) : strip.sweep;
+  differAlone |= strip.sweepAlone != strip.sweep;
+  strips.push_back(std::move(strip));
+  return true;
 }
 
 nn::TransposeOp cpu::transposeOfPlanes(Operation *window) {
@@ -207,6 +316,12 @@ FailureOr<Epilogue> cpu::matchPrologueOfLines(nn::KernelOp kernel, Operation *ro
 }
 
 //===-- the function ------------------------------------------------------===//
+
+static bool isDepthwise(nn::Conv2DOp conv) {
+  ArrayRef<int64_t> filter = shapeOf(conv.getFilter());
+  int64_t groups = conv.getGroups();
+  return groups > 1 && filter[0] == groups && filter[3] == 1;
+}
 
 namespace {
 
@@ -261,7 +376,10 @@ private:
       return refuse("it is no planned window");
     if (failed(findOps()))
       return failure();
-    auto strips = RowStrips::cut(windows, form, prologue.has_value());
+    SmallVector<bool> sweep;
+    for (auto [window, ops] : llvm::zip(windows, opsOf))
+      sweep.push_back(sweepsInParts(window, ops));
+    auto strips = RowStrips::cut(windows, form, prologue.has_value(), sweep);
     if (!strips)
       return refuse("its rows cannot be cut into strips of " + Twine(form.rows));
     cut = std::move(*strips);
@@ -281,6 +399,23 @@ private:
         return refuse("pixels of its input do not follow each other");
     }
     return success();
+  }
+
+  /// A depthwise convolution of floats, or a maximum, that sweeps however many rows it has.
+  static bool sweepsInParts(Operation *window, ArrayRef<Operation *> ops) {
+    auto isOfPixels = [&](Value value) {
+      ArrayRef<int64_t> shape = shapeOf(value);
+      return isa<BlockArgument>(value) && shape.size() == 4 && shape[1] * shape[2] > 1;
+    };
+    Type element = getElementTypeOrSelf(window->getResult(0));
+    for (Operation *op : ops) // a heavy epilogue runs over sums in the memory of the result
+      if (op != window &&
+          (getElementTypeOrSelf(op->getResult(0)) != element || llvm::any_of(op->getOperands(), isOfPixels)))
+        return false;
+    auto conv = dyn_cast<nn::Conv2DOp>(window);
+    if (!element.isF32() || (conv && !isDepthwise(conv)))
+      return false;
+    return SlidingWindow::match(window, conv ? TapBody::Channelwise : TapBody::Maximum).has_value();
   }
 
   Value memoryOf(Value input) { return kernel.getInputs()[cast<BlockArgument>(input).getArgNumber()]; }
@@ -380,6 +515,8 @@ private:
       for (auto [fill, alone] : llvm::zip(strip.fills, strip.alone))
         words.append({fill, alone});
       words.push_back(strip.sweep);
+      if (cut.differAlone)
+        words.push_back(strip.sweepAlone);
     }
     Value table = LLVM::AddressOfOp::create(code.b, kernels.getWords(words));
     Value zero = code.constant(0), one = code.constant(1);
@@ -395,6 +532,8 @@ private:
           memory = code.at(scratch, code.mul(begun, cut.slotBytes), code.b.getI8Type());
     Value end =
         arith::MinSIOp::create(code.b, code.add(start, code.constant(cut.ofSlot)), code.constant(cut.strips.size()));
+    if (cut.goesUpTwice())
+      turnAround(isAlone, memory);
     auto overStrips = scf::ForOp::create(code.b, start, end, one);
     overStrips->setAttr(nn::kWorkAttr, code.b.getI64IntegerAttr(cut.ofSlot * workOfStrip()));
     scf::YieldOp::create(code.b, begun);
@@ -402,6 +541,16 @@ private:
     Value number = overStrips.getInductionVar();
     Value isFirst = arith::CmpIOp::create(code.b, arith::CmpIPredicate::eq, number, start);
     emitStrip(number, arith::AndIOp::create(code.b, isAlone, isFirst), table, memory);
+  }
+
+  /// The first strip of a slot goes up. The one before it, if it was made, went up, too.
+  void turnAround(Value isAlone, Value memory) {
+    auto choice = scf::IfOp::create(code.b, isAlone, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(code.b);
+    code.b.setInsertionPointToStart(choice.elseBlock());
+    for (auto [i, stage] : llvm::enumerate(cut.stages))
+      for (int64_t row = 0; stage.turnsAt && row < stage.kept; ++row)
+        moveRows(i, memory, stage.rows - 1 - row, *stage.turnsAt + row, 1);
   }
 
   /// Operations on vectors of 32 bytes.
@@ -423,13 +572,16 @@ private:
       place.strip = arith::RemUIOp::create(code.b, number, code.constant(cut.ofImage));
     }
     Type word = code.b.getI32Type();
-    Value entry = code.at(table, code.mul(number, 2 * cut.stages.size() + 1), word);
+    const size_t stages = cut.stages.size();
+    Value entry = code.at(table, code.mul(number, 2 * stages + 1 + cut.differAlone), word);
     Value column = arith::ExtUIOp::create(code.b, code.b.getI64Type(), isAlone);
-    for (size_t stage = 0; stage < cut.stages.size(); ++stage)
-      oneOf(code.load(code.at(entry, stage ? code.add(column, code.constant(2 * stage)) : column, word), word),
-            cut.stages[stage].fills.size(), [&](unsigned kind) { fill(stage, kind, place, memory); });
-    oneOf(code.load(code.at(entry, 2 * cut.stages.size(), word), word), cut.sweeps.size(),
-          [&](unsigned kind) { sweep(kind, place, memory); });
+    auto kindOf = [&](size_t part) {
+      return code.load(code.at(entry, part ? code.add(column, code.constant(2 * part)) : column, word), word);
+    };
+    for (size_t stage = 0; stage < stages; ++stage)
+      oneOf(kindOf(stage), cut.stages[stage].fills.size(), [&](unsigned kind) { fill(stage, kind, place, memory); });
+    Value kind = cut.differAlone ? kindOf(stages) : code.load(code.at(entry, 2 * stages, word), word);
+    oneOf(kind, cut.sweeps.size(), [&](unsigned kind) { sweep(kind, place, memory); });
   }
 
   /// Code for each of several kinds, of which the one that `kind` says runs.
@@ -466,8 +618,13 @@ private:
     ArrayRef<int64_t> shape = shapeOf(between(stage));
     return shape[2] * shape[3];
   }
-  Value viewOfRows(size_t stage, Value memory, int64_t row, RankedTensorType type) {
-    return viewAt(code, slotAt(stage, memory, row), type, elementsOfRow(stage), shapeOf(between(stage))[3]);
+  Value viewOfRows(size_t stage, Value memory, const RowsInSlot &rows, RankedTensorType type) {
+    int64_t step = rows.goDown ? -elementsOfRow(stage) : elementsOfRow(stage);
+    return viewAt(code, slotAt(stage, memory, rows.first), type, step, shapeOf(between(stage))[3]);
+  }
+  void moveRows(size_t stage, Value memory, int64_t from, int64_t to, int64_t count) {
+    LLVM::MemmoveOp::create(code.b, slotAt(stage, memory, to), slotAt(stage, memory, from),
+                            code.constant(count * bytesOfRow(between(stage))), /*isVolatile=*/false);
   }
 
   /// Makes the rows of a strip that are not there from the strip before.
@@ -475,11 +632,8 @@ private:
     const RowStrips::Fill &fill = cut.stages[stage].fills[kind];
     if (fill.made.count() == 0)
       return;
-    const int64_t firstMade = cut.stages[stage].rows - fill.made.count(), firstKept = firstMade - fill.kept;
-    if (fill.kept)
-      LLVM::MemmoveOp::create(code.b, slotAt(stage, memory, firstKept),
-                              slotAt(stage, memory, cut.stages[stage].rows - fill.kept),
-                              code.constant(fill.kept * bytesOfRow(between(stage))), /*isVolatile=*/false);
+    if (fill.kept && !cut.stages[stage].turnsAt)
+      moveRows(stage, memory, cut.stages[stage].rows - fill.kept, fill.at.first - fill.kept, fill.kept);
     Operation *window = windows[stage];
     Value madeRow = rowAt(place, cut.stages[stage].madeStep, fill.made.first);
     auto operandOf = [&](Value value) -> PartOperand {
@@ -492,14 +646,13 @@ private:
       if (!isRead)
         return inputAt(value, place, madeRow, fill.made.count());
       RankedTensorType type = cutRows(value, fill.read.rows.count());
-      int64_t first = cut.stages[stage - 1].rows + fill.read.rows.first;
-      return {type, viewOfRows(stage - 1, memory, first, type), code.b.getUnitAttr()};
+      return {type, viewOfRows(stage - 1, memory, fill.readsAt, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) {
       return cutRows(value, value == window->getOperand(0) ? fill.read.rows.count() : fill.made.count());
     };
-    auto adjust = [&](Operation *op) { setPads(op, fill.read.before, fill.read.after); };
-    Value result = viewOfRows(stage, memory, firstMade, cutRows(between(stage), fill.made.count()));
+    auto adjust = [&](Operation *op) { adjustWindow(op, fill.read.before, fill.read.after, fill.readsAt); };
+    Value result = viewOfRows(stage, memory, fill.at, cutRows(between(stage), fill.made.count()));
     KernelPart{function, kernel, opsOf[stage], operandOf, typeOf, adjust}.emit(code, kernels, result, reason);
   }
 
@@ -539,15 +692,17 @@ private:
       if (value != between(last))
         return inputAt(value, place, row, sweep.made);
       RankedTensorType type = cutRows(value, sweep.read);
-      return {type, viewOfRows(last, memory, cut.stages[last].rows - sweep.read, type), code.b.getUnitAttr()};
+      return {type, viewOfRows(last, memory, sweep.readsAt, type), code.b.getUnitAttr()};
     };
     auto typeOf = [&](Value value) { return cutRows(value, sweep.made); };
-    auto adjust = [&](Operation *op) { setPads(op, sweep.before, sweep.after); };
+    auto adjust = [&](Operation *op) { adjustWindow(op, sweep.before, sweep.after, sweep.readsAt); };
     Value result = rowsAt(kernel.getOutputs().front(), cutRows(kernel.getYielded().front(), sweep.made), place, row);
     KernelPart{function, kernel, opsOf.back(), operandOf, typeOf, adjust}.emit(code, kernels, result, reason);
   }
 
-  static void setPads(Operation *op, int64_t before, int64_t after) {
+  static void adjustWindow(Operation *op, int64_t before, int64_t after, const RowsInSlot &rows) {
+    if (rows.reversed && isa<nn::Conv2DOp, nn::Pool2DOp>(op))
+      op->setAttr(kReversedRowsAttr, Builder(op).getI64IntegerAttr(rows.reversed));
     if (auto conv = dyn_cast<nn::Conv2DOp>(op)) {
       conv.setPads({before, conv.getPads()[1], after, conv.getPads()[3]});
     } else if (auto pool = dyn_cast<nn::Pool2DOp>(op)) {

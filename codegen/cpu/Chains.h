@@ -30,16 +30,29 @@ llvm::SmallVector<mlir::Operation *> windowsOf(nn::KernelOp kernel);
 /// Rows of the input under one row of the output, and from there to those under the next.
 std::pair<int64_t, int64_t> rowsOfWindow(mlir::Operation *window);
 
-/// `{name = "rows", rows = 4, slots = 4, scratch_bytes = ..}` of `nn.form`: how a kernel runs whose root, a convolution
-/// or pooling, reads what convolutions of its body make one from the other.
+/// `{name = "rows", rows = 4, slots = 4, scratch_bytes = .., moves}` of `nn.form`: how a kernel runs whose root, a
+/// convolution or pooling, reads what convolutions of its body make one from the other.
 struct RowsForm {
   static constexpr llvm::StringLiteral kind = "rows";
-  int64_t rows;  ///< of the output that are computed at once, at most
-  int64_t slots; ///< strips that threads may work on at the same time, each in memory of its own
+  int64_t rows;       ///< of the output that are computed at once, at most
+  int64_t slots;      ///< strips that threads may work on at the same time, each in memory of its own
+  bool moves = false; ///< rows that strips keep move: those that stay take code
 
   mlir::DictionaryAttr getAttr(mlir::MLIRContext *context, int64_t scratchBytes) const;
   /// Nothing for the attribute of another form.
   static std::optional<RowsForm> from(mlir::DictionaryAttr form);
+};
+
+/// Where rows lie in the memory of a slot: one after the other, upwards or downwards, but for those that were kept, the
+/// first ones, which lie in reverse order.
+struct RowsInSlot {
+  int64_t first;
+  bool goDown = false;
+  int64_t reversed = 0; ///< of two and more
+
+  /// The same rows in the order of memory.
+  RowsInSlot upwards(int64_t count) const { return {goDown ? first - (count - 1) : first}; }
+  bool operator==(const RowsInSlot &) const = default;
 };
 
 /// The strips of a chain. They follow each other in the memory of a slot: rows that the strip before has made, and
@@ -49,15 +62,18 @@ struct RowsForm {
 struct RowStrips {
   /// How rows between two ops get there. Rows count from where the strip would begin without borders.
   struct Fill {
-    int64_t kept;  ///< the last rows that are there, which move to the front of those that are made
-    RowRange made; ///< of the image between the ops; {0, 0} for none
-    RowsRead read; ///< for these, of the image, or before the end of what lies in the slot of the op before; or zeros
+    int64_t kept;       ///< the last rows that are there: they move to the front of those that are made, or stay
+    RowRange made;      ///< of the image between the ops; {0, 0} for none
+    RowsRead read;      ///< for these, of the image, or, from its end, of what the op before has made; or zeros
+    RowsInSlot at;      ///< where they are made
+    RowsInSlot readsAt; ///< where those lie that the op before has made
     bool operator==(const Fill &) const = default;
   };
   /// How rows of the output are made.
   struct Sweep {
     int64_t made;                ///< rows of the output
     int64_t read, before, after; ///< last rows of the slot, and rows of padding
+    RowsInSlot readsAt;
     bool operator==(const Sweep &) const = default;
   };
   /// An op that makes what the next one reads.
@@ -67,19 +83,29 @@ struct RowStrips {
     int64_t rowsMade = 0; ///< in all strips where each slot has a thread
     int64_t rows = 0;     ///< that a slot has memory for
     int64_t byteOfSlot = 0;
+    int64_t kept = 0; ///< by each strip that takes turns
+    /// Strips go up and down in turns, between the end and the row of this number: what one has made last is what the
+    /// next one reads first, and stays. The first strip of a slot goes up. Nothing where rows that are kept move.
+    std::optional<int64_t> turnsAt;
+    bool goesAlong = false; ///< it keeps none, and goes the way of the next one, whose op reads single rows of it
   };
   struct Strip {
     llvm::SmallVector<unsigned, 3> fills; ///< which of these, of each stage
     llvm::SmallVector<unsigned, 3> alone; ///< the fills where no strip was made before it
-    unsigned sweep;
+    unsigned sweep, sweepAlone;
   };
   llvm::SmallVector<Stage, 0> stages;
   llvm::SmallVector<Sweep, 0> sweeps;
   llvm::SmallVector<Strip, 0> strips; ///< image by image
+  bool differAlone = false;           ///< sweeps of strips that no other was made before
   int64_t ofImage = 0, ofSlot = 0;    ///< how many
   int64_t readStep = 0;               ///< rows of the input from strip to strip
   int64_t slotBytes = 0;
   int64_t byteOfPrologue = 0; ///< in a slot: where rows of the input are made as the first op reads them
+  /// A thread that goes on to another slot comes from a strip that went up, too: what is kept moves then.
+  bool goesUpTwice() const {
+    return ofSlot % 2 == 1 && llvm::any_of(stages, [](const Stage &stage) { return stage.turnsAt.has_value(); });
+  }
 
   /// Cuts the output of the last of some ops, each of which reads what the one before or elementwise ops behind that
   /// make.
@@ -87,11 +113,33 @@ struct RowStrips {
   /// windows      two or more
   /// hasPrologue  elementwise ops make what the first one reads
   /// returns      nothing where a strip has no row to read, or there are very many strips
-  static std::optional<RowStrips> cut(llvm::ArrayRef<mlir::Operation *> windows, const RowsForm &form,
-                                      bool hasPrologue);
+  /// sweep        of each, whether it may be told that rows of its input lie in reverse order. Strips take as much
+  ///              memory if none are
+  static std::optional<RowStrips> cut(llvm::ArrayRef<mlir::Operation *> windows, const RowsForm &form, bool hasPrologue,
+                                      llvm::ArrayRef<bool> sweep = {});
 
 private:
-  void placePrologue(llvm::ArrayRef<mlir::Operation *> windows);
+  /// What a strip needs between two ops.
+  struct Need {
+    RowRange rows;  ///< all that are read
+    RowRange made;  ///< those of them that the strip before has not made
+    RowRange whole; ///< where no strip was made before: all that it depends on
+    int64_t kept() const { return made.first - rows.first; }
+  };
+  using Needs = llvm::SmallVector<Need, 3>; ///< by stage
+
+  int64_t rows = 0, height = 0; ///< of the output: in a strip at most, and in all
+
+  bool beginsSlot(size_t strip) const { return strip % ofSlot == 0; }
+  RowRange rowsOf(size_t strip) const {
+    int64_t top = strip % ofImage * rows;
+    return {top, std::min(top + rows, height)};
+  }
+  void placePrologue(llvm::ArrayRef<mlir::Operation *> windows, llvm::ArrayRef<Needs> needs);
+  void chooseTurns(Stage &stage, size_t number, llvm::ArrayRef<Needs> needs, bool isSwept) const;
+  bool goesDown(size_t stage, size_t strip) const;
+  RowsInSlot placeOf(size_t stage, size_t strip, const Need &need, bool isMade) const;
+  bool addStrip(llvm::ArrayRef<mlir::Operation *> windows, const Needs &needs, size_t index);
 };
 
 /// What makes the image that the first window of a kernel reads, of an input line by line: elementwise ops before

@@ -198,6 +198,10 @@ std::optional<Contraction> Contraction::match(nn::KernelOp kernel, std::string &
   contraction.tuning = Tuning::of(kernel);
   if (!contraction.tuning || contraction.tuning->form != Tuning::direct)
     contraction.sliding = SlidingWindow::match(root, contraction.body, *contraction.epilogue);
+  if (!contraction.sliding && root->hasAttr(kReversedRowsAttr)) {
+    reason = "rows of its input lie in reverse order, and it does not sweep";
+    return std::nullopt;
+  }
   auto [lines, pixels] = contraction.regions();
   bool isCut = lines.size() > kMostAxisRegions || pixels.size() > kMostAxisRegions;
   if (isCut || (!contraction.sliding && lines.size() * pixels.size() > kMostRegions)) {

@@ -194,7 +194,7 @@ def FuseChains : Pass<"nncc-fuse-chains", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"savesCode", "saves-code", "bool", /*default=*/"false",
-                        "Chains at the wider limits only where the arena falls">,
+                        "Chains at the wider limits only where the arena falls; no code for rows that stay">,
                  Option<"join", "join", "bool", /*default=*/"true",
                         "Longer chains, and others that are for memory alone, where the arena is fullest">];
   // Epilogues are written once for a trial, to see that they have vector code.

@@ -355,12 +355,23 @@ struct FuseChains : impl::FuseChainsBase<FuseChains> {
                                          : "it would take code, and the arena would be no smaller");
     for (Fusion *fusion : chosen)
       fusion->run(*before);
-    if (!join)
+    if (join)
+      for (nn::KernelOp kernel : cpu::joinChains(function, links))
+        remark::passed(kernel.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
+            << kernel.getName() << " is a chain of " << remark::metric("Windows", cpu::windowsOf(kernel).size())
+            << " windows";
+    function.walk([&](nn::KernelOp kernel) { chooseMoves(kernel); });
+  }
+
+  /// Rows that stay where they are take code for strips that go down, and where they are several, micro-kernels of 1 to
+  /// 3 KB. What they save was not timed where machines multiply by lanes, as Arm's do.
+  void chooseMoves(nn::KernelOp kernel) {
+    auto its = kernel->getAttrOfType<DictionaryAttr>(nn::kFormAttr);
+    auto form = cpu::RowsForm::from(its);
+    if (!form || !(savesCode || cpu::getMachine(kernel).getFmaLane()))
       return;
-    for (nn::KernelOp kernel : cpu::joinChains(function, links))
-      remark::passed(kernel.getLoc(), remark::RemarkOpts::name("FuseChains").category("nncc-fuse-chains"))
-          << kernel.getName() << " is a chain of " << remark::metric("Windows", cpu::windowsOf(kernel).size())
-          << " windows";
+    form->moves = true;
+    kernel->setAttr(nn::kFormAttr, form->getAttr(kernel.getContext(), nn::scratchBytes(its)));
   }
 
   static void miss(nn::KernelOp kernel, StringRef reason) {

@@ -3,6 +3,7 @@
 #include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/ByteWindow.h"
 #include "codegen/cpu/Tiling.h"
+#include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -14,7 +15,7 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 
 int64_t SlidingWindow::liveColumns() const { return llvm::divideCeil(tapsW, strideW); }
 
-std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body, const Epilogue &epilogue) {
+std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body) {
   SlidingWindow window;
   ArrayRef<int64_t> strides, dilations, pads, in, out = typeOf(root->getResult(0)).getShape();
   bool countsPads = true;
@@ -59,6 +60,12 @@ std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body,
     if (!isInside || (hasPads && !countsPads))
       return std::nullopt;
   }
+  if (auto reversed = root->getAttrOfType<IntegerAttr>(kReversedRowsAttr))
+    window.reversed = reversed.getInt();
+  return window;
+}
+
+std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body, const Epilogue &epilogue) {
   // A heavy epilogue runs over the finished block, so sums have to fit the memory of the result.
   if (epilogue.isHeavy()) {
     Type element = typeOf(root->getResult(0)).getElementType();
@@ -66,7 +73,7 @@ std::optional<SlidingWindow> SlidingWindow::match(Operation *root, TapBody body,
         llvm::any_of(epilogue.leaves(), [](const Leaf &leaf) { return leaf.variesByPixel; }))
       return std::nullopt;
   }
-  return window;
+  return match(root, body);
 }
 
 int64_t SlidingWindow::chooseVectors(nn::MachineAttr machine, const MacForm &mac, int64_t vectors) const {
@@ -134,6 +141,10 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, c
                        .stepsPerTrip = trip,
                        .keepsWeights = registersOfWeights(mac, rows, vectors) + registersOf(mac, rows, vectors) <=
                                        machine.getVectorRegisters()};
+      if (reversed > 0 && top < reversed) {
+        NNCC_ASSERT(tile.firstRow == 0, "rows behind padding lie in reverse order");
+        tile.reversed = reversed, tile.above = top;
+      }
       if (!blocks.empty() && blocks.back().tile == tile)
         ++blocks.back().count;
       else
@@ -256,7 +267,9 @@ private:
   }
 
   void sweep(const TilePlace &place) {
-    inputs = waysToRows(inputRow, tile.endRow - tile.firstRow);
+    inputs.clear();
+    for (int64_t row = tile.firstRow; row < tile.endRow; ++row)
+      inputs.push_back(code.mul(inputRow, tile.placeOf(row) - tile.firstRow));
     outputs = waysToRows(outputRow, tile.rows);
     leaves.clear();
     block = place;

@@ -10,14 +10,20 @@
 
 namespace nncc::cpu {
 
+/// On a window that sweeps: so many rows of its input, the first ones, lie in reverse order.
+inline constexpr llvm::StringLiteral kReversedRowsAttr = "nn.reversed_rows";
+
 /// A depthwise convolution or pooling that can run as a sweep.
 struct SlidingWindow {
   int64_t inH, inW, outH, outW, tapsH, tapsW, strideH, strideW, padTop, padLeft;
+  int64_t reversed = 0; ///< kReversedRowsAttr
 
   /// The window of `root`, a convolution whose channels stay apart or a pooling, with the elementwise ops behind it.
   ///
   /// returns  nothing where taps are dilated, lines are too short, or a step of the sweep would be too much code
   static std::optional<SlidingWindow> match(mlir::Operation *root, TapBody body, const Epilogue &epilogue);
+  /// The same for any epilogue that is not heavy.
+  static std::optional<SlidingWindow> match(mlir::Operation *root, TapBody body);
 
   /// Output columns whose sums are alive at once.
   int64_t liveColumns() const;

@@ -1,14 +1,15 @@
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=THREE
 // RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=RGB
+// RUN: nncc-opt %s --nncc-emit-contractions | FileCheck %s --check-prefix=TURNS
 
 module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, registers = 16, l1_bytes = 32768, l2_bytes = 262144>}} {
 
 // Seven rows are strips of 2, 2, 2 and 1, two of which are a slot's. The first strip has padding above and makes three
-// rows, the next one keeps two of these and makes two. So does the first of the other slot behind it; where a thread
-// begins with it, it makes all four that it reads. The last one, with padding below, reads both and makes none:
-// nothing moves.
-// CHECK: llvm.mlir.global private constant @nncc_calls_0(dense<[0, 0, 0, 1, 1, 1, 1, 2, 1, 3, 3, 2]> : tensor<12xi32>)
+// rows, the next one keeps two of these and makes two, downwards in front of them. So does the first of the other slot
+// behind it, upwards; where a thread begins with it, it makes all four that it reads. Those that were kept are read in
+// reverse order. The last one, with padding below, reads both and makes none: nothing moves.
+// CHECK: llvm.mlir.global private constant @nncc_calls_0(dense<[0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 2, 3, 4, 4, 4, 4]> : tensor<16xi32>)
 // CHECK-LABEL: func.func @strips_of_rows
 // CHECK-SAME: %[[X:[a-z0-9]*]]: memref<1x7x5x3xf32>
 // CHECK-SAME: %[[Y:[a-z0-9]*]]: memref<1x7x5x8xf32>
@@ -21,12 +22,21 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 256, register
 // CHECK:     arith.andi %[[ALONE]], %[[FIRST]]
 // CHECK-NOT: memmove
 // CHECK:     call @nncc_gemm
-// CHECK:     "llvm.intr.memmove"({{.*}}, %c320_i64)
-// CHECK:     call @nncc_gemm
 // CHECK-NOT: memmove
-// CHECK:     call @nncc_gemm
+// CHECK:     %[[DOWN:.*]] = llvm.getelementptr %[[SLOT0:.*]][40] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK:     call @nncc_gemm_{{.*}}(%{{.*}}, %{{.*}}, %[[DOWN]],
 // CHECK-NOT: memmove
-// CHECK:     call @nncc_depthwise
+// CHECK:     %[[UP:.*]] = llvm.getelementptr %[[SLOT0]][80] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK:     call @nncc_gemm_{{.*}}(%{{.*}}, %{{.*}}, %[[UP]],
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm_{{.*}}(%{{.*}}, %{{.*}}, %[[SLOT0]],
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_depthwise_f32_2x8_k3x3s1x1(
+// CHECK:     %[[LAST:.*]] = llvm.getelementptr %[[SLOT0]][120] : (!llvm.ptr) -> !llvm.ptr, f32
+// CHECK:     call @nncc_depthwise_f32_2x8_k3x3s1x1_1(%[[LAST]],
+// CHECK:     call @nncc_depthwise_f32_2x8_k3x3s1x1_1(%[[SLOT0]],
+// CHECK:     call @nncc_depthwise_f32_2x8_k3x3s1x1_2(%[[SLOT0]],
+// CHECK:     call @nncc_depthwise_f32_1x8
 // CHECK: } {nn.parallel}
 func.func @strips_of_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x8xf32> {llvm.noalias}, %s: memref<1536xi8> {llvm.noalias}) {
   nn.kernel "k" ins(%w, %x, %v : memref<288xi8>, memref<1x7x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<1536xi8>) {
@@ -40,16 +50,69 @@ func.func @strips_of_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96x
   return
 }
 
+// The same where code is to be small: both rows that are kept move.
+// CHECK-LABEL: func.func @strips_that_move_rows
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm
+// CHECK:     "llvm.intr.memmove"({{.*}}, %c320_i64)
+// CHECK:     call @nncc_gemm
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_gemm
+// CHECK-NOT: memmove
+// CHECK:     call @nncc_depthwise
+// CHECK: } {nn.parallel}
+func.func @strips_that_move_rows(%x: memref<1x7x5x3xf32> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x5x8xf32> {llvm.noalias}, %s: memref<1536xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %x, %v : memref<288xi8>, memref<1x7x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x5x8xf32>) scratch(%s : memref<1536xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %1: tensor<1x7x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %a = nn.conv2d %1, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x7x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x7x5x8xf32>
+    %p = nn.unary relu %a : tensor<1x7x5x8xf32> -> tensor<1x7x5x8xf32>
+    %r = nn.conv2d %p, %0 strides [1, 1] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x7x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x5x8xf32>
+    nn.yield %r : tensor<1x7x5x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 2, scratch_bytes = 1536, slots = 2, moves},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+
+// Of windows with steps of two one row is kept. Seven rows are strips of one, three of which are a slot's: the first
+// strip of a slot goes up like the one before it, whose last row moves then, if the thread made it. A strip that goes up
+// makes rows 1 and 2 of the slot and reads 0 to 2, one that goes down makes 1 and 0 and reads 2 to 0.
+// TURNS: dense<[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2, 4, 5, 3, 4]> : tensor<28xi32>
+// TURNS-LABEL: func.func @strips_that_take_turns
+// TURNS: %[[ALONE:.*]] = arith.cmpi slt, %{{.*}}, %c0_i64
+// TURNS: scf.if %[[ALONE]] {
+// TURNS-NEXT: } else {
+// TURNS-NEXT: %[[END:.*]] = llvm.getelementptr %[[ROWS:.*]][80] : (!llvm.ptr) -> !llvm.ptr, f32
+// TURNS: "llvm.intr.memmove"(%[[ROWS]], %[[END]], %c160_i64)
+// TURNS-NOT: memmove
+// TURNS: call @nncc_gemm
+// TURNS: %[[MIDDLE:.*]] = llvm.getelementptr %[[ROWS]][40] : (!llvm.ptr) -> !llvm.ptr, f32
+// TURNS: call @nncc_gemm_{{.*}}(%{{.*}}, %{{.*}}, %[[MIDDLE]],
+// TURNS: call @nncc_depthwise
+// TURNS: %[[TOP:.*]] = llvm.getelementptr %[[ROWS]][80] : (!llvm.ptr) -> !llvm.ptr, f32
+// TURNS: call @nncc_depthwise_f32_1x8_k3x3s2x2_1(%[[TOP]],
+// TURNS: call @nncc_depthwise_f32_1x8_k3x3s2x2_1(%[[ROWS]],
+// TURNS: } {nn.parallel}
+func.func @strips_that_take_turns(%x: memref<1x13x5x3xf32> {llvm.noalias}, %v: memref<96xi8> {llvm.noalias}, %w: memref<288xi8> {llvm.noalias}, %y: memref<1x7x3x8xf32> {llvm.noalias}, %s: memref<1536xi8> {llvm.noalias}) {
+  nn.kernel "k" ins(%w, %x, %v : memref<288xi8>, memref<1x13x5x3xf32>, memref<96xi8>) outs(%y : memref<1x7x3x8xf32>) scratch(%s : memref<1536xi8>) {
+  ^bb0(%0: tensor<8x3x3x1xf32>, %1: tensor<1x13x5x3xf32>, %2: tensor<8x1x1x3xf32>):
+    %a = nn.conv2d %1, %2 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x13x5x3xf32>, tensor<8x1x1x3xf32> -> tensor<1x13x5x8xf32>
+    %p = nn.unary relu %a : tensor<1x13x5x8xf32> -> tensor<1x13x5x8xf32>
+    %r = nn.conv2d %p, %0 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x13x5x8xf32>, tensor<8x3x3x1xf32> -> tensor<1x7x3x8xf32>
+    nn.yield %r : tensor<1x7x3x8xf32>
+  } attributes {nn.form = {name = "rows", rows = 1, scratch_bytes = 1536, slots = 3},
+                nn.packings = [#nn.packing<"panels", [288, 1, 8, 9, 8, 8, 0]>, unit, #nn.packing<"panels", [96, 1, 8, 3, 8, 8, 0]>]}
+  return
+}
+
 // Three windows: for each strip the table says how the rows of either slot get there, then what is swept. The second
 // convolution of a middle strip reads four rows of the first one's, of which two were kept, and makes two; the third reads
 // these two alone, so that nothing is kept for it.
-// THREE: dense<[0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 2, 1, 1, 0, 3, 3, 2, 2, 1]> : tensor<20xi32>
+// THREE: dense<[0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 2, 3, 2, 3, 0, 4, 4, 4, 4, 1]> : tensor<20xi32>
 // CHECK-LABEL: func.func @strips_of_three_windows
 // CHECK-NOT: nn.kernel
 // CHECK-NOT: memmove
 // CHECK: call @nncc_gemm
-// CHECK: "llvm.intr.memmove"
-// CHECK: call @nncc_gemm
+// CHECK-NOT: memmove
 // CHECK: call @nncc_depthwise
 // CHECK-NOT: memmove
 // CHECK: call @nncc_depthwise

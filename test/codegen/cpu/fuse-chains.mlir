@@ -263,7 +263,7 @@ func.func @moves_where_most_is_saved(%x: tensor<1x101x9x3xf32>) -> tensor<1x50x4
 // CHECK: nn.form = {name = "rows", rows = 4 : i64, scratch_bytes = 7168 : i64, slots = 4 : i64}
 // LITTLE-LABEL: @moves_windows_that_overlap
 // LITTLE-NOT: "first"
-// LITTLE: nn.form = {name = "rows"
+// LITTLE: nn.form = {moves, name = "rows"
 func.func @moves_windows_that_overlap(%x: tensor<1x101x9x3xf32>) -> tensor<1x99x7x8xf32> {
   %v = nn.constant dense<1.0> : tensor<8x1x1x3xf32>
   %w = nn.constant dense<2.0> : tensor<8x3x3x1xf32>
