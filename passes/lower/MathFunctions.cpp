@@ -172,14 +172,18 @@ struct Reduced {
 };
 } // namespace
 
+/// x - count * ln 2
+static Real restByLn2(Real x, Real count) {
+  // ln 2 in two parts, the first short enough for an exact product.
+  double high = x.isDouble() ? 6.93147180369123816490e-01 : 0.693359375;
+  double low = x.isDouble() ? 1.90821492927058770002e-10 : -2.12194440e-4;
+  return fma(count, -low, fma(count, -high, x));
+}
+
 static Reduced reduceByLn2(Real x) {
   Format format(x);
   Real sum = fma(x, 1 / ln2, format.roundingNumber());
-  Real count = sum - format.roundingNumber();
-  // ln 2 in two parts, the first short enough for an exact product.
-  double high = format.isDouble ? 6.93147180369123816490e-01 : 0.693359375;
-  double low = format.isDouble ? 1.90821492927058770002e-10 : -2.12194440e-4;
-  return {bitsOf(sum) - format.roundingBits(), fma(count, -low, fma(count, -high, x))};
+  return {bitsOf(sum) - format.roundingBits(), restByLn2(x, sum - format.roundingNumber())};
 }
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2.
@@ -216,11 +220,20 @@ static Real shiftedExp(Real x, int64_t shift) {
 Real nncc::expOf(Real x) { return shiftedExp(x, 0); }
 
 Real nncc::expOfNonPositive(Real x) {
-  // Just above the logarithm of the smallest normal number.
+  // Just above the logarithm of the smallest normal number. Below it anything may come out: 0 takes its place.
   double least = x.isDouble() ? -708.39 : -87.33;
-  auto [count, rest] = reduceByLn2(atLeast(x, least));
-  Real value = fma(exponentialTail(rest), rest * rest, rest) + 1;
-  return select(compare(P::OLT, x, least), 0, value * powerOfTwo(count, Format(x)));
+  Format format(x);
+  // The low bits of the sum are the exponent of a float, which a shift puts in its place.
+  double rounding = format.roundingNumber() + format.exponentBias();
+  Real sum = fma(x, 1 / ln2, rounding);
+  Real rest = restByLn2(x, sum - rounding), value = rest;
+  if (x.isDouble())
+    value = fma(exponentialTail(rest), rest * rest, rest) + 1;
+  else // e^r, relative error 3.2e-9: fit
+    value = polynomial(rest, {0.0013821289176121354, 0.00836866907775402, 0.04166825860738754, 0.1666652113199234,
+                              0.4999999403953552, 1, 1});
+  Real scale = realOf(bitsOf(sum) << format.mantissaBits());
+  return select(compare(P::OLT, x, least), 0, value * scale);
 }
 
 Real nncc::exp2Of(Real x) {
@@ -587,15 +600,15 @@ Real nncc::erfOf(Real x) {
 Real nncc::geluOf(Real x) {
   if (x.isDouble())
     return x * 0.5 * (1 + erfOf(x * M_SQRT1_2));
-  // erf(x / sqrt 2) / 2 as a quotient of polynomials for |x| <= 4 sqrt 2, where it reaches its limit: the coefficients
-  // of Eigen's erf, in x.
-  Real u = atLeast(atMost(x, 4 * M_SQRT2), -4 * M_SQRT2), z = u * u;
-  Real numerator = u * polynomial(z, {-1.5059950602501867e-12, 3.0611994126501994e-10, -4.642651039253872e-08,
-                                      -2.5157561709912697e-06, -6.496460735158673e-05, -0.0005223043900778213,
-                                      -0.005690807157595012});
-  Real denominator = polynomial(z, {-9.103794904062243e-07, -2.667175690986311e-05, -0.00042070674359550735,
-                                    -0.0036866645836023393, -0.0142647390514189});
-  return x * (atLeast(atMost(numerator / denominator, 0.5), -0.5) + 0.5);
+  // erf(x / sqrt 2) / 2 as a quotient of polynomials: fit. At the limit it is exactly 0.5 in f32, so that a large
+  // negative x gives 0.
+  constexpr double limit = 5.260000228881836;
+  Real u = atLeast(atMost(x, limit), -limit), z = u * u;
+  Real numerator = u * polynomial(z, {6.627904895140091e-06, 0.00036463496508076787, 0.005850753281265497,
+                                      0.05414067208766937, 0.3989417552947998});
+  Real denominator = polynomial(z, {5.54234816263488e-07, 0.000130821717903018, 0.002997435163706541,
+                                    0.04007602855563164, 0.3023686110973358, 1});
+  return x * (numerator / denominator + 0.5);
 }
 
 Real nncc::powOf(Real x, Real y) {

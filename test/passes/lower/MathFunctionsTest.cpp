@@ -234,8 +234,13 @@ TEST(MathFunctions, ExpOfNonPositive) {
   std::printf("expOfNonPositive f32 %6.2f ulp\n", worst);
   EXPECT_LE(worst, 1.5);
   // What is no normal number is zero, not a subnormal one.
-  for (float result : kernel(std::vector<float>{-87.34f, -90, -104, -1e30f, -INFINITY}))
+  std::vector<float> below{-87.34f, -88, -88.1f, -90, -104, -1e4f, -1e9f, -1e30f, -INFINITY};
+  for (float x = -88; x > -1e6f; x *= 1.0001f)
+    below.push_back(x);
+  for (float result : kernel(below))
     EXPECT_EQ(result, 0);
+  for (uint32_t bits : {0x7fc00000u, 0xffc00000u, 0x7fc001ffu, 0xffffffffu, 0x7f800001u})
+    EXPECT_TRUE(std::isnan(kernel(std::vector<float>{std::bit_cast<float>(bits)})[0]));
   Kernel wide(expOfNonPositive, "f64", 4);
   for (double x : {-708.0, -1.0, -1e-9, 0.0})
     EXPECT_NEAR(wide(std::vector<double>{x})[0] / std::exp(x), 1, 1e-15);
@@ -261,6 +266,10 @@ TEST(MathFunctions, Gelu) {
   }
   std::printf("geluOf         f32  %7.2g of |x|\n", worst);
   EXPECT_LE(worst, 3e-7);
+  for (float x : {-5.3f, -100.0f, -1e30f}) {
+    EXPECT_EQ(kernel(std::vector<float>{x})[0], 0);
+    EXPECT_EQ(kernel(std::vector<float>{-x})[0], -x);
+  }
   Kernel wide(geluOf, "f64", 4);
   for (double x : {-3.0, -0.5, 1e-9, 0.7, 5.0})
     EXPECT_NEAR(wide(std::vector<double>{x})[0], exact(x), 1e-15 * std::fabs(x));
