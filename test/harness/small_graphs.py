@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty booleans tabular places memory ranges channels quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
+    small_graphs.py [--group empty booleans tabular places memory ranges channels gates quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "memory": {}, "ranges": {}, "channels": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "memory": {}, "ranges": {}, "channels": {}, "gates": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -496,6 +496,31 @@ def channels_of_activations(random, g):
     for value in (real, g.node("Relu", [real]), g.node("Conv", [real, g.constant(numbers(random, [7, 4, 1, 1]))])):
         g.output(value)
     g.output(g.node("Transpose", [steps], perm=[0, 2, 3, 1]), np.uint8)
+
+
+# ---- Gates that are computed from means --------------------------------------------------------------------------------------------
+
+
+@graph("gates")
+def gate_of_pixels(random, g):
+    """Channels of a convolution of single pixels, far from 0, are weighted by what is computed from their means."""
+    x = g.input(numbers(random, [2, 5, 9, 7], 90, 110))
+    made = g.node("Conv", [x, g.constant(numbers(random, [12, 5, 1, 1])), g.constant(numbers(random, [12], 0, 900))])
+    mean = g.node("GlobalAveragePool", [made])
+    squeezed = g.node("Relu", [g.node("Conv", [mean, g.constant(numbers(random, [3, 12, 1, 1]))])])
+    gate = g.node("HardSigmoid", [g.node("Conv", [squeezed, g.constant(numbers(random, [12, 3, 1, 1], -0.01, 0.01))])])
+    g.output(g.node("Add", [made, g.node("Mul", [made, gate])]))
+    g.output(mean)
+
+
+@graph("gates")
+def means_of_pixels(random, g):
+    """Nothing but means is read: of groups, of a step of two, of padding, of windows."""
+    x = g.input(numbers(random, [1, 8, 6, 5]))
+    weights = g.constant(numbers(random, [6, 4, 1, 1]))
+    for attributes in ({}, {"strides": [2, 2]}, {"pads": [1, 0, 0, 1]}):
+        g.output(g.node("GlobalAveragePool", [g.node("Conv", [x, weights], group=2, **attributes)]))
+    g.output(g.node("ReduceMean", [g.node("Conv", [x, g.constant(numbers(random, [6, 8, 1, 3]))])], axes=[2, 3], keepdims=0))
 
 
 # ---- Quantized by onnxruntime's tool -------------------------------------------------------------------------------------------
