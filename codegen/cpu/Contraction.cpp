@@ -254,7 +254,8 @@ int64_t Contraction::panel(nn::MachineAttr machine) const {
   if (isInWords(machine, width))
     return width * choosePanelVectorsInWords(machine, rows, vectors);
   if (body == TapBody::Product)
-    return width * productVectors(machine, rows, vectors);
+    return width * (hasLowTiles(machine) ? choosePanelVectorsOfLowTiles(machine, rows, vectors)
+                                         : productVectors(machine, rows, vectors));
   return width * (sliding ? sliding->chooseVectors(machine, mac(machine, width), vectors)
                           : chooseWindowVectors(machine, vectors));
 }
@@ -295,6 +296,15 @@ bool Contraction::mayReadPlanes(nn::MachineAttr machine) const {
          typeOf(conv.getOutput()).getDimSize(2) >= leastWidth;
 }
 
+bool Contraction::hasLowTiles(nn::MachineAttr machine) const {
+  if (body != TapBody::Product || tapsH * tapsW != 1 || isByLane(machine) || machine.getVectorRegisters() < 32)
+    return false;
+  auto matmul = dyn_cast<nn::MatMulOp>(root);
+  bool hasOneMatrix =
+      !matmul || llvm::all_of(typeOf(matmul.getRhs()).getShape().drop_back(2), [](int64_t size) { return size == 1; });
+  return hasOneMatrix && element.isF32() && rhsElement.isF32() && sum.isF32() && !widened;
+}
+
 int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const {
   return isOfLanes(machine) ? choosePanelVectorsOfLanes(machine, sharing, vectors)
                             : choosePanelVectors(machine, sharing, vectors);
@@ -311,7 +321,7 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
     return chooseTileRowsOfLanes(machine, vectors);
   // A multiply-add of floats for each load of a row leaves no time to compute its address: up to eight rows have a
   // register for it (TileShape::isUnrolled), and hide the latency.
-  int64_t most = vectors == 1 && !isOfBytes() ? 8 : std::numeric_limits<int64_t>::max();
+  int64_t most = (vectors == 1 && !isOfBytes()) || hasLowTiles(machine) ? 8 : std::numeric_limits<int64_t>::max();
   // A product is in a register of its own until it is added, in an order beside ones. Of short sums, a row more is
   // worth what it spills.
   constexpr int64_t manyTerms = 64;

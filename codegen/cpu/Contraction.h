@@ -89,6 +89,9 @@ struct Contraction {
   /// The image's channels may lie in planes: runs of values of a line are worth it (CPUs that broadcast single values),
   /// or short enough for lanes of the columns that neighbours share.
   bool mayReadPlanes(nn::MachineAttr machine) const;
+  /// Products of f32 of single pixels with one matrix take tiles of up to eight rows and wider panels where the machine
+  /// has 32 registers and broadcasts A (AVX-512).
+  bool hasLowTiles(nn::MachineAttr machine) const;
   /// Vectors of a panel of a product of so many rows with `vectors` of output channels.
   int64_t productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const;
   /// Rows of a register tile for panels of so many vectors.

@@ -2,6 +2,7 @@
 #include "codegen/cpu/CpuPasses.h"
 #include "codegen/cpu/MergeKernels.h"
 #include "codegen/cpu/Strips.h"
+#include "codegen/cpu/Tiling.h"
 #include "dialects/nn/KernelForms.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/check/Stage.h"
@@ -160,7 +161,12 @@ private:
     int64_t pixels = 1, lanes = plain.lanes(machine);
     for (int64_t size : shapeOf(contraction->root->getResult(0)).drop_back())
       pixels *= size;
-    int64_t rows = plain.tileRows(machine, llvm::divideCeil(plain.panel(machine), lanes));
+    // Of low tiles as many pixels as tiles of many rows have: what strips take is room for other forms.
+    auto rowsOf = [&](const cpu::Contraction &of) {
+      return of.hasLowTiles(machine) && !of.tuning ? cpu::chooseTileRows(machine, 2)
+                                                   : of.tileRows(machine, llvm::divideCeil(of.panel(machine), lanes));
+    };
+    int64_t rows = rowsOf(plain);
     int64_t ofPixel = contraction->depth * contraction->element.getIntOrFloatBitWidth() / 8;
     // All weights pass by each strip: 64 pixels are worth that.
     int64_t many = std::max<int64_t>(8, llvm::divideCeil(64, rows));
@@ -170,7 +176,7 @@ private:
       if (2 * kSlots * form.pixels > pixels)
         continue;
       // Whole tiles of those that it runs in.
-      int64_t own = contraction->tileRows(machine, llvm::divideCeil(contraction->panel(machine), lanes));
+      int64_t own = rowsOf(*contraction);
       form.pixels = std::max(own, form.pixels / own * own);
       return true;
     }

@@ -131,6 +131,13 @@ int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t v
   return vectors == 3 ? 3 : 2;
 }
 
+int64_t cpu::choosePanelVectorsOfLowTiles(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
+  if (rows <= 3 || vectors <= 4)
+    return rows <= 3 ? choosePanelVectors(machine, rows, vectors) : vectors;
+  // One vector in a panel of its own loads more than it multiplies.
+  return vectors % 4 == 1 && vectors % 3 != 1 ? 3 : 4;
+}
+
 llvm::SmallVector<RowCut, 2> cpu::cutRows(int64_t rows, int64_t tileRows) {
   int64_t tiles = llvm::divideCeil(rows, tileRows), least = rows / tiles, larger = rows % tiles;
   llvm::SmallVector<RowCut, 2> cuts;

@@ -18,6 +18,10 @@ int64_t choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t vector
 /// the same panels: a library for several of them has their weights once.
 int64_t choosePanelVectorsOfLanes(nn::MachineAttr machine, int64_t rows, int64_t vectors);
 
+/// The same for tiles of at most eight rows, whose places have a register each (Contraction::hasLowTiles): 8 x 1, 8 x
+/// 2, 8 x 3, 6 x 4.
+int64_t choosePanelVectorsOfLowTiles(nn::MachineAttr machine, int64_t rows, int64_t vectors);
+
 /// The same for bytes that are multiplied in words (MacForm::isInWords).
 int64_t choosePanelVectorsInWords(nn::MachineAttr machine, int64_t rows, int64_t vectors);
 

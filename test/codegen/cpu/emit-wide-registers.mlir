@@ -4,25 +4,38 @@ module attributes {nn.machines = {cpu0 = #nn.machine<vector_bits = 512, register
 
 // 28 rows as tiles of 14.
 // CHECK-LABEL: func.func @rows_in_many_sets
-// CHECK: call @nncc_gemm_f32_14x32(
-func.func @rows_in_many_sets(%x: memref<28x1008xf32> {llvm.noalias}, %w: memref<129024xi8> {llvm.noalias}, %y: memref<28x32xf32> {llvm.noalias}) {
-  nn.kernel "k" ins(%x, %w : memref<28x1008xf32>, memref<129024xi8>) outs(%y : memref<28x32xf32>) {
-  ^bb0(%0: tensor<28x1008xf32>, %1: tensor<1008x32xf32>):
-    %r = nn.matmul %0, %1 : tensor<28x1008xf32>, tensor<1008x32xf32> -> tensor<28x32xf32>
-    nn.yield %r : tensor<28x32xf32>
-  } attributes {nn.packings = [unit, #nn.packing<"panels", [129024, 1, 32, 1008, 32, 16, 1]>]}
+// CHECK: call @nncc_gemm_f64_14x16(
+func.func @rows_in_many_sets(%x: memref<28x504xf64> {llvm.noalias}, %w: memref<64512xi8> {llvm.noalias}, %y: memref<28x16xf64> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<28x504xf64>, memref<64512xi8>) outs(%y : memref<28x16xf64>) {
+  ^bb0(%0: tensor<28x504xf64>, %1: tensor<504x16xf64>):
+    %r = nn.matmul %0, %1 : tensor<28x504xf64>, tensor<504x16xf64> -> tensor<28x16xf64>
+    nn.yield %r : tensor<28x16xf64>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [64512, 1, 16, 504, 16, 8, 1]>]}
   return
 }
 
 // Rows of A that lie 4096 bytes apart meet in one set of the L1 cache, of eight ways.
 // CHECK-LABEL: func.func @rows_in_one_set
+// CHECK: call @nncc_gemm_f64_7x16(
+func.func @rows_in_one_set(%x: memref<28x512xf64> {llvm.noalias}, %w: memref<65536xi8> {llvm.noalias}, %y: memref<28x16xf64> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<28x512xf64>, memref<65536xi8>) outs(%y : memref<28x16xf64>) {
+  ^bb0(%0: tensor<28x512xf64>, %1: tensor<512x16xf64>):
+    %r = nn.matmul %0, %1 : tensor<28x512xf64>, tensor<512x16xf64> -> tensor<28x16xf64>
+    nn.yield %r : tensor<28x16xf64>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [65536, 1, 16, 512, 16, 8, 1]>]}
+  return
+}
+
+// Products of f32 with one matrix take tiles of up to eight rows: 23 as 8, 8 and 7.
+// CHECK-LABEL: func.func @low_tiles
+// CHECK: call @nncc_gemm_f32_8x32(
 // CHECK: call @nncc_gemm_f32_7x32(
-func.func @rows_in_one_set(%x: memref<28x1024xf32> {llvm.noalias}, %w: memref<131072xi8> {llvm.noalias}, %y: memref<28x32xf32> {llvm.noalias}) {
-  nn.kernel "k" ins(%x, %w : memref<28x1024xf32>, memref<131072xi8>) outs(%y : memref<28x32xf32>) {
-  ^bb0(%0: tensor<28x1024xf32>, %1: tensor<1024x32xf32>):
-    %r = nn.matmul %0, %1 : tensor<28x1024xf32>, tensor<1024x32xf32> -> tensor<28x32xf32>
-    nn.yield %r : tensor<28x32xf32>
-  } attributes {nn.packings = [unit, #nn.packing<"panels", [131072, 1, 32, 1024, 32, 16, 1]>]}
+func.func @low_tiles(%x: memref<23x96xf32> {llvm.noalias}, %w: memref<12288xi8> {llvm.noalias}, %y: memref<23x32xf32> {llvm.noalias}) {
+  nn.kernel "k" ins(%x, %w : memref<23x96xf32>, memref<12288xi8>) outs(%y : memref<23x32xf32>) {
+  ^bb0(%0: tensor<23x96xf32>, %1: tensor<96x32xf32>):
+    %r = nn.matmul %0, %1 : tensor<23x96xf32>, tensor<96x32xf32> -> tensor<23x32xf32>
+    nn.yield %r : tensor<23x32xf32>
+  } attributes {nn.packings = [unit, #nn.packing<"panels", [12288, 1, 32, 96, 32, 16, 1]>]}
   return
 }
 
