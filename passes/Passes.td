@@ -101,14 +101,15 @@ def KeepSmallWeights : Pass<"nncc-keep-small-weights", "::mlir::func::FuncOp"> {
   let summary = "Keeps the weights of products and convolutions of floats in the 4, 8 or 16 bits that a model stores them in";
   let description = [{
     A matrix product whose right side is a constant behind a dequantize, or a cast from a 16-bit float, and ops that move
-    elements, reads the constant as it is stored; so does a convolution with filters of 1 x 1, without steps, pads and
-    groups, which is a product of its pixels. Scales belong to a column, and to a block of K or all of it; one zero
-    point for all is taken out of the constant. Values that 4 bits hold take 4. Products with fewer than 8 columns, and
-    blocks shorter than 8, stay: what goes with the weights would outweigh what they save.
+    elements, reads the constant as it is stored. Scales belong to a column, and to a block of K or all of it, and take
+    16 bits where these hold all of several blocks; one zero point for all is taken out of the constant. Values that 4
+    bits hold take 4. Products with fewer than 8 columns, and blocks shorter than 8, stay: what goes with the weights
+    would outweigh what they save.
 
-    Any other convolution reads its filter as it is stored, and its sums are multiplied by the scale of their channel:
-    one for all taps, without a zero point that stays. Groups of fewer than 16 input or 8 output channels stay floats,
-    but for single ones (depthwise).
+    A convolution reads its filter as it is stored, and its sums are multiplied by the scale of their channel: one for
+    all taps, without a zero point that stays. Groups of fewer than 16 input or 8 output channels stay floats, but for
+    single ones (depthwise). Where filters are of 1 x 1, without steps, pads and groups, all others are products of
+    pixels, too, with blocks, zero points and 4 bits.
 
     Requires N1 with nn.dequantize and nn.cast of constants unfolded, guarantees N1.
 

@@ -57,7 +57,7 @@ static bool addsInOneOrder(const Contraction &contraction) {
 }
 
 static bool isPackedConvolution(nn::KernelOp kernel, const Contraction &contraction) {
-  return isa<nn::Conv2DOp>(contraction.root) && !contraction.widened && getPacking(kernel, *contraction.rhs);
+  return isa<nn::Conv2DOp>(contraction.root) && getPacking(kernel, *contraction.rhs);
 }
 
 std::optional<ChainLink> ChainLink::match(ModuleOp module, nn::KernelOp kernel, std::string &reason) {

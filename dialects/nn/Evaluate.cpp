@@ -128,4 +128,16 @@ ElementsAttr evaluate(Operation *op, StringRef name, const EvaluationLimits &lim
   return evaluated.evaluate(evaluation);
 }
 
+bool nncc::nn::widensWeights(Operation *op) {
+  if (isa<DequantizeOp>(op))
+    return true;
+  auto widening = dyn_cast<CastOp>(op);
+  if (!widening)
+    return false;
+  constexpr int64_t least = 64; // fewer are hardly weights
+  auto from = cast<RankedTensorType>(widening.getInput().getType());
+  Type half = from.getElementType(), to = cast<RankedTensorType>(widening.getOutput().getType()).getElementType();
+  return from.getRank() >= 2 && from.getNumElements() >= least && to.isF32() && (half.isF16() || half.isBF16());
+}
+
 } // namespace nncc::nn

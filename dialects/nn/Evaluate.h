@@ -18,6 +18,10 @@ struct EvaluationLimits {
 /// (see `Evaluated`), and beyond the limits. `name` names the bytes of a new constant.
 mlir::ElementsAttr evaluate(mlir::Operation *op, llvm::StringRef name, const EvaluationLimits &limits);
 
+/// What makes larger weights of small ones: nn.dequantize, and nn.cast of matrices of f16 or bf16 to f32. It is left
+/// unevaluated until it is clear which ops read their weights as they are stored.
+bool widensWeights(mlir::Operation *op);
+
 /// The operands of an op, and the making of its result.
 class Evaluation {
 public:

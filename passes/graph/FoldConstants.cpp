@@ -23,21 +23,8 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     for (Block &block : getOperation().getBody())
       // Operands come before their users: one walk folds whole chains.
       for (Operation &op : llvm::make_early_inc_range(block))
-        if (!isa<ConstantOp>(op) && !(keepQuantized && isWidening(&op)))
+        if (!isa<ConstantOp>(op) && !(keepQuantized && widensWeights(&op)))
           fold(&op);
-  }
-
-  /// What makes larger weights of small ones.
-  static bool isWidening(Operation *op) {
-    if (isa<DequantizeOp>(op))
-      return true;
-    auto cast = dyn_cast<CastOp>(op);
-    if (!cast)
-      return false;
-    auto from = mlir::cast<RankedTensorType>(cast.getInput().getType());
-    auto to = mlir::cast<RankedTensorType>(cast.getOutput().getType());
-    return from.getRank() >= 2 && to.getElementType().isF32() &&
-           (from.getElementType().isF16() || from.getElementType().isBF16());
   }
 
   void fold(Operation *op) {

@@ -45,13 +45,15 @@ private:
   int64_t toRow, toColumn;
 };
 
-/// A product of a left side with weights, which make K x N of them.
+/// A product of a left side with weights, which make K x N of them. A convolution of single pixels is one of matrices,
+/// too.
 struct Product {
   Operation *op;
   Value lhs, rhs, bias; ///< the bias may be null
   bool isTransposed;    ///< the right side lies as N x K
   int64_t depth, columns;
-  bool isMatrices; ///< the result is that of two matrices: of all pixels with the filters, where these are of 1 x 1
+  bool isOfMatrices; ///< the result is that of two matrices: of all pixels with the filters, where these are of 1 x 1
+  bool isWindow;     ///< a convolution that may stay one: chains take it
 
   static std::optional<Product> of(Operation *op) {
     if (auto conv = dyn_cast<Conv2DOp>(op))
@@ -68,7 +70,8 @@ struct Product {
                    isTransposed,
                    shape[shape.size() - (isTransposed ? 1 : 2)],
                    shape[shape.size() - (isTransposed ? 2 : 1)],
-                   /*isMatrices=*/true};
+                   /*isOfMatrices=*/true,
+                   /*isWindow=*/false};
   }
 
 private:
@@ -77,10 +80,11 @@ private:
     auto areAll = [](ArrayRef<int64_t> numbers, int64_t value) {
       return llvm::all_of(numbers, [&](int64_t number) { return number == value; });
     };
-    bool isMatrices = op.getGroups() == 1 && filter[1] == 1 && filter[2] == 1 && areAll(op.getStrides(), 1) &&
-                      areAll(op.getPads(), 0);
+    bool isOfMatrices = op.getGroups() == 1 && filter[1] == 1 && filter[2] == 1 && areAll(op.getStrides(), 1) &&
+                        areAll(op.getPads(), 0);
     bool hasMany = filter[3] >= kLeastChannels && filter[0] / (int64_t)op.getGroups() >= kLeast;
-    if (!isMatrices && !hasMany && !op.isDepthwise())
+    bool isWindow = hasMany || op.isDepthwise();
+    if (!isOfMatrices && !isWindow)
       return std::nullopt;
     return Product{op,
                    op.getInput(),
@@ -89,7 +93,8 @@ private:
                    /*isTransposed=*/true,
                    filter[1] * filter[2] * filter[3],
                    filter[0],
-                   isMatrices};
+                   isOfMatrices,
+                   isWindow};
   }
 };
 
@@ -304,6 +309,7 @@ private:
 struct Stored {
   ElementsAttr values, scale, zero; ///< blocks x N; the last two may be null
   int64_t block, bits;
+  bool isWindow; ///< the filter of a convolution, with one scale for each channel
 };
 
 /// The longest blocks of K, of a length that divides `block`, in which all rows of a parameter are equal; 0 divides by
@@ -318,15 +324,16 @@ int64_t blockOf(const Parameter &parameter, int64_t block) {
 /// The weights of a product, each made by `write(to, which, from)` of the one that is stored: K x N, or as the filter
 /// lies.
 template <typename Write>
-ElementsAttr storeValues(const Product &product, const Matrix &values, Type element, StringRef name, Write write) {
+ElementsAttr storeValues(const Product &product, bool isWindow, const Matrix &values, Type element, StringRef name,
+                         Write write) {
   int64_t depth = product.depth, columns = product.columns;
   SmallVector<int64_t> shape{depth, columns};
-  if (!product.isMatrices)
+  if (isWindow)
     shape.assign(typeOf(product.rhs).getShape());
   ConstantBuilder result(RankedTensorType::get(shape, element));
   for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < columns; ++n)
-      write(result, product.isMatrices ? k * columns + n : n * depth + k, values.at(k, n));
+      write(result, isWindow ? n * depth + k : k * columns + n, values.at(k, n));
   return result.finish(name);
 }
 
@@ -359,22 +366,28 @@ std::optional<Stored> storeIntegers(const Product &product, const Weights &weigh
     hasZeros = true;
     less = 0;
   }
-  // A filter has one scale for each channel, and nothing is taken from what is multiplied.
-  if (!product.isMatrices && (block < depth || hasZeros))
-    return std::nullopt;
   bool isUnsigned = element.isUnsignedInteger();
-  bool fits = product.isMatrices && (isUnsigned ? high - less <= 15 : low - less >= -8 && high - less <= 7);
-  auto integers = storeValues(product, *values, element, name, [&](ConstantBuilder &to, int64_t at, int64_t from) {
-    to.setInteger(at, (*values)->getInteger(from) - less);
-  });
+  bool fits = product.isOfMatrices && (isUnsigned ? high - less <= 15 : low - less >= -8 && high - less <= 7);
+  // A filter has one scale for each channel, and nothing is taken from what is multiplied.
+  bool isWindow = product.isWindow && block == depth && !hasZeros && !fits;
+  if (!isWindow && !product.isOfMatrices)
+    return std::nullopt;
+  auto integers =
+      storeValues(product, isWindow, *values, element, name, [&](ConstantBuilder &to, int64_t at, int64_t from) {
+        to.setInteger(at, (*values)->getInteger(from) - less);
+      });
   SmallVector<int64_t> blocks{(int64_t)llvm::divideCeil(depth, block), columns};
   auto rows = [&](const Parameter &parameter, Type type, const char *suffix) {
-    return parameter.rowsAt(block, product.isMatrices ? ArrayRef(blocks) : ArrayRef(columns), type, name + suffix);
+    return parameter.rowsAt(block, isWindow ? ArrayRef(columns) : ArrayRef(blocks), type, name + suffix);
   };
   // One scale for a column is little beside its values.
   Type ofScale = block < depth ? scale->narrowest() : (*scale)->getElementType();
-  return Stored{integers, rows(*scale, ofScale, ".scale"),
-                hasZeros ? rows(*zero, (*zero)->getElementType(), ".zero_point") : ElementsAttr(), block, fits ? 4 : 8};
+  return Stored{integers,
+                rows(*scale, ofScale, ".scale"),
+                hasZeros ? rows(*zero, (*zero)->getElementType(), ".zero_point") : ElementsAttr(),
+                block,
+                fits ? 4 : 8,
+                isWindow};
 }
 
 std::optional<Stored> storeHalves(const Product &product, const Weights &weights, const std::string &name) {
@@ -383,9 +396,9 @@ std::optional<Stored> storeHalves(const Product &product, const Weights &weights
     return std::nullopt;
   int64_t bytes = constantElementBytes((*values)->getElementType());
   auto halves = storeValues(
-      product, *values, (*values)->getElementType(), name,
+      product, product.isWindow, *values, (*values)->getElementType(), name,
       [&](ConstantBuilder &to, int64_t at, int64_t from) { std::memcpy(to.at(at), (*values)->at(from), bytes); });
-  return Stored{halves, {}, {}, product.depth, 16};
+  return Stored{halves, {}, {}, product.depth, 16, product.isWindow};
 }
 
 struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
@@ -463,8 +476,7 @@ struct KeepSmallWeights : impl::KeepSmallWeightsBase<KeepSmallWeights> {
       return;
     }
     OpBuilder builder(op);
-    Value result =
-        product.isMatrices ? multiplyMatrices(builder, product, *stored) : convolve(builder, product, *stored);
+    Value result = stored->isWindow ? convolve(builder, product, *stored) : multiplyMatrices(builder, product, *stored);
     result = addBias(builder, product, result);
     if (type != result.getType())
       result = ReshapeOp::create(builder, op->getLoc(), type, result);

@@ -313,10 +313,22 @@ def prologue(random, graph: Graph):
     graph.output(graph.node("Conv" if spatial else "MatMul", [joined, graph.constant(weights)]))
 
 
+def stored(random, graph: Graph, value: np.ndarray) -> str:
+    """A filter as a file may store it: in f32, or in 16 bits, or in 8 with a scale for each channel."""
+    kind = pick(random, ["f32", "f32", "f32", "f16", "i8"])
+    if kind == "f32":
+        return graph.constant(value)
+    if kind == "f16":
+        return graph.node("Cast", [graph.constant(value.astype(np.float16))], to=TensorProto.FLOAT)
+    scales = (np.abs(value).reshape(len(value), -1).max(axis=1) / 127 + 1e-6).astype(np.float32)
+    steps = np.round(value / scales.reshape(-1, *[1] * (value.ndim - 1))).astype(np.int8)
+    return graph.node("DequantizeLinear", [graph.constant(steps), graph.constant(scales), graph.constant(np.zeros(len(value), np.int8))], axis=0)
+
+
 def link(random, graph: Graph, value: str, filter_shape: list[int], groups: int, attributes: dict) -> str:
     """A convolution of a chain, perhaps with a bias: what it makes is as large as what it reads."""
     scale = (3 / np.prod(filter_shape[1:])) ** 0.5
-    operands = [value, graph.constant(numbers(random, filter_shape, -scale, scale))]
+    operands = [value, stored(random, graph, numbers(random, filter_shape, -scale, scale))]
     if random.random() < 0.6:
         operands.append(weight(random, graph, numbers(random, filter_shape[:1], -0.5, 0.5)))
     return graph.node("Conv", operands, group=groups, **attributes)

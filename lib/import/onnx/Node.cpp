@@ -431,8 +431,8 @@ Operation *Node::makeOp(OperationState &state) {
     op->erase();
     return nullptr;
   }
-  // Quantized constants stay what they are: which ops work on them as integers is found later.
-  if (isa<DequantizeOp>(op))
+  // Quantized constants and halves stay what they are: which ops work on them so is found later.
+  if (widensWeights(op))
     return op;
   // Longer constants are left to the graph passes: they fold once, when it is clear what is needed.
   ElementsAttr folded = evaluate(op, "folded", {.floats = kMaxFoldedFloats, .integers = kMaxFoldedInts});

@@ -33,6 +33,28 @@ func.func @moves_a_convolution_into_a_depthwise_one(%x: tensor<1x101x9x3xf32>) -
   return %y : tensor<1x51x5x8xf32>
 }
 
+// Filters that are stored in 8 and 16 bits.
+// CHECK-LABEL: @moves_what_reads_small_weights
+// CHECK-NOT: "first"
+// CHECK: nn.kernel "second" ins(%{{.*}}, %arg0, %{{.*}} : tensor<8x3x3x1xf16>, tensor<1x101x9x3xf32>, tensor<8x1x1x3xi8>)
+// CHECK: nn.form = {name = "rows", rows = 2 : i64, scratch_bytes = 6144 : i64, slots = 4 : i64}
+func.func @moves_what_reads_small_weights(%x: tensor<1x101x9x3xf32>) -> tensor<1x51x5x8xf32> {
+  %v = nn.constant dense<1> : tensor<8x1x1x3xi8>
+  %w = nn.constant dense<2.0> : tensor<8x3x3x1xf16>
+  %a = nn.kernel "first" ins(%x, %v : tensor<1x101x9x3xf32>, tensor<8x1x1x3xi8>) {
+  ^bb0(%0: tensor<1x101x9x3xf32>, %1: tensor<8x1x1x3xi8>):
+    %r = nn.conv2d %0, %1 strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x101x9x3xf32>, tensor<8x1x1x3xi8> -> tensor<1x101x9x8xf32>
+    %p = nn.unary relu %r : tensor<1x101x9x8xf32> -> tensor<1x101x9x8xf32>
+    nn.yield %p : tensor<1x101x9x8xf32>
+  } -> tensor<1x101x9x8xf32> attributes {nodes = ["Conv_0", "Relu"]}
+  %y = nn.kernel "second" ins(%a, %w : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf16>) {
+  ^bb0(%0: tensor<1x101x9x8xf32>, %1: tensor<8x3x3x1xf16>):
+    %r = nn.conv2d %0, %1 strides [2, 2] pads [1, 1, 1, 1] dilations [1, 1] groups 8 : tensor<1x101x9x8xf32>, tensor<8x3x3x1xf16> -> tensor<1x51x5x8xf32>
+    nn.yield %r : tensor<1x51x5x8xf32>
+  } -> tensor<1x51x5x8xf32> attributes {nodes = ["Conv_1"]}
+  return %y : tensor<1x51x5x8xf32>
+}
+
 // What makes the image for it alone, of an input of the model and of what is the same for all lines, comes along: rows of
 // it are made for each strip, in 4 x 384 bytes beside those between the convolutions.
 // CHECK-LABEL: @makes_its_image_line_by_line

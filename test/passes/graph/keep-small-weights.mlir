@@ -48,7 +48,32 @@ func.func @halves(%a: tensor<2x3xf32>) -> tensor<2x8xf32> {
 
 // -----
 
-// A convolution of 1 x 1 is a product of its pixels.
+// A convolution of 1 x 1 stays one, which chains take, unless it has a zero point for each channel, or 4 bits.
+// CHECK-LABEL: @pointwise_window
+// CHECK-DAG: %[[Q:.*]] = nn.constant {{.*}}dense<100> : tensor<8x1x1x16xi8>
+// CHECK: %[[C:.*]] = nn.conv2d %arg0, %[[Q]] strides {{.*}} : tensor<1x2x5x16xf32>, tensor<8x1x1x16xi8> -> tensor<1x2x5x8xf32>
+// CHECK: nn.binary mul %[[C]], %{{.*}} : tensor<1x2x5x8xf32>, tensor<1x1x1x8xf32>
+// CHECK: nn.matmul_widened %{{.*}} zero_point %{{.*}} block 16 bits 8 : tensor<10x16xf32>, tensor<16x8xui8>
+// CHECK: nn.matmul_widened %{{.*}} block 16 bits 4 : tensor<10x16xf32>, tensor<16x8xi8>
+func.func @pointwise_window(%x: tensor<1x2x5x16xf32>) -> (tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>) {
+  %s = nn.constant dense<0.5> : tensor<1x1x1x1xf32>
+  %q = nn.constant dense<100> : tensor<8x1x1x16xi8>
+  %z = nn.constant dense<0> : tensor<1x1x1x1xi8>
+  %w = nn.dequantize %q, %s, %z : tensor<8x1x1x16xi8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<8x1x1x16xf32>
+  %0 = nn.conv2d %x, %w strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x5x16xf32>, tensor<8x1x1x16xf32> -> tensor<1x2x5x8xf32>
+  %r = nn.constant dense<200> : tensor<8x1x1x16xui8>
+  %y = nn.constant dense<[[[[1]]], [[[2]]], [[[3]]], [[[4]]], [[[5]]], [[[6]]], [[[7]]], [[[8]]]]> : tensor<8x1x1x1xui8>
+  %v = nn.dequantize %r, %s, %y : tensor<8x1x1x16xui8>, tensor<1x1x1x1xf32>, tensor<8x1x1x1xui8> -> tensor<8x1x1x16xf32>
+  %1 = nn.conv2d %x, %v strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x5x16xf32>, tensor<8x1x1x16xf32> -> tensor<1x2x5x8xf32>
+  %n = nn.constant dense<7> : tensor<8x1x1x16xi8>
+  %u = nn.dequantize %n, %s, %z : tensor<8x1x1x16xi8>, tensor<1x1x1x1xf32>, tensor<1x1x1x1xi8> -> tensor<8x1x1x16xf32>
+  %2 = nn.conv2d %x, %u strides [1, 1] pads [0, 0, 0, 0] dilations [1, 1] groups 1 : tensor<1x2x5x16xf32>, tensor<8x1x1x16xf32> -> tensor<1x2x5x8xf32>
+  return %0, %1, %2 : tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>
+}
+
+// -----
+
+// One of few channels is a product of its pixels.
 // CHECK-LABEL: @pointwise_convolution
 // CHECK: %[[A:.*]] = nn.reshape %arg0 : tensor<1x2x5x3xf32> -> tensor<10x3xf32>
 // CHECK: %[[Y:.*]] = nn.matmul_widened %[[A]], %{{.*}} scale %{{.*}} block 3 bits 8 : tensor<10x3xf32>, tensor<3x8xi8>
