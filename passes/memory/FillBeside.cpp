@@ -47,35 +47,34 @@ KernelOp addKernel(OpBuilder &builder, KernelOp like, const Twine &name, ValueRa
   return kernel;
 }
 
-/// Whether a kernel is another, or runs behind it in any order.
-bool needs(KernelOp kernel, Operation *other) {
+/// A kernel and all that runs before it in any order.
+SmallPtrSet<Operation *, 16> neededBy(KernelOp kernel) {
   SmallVector<Operation *> left{kernel};
-  SmallPtrSet<Operation *, 16> seen;
-  while (!left.empty()) {
-    Operation *op = left.pop_back_val();
-    if (op == other)
-      return true;
-    for (Value operand : op->getOperands())
-      if (Operation *maker = operand.getDefiningOp(); maker && seen.insert(maker).second)
+  SmallPtrSet<Operation *, 16> found{kernel.getOperation()};
+  while (!left.empty())
+    for (Value operand : left.pop_back_val()->getOperands())
+      if (Operation *maker = operand.getDefiningOp(); maker && found.insert(maker).second)
         left.push_back(maker);
-  }
-  return false;
+  return found;
 }
 
 /// The operand that the kernel which writes what is padded could overwrite: others read it before, and not by a view,
-/// which is read later.
+/// which is read later. No concatenation, whose pieces have readers, too.
 std::optional<unsigned> operandToOverwrite(KernelOp kernel) {
   auto maker = kernel.getInputs().front().getDefiningOp<KernelOp>();
   if (!maker || maker.getNumResults() != 1)
     return std::nullopt;
+  SmallPtrSet<Operation *, 16> before = neededBy(maker);
   auto readsBefore = [&](Operation *user) {
     auto reader = dyn_cast<KernelOp>(user);
-    return reader && !soleOp<SliceOp>(reader) && !soleConcat(reader) && needs(maker, reader);
+    return reader && !soleOp<SliceOp>(reader) && !soleConcat(reader) && before.contains(reader);
   };
-  for (auto [number, operand] : llvm::enumerate(maker.getInputs()))
-    if (operand.getDefiningOp<KernelOp>() && mayBeInPlace(maker, number) &&
-        llvm::count(maker.getInputs(), operand) == 1 && llvm::all_of(operand.getUsers(), readsBefore))
+  for (auto [number, operand] : llvm::enumerate(maker.getInputs())) {
+    auto made = operand.getDefiningOp<KernelOp>();
+    if (made && !soleConcat(made) && mayBeInPlace(maker, number) && llvm::count(maker.getInputs(), operand) == 1 &&
+        llvm::all_of(operand.getUsers(), readsBefore))
       return number;
+  }
   return std::nullopt;
 }
 

@@ -164,10 +164,12 @@ private:
     }
   }
 
-  /// The operand that a kernel is to overwrite where its result is a piece of a concatenation.
+  /// The operand that a kernel is to overwrite where its result is a piece of a concatenation. None that is one itself:
+  /// its pieces would lie there, and have readers of their own.
   static std::optional<unsigned> overwrittenInPiece(KernelOp kernel) {
     auto number = kernel->getAttrOfType<IntegerAttr>(kOverwritesAttr);
-    return number ? std::optional<unsigned>(number.getInt()) : std::nullopt;
+    auto maker = number ? kernel.getInputs()[number.getInt()].getDefiningOp<KernelOp>() : KernelOp();
+    return maker && !soleConcat(maker) ? std::optional<unsigned>(number.getInt()) : std::nullopt;
   }
 
   /// The place of a concatenation whose pieces already lie side by side in a bigger one, as in dense blocks. Pieces

@@ -149,8 +149,8 @@ struct Replacement {
   void (*replace)(nn::KernelOp);
 };
 constexpr Replacement kReplacements[] = {
-    {"Fill", " fills the rest of what is written there", mayFillBeside, fillBeside},
     {"Fill", " fills the rest of what is written there in place", mayFillBesideInPlace, fillBesideInPlace},
+    {"Fill", " fills the rest of what is written there", mayFillBeside, fillBeside},
     {"Split", " reads the pieces of a concatenation", maySplitOverConcat, splitOverConcat},
 };
 
@@ -158,8 +158,6 @@ constexpr Replacement kReplacements[] = {
 SmallVector<unsigned> kernelsToReplace(func::FuncOp function, const Plan &plan, const Replacement &replacement) {
   SmallVector<unsigned> found;
   for (auto [number, kernel] : llvm::enumerate(function.getOps<nn::KernelOp>())) {
-    if (!replacement.isPossible(kernel))
-      continue;
     bool isAtPeak = llvm::any_of(kernel.getInputs(), [&](Value input) {
       auto place = plan.layout.places.find(input);
       if (place == plan.layout.places.end())
@@ -167,7 +165,7 @@ SmallVector<unsigned> kernelsToReplace(func::FuncOp function, const Plan &plan, 
       const Buffer &buffer = plan.layout.buffers[plan.layout.root(place->second.buffer)];
       return buffer.kind == BufferKind::Arena && buffer.first <= plan.fullest && plan.fullest <= buffer.last;
     });
-    if (isAtPeak)
+    if (isAtPeak && replacement.isPossible(kernel))
       found.push_back(number);
   }
   return found;

@@ -441,6 +441,22 @@ def padded_residual(random, g):
 
 
 @graph("memory")
+def padded_sum_of_pieces(random, g):
+    """The same where what the sum could overwrite is a concatenation, of which a piece is read later."""
+    def conv(x, outputs: int, channels: int, kernel: int = 1):
+        steps = dict(strides=[2, 2], pads=[1, 1, 1, 1]) if kernel > 1 else {}
+        return g.node("Conv", [x, g.constant(numbers(random, [outputs, channels, kernel, kernel]))], **steps)
+    image = g.input(numbers(random, [1, 5, 32, 32]))
+    piece = g.node("Relu", [conv(image, 16, 5)])
+    pieces = g.node("Concat", [piece, g.node("Relu", [conv(image, 4, 5)])], axis=1)
+    less = g.node("Relu", [conv(piece, 4, 16)])
+    total = g.node("Relu", [g.node("Add", [conv(less, 20, 4), pieces])])
+    padded = g.node("Concat", [total, g.constant(np.zeros([1, 4, 32, 32], np.float32))], axis=1)
+    g.output(g.node("Relu", [g.node("Add", [conv(padded, 2, 24, 3), g.node("Relu", [conv(total, 2, 20, 3)])])]))
+    g.output(g.node("Tanh", [conv(piece, 2, 16, 3)]))
+
+
+@graph("memory")
 def padded_rows(random, g):
     """Rows of 1.5 in front of and behind what others read, too."""
     x = g.node("Tanh", [g.node("Conv", [g.input(numbers(random, [1, 2, 8, 10])), g.constant(numbers(random, [6, 2, 1, 1]))])])
