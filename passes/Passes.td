@@ -66,8 +66,8 @@ def FoldConstants : Pass<"nncc-fold-constants", "::mlir::func::FuncOp"> {
   let options = [Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"1 << 20",
                         "How many bytes a result may have more than its operands">,
                  Option<"keepQuantized", "keep-quantized", "bool", /*default=*/"false",
-                        "Leave nn.dequantize of constants, and nn.cast of matrices of 16-bit floats, for "
-                        "nncc-form-integers and nncc-keep-small-weights">];
+                        "Leave nn.dequantize of constants, and nn.cast of 16-bit floats that are weights of products or tables, "
+                        "for nncc-form-integers and nncc-keep-small-weights">];
   let dependentDialects = ["::nncc::nn::NNDialect"];
 }
 

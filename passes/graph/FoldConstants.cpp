@@ -23,8 +23,24 @@ struct FoldConstants : impl::FoldConstantsBase<FoldConstants> {
     for (Block &block : getOperation().getBody())
       // Operands come before their users: one walk folds whole chains.
       for (Operation &op : llvm::make_early_inc_range(block))
-        if (!isa<ConstantOp>(op) && !(keepQuantized && widensWeights(&op)))
+        if (!isa<ConstantOp>(op) &&
+            !(keepQuantized && widensWeights(&op) && (isa<DequantizeOp>(op) || isReadAsWeights(op.getResult(0)))))
           fold(&op);
+  }
+
+  /// Whether a tensor is read as it lies, or moved, as the weights of a product, or as rows of a table.
+  static bool isReadAsWeights(Value value) {
+    SmallVector<Value> left{value};
+    while (!left.empty())
+      for (OpOperand &use : left.pop_back_val().getUses()) {
+        Operation *user = use.getOwner();
+        if (isa<ReshapeOp, TransposeOp, SliceOp>(user))
+          left.push_back(user->getResult(0));
+        else if (isa<Conv2DOp, MatMulOp>(user) ? use.getOperandNumber() == 1
+                                               : isa<GatherOp>(user) && use.getOperandNumber() == 0)
+          return true;
+      }
+    return false;
   }
 
   void fold(Operation *op) {

@@ -1,6 +1,6 @@
 """Graphs of a few nodes that no generator draws, against onnxruntime: what they do to the plan of memory, and what is quantized by a tool.
 
-    small_graphs.py [--group empty booleans tabular places memory ranges channels gates quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
+    small_graphs.py [--group empty booleans tabular places memory halves ranges channels gates quantized] [--graph NAME] [--target both] [--float=f16] [--optimize=size]
 
 On x86-64 each runs as random_graphs.py runs its own: between guards, kernel by kernel with dead memory spoiled, in parts.
 """
@@ -23,7 +23,7 @@ from random_ops import Graph, numbers
 CHOOSE = {"detector-head"}
 # What was rounded to f16 may be another of 255 steps.
 QUANTIZED_HALVES = 2e-2
-GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "memory": {}, "ranges": {}, "channels": {}, "gates": {}, "quantized": {}}
+GROUPS: dict[str, dict] = {"empty": {}, "booleans": {}, "tabular": {}, "places": {}, "memory": {}, "halves": {}, "ranges": {}, "channels": {}, "gates": {}, "quantized": {}}
 
 
 def graph(group: str):
@@ -463,6 +463,23 @@ def padded_rows(random, g):
     padded = g.node("Pad", [x, g.constant(integers(0, 0, 1, 0, 0, 0, 3, 0)), g.constant(np.float32(1.5))])
     most = g.node("GlobalMaxPool", [x])
     g.output(g.node("Mul", [g.node("AveragePool", [padded], kernel_shape=[3, 3], strides=[3, 3]), most]))
+
+
+# ---- Constants that are stored in 16 bits and read as f32 -------------------------------------------------------------------------
+
+
+@graph("halves")
+def halves_as_weights_and_else(random, g):
+    """Filters stay as they are stored; biases, scales of blocks and what a shape is computed from are known at compile time."""
+    def half(*shape, low=-0.5, high=0.5):
+        return g.node("Cast", [g.constant(numbers(random, shape, low, high).astype(np.float16))], to=TensorProto.FLOAT)
+    x = g.node("Conv", [g.input(numbers(random, [1, 16, 9, 7])), half(24, 16, 1, 1)])
+    g.output(g.node("Add", [g.node("Relu", [g.node("Conv", [x, half(24, 1, 3, 3)], group=24)]), half(1, 24, 7, 1)]))
+    size = g.node("Cast", [g.node("ReduceMax", [half(8, 8, low=3, high=3)], keepdims=0)], to=TensorProto.INT64)
+    shape = g.node("Concat", [g.node("Reshape", [size, g.constant(integers(1))]), g.constant(integers(5))], axis=0)
+    g.output(g.node("Expand", [g.input(numbers(random, [1, 5])), shape]))
+    bytes, scales = random.integers(0, 256, [32, 4, 16]).astype(np.uint8), half(32, 4, low=0.01, high=0.1)
+    g.output(g.node("MatMulNBits", [g.input(numbers(random, [2, 128])), g.constant(bytes), scales], domain="com.microsoft", K=128, N=32, bits=4, block_size=32))
 
 
 # ---- Numbers that f16 has not, between inputs and outputs that it has -------------------------------------------------------------

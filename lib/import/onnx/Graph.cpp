@@ -242,8 +242,18 @@ std::vector<bool> liveNodes(const onnx::GraphProto &graph, const llvm::StringMap
   return isLive;
 }
 
+/// True for an operator of ONNX itself.
+static bool isOfOnnx(const onnx::NodeProto &node) { return node.domain().empty() || node.domain() == "ai.onnx"; }
+
+/// True where all that a node reads of a tensor are the weights of a product.
+static bool readsAsWeights(const onnx::NodeProto &node, const std::string &name) {
+  StringRef type = node.op_type();
+  return isOfOnnx(node) && (type == "Conv" || type == "MatMul" || type == "Gemm") && node.input_size() > 1 &&
+         node.input(1) == name && node.input(0) != name && (node.input_size() < 3 || node.input(2) != name);
+}
+
 NodeRef GraphImporter::refOf(const onnx::NodeProto &node, unsigned index, const Scope &scope) const {
-  bool isOwn = node.domain().empty() || node.domain() == "ai.onnx";
+  bool isOwn = isOfOnnx(node);
   auto opset = scope.opsets.find(isOwn ? "" : node.domain());
   return {node.name().empty() ? "" : scope.prefix + node.name(), index,
           isOwn ? node.op_type() : node.domain() + "." + node.op_type(),
@@ -281,6 +291,20 @@ bool GraphImporter::planGraph(onnx::GraphProto &graph, Scope &scope, Plan &plan)
   for (const auto &output : graph.output())
     if (!makers.contains(output.name()) && !isDefined(scope, output.name()))
       error("output '" + output.name() + "' is made by no node, and is no input or initializer");
+
+  llvm::StringSet<> readOtherwise;
+  for (const auto &output : graph.output())
+    readOtherwise.insert(output.name());
+  for (int i = 0; i < count; ++i) {
+    if (!isLive[i])
+      continue;
+    const onnx::NodeProto &node = graph.node(i);
+    forEachUse(node, [&](const std::string &name) {
+      (readsAsWeights(node, name) ? scope.weightsOnly : readOtherwise).insert(name);
+    });
+  }
+  for (const auto &name : readOtherwise)
+    scope.weightsOnly.erase(name.getKey());
 
   // Kahn's algorithm; of the nodes that are ready the first of the file is next, so that a sorted file keeps its order.
   std::vector<int> waitsFor(count, 0);
@@ -393,11 +417,9 @@ static bool isLayoutOfOnnxruntime(StringRef domain) {
   return domain == "com.microsoft.nchwc" || domain == "com.ms.internal.nhwc";
 }
 
-/// True of operators of ONNX whose results are drawn at random.
+/// True of operators of ONNX whose results are floats that are drawn at random.
 static bool drawsNumbers(const onnx::NodeProto &node) {
-  StringRef type = node.op_type();
-  return (node.domain().empty() || node.domain() == "ai.onnx") &&
-         (type.starts_with("Random") || type == "Bernoulli" || type == "Multinomial");
+  return isOfOnnx(node) && StringRef(node.op_type()).starts_with("Random");
 }
 
 /// What to do instead of an operator that is not in the tables.

@@ -21,6 +21,8 @@ struct Scope {
   llvm::StringMap<onnx::TensorProto *> weights;
   /// Names that live nodes and the graph's outputs read.
   llvm::StringSet<> used;
+  /// Those that are read by Conv, MatMul and Gemm alone, as their weights.
+  llvm::StringSet<> weightsOnly;
   /// Opset by domain.
   std::map<std::string, int64_t> opsets;
   /// Put before the names of nodes: the node that a subgraph or function belongs to.

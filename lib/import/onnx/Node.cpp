@@ -431,8 +431,9 @@ Operation *Node::makeOp(OperationState &state) {
     op->erase();
     return nullptr;
   }
-  // Quantized constants and halves stay what they are: which ops work on them so is found later.
-  if (widensWeights(op))
+  // Quantized constants, and weights that are halves, stay what they are: which ops work on them so is found later.
+  bool isWeight = proto.output_size() && scope.weightsOnly.contains(proto.output(0));
+  if (isa<DequantizeOp>(op) || (isWeight && widensWeights(op)))
     return op;
   // Longer constants are left to the graph passes: they fold once, when it is clear what is needed.
   ElementsAttr folded = evaluate(op, "folded", {.floats = kMaxFoldedFloats, .integers = kMaxFoldedInts});
