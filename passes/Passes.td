@@ -129,9 +129,8 @@ def Simplify : Pass<"nncc-simplify", "::mlir::func::FuncOp"> {
     Drops identities; turns subtraction of and division by constants into addition and multiplication; merges factors,
     clips, slices, concats and pads; names what exporters write out (sigmoid, silu, gelu, hard swish, softplus, mish,
     prelu, leaky relu, softmax, layer normalization, means and norms); moves pads into windows; brings products to two
-    dimensions; takes means before convolutions of single pixels; leaves out channels that no input changes (decision
-    0060). Results may differ in the last place, but not where that shows: nothing that is rounded, compared or counted
-    changes (decision 0009).
+    dimensions; leaves out channels that no input changes (decision 0060). Results may differ in the last place, but not
+    where that shows: nothing that is rounded, compared or counted changes (decision 0009).
 
     Requires N1, guarantees N1.
 

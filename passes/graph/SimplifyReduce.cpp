@@ -43,36 +43,6 @@ struct MeanFromSum : OpRewritePattern<BinaryOp> {
   }
 };
 
-/// mean over pixels of a convolution of single pixels -> the convolution of the mean, where that reads no more: sums of
-/// what is added up channel by channel are the same. Behind it, gates that are computed from the mean can join the
-/// kernel of the convolution.
-struct MeanOfPixels : OpRewritePattern<ReduceOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
-    auto conv = op.getInput().getDefiningOp<Conv2DOp>();
-    auto type = dyn_cast<FloatType>(typeOf(op).getElementType());
-    if (op.getKind() != ReduceKind::mean || !conv || op.getAxes() != ArrayRef<int64_t>{1, 2} || !type ||
-        type.getWidth() < 32)
-      return rewriter.notifyMatchFailure(op, "no mean over the pixels of a convolution of f32 or f64");
-    RankedTensorType input = typeOf(conv.getInput()), filter = typeOf(conv.getFilter()), output = typeOf(conv);
-    auto areAll = [](ArrayRef<int64_t> list, int64_t number) { return llvm::all_equal(list) && list[0] == number; };
-    if (!areAll(filter.getShape().slice(1, 2), 1) || !areAll(conv.getStrides(), 1) || !areAll(conv.getPads(), 0) ||
-        countOf(op) == 0)
-      return rewriter.notifyMatchFailure(op, "its windows have several taps, or not one for each pixel");
-    if (!conv->hasOneUse() && input.getDimSize(3) > output.getDimSize(3))
-      return rewriter.notifyMatchFailure(op, "the convolution is computed anyway, and makes fewer channels");
-    if (roundingShows(op))
-      return rewriter.notifyMatchFailure(op, "its rounding shows");
-    RankedTensorType one = input.clone({input.getDimSize(0), 1, 1, input.getDimSize(3)});
-    Location location = rewriter.getFusedLoc({conv.getLoc(), op.getLoc()});
-    Value mean = ReduceOp::create(rewriter, op.getLoc(), one, ReduceKind::mean, conv.getInput(), op.getAxesAttr());
-    replaceKeepingOrigin(rewriter, op,
-                         Conv2DOp::create(rewriter, location, op.getType(), mean, conv.getFilter(), conv.getBias(),
-                                          conv.getStrides(), conv.getPads(), conv.getDilations(), conv.getGroups()));
-    return success();
-  }
-};
-
 /// sum(x * x) -> sum_square(x), and mean(x * x) -> sum_square(x) / n: x is read once and its square never stored. A sum
 /// that is stored in halves may leave their range where the mean does not.
 struct SumOfSquares : OpRewritePattern<ReduceOp> {
@@ -165,8 +135,7 @@ struct LogOfSoftmax : OpRewritePattern<UnaryOp> {
 } // namespace
 
 void addReduceSimplifications(RewritePatternSet &patterns) {
-  patterns.add<MeanFromSum, MeanOfPixels, SumOfSquares, L2FromSumOfSquares, NameSoftmax, LogOfSoftmax>(
-      patterns.getContext());
+  patterns.add<MeanFromSum, SumOfSquares, L2FromSumOfSquares, NameSoftmax, LogOfSoftmax>(patterns.getContext());
 }
 
 } // namespace nncc
