@@ -64,7 +64,11 @@ private:
       for (const cpu::AxisRegion &region : ofLine)
         pixels = std::max(pixels, region.count);
     }
-    return Product{kernel, panel, contraction->tileRows(machine, panel), pixels};
+    // Where single pixels have low tiles, windows take as low ones: they share the code.
+    cpu::Contraction single = *contraction;
+    single.tapsH = single.tapsW = 1;
+    return Product{kernel, panel, std::min(contraction->tileRows(machine, panel), single.tileRows(machine, panel)),
+                   pixels};
   }
 
   /// Rows of a tile, at least half of what registers hold, that cut most products without a rest.

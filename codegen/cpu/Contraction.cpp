@@ -313,6 +313,12 @@ int64_t Contraction::productVectors(nn::MachineAttr machine, int64_t sharing, in
 int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
   if (tuning && tuning->rows)
     return *tuning->rows;
+  constexpr int64_t low = 8;
+  int64_t most = mostTileRows(machine, vectors);
+  return hasLowTiles(machine) ? std::min(most, low) : most;
+}
+
+int64_t Contraction::mostTileRows(nn::MachineAttr machine, int64_t vectors) const {
   if (body != TapBody::Product)
     return chooseWindowRows(machine, vectors);
   if (isInWords(machine, lanes(machine)))
@@ -321,7 +327,7 @@ int64_t Contraction::tileRows(nn::MachineAttr machine, int64_t vectors) const {
     return chooseTileRowsOfLanes(machine, vectors);
   // A multiply-add of floats for each load of a row leaves no time to compute its address: up to eight rows have a
   // register for it (TileShape::isUnrolled), and hide the latency.
-  int64_t most = (vectors == 1 && !isOfBytes()) || hasLowTiles(machine) ? 8 : std::numeric_limits<int64_t>::max();
+  int64_t most = vectors == 1 && !isOfBytes() ? 8 : std::numeric_limits<int64_t>::max();
   // A product is in a register of its own until it is added, in an order beside ones. Of short sums, a row more is
   // worth what it spills.
   constexpr int64_t manyTerms = 64;

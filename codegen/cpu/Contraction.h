@@ -94,8 +94,9 @@ struct Contraction {
   bool hasLowTiles(nn::MachineAttr machine) const;
   /// Vectors of a panel of a product of so many rows with `vectors` of output channels.
   int64_t productVectors(nn::MachineAttr machine, int64_t sharing, int64_t vectors) const;
-  /// Rows of a register tile for panels of so many vectors.
+  /// Rows of a register tile for panels of so many vectors, and the most that registers hold.
   int64_t tileRows(nn::MachineAttr machine, int64_t vectors) const;
+  int64_t mostTileRows(nn::MachineAttr machine, int64_t vectors) const;
   /// Width of panels where the right operand is not packed (or there is none).
   int64_t panel(nn::MachineAttr machine) const;
 };

@@ -175,7 +175,7 @@ private:
       form.pixels = tiles * rows;
       if (2 * kSlots * form.pixels > pixels)
         continue;
-      // Whole tiles of those that it runs in.
+      // Whole tiles, or as many pixels as tiles of many rows have.
       int64_t own = rowsOf(*contraction);
       form.pixels = std::max(own, form.pixels / own * own);
       return true;

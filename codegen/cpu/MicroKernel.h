@@ -34,7 +34,8 @@ struct SlidingTile {
   int64_t before, after;    ///< input columns that the windows of a line lack at its beginning and its end
   int64_t stepsPerTrip;     ///< of the inner loop
   bool keepsWeights;        ///< in registers, during the whole sweep
-  /// The first rows of the input that lie in reverse order, and rows of it above the block; zeros where it reads none.
+  /// The first rows of the input that lie in reverse order, and rows of it above the block, less those of padding
+  /// there; zeros where it reads none.
   int64_t reversed = 0, above = 0;
 
   /// Where an input row under the block lies, in rows from where it would without reversed ones.

@@ -3,7 +3,6 @@
 #include "codegen/cpu/SlidingWindow.h"
 #include "codegen/cpu/ByteWindow.h"
 #include "codegen/cpu/Tiling.h"
-#include "lib/support/Assert.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -141,10 +140,8 @@ SmallVector<SlidingWindow::Blocks> SlidingWindow::cut(nn::MachineAttr machine, c
                        .stepsPerTrip = trip,
                        .keepsWeights = registersOfWeights(mac, rows, vectors) + registersOf(mac, rows, vectors) <=
                                        machine.getVectorRegisters()};
-      if (reversed > 0 && top < reversed) {
-        NNCC_ASSERT(tile.firstRow == 0, "rows behind padding lie in reverse order");
+      if (reversed > 0 && top < reversed)
         tile.reversed = reversed, tile.above = top;
-      }
       if (!blocks.empty() && blocks.back().tile == tile)
         ++blocks.back().count;
       else

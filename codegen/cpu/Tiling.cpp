@@ -132,8 +132,10 @@ int64_t cpu::choosePanelVectors(nn::MachineAttr machine, int64_t rows, int64_t v
 }
 
 int64_t cpu::choosePanelVectorsOfLowTiles(nn::MachineAttr machine, int64_t rows, int64_t vectors) {
-  if (rows <= 3 || vectors <= 4)
-    return rows <= 3 ? choosePanelVectors(machine, rows, vectors) : vectors;
+  if (rows <= 3)
+    return choosePanelVectors(machine, rows, vectors);
+  if (vectors <= 4)
+    return vectors;
   // One vector in a panel of its own loads more than it multiplies.
   return vectors % 4 == 1 && vectors % 3 != 1 ? 3 : 4;
 }

@@ -107,13 +107,6 @@ static bool hasBlocks(const Contraction &contraction, int64_t panel) {
   return contraction.body == TapBody::Product && contraction.outputs > panel;
 }
 
-/// The most rows of a tile of so many vectors.
-static int64_t mostRows(const Contraction &contraction, nn::MachineAttr machine, int64_t vectors) {
-  Contraction plain = contraction;
-  plain.tuning.reset();
-  return plain.tileRows(machine, vectors);
-}
-
 LogicalResult cpu::checkTuning(const Tuning &tuning, const Contraction &contraction, nn::MachineAttr machine,
                                std::string &reason) {
   auto refuse = [&](const llvm::formatv_object_base &why) {
@@ -125,7 +118,7 @@ LogicalResult cpu::checkTuning(const Tuning &tuning, const Contraction &contract
   if (tuning.panel && (*tuning.panel < 1 || *tuning.panel > kMostPanelVectors))
     return refuse(llvm::formatv("a panel of {0} vectors, not 1 to {1}", *tuning.panel, kMostPanelVectors));
   int64_t panel = contraction.panel(machine), vectors = panel / contraction.lanes(machine);
-  int64_t most = mostRows(contraction, machine, vectors);
+  int64_t most = contraction.mostTileRows(machine, vectors);
   if (tuning.rows && (*tuning.rows < 1 || *tuning.rows > most))
     return refuse(llvm::formatv("a tile of {0} rows by {1} vectors, for which registers hold 1 to {2} rows",
                                 *tuning.rows, vectors, most));
@@ -167,7 +160,7 @@ void addDirect(const Contraction &contraction, nn::MachineAttr machine, std::vec
   plain.tuning.reset();
   int64_t chosen = plain.panel(machine) / lanes;
   for (int64_t panel = 1; panel <= std::min(vectors, kMostPanelVectors); ++panel) {
-    int64_t most = std::min(mostRows(contraction, machine, panel), std::max<int64_t>(contraction.rows, 1));
+    int64_t most = std::min(contraction.mostTileRows(machine, panel), std::max<int64_t>(contraction.rows, 1));
     SmallVector<std::optional<int64_t>> blocks{std::nullopt};
     if (hasBlocks(contraction, panel * lanes))
       blocks = blocksToTry(contraction, machine);
@@ -186,7 +179,7 @@ void addDirect(const Contraction &contraction, nn::MachineAttr machine, std::vec
 void addWindow(const Contraction &contraction, nn::MachineAttr machine, std::vector<Ranked> &found) {
   int64_t lanes = contraction.lanes(machine), vectors = llvm::divideCeil(contraction.outputs, lanes);
   for (int64_t panel = 1; panel <= std::min<int64_t>(vectors, 2); ++panel)
-    for (int64_t rows = mostRows(contraction, machine, panel); rows >= 4; rows -= 2) {
+    for (int64_t rows = contraction.mostTileRows(machine, panel); rows >= 4; rows -= 2) {
       Tuning tuning;
       tuning.panel = panel;
       tuning.rows = rows;

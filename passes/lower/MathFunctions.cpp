@@ -1,6 +1,6 @@
 // The formulas of MathFunctions.h.
 // Sources: Moshier, Cephes (single precision: expf, logf, sinf, asinf, atanf); Sun, fdlibm (log, sin); polynomials
-// marked "fit" are Chebyshev fits at 60 digits whose error is below 2^-55.
+// of f64 marked "fit" are Chebyshev fits at 60 digits whose error is below 2^-55; one of f32 says its error.
 #include "passes/lower/MathFunctions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -600,15 +600,15 @@ Real nncc::erfOf(Real x) {
 Real nncc::geluOf(Real x) {
   if (x.isDouble())
     return x * 0.5 * (1 + erfOf(x * M_SQRT1_2));
-  // erf(x / sqrt 2) / 2 as a quotient of polynomials: fit. At the limit it is exactly 0.5 in f32, so that a large
-  // negative x gives 0.
-  constexpr double limit = 5.260000228881836;
-  Real u = atLeast(atMost(x, limit), -limit), z = u * u;
-  Real numerator = u * polynomial(z, {6.627904895140091e-06, 0.00036463496508076787, 0.005850753281265497,
-                                      0.05414067208766937, 0.3989417552947998});
-  Real denominator = polynomial(z, {5.54234816263488e-07, 0.000130821717903018, 0.002997435163706541,
-                                    0.04007602855563164, 0.3023686110973358, 1});
-  return x * (numerator / denominator + 0.5);
+  // erf(x / sqrt 2) / 2 as a quotient of polynomials for |x| <= 4 sqrt 2, where it reaches its limit: the coefficients
+  // of Eigen's erf, in x.
+  Real u = atLeast(atMost(x, 4 * M_SQRT2), -4 * M_SQRT2), z = u * u;
+  Real numerator = u * polynomial(z, {-1.5059950602501867e-12, 3.0611994126501994e-10, -4.642651039253872e-08,
+                                      -2.5157561709912697e-06, -6.496460735158673e-05, -0.0005223043900778213,
+                                      -0.005690807157595012});
+  Real denominator = polynomial(z, {-9.103794904062243e-07, -2.667175690986311e-05, -0.00042070674359550735,
+                                    -0.0036866645836023393, -0.0142647390514189});
+  return x * (atLeast(atMost(numerator / denominator, 0.5), -0.5) + 0.5);
 }
 
 Real nncc::powOf(Real x, Real y) {

@@ -457,6 +457,13 @@ def padded_sum_of_pieces(random, g):
 
 
 @graph("memory")
+def rows_behind_padding(random, g):
+    """Images of two strips of a chain whose second has rows of padding above it, too, and keeps rows of the first."""
+    value = g.node("Relu", [g.node("Conv", [g.input(numbers(random, [20, 4, 7, 64])), g.constant(numbers(random, [32, 4, 1, 1]))])])
+    g.output(g.node("Conv", [value, g.constant(numbers(random, [32, 1, 6, 3]))], group=32, strides=[2, 1], pads=[5, 1, 0, 1]))
+
+
+@graph("memory")
 def padded_rows(random, g):
     """Rows of 1.5 in front of and behind what others read, too."""
     x = g.node("Tanh", [g.node("Conv", [g.input(numbers(random, [1, 2, 8, 10])), g.constant(numbers(random, [6, 2, 1, 1]))])])

@@ -2,12 +2,14 @@
 
 // Halves that are weights of a product, as they lie or moved, or rows of a table, stay; what else reads them has f32.
 // CHECK-LABEL: @halves
-// CHECK-DAG: %[[C:.*]] = nn.constant dense<5.000000e-01> : tensor<8x8xf32>
-// CHECK-DAG: %[[W:.*]] = nn.cast %{{.*}} : tensor<8x8xf16> -> tensor<8x8xf32>
+// CHECK: %[[W:.*]] = nn.cast %{{.*}} : tensor<8x8xf16> -> tensor<8x8xf32>
 // CHECK: nn.matmul %arg0, %[[W]]
-// CHECK: nn.transpose %{{.*}} [1, 0] : tensor<8x8xf32>
-// CHECK: nn.gather
-// CHECK: nn.binary add %{{.*}}, %[[C]]
+// CHECK: %[[V:.*]] = nn.cast %{{.*}} : tensor<8x8xf16> -> tensor<8x8xf32>
+// CHECK: nn.transpose %[[V]] [1, 0] : tensor<8x8xf32>
+// CHECK: %[[U:.*]] = nn.cast %{{.*}} : tensor<8x8xf16> -> tensor<8x8xf32>
+// CHECK: nn.gather %[[U]], %arg1
+// CHECK: %[[S:.*]] = nn.constant dense<5.000000e-01> : tensor<8x8xf32>
+// CHECK: nn.binary add %arg0, %[[S]]
 func.func @halves(%x: tensor<8x8xf32>, %i: tensor<3xi32>) -> (tensor<8x8xf32>, tensor<8x8xf32>, tensor<3x8xf32>, tensor<8x8xf32>) {
   %h = nn.constant dense<0.5> : tensor<8x8xf16>
   %w = nn.cast %h : tensor<8x8xf16> -> tensor<8x8xf32>

@@ -266,7 +266,7 @@ TEST(MathFunctions, Gelu) {
   }
   std::printf("geluOf         f32  %7.2g of |x|\n", worst);
   EXPECT_LE(worst, 3e-7);
-  for (float x : {-5.3f, -100.0f, -1e30f}) {
+  for (float x : {-6.0f, -100.0f, -1e30f}) {
     EXPECT_EQ(kernel(std::vector<float>{x})[0], 0);
     EXPECT_EQ(kernel(std::vector<float>{-x})[0], -x);
   }

@@ -82,12 +82,13 @@ func.func @main(%x: tensor<1x3x4x5xf32> {nn.name = "x"}) -> (tensor<1x3x4x2xf32>
 
 // -----
 
-// What the sum could overwrite is a concatenation: its first piece would lie in what is padded, and is read behind the
-// sum.
+// What the sum could overwrite is a concatenation: its first piece would lie in what is padded, and k6 reads it. So k6
+// comes first, and the sum is copied.
 // CHECK-LABEL: func.func @main
-// CHECK:       nn.kernel "k2"
-// CHECK-NOT:   nn.in_place_of
 // CHECK:       nn.kernel "k6"
+// CHECK:       nn.kernel "k2" ins({{.*}}) outs(%{{.*}} : memref<1x3x4x20xf32>)
+// CHECK:       nn.kernel "k3" ins(%{{.*}} : memref<1x3x4x20xf32>) outs(%{{.*}} : memref<1x3x4x24xf32>)
+// CHECK:         nn.pad
 func.func @main(%x: tensor<1x3x4x5xf32> {nn.name = "x"}) -> (tensor<1x3x4x2xf32> {nn.name = "y"}) {
   %w0 = nn.constant dense<0.5> : tensor<16x1x1x5xf32>
   %w1 = nn.constant dense<0.5> : tensor<4x1x1x16xf32>
