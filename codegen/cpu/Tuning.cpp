@@ -161,6 +161,7 @@ void addDirect(const Contraction &contraction, nn::MachineAttr machine, std::vec
   int64_t chosen = plain.panel(machine) / lanes;
   for (int64_t panel = 1; panel <= std::min(vectors, kMostPanelVectors); ++panel) {
     int64_t most = std::min(contraction.mostTileRows(machine, panel), std::max<int64_t>(contraction.rows, 1));
+    int64_t own = std::min(plain.tileRows(machine, panel), most);
     SmallVector<std::optional<int64_t>> blocks{std::nullopt};
     if (hasBlocks(contraction, panel * lanes))
       blocks = blocksToTry(contraction, machine);
@@ -170,7 +171,7 @@ void addDirect(const Contraction &contraction, nn::MachineAttr machine, std::vec
         tuning.panel = panel;
         tuning.rows = rows;
         tuning.block = block;
-        found.push_back({tuning, std::abs(panel - chosen) + (most - rows) + static_cast<int64_t>(number)});
+        found.push_back({tuning, std::abs(panel - chosen) + std::abs(own - rows) + static_cast<int64_t>(number)});
       }
   }
 }
