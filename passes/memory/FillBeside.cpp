@@ -5,6 +5,7 @@
 #include "dialects/nn/Origin.h"
 #include "mlir/IR/Builders.h"
 #include "passes/lower/KernelCost.h"
+#include "passes/lower/Machine.h"
 #include "passes/memory/MemoryLayout.h"
 #include "passes/place/Placed.h"
 
@@ -83,6 +84,10 @@ std::optional<unsigned> operandToOverwrite(KernelOp kernel) {
 bool mayFillBeside(KernelOp kernel) {
   auto pad = soleOp<PadOp>(kernel);
   if (!pad || pad.getMode() != PadMode::constant)
+    return false;
+  // On a GPU what fills is a dispatch more, and what it waits for a barrier.
+  StringRef device = kernel.getDevice().value_or("cpu0");
+  if (cpuFor(kernel->getParentOfType<ModuleOp>(), device) != device)
     return false;
   std::optional<int64_t> dim = paddedDim(pad);
   RankedTensorType type = tensorOf(pad.getInput());

@@ -123,7 +123,7 @@ bool maySplitOverConcat(nn::KernelOp reader);
 /// reader, count as one. The kernels write the pieces of the result, which is a concatenation now.
 void splitOverConcat(nn::KernelOp reader);
 
-/// True for a kernel that does nothing but pad along one dim with a number.
+/// True for a kernel of a CPU that does nothing but pad along one dim with a number.
 bool mayFillBeside(nn::KernelOp kernel);
 
 /// Replaces such a kernel by a concatenation of what it reads and of kernels that write the number.
