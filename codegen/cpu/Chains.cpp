@@ -317,12 +317,6 @@ FailureOr<Epilogue> cpu::matchPrologueOfLines(nn::KernelOp kernel, Operation *ro
 
 //===-- the function ------------------------------------------------------===//
 
-static bool isDepthwise(nn::Conv2DOp conv) {
-  ArrayRef<int64_t> filter = shapeOf(conv.getFilter());
-  int64_t groups = conv.getGroups();
-  return groups > 1 && filter[0] == groups && filter[3] == 1;
-}
-
 namespace {
 
 class ChainWriter {
@@ -413,7 +407,7 @@ private:
           (getElementTypeOrSelf(op->getResult(0)) != element || llvm::any_of(op->getOperands(), isOfPixels)))
         return false;
     auto conv = dyn_cast<nn::Conv2DOp>(window);
-    if (!element.isF32() || (conv && !isDepthwise(conv)))
+    if (!element.isF32() || (conv && !conv.isDepthwise()))
       return false;
     return SlidingWindow::match(window, conv ? TapBody::Channelwise : TapBody::Maximum).has_value();
   }
