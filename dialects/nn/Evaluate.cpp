@@ -128,7 +128,7 @@ ElementsAttr evaluate(Operation *op, StringRef name, const EvaluationLimits &lim
   return evaluated.evaluate(evaluation);
 }
 
-bool nncc::nn::widensWeights(Operation *op) {
+bool widensWeights(Operation *op) {
   if (isa<DequantizeOp>(op))
     return true;
   auto widening = dyn_cast<CastOp>(op);
